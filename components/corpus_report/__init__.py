@@ -1,0 +1,1 @@
+"""CorpusReport: statistics and samples to one HTML file."""

@@ -1,0 +1,1 @@
+"""InstanceGen: documents and a vocabulary to training instances."""

@@ -1,0 +1,1 @@
+"""ModelEvaluator: a model and held-out instances to metrics and a blessing."""

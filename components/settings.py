@@ -1,0 +1,44 @@
+"""Every setting of the data components, with its unit and its source."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from trainer.settings_base import Settings
+
+
+class TextSettings(Settings):
+    """How files become documents and sentences."""
+
+    form: Literal["lines", "prose"] = "lines"  # lines: BERT's form, a sentence a line, blank = end
+    language: str = "en"  # of the sentence splitter (form: prose), ISO 639-1
+    on_bad_line: Literal["fail", "skip"] = "fail"  # skip: count and drop, up to max_bad_fraction
+    max_bad_fraction: float = Field(default=0.001, ge=0, le=1)  # share of lines; more is an error
+    max_line_bytes: int = Field(default=1 << 20, ge=64)  # a longer line is a bad line
+    max_document_bytes: int = Field(default=16 << 20, ge=1024)  # longer documents are cut, counted
+    max_gzip_ratio: int = Field(default=200, ge=2)  # bytes out per byte in; more is a bomb
+    drop_duplicates: bool = False  # documents with equal content: keep one
+    eval_fraction: float = Field(default=0.1, gt=0, lt=1)  # share of documents held out
+    shard_bytes: int = Field(default=8 << 20, ge=1 << 16)  # text per shard, bytes
+
+
+class VocabularySettings(Settings):
+    """The tokenizer: trained on the train split, or imported."""
+
+    import_from: str | None = None  # a folder that `transformers` wrote; None: train
+    size: int = Field(default=8000, ge=64)  # entries, specials among them (ignored on import)
+    lowercase: bool = True
+    strip_accents: bool = False  # lower-casing does not imply it: NFD breaks Hangul
+    min_frequency: int = Field(default=2, ge=1)  # occurrences of a pair that may be merged
+    max_unknown_rate: float = Field(default=0.01, ge=0, le=1)  # share of [UNK]; more is an error
+
+
+class InstanceSettings(Settings):
+    """How documents become training instances."""
+
+    form: Literal["static", "dynamic"] = "static"  # masks on disk, or drawn at every step
+    objective: Literal["next_sentence", "none"] = "next_sentence"
+    seq_length: int = Field(default=128, ge=16)  # L, tokens with specials
+    max_predictions: int | None = Field(default=None, ge=1)  # N; None: ceil(rate * L)
+    short_seq_fraction: float = Field(default=0.1, ge=0, le=1)  # BERT's short_seq_prob
+    dupe_factor: int = Field(default=10, ge=1)  # copies with other masks and pairs; static only

@@ -1,0 +1,1 @@
+"""TextExampleGen: text files to documents."""

@@ -1,0 +1,1 @@
+"""VocabularyGen: documents to a tokenizer."""

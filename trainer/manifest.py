@@ -1,0 +1,109 @@
+"""What an artifact's folder holds, in one file written last: what has no manifest is not complete."""
+
+import hashlib
+import json
+
+from pydantic import JsonValue, ValidationError
+
+from trainer import storage
+from trainer.errors import InputError
+from trainer.settings_base import Settings
+
+MANIFEST = "manifest.json"
+
+
+class Shard(Settings):
+    """One file of an artifact."""
+
+    path: str  # relative to the artifact's folder
+    records: int  # records in it; lines, or 1, where it is not a record file
+    size_bytes: int
+    sha256: str  # of the file's bytes
+
+
+class Manifest(Settings):
+    """The content of an artifact.
+
+    `shards` and `counts` have a key for each split; an artifact without splits uses "all".
+    `counts` holds named counters, skips among them (nothing is dropped in silence). `facts` are
+    what a reader has to agree with: for instances `form`, `seq_length`, `max_predictions`,
+    `vocabulary_digest`, `vocab_size`, `code_digest`.
+    """
+
+    kind: str  # "documents", "vocabulary", "instances", "model" …
+    format_version: int = 1
+    shards: dict[str, list[Shard]]
+    counts: dict[str, dict[str, int]]
+    facts: dict[str, JsonValue]
+
+    def content_digest(self) -> str:
+        """sha256 over the shards' digests and the facts: equal content, equal digest."""
+        content = {
+            "kind": self.kind,
+            "shards": {s: [x.sha256 for x in v] for s, v in self.shards.items()},
+            "facts": self.facts,
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def write_manifest(folder: str, manifest: Manifest) -> None:
+    """Writes the manifest; call it after every other file of the folder."""
+    content = json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
+    storage.write_bytes(storage.join(folder, MANIFEST), content.encode())
+
+
+def read_manifest(folder: str) -> Manifest:
+    """Reads a folder's manifest.
+
+    Raises:
+        InputError: there is none (the folder is not complete), or it cannot be understood.
+    """
+    path = storage.join(folder, MANIFEST)
+    if not storage.exists(path):
+        raise InputError(
+            f"{folder}: no {MANIFEST}, so the folder is not complete. Run the step again that writes it."
+        )
+    try:
+        return Manifest.model_validate_json(storage.read_bytes(path))
+    except ValidationError as error:
+        raise InputError(
+            f"{path}: not a manifest that this version can read ({error.error_count()} fields "
+            f"differ). Run the step again that writes it."
+        ) from error
+
+
+def verify_shards(folder: str, manifest: Manifest) -> None:
+    """Recomputes every shard's digest.
+
+    Raises:
+        InputError: a shard is missing or is not what was written.
+    """
+    for shard in (shard for shards in manifest.shards.values() for shard in shards):
+        path = storage.join(folder, shard.path)
+        if not storage.exists(path):
+            raise InputError(f"{path}: the manifest names this file and it is gone. Run again.")
+        if file_digest(path) != shard.sha256:
+            raise InputError(
+                f"{path}: its content is not what was written (sha256 differs). "
+                f"Delete {folder} and run again."
+            )
+
+
+def describe_file(folder: str, path: str, records: int = 1) -> Shard:
+    """The manifest's entry for a file that was written already."""
+    content = storage.read_bytes(storage.join(folder, path))
+    return Shard(
+        path=path,
+        records=records,
+        size_bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def file_digest(path: str) -> str:
+    """sha256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with storage.open_input(path) as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,63 @@
+"""Every setting of masking, model and training, with its unit and its source."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from trainer.settings_base import Settings
+
+
+class MaskingSettings(Settings):
+    """Which tokens are predicted and what stands in their place; static and dynamic masking share it."""
+
+    rate: float = Field(default=0.15, gt=0, lt=1)  # share of real tokens (Devlin et al. 2019)
+    unit: Literal["token", "word"] = "token"  # what is chosen: pieces, or whole words
+    mask_share: float = Field(default=0.8, ge=0, le=1)  # of the chosen: becomes [MASK] (BERT)
+    random_share: float = Field(default=0.1, ge=0, le=1)  # becomes a random token; the rest stays
+
+
+class ModelSettings(Settings):
+    """The encoder. A size fills the fields that are left out."""
+
+    type: Literal["bert"] = "bert"
+    size: Literal["tiny", "mini", "small", "medium", "base", "large"] = "tiny"
+    num_layers: int | None = Field(default=None, ge=1)
+    hidden_size: int | None = Field(default=None, ge=8)
+    num_heads: int | None = Field(default=None, ge=1)
+    intermediate_size: int | None = Field(default=None, ge=8)  # BERT: 4 x hidden_size
+    max_position: int = Field(default=512, ge=8)  # positions with an embedding
+    type_vocab_size: int = Field(default=2, ge=1)  # kinds of segments
+    hidden_dropout: float = Field(default=0.1, ge=0, lt=1)
+    attention_dropout: float = Field(default=0.1, ge=0, lt=1)
+    initializer_range: float = Field(default=0.02, gt=0)  # BERT: truncated normal
+
+
+class TrainerSettings(Settings):
+    """The training run."""
+
+    steps: int = Field(default=100_000, ge=1)  # optimizer updates
+    global_batch_size: int = Field(default=256, ge=1)  # instances over all replicas, per step
+    learning_rate: float = Field(default=1e-4, gt=0)  # peak
+    warmup_steps: int = Field(default=10_000, ge=0)  # linear from 0
+    weight_decay: float = Field(default=0.01, ge=0)  # decoupled; not on biases and LayerNorm
+    adam_beta_1: float = Field(default=0.9, ge=0, lt=1)
+    adam_beta_2: float = Field(default=0.999, ge=0, lt=1)
+    adam_epsilon: float = Field(default=1e-6, gt=0)  # BERT's optimization.py
+    clip_norm: float = Field(default=1.0, gt=0)  # global norm, after the replicas' sum
+    precision: Literal["float32", "bfloat16"] = "float32"  # of the computation; weights are float32
+    device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
+    steps_per_loop: int = Field(default=10, ge=1)  # steps on the device between two looks at it
+    log_every_steps: int = Field(default=50, ge=1)
+    save_every_steps: int = Field(default=1000, ge=1)
+    keep_checkpoints: int = Field(default=3, ge=1)
+
+
+class TrainingSettings(Settings):
+    """All that `run_fn` is told, through TFX's `custom_config`."""
+
+    model: ModelSettings
+    masking: MaskingSettings
+    trainer: TrainerSettings
+    seed: int
+    checkpoint_root: str  # folder; a run's own folder in it is named by a digest of all that counts
+    code_digest: str  # of the trainer's code; part of TFX's cache key and of the run's name
