@@ -1,1 +1,1 @@
-"""The trainer: batches of instances to a trained, exported encoder. Imports neither TFX nor Beam."""
+"""The trainer: instances to a trained, exported encoder. Imports neither TFX nor Beam."""

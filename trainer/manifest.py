@@ -1,4 +1,4 @@
-"""What an artifact's folder holds, in one file written last: what has no manifest is not complete."""
+"""What an artifact's folder holds, in one file written last; without it nothing is complete."""
 
 import hashlib
 import json
@@ -61,7 +61,8 @@ def read_manifest(folder: str) -> Manifest:
     path = storage.join(folder, MANIFEST)
     if not storage.exists(path):
         raise InputError(
-            f"{folder}: no {MANIFEST}, so the folder is not complete. Run the step again that writes it."
+            f"{folder}: no {MANIFEST}, so the folder is not complete. "
+            f"Run the step again that writes it."
         )
     try:
         return Manifest.model_validate_json(storage.read_bytes(path))

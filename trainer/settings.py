@@ -8,7 +8,7 @@ from trainer.settings_base import Settings
 
 
 class MaskingSettings(Settings):
-    """Which tokens are predicted and what stands in their place; static and dynamic masking share it."""
+    """Which tokens are predicted, and what stands in their place; static and dynamic share it."""
 
     rate: float = Field(default=0.15, gt=0, lt=1)  # share of real tokens (Devlin et al. 2019)
     unit: Literal["token", "word"] = "token"  # what is chosen: pieces, or whole words

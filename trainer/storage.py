@@ -1,6 +1,7 @@
 """Bytes to files that are whole or absent, on a local disk or an object store."""
 
 import contextlib
+import glob
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,9 +35,7 @@ def list_files(pattern: str) -> list[str]:
     """The paths that a glob matches, sorted, so that no answer depends on a file system's order."""
     if is_remote(pattern):
         return sorted(_gfile().glob(pattern))
-    import glob
-
-    return sorted(glob.glob(pattern, recursive=True))
+    return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - the pattern is absolute
 
 
 def read_bytes(path: str) -> bytes:
@@ -48,7 +47,7 @@ def read_bytes(path: str) -> bytes:
 
 def open_input(path: str) -> IO[bytes]:
     """Opens for reading bytes."""
-    return _gfile().GFile(path, "rb") if is_remote(path) else open(path, "rb")  # noqa: SIM115
+    return _gfile().GFile(path, "rb") if is_remote(path) else Path(path).open("rb")
 
 
 def write_bytes(path: str, content: bytes) -> None:
