@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from trainer.settings_base import Settings
 
@@ -42,3 +42,34 @@ class InstanceSettings(Settings):
     max_predictions: int | None = Field(default=None, ge=1)  # N; None: ceil(rate * L)
     short_seq_fraction: float = Field(default=0.1, ge=0, le=1)  # BERT's short_seq_prob
     dupe_factor: int = Field(default=10, ge=1)  # copies with other masks and pairs; static only
+
+
+class EvaluationSettings(Settings):
+    """When a model is good enough to be published."""
+
+    batch_size: int = Field(default=64, ge=1)  # instances
+    min_gain_over_unigram: float = 0.0  # nats; the held-out loss lies this far below the baseline
+    max_loss_increase: float = Field(default=0.0, ge=0)  # nats; over the latest blessed model's
+
+
+class ReportSettings(Settings):
+    """What the corpus report may show."""
+
+    show_text: bool = False  # example instances as text; otherwise counts and word pieces only
+    examples: int = Field(default=4, ge=0, le=50)  # instances shown as text
+    frequent_pieces: int = Field(default=40, ge=1, le=500)  # of the vocabulary, by occurrences
+    sample_documents: int = Field(default=2000, ge=1)  # read for the sentences per document
+
+
+class ModelCardSettings(Settings):
+    """What the model card says that no artifact knows."""
+
+    name: str = "textmill-model"  # the model's name: the recipe's
+    language: str = "en"  # ISO 639-1, as TextSettings.language
+    license: str | None = None  # SPDX name of the licence you give the model
+    notes: str | None = None  # a paragraph on what the text is and what the model is for
+    tags: tuple[str, ...] = ()  # added to the front matter's
+    # Settings of the run, shown as a table; keys may nest.
+    training: dict[str, JsonValue] = Field(default_factory=dict)
+    git_commit: str | None = None  # of the code that made the model
+    git_dirty: bool | None = None  # whether that code had changes that no commit holds
