@@ -1,0 +1,103 @@
+"""Source code to a digest: what makes TFX's cache notice an edit.
+
+TFX's cache key holds an executor's class path and not its code, so an edited executor would be
+served from the cache (tfx/orchestration/portable/cache_utils.py). Each custom component carries
+this digest as an exec property instead.
+"""
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+OUR_PACKAGES = ("components", "pipelines", "trainer")
+# A new version of these may change the bytes that a component writes.
+LIBRARIES = ("numpy", "pyarrow", "sentencex", "tensorflow", "tfx", "tfx-bsl", "tokenizers")
+RESOURCE_ENDINGS = (".css", ".j2", ".js", ".pbtxt")
+
+
+@functools.cache
+def code_digest(module: str) -> str:
+    """Digest of a module's source and of all of ours that it imports, directly or not.
+
+    Imports inside functions count too; so do templates and schemas beside the modules, and the
+    versions of Python and of the libraries in `LIBRARIES`.
+
+    Args:
+        module: dotted name, for example "components.instance_gen.executor".
+
+    Returns:
+        The first 16 hex digits of a sha256.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(source_closure(module)):
+        digest.update(f"{name}\0".encode())
+        for path in _files_of(name):
+            digest.update(path.read_bytes())
+    versions = [f"{name}={importlib.metadata.version(name)}" for name in LIBRARIES]
+    python = ".".join(platform.python_version_tuple()[:2])
+    digest.update("\0".join([f"python={python}", *versions]).encode())
+    return digest.hexdigest()[:16]
+
+
+def source_closure(module: str) -> set[str]:
+    """The names of our modules that this one needs, itself and its packages among them."""
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found or _source_path(name) is None:
+            continue
+        found.add(name)
+        waiting.extend(_imports(name))
+        waiting.append(name.rpartition(".")[0])
+    return found
+
+
+def _imports(module: str) -> Iterator[str]:
+    """The dotted names of ours that a module's source imports; `from a import b` yields a and a.b."""
+    path = _source_path(module)
+    if path is None:
+        return
+    for node in ast.walk(_parse(path)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (name for name in names if name.partition(".")[0] in OUR_PACKAGES)
+
+
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _files_of(module: str) -> list[Path]:
+    """The module's source, and the templates and schemas in its package's folder."""
+    path = _source_path(module)
+    if path is None:
+        return []
+    if path.name != "__init__.py":
+        return [path]
+    resources = [p for p in path.parent.iterdir() if p.suffix in RESOURCE_ENDINGS]
+    return [path, *sorted(resources)]
+
+
+def _source_path(module: str) -> Path | None:
+    """Where the source is; None if the name is no module of ours (it may be a name in one)."""
+    top, _, rest = module.partition(".")
+    if top not in OUR_PACKAGES:
+        return None
+    spec = importlib.util.find_spec(top)
+    if spec is None or spec.origin is None:
+        return None
+    base = Path(spec.origin).parent.joinpath(*rest.split(".")) if rest else Path(spec.origin).parent
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    return None

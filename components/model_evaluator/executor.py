@@ -1,0 +1,104 @@
+"""Unpacks a model and held-out instances, calls the evaluation, writes metrics and the blessing."""
+
+import json
+from typing import Any
+
+from tfx import types
+from tfx.components.evaluator import constants
+from tfx.components.evaluator import executor as tfx_evaluator
+from tfx.types import artifact_utils
+from tfx.utils import path_utils
+
+from components.model_evaluator.verdict import Verdict, judge
+from components.settings import EvaluationSettings
+from trainer import storage
+from trainer.evaluation import evaluate
+
+Artifacts = dict[str, list[types.Artifact]]
+METRICS = "metrics.json"
+
+
+class Executor(tfx_evaluator.Executor):
+    """Evaluates on the eval split.
+
+    It derives from TFX's own executor because Vertex AI's launcher turns a blessing's model id
+    into a resource name for such executors only (tfx/orchestration/kubeflow/v2/container); without
+    that the latest blessed model is never found there.
+    """
+
+    def Do(
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
+    ) -> None:
+        """Writes `metrics.json` and the blessing.
+
+        Args:
+            input_dict: `model`, `instances`, and `baseline_model`, which may be missing or empty.
+            output_dict: `evaluation`, `blessing`.
+            exec_properties: `evaluation_settings` (JSON), `seed`, `code_digest`.
+        """
+        settings = EvaluationSettings.model_validate_json(exec_properties["evaluation_settings"])
+        seed = int(exec_properties["seed"])
+        instances = artifact_utils.get_single_uri(input_dict["instances"])
+        model = artifact_utils.get_single_instance(input_dict["model"])
+        baselines = input_dict.get("baseline_model") or []
+
+        def measure(of: types.Artifact) -> dict[str, Any]:
+            folder = path_utils.serving_model_path(of.uri)
+            return evaluate(folder, instances, "eval", settings.batch_size, seed).metrics()
+
+        metrics = measure(model)
+        baseline = measure(baselines[0]) if baselines else None
+        verdict = judge(
+            metrics, baseline, settings.min_gain_over_unigram, settings.max_loss_increase
+        )
+        evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
+        write_metrics(evaluation, metrics, baseline, verdict)
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        write_blessing(blessing, model, baselines, verdict)
+
+
+def write_metrics(
+    evaluation: types.Artifact,
+    metrics: dict[str, Any],
+    baseline: dict[str, Any] | None,
+    verdict: Verdict,
+) -> None:
+    """Writes `metrics.json`, and the numbers into ML Metadata, where a lineage review finds them."""
+    report = {
+        "metrics": metrics,
+        "baseline_metrics": baseline,
+        "blessed": verdict.blessed,
+        "reasons": list(verdict.reasons),
+    }
+    content = json.dumps(report, indent=1, sort_keys=True) + "\n"
+    storage.write_bytes(storage.join(evaluation.uri, METRICS), content.encode())
+    for name, value in metrics.items():
+        if isinstance(value, int):
+            evaluation.set_int_custom_property(name, value)
+        else:
+            evaluation.set_float_custom_property(name, value)
+
+
+def write_blessing(
+    blessing: types.Artifact,
+    model: types.Artifact,
+    baselines: list[types.Artifact],
+    verdict: Verdict,
+) -> None:
+    """Writes the blessing as TFX's Evaluator does, so that its Pusher and resolvers read it."""
+    blessing.set_string_custom_property(
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri
+    )
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    for baseline in baselines:
+        blessing.set_string_custom_property(
+            constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, baseline.uri
+        )
+        blessing.set_int_custom_property(
+            constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, baseline.id
+        )
+    value = constants.BLESSED_VALUE if verdict.blessed else constants.NOT_BLESSED_VALUE
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
+    name = constants.BLESSED_FILE_NAME if verdict.blessed else constants.NOT_BLESSED_FILE_NAME
+    content = "".join(f"{reason}\n" for reason in verdict.reasons)
+    storage.write_bytes(storage.join(blessing.uri, name), content.encode())

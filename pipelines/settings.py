@@ -1,0 +1,59 @@
+"""A recipe: every setting of one pipeline, checked once, at the border."""
+
+from pydantic import Field, model_validator
+
+from components.settings import (
+    EvaluationSettings,
+    InstanceSettings,
+    ReportSettings,
+    TextSettings,
+    VocabularySettings,
+)
+from trainer.settings import MaskingSettings, ModelSettings, TrainerSettings
+from trainer.settings_base import Settings
+
+
+class BeamSettings(Settings):
+    """How the data components spread over processes on this machine."""
+
+    workers: int = Field(default=1, ge=1)  # processes; the bytes written do not depend on it
+
+
+class CardSettings(Settings):
+    """What the model card says that the pipeline cannot know."""
+
+    license: str | None = None  # SPDX name of the licence you give the model
+    notes: str | None = None  # a paragraph on what the text is and what the model is for
+
+
+class Recipe(Settings):
+    """One pipeline from text to a published encoder."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")  # also the pipeline's name in ML Metadata
+    description: str = Field(min_length=1)
+    expected: str = Field(min_length=1)  # what a run costs and gives, and where that was measured
+    seed: int = Field(default=12345, ge=0)  # of every draw; BERT's default
+    text: TextSettings = TextSettings()
+    vocabulary: VocabularySettings = VocabularySettings()
+    instances: InstanceSettings = InstanceSettings()
+    masking: MaskingSettings = MaskingSettings()
+    model: ModelSettings = ModelSettings()
+    trainer: TrainerSettings = TrainerSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    report: ReportSettings = ReportSettings()
+    card: CardSettings = CardSettings()
+    beam: BeamSettings = BeamSettings()
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> "Recipe":
+        if self.instances.seq_length > self.model.max_position:
+            raise ValueError(
+                f"instances.seq_length is {self.instances.seq_length}, but the model has "
+                f"{self.model.max_position} positions. Raise model.max_position or lower seq_length."
+            )
+        if self.trainer.warmup_steps >= self.trainer.steps:
+            raise ValueError(
+                f"trainer.warmup_steps is {self.trainer.warmup_steps} of {self.trainer.steps} steps, "
+                f"so the learning rate would never fall. Lower trainer.warmup_steps."
+            )
+        return self
