@@ -59,7 +59,7 @@ def source_closure(module: str) -> set[str]:
 
 
 def _imports(module: str) -> Iterator[str]:
-    """The dotted names of ours that a module's source imports; `from a import b` yields a and a.b."""
+    """The names of ours that a module imports; `from a import b` yields a and a.b."""
     path = _source_path(module)
     if path is None:
         return

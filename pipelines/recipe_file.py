@@ -129,7 +129,7 @@ def _apply_override(values: dict[str, Any], override: str) -> KeyPath:
 
 
 def _explain(detail: ErrorDetails, path: Path, lines: dict[KeyPath, int]) -> str:
-    """One finding of pydantic as `file:line: key: what. What to do.`"""
+    """One finding of pydantic, with file, line, key and remedy."""
     key = tuple(str(part) for part in detail["loc"])
     dotted = ".".join(key)
     where = str(path)

@@ -49,11 +49,12 @@ class Recipe(Settings):
         if self.instances.seq_length > self.model.max_position:
             raise ValueError(
                 f"instances.seq_length is {self.instances.seq_length}, but the model has "
-                f"{self.model.max_position} positions. Raise model.max_position or lower seq_length."
+                f"{self.model.max_position} positions. Raise model.max_position or "
+                f"lower instances.seq_length."
             )
         if self.trainer.warmup_steps >= self.trainer.steps:
             raise ValueError(
-                f"trainer.warmup_steps is {self.trainer.warmup_steps} of {self.trainer.steps} steps, "
+                f"trainer.warmup_steps is {self.trainer.warmup_steps} of {self.trainer.steps}, "
                 f"so the learning rate would never fall. Lower trainer.warmup_steps."
             )
         return self

@@ -1,4 +1,4 @@
-"""Unpacks a model and held-out instances, calls the evaluation, writes metrics and the blessing."""
+"""Unpacks a model and instances, calls the evaluation, writes metrics and the blessing."""
 
 import json
 from typing import Any
@@ -63,7 +63,7 @@ def write_metrics(
     baseline: dict[str, Any] | None,
     verdict: Verdict,
 ) -> None:
-    """Writes `metrics.json`, and the numbers into ML Metadata, where a lineage review finds them."""
+    """Writes `metrics.json`, and the numbers into ML Metadata, where lineage reviews look."""
     report = {
         "metrics": metrics,
         "baseline_metrics": baseline,

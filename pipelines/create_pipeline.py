@@ -1,0 +1,209 @@
+"""A recipe and places to the one DAG, which every runner runs."""
+
+import json
+from dataclasses import dataclass
+
+from tfx import types
+from tfx.components import SchemaGen, StatisticsGen, Trainer
+from tfx.dsl.components.base import base_node
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration import metadata
+from tfx.orchestration.pipeline import Pipeline
+from tfx.types import standard_artifacts
+from tfx.types.channel import Channel
+
+from components.code_digest import code_digest
+from components.corpus_report.component import CorpusReportGen
+from components.example_validator.component import ExampleValidator
+from components.instance_gen.component import InstanceGen
+from components.model_card.component import ModelCardGen
+from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
+from components.model_evaluator.component import ModelEvaluator
+from components.publisher.component import Publisher
+from components.text_example_gen.component import TextExampleGen
+from components.vocabulary_gen.component import VocabularyGen
+from pipelines.settings import Recipe
+from trainer.settings import TrainingSettings
+
+RUN_FN = "trainer.run_fn.run_fn"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a pipeline reads and writes; local folders or gs:// paths."""
+
+    input_base: str  # folder that all text lies under
+    patterns: tuple[str, ...]  # globs under it; one of them may hold {SPAN}
+    pipeline_root: str
+    checkpoint_root: str
+    destination: str  # folder of the published models
+    metadata_path: str | None = None  # SQLite file; None where the platform keeps the metadata
+
+
+def create_pipeline(recipe: Recipe, places: Places) -> Pipeline:
+    """Text to a published encoder.
+
+    Args:
+        recipe: every setting.
+        places: every folder.
+
+    Returns:
+        The pipeline, with caching on. What fails validation stops what comes after it.
+    """
+    data = _data_nodes(recipe, places)
+    model = _model_nodes(recipe, places, data)
+    return Pipeline(
+        pipeline_name=recipe.name,
+        pipeline_root=places.pipeline_root,
+        components=[*data.values(), *model.values()],
+        enable_cache=True,
+        metadata_connection_config=places.metadata_path
+        and metadata.sqlite_metadata_connection_config(places.metadata_path),
+        beam_pipeline_args=_beam_args(recipe.beam.workers),
+    )
+
+
+Nodes = dict[str, base_node.BaseNode]
+
+
+def _data_nodes(recipe: Recipe, places: Places) -> Nodes:
+    """Text to validated documents and instances, and the report on both."""
+    documents = TextExampleGen(
+        input_base=places.input_base,
+        patterns=places.patterns,
+        text_settings=recipe.text.model_dump_json(),
+        code_digest=_digest_of(TextExampleGen),
+    )
+    statistics = StatisticsGen(examples=documents.outputs["examples"]).with_id("DocumentStatistics")
+    schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=False)
+    validator = _validator(statistics, schema.outputs["schema"], "DocumentValidator")
+    vocabulary = VocabularyGen(
+        documents=documents.outputs["examples"],
+        vocabulary_settings=recipe.vocabulary.model_dump_json(),
+        code_digest=_digest_of(VocabularyGen),
+    )
+    vocabulary.add_upstream_node(validator)
+    instances = InstanceGen(
+        documents=documents.outputs["examples"],
+        vocabulary=vocabulary.outputs["vocabulary"],
+        instance_settings=recipe.instances.model_dump_json(),
+        masking_settings=recipe.masking.model_dump_json(),
+        seed=recipe.seed,
+        code_digest=_digest_of(InstanceGen),
+    )
+    instance_statistics = StatisticsGen(examples=instances.outputs["instances"])
+    instance_statistics = instance_statistics.with_id("InstanceStatistics")
+    report = CorpusReportGen(
+        documents=documents.outputs["examples"],
+        vocabulary=vocabulary.outputs["vocabulary"],
+        instances=instances.outputs["instances"],
+        report_settings=recipe.report.model_dump_json(),
+        code_digest=_digest_of(CorpusReportGen),
+    )
+    return {
+        "documents": documents,
+        "statistics": statistics,
+        "schema": schema,
+        "validator": validator,
+        "vocabulary": vocabulary,
+        "instances": instances,
+        "instance_statistics": instance_statistics,
+        "instance_validator": _validator(
+            instance_statistics, instances.outputs["schema"], "InstanceValidator"
+        ),
+        "report": report,
+    }
+
+
+def _model_nodes(recipe: Recipe, places: Places, data: Nodes) -> Nodes:
+    """Validated instances to a trained, evaluated and published model."""
+    instances = data["instances"].outputs["instances"]
+    training = TrainingSettings(
+        model=recipe.model,
+        masking=recipe.masking,
+        trainer=recipe.trainer,
+        seed=recipe.seed,
+        checkpoint_root=places.checkpoint_root,
+        code_digest=code_digest(RUN_FN.rpartition(".")[0]),
+    )
+    trainer = Trainer(
+        examples=instances,
+        run_fn=RUN_FN,
+        custom_config={"training": training.model_dump_json()},
+    )
+    trainer.add_upstream_node(data["instance_validator"])
+    model = trainer.outputs["model"]
+    baseline = Resolver(
+        strategy_class=LatestOtherBlessedModelStrategy,
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+        candidate=model,
+    ).with_id("LatestBlessedModel")
+    evaluator = ModelEvaluator(
+        model=model,
+        instances=instances,
+        baseline_model=baseline.outputs["model"],
+        evaluation_settings=recipe.evaluation.model_dump_json(),
+        seed=recipe.seed,
+        code_digest=_digest_of(ModelEvaluator),
+    )
+    card = ModelCardGen(
+        model=model,
+        evaluation=evaluator.outputs["evaluation"],
+        blessing=evaluator.outputs["blessing"],
+        documents=data["documents"].outputs["examples"],
+        vocabulary=data["vocabulary"].outputs["vocabulary"],
+        instances=instances,
+        card_settings=_card_settings(recipe),
+        code_digest=_digest_of(ModelCardGen),
+    )
+    publisher = Publisher(
+        model=model,
+        model_blessing=evaluator.outputs["blessing"],
+        model_card=card.outputs["model_card"],
+        destination=places.destination,
+        code_digest=_digest_of(Publisher),
+    ).with_id("Pusher")
+    return {
+        "trainer": trainer,
+        "baseline": baseline,
+        "evaluator": evaluator,
+        "card": card,
+        "publisher": publisher,
+    }
+
+
+def _validator(
+    statistics: StatisticsGen, schema: types.BaseChannel, node_id: str
+) -> ExampleValidator:
+    return ExampleValidator(
+        statistics=statistics.outputs["statistics"],
+        schema=schema,
+        code_digest=_digest_of(ExampleValidator),
+    ).with_id(node_id)
+
+
+def _digest_of(component: type[base_node.BaseNode]) -> str:
+    """The digest of a component's executor and of all that it imports of ours."""
+    return code_digest(component.__module__.replace(".component", ".executor"))
+
+
+def _card_settings(recipe: Recipe) -> str:
+    settings = {"recipe": recipe.name, "description": recipe.description}
+    return json.dumps({**settings, **recipe.card.model_dump()}, sort_keys=True)
+
+
+def _beam_args(workers: int) -> list[str]:
+    """Beam's flags for so many processes on this machine.
+
+    None for one process: any flag makes TFX build a source package of itself for each component
+    (tfx/dsl/components/base/base_beam_executor.py); a container flag, which a local run ignores,
+    prevents that.
+    """
+    if workers == 1:
+        return []
+    return [
+        f"--direct_num_workers={workers}",
+        "--direct_running_mode=multi_processing",
+        "--sdk_container_image=unused",
+    ]
