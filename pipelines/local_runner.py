@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.local import local_dag_runner
@@ -74,7 +75,7 @@ def run_locally(
     LocalRunner(run_id, watch, until).run(pipeline)
 
 
-Node = pipeline_pb2.Pipeline.PipelineOrNode
+Node = Any  # pipeline_pb2.Pipeline.PipelineOrNode, which comes without types
 
 
 def _nodes_until(nodes: list[Node], until: str | None) -> list[Node]:

@@ -7,3 +7,8 @@ class TextmillError(Exception):
 
 class InputError(TextmillError):
     """A text, vocabulary, setting or folder that the user has to mend; the command exits with 2."""
+
+
+def printable(text: str) -> str:
+    """The text without control characters, which a hostile file name or corpus may hold."""
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)

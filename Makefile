@@ -1,0 +1,81 @@
+# Textmill's entry points. `make run` and `make test` set up all that they need.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+TORCH ?= 2.13.0
+UV := .tools/uv/bin/uv
+BIN := .venv/bin
+READY := .venv/.ready
+TRANSFORMERS := .venv-transformers/.ready
+DEMO := work/demo
+LOCKS := uv textmill dev transformers
+
+.PHONY: help run test setup transformers check format lint types contracts lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+run: $(READY)  ## pre-train, evaluate and publish a small BERT on real text, here
+	$(BIN)/textmill demo-text $(DEMO)/text
+	$(BIN)/textmill run demo --text $(DEMO)/text --workdir $(DEMO)
+
+test: $(READY) $(TRANSFORMERS)  ## run the tests
+	$(BIN)/python -m pytest
+
+setup: $(READY)  ## make the environment .venv
+
+transformers: $(TRANSFORMERS)  ## make .venv-transformers: PyTorch, to check our models against
+
+check: lint types contracts  ## lint, types and import contract
+
+format: $(READY)  ## format the code
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format --quiet .
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+
+types: $(READY)
+	$(BIN)/mypy
+
+contracts: $(READY)
+	$(BIN)/lint-imports
+
+lock: $(UV)  ## pin requirements/*.in anew, with hashes
+	for name in $(LOCKS); do \
+	  version=3.10; [ $$name = transformers ] && version=3.11; \
+	  $(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url \
+	    --python-version $$version requirements/$$name.in -o requirements/$$name.txt > /dev/null; \
+	done
+
+clean:  ## remove the environments and the demo's work
+	rm -rf .venv .venv-transformers .tools work
+
+# uv comes from a hash-pinned wheel, by any Python that has pip; it then finds or fetches Python
+# 3.10. The step to / keeps pyenv from asking for 3.10 where it is not installed.
+$(UV): requirements/uv.txt
+	rm -rf .tools/uv
+	cd / && $(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+	  --require-hashes --no-deps --target "$(CURDIR)/.tools/uv" -r "$(CURDIR)/requirements/uv.txt"
+	touch $@
+
+$(READY): $(UV) requirements/textmill.txt requirements/dev.txt pyproject.toml
+	[ -x $(BIN)/python ] || $(UV) venv --quiet --python "$$(cat .python-version)" .venv
+	$(UV) pip sync --quiet --python $(BIN)/python requirements/textmill.txt requirements/dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+# pip, not uv, for PyTorch: a CPU build may lie in a place that pip is configured to look at.
+$(TRANSFORMERS): $(UV) requirements/transformers.txt
+	[ -x .venv-transformers/bin/python ] || $(UV) venv --quiet --seed --python 3.11 .venv-transformers
+	$(UV) pip install --quiet --python .venv-transformers/bin/python --require-hashes \
+	  -r requirements/transformers.txt
+	.venv-transformers/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --root-user-action=ignore "torch==$(TORCH)"
+	touch $@

@@ -1,0 +1,104 @@
+"""The command `textmill`: one function a command; heavy libraries load only where they are used."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trainer.errors import InputError, TextmillError, printable
+
+INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130  # exit codes
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Raw text to a pre-trained language encoder, with every step recorded.",
+)
+
+RecipeArgument = Annotated[
+    str, typer.Argument(help="A shipped recipe's name (see `textmill recipes`) or a YAML file.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Overrides a setting, as trainer.steps=2000. May be repeated."),
+]
+
+
+@app.command()
+def run(
+    recipe: RecipeArgument,
+    text: Annotated[
+        list[str],
+        typer.Option(help="A file, a folder or a glob in quotes; plain or .gz. May be repeated."),
+    ],
+    workdir: Annotated[
+        str, typer.Option(help="The folder for artifacts, metadata and published models.")
+    ] = "work",
+    set_: SetOption = None,
+    until: Annotated[
+        str | None, typer.Option(help="Stop after this node; run only what it needs.")
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show what TFX and TensorFlow log.")
+    ] = False,
+) -> None:
+    """Runs a recipe's whole pipeline on this machine."""
+    from pipelines.run_command import run_recipe
+
+    outcome = run_recipe(
+        recipe, text, workdir=workdir, overrides=set_ or [], until=until, verbose=verbose
+    )
+    raise typer.Exit(outcome)
+
+
+@app.command()
+def recipes() -> None:
+    """Lists the shipped recipes with their model, their tokens and what they cost."""
+    from pipelines.recipe_list import print_recipes
+
+    print_recipes()
+
+
+@app.command()
+def demo_text(
+    folder: Annotated[Path, typer.Argument(help="Where to write; made if it is not there.")],
+) -> None:
+    """Writes Python's language reference as a small corpus of real English prose."""
+    from pipelines.demo_text import write_demo_text
+
+    documents = write_demo_text(folder)
+    typer.echo(f"{documents} documents of Python's language reference are in {folder}")
+
+
+@app.command()
+def version() -> None:
+    """Prints the versions of Textmill and of what it stands on."""
+    from importlib.metadata import version as installed
+
+    for package in ("textmill", "tfx", "tensorflow", "apache-beam", "ml-metadata", "tokenizers"):
+        typer.echo(f"{package} {installed(package)}")
+
+
+def main() -> None:
+    """Runs the command line; errors that Textmill explains are printed alone."""
+    try:
+        app()
+    except InputError as error:
+        _print_error(error)
+        sys.exit(INPUT_ERROR)
+    except TextmillError as error:
+        _print_error(error)
+        sys.exit(FAILURE)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _print_error(error: Exception) -> None:
+    typer.echo(f"error: {printable(str(error))}", err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""`textmill run`: a recipe, text and a workdir to a finished run and its summary."""
+
+import logging
+import time
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.markup import escape
+
+from pipelines.quiet import hush, log_to
+from pipelines.recipe_file import load_recipe
+from pipelines.run_summary import SUMMARY, RunSummary, print_summary, summarise, write_summary
+from pipelines.settings import Recipe
+from pipelines.text_location import TextLocation, locate_text
+from pipelines.workdir import Workdir, hold, open_workdir
+from trainer import storage
+from trainer.errors import InputError, printable
+from trainer.provenance import git_state
+
+RECIPE, LOG = "recipe.yaml", "log.txt"
+SUCCEEDED, FAILED, INPUT_ERROR, INTERRUPTED = 0, 1, 2, 130  # exit codes
+
+
+def run_recipe(
+    recipe_name: str,
+    text: list[str],
+    *,
+    workdir: str,
+    overrides: list[str],
+    until: str | None,
+    verbose: bool,
+) -> int:
+    """Runs a recipe on this machine.
+
+    All that can be checked cheaply is checked before TFX is loaded.
+
+    Args:
+        recipe_name: a shipped recipe or a YAML file.
+        text: files, folders, globs.
+        workdir: the folder that owns the runs.
+        overrides: as "trainer.steps=2000".
+        until: the last node to run.
+        verbose: show what libraries log.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputError: recipe, text or workdir cannot be used.
+    """
+    recipe = load_recipe(recipe_name, overrides)
+    location = locate_text(text)
+    places = open_workdir(workdir)
+    hush(verbose)
+    with hold(places):
+        return _run(recipe, location, places, until, verbose)
+
+
+def _run(
+    recipe: Recipe, location: TextLocation, workdir: Workdir, until: str | None, verbose: bool
+) -> int:
+    console = Console(stderr=True, highlight=False)
+    run_id = workdir.new_run()
+    folder = workdir.runs / run_id
+    clock = NodeClock(console)
+    state, error, code = "succeeded", None, SUCCEEDED
+    try:
+        _execute(recipe, location, workdir, run_id, until, verbose, clock)
+    except KeyboardInterrupt:
+        state, error, code = "interrupted", "Stopped by Ctrl-C.", INTERRUPTED
+    except InputError as wrong:
+        state, error, code = "failed", str(wrong), INPUT_ERROR
+    except Exception as wrong:
+        # Not swallowed: the run is reported as failed, and the log has the whole trace.
+        logging.getLogger(__name__).exception("the run failed")
+        state, error, code = "failed", f"{type(wrong).__name__}: {wrong}", FAILED
+    summary = summarise(
+        metadata_path=workdir.metadata,
+        run_id=run_id,
+        recipe=recipe.name,
+        seconds=clock.seconds(),
+        state=state,
+        error=error,
+        git=git_state(),
+        places={"summary": str(folder / SUMMARY), "log": str(folder / LOG)},
+    )
+    write_summary(summary, folder)
+    print_summary(summary, console)
+    _print_ending(summary, recipe, workdir, console)
+    return code
+
+
+def _execute(
+    recipe: Recipe,
+    location: TextLocation,
+    workdir: Workdir,
+    run_id: str,
+    until: str | None,
+    verbose: bool,
+    clock: "NodeClock",
+) -> None:
+    """Builds the pipeline and runs it; TFX is loaded here and not before."""
+    folder = workdir.runs / run_id
+    write_recipe(recipe, folder)
+    clock.say(f"run {run_id}: loading TFX and TensorFlow")
+    from pipelines.create_pipeline import Places, create_pipeline
+    from pipelines.local_runner import Watch, run_locally
+
+    log_to(folder / LOG, verbose)
+    pipeline = create_pipeline(
+        recipe,
+        Places(
+            input_base=location.base,
+            patterns=location.patterns,
+            pipeline_root=str(workdir.pipeline_root(recipe.name)),
+            checkpoint_root=str(workdir.checkpoints(recipe.name)),
+            destination=str(workdir.published(recipe.name)),
+            metadata_path=str(workdir.metadata),
+        ),
+    )
+    run_locally(pipeline, run_id, Watch(clock.begins, clock.ended), until)
+
+
+def write_recipe(recipe: Recipe, folder: Path) -> None:
+    """Keeps the recipe as it was run: defaults filled in, overrides applied."""
+    content = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    storage.write_bytes(str(folder / RECIPE), content.encode())
+
+
+class NodeClock:
+    """Tells the terminal which node is at work, and keeps how long each took."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._begun: dict[str, float] = {}
+        self._spent: dict[str, float] = {}
+
+    def say(self, words: str) -> None:
+        """Prints a passing remark."""
+        self._console.print(f"[dim]{escape(words)}[/]")
+
+    def begins(self, node_id: str) -> None:
+        """A node begins."""
+        self._begun[node_id] = time.monotonic()
+        self.say(f"{len(self._begun):>2} {node_id}")
+
+    def ended(self, node_id: str, seconds: float) -> None:
+        """A node ended well."""
+        self._spent[node_id] = seconds
+
+    def seconds(self) -> dict[str, float]:
+        """Wall time of each node in the order of their begin, also of one that did not end."""
+        now = time.monotonic()
+        return {n: self._spent.get(n, now - begun) for n, begun in self._begun.items()}
+
+
+def _print_ending(summary: RunSummary, recipe: Recipe, workdir: Workdir, console: Console) -> None:
+    """The error, or what to type next."""
+    if summary.error:
+        console.print(f"\n[bold red]error:[/] {escape(printable(summary.error))}", soft_wrap=True)
+        if summary.state == "interrupted" or summary.nodes:
+            console.print("The same command goes on from here: what is done is cached.")
+        return
+    model = summary.places.get("model")
+    if model:
+        console.print("\nNext, with `pip install transformers torch`:")
+        console.print(
+            f"  from transformers import AutoModelForMaskedLM, AutoTokenizer\n"
+            f'  model = AutoModelForMaskedLM.from_pretrained("{escape(model)}/transformers")',
+            soft_wrap=True,
+        )
+        console.print(f"  tensorboard --logdir {escape(str(workdir.pipeline_root(recipe.name)))}")

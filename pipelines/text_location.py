@@ -1,0 +1,65 @@
+"""What a person names as text, to a base folder and patterns under it, as ExampleGen wants them."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainer.errors import InputError
+
+WILDCARDS = frozenset("*?[")
+SPAN = "{SPAN}"
+EVERYTHING = "**"  # all files below a folder
+
+
+class TextLocationError(InputError):
+    """Text that is not where the command line says."""
+
+
+@dataclass(frozen=True)
+class TextLocation:
+    """Where text lies: `base` is absolute, the patterns are relative to it."""
+
+    base: str
+    patterns: tuple[str, ...]
+
+
+def locate_text(names: list[str]) -> TextLocation:
+    """Finds the folder that all the text lies under.
+
+    Args:
+        names: files, folders and globs; a glob may hold `{SPAN}`.
+
+    Raises:
+        TextLocationError: a file or folder is not there.
+    """
+    fixed = [_split(name) for name in names]
+    base = Path(os.path.commonpath([folder for folder, _ in fixed]))
+    patterns = (_join(folder.relative_to(base), pattern) for folder, pattern in fixed)
+    return TextLocation(str(base), tuple(dict.fromkeys(patterns)))
+
+
+def _split(name: str) -> tuple[Path, str]:
+    """A name's longest folder without wildcards, and the rest as a pattern."""
+    path = Path(os.path.abspath(Path(name).expanduser()))  # noqa: PTH100 - links stay links
+    parts = path.parts
+    wild = [n for n, part in enumerate(parts) if WILDCARDS & set(part) or SPAN in part]
+    if wild and not path.exists():
+        folder = Path(*parts[: wild[0]])
+        _must_be_folder(folder, name)
+        return folder, "/".join(parts[wild[0] :])
+    if path.is_dir():
+        return path, EVERYTHING
+    if path.is_file():
+        return path.parent, path.name
+    raise TextLocationError(
+        f"--text {name}: no such file or folder (looked for {path}). Check the path."
+    )
+
+
+def _must_be_folder(folder: Path, name: str) -> None:
+    if not folder.is_dir():
+        raise TextLocationError(f"--text {name}: there is no folder {folder}. Check the path.")
+
+
+def _join(folder: Path, pattern: str) -> str:
+    return pattern if folder == Path() else f"{folder.as_posix()}/{pattern}"
