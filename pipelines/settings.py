@@ -30,7 +30,7 @@ class Recipe(Settings):
     """One pipeline from text to a published encoder."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")  # also the pipeline's name in ML Metadata
-    description: str = Field(min_length=1)
+    description: str = Field(min_length=1)  # a sentence: what the recipe makes, of what
     expected: str = Field(min_length=1)  # what a run costs and gives, and where that was measured
     seed: int = Field(default=12345, ge=0)  # of every draw; BERT's default
     text: TextSettings = TextSettings()

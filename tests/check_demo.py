@@ -1,0 +1,58 @@
+"""Checks the last run of a workdir: `python -m tests.check_demo WORKDIR ran|cached`.
+
+CI calls it after `make run`. It exits with 1 and a sentence if a claim of the README is false.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+MAX_SECONDS = {"ran": 360, "cached": 20}
+MIN_GAIN_NATS = 0.3  # of the held-out loss, below the unigram baseline
+
+
+def main(workdir: Path, expected_state: str) -> None:
+    """Checks the newest summary."""
+    summary = newest_summary(workdir)
+    must(summary["state"] == "succeeded", f"the run {summary['state']}: {summary['error']}")
+    states = {node["node"]: node["state"] for node in summary["nodes"]}
+    resolver = "LatestBlessedModel"  # a look-up, which ML Metadata always records as cached
+    others = {state for node, state in states.items() if node != resolver}
+    must(others == {expected_state}, f"not every node {expected_state}: {states}")
+    must(
+        summary["seconds"] < MAX_SECONDS[expected_state],
+        f"the nodes took {summary['seconds']} s, over {MAX_SECONDS[expected_state]}",
+    )
+    evaluation = next(n for n in summary["nodes"] if n["node"] == "ModelEvaluator")
+    metrics = evaluation["counts"]["evaluation"]["metrics"]
+    gain = metrics["unigram_loss"] - metrics["masked_lm_loss"]
+    must(gain > MIN_GAIN_NATS, f"the loss lies only {gain:.3f} nats below the unigram baseline")
+    must_hold_a_model(Path(summary["places"]["model"]))
+    print(f"check_demo: {len(states)} nodes {expected_state}, {gain:.2f} nats below unigram")
+
+
+def newest_summary(workdir: Path) -> dict[str, Any]:
+    """The summary of the last run."""
+    summaries = sorted(workdir.glob("runs/*/summary.json"))
+    must(bool(summaries), f"{workdir}: no run has a summary")
+    content: dict[str, Any] = json.loads(summaries[-1].read_text(encoding="utf-8"))
+    return content
+
+
+def must_hold_a_model(folder: Path) -> None:
+    """The published folder has what a reader needs."""
+    names = ["saved_model.pb", "manifest.json", "README.md"]
+    names += [f"transformers/{n}" for n in ("config.json", "model.safetensors", "tokenizer.json")]
+    for name in names:
+        must((folder / name).is_file(), f"{folder} has no {name}")
+
+
+def must(holds: bool, otherwise: str) -> None:
+    """Ends the program with a sentence if a claim does not hold."""
+    if not holds:
+        sys.exit(f"check_demo: {otherwise}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

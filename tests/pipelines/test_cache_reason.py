@@ -1,0 +1,31 @@
+"""The reason for a run names the setting, the code or the input that changed."""
+
+import json
+
+from pipelines.cache_reason import compare
+from pipelines.metadata_store import ArtifactRecord, ExecutionRecord
+
+
+def execution(settings: dict[str, object], instances: int = 1) -> ExecutionRecord:
+    artifact = ArtifactRecord(instances, "/x", "Examples", {})
+    return ExecutionRecord(1, "Trainer", "run", "ran", settings, {"instances": (artifact,)})
+
+
+def test_a_setting_deep_in_json_is_named_with_both_values() -> None:
+    before, now = (
+        execution(
+            {"custom_config": json.dumps({"training": json.dumps({"trainer": {"steps": n}})})}
+        )
+        for n in (200, 400)
+    )
+    assert list(compare(before, now)) == ["steps 200 → 400"]
+
+
+def test_code_text_and_inputs_are_named_in_words() -> None:
+    before = execution({"code_digest": "aa", "input_fingerprint": "x"})
+    now = execution({"code_digest": "bb", "input_fingerprint": "y"}, instances=2)
+    assert list(compare(before, now)) == ["code changed", "text changed", "instances changed"]
+
+
+def test_equal_executions_have_nothing_to_tell() -> None:
+    assert list(compare(execution({"seed": 1}), execution({"seed": 1}))) == []

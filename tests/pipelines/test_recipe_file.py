@@ -1,0 +1,101 @@
+"""Recipes are read strictly: what is wrong is named with file, line, key and remedy."""
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+
+import components.settings
+import pipelines.settings
+import trainer.settings
+from pipelines.recipe_file import RecipeError, load_recipe, shipped_recipes
+from trainer.settings_base import Settings
+
+GOOD = "name: mine\ndescription: A trial.\nexpected: Seconds.\n"
+
+
+def recipe_of(folder: Path, more: str) -> Path:
+    path = folder / "mine.yaml"
+    path.write_text(GOOD + more, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_every_shipped_recipe_is_valid_and_named_as_its_file(name: str) -> None:
+    assert load_recipe(name).name == name
+
+
+def test_an_override_changes_one_setting_and_leaves_the_rest(tmp_path: Path) -> None:
+    path = recipe_of(tmp_path, "trainer:\n  steps: 20\n  warmup_steps: 2\n")
+    recipe = load_recipe(str(path), ["trainer.steps=2000", "masking.rate=0.2"])
+    assert (recipe.trainer.steps, recipe.trainer.warmup_steps) == (2000, 2)
+    assert recipe.masking.rate == 0.2
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("trainer:\n  warmup_stpes: 5\n", "mine.yaml:5: unknown key trainer.warmup_stpes. Did you "
+         "mean trainer.warmup_steps?"),
+        ("trainer:\n  steps: 5\n  steps: 6\n", "mine.yaml:6: trainer.steps is set twice, first in "
+         "line 5"),
+        ("trainer:\n  steps: many\n", "mine.yaml:5: trainer.steps: Input should be a"),
+        ("trainer:\n  steps: '20'\n", "trainer.steps: Input should be a valid integer"),
+        ("masking:\n  rate: 1.5\n", "mine.yaml:5: masking.rate: Input should be less than 1"),
+        ("model: &m {size: tiny}\ntext: *m\n", "aliases (*name) are not allowed"),
+        ("model: !!python/object:os.system {}\n", "not valid YAML"),
+        ("instances:\n  seq_length: 1024\n", "Raise model.max_position"),
+        ("trainer: [1]\n", "mine.yaml:4: trainer: Input should be an object"),
+    ],
+)  # fmt: skip
+def test_a_wrong_recipe_is_refused_in_one_line(tmp_path: Path, more: str, told: str) -> None:
+    with pytest.raises(RecipeError) as refused:
+        load_recipe(str(recipe_of(tmp_path, more)))
+    assert told in str(refused.value)
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    path = recipe_of(tmp_path, "seeds: 1\ntrainer:\n  steps: 0\n")
+    with pytest.raises(RecipeError) as refused:
+        load_recipe(str(path))
+    assert "Did you mean seed?" in str(refused.value)
+    assert "trainer.steps" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("trainer.step=5", "--set: unknown key trainer.step. Did you mean trainer.steps?"),
+        ("trainer.steps", "write it as --set trainer.steps=2000"),
+        ("name.x=1", "name is a single value"),
+    ],
+)
+def test_a_wrong_override_is_refused(tmp_path: Path, override: str, told: str) -> None:
+    with pytest.raises(RecipeError) as refused:
+        load_recipe(str(recipe_of(tmp_path, "")), [override])
+    assert told in str(refused.value)
+
+
+def test_an_unknown_recipe_names_the_nearest() -> None:
+    with pytest.raises(RecipeError, match=r"no such recipe\. Did you mean demo"):
+        load_recipe("demoo")
+
+
+@pytest.mark.parametrize("module", [pipelines.settings, components.settings, trainer.settings])
+def test_every_setting_says_what_it_is(module: object) -> None:
+    source = inspect.getsource(module)  # type: ignore[arg-type]
+    lines = source.splitlines()
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.ClassDef):
+            continue
+        for field in (n for n in node.body if isinstance(n, ast.AnnAssign)):
+            is_group = ast.unparse(field.annotation).endswith("Settings")
+            text = "\n".join(lines[field.lineno - 1 : field.end_lineno])
+            before = lines[field.lineno - 2]
+            told = "#" in text or before.strip().startswith("#")
+            assert is_group or told, f"{node.name}.{ast.unparse(field.target)} has no comment"
+
+
+def test_settings_cannot_be_changed_after_the_check() -> None:
+    assert all(cls.model_config["frozen"] for cls in Settings.__subclasses__())

@@ -1,0 +1,47 @@
+"""Whatever way a person names text, ExampleGen gets one folder and patterns under it."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.text_location import TextLocationError, locate_text
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    for name in ("a/one.txt", "a/two.txt.gz", "b/three.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    return tmp_path
+
+
+def test_a_folder_means_all_below_it(corpus: Path) -> None:
+    found = locate_text([str(corpus)])
+    assert (found.base, found.patterns) == (str(corpus), ("**",))
+
+
+def test_a_file_is_itself(corpus: Path) -> None:
+    found = locate_text([str(corpus / "a/one.txt")])
+    assert (found.base, found.patterns) == (str(corpus / "a"), ("one.txt",))
+
+
+def test_a_glob_and_a_folder_share_their_common_folder(corpus: Path) -> None:
+    found = locate_text([f"{corpus}/a/*.txt", str(corpus / "b")])
+    assert (found.base, found.patterns) == (str(corpus), ("a/*.txt", "b/**"))
+
+
+def test_spans_stay_in_the_pattern(corpus: Path) -> None:
+    found = locate_text([f"{corpus}/week-{{SPAN}}/*.txt"])
+    assert (found.base, found.patterns) == (str(corpus), ("week-{SPAN}/*.txt",))
+
+
+def test_a_relative_name_is_seen_from_here(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(corpus)
+    assert locate_text(["a/*.txt"]).base == str(corpus / "a")
+
+
+@pytest.mark.parametrize("name", ["nothing.txt", "nowhere/*.txt"])
+def test_what_is_not_there_is_named(corpus: Path, name: str) -> None:
+    with pytest.raises(TextLocationError, match="Check the path") as refused:
+        locate_text([str(corpus / name)])
+    assert name in str(refused.value)

@@ -1,0 +1,49 @@
+"""A workdir has one owner at a time, and says so when it cannot be used."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.workdir import WorkdirError, hold, open_workdir
+
+HOLDER = """
+import sys
+from pipelines.workdir import hold, open_workdir
+with hold(open_workdir(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    with pytest.raises(WorkdirError, match=r"cannot be written .* --workdir"):
+        open_workdir(str(tmp_path / "file" / "work"))
+
+
+def test_a_second_run_is_told_who_holds_the_workdir_and_a_killed_holder_frees_it(
+    tmp_path: Path,
+) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    told = rf"process {holder.pid} on .* since"
+    with pytest.raises(WorkdirError, match=told), hold(open_workdir(str(tmp_path))):
+        pass
+    holder.kill()
+    holder.wait()
+    with hold(open_workdir(str(tmp_path))):
+        pass
+
+
+def test_runs_that_begin_in_one_second_have_different_ids(tmp_path: Path) -> None:
+    workdir = open_workdir(str(tmp_path))
+    ids = [workdir.new_run() for _ in range(5)]
+    assert len(set(ids)) == 5
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == sorted(ids)
