@@ -1,0 +1,73 @@
+"""The exact schema of instances: what TFDV holds every record against."""
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+Bounds = tuple[int, int]
+BINARY: Bounds = (0, 1)
+
+
+def static_schema(
+    seq_length: int, max_predictions: int, vocab_size: int, label: str
+) -> schema_pb2.Schema:
+    """BERT's seven features: fixed shapes, and the range of every number.
+
+    Args:
+        seq_length: L.
+        max_predictions: N.
+        vocab_size: V.
+        label: the name of the label feature.
+    """
+    schema = schema_pb2.Schema()
+    token = (0, vocab_size - 1)
+    _add_integer(schema, "input_ids", token, seq_length)
+    _add_integer(schema, "input_mask", BINARY, seq_length)
+    _add_integer(schema, "segment_ids", BINARY, seq_length)
+    _add_integer(schema, "masked_lm_positions", (0, seq_length - 1), max_predictions)
+    _add_integer(schema, "masked_lm_ids", token, max_predictions)
+    weights = _add_feature(schema, "masked_lm_weights", schema_pb2.FLOAT)
+    weights.float_domain.min, weights.float_domain.max = 0.0, 1.0
+    weights.shape.dim.add(size=max_predictions)
+    _add_integer(schema, label, BINARY, 1)
+    return schema
+
+
+def dynamic_schema(seq_length: int, vocab_size: int, label: str | None) -> schema_pb2.Schema:
+    """Unmasked and unpadded instances: from one token between two specials up to L.
+
+    Args:
+        seq_length: L.
+        vocab_size: V.
+        label: the name of the label feature, None if there is none.
+    """
+    schema = schema_pb2.Schema()
+    bounds = {"input_ids": (0, vocab_size - 1), "segment_ids": BINARY, "word_starts": BINARY}
+    for name, domain in bounds.items():
+        feature = _add_integer(schema, name, domain, None)
+        feature.value_count.min, feature.value_count.max = 3, seq_length
+    if label is not None:
+        _add_integer(schema, label, BINARY, 1)
+    return schema
+
+
+def schema_text(schema: schema_pb2.Schema) -> bytes:
+    """The content of `schema.pbtxt`."""
+    text: str = text_format.MessageToString(schema)
+    return text.encode()
+
+
+def _add_integer(
+    schema: schema_pb2.Schema, name: str, bounds: Bounds, size: int | None
+) -> schema_pb2.Feature:
+    feature = _add_feature(schema, name, schema_pb2.INT)
+    feature.int_domain.min, feature.int_domain.max = bounds
+    if size is not None:
+        feature.shape.dim.add(size=size)
+    return feature
+
+
+def _add_feature(schema: schema_pb2.Schema, name: str, kind: int) -> schema_pb2.Feature:
+    feature = schema.feature.add(name=name, type=kind)
+    feature.presence.min_fraction = 1.0
+    feature.presence.min_count = 1
+    return feature
