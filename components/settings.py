@@ -11,7 +11,10 @@ class TextSettings(Settings):
     """How files become documents and sentences."""
 
     form: Literal["lines", "prose"] = "lines"  # lines: BERT's form, a sentence a line, blank = end
-    language: str = "en"  # of the sentence splitter (form: prose), ISO 639-1
+    language: str = Field(default="en", pattern=r"^[a-z]{2,3}$")  # of the sentence splitter (prose)
+    document_end: Literal["blank_line", "two_blank_lines", "file"] | None = None
+    # where a document ends, beside the file's end. None: blank_line for lines, file for prose,
+    # whose blank lines part paragraphs; two_blank_lines suits books with chapters.
     on_bad_line: Literal["fail", "skip"] = "fail"  # skip: count and drop, up to max_bad_fraction
     max_bad_fraction: float = Field(default=0.001, ge=0, le=1)  # share of lines; more is an error
     max_line_bytes: int = Field(default=1 << 20, ge=64)  # a longer line is a bad line
@@ -30,6 +33,7 @@ class VocabularySettings(Settings):
     lowercase: bool = True
     strip_accents: bool = False  # lower-casing does not imply it: NFD breaks Hangul
     min_frequency: int = Field(default=2, ge=1)  # occurrences of a pair that may be merged
+    sample_bytes: int = Field(default=256 << 20, ge=1 << 10)  # of the train split, to learn from
     max_unknown_rate: float = Field(default=0.01, ge=0, le=1)  # share of [UNK]; more is an error
 
 
@@ -64,10 +68,11 @@ class ReportSettings(Settings):
 class ModelCardSettings(Settings):
     """What the model card says that no artifact knows."""
 
-    name: str = "textmill-model"  # the model's name: the recipe's
-    language: str = "en"  # ISO 639-1, as TextSettings.language
+    recipe: str = "textmill-model"  # the recipe's name, which is the model's
+    description: str = ""  # the recipe's
     license: str | None = None  # SPDX name of the licence you give the model
     notes: str | None = None  # a paragraph on what the text is and what the model is for
+    language: str = "en"  # ISO 639-1, as TextSettings.language
     tags: tuple[str, ...] = ()  # added to the front matter's
     # Settings of the run, shown as a table; keys may nest.
     training: dict[str, JsonValue] = Field(default_factory=dict)

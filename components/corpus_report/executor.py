@@ -1,0 +1,44 @@
+"""The corpus report's executor: unpack, call, count."""
+
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+
+from components.corpus_report.findings import find_all
+from components.corpus_report.page import render_report
+from components.corpus_report.reading import read_corpus
+from components.settings import ReportSettings
+from trainer import storage
+
+REPORT = "report.html"
+
+
+class Executor(base_executor.BaseExecutor):
+    """Reads three artifacts and writes `report.html`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the report.
+
+        Args:
+            input_dict: `documents`, `vocabulary`, `instances`, one artifact each.
+            output_dict: `report`.
+            exec_properties: `report_settings` (ReportSettings as JSON), `code_digest`.
+        """
+        report = artifact_utils.get_single_instance(output_dict["report"])
+        settings = ReportSettings.model_validate_json(exec_properties["report_settings"])
+        corpus = read_corpus(
+            artifact_utils.get_single_uri(input_dict["documents"]),
+            artifact_utils.get_single_uri(input_dict["vocabulary"]),
+            artifact_utils.get_single_uri(input_dict["instances"]),
+            settings,
+        )
+        page = render_report(corpus, settings, exec_properties["code_digest"])
+        storage.write_bytes(storage.join(report.uri, REPORT), page.encode())
+        report.set_int_custom_property("findings", len(find_all(corpus)))

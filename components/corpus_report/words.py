@@ -1,0 +1,70 @@
+"""Numbers and names of counters to the words that the report prints."""
+
+COUNTERS = {
+    "files": "text files read",
+    "documents": "documents",
+    "sentences": "sentences",
+    "text_bytes": "bytes of text (UTF-8)",
+    "bad_encoding": "lines that are not UTF-8, dropped",
+    "long_line": "lines over the length limit, dropped",
+    "empty_files": "files without a sentence",
+    "duplicate_documents": "documents whose content was seen before",
+    "dropped_duplicates": "duplicates dropped",
+    "cut_documents": "documents cut at the size limit",
+    "control_characters": "control characters removed",
+    "byte_order_marks": "byte order marks removed",
+    "instances": "instances",
+    "real_tokens": "real tokens ([CLS] and [SEP] among them)",
+    "padding_tokens": "padding positions",
+    "masked_tokens": "tokens to predict",
+    "mask_replaced": "… replaced by [MASK]",
+    "random_replaced": "… replaced by a random token",
+    "kept": "… left as they are",
+    "unknown_tokens": "[UNK] tokens",
+    "random_next": "pairs whose second segment is from elsewhere",
+    "actual_next": "pairs that follow each other",
+    "single_sentence_documents": "documents of one sentence",
+    "vocab_size": "pieces",
+    "measured_words": "words measured for [UNK]",
+    "unknown_words": "… of them [UNK]",
+}  # fmt: skip
+
+
+def counter_name(name: str) -> str:
+    """A counter in words; one that this page does not know keeps its own name."""
+    return COUNTERS.get(name, name.replace("_", " "))
+
+
+def counter_order(name: str) -> tuple[int, str]:
+    """Sorts counters as they are listed above, unknown ones behind them by name."""
+    names = list(COUNTERS)
+    return (names.index(name) if name in names else len(names), name)
+
+
+def number(value: float) -> str:
+    """Digits in groups of three: 1,234,567, or 12.34 where it is no whole number."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def compact(value: float) -> str:
+    """Three digits at most and a unit: 950, 1.2k, 34M."""
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= 0.9995 * limit:
+            return f"{value / limit:.3g}{unit}"
+    return f"{value:.3g}"
+
+
+def size(value: float) -> str:
+    """Bytes with a unit of powers of ten: 3.4 MB."""
+    for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if value >= limit:
+            return f"{value / limit:.3g} {unit}"
+    return f"{value:.0f} B"
+
+
+def percent(value: float | None) -> str:
+    """A share as 12.3 %, below 1 % as 0.12 %; an en dash where there is none."""
+    if value is None:
+        return "–"
+    digits = 1 if value >= 0.00995 or value == 0 else 2
+    return f"{100 * value:.{digits}f} %"

@@ -1,0 +1,58 @@
+"""The page in a real browser: it is drawn in light, dark and phone width, and nothing is refused.
+
+Set TEXTMILL_SCREENSHOTS to a folder to keep the pictures and look at them.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.settings import ReportSettings
+from tests.components.corpus_report.folders import Folders
+from tests.components.corpus_report.test_page import page_of
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--hide-scrollbars", "--enable-logging=stderr", "--v=0",
+)  # fmt: skip
+DARK = "--blink-settings=preferredColorScheme=0"
+
+pytestmark = pytest.mark.skipif(
+    BROWSER is None, reason="needs Chromium: apt-get update && apt-get install -y chromium"
+)
+
+
+def screenshot(page: str, folder: Path, name: str, width: int, *flags: str) -> tuple[Path, str]:
+    """Draws the page and returns the picture and what the browser logged."""
+    source = folder / "report.html"
+    source.write_text(page, encoding="utf-8")
+    picture = Path(os.environ.get("TEXTMILL_SCREENSHOTS", folder)) / f"{name}.png"
+    command = [
+        str(BROWSER), *FLAGS, *flags, f"--user-data-dir={folder / name}",
+        f"--window-size={width},1600", f"--screenshot={picture}", source.as_uri(),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
+    return picture, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "flags", "light"),
+    [("light", 1200, (), True), ("dark", 1200, (DARK,), False), ("phone", 500, (), True)],
+)
+def test_the_page_is_drawn(
+    folders: Folders, tmp_path: Path, name: str, width: int, flags: tuple[str, ...], light: bool
+) -> None:
+    page = page_of(folders, ReportSettings(show_text=True))
+    picture, log = screenshot(page, tmp_path, name, width, *flags)
+    assert "Content Security Policy" not in log
+    pixels = tf.io.decode_png(picture.read_bytes(), channels=3).numpy().astype(int)
+    assert (pixels.mean() > 200) == light  # the paper follows the scheme
+    accent = np.abs(pixels - (0x34, 0x54, 0xD1) if light else pixels - (0x8E, 0xA6, 0xFF))
+    assert (accent.sum(axis=2) < 30).mean() > 0.002  # bars are there, in the scheme's colour

@@ -1,0 +1,43 @@
+"""Examples: the author's words come back, masks and all."""
+
+from components.corpus_report.examples import read_example
+
+TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "sing", "##ing", "loud", "\u202eevil"]
+
+
+def test_masked_tokens_come_back_as_the_author_wrote_them() -> None:
+    example = read_example(
+        {
+            "input_ids": [2, 5, 4, 3, 5, 7, 3, 0],
+            "input_mask": [1, 1, 1, 1, 1, 1, 1, 0],
+            "segment_ids": [0, 0, 0, 0, 1, 1, 1, 0],
+            "masked_lm_positions": [2, 4, 5, 0],
+            "masked_lm_ids": [6, 7, 7, 0],
+            "masked_lm_weights": [1.0, 1.0, 1.0, 0.0],
+            "next_sentence_labels": [1],
+        },
+        TOKENS,
+    )
+    first, second = example.segments
+    assert [(p.text, p.kind) for p in first] == [
+        ("[CLS]", "special"), ("sing", "plain"), ("ing", "masked"), ("[SEP]", "special"),
+    ]  # fmt: skip
+    assert not first[2].space
+    assert [(p.text, p.kind, p.shown) for p in second[:2]] == [
+        ("loud", "random", "sing"), ("loud", "kept", ""),
+    ]  # fmt: skip
+    assert (example.real_tokens, example.masked_tokens) == (7, 3)
+    assert example.label == "the second segment is from elsewhere"
+
+
+def test_unmasked_instances_are_read_too() -> None:
+    example = read_example(
+        {"input_ids": [2, 5, 3], "segment_ids": [0, 0, 0], "word_starts": [1, 1, 1]}, TOKENS
+    )
+    assert [p.text for p in example.segments[0]] == ["[CLS]", "sing", "[SEP]"]
+    assert example.label == ""
+
+
+def test_bidi_characters_of_a_piece_are_gone() -> None:
+    example = read_example({"input_ids": [8]}, TOKENS)
+    assert example.segments[0][0].text == "evil"

@@ -1,0 +1,125 @@
+"""The page: safe, self-contained, and its numbers are the manifest's."""
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+from components.corpus_report.page import flatten, render_report
+from components.corpus_report.reading import read_corpus
+from components.corpus_report.words import counter_name, number, percent
+from components.settings import ReportSettings
+from tests.components.corpus_report.folders import Folders, topic_documents, write_folders
+from trainer.manifest import read_manifest
+
+SHOWN = ReportSettings(show_text=True)
+
+
+def page_of(folders: Folders, settings: ReportSettings = SHOWN) -> str:
+    corpus = read_corpus(folders.documents, folders.vocabulary, folders.instances, settings)
+    return render_report(corpus, settings, "fedcba9876543210")
+
+
+class Elements(HTMLParser):
+    """Every tag with its attributes, and all text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_the_page_refers_to_nothing_outside_itself(folders: Folders) -> None:
+    page = page_of(folders)
+    elements = Elements(page)
+    names = {name for name, _ in elements.tags}
+    assert not names & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
+    for tag, attributes in elements.tags:
+        assert not {"src", "style", "xlink:href"} & set(attributes), (tag, attributes)
+        assert not [name for name in attributes if name.startswith("on")]
+        assert (attributes.get("href") or "#").startswith("#")
+    assert "url(" not in page
+    assert "@import" not in page
+    assert not re.search(r"https?://|//cdn", page)
+
+
+def test_the_policy_allows_only_the_pages_own_style(folders: Folders) -> None:
+    page = page_of(folders)
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
+    assert style
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    policy = next(a["content"] for t, a in Elements(page).tags if "http-equiv" in a)
+    assert policy == (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def test_hostile_text_is_escaped_and_made_visible(tmp_path: Path) -> None:
+    hostile = '<script>alert("x")</script> <img src=x onerror=y> \u202egnp.exe \x1b[31mred'
+    documents = [(f"{n}.txt", [f"{hostile} {n}", "A calm sentence."] * 3) for n in range(5)]
+    page = page_of(write_folders(tmp_path, documents))
+    elements = Elements(page)
+    assert not {"script", "img"} & {name for name, _ in elements.tags}
+    assert "script" in "".join(elements.text)  # it is shown, as text
+    assert not set(page) & set("\u202e\x1b\x00\u2066")
+
+
+def test_every_counter_of_the_manifests_is_on_the_page(folders: Folders) -> None:
+    text = "".join(Elements(page_of(folders)).text)
+    documents = read_manifest(folders.documents).counts
+    instances = read_manifest(folders.instances).counts
+    for name, count in documents["all"].items():
+        assert f"{counter_name(name)}{number(count)}" in text
+    for split in ("train", "eval"):
+        for name in ("documents", "sentences", "text_bytes"):
+            assert number(documents[split][name]) in text
+    for name, count in instances["train"].items():
+        assert f"{counter_name(name)}{number(count)}{number(instances['eval'][name])}" in text
+
+
+def test_the_rates_are_those_of_the_manifest(folders: Folders) -> None:
+    train = read_manifest(folders.instances).counts["train"]
+    text = "".join(Elements(page_of(folders)).text)
+    filled = train["real_tokens"] / (train["real_tokens"] + train["padding_tokens"])
+    assert f"{percent(filled)}of positions are filled" in text
+    assert f"{percent(train['masked_tokens'] / train['real_tokens'])}are predicted" in text
+    assert f"[MASK] {percent(train['mask_replaced'] / train['masked_tokens'])}" in text
+    pairs = train["random_next"] + train["actual_next"]
+    assert f"random {percent(train['random_next'] / pairs)}" in text
+
+
+def test_no_text_is_shown_unless_asked_for(folders: Folders) -> None:
+    hidden = page_of(folders, ReportSettings())
+    assert 'id="examples"' not in hidden
+    assert "as the author wrote them" not in hidden
+    assert 'id="examples"' in page_of(folders)
+
+
+def test_the_same_corpus_gives_the_same_bytes(folders: Folders) -> None:
+    assert page_of(folders) == page_of(folders)
+
+
+def test_dynamic_instances_have_no_masks_to_draw(dynamic_folders: Folders) -> None:
+    page = page_of(dynamic_folders)
+    assert "masks are drawn anew at every step of training, at a rate of 15.0 %" in page
+    assert "What stands where a token is predicted" not in page
+    assert "Real tokens per instance" in page
+    assert "Labels of the pairs" in page
+
+
+def test_a_corpus_of_one_document_is_reported(tmp_path: Path) -> None:
+    page = page_of(write_folders(tmp_path, topic_documents(1)))
+    assert "Only " in page
+    assert "instances are held out" in page
+
+
+def test_facts_are_flattened_by_dots() -> None:
+    assert flatten({"b": {"y": 1, "x": "s"}, "a": None}) == {"a": "null", "b.x": "s", "b.y": "1"}

@@ -1,0 +1,27 @@
+"""Text that may be shown."""
+
+import pytest
+
+from components.safe_text import shorten, visible
+
+
+@pytest.mark.parametrize(
+    ("hostile", "shown"),
+    [
+        ("a\x1b[31mb\x00\x7f\x9b", "a[31mb"),  # terminal escapes, C0, DEL, C1
+        ("user\u202egnp.exe", "usergnp.exe"),  # right-to-left override
+        ("\u2066x\u2069\u200ey\u061c", "xy"),  # isolates and marks
+        ("a\ufeff\u200b\u00adb", "ab"),  # byte order mark, zero-width space, soft hyphen
+        ("two\n\tlines\r\u2028three", "two lines three"),
+        ("\ud800x\ue000", "x"),  # a lone surrogate, private use
+        ("한국어 – naïve – 🙂", "한국어 – naïve – 🙂"),
+        ("می\u200cخواهم", "می\u200cخواهم"),  # a joiner that Persian needs
+    ],
+)
+def test_only_what_can_be_seen_stays(hostile: str, shown: str) -> None:
+    assert visible(hostile) == shown
+
+
+def test_a_long_text_ends_with_an_ellipsis() -> None:
+    assert shorten("short", 5) == "short"
+    assert shorten("a long one", 7) == "a long…"
