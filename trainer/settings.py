@@ -43,6 +43,7 @@ class TrainerSettings(Settings):
     adam_beta_1: float = Field(default=0.9, ge=0, lt=1)
     adam_beta_2: float = Field(default=0.999, ge=0, lt=1)
     adam_epsilon: float = Field(default=1e-6, gt=0)  # BERT's optimization.py
+    adam_bias_correction: bool = False  # BERT's optimizer leaves it out; PyTorch's AdamW has it
     clip_norm: float = Field(default=1.0, gt=0)  # global norm, after the replicas' sum
     precision: Literal["float32", "bfloat16"] = "float32"  # of the computation; weights are float32
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"

@@ -1,0 +1,174 @@
+"""Instances to batches: read, parsed as batches, masked, and shared out to replicas."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from trainer.draw import draw_seed
+from trainer.instances import Instances, InstancesError
+from trainer.record_order import ordered_records
+from trainer.settings import MaskingSettings
+
+Batch = dict[str, tf.Tensor]
+
+
+def training_batches(
+    instances: Instances, masking: MaskingSettings, *, batch_size: int, seed: int, first_step: int
+) -> tf.data.Dataset:
+    """The train split's global batches from a step on, for ever.
+
+    Batch s holds the records at positions s * B to (s + 1) * B of the endless order, and its
+    masks are drawn from (seed, s). So a step's batch is the same on one replica and on many, in a
+    run that was never stopped and in one that was resumed.
+
+    Args:
+        instances: the artifact.
+        masking: how tokens are chosen and replaced, where the form is dynamic.
+        batch_size: B, instances over all replicas.
+        seed: the recipe's.
+        first_step: updates made so far.
+
+    Returns:
+        A dataset of dicts: `input_ids`, `input_mask`, `segment_ids` (B, L) int32;
+        `masked_lm_positions`, `masked_lm_ids` (B, N) int32; `masked_lm_weights` (B, N) float32;
+        `next_sentence_labels` (B,) int32 where the instances have pairs.
+    """
+    shards = instances.shards("train")
+    records = ordered_records(
+        instances.paths("train"),
+        [shard.records for shard in shards],
+        seed=draw_seed(seed, "order"),
+        first=first_step * batch_size,
+    )
+    batches = records.batch(batch_size, drop_remainder=True)
+    prepare = _make_prepare(instances, masking, draw_seed(seed, "mask"))
+    numbered = batches.enumerate(start=first_step)
+    return numbered.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def evaluation_batches(
+    instances: Instances, split: str, masking: MaskingSettings, *, batch_size: int, seed: int
+) -> tf.data.Dataset:
+    """Every instance of a split once, in order; dynamic instances get masks frozen by the seed."""
+    records = tf.data.TFRecordDataset(instances.paths(split), compression_type="GZIP")
+    prepare = _make_prepare(instances, masking, draw_seed(seed, "evaluation mask"))
+    return records.batch(batch_size).enumerate().map(prepare).prefetch(tf.data.AUTOTUNE)
+
+
+def share_out(
+    strategy: tf.distribute.Strategy, batches: tf.data.Dataset, batch_size: int
+) -> tf.distribute.DistributedDataset:
+    """Gives each replica its slice of every global batch, over all workers.
+
+    Raises:
+        InstancesError: the batch cannot be shared out evenly.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % replicas:
+        raise InstancesError(
+            f"trainer.global_batch_size {batch_size} is not a multiple of the {replicas} replicas."
+            f" Take {batch_size // replicas * replicas or replicas}, for example."
+        )
+
+    def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        each = replicas // context.num_input_pipelines  # replicas on this worker
+        mine = slice(context.input_pipeline_id * each, (context.input_pipeline_id + 1) * each)
+
+        def cut(batch: Batch) -> Batch:
+            size = batch_size // replicas
+            return {
+                k: tf.reshape(v, [replicas, size, *v.shape[1:]])[mine] for k, v in batch.items()
+            }
+
+        slices = batches if replicas == 1 else batches.map(cut).unbatch()
+        return slices.prefetch(2 * each)
+
+    return strategy.distribute_datasets_from_function(of_worker)
+
+
+def _make_prepare(
+    instances: Instances, masking: MaskingSettings, mask_seed: int
+) -> Callable[[tf.Tensor, tf.Tensor], Batch]:
+    """The function that turns (number, serialised batch) into a batch."""
+    vocabulary = instances.vocabulary
+    if instances.form == "static":
+        return lambda _, serialised: _check_ids(
+            _parse_static(serialised, instances), vocabulary.size
+        )
+    from trainer.dynamic_masking import MaskVocabulary, mask_tokens
+
+    mask_vocabulary = MaskVocabulary(
+        mask_id=vocabulary.mask_id, special_ids=vocabulary.special_ids, vocab_size=vocabulary.size
+    )
+
+    def prepare(number: tf.Tensor, serialised: tf.Tensor) -> Batch:
+        batch = _check_ids(_parse_dynamic(serialised, instances), vocabulary.size)
+        masked = mask_tokens(
+            batch["input_ids"],
+            batch["input_mask"],
+            batch.pop("word_starts"),
+            masking=masking,
+            max_predictions=instances.max_predictions,
+            vocabulary=mask_vocabulary,
+            seed=tf.stack([tf.constant(mask_seed, tf.int32), tf.cast(number, tf.int32)]),
+        )
+        return {
+            **batch,
+            "input_ids": masked.input_ids,
+            "masked_lm_positions": masked.masked_lm_positions,
+            "masked_lm_ids": masked.masked_lm_ids,
+            "masked_lm_weights": masked.masked_lm_weights,
+        }
+
+    return prepare
+
+
+def _parse_static(serialised: tf.Tensor, instances: Instances) -> Batch:
+    """BERT's seven features of a batch (B,) of records."""
+    length, slots = instances.seq_length, instances.max_predictions
+    features = {
+        "input_ids": tf.io.FixedLenFeature([length], tf.int64),
+        "input_mask": tf.io.FixedLenFeature([length], tf.int64),
+        "segment_ids": tf.io.FixedLenFeature([length], tf.int64),
+        "masked_lm_positions": tf.io.FixedLenFeature([slots], tf.int64),
+        "masked_lm_ids": tf.io.FixedLenFeature([slots], tf.int64),
+        "masked_lm_weights": tf.io.FixedLenFeature([slots], tf.float32),
+        "next_sentence_labels": tf.io.FixedLenFeature([], tf.int64),
+    }
+    parsed = tf.io.parse_example(serialised, features)
+    return {k: tf.cast(v, tf.int32) if v.dtype == tf.int64 else v for k, v in parsed.items()}
+
+
+def _parse_dynamic(serialised: tf.Tensor, instances: Instances) -> Batch:
+    """Unpadded ids, segments and word starts of a batch (B,) of records, padded to L."""
+    length = instances.seq_length
+    names = ("input_ids", "segment_ids", "word_starts")
+    features = {name: tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64) for name in names}
+    if instances.objective != "none":
+        features["next_sentence_labels"] = tf.io.FixedLenFeature([], tf.int64)
+    parsed = tf.io.parse_example(serialised, features)
+    lengths = parsed["input_ids"].row_lengths()
+    longest = tf.debugging.assert_less_equal(
+        tf.reduce_max(lengths), tf.constant(length, tf.int64), "An instance is longer than L."
+    )
+    padding = {"input_ids": instances.vocabulary.pad_id}
+    batch = {
+        name: tf.cast(
+            parsed[name].to_tensor(padding.get(name, 0), shape=[serialised.shape[0], length]),
+            tf.int32,
+        )
+        for name in names
+    }
+    with tf.control_dependencies([longest]):
+        batch["input_mask"] = tf.sequence_mask(lengths, length, tf.int32)
+    if "next_sentence_labels" in parsed:
+        batch["next_sentence_labels"] = tf.cast(parsed["next_sentence_labels"], tf.int32)
+    return batch
+
+
+def _check_ids(batch: Batch, vocab_size: int) -> Batch:
+    """Fails on an id that has no embedding: a GPU or TPU would read it as zeros or NaN."""
+    highest = tf.reduce_max(batch["input_ids"])
+    check = tf.debugging.assert_less(highest, vocab_size, "An id is not in the vocabulary.")
+    with tf.control_dependencies([check]):
+        return {**batch, "input_ids": tf.identity(batch["input_ids"])}

@@ -1,0 +1,67 @@
+"""Settings to the figures that are known before step 0: what a run costs and where it starts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from trainer.architecture import Architecture
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What can be worked out before a run."""
+
+    parameters: int
+    tokens_per_step: int  # slots, padding among them
+    tokens_in_all: int
+    epochs: float  # passes over the train split
+    flops_per_step: float  # of the model's matrix products, forward and backward
+    flops_in_all: float
+    expected_first_loss: float  # nats
+
+    def lines(self) -> list[str]:
+        """The figures as sentences for a log."""
+        return [
+            f"Parameters: {self.parameters:,}",
+            f"Tokens a step: {self.tokens_per_step:,}; in all: {self.tokens_in_all:,} "
+            f"({self.epochs:.1f} epochs)",
+            f"Model FLOPs a step: {self.flops_per_step:.3g}; in all: {self.flops_in_all:.3g}",
+            f"Expected first loss: {self.expected_first_loss:.2f}",
+        ]
+
+
+def work_out(
+    architecture: Architecture,
+    *,
+    parameters: int,
+    seq_length: int,
+    max_predictions: int,
+    batch_size: int,
+    steps: int,
+    instances: int,
+    expected_first_losses: Mapping[str, float],
+) -> Figures:
+    """Works out a run's figures."""
+    flops = batch_size * training_flops(architecture, seq_length, max_predictions)
+    return Figures(
+        parameters=parameters,
+        tokens_per_step=batch_size * seq_length,
+        tokens_in_all=batch_size * seq_length * steps,
+        epochs=batch_size * steps / instances,
+        flops_per_step=flops,
+        flops_in_all=flops * steps,
+        expected_first_loss=sum(expected_first_losses.values()),
+    )
+
+
+def training_flops(a: Architecture, seq_length: int, max_predictions: int) -> float:
+    """Floating point operations of one instance's update.
+
+    A matrix product of (m, k) and (k, n) is 2mkn; the backward pass has two for each of the
+    forward pass. Look-ups, normalisation and softmax are left out.
+    """
+    h, length = a.hidden_size, seq_length
+    projections = 4 * h * h * length  # query, key, value, output
+    scores = 2 * h * length * length  # query times key, shares times value
+    inner = 2 * h * a.intermediate_size * length
+    head = (h * h + h * a.vocab_size) * max_predictions
+    return 3 * 2.0 * (a.num_layers * (projections + scores + inner) + head)

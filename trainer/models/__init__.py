@@ -1,0 +1,1 @@
+"""The encoders: parameters under Hugging Face's names, and the functions that use them."""

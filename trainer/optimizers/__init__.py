@@ -1,0 +1,1 @@
+"""Gradients to updates: schedules and optimizers over named variables."""
