@@ -1,0 +1,102 @@
+"""The component TextExampleGen: text files to documents."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from tfx.components import FileBasedExampleGen
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.proto import example_gen_pb2, range_config_pb2
+from tfx.types import component_spec, standard_artifacts, standard_component_specs
+from tfx.types.channel_utils import as_channel
+
+from components.settings import TextSettings
+from components.text_example_gen.driver import TextDriver
+from components.text_example_gen.executor import TextExampleGenExecutor
+from components.text_example_gen.find_files import join_patterns
+from components.text_example_gen.split_choice import SPLITS, hash_buckets
+
+PARTITION_FEATURE = "document_id"
+
+
+class TextExampleGenSpec(component_spec.ComponentSpec):
+    """FileBasedExampleGen's interface, with the text settings and a digest of the code."""
+
+    PARAMETERS = {
+        **standard_component_specs.FileBasedExampleGenSpec.PARAMETERS,
+        "text_settings": component_spec.ExecutionParameter(type=str),
+        "code_digest": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS: ClassVar[dict[str, component_spec.ChannelParameter]] = {}
+    OUTPUTS = standard_component_specs.FileBasedExampleGenSpec.OUTPUTS
+
+
+class TextExampleGen(FileBasedExampleGen):
+    """Reads text files, and writes documents of sentences in a train and an eval split.
+
+    It is TFX's file based ExampleGen with its spans, but its fingerprint is of the files' content,
+    and no document is in two splits.
+
+    Example:
+        documents = TextExampleGen(
+            input_base="corpus",
+            patterns=["*.txt", "more/*.txt.gz"],
+            text_settings=TextSettings().model_dump_json(),
+            code_digest=code_digest("components.text_example_gen.executor"),
+        )
+
+    Component `outputs` contains:
+        - `examples`: standard_artifacts.Examples, splits train and eval, gzipped TFRecords of
+          tf.Example with `document_id`, `sentences` and `source`.
+    """
+
+    SPEC_CLASS = TextExampleGenSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(TextExampleGenExecutor)
+    DRIVER_CLASS = TextDriver
+
+    def __init__(
+        self,
+        *,
+        input_base: str,
+        patterns: Sequence[str],
+        text_settings: str,
+        code_digest: str,
+        range_config: range_config_pb2.RangeConfig | None = None,
+    ) -> None:
+        """Describes the step.
+
+        Args:
+            input_base: folder that all text lies under.
+            patterns: globs and folders in it (see `find_files`). One alone may hold `{SPAN}`,
+                `{VERSION}` or `{YYYY}`, `{MM}` and `{DD}`, as TFX's; write `{SPAN:2}` where the
+                numbers are padded with zeros.
+            text_settings: JSON of `TextSettings`.
+            code_digest: of the executor's code.
+            range_config: which span to take; None takes the latest.
+        """
+        split = example_gen_pb2.Input.Split(name="text", pattern=join_patterns(patterns))
+        spec = TextExampleGenSpec(
+            input_base=input_base,
+            input_config=example_gen_pb2.Input(splits=[split]),
+            output_config=_output_config(TextSettings.model_validate_json(text_settings)),
+            range_config=range_config,
+            output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
+            output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
+            text_settings=text_settings,
+            code_digest=code_digest,
+            examples=as_channel([standard_artifacts.Examples()]),
+        )
+        # FileBasedExampleGen's own constructor knows only its own interface.
+        base_beam_component.BaseBeamComponent.__init__(self, spec=spec)
+
+
+def _output_config(settings: TextSettings) -> example_gen_pb2.Output:
+    """The splits as TFX writes them down: shares of the hash of the document's id."""
+    shares = zip(SPLITS, hash_buckets(settings.eval_fraction), strict=True)
+    splits = [
+        example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=share) for name, share in shares
+    ]
+    return example_gen_pb2.Output(
+        split_config=example_gen_pb2.SplitConfig(
+            splits=splits, partition_feature_name=PARTITION_FEATURE
+        )
+    )

@@ -1,0 +1,78 @@
+"""Bytes of a line to clean text, or to the reason why it has none."""
+
+import re
+import unicodedata
+from collections import Counter
+
+# Dropped, as BERT does. Those that Unicode counts as white space become a space below.
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
+# Not line ends here, and never left in a sentence, where another reader could take them for one.
+_SEPARATORS = re.compile("[\x0b\x0c\x1c-\x1f\x85\u2028\u2029]")
+_BYTE_ORDER_MARK = "\ufeff"
+_HANGUL = re.compile("[\uac00-\ud7a3]")
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+class BadLine(Exception):
+    """A line that is not UTF-8: the column of its first bad byte (from 1), and why.
+
+    The reader of documents counts it, or raises a CorpusError that also names file and line.
+    """
+
+    def __init__(self, column: int, reason: str) -> None:
+        super().__init__(reason)
+        self.column = column
+        self.reason = reason
+
+
+def decode_line(line: bytes, counts: Counter[str]) -> str:
+    """A line's text: NFC, no control characters, no white space at its ends.
+
+    Args:
+        line: without its end.
+        counts: `control_characters`, `line_separators` and `byte_order_marks` are added to.
+
+    Raises:
+        BadLine: the bytes are not UTF-8.
+    """
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadLine(error.start + 1, _reason(line, error)) from error
+    if not text.isprintable():
+        text = _clean(text, counts)
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    return text.strip()
+
+
+def _clean(text: str, counts: Counter[str]) -> str:
+    if _BYTE_ORDER_MARK in text:
+        counts["byte_order_marks"] += text.count(_BYTE_ORDER_MARK)
+        text = text.replace(_BYTE_ORDER_MARK, "")
+    text, dropped = _CONTROLS.subn("", text)
+    text, separators = _SEPARATORS.subn(" ", text)
+    if dropped:
+        counts["control_characters"] += dropped
+    if separators:
+        counts["line_separators"] += separators
+    return text.replace("\t", " ")
+
+
+def _reason(line: bytes, error: UnicodeDecodeError) -> str:
+    bad = f"byte 0x{line[error.start]:02x} is not UTF-8 ({error.reason})"
+    if line.startswith(_GZIP_MAGIC):
+        return f"{bad}; the file looks like gzip: let its name end in .gz"
+    if _looks_like_cp949(line):
+        return f"{bad}; it looks like CP949/EUC-KR: iconv -f CP949 -t UTF-8 converts it"
+    return bad
+
+
+def _looks_like_cp949(line: bytes) -> bool:
+    """Whether all of a line decodes as Korean, most of what is not ASCII being Hangul."""
+    try:
+        text = line.decode("cp949")
+    except UnicodeDecodeError:
+        return False
+    hangul = len(_HANGUL.findall(text))
+    return hangul > 0.5 * sum(not c.isascii() for c in text)

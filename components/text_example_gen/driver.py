@@ -1,0 +1,65 @@
+"""The driver of TextExampleGen: TFX's spans, and a fingerprint of the files' content."""
+
+from collections.abc import Iterable
+
+from tfx.components.example_gen import driver, input_processor
+from tfx.proto import example_gen_pb2, range_config_pb2
+
+from components.text_example_gen.errors import CorpusError, shown
+from components.text_example_gen.find_files import find_files, split_patterns
+from components.text_example_gen.fingerprint import fingerprint
+
+
+class TextInputProcessor(input_processor.FileBasedInputProcessor):
+    """Resolves spans as TFX does, and reads the files for their fingerprint.
+
+    TFX's own fingerprint is of sizes and of times in seconds: a copy breaks the cache, and an
+    edit that keeps both is not seen (tfx/utils/io_utils.py, `generate_fingerprint`).
+    """
+
+    def __init__(
+        self,
+        input_base_uri: str,
+        splits: Iterable[example_gen_pb2.Input.Split],
+        range_config: range_config_pb2.RangeConfig | None = None,
+    ) -> None:
+        self._root = input_base_uri
+        self._joined = [split.pattern for split in splits]
+        try:
+            super().__init__(input_base_uri, splits, range_config)
+        except ValueError as error:
+            raise CorpusError(
+                f"The pattern {' '.join(self._joined)!r} cannot be used ({error}). A span is "
+                f"{{SPAN}}, or {{YYYY}}, {{MM}} and {{DD}}, each once."
+            ) from error
+
+    def resolve_span_and_version(self) -> tuple[int, int | None]:
+        """The latest span, or that of the range config, and its latest version."""
+        try:
+            return super().resolve_span_and_version()
+        except ValueError as error:
+            raise CorpusError(
+                f"No span matches {' '.join(self._joined)!r} in {shown(self._root)} ({error}). "
+                f"Check the folder and the pattern; {{SPAN:2}} is for numbers of two digits."
+            ) from error
+
+    def get_input_fingerprint(self, span: int, version: int | None) -> str:
+        """The digest of the content of the span's files."""
+        joined = [self.get_pattern_for_span_version(x, span, version) for x in self._joined]
+        patterns = [pattern for several in joined for pattern in split_patterns(several)]
+        return fingerprint(find_files(self._root, patterns))
+
+
+class TextDriver(driver.FileBasedDriver):
+    """FileBasedExampleGen's driver with our input processor."""
+
+    def get_input_processor(
+        self,
+        splits: Iterable[example_gen_pb2.Input.Split],
+        range_config: range_config_pb2.RangeConfig | None = None,
+        input_base_uri: str | None = None,
+    ) -> input_processor.InputProcessor:
+        """Returns a TextInputProcessor."""
+        if input_base_uri is None:
+            raise CorpusError("No folder says where the text is. Set input_base.")
+        return TextInputProcessor(input_base_uri, splits, range_config)

@@ -1,0 +1,70 @@
+"""The executor of TextExampleGen: unpack, call, count."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact, artifact_utils
+from tfx.utils import proto_utils
+
+from components.beam_work import map_units
+from components.settings import TextSettings
+from components.text_example_gen.check_corpus import Corpus
+from components.text_example_gen.find_files import split_patterns
+from components.text_example_gen.split_choice import SPLITS
+from components.text_example_gen.write_documents import SCRATCH, Unit, write_documents
+from trainer import storage
+
+
+class TextExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
+    """Writes the documents of a corpus."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[artifact.Artifact]],
+        output_dict: dict[str, list[artifact.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Reads the text and writes shards and manifest.
+
+        Args:
+            input_dict: empty.
+            output_dict: `examples`, one Examples artifact.
+            exec_properties: `input_base`, `input_config` with the span filled in, `span`,
+                `text_settings`, `code_digest`, and `input_fingerprint` if the driver is ours.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        examples = artifact_utils.get_single_instance(output_dict["examples"])
+        corpus = _corpus(exec_properties)
+        settings = TextSettings.model_validate_json(exec_properties["text_settings"])
+        try:
+            write_documents(
+                corpus, settings, examples.uri, exec_properties["code_digest"], self._map_units
+            )
+        finally:
+            scratch = storage.join(examples.uri, SCRATCH)
+            if fileio.exists(scratch):
+                fileio.rmtree(scratch)
+        examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
+        examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
+        examples_utils.set_file_format(examples, "tfrecords_gzip")
+
+    def _map_units(
+        self, work: Callable[[Unit], Unit], units: Sequence[Unit], scratch: str
+    ) -> list[Unit]:
+        return map_units(self._make_beam_pipeline, work, units, scratch, "TextExampleGen")
+
+
+def _corpus(exec_properties: dict[str, Any]) -> Corpus:
+    config = example_gen_pb2.Input()
+    proto_utils.json_to_proto(exec_properties["input_config"], config)
+    patterns = [name for split in config.splits for name in split_patterns(split.pattern)]
+    return Corpus(
+        root=exec_properties["input_base"],
+        patterns=tuple(patterns),
+        fingerprint=exec_properties.get("input_fingerprint") or "",
+        span=int(exec_properties.get("span") or 0),
+    )
