@@ -59,14 +59,21 @@ def encode_rows(features: Mapping[str, npt.NDArray[Any]]) -> list[bytes]:
 
 
 def encode_columns(columns: Mapping[str, tuple[npt.NDArray[Any], Int64]]) -> list[bytes]:
-    """Encodes ragged columns: flat values and offsets (n + 1,) for each feature."""
-    arrays = [
-        pa.LargeListArray.from_arrays(
-            pa.array(np.asarray(offsets, np.int64)), pa.array(_as_feature(values))
-        )
-        for values, offsets in columns.values()
-    ]
-    batch = pa.RecordBatch.from_arrays(arrays, list(columns))
+    """Encodes ragged columns: flat values and offsets (n + 1,) for each feature.
+
+    Every feature is encoded on its own, and the messages are joined, which protobuf defines to
+    be the same as one message: the encoder puts the features of a record in an order that
+    changes from call to call, and equal instances have to be equal bytes.
+    """
+    parts = [_encode_column(name, *column) for name, column in columns.items()]
+    return [b"".join(features) for features in zip(*parts, strict=True)]
+
+
+def _encode_column(name: str, values: npt.NDArray[Any], offsets: Int64) -> list[bytes]:
+    array = pa.LargeListArray.from_arrays(
+        pa.array(np.asarray(offsets, np.int64)), pa.array(_as_feature(values))
+    )
+    batch = pa.RecordBatch.from_arrays([array], [name])
     records: list[bytes] = example_coder.RecordBatchToExamplesEncoder(None).encode(batch)
     return records
 
