@@ -1,0 +1,59 @@
+"""The ExampleValidator component: TFX's, with the digest of our code in its cache key."""
+
+from tfx import types
+from tfx.components import example_validator as tfx_validator
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts, standard_component_specs
+from tfx.types.component_spec import ExecutionParameter
+from tfx.utils import json_utils
+
+from components.example_validator import executor
+
+
+class ExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
+    """TFX's spec and the digest of the code."""
+
+    PARAMETERS = {
+        **standard_component_specs.ExampleValidatorSpec.PARAMETERS,
+        "code_digest": ExecutionParameter(type=str),
+    }
+
+
+class ExampleValidator(tfx_validator.component.ExampleValidator):
+    """Compares statistics with a schema and fails the run on what would spoil training.
+
+    A missing feature, a wrong type or shape and an id outside the vocabulary stop the run with an
+    error that lists them. What is harmless, such as a text file not seen before, is written down
+    as TFX does and counted in the custom property `tolerated_anomalies`.
+
+    Component outputs contains:
+     - `anomalies`: Channel of type `standard_artifacts.ExampleAnomalies`.
+    """
+
+    SPEC_CLASS = ExampleValidatorSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        statistics: types.BaseChannel,
+        schema: types.BaseChannel,
+        code_digest: str,
+        exclude_splits: list[str] | None = None,
+    ) -> None:
+        """Describes the step.
+
+        Args:
+            statistics: a StatisticsGen's statistics.
+            schema: what they have to agree with.
+            code_digest: digest of the executor's code, for TFX's cache key.
+            exclude_splits: names of splits that are not validated.
+        """
+        spec = ExampleValidatorSpec(
+            statistics=statistics,
+            schema=schema,
+            exclude_splits=json_utils.dumps(exclude_splits or []),
+            code_digest=code_digest,
+            anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
+        )
+        # TFX's own constructor would build TFX's spec.
+        base_component.BaseComponent.__init__(self, spec=spec)
