@@ -1,0 +1,191 @@
+"""A run does the whole pipeline; a repeat does nothing; a change does what depends on it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.run_command import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED, run_recipe
+
+TOP = Path(__file__).parents[2]
+RECIPE = str(Path(__file__).with_name("tiny.yaml"))
+REAL_TEXT = TOP / "tests/data/language_reference.txt"
+RESOLVER = "LatestBlessedModel"  # always "cached": it looks up and makes nothing
+DATA_NODES = {
+    "TextExampleGen", "DocumentStatistics", "SchemaGen", "DocumentValidator", "VocabularyGen",
+    "InstanceGen", "InstanceStatistics", "InstanceValidator", "CorpusReportGen",
+}  # fmt: skip
+MODEL_NODES = {"Trainer", "ModelEvaluator", "ModelCardGen", "Pusher"}
+
+pytestmark = pytest.mark.slow
+
+
+def textmill_run(workdir: Path, *, text: Path, until: str | None = None, **overrides: Any) -> int:
+    settings = [f"{key.replace('__', '.')}={value}" for key, value in overrides.items()]
+    return run_recipe(
+        RECIPE, [str(text)], workdir=str(workdir), overrides=settings, until=until, verbose=False
+    )
+
+
+def last_summary(workdir: Path) -> dict[str, Any]:
+    newest = max((workdir / "runs").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    summary: dict[str, Any] = json.loads((newest / "summary.json").read_text(encoding="utf-8"))
+    return summary
+
+
+def nodes_in(workdir: Path, state: str) -> set[str]:
+    nodes = last_summary(workdir)["nodes"]
+    return {node["node"] for node in nodes if node["state"] == state} - {RESOLVER}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A workdir with one finished run, and its text; tests work on copies."""
+    folder = tmp_path_factory.mktemp("done")
+    text = folder / "text" / "a.txt"
+    text.parent.mkdir()
+    shutil.copy(REAL_TEXT, text)
+    assert textmill_run(folder / "work", text=text) == SUCCEEDED
+    return folder / "work", text
+
+
+def test_a_run_executes_every_node_and_publishes_a_model(done: tuple[Path, Path]) -> None:
+    workdir, _ = done
+    summary = last_summary(workdir)
+    assert summary["state"] == "succeeded"
+    model = Path(summary["places"]["model"])
+    assert (model / "saved_model.pb").is_file()
+    assert (model / "transformers" / "model.safetensors").is_file()
+    assert Path(summary["places"]["report"]).is_file()
+    assert set(nodes_in(workdir, "ran")) == DATA_NODES | MODEL_NODES
+    assert all(node["why"] == "first run" for node in summary["nodes"] if node["state"] == "ran")
+
+
+def test_what_was_run_is_kept_as_a_recipe_that_runs(done: tuple[Path, Path]) -> None:
+    from pipelines.recipe_file import load_recipe
+
+    workdir, _ = done
+    kept = next((workdir / "runs").glob("*/recipe.yaml"))
+    assert load_recipe(str(kept)) == load_recipe(RECIPE)
+
+
+def test_changes_rerun_what_depends_on_them_and_nothing_else(done: tuple[Path, Path]) -> None:
+    workdir, text = done
+    assert textmill_run(workdir, text=text) == SUCCEEDED
+    assert nodes_in(workdir, "ran") == set(), "a repeat is all cached"
+    os.utime(text)
+    assert textmill_run(workdir, text=text, until="InstanceGen") == SUCCEEDED
+    assert nodes_in(workdir, "ran") == set(), "the time of a file is not its content"
+
+    assert textmill_run(workdir, text=text, trainer__steps=8) == SUCCEEDED
+    assert nodes_in(workdir, "cached") == DATA_NODES
+    assert nodes_in(workdir, "ran") == MODEL_NODES
+    trainer = next(n for n in last_summary(workdir)["nodes"] if n["node"] == "Trainer")
+    assert trainer["why"] == "steps 6 → 8"
+    evaluator = next(n for n in last_summary(workdir)["nodes"] if n["node"] == "ModelEvaluator")
+    assert "latest blessed" in str(evaluator["counts"]["evaluation"]["reasons"])
+    assert textmill_run(workdir, text=text, trainer__steps=8) == SUCCEEDED
+    assert nodes_in(workdir, "ran") == set(), "a model is not compared with itself"
+
+    content = text.read_bytes()
+    changed = content.replace(b"statement", b"Statement", 1)
+    before = text.stat()
+    text.write_bytes(changed)
+    os.utime(text, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert textmill_run(workdir, text=text, until="VocabularyGen") == SUCCEEDED
+    assert "TextExampleGen" in nodes_in(workdir, "ran"), "size and time are as before, one byte not"
+    example_gen = last_summary(workdir)["nodes"][0]
+    assert example_gen["why"] == "text changed"
+    text.write_bytes(content)
+
+
+def test_until_runs_a_node_and_what_it_needs(done: tuple[Path, Path], tmp_path: Path) -> None:
+    _, text = done
+    assert textmill_run(tmp_path / "w", text=text, until="VocabularyGen") == SUCCEEDED
+    wanted = {"TextExampleGen", "DocumentStatistics", "SchemaGen", "DocumentValidator"}
+    assert nodes_in(tmp_path / "w", "ran") == wanted | {"VocabularyGen"}
+    assert textmill_run(tmp_path / "w", text=text, until="VocabularyGne") == INPUT_ERROR
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.txt", b"", "a.txt"),
+        ("a.txt", b"One sentence.\nA bad byte \xff here.\n", "a.txt:2"),
+        ("a.txt", "두 문장.\n".encode("cp949") * 3, "CP949"),
+        ("a.txt", "One.\nTwo.\n\nThree.\n".encode("utf-16"), "UTF-16"),
+        ("a.txt", b"One document.\nWith three sentences.\nAnd no other.\n", "document"),
+    ],
+)
+def test_bad_text_is_told_before_training_and_exits_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes, told: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert textmill_run(tmp_path / "w", text=tmp_path / name) == INPUT_ERROR
+    error = last_summary(tmp_path / "w")["error"]
+    assert told in error
+    assert "error:" in capsys.readouterr().err
+    assert "Trainer" not in {n["node"] for n in last_summary(tmp_path / "w")["nodes"]}
+
+
+def test_an_edit_of_the_trainer_reruns_the_trainer_and_no_data_node(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    ignore = shutil.ignore_patterns("__pycache__", ".git", ".venv*", ".tools", "work", ".*cache*")
+    shutil.copytree(TOP, checkout, ignore=ignore, symlinks=True)
+
+    def run_there() -> None:
+        command = [sys.executable, "-m", "pipelines.cli", "run", RECIPE]
+        command += ["--text", str(REAL_TEXT), "--workdir", str(tmp_path / "w")]
+        subprocess.run(command, cwd=checkout, check=True, capture_output=True)
+
+    run_there()
+    with (checkout / "trainer" / "loop.py").open("a", encoding="utf-8") as source:
+        source.write("\n# an edit\n")
+    run_there()
+    assert nodes_in(tmp_path / "w", "cached") == DATA_NODES
+    why = {n["node"]: n["why"] for n in last_summary(tmp_path / "w")["nodes"]}
+    assert why["Trainer"] == "code changed"
+
+
+def test_ctrl_c_exits_with_130_and_the_next_run_goes_on(
+    done: tuple[Path, Path], tmp_path: Path
+) -> None:
+    _, text = done
+    command = [sys.executable, "-m", "pipelines.cli", "run", RECIPE, "--text", str(text)]
+    command += ["--workdir", str(tmp_path), "--set", "trainer.steps=100000"]
+    process = subprocess.Popen(command, cwd=TOP, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 300
+    while not list(tmp_path.glob("checkpoints/tiny/*/step-*.json")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == INTERRUPTED
+    summary = last_summary(tmp_path)
+    assert summary["state"] == "interrupted"
+    assert textmill_run(tmp_path, text=text, until="InstanceGen") == SUCCEEDED
+    assert nodes_in(tmp_path, "ran") == set()
+
+
+def test_an_unexpected_error_is_reported_and_exits_with_1(
+    done: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tfx.components.statistics_gen import executor
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(executor.Executor, "Do", fail)
+    _, text = done
+    assert textmill_run(tmp_path, text=text) == FAILED
+    summary = last_summary(tmp_path)
+    assert summary["error"] == "RuntimeError: out of luck"
+    assert summary["nodes"][-1]["state"] == "failed"
+    assert "Traceback" in Path(summary["places"]["log"]).read_text(encoding="utf-8")
