@@ -1,0 +1,63 @@
+"""The component VocabularyGen: documents to a vocabulary."""
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.artifacts import Vocabulary
+from components.settings import VocabularySettings
+from components.vocabulary_gen.executor import VocabularyGenExecutor
+from components.vocabulary_gen.import_folder import import_digest
+
+
+class VocabularyGenSpec(ComponentSpec):
+    """What goes in and what comes out."""
+
+    PARAMETERS = {
+        "vocabulary_settings": ExecutionParameter(type=str),
+        "import_digest": ExecutionParameter(type=str),
+        "code_digest": ExecutionParameter(type=str),
+    }
+    INPUTS = {"documents": ChannelParameter(type=standard_artifacts.Examples)}
+    OUTPUTS = {"vocabulary": ChannelParameter(type=Vocabulary)}
+
+
+class VocabularyGen(base_component.BaseComponent):
+    """Trains a WordPiece vocabulary on the train split, or imports one, and measures it.
+
+    Example:
+        vocabulary = VocabularyGen(
+            documents=documents.outputs["examples"],
+            vocabulary_settings=VocabularySettings(size=30_000).model_dump_json(),
+            code_digest=code_digest("components.vocabulary_gen.executor"),
+        )
+
+    Component `outputs` contains:
+        - `vocabulary`: components.Vocabulary, with vocab.txt, tokenizer.json and
+          tokenizer_config.json, which `transformers` loads, and manifest.json.
+    """
+
+    SPEC_CLASS = VocabularyGenSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(VocabularyGenExecutor)
+
+    def __init__(
+        self, *, documents: types.BaseChannel, vocabulary_settings: str, code_digest: str
+    ) -> None:
+        """Describes the step.
+
+        Args:
+            documents: TextExampleGen's `examples`.
+            vocabulary_settings: JSON of `VocabularySettings`. The files that it imports count in
+                the cache key.
+            code_digest: of the executor's code.
+        """
+        settings = VocabularySettings.model_validate_json(vocabulary_settings)
+        spec = VocabularyGenSpec(
+            documents=documents,
+            vocabulary_settings=vocabulary_settings,
+            import_digest=import_digest(settings.import_from),
+            code_digest=code_digest,
+            vocabulary=types.Channel(type=Vocabulary),
+        )
+        super().__init__(spec=spec)
