@@ -5,6 +5,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from trainer.draw import draw_seed
+from trainer.dynamic_masking import MaskVocabulary, mask_tokens
 from trainer.instances import Instances, InstancesError
 from trainer.record_order import ordered_records
 from trainer.settings import MaskingSettings
@@ -95,8 +96,6 @@ def _make_prepare(
         return lambda _, serialised: _check_ids(
             _parse_static(serialised, instances), vocabulary.size
         )
-    from trainer.dynamic_masking import MaskVocabulary, mask_tokens
-
     mask_vocabulary = MaskVocabulary(
         mask_id=vocabulary.mask_id, special_ids=vocabulary.special_ids, vocab_size=vocabulary.size
     )

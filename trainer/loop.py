@@ -1,7 +1,7 @@
 """The training loop: steps, looks, checkpoints, until the last step or a reason to stop."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -12,9 +12,7 @@ from trainer.checkpoints import Checkpoints
 from trainer.errors import TextmillError
 from trainer.progress import Progress, Scalars
 from trainer.settings import TrainerSettings
-from trainer.step import Sums
-
-TrainSteps = Callable[[Any, tf.Tensor], tuple[Sums, tf.Tensor]]
+from trainer.step import Sums, TrainSteps
 
 
 class DivergedError(TextmillError):

@@ -12,6 +12,8 @@ from trainer.optimizers.adamw import AdamW
 
 Batch = Mapping[str, tf.Tensor]
 Sums = dict[str, Ratio]  # losses and measures, summed over replicas and steps
+ReplicaStep = Callable[[Batch, tf.Tensor], Sums]
+TrainSteps = Callable[[Any, tf.Tensor], tuple[Sums, tf.Tensor]]
 
 
 class Objective(Protocol):
@@ -34,7 +36,7 @@ def make_replica_step(
     compute_type: tf.DType,
     clip_norm: float,
     seed: int,
-) -> Callable[[Batch, tf.Tensor], Sums]:
+) -> ReplicaStep:
     """The function that every replica runs on its slice of the global batch.
 
     The order is: losses with denominators of the whole global batch, gradients, their sum over
@@ -75,10 +77,10 @@ def make_replica_step(
 
 def make_train_steps(
     strategy: tf.distribute.Strategy,
-    replica_step: Callable[[Batch, tf.Tensor], Sums],
+    replica_step: ReplicaStep,
     step: tf.Variable,
     names: tuple[str, ...],
-) -> Callable[[Any, tf.Tensor], tuple[Sums, tf.Tensor]]:
+) -> TrainSteps:
     """The compiled function that runs several steps without leaving the device.
 
     Args:

@@ -2,12 +2,17 @@
 
 TensorFlow Text's own BERT tokenizers cannot lower-case without stripping accents, which takes
 Hangul apart, and turn control characters into spaces where `tokenizers` removes them. So the
-steps of `tokenizers`' BertNormalizer and BertPreTokenizer are spelled out here.
+steps of tokenizer.json's normaliser and of BertPreTokenizer are spelled out here.
 """
+
+import json
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_text as tf_text
 
+from trainer.errors import InputError
 from trainer.vocabulary import Vocabulary
 
 MAX_WORD_CHARACTERS = 100  # a longer word is [UNK] (`tokenizers`' WordPiece)
@@ -19,18 +24,44 @@ _CJK = (
 _CONTROL = r"[\x{0}-\x{8}\x{B}\x{C}\x{E}-\x{1F}\x{7F}-\x{9F}\x{FFFD}\p{Cf}\p{Co}]"
 _SPACE = r"[\t\n\r\p{Z}]+"
 _PUNCTUATION = r"[!-/:-@\[-`{-~\p{P}]"
-_NO_WORD = "\x00"  # in no vocabulary, because the text was cleaned of it
+_NO_WORD = "\x00"  # in no vocabulary, so that it becomes [UNK]
+
+
+def _replace(pattern: str, by: str) -> Callable[[tf.Tensor], tf.Tensor]:
+    return lambda text: tf.strings.regex_replace(text, pattern, by)
+
+
+def _form(name: str) -> Callable[[tf.Tensor], tf.Tensor]:
+    return lambda text: tf_text.normalize_utf8(text, name)
+
+
+_STEPS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
+    "NFC": _form("NFC"),
+    "NFD": _form("NFD"),
+    "NFKC": _form("NFKC"),
+    "NFKD": _form("NFKD"),
+    "clean": lambda text: _replace(_SPACE, " ")(_replace(_CONTROL, "")(text)),
+    "space CJK": _replace(_CJK, r" \1 "),
+    "StripAccents": _replace(r"\p{Mn}", ""),
+    "Lowercase": lambda text: tf.strings.lower(text, encoding="utf-8"),
+}
 
 
 class TextToIds(tf.Module):
-    """A vocabulary's tokenizer as TensorFlow ops; it can be saved in a SavedModel."""
+    """A vocabulary's tokenizer as TensorFlow ops; it can be saved in a SavedModel.
+
+    Args:
+        vocabulary: WordPiece, with BERT's pre-tokenizer.
+        max_tokens: of an input, [CLS] and [SEP] among them.
+    """
 
     def __init__(self, vocabulary: Vocabulary, max_tokens: int) -> None:
         super().__init__()
-        self._max_tokens = max_tokens  # of an input, [CLS] and [SEP] among them
+        self._max_tokens = max_tokens
         self._cls_id, self._sep_id = vocabulary.cls_id, vocabulary.sep_id
         self._pad_id = vocabulary.pad_id
-        self._lowercase, self._strip_accents = vocabulary.lowercase, vocabulary.strip_accents
+        tokenizer = json.loads(vocabulary.tokenizer().to_str())
+        self._steps = normaliser_steps(tokenizer["normalizer"])
         self._wordpiece = tf_text.FastWordpieceTokenizer(
             vocab=list(vocabulary.tokens),
             suffix_indicator="##",
@@ -43,9 +74,9 @@ class TextToIds(tf.Module):
 
     def pieces(self, text: tf.Tensor) -> tf.RaggedTensor:
         """The ids of (B,) strings, without specials: (B, None) int32."""
-        words = tf_text.regex_split(
-            self._normalise(text), rf"{_SPACE}|{_PUNCTUATION}", _PUNCTUATION
-        )
+        for step in self._steps:
+            text = _STEPS[step](text)
+        words = tf_text.regex_split(text, rf"{_SPACE}|{_PUNCTUATION}", _PUNCTUATION)
         lengths = tf.strings.length(words.flat_values, unit="UTF8_CHAR")
         known = tf.where(lengths > MAX_WORD_CHARACTERS, _NO_WORD, words.flat_values)
         return self._wordpiece.tokenize(words.with_flat_values(known)).merge_dims(1, 2)
@@ -63,11 +94,32 @@ class TextToIds(tf.Module):
         input_mask = tf.sequence_mask(ids.row_lengths(), dtype=tf.int32)
         return input_ids, input_mask, tf.zeros_like(input_ids)
 
-    def _normalise(self, text: tf.Tensor) -> tf.Tensor:
-        text = tf_text.normalize_utf8(text, "NFC")
-        text = tf.strings.regex_replace(text, _CONTROL, "")
-        text = tf.strings.regex_replace(text, _SPACE, " ")
-        text = tf.strings.regex_replace(text, _CJK, r" \1 ")
-        if self._strip_accents:
-            text = tf.strings.regex_replace(tf_text.normalize_utf8(text, "NFD"), r"\p{Mn}", "")
-        return tf.strings.lower(text, encoding="utf-8") if self._lowercase else text
+
+def normaliser_steps(normaliser: dict[str, Any] | None) -> list[str]:
+    """A tokenizer.json's normaliser as names of the functions in `_STEPS`, in their order.
+
+    Raises:
+        InputError: a part that has no counterpart here.
+    """
+    if normaliser is None:
+        return []
+    kind = normaliser["type"]
+    if kind == "Sequence":
+        return [step for part in normaliser["normalizers"] for step in normaliser_steps(part)]
+    if kind == "BertNormalizer":
+        strip = normaliser["strip_accents"]
+        asked = {
+            "clean": normaliser["clean_text"],
+            "space CJK": normaliser["handle_chinese_chars"],
+            # null means "as lowercase says", BERT's own habit.
+            "NFD": normaliser["lowercase"] if strip is None else strip,
+            "StripAccents": normaliser["lowercase"] if strip is None else strip,
+            "Lowercase": normaliser["lowercase"],
+        }
+        return [step for step, is_asked in asked.items() if is_asked]
+    if kind not in _STEPS:
+        raise InputError(
+            f"The tokenizer's normaliser has the step {kind!r}, which the exported model cannot "
+            f"do. Use a WordPiece tokenizer with BERT's normaliser."
+        )
+    return [kind]

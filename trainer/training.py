@@ -18,7 +18,7 @@ from trainer.checkpoints import Checkpoints
 from trainer.export import export_model
 from trainer.figures import Figures, work_out
 from trainer.instances import Instances, check_fit, open_instances, verify_instances
-from trainer.loop import TrainSteps, train
+from trainer.loop import train
 from trainer.models.bert import Bert
 from trainer.models.parameters import count_parameters, first_values, make_variables
 from trainer.objectives.bert import BertObjective
@@ -26,7 +26,7 @@ from trainer.optimizers.adamw import AdamW
 from trainer.optimizers.schedule import linear_schedule
 from trainer.progress import Progress
 from trainer.settings import TrainingSettings
-from trainer.step import make_replica_step, make_train_steps
+from trainer.step import ReplicaStep, TrainSteps, make_replica_step, make_train_steps
 from trainer.strategy import Choice, select_strategy
 
 log = logging.getLogger(__name__)
@@ -168,11 +168,20 @@ def make_steps(
     state: State,
 ) -> TrainSteps:
     """The compiled function that trains some steps."""
+    replica_step = step_of_replica(settings, objective, state)
+    names = (*objective.losses, *objective.measures, "gradient_norm", "learning_rate")
+    return make_train_steps(strategy, replica_step, state.step, names)
+
+
+def step_of_replica(
+    settings: TrainingSettings, objective: BertObjective, state: State
+) -> ReplicaStep:
+    """The step as each replica runs it."""
     s = settings.trainer
     schedule = functools.partial(
         linear_schedule, peak=s.learning_rate, warmup_steps=s.warmup_steps, steps=s.steps
     )
-    replica_step = make_replica_step(
+    return make_replica_step(
         objective,
         state.variables,
         state.optimizer,
@@ -181,8 +190,6 @@ def make_steps(
         clip_norm=s.clip_norm,
         seed=settings.seed,
     )
-    names = (*objective.losses, *objective.measures, "gradient_norm", "learning_rate")
-    return make_train_steps(strategy, replica_step, state.step, names)
 
 
 def _work_out(

@@ -34,7 +34,7 @@ def write_vocabulary(folder: Path, size: int = 800) -> Vocabulary:
     """Trains an uncased WordPiece vocabulary and writes it as VocabularyGen does."""
     tokenizer = Tokenizer(models.WordPiece(unk_token=SPECIALS[1]))
     bert = normalizers.BertNormalizer(strip_accents=False, lowercase=True)
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), bert])
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), bert, normalizers.NFC()])
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(
         vocab_size=size, special_tokens=list(SPECIALS), show_progress=False

@@ -1,0 +1,68 @@
+"""Real instances of both forms, made once for all tests of the trainer."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from tests.trainer.real_instances import write_instances
+from trainer.settings import MaskingSettings, ModelSettings, TrainerSettings, TrainingSettings
+
+# Two replicas on one machine; it has to be said before TensorFlow makes its devices.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+MakeSettings = Callable[..., TrainingSettings]
+
+
+@pytest.fixture(scope="session")
+def static_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """BERT's seven features."""
+    return write_instances(tmp_path_factory.mktemp("static"), "static")
+
+
+@pytest.fixture(scope="session")
+def dynamic_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Unmasked instances."""
+    return write_instances(tmp_path_factory.mktemp("dynamic"), "dynamic")
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path) -> MakeSettings:
+    """Settings of a model that trains in seconds; arguments change the trainer's."""
+
+    def make(model: dict | None = None, **trainer: object) -> TrainingSettings:
+        tiny_model = {"num_layers": 2, "hidden_size": 32, "num_heads": 2, "intermediate_size": 64}
+        tiny_run = {
+            "steps": 40,
+            "global_batch_size": 8,
+            "learning_rate": 3e-3,
+            "warmup_steps": 4,
+            "save_every_steps": 1000,
+            "device": "cpu",
+        }
+        return TrainingSettings(
+            model=ModelSettings(**{**tiny_model, "max_position": 64, **(model or {})}),
+            masking=MaskingSettings(),
+            trainer=TrainerSettings(**{**tiny_run, **trainer}),
+            seed=11,
+            checkpoint_root=str(tmp_path / "checkpoints"),
+            code_digest="0" * 16,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def transformers_python() -> str:
+    """The Python that has PyTorch and transformers."""
+    root = Path(__file__).parents[2]
+    python = os.environ.get(
+        "TEXTMILL_TRANSFORMERS_PYTHON", str(root / ".venv-transformers" / "bin" / "python")
+    )
+    if not Path(python).exists():
+        pytest.skip(f"{python} is not there: make transformers")
+    return python

@@ -1,0 +1,98 @@
+"""Instances of both forms become batches that a step's number alone decides."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer.batches import evaluation_batches, share_out, training_batches
+from trainer.instances import InstancesError, open_instances
+from trainer.settings import MaskingSettings
+
+Arrays = dict[str, np.ndarray]
+
+
+def read(folder: str, *, first_step: int = 0, count: int = 3, size: int = 8) -> list[Arrays]:
+    batches = training_batches(
+        open_instances(folder), MaskingSettings(), batch_size=size, seed=5, first_step=first_step
+    )
+    return [{k: v.numpy() for k, v in batch.items()} for batch in islice(batches, count)]
+
+
+def assert_equal(left: list[Arrays], right: list[Arrays]) -> None:
+    for a, b in zip(left, right, strict=True):
+        assert a.keys() == b.keys()
+        for name, values in a.items():
+            np.testing.assert_array_equal(values, b[name], name)
+
+
+@pytest.fixture(params=["static", "dynamic"])
+def folder(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue(f"{request.param}_folder"))
+
+
+def test_a_batch_has_the_shapes_and_types_of_the_contract(folder: str) -> None:
+    (batch,) = read(folder, count=1)
+    shapes = {name: (values.shape, values.dtype.name) for name, values in batch.items()}
+    assert shapes == {
+        "input_ids": ((8, 32), "int32"),
+        "input_mask": ((8, 32), "int32"),
+        "segment_ids": ((8, 32), "int32"),
+        "masked_lm_positions": ((8, 5), "int32"),
+        "masked_lm_ids": ((8, 5), "int32"),
+        "masked_lm_weights": ((8, 5), "float32"),
+        "next_sentence_labels": ((8,), "int32"),
+    }
+
+
+def test_a_resumed_run_reads_the_same_batches_with_the_same_masks(folder: str) -> None:
+    whole = read(folder, count=20)
+    assert_equal(read(folder, first_step=14, count=6), whole[14:])
+
+
+def test_dynamic_masks_differ_between_epochs(dynamic_folder: str) -> None:
+    epochs = read(dynamic_folder, count=2, size=96)
+    restored = []
+    for batch in epochs:
+        ids = batch["input_ids"].copy()
+        rows = np.arange(96)[:, None]
+        used = batch["masked_lm_weights"] > 0
+        before = ids[rows, batch["masked_lm_positions"]]
+        ids[rows, batch["masked_lm_positions"]] = np.where(used, batch["masked_lm_ids"], before)
+        restored.append(
+            {row.tobytes(): masked for row, masked in zip(ids, batch["input_ids"], strict=True)}
+        )
+    first, second = restored
+    assert first.keys() == second.keys()
+    assert sum((first[row] != second[row]).any() for row in first) > 90
+
+
+def test_replicas_get_slices_of_the_same_global_batch(folder: str) -> None:
+    strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+    instances = open_instances(folder)
+    batches = training_batches(instances, MaskingSettings(), batch_size=8, seed=5, first_step=0)
+    shared = next(iter(share_out(strategy, batches, 8)))
+    halves = [strategy.experimental_local_results(v) for v in shared.values()]
+    joined = {k: np.concatenate(h) for k, h in zip(shared, halves, strict=True)}
+    assert_equal([joined], read(folder, count=1))
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused(static_folder: str) -> None:
+    strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+    instances = open_instances(static_folder)
+    batches = training_batches(instances, MaskingSettings(), batch_size=7, seed=5, first_step=0)
+    with pytest.raises(InstancesError, match="7 is not a multiple of the 2 replicas"):
+        share_out(strategy, batches, 7)
+
+
+def test_evaluation_reads_every_instance_once_with_frozen_masks(folder: str) -> None:
+    def read_all(size: int) -> list[Arrays]:
+        batches = evaluation_batches(
+            open_instances(folder), "eval", MaskingSettings(), batch_size=size, seed=3
+        )
+        return [{k: v.numpy() for k, v in batch.items()} for batch in batches]
+
+    batches = read_all(10)
+    assert [len(batch["input_ids"]) for batch in batches] == [10, 10, 4]
+    assert_equal(batches, read_all(10))

@@ -1,0 +1,68 @@
+"""The order of the records is a pure function of (seed, position)."""
+
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from components.records import write_records
+from trainer.record_order import GROUP_SHARDS, group_order, ordered_records
+
+SIZES = [7, 12, 5, 9]
+TOTAL = sum(SIZES)
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Four shards whose records say where they are from."""
+    folder = tmp_path_factory.mktemp("shards")
+    for shard, size in enumerate(SIZES):
+        records = [f"{shard}/{n}".encode() for n in range(size)]
+        write_records(str(folder), f"s{shard}.gz", records)
+    return [str(Path(folder) / f"s{shard}.gz") for shard in range(len(SIZES))]
+
+
+def read(paths: list[str], seed: int, first: int, count: int) -> list[bytes]:
+    records = ordered_records(paths, SIZES, seed=seed, first=first)
+    return list(records.take(count).as_numpy_iterator())
+
+
+def test_an_epoch_holds_every_record_once(paths: list[str]) -> None:
+    records = read(paths, seed=1, first=0, count=2 * TOTAL)
+    assert set(Counter(records[:TOTAL]).values()) == {1}
+    assert sorted(records[:TOTAL]) == sorted(records[TOTAL:])
+
+
+def test_epochs_and_seeds_differ_and_repeat_themselves(paths: list[str]) -> None:
+    records = read(paths, seed=1, first=0, count=2 * TOTAL)
+    assert records[:TOTAL] != records[TOTAL:]
+    assert records != read(paths, seed=2, first=0, count=2 * TOTAL)
+    assert records == read(paths, seed=1, first=0, count=2 * TOTAL)
+
+
+@pytest.mark.parametrize("first", [1, 13, TOTAL - 1, TOTAL, 2 * TOTAL + 5])
+def test_a_start_anywhere_continues_the_same_order(paths: list[str], first: int) -> None:
+    whole = read(paths, seed=1, first=0, count=3 * TOTAL)
+    assert read(paths, seed=1, first=first, count=3 * TOTAL - first) == whole[first:]
+
+
+def test_records_of_one_shard_are_spread_over_the_epoch(paths: list[str]) -> None:
+    records = read(paths, seed=1, first=0, count=TOTAL)
+    places = [n for n, record in enumerate(records) if record.startswith(b"1/")]
+    assert max(places) - min(places) > 2 * len(places)
+
+
+def test_whole_groups_are_left_out_by_their_counts_alone() -> None:
+    sizes = [1000] * (3 * GROUP_SHARDS)
+    far = 10**9  # position; 20,000 epochs on
+    shards, _, skipped = next(group_order(sizes, seed=1, first=far))
+    assert len(shards) == GROUP_SHARDS
+    assert skipped == far % sum(sizes) % (GROUP_SHARDS * 1000)
+
+
+def test_group_order_has_every_shard_once_an_epoch() -> None:
+    sizes = [3] * (GROUP_SHARDS + 5)
+    groups = list(islice(group_order(sizes, seed=1, first=0), 4))
+    shards = [shard for group, _, _ in groups for shard in group.tolist()]
+    assert sorted(shards[: len(sizes)]) == sorted(shards[len(sizes) :]) == list(range(len(sizes)))

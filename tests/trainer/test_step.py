@@ -1,0 +1,148 @@
+"""One training step is what an independent computation says, on one replica and on two."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.trainer.conftest import MakeSettings
+from tests.trainer.numpy_bert import numpy_losses
+from tests.trainer.training_tools import first_batch, one_cpu, train_some
+from trainer.instances import open_instances
+from trainer.models.layers import Dropout
+from trainer.optimizers.adamw import is_decayed
+from trainer.training import make_objective, start_state
+
+NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
+
+
+def test_losses_are_those_of_a_numpy_forward_pass(
+    static_folder: str, make_settings: MakeSettings
+) -> None:
+    settings = make_settings(NO_DROPOUT)
+    objective = make_objective(settings, open_instances(static_folder))
+    with one_cpu().scope():
+        state = start_state(settings, objective)
+    batch = first_batch(settings, static_folder)
+    outcome = objective(state.variables, batch, Dropout(None))
+    ours = [float(part.numerator / part.denominator) for part in outcome.losses.values()]
+    theirs = numpy_losses(state.values(), batch, num_layers=2, num_heads=2)
+    np.testing.assert_allclose(ours, theirs, rtol=2e-5)
+
+
+@pytest.mark.parametrize("corrected", [False, True], ids=["BERT's", "bias-corrected"])
+def test_two_updates_are_those_of_numpys_adamw(
+    static_folder: str, make_settings: MakeSettings, corrected: bool
+) -> None:
+    settings = make_settings(NO_DROPOUT, adam_bias_correction=corrected)
+    objective = make_objective(settings, open_instances(static_folder))
+    start, _ = train_some(settings, static_folder, 0)
+    values = {name: value.astype(np.float64) for name, value in start.values().items()}
+    moments = {name: (np.zeros_like(v), np.zeros_like(v)) for name, v in values.items()}
+    after_one, _ = train_some(settings, static_folder, 1)
+    after_two, _ = train_some(settings, static_folder, 2)
+    batches = _batches(settings, static_folder, 2)
+    variables = [start.variables, after_one.variables]
+    for step in range(2):
+        gradients = _mean_gradients(objective, variables[step], batches[step])
+        norm = math.sqrt(sum(float((g**2).sum()) for g in gradients.values()))
+        rate = 3e-3 * (step + 1) / 4  # warm-up over 4 steps
+        for name, gradient in gradients.items():
+            g = gradient * min(1.0, 1.0 / norm)
+            m, v = moments[name]
+            m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+            moments[name] = m, v
+            if corrected:
+                m, v = m / (1 - 0.9 ** (step + 1)), v / (1 - 0.999 ** (step + 1))
+            change = m / (np.sqrt(v) + 1e-6) + 0.01 * is_decayed(name) * values[name]
+            values[name] = values[name] - rate * change
+    for name, variable in after_two.variables.items():
+        np.testing.assert_allclose(variable.numpy(), values[name], atol=3e-5, err_msg=name)
+
+
+def test_biases_and_normalisation_are_not_decayed() -> None:
+    assert is_decayed("bert.encoder.layer.0.output.dense.weight")
+    assert is_decayed("bert.embeddings.word_embeddings.weight")
+    assert not is_decayed("bert.encoder.layer.0.output.dense.bias")
+    assert not is_decayed("bert.encoder.layer.0.output.LayerNorm.weight")
+    assert not is_decayed("cls.predictions.bias")
+
+
+@pytest.mark.parametrize("form", ["static", "dynamic"])
+def test_two_replicas_train_as_one_at_the_same_global_batch(
+    form: str, make_settings: MakeSettings, request: pytest.FixtureRequest
+) -> None:
+    folder = str(request.getfixturevalue(f"{form}_folder"))
+    settings = make_settings(NO_DROPOUT)
+    mirrored = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+    one, one_losses = train_some(settings, folder, 4)
+    two, two_losses = train_some(settings, folder, 4, mirrored)
+    np.testing.assert_allclose(one_losses, two_losses, rtol=1e-5)
+    for name, value in one.values().items():
+        np.testing.assert_allclose(value, two.values()[name], atol=2e-5, err_msg=name)
+
+
+def test_replicas_with_few_masked_tokens_do_not_weigh_more(
+    static_folder: str, make_settings: MakeSettings
+) -> None:
+    """The batches that the test above uses are uneven, or it would show nothing."""
+    weights = first_batch(make_settings(), static_folder)["masked_lm_weights"]
+    assert weights[:4].sum() != weights[4:].sum()
+
+
+def test_the_first_loss_is_that_of_equal_guesses(
+    static_folder: str, make_settings: MakeSettings
+) -> None:
+    _, losses = train_some(make_settings(), static_folder, 1)
+    assert losses[0] == pytest.approx(math.log(800) + math.log(2), abs=0.15)
+
+
+def test_the_whole_step_compiles_under_xla(static_folder: str, make_settings: MakeSettings) -> None:
+    """What a TPU asks: static shapes, no host work."""
+    from tests.trainer.training_tools import replica_step_of
+
+    settings = make_settings()
+    batch = {k: tf.constant(v) for k, v in first_batch(settings, static_folder).items()}
+    plain, plain_state = replica_step_of(settings, static_folder)
+    compiled, compiled_state = replica_step_of(settings, static_folder)
+    compiled = tf.function(compiled, jit_compile=True)
+    step = tf.constant(0, tf.int64)
+    expected, sums = tf.function(plain)(batch, step), compiled(batch, step)
+    for name in ("masked_lm_loss", "next_sentence_loss"):
+        np.testing.assert_allclose(sums[name], expected[name], rtol=1e-4)
+    for name, value in plain_state.values().items():
+        np.testing.assert_allclose(value, compiled_state.values()[name], atol=1e-4, err_msg=name)
+
+
+def test_bfloat16_computes_and_float32_keeps(
+    static_folder: str, make_settings: MakeSettings
+) -> None:
+    full, full_losses = train_some(make_settings(), static_folder, 3)
+    half, half_losses = train_some(make_settings(precision="bfloat16"), static_folder, 3)
+    assert {variable.dtype for variable in half.everything().values()} == {tf.float32}
+    assert full_losses != half_losses
+    np.testing.assert_allclose(full_losses, half_losses, atol=0.05)
+    del full
+
+
+def _batches(settings, folder: str, count: int) -> list[dict[str, np.ndarray]]:  # type: ignore[no-untyped-def]
+    from trainer.batches import training_batches
+
+    batches = training_batches(
+        open_instances(folder),
+        settings.masking,
+        batch_size=settings.trainer.global_batch_size,
+        seed=settings.seed,
+        first_step=0,
+    )
+    return [{k: v.numpy() for k, v in batch.items()} for batch in batches.take(count)]
+
+
+def _mean_gradients(objective, variables, batch) -> dict[str, np.ndarray]:  # type: ignore[no-untyped-def]
+    """Gradients of the batch's mean losses, by automatic differentiation of the plain loss."""
+    with tf.GradientTape() as tape:
+        losses = objective(variables, batch, Dropout(None)).losses.values()
+        loss = tf.add_n([part.numerator / part.denominator for part in losses])
+    found = tape.gradient(loss, list(variables.values()), unconnected_gradients="zero")
+    return {n: tf.convert_to_tensor(g).numpy() for n, g in zip(variables, found, strict=True)}

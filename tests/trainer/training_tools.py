@@ -1,0 +1,77 @@
+"""Short ways to a training state and some of its steps, for tests."""
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.batches import share_out, training_batches
+from trainer.instances import open_instances
+from trainer.settings import TrainingSettings
+from trainer.step import ReplicaStep, Sums
+from trainer.training import (
+    State,
+    make_objective,
+    make_steps,
+    start_state,
+    step_of_replica,
+)
+
+
+def one_cpu() -> tf.distribute.Strategy:
+    """The strategy of most tests."""
+    return tf.distribute.OneDeviceStrategy("/cpu:0")
+
+
+def train_some(
+    settings: TrainingSettings,
+    folder: str,
+    steps: int,
+    strategy: tf.distribute.Strategy | None = None,
+) -> tuple[State, list[float]]:
+    """Trains some steps; returns the state and each step's loss."""
+    strategy = strategy or one_cpu()
+    instances = open_instances(folder)
+    objective = make_objective(settings, instances)
+    with strategy.scope():
+        state = start_state(settings, objective)
+    size = settings.trainer.global_batch_size
+    batches = training_batches(
+        instances, settings.masking, batch_size=size, seed=settings.seed, first_step=0
+    )
+    iterator = iter(share_out(strategy, batches, size))
+    train_steps = make_steps(settings, strategy, objective, state)
+    losses = []
+    for _ in range(steps):
+        sums, _ = train_steps(iterator, tf.constant(1))
+        losses.append(sum(mean(sums, name) for name in objective.losses))
+    return state, losses
+
+
+def mean(sums: Sums, name: str) -> float:
+    """A ratio as a number."""
+    return float(sums[name].numerator) / float(sums[name].denominator)
+
+
+def first_batch(settings: TrainingSettings, folder: str) -> dict[str, np.ndarray]:
+    """The batch of step 0, as arrays."""
+    batches = training_batches(
+        open_instances(folder),
+        settings.masking,
+        batch_size=settings.trainer.global_batch_size,
+        seed=settings.seed,
+        first_step=0,
+    )
+    return {name: value.numpy() for name, value in next(iter(batches)).items()}
+
+
+def assert_equal_states(left: State, right: State) -> None:
+    """Every number of two states, to the bit."""
+    assert int(left.step.numpy()) == int(right.step.numpy())
+    for name, variable in left.everything().items():
+        np.testing.assert_array_equal(variable.numpy(), right.everything()[name].numpy(), name)
+
+
+def replica_step_of(settings: TrainingSettings, folder: str) -> tuple[ReplicaStep, State]:
+    """The step as one replica runs it, outside any strategy, and the state that it changes."""
+    objective = make_objective(settings, open_instances(folder))
+    state = start_state(settings, objective)
+    return step_of_replica(settings, objective, state), state
