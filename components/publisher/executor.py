@@ -1,0 +1,71 @@
+"""The publisher's executor: TFX's blessing check, our copy, TFX's properties."""
+
+import json
+import logging
+from typing import Any
+
+from tfx import types
+from tfx.components.evaluator import constants
+from tfx.components.pusher import executor as tfx_pusher
+from tfx.types import artifact_utils, standard_component_specs
+
+from components.publisher.publishing import publish
+from trainer import storage
+
+Artifacts = dict[str, list[types.Artifact]]
+PUBLISHED = "published.json"
+log = logging.getLogger(__name__)
+
+
+class Executor(tfx_pusher.Executor):
+    """Publishes where TFX's own Pusher would copy.
+
+    TFX's copies into the version's folder itself, so that a kill leaves half a version, and copies
+    the model a second time into its own artifact (tfx/components/pusher/executor.py).
+    """
+
+    def Do(
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
+    ) -> None:
+        """Publishes a blessed model and writes `published.json`.
+
+        Args:
+            input_dict: `model`, `model_card`, and `model_blessing`, which may be missing.
+            output_dict: `pushed_model`, with TFX's properties `pushed`, `pushed_destination` and
+                `pushed_version`, or `pushed` 0 and `reason`.
+            exec_properties: `destination`, `code_digest`.
+
+        Raises:
+            InputError: the model is incomplete, or the destination cannot be written.
+        """
+        pushed = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.PUSHED_MODEL_KEY]
+        )
+        if not self.CheckBlessing(input_dict):
+            reason = _reason(input_dict)
+            log.warning("Not published: %s", reason)
+            self._MarkNotPushed(pushed)
+            pushed.set_string_custom_property("reason", reason)
+            _write(pushed, {"pushed": False, "reason": reason})
+            return
+        card = artifact_utils.get_single_uri(input_dict["model_card"])
+        destination = exec_properties["destination"]
+        made = publish(self.GetModelPath(input_dict), card, destination)
+        _write(pushed, {"pushed": True, "destination": destination, **vars(made)})
+        self._MarkPushed(pushed, pushed_destination=made.folder, pushed_version=made.version)
+
+
+def _reason(input_dict: Artifacts) -> str:
+    """Why the model was not blessed: what the evaluator wrote down, if it did."""
+    blessing = artifact_utils.get_single_instance(
+        input_dict[standard_component_specs.MODEL_BLESSING_KEY]
+    )
+    path = storage.join(blessing.uri, constants.NOT_BLESSED_FILE_NAME)
+    written = storage.read_bytes(path).decode() if storage.exists(path) else ""
+    reasons = "; ".join(line for line in written.splitlines() if line)
+    return f"the model was not blessed: {reasons or 'no reason was written down'}"
+
+
+def _write(pushed: types.Artifact, content: dict[str, Any]) -> None:
+    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+    storage.write_bytes(storage.join(pushed.uri, PUBLISHED), text.encode())

@@ -1,0 +1,208 @@
+"""Publishing: a version is whole or it is not there, on disks and on object stores."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from components.publisher import place
+from components.publisher.publishing import Publication, publish
+from tests.components.publisher.conftest import FILES, write_model
+from trainer import storage
+from trainer.errors import InputError
+from trainer.manifest import read_manifest, verify_shards
+
+NOW = 1_763_862_000
+
+
+class Killed(BaseException):
+    """Stands for a signal: nobody catches it."""
+
+
+def at(seconds: float) -> Callable[[], float]:
+    return lambda: seconds
+
+
+@pytest.fixture(params=["disk", "object store"])
+def destination(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "disk":
+        return str(tmp_path / "published")
+    return f"ram://{tmp_path}/published"  # TensorFlow's file system in memory: has no rename
+
+
+def publish_at(model: str, card: str, destination: str, now: float = NOW) -> Publication:
+    return publish(model, card, destination, at(now))
+
+
+def latest(destination: str) -> dict[str, str]:
+    content: dict[str, str] = json.loads(
+        storage.read_bytes(storage.join(destination, "latest.json"))
+    )
+    return content
+
+
+def test_a_version_holds_the_model_the_card_and_its_own_manifest(
+    model: str, card: str, destination: str
+) -> None:
+    made = publish_at(model, card, destination)
+    assert made.version == str(NOW)
+    assert made.folder == f"{destination}/{NOW}"
+    for path, content in FILES.items():
+        assert storage.read_bytes(storage.join(made.folder, path)) == content
+    manifest = read_manifest(made.folder)
+    verify_shards(made.folder, manifest)
+    names = {shard.path for shard in manifest.shards["all"]}
+    assert names == {*FILES, "README.md", "transformers/README.md"}
+    assert manifest.facts["model_digest"] == read_manifest(model).content_digest()
+    assert latest(destination) == {
+        "version": str(NOW),
+        "manifest": f"{NOW}/manifest.json",
+        "content_digest": made.content_digest,
+    }
+
+
+def test_nothing_but_versions_and_the_pointer_is_left(
+    model: str, card: str, tmp_path: Path
+) -> None:
+    publish_at(model, card, str(tmp_path / "published"))
+    assert sorted(p.name for p in (tmp_path / "published").iterdir()) == [str(NOW), "latest.json"]
+
+
+def test_versions_rise_even_if_the_clock_does_not(model: str, card: str, tmp_path: Path) -> None:
+    # On a disk only: TensorFlow's file system in memory appends where others replace a file.
+    destination = str(tmp_path / "published")
+    other = write_model(tmp_path / "other", {**FILES, "saved_model.pb": b"other"})
+    publish_at(model, card, destination, NOW)
+    assert publish_at(other, card, destination, NOW - 500).version == str(NOW + 1)
+    assert publish_at(model, card, destination, NOW + 9.9).version == str(NOW + 9)
+    assert latest(destination)["version"] == str(NOW + 9)
+
+
+def test_the_same_content_again_is_the_same_version(
+    model: str, card: str, destination: str
+) -> None:
+    first = publish_at(model, card, destination, NOW)
+    again = publish_at(model, card, destination, NOW + 60)
+    assert (again.version, again.reused) == (first.version, True)
+    (Path(card) / "README.md").write_text("# Another card\n", encoding="utf-8")
+    assert not publish_at(model, card, destination, NOW + 60).reused
+
+
+@pytest.mark.parametrize("files_before", range(len(FILES) + 3))
+def test_a_kill_between_any_two_files_leaves_nothing_that_looks_complete(
+    model: str, card: str, destination: str, monkeypatch: pytest.MonkeyPatch, files_before: int
+) -> None:
+    written = storage.open_output
+    calls = 0
+
+    def killed(path: str) -> object:
+        nonlocal calls
+        calls += 1
+        if calls > files_before:
+            raise Killed
+        return written(path)
+
+    monkeypatch.setattr(storage, "open_output", killed)
+    with pytest.raises(Killed):
+        publish_at(model, card, destination)
+    monkeypatch.undo()
+    assert place.complete_versions(destination) == []
+    assert not storage.exists(storage.join(destination, "latest.json"))
+    if not storage.is_remote(destination):
+        assert list(Path(destination).iterdir()) == []
+    made = publish_at(model, card, destination)
+    verify_shards(made.folder, read_manifest(made.folder))
+    assert latest(destination)["version"] == made.version
+
+
+def test_the_graph_and_the_manifest_come_last_on_an_object_store(
+    model: str, card: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    written = storage.open_output
+
+    def noted(path: str) -> object:
+        order.append(path.rpartition("/")[2])
+        return written(path)
+
+    monkeypatch.setattr(storage, "open_output", noted)
+    publish_at(model, card, f"ram://{tmp_path}/ordered")
+    assert order[-3:] == ["saved_model.pb", "manifest.json", "latest.json"]
+
+
+def test_a_changed_model_is_not_published(model: str, card: str, destination: str) -> None:
+    (Path(model) / "transformers/model.safetensors").write_bytes(b"altered")
+    with pytest.raises(InputError, match=r"model\.safetensors: its content is not what was"):
+        publish_at(model, card, destination)
+    assert not storage.exists(destination)
+
+
+def test_a_model_that_changes_during_the_copy_is_not_published(
+    model: str, card: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("components.publisher.publishing.verify_shards", lambda *_: None)
+    (Path(model) / "saved_model.pb").write_bytes(b"altered")
+    with pytest.raises(InputError, match="changed while it was published"):
+        publish_at(model, card, str(tmp_path / "published"))
+    assert list((tmp_path / "published").iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["../escape", "README.md"])
+def test_a_manifest_that_names_other_files_is_refused(tmp_path: Path, card: str, path: str) -> None:
+    model = write_model(tmp_path / "bad" / "model", {**FILES, path: b"x"})
+    with pytest.raises(InputError, match="no file of a model"):
+        publish_at(model, card, str(tmp_path / "published"))
+
+
+def test_a_model_without_weights_is_refused(tmp_path: Path, card: str) -> None:
+    model = write_model(tmp_path / "bad", {"saved_model.pb": b"graph"})
+    with pytest.raises(InputError, match=r"does not name transformers/config\.json"):
+        publish_at(model, card, str(tmp_path / "published"))
+
+
+def test_two_publishers_in_one_second_take_two_versions(
+    model: str, card: str, tmp_path: Path
+) -> None:
+    root = tmp_path / "published"
+    assert place.claim_version(str(root), NOW) == NOW
+    assert place.claim_version(str(root), NOW) == NOW + 1
+    publish_at(model, card, str(root))
+    assert place.complete_versions(str(root)) == [NOW + 2]
+
+
+def test_what_a_killed_publisher_left_is_removed_after_a_day(
+    model: str, card: str, tmp_path: Path
+) -> None:
+    root = tmp_path / "published"
+    (root / ".5.partial").mkdir(parents=True)
+    (root / ".6.partial").mkdir()
+    yesterday = time.time() - place.ABANDONED_SECONDS - 60
+    os.utime(root / ".5.partial", (yesterday, yesterday))
+    publish_at(model, card, str(root))
+    assert {p.name for p in root.glob(".*")} == {".6.partial"}
+
+
+def test_a_folder_that_is_not_complete_is_never_the_latest(
+    model: str, card: str, destination: str
+) -> None:
+    storage.write_bytes(storage.join(destination, str(NOW + 7), "saved_model.pb"), b"half")
+    made = publish_at(model, card, destination)
+    assert made.version == latest(destination)["version"] == str(NOW + 8)
+    assert place.complete_versions(destination) == [NOW + 8]
+
+
+def test_a_destination_that_cannot_be_written_is_an_input_error(
+    model: str, card: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="nothing can be published here"):
+        publish_at(model, card, str(tmp_path / "file"))
+
+
+def test_the_memory_file_system_that_stands_for_an_object_store_is_one() -> None:
+    assert storage.is_remote("ram://x")
+    assert not tf.io.gfile.exists("ram://nothing-was-written-here")
