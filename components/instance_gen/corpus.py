@@ -1,6 +1,7 @@
 """Document shards to token ids: one flat array, cut by sentences and documents."""
 
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ Int64 = npt.NDArray[np.int64]
 
 CACHED_CHUNKS = 1 << 19  # entries; about 100 MB at most, and a language has fewer frequent words
 CACHED_CHUNK_CHARS = 32  # longer chunks are rare in text with spaces and numerous in text without
+LOCAL_NORMALIZERS = ("BertNormalizer", "Lowercase", "NFC", "StripAccents")
 RECORDS_AT_ONCE = 4096  # documents decoded together
 
 
@@ -45,11 +47,13 @@ class ChunkTokenizer:
 
     BERT's normalisation and pre-tokenisation never look over a space, so a sentence's ids are
     those of its chunks, one after the other; and most chunks of a text were seen before.
-    Only U+0020 divides: other white space is the tokenizer's to judge.
+    Only U+0020 divides: other white space is the tokenizer's to judge. A tokenizer that is built
+    of other parts gets whole sentences.
     """
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
+        self._separator = " " if looks_at_chunks_only(tokenizer) else "\n"  # no sentence has one
         self._cache: dict[str, list[int]] = {"": []}
 
     def encode(self, texts: pa.Array) -> tuple[Int32, Int64]:
@@ -61,7 +65,7 @@ class ChunkTokenizer:
         Returns:
             ids: (T,), and offsets: (S + 1,) into them.
         """
-        chunks = pc.split_pattern(texts, " ")
+        chunks = pc.split_pattern(texts, self._separator)
         indices, table = _dictionary(chunks.flatten())
         pieces = self._encode_chunks(table)
         lengths = np.fromiter((len(p) for p in pieces), np.int64, len(pieces))
@@ -78,6 +82,16 @@ class ChunkTokenizer:
         if len(known) < CACHED_CHUNKS:
             known.update((c, ids) for c, ids in fresh.items() if len(c) <= CACHED_CHUNK_CHARS)
         return pieces
+
+
+def looks_at_chunks_only(tokenizer: Any) -> bool:
+    """Whether a space in a text parts it for the tokenizer, whatever stands on both sides."""
+    parts = json.loads(tokenizer.to_str())
+    normalizer = parts["normalizer"] or {"type": "Sequence", "normalizers": []}
+    steps = normalizer["normalizers"] if normalizer["type"] == "Sequence" else [normalizer]
+    return (parts["pre_tokenizer"] or {}).get("type") == "BertPreTokenizer" and all(
+        step["type"] in LOCAL_NORMALIZERS for step in steps
+    )
 
 
 def read_corpus(path: str, tokenizer: ChunkTokenizer) -> Corpus:

@@ -1,0 +1,172 @@
+"""Static masks: budgets, words, shares, and a layout that BERT's readers know."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.instance_gen.assembling import Batch, assemble, special_table
+from components.instance_gen.corpus import Corpus
+from components.instance_gen.masking import Masked, choose_words, draw_keys, mask_batch
+from components.instance_gen.pairing import pair_next_sentences
+from components.instance_gen.spans import Spans
+from trainer.draw import draw
+from trainer.settings import MaskingSettings
+from trainer.vocabulary import Vocabulary
+
+SEQ_LENGTH = 64
+
+
+@pytest.fixture(scope="module")
+def batch(corpus: Corpus, vocabulary: Vocabulary) -> Batch:
+    spans, _ = pair_next_sentences(
+        corpus,
+        (0, len(corpus.document_ids)),
+        seq_length=SEQ_LENGTH,
+        short_seq_fraction=0.1,
+        copies=2,
+        rng=draw(0, "pairs"),
+    )
+    return assemble(corpus.ids, spans, SEQ_LENGTH, vocabulary)
+
+
+def mask(
+    batch: Batch, vocabulary: Vocabulary, seed: int = 0, slots: int = 10, **settings: object
+) -> Masked:
+    return mask_batch(
+        batch,
+        masking=MaskingSettings(**settings),
+        max_predictions=slots,
+        mask_id=vocabulary.mask_id,
+        random_ids=np.flatnonzero(~special_table(vocabulary)).astype(np.int32),
+        rng=draw(seed, "mask"),
+    )
+
+
+def test_inputs_are_laid_out_as_berts(corpus: Corpus, vocabulary: Vocabulary) -> None:
+    numbers = [np.array([n]) for n in (10, 3, 40, 2, 1)]
+    batch = assemble(corpus.ids, Spans(*numbers), 10, vocabulary)
+    a, b = corpus.ids[10:13].tolist(), corpus.ids[40:42].tolist()
+    cls, sep, pad = vocabulary.cls_id, vocabulary.sep_id, vocabulary.pad_id
+    assert batch.input_ids[0].tolist() == [cls, *a, sep, *b, sep, pad, pad]
+    assert batch.segment_ids[0].tolist() == [0] * 5 + [1] * 3 + [0] * 2
+    assert batch.input_mask[0].tolist() == [1] * 8 + [0] * 2
+    assert batch.lengths.tolist() == [8]
+
+
+def test_a_single_segment_has_one_separator(corpus: Corpus, vocabulary: Vocabulary) -> None:
+    numbers = [np.array([n]) for n in (10, 3, 0, 0, 0)]
+    batch = assemble(corpus.ids, Spans(*numbers), 6, vocabulary)
+    cls, sep, pad = vocabulary.cls_id, vocabulary.sep_id, vocabulary.pad_id
+    assert batch.input_ids[0].tolist() == [cls, *corpus.ids[10:13].tolist(), sep, pad]
+    assert not batch.segment_ids.any()
+
+
+def test_a_segment_cut_inside_a_word_begins_a_word(corpus: Corpus, vocabulary: Vocabulary) -> None:
+    inside = np.flatnonzero(vocabulary.continuation[corpus.ids])[:2]
+    numbers = [inside[:1], np.array([3]), inside[1:], np.array([2]), np.array([0])]
+    batch = assemble(corpus.ids, Spans(*numbers), 10, vocabulary)
+    assert batch.word_starts[0, [0, 1, 4, 5, 7]].all()
+
+
+@pytest.mark.parametrize("unit", ["token", "word"])
+def test_positions_are_ascending_distinct_and_never_special(
+    batch: Batch, vocabulary: Vocabulary, unit: str
+) -> None:
+    masked = mask(batch, vocabulary, unit=unit)
+    used = masked.weights > 0
+    assert (np.diff(masked.positions, axis=1) > 0)[used[:, 1:]].all()
+    assert (used[:, :-1] >= used[:, 1:]).all()  # filled from the left
+    rows = np.arange(len(used))[:, None]
+    assert batch.maskable[rows, masked.positions][used].all()
+    assert (batch.input_ids[rows, masked.positions] == masked.ids)[used].all()
+    assert not masked.positions[~used].any()
+    assert not masked.ids[~used].any()
+
+
+@pytest.mark.parametrize("unit", ["token", "word"])
+def test_nothing_but_the_slots_changes(batch: Batch, vocabulary: Vocabulary, unit: str) -> None:
+    masked = mask(batch, vocabulary, unit=unit)
+    restored = masked.input_ids.copy()
+    row, slot = np.nonzero(masked.weights)
+    restored[row, masked.positions[row, slot]] = masked.ids[row, slot]
+    assert np.array_equal(restored, batch.input_ids)
+
+
+def test_token_budgets_are_exact(batch: Batch, vocabulary: Vocabulary) -> None:
+    masked = mask(batch, vocabulary, rate=0.15, slots=8)
+    expected = [max(1, min(8, round(0.15 * int(n)))) for n in batch.lengths]
+    assert masked.weights.sum(axis=1).tolist() == expected
+
+
+def words_of(word_starts: list[bool], maskable: list[bool]) -> list[list[int]]:
+    words: list[list[int]] = []
+    for position, (begins, may) in enumerate(zip(word_starts, maskable, strict=True)):
+        if begins:
+            words.append([])
+        if may:
+            words[-1].append(position)
+    return [word for word in words if word]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=20), st.integers(0, 12), st.integers(0, 99))
+def test_words_are_chosen_whole_until_none_is_left_that_fits(
+    sizes: list[int], budget: int, seed: int
+) -> None:
+    starts = np.array([[n == 0 for size in sizes for n in range(size)]])
+    maskable = np.ones_like(starts)
+    maskable[0, 0] = sizes[0] > 1
+    words = words_of(starts[0].tolist(), maskable[0].tolist())
+    chosen = choose_words(maskable, starts, np.array([budget]), draw(seed, "words"))[0]
+    positions = set(np.flatnonzero(chosen).tolist())
+    whole = [w for w in words if positions & set(w)]
+    assert {p for w in whole for p in w} == positions
+    left = budget - len(positions)
+    assert left >= 0
+    assert all(len(w) > left for w in words if w not in whole)
+
+
+def test_words_of_real_text_fill_the_budget(batch: Batch, vocabulary: Vocabulary) -> None:
+    masked = mask(batch, vocabulary, unit="word")
+    expected = np.array([max(1, min(10, round(0.15 * int(n)))) for n in batch.lengths])
+    assert (masked.weights.sum(axis=1) == expected).mean() > 0.99
+
+
+def test_shares_hold_over_a_million_tokens(batch: Batch, vocabulary: Vocabulary) -> None:
+    old, new = [], []
+    while sum(map(len, old)) < 1_000_000:
+        masked = mask(batch, vocabulary, seed=len(old), rate=0.5, slots=32)
+        row, slot = np.nonzero(masked.weights)
+        old.append(masked.ids[row, slot])
+        new.append(masked.input_ids[row, masked.positions[row, slot]])
+    before, after = np.concatenate(old), np.concatenate(new)
+    is_mask, is_kept = after == vocabulary.mask_id, after == before
+    assert abs(is_mask.mean() - 0.8) < 0.005
+    assert abs(is_kept.mean() - 0.1) < 0.005
+    drawn = after[~is_mask & ~is_kept]
+    assert not set(drawn.tolist()) & set(vocabulary.special_ids)
+    assert len(set(drawn.tolist())) > 0.99 * (vocabulary.size - len(vocabulary.special_ids))
+
+
+def test_every_token_has_the_same_chance(batch: Batch, vocabulary: Vocabulary) -> None:
+    one = Batch(*(np.repeat(getattr(batch, n)[:1], 20_000, axis=0) for n in batch.__dict__))
+    masked = mask(one, vocabulary)
+    share = np.bincount(masked.positions[masked.weights > 0], minlength=SEQ_LENGTH) / 20_000
+    expected = masked.weights[0].sum() / one.maskable[0].sum()
+    assert np.abs(share[one.maskable[0]] - expected).max() < 5 * np.sqrt(expected / 20_000)
+
+
+def test_an_input_with_nothing_to_mask_stays_as_it_is(vocabulary: Vocabulary) -> None:
+    ids = np.full(4, vocabulary.unk_id, np.int32)
+    numbers = [np.array([n]) for n in (0, 2, 2, 2, 0)]
+    batch = assemble(ids, Spans(*numbers), 8, vocabulary)
+    masked = mask(batch, vocabulary)
+    assert not masked.weights.any()
+    assert np.array_equal(masked.input_ids, batch.input_ids)
+
+
+@given(st.integers(2, 600), st.integers(0, 99))
+def test_keys_of_a_row_are_all_different(length: int, seed: int) -> None:
+    keys = draw_keys(np.ones((3, length), bool), draw(seed, "keys"))
+    assert all(len(set(row)) == length for row in keys.tolist())

@@ -1,0 +1,48 @@
+"""Units of work: every shard once, and enough documents to draw from."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.instance_gen.plan import ENOUGH_DOCUMENTS, choose_pool, slots
+from components.instance_gen.publishing import check_counts
+from components.settings import InstanceSettings
+from trainer.errors import InputError
+from trainer.settings import MaskingSettings
+
+
+@given(st.lists(st.integers(0, 100), min_size=1, max_size=12), st.data())
+def test_a_shard_borrows_until_it_has_enough(sizes: list[int], data: st.DataObject) -> None:
+    number = data.draw(st.integers(0, len(sizes) - 1))
+    pool = choose_pool(sizes, number)
+    assert number in pool
+    assert pool == sorted(set(pool))
+    assert sum(sizes[n] for n in pool) >= min(ENOUGH_DOCUMENTS, sum(sizes))
+    if sizes[number] >= ENOUGH_DOCUMENTS:
+        assert pool == [number]
+
+
+def test_slots_follow_from_rate_and_length() -> None:
+    assert slots(InstanceSettings(seq_length=128), MaskingSettings(rate=0.15)) == 20
+    assert slots(InstanceSettings(seq_length=512), MaskingSettings(rate=0.15)) == 77
+    assert slots(InstanceSettings(seq_length=30), MaskingSettings(rate=0.1)) == 3
+    assert slots(InstanceSettings(seq_length=128, max_predictions=19), MaskingSettings()) == 19
+
+
+def test_slots_that_would_cut_the_rate_are_refused() -> None:
+    with pytest.raises(InputError, match=r"max_predictions=20 cuts masking.rate=0.15.*77"):
+        slots(InstanceSettings(seq_length=512, max_predictions=20), MaskingSettings())
+
+
+def test_a_corpus_of_lone_sentences_is_refused() -> None:
+    counts = {"documents": 9, "single_sentence_documents": 5, "instances": 8, "no_pair": 5}
+    with pytest.raises(InputError, match=r"5 of the 9 documents of split 'eval'.*objective=none"):
+        check_counts("eval", counts)
+    del counts["no_pair"]  # an objective without pairs
+    check_counts("eval", counts)
+
+
+def test_a_split_without_instances_is_refused() -> None:
+    counts = {"documents": 1, "single_sentence_documents": 0, "instances": 0}
+    with pytest.raises(InputError, match="give no instance"):
+        check_counts("train", counts)
