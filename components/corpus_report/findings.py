@@ -8,7 +8,7 @@ import numpy as np
 
 from components.corpus_report.figures import Rates, rates_of
 from components.corpus_report.reading import Corpus
-from components.corpus_report.words import counter_name, number, percent
+from components.wording import counter_name, number, percent
 
 # Where a figure becomes a finding. Ours, from what spoils a run; no standard names them.
 HIGH_UNKNOWN = 0.01  # of real tokens

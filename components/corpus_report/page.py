@@ -2,15 +2,14 @@
 
 import base64
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
-from pydantic import JsonValue
 
-from components.corpus_report import sections, words
+from components import wording
+from components.corpus_report import sections
 from components.corpus_report.findings import find_all
 from components.corpus_report.reading import Corpus
 from components.safe_text import visible
@@ -40,26 +39,19 @@ def render_report(corpus: Corpus, settings: ReportSettings, code_digest: str) ->
             style_digest=_csp_digest(style),
             findings=find_all(corpus),
             provenance={
-                "documents": flatten(corpus.documents.facts),
-                "vocabulary": flatten(corpus.vocabulary.facts),
-                "instances": flatten(corpus.instances.facts),
-                "report": {"code_digest": code_digest, **flatten(settings.model_dump(mode="json"))},
+                "documents": wording.flatten(corpus.documents.facts),
+                "vocabulary": wording.flatten(corpus.vocabulary.facts),
+                "instances": wording.flatten(corpus.instances.facts),
+                "report": {
+                    "code_digest": code_digest,
+                    **wording.flatten(settings.model_dump(mode="json")),
+                },
             },
             **sections.document_section(corpus),
             **sections.instance_section(corpus),
             **sections.vocabulary_section(corpus, settings.frequent_pieces),
         )
     )
-
-
-def flatten(facts: JsonValue, prefix: str = "") -> dict[str, str]:
-    """Nested facts to one level: {"masking": {"rate": 0.15}} to {"masking.rate": "0.15"}."""
-    if not isinstance(facts, dict):
-        return {prefix: facts if isinstance(facts, str) else json.dumps(facts)}
-    flat: dict[str, str] = {}
-    for name, value in sorted(facts.items()):
-        flat |= flatten(value, f"{prefix}.{name}" if prefix else name)
-    return flat
 
 
 def _environment() -> jinja2.Environment:
@@ -72,11 +64,11 @@ def _environment() -> jinja2.Environment:
         finalize=_made_visible,
     )
     environment.filters.update(
-        number=words.number,
-        compact=words.compact,
-        percent=words.percent,
-        size=words.size,
-        counter=words.counter_name,
+        number=wording.number,
+        compact=wording.compact,
+        percent=wording.percent,
+        size=wording.size,
+        counter=wording.counter_name,
     )
     return environment
 

@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 import numpy as np
 from markupsafe import Markup
 
-from components.corpus_report import charts, figures, words
+from components import wording
+from components.corpus_report import charts, figures
 from components.corpus_report.examples import read_example
 from components.corpus_report.reading import Corpus
 
@@ -44,7 +45,7 @@ def instance_section(corpus: Corpus) -> dict[str, Any]:
         "instances": counts,
         "instance_totals": _totals(counts),
         "instance_counters": sorted(
-            {name for c in counts.values() for name in c}, key=words.counter_order
+            {name for c in counts.values() for name in c}, key=wording.counter_order
         ),
         "other_instance_counters": _in_order(corpus.instances.counts.get("all", {})),
         "rates": {split: figures.rates_of(c, length) for split, c in counts.items()},
@@ -143,7 +144,7 @@ def _splits(counts: Mapping[str, _Value]) -> dict[str, _Value]:
 
 
 def _in_order(counters: Mapping[str, int]) -> dict[str, int]:
-    return {name: counters[name] for name in sorted(counters, key=words.counter_order)}
+    return {name: counters[name] for name in sorted(counters, key=wording.counter_order)}
 
 
 def _totals(counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:

@@ -6,10 +6,10 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-from components.corpus_report.page import flatten, render_report
+from components.corpus_report.page import render_report
 from components.corpus_report.reading import read_corpus
-from components.corpus_report.words import counter_name, number, percent
 from components.settings import ReportSettings
+from components.wording import counter_name, number, percent
 from tests.components.corpus_report.folders import Folders, topic_documents, write_folders
 from trainer.manifest import read_manifest
 
@@ -119,7 +119,3 @@ def test_a_corpus_of_one_document_is_reported(tmp_path: Path) -> None:
     page = page_of(write_folders(tmp_path, topic_documents(1)))
     assert "Only " in page
     assert "instances are held out" in page
-
-
-def test_facts_are_flattened_by_dots() -> None:
-    assert flatten({"b": {"y": 1, "x": "s"}, "a": None}) == {"a": "null", "b.x": "s", "b.y": "1"}

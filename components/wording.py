@@ -1,4 +1,8 @@
-"""Numbers and names of counters to the words that the report prints."""
+"""Numbers, counters and facts to the words that the report and the model card print."""
+
+import json
+
+from pydantic import JsonValue
 
 COUNTERS = {
     "files": "text files read",
@@ -68,3 +72,13 @@ def percent(value: float | None) -> str:
         return "–"
     digits = 1 if value >= 0.00995 or value == 0 else 2
     return f"{100 * value:.{digits}f} %"
+
+
+def flatten(facts: JsonValue, prefix: str = "") -> dict[str, str]:
+    """Nested facts to one level: {"masking": {"rate": 0.15}} to {"masking.rate": "0.15"}."""
+    if not isinstance(facts, dict):
+        return {prefix: facts if isinstance(facts, str) else json.dumps(facts)}
+    flat: dict[str, str] = {}
+    for name, value in sorted(facts.items()):
+        flat |= flatten(value, f"{prefix}.{name}" if prefix else name)
+    return flat
