@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from trainer.settings_base import Settings
 
@@ -72,9 +72,7 @@ class ModelCardSettings(Settings):
     description: str = ""  # the recipe's
     license: str | None = None  # SPDX name of the licence you give the model
     notes: str | None = None  # a paragraph on what the text is and what the model is for
-    language: str = "en"  # ISO 639-1, as TextSettings.language
+    language: str = "en"  # ISO 639-1, where the documents' settings name none
     tags: tuple[str, ...] = ()  # added to the front matter's
-    # Settings of the run, shown as a table; keys may nest.
-    training: dict[str, JsonValue] = Field(default_factory=dict)
     git_commit: str | None = None  # of the code that made the model
     git_dirty: bool | None = None  # whether that code had changes that no commit holds

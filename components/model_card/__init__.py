@@ -1,1 +1,1 @@
-"""ModelCard: what a model is, what it came from and how well it does."""
+"""ModelCardGen: a model, its evaluation and its origin to a card in Hugging Face's form."""

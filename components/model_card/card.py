@@ -1,0 +1,142 @@
+"""A model's origin to its card: equal inputs give equal bytes, whatever the clock says."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from components import wording
+from components.model_card.front_matter import front_matter
+from components.model_card.markdown import Markdown, as_code, as_markdown, as_paragraphs
+from components.model_card.measures import list_measures
+from components.model_card.origin import Origin, nested
+from components.settings import ModelCardSettings
+
+HERE = Path(__file__).parent
+TYPES = {"bert": "BERT"}
+OBJECTIVES = {
+    "next_sentence": "masked-token and next-sentence prediction (BERT's)",
+    "none": "masked-token prediction",
+}
+
+
+def render_card(origin: Origin, settings: ModelCardSettings, code_digest: str) -> str:
+    """The card, Markdown with a YAML front matter.
+
+    Args:
+        origin: the model and what it came from.
+        settings: what no artifact knows.
+        code_digest: of the code that wrote the card.
+    """
+    language = str(nested(origin.documents.facts, "settings").get("language", settings.language))
+    template = _environment().get_template("README.md.j2")
+    text: str = template.render(
+        front_matter=Markdown(front_matter(origin, settings, language)),
+        settings=settings,
+        language=language,
+        origin=origin,
+        measures=list_measures(origin.metrics, origin.baseline),
+        **_model(origin),
+        **_text(origin),
+        provenance=_provenance(origin, settings, code_digest),
+    )
+    return text
+
+
+def _model(origin: Origin) -> dict[str, Any]:
+    facts = origin.model.facts
+    architecture = nested(facts, "architecture")
+    objective = str(facts.get("objective", ""))
+    return {
+        "facts": facts,
+        "architecture": architecture,
+        "type": TYPES.get(str(architecture.get("type")), str(architecture.get("type"))),
+        "objective": OBJECTIVES.get(objective, objective),
+        "has_pairs": objective == "next_sentence",
+        "training": wording.flatten(nested(nested(facts, "settings"), "trainer")),
+        "masking": nested(origin.instances.facts, "masking"),
+        "copies": origin.instances.facts.get("dupe_factor", 1),
+    }
+
+
+def _text(origin: Origin) -> dict[str, Any]:
+    train = origin.instances.counts.get("train", {})
+    tokens = train.get("real_tokens", 0)
+    special = ("files", "lines", "documents", "sentences", "text_bytes")
+    overall = origin.documents.counts.get("all", {})
+    return {
+        "splits": [s for s in ("train", "eval") if s in origin.documents.counts],
+        "files": overall.get("files"),
+        "skips": _ordered({k: v for k, v in overall.items() if v and k not in special}),
+        "train_tokens": tokens,
+        "passes": _passes(origin),
+        "vocabulary": origin.vocabulary.facts,
+        "vocabulary_counts": origin.vocabulary.counts.get("all", {}),
+        "unknown": train.get("unknown_tokens", 0) / tokens if tokens else None,
+    }
+
+
+def _passes(origin: Origin) -> float | None:
+    """How often the model saw each document, counting every copy of it as one time."""
+    trainer = nested(nested(origin.model.facts, "settings"), "trainer")
+    steps, batch_size = trainer.get("steps"), trainer.get("global_batch_size")
+    instances = origin.instances.counts.get("train", {}).get("instances", 0)
+    copies = origin.instances.facts.get("dupe_factor")
+    if not (isinstance(steps, int) and isinstance(batch_size, int) and instances):
+        return None
+    return steps * batch_size / instances * (copies if isinstance(copies, int) else 1)
+
+
+def _ordered(counters: Mapping[str, int]) -> dict[str, int]:
+    return {name: counters[name] for name in sorted(counters, key=wording.counter_order)}
+
+
+def _provenance(origin: Origin, settings: ModelCardSettings, code_digest: str) -> dict[str, Any]:
+    """Name to value, in the order of the pipeline; what is not known is left out."""
+    facts = origin.model.facts
+    known = {
+        "Recipe": settings.recipe,
+        "Corpus": origin.documents.facts.get("corpus_digest"),
+        "Span": origin.documents.facts.get("span"),
+        "Documents": origin.documents.content_digest(),
+        "Vocabulary": origin.vocabulary.facts.get("digest"),
+        "Instances": origin.instances.content_digest(),
+        "Model": origin.model.content_digest(),
+        "Seed": facts.get("seed"),
+        "Code of the documents": origin.documents.facts.get("code_digest"),
+        "Code of the vocabulary": origin.vocabulary.facts.get("code_digest"),
+        "Code of the instances": origin.instances.facts.get("code_digest"),
+        "Code of the trainer": facts.get("code_digest"),
+        "Code of this card": code_digest,
+        "Git commit": settings.git_commit,
+        "Changes that no commit holds": _yes_or_no(settings.git_dirty),
+        **{name: version for name, version in nested(facts, "versions").items()},
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _yes_or_no(value: bool | None) -> str | None:
+    return None if value is None else "yes" if value else "no"
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(  # noqa: S701 - Markdown: finalize escapes it
+        loader=jinja2.FileSystemLoader(HERE),
+        undefined=jinja2.StrictUndefined,
+        finalize=as_markdown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        code=as_code,
+        markdown=Markdown,
+        counter=wording.counter_name,
+        number=wording.number,
+        compact=wording.compact,
+        paragraphs=as_paragraphs,
+        percent=wording.percent,
+        size=wording.size,
+    )
+    return environment

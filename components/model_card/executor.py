@@ -1,0 +1,43 @@
+"""The model card's executor: unpack, call, write."""
+
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.utils import path_utils
+
+from components.model_card.card import render_card
+from components.model_card.origin import read_origin
+from components.settings import ModelCardSettings
+from trainer import storage
+
+CARD = "README.md"
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class Executor(base_executor.BaseExecutor):
+    """Reads a model and what it came from, and writes `README.md`."""
+
+    def Do(
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
+    ) -> None:
+        """Writes the card.
+
+        Args:
+            input_dict: `model`, `evaluation`, `documents`, `vocabulary`, `instances`; `blessing`
+                only orders the steps, for the evaluation holds the verdict.
+            output_dict: `model_card`.
+            exec_properties: `card_settings` (ModelCardSettings as JSON), `code_digest`.
+
+        Raises:
+            InputError: an artifact is not complete, or the model is of other instances.
+        """
+        settings = ModelCardSettings.model_validate_json(exec_properties["card_settings"])
+        model = artifact_utils.get_single_uri(input_dict["model"])
+        names = ("evaluation", "documents", "vocabulary", "instances")
+        uris = {name: artifact_utils.get_single_uri(input_dict[name]) for name in names}
+        origin = read_origin(model=path_utils.serving_model_path(model), **uris)
+        card = artifact_utils.get_single_instance(output_dict["model_card"])
+        text = render_card(origin, settings, exec_properties["code_digest"])
+        storage.write_bytes(storage.join(card.uri, CARD), text.encode())

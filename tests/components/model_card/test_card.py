@@ -1,0 +1,134 @@
+"""The card: a hub reads it, its figures are the artifacts', and no text in it does anything."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import ModelCard
+from markdown_it import MarkdownIt
+
+from components.model_card.card import render_card
+from components.settings import ModelCardSettings
+from components.wording import number
+from tests.components.model_card.conftest import METRICS, Made, make, write_evaluation
+from trainer.errors import InputError
+from trainer.manifest import read_manifest
+
+DEMO = ModelCardSettings(recipe="demo", description="A small model.", license="apache-2.0")
+HOSTILE = (
+    "<script>alert(1)</script> [click](javascript:x) ![i](http://evil/i.png) `code` | a **b** "
+    "\u202eevil\x1b[2J # head http://evil/x www.evil.x <b>\n---\nlicense: mit"
+)
+
+
+def card_of(made: Made, settings: ModelCardSettings = DEMO) -> str:
+    return render_card(made.origin(), settings, "abc123")
+
+
+def html_of(card: str) -> str:
+    """The card as a renderer of GitHub's form shows it, links found in bare text included."""
+    body = card.split("---\n", 2)[2]
+    renderer = MarkdownIt("commonmark", {"html": True}).enable(["table"])
+    html: str = renderer.render(body)
+    return html
+
+
+def test_a_hub_reads_the_front_matter(made: Made) -> None:
+    data = ModelCard(card_of(made)).data
+    assert data.language == ["en"]
+    assert data.license == "apache-2.0"
+    assert data.library_name == "transformers"
+    assert data.pipeline_tag == "fill-mask"
+    results: Any = data.eval_results
+    assert {r.metric_type: r.metric_value for r in results} == {
+        "loss": 4.25, "perplexity": 70.105, "accuracy": 0.251,
+    }  # fmt: skip
+    assert data.model_name == "demo"
+
+
+def test_without_a_licence_the_card_claims_none(made: Made) -> None:
+    assert ModelCard(card_of(made, ModelCardSettings())).data.license is None
+
+
+def test_every_figure_is_the_artifacts_own(made: Made) -> None:
+    card = card_of(made)
+    documents = read_manifest(made.documents).counts
+    instances = read_manifest(made.instances).counts
+    for name, counts in (("documents", documents), ("sentences", documents)):
+        row = f"| {name.capitalize()} | " + " | ".join(
+            number(counts[split][name]) for split in ("train", "eval")
+        )
+        assert row in card
+    assert f"| Instances | {number(instances['train']['instances'])} |" in card
+    assert "| Masked-token loss (nats) | **4.2500** | 6.5000 | – |" in card
+    assert "| Masked-token perplexity | **70.1** | 665.1 | – |" in card
+    assert "| Next-sentence accuracy | **66.0 %** | 52.0 % | – |" in card
+    for folder in (made.documents, made.instances, made.model):
+        assert read_manifest(folder).content_digest() in card
+
+
+def test_the_latest_blessed_model_stands_beside(made: Made, tmp_path: Path) -> None:
+    baseline = {**METRICS, "masked_lm_loss": 4.5}
+    beside = write_evaluation(tmp_path, baseline_metrics=baseline, blessed=False, reasons=["Why."])
+    card = card_of(replace(made, evaluation=beside))
+    assert "| Masked-token loss (nats) | **4.2500** | 6.5000 | 4.5000 |" in card
+    assert "The model was **not** blessed for publishing:\n\n- Why." in card
+
+
+def test_a_figure_that_is_no_number_is_left_out(made: Made, tmp_path: Path) -> None:
+    metrics = {**METRICS, "next_sentence_loss": float("nan"), "masked_lm_perplexity": float("inf")}
+    card = card_of(replace(made, evaluation=write_evaluation(tmp_path, metrics=metrics)))
+    assert "nan" not in card.lower().split("# demo")[0]
+    assert "Next-sentence loss" not in card
+
+
+def test_equal_inputs_give_equal_bytes_and_no_time(made: Made) -> None:
+    card = card_of(made)
+    assert card == card_of(made)
+    assert not re.search(r"\b20\d\d-\d\d|\d\d:\d\d\b", card)
+
+
+def test_git_state_is_told_if_it_is_known(made: Made) -> None:
+    known = DEMO.model_copy(update={"git_commit": "f" * 40, "git_dirty": True})
+    assert f"| Git commit | `{'f' * 40}` |\n| Changes that no commit holds | `yes` |" in card_of(
+        made, known
+    )
+    assert "Git commit" not in card_of(made)
+
+
+def test_hostile_text_does_nothing(tmp_path: Path) -> None:
+    documents = [(f"{HOSTILE}{n}", [f"{HOSTILE} {n}"] * 4) for n in range(5)]
+    made = make(tmp_path, documents)
+    evaluation = write_evaluation(tmp_path / "hostile", reasons=[HOSTILE])
+    settings = ModelCardSettings(
+        recipe=HOSTILE, description=HOSTILE, license=HOSTILE, notes=f"{HOSTILE}\n\n{HOSTILE}",
+        language=HOSTILE, tags=(HOSTILE,), git_commit=HOSTILE,
+    )  # fmt: skip
+    card = card_of(replace(made, evaluation=evaluation), settings)
+    assert ModelCard(card).data.library_name == "transformers"
+    assert not set(card) & set("\u202e\x1b")
+    html = html_of(card)
+    assert not re.search(r"<(script|img|a|b)\b", html)
+    assert html.count("<h1>") == 1
+    plain = html_of(card_of(replace(made, evaluation=evaluation), DEMO))
+    assert html.count("<h2>") == plain.count("<h2>")
+    assert html.count("<td>") == plain.count("<td>") + 2  # the row of the git commit
+    assert "javascript:x" in html  # it is shown, as text
+
+
+def test_a_long_note_keeps_its_paragraphs(made: Made) -> None:
+    settings = DEMO.model_copy(update={"notes": "One *line*.\n\nTwo."})
+    assert "One \\*line\\*.\n\nTwo.\n" in card_of(made, settings)
+
+
+def test_a_model_of_other_instances_is_refused(made: Made, tmp_path: Path) -> None:
+    other = make(tmp_path, [(f"{n}.txt", ["A sentence.", "Another one."] * 3) for n in range(6)])
+    with pytest.raises(InputError, match="Describe a model with its own instances"):
+        replace(made, instances=other.instances).origin()
+
+
+def test_a_missing_evaluation_is_said(made: Made, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no metrics\.json"):
+        replace(made, evaluation=str(tmp_path)).origin()
