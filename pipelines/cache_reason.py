@@ -6,28 +6,45 @@ from typing import Any
 
 from ml_metadata import metadata_store
 
-from pipelines.metadata_store import ExecutionRecord, node_executions, producers
+from pipelines.metadata_store import Artifacts, ExecutionRecord, node_executions, producers
 
+RESOLVER = "tfx.dsl.components.common.resolver.Resolver"
 MAX_SHOWN = 3  # changes named; the rest is counted
 MAX_VALUE_CHARACTERS = 24
 # Recorded by TFX for itself; they say nothing about why a node ran.
 UNTOLD = {"module_path", "span", "version"}
 
 
-def explain(store: metadata_store.MetadataStore, pipeline: str, record: ExecutionRecord) -> str:
-    """Says why an execution ran or did not.
+def settle(
+    store: metadata_store.MetadataStore, pipeline: str, record: ExecutionRecord
+) -> tuple[str, str]:
+    """Says what happened to a node, and why.
 
     Args:
         store: ML Metadata.
         pipeline: the pipeline's name.
         record: the execution.
+
+    Returns:
+        The state and the reason. A resolver looks up what there is and makes nothing; it counts
+        as cached when it found the same as the time before.
     """
-    if record.state == "cached":
-        runs = [producer.run_id for producer in producers(store, record)]
-        wrote = f" of run {runs[-1]}" if runs else ""
-        return f"same inputs, settings and code as the result{wrote}"
     earlier = [e for e in node_executions(store, pipeline, record.node_id) if e.id < record.id]
     succeeded = [e for e in earlier if e.state in {"ran", "cached"}]
+    if record.type_name == RESOLVER:
+        found = _ids(record.outputs)
+        same = bool(succeeded) and _ids(succeeded[-1].outputs) == found
+        models = ", ".join(a.uri for a in record.outputs.get("model", ()))
+        return "cached" if same else record.state, f"found {models or 'no other blessed model'}"
+    if record.state == "cached":
+        runs = [producer.run_id for producer in producers(store, record)]
+        return record.state, f"nothing changed since run {runs[-1]}" if runs else "nothing changed"
+    return record.state, _why_it_ran(earlier, succeeded, record)
+
+
+def _why_it_ran(
+    earlier: list[ExecutionRecord], succeeded: list[ExecutionRecord], record: ExecutionRecord
+) -> str:
     if not succeeded:
         return "the last try failed" if earlier else "first run"
     changes = list(compare(succeeded[-1], record))
@@ -43,9 +60,12 @@ def compare(before: ExecutionRecord, now: ExecutionRecord) -> Iterator[str]:
     for name in sorted(told - UNTOLD):
         yield from _compare_values(name, before.settings.get(name), now.settings.get(name))
     for name in sorted(set(now.inputs) | set(before.inputs)):
-        ids = [[a.id for a in record.inputs.get(name, ())] for record in (before, now)]
-        if ids[0] != ids[1]:
+        if _ids(before.inputs).get(name) != _ids(now.inputs).get(name):
             yield f"{name} changed"
+
+
+def _ids(artifacts: Artifacts) -> dict[str, list[int]]:
+    return {key: [artifact.id for artifact in found] for key, found in artifacts.items()}
 
 
 def _compare_values(name: str, before: Any, now: Any) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """A recipe and places to the one DAG, which every runner runs."""
 
-import json
 from dataclasses import dataclass
 
 from tfx import types
@@ -20,6 +19,7 @@ from components.model_card.component import ModelCardGen
 from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
 from components.model_evaluator.component import ModelEvaluator
 from components.publisher.component import Publisher
+from components.settings import ModelCardSettings
 from components.text_example_gen.component import TextExampleGen
 from components.vocabulary_gen.component import VocabularyGen
 from pipelines.settings import Recipe
@@ -189,8 +189,14 @@ def _digest_of(component: type[base_node.BaseNode]) -> str:
 
 
 def _card_settings(recipe: Recipe) -> str:
-    settings = {"recipe": recipe.name, "description": recipe.description}
-    return json.dumps({**settings, **recipe.card.model_dump()}, sort_keys=True)
+    settings = ModelCardSettings(
+        recipe=recipe.name,
+        description=recipe.description,
+        license=recipe.card.license,
+        notes=recipe.card.notes,
+        language=recipe.text.language,
+    )
+    return settings.model_dump_json()
 
 
 def _beam_args(workers: int) -> list[str]:

@@ -32,6 +32,9 @@ class ArtifactRecord:
     properties: dict[str, Any]
 
 
+Artifacts = dict[str, tuple[ArtifactRecord, ...]]  # by input or output key
+
+
 @dataclass(frozen=True)
 class ExecutionRecord:
     """One execution of a node."""
@@ -39,10 +42,11 @@ class ExecutionRecord:
     id: int
     node_id: str
     run_id: str
+    type_name: str  # the component class's path
     state: str  # a value of STATES
     settings: dict[str, Any]  # exec properties
-    inputs: dict[str, tuple[ArtifactRecord, ...]] = field(default_factory=dict)
-    outputs: dict[str, tuple[ArtifactRecord, ...]] = field(default_factory=dict)
+    inputs: Artifacts = field(default_factory=dict)
+    outputs: Artifacts = field(default_factory=dict)
 
 
 def open_store(path: Path) -> metadata_store.MetadataStore:
@@ -98,6 +102,7 @@ def read_execution(store: metadata_store.MetadataStore, execution: pb.Execution)
         id=execution.id,
         node_id=node_id,
         run_id=run_id,
+        type_name=execution.type,
         state=STATES.get(execution.last_known_state, "interrupted"),
         settings=_properties(execution.custom_properties),
         inputs=_artifacts(store, events, pb.Event.INPUT),
@@ -105,13 +110,11 @@ def read_execution(store: metadata_store.MetadataStore, execution: pb.Execution)
     )
 
 
-def _artifacts(
-    store: metadata_store.MetadataStore, events: list[pb.Event], kind: int
-) -> dict[str, tuple[ArtifactRecord, ...]]:
+def _artifacts(store: metadata_store.MetadataStore, events: list[pb.Event], kind: int) -> Artifacts:
     keys = {e.artifact_id: e.path.steps[0].key for e in events if e.type == kind}
     if not keys:
         return {}
-    found: dict[str, tuple[ArtifactRecord, ...]] = {}
+    found: Artifacts = {}
     for artifact in sorted(store.get_artifacts_by_id(list(keys)), key=lambda a: a.id):
         properties = {**_properties(artifact.properties), **_properties(artifact.custom_properties)}
         record = ArtifactRecord(artifact.id, artifact.uri, artifact.type, properties)

@@ -48,9 +48,14 @@ def _plain_facts(facts: dict[str, Any]) -> dict[str, Any]:
 
 def _documents(counts: Counts) -> str:
     splits = counts["counts"]
-    told = [f"{split['documents']:,} {name}" for name, split in splits.items() if name != "all"]
+    told = [f"{splits[name]['documents']:,} {name}" for name in _in_order(splits)]
     sentences = sum(split.get("sentences", 0) for split in splits.values())
     return f"{' + '.join(told)} documents, {sentences:,} sentences"
+
+
+def _in_order(splits: Counts) -> list[str]:
+    """The splits by name, train first; "all" is none."""
+    return sorted(set(splits) - {"all"}, key=lambda name: (name != "train", name))
 
 
 def _vocabulary(counts: Counts) -> str:
@@ -59,7 +64,7 @@ def _vocabulary(counts: Counts) -> str:
 
 def _instances(counts: Counts) -> str:
     splits = counts["counts"]
-    told = [f"{split['instances']:,} {name}" for name, split in splits.items() if name != "all"]
+    told = [f"{splits[name]['instances']:,} {name}" for name in _in_order(splits)]
     return f"{' + '.join(told)} instances, {counts['facts']['form']} masking"
 
 

@@ -40,3 +40,6 @@ def log_to(path: Path, verbose: bool) -> None:
         root.addHandler(handler)
     root.setLevel(logging.INFO)
     logging.getLogger("absl").setLevel(logging.INFO)
+    tensorflow = logging.getLogger("tensorflow")  # has a handler of its own, for the terminal
+    tensorflow.handlers.clear()
+    tensorflow.propagate = True

@@ -4,12 +4,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.quiet import hush
 from pipelines.recipe_file import load_recipe, shipped_recipes
 from pipelines.settings import Recipe
 
 
 def print_recipes() -> None:
     """Prints a row for each shipped recipe."""
+    hush(verbose=False)
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("recipe", no_wrap=True, style="bold")
     table.add_column("model", no_wrap=True)
@@ -30,9 +32,12 @@ def print_recipes() -> None:
 
 def parameter_count(recipe: Recipe) -> int:
     """Trainable numbers of the recipe's model, with its pre-training heads."""
-    from trainer.architecture import count_parameters, resolve_architecture
+    from trainer.architecture import resolve_architecture
+    from trainer.models.bert import Bert
+    from trainer.models.parameters import count_parameters
 
-    return count_parameters(resolve_architecture(recipe.model, recipe.vocabulary.size))
+    architecture = resolve_architecture(recipe.model, vocab_size=recipe.vocabulary.size, pad_id=0)
+    return count_parameters(Bert(architecture).parameters())
 
 
 def training_tokens(recipe: Recipe) -> int:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.cache_reason import explain
+from pipelines.cache_reason import settle
 from pipelines.metadata_store import ExecutionRecord, open_store, run_executions
 from pipelines.node_facts import node_counts, node_words
 from trainer import storage
@@ -101,13 +101,12 @@ def print_summary(summary: RunSummary, console: Console) -> None:
     table.add_column("node", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)
-    table.add_column("what it made", ratio=3)
-    table.add_column("why", ratio=2)
+    table.add_column("what it made, and why it ran or did not", ratio=1)
     for node in summary.nodes:
         style = STATE_STYLES[node.state]
-        words = escape(node_words(node.counts))
-        state = f"[{style}]{node.state}[/]"
-        table.add_row(node.node, state, f"{node.seconds:.1f}", words, escape(node.why))
+        words, why = escape(node_words(node.counts)), f"[dim]{escape(node.why)}[/]"
+        told = f"{words}\n{why}" if words else why
+        table.add_row(node.node, f"[{style}]{node.state}[/]", f"{node.seconds:.1f}", told)
     console.print(table)
     for name, path in summary.places.items():
         console.print(f"  [bold]{name:<12}[/] {escape(path)}", soft_wrap=True)
@@ -116,10 +115,11 @@ def print_summary(summary: RunSummary, console: Console) -> None:
 def _summarise_node(
     store: Any, recipe: str, record: ExecutionRecord, seconds: float
 ) -> NodeSummary:
+    state, why = settle(store, recipe, record)
     return NodeSummary(
         node=record.node_id,
-        state=record.state,
-        why=explain(store, recipe, record),
+        state=state,
+        why=why,
         seconds=round(seconds, 2),
         counts=node_counts(record),
         artifacts={key: found[-1].uri for key, found in record.outputs.items()},

@@ -8,7 +8,9 @@ from pipelines.metadata_store import ArtifactRecord, ExecutionRecord
 
 def execution(settings: dict[str, object], instances: int = 1) -> ExecutionRecord:
     artifact = ArtifactRecord(instances, "/x", "Examples", {})
-    return ExecutionRecord(1, "Trainer", "run", "ran", settings, {"instances": (artifact,)})
+    return ExecutionRecord(
+        1, "Trainer", "run", "trainer", "ran", settings, {"instances": (artifact,)}
+    )
 
 
 def test_a_setting_deep_in_json_is_named_with_both_values() -> None:
