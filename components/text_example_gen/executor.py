@@ -55,6 +55,8 @@ class TextExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
     def _map_units(
         self, work: Callable[[Unit], Unit], units: Sequence[Unit], scratch: str
     ) -> list[Unit]:
+        if len(units) == 1:  # a small corpus is done before Beam's workers have started
+            return [work(units[0])]
         return map_units(self._make_beam_pipeline, work, units, scratch, "TextExampleGen")
 
 

@@ -101,7 +101,7 @@ class DocumentReader:
         size = blanks = 0
         for sentence in sentences:
             blanks = 0 if sentence else blanks + 1
-            is_end = blanks == blanks_that_end
+            is_end = not sentence and blanks == blanks_that_end
             length = len(sentence.encode())
             is_full = bool(sentence) and size + length > self._settings.max_document_bytes
             if held and (is_end or is_full):
