@@ -37,11 +37,15 @@ class Manifest(Settings):
     facts: dict[str, JsonValue]
 
     def content_digest(self) -> str:
-        """sha256 over the shards' digests and the facts: equal content, equal digest."""
+        """sha256 over the shards' digests and the facts: equal content, equal digest.
+
+        The digest of the code that wrote it is left out: code that writes the same bytes as
+        before makes no other content.
+        """
         content = {
             "kind": self.kind,
             "shards": {s: [x.sha256 for x in v] for s, v in self.shards.items()},
-            "facts": self.facts,
+            "facts": {name: fact for name, fact in self.facts.items() if name != "code_digest"},
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -35,8 +35,8 @@ def judge(
     checks = [
         (
             gain > min_gain_over_unigram,
-            f"held-out loss {loss:.4f} lies {gain:+.4f} nats below the unigram baseline "
-            f"{unigram:.4f} (must be over {min_gain_over_unigram:g})",
+            f"held-out loss {loss:.4f} lies {abs(gain):.4f} nats {'below' if gain > 0 else 'above'} "
+            f"the unigram baseline {unigram:.4f} (wanted: over {min_gain_over_unigram:g} below)",
         )
     ]
     if baseline is not None:
@@ -45,7 +45,7 @@ def judge(
             (
                 increase <= max_loss_increase,
                 f"held-out loss {loss:.4f} is {increase:+.4f} nats against the latest blessed "
-                f"model's {baseline[LOSS]:.4f} (at most {max_loss_increase:+g} allowed)",
+                f"model's {baseline[LOSS]:.4f} (wanted: at most {max_loss_increase:+g})",
             )
         )
     else:
