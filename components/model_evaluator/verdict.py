@@ -32,11 +32,12 @@ def judge(
     """
     loss, unigram = metrics[LOSS], metrics[UNIGRAM_LOSS]
     gain = unigram - loss
+    side = "below" if gain > 0 else "above"
     checks = [
         (
             gain > min_gain_over_unigram,
-            f"held-out loss {loss:.4f} lies {abs(gain):.4f} nats {'below' if gain > 0 else 'above'} "
-            f"the unigram baseline {unigram:.4f} (wanted: over {min_gain_over_unigram:g} below)",
+            f"held-out loss {loss:.4f} lies {abs(gain):.4f} nats {side} the unigram "
+            f"baseline {unigram:.4f} (wanted: over {min_gain_over_unigram:g} below)",
         )
     ]
     if baseline is not None:
