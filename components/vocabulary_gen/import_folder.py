@@ -53,10 +53,11 @@ def _contents(folder: str) -> dict[str, bytes]:
 def _from_json(content: bytes, tokens: tuple[str, ...] | None, path: str) -> Tokenizer:
     parsed = _parse_json(content, path)
     model = parsed.get("model")
-    if not isinstance(model, dict) or model.get("type", "WordPiece") != "WordPiece":
+    kind = model.get("type", "WordPiece") if isinstance(model, dict) else None
+    if not isinstance(model, dict) or kind != "WordPiece":
         raise VocabularyError(
-            f"{path}: the model is {model.get('type') if isinstance(model, dict) else model!r}, "
-            f"and only WordPiece is read. Import the tokenizer of a BERT or an ELECTRA, or train."
+            f"{path}: the model is {kind}, and only WordPiece is read. Import the tokenizer of a "
+            f"BERT or an ELECTRA, or train one."
         )
     vocab: dict[str, int] = model["vocab"]
     if sorted(vocab.values()) != list(range(len(vocab))):

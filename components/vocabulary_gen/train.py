@@ -18,6 +18,7 @@ from trainer.vocab_file import SPECIALS
 
 MAX_WORD_CHARACTERS = 100  # a longer word is [UNK]; that of `transformers`
 ALPHABET_SHARE = 0.75  # of the entries, at most, for single characters; the rest are merges
+ALPHABET_COVERAGE = 0.9999  # of the text's characters; the rest makes about 0.05 % of words [UNK]
 CONTINUATION = "##"
 
 
@@ -36,7 +37,7 @@ def train_tokenizer(
         size: entries that are asked for, specials among them.
         lowercase: whether upper and lower case are one.
         strip_accents: whether accents are dropped.
-        min_frequency: occurrences of a character or a pair that may become an entry.
+        min_frequency: occurrences of a pair that may become an entry.
 
     Returns:
         The tokenizer, and counts: `alphabet` (characters with an entry) and `rare_characters`
@@ -44,7 +45,7 @@ def train_tokenizer(
     """
     normalizer = make_normalizer(lowercase=lowercase, strip_accents=strip_accents)
     seen = count_characters(documents, normalizer)
-    alphabet = choose_alphabet(seen, size, min_frequency)
+    alphabet = choose_alphabet(seen, size)
     trained = _plain_tokenizer(models.WordPiece(unk_token=SPECIALS[1]), normalizer)
     # The library numbers continuing characters in the order of a hash map, and breaks ties between
     # merges by these numbers, so that two runs differ. Named beforehand, they have fixed numbers.
@@ -105,18 +106,21 @@ def count_characters(documents: Iterable[Sequence[str]], normalizer: Any) -> Cou
     return Counter({c: n for c, n in counts.items() if not c.isspace()})
 
 
-def choose_alphabet(counts: Counter[str], size: int, min_frequency: int) -> list[str]:
-    """The characters that get an entry: the frequent ones, as many as leave room for merges.
+def choose_alphabet(counts: Counter[str], size: int) -> list[str]:
+    """The characters that get an entry: the frequent ones.
 
-    A rare character without an entry turns its whole word into [UNK], so there is no other limit.
+    As many as cover the text but for one character in ten thousand, and leave room for merges.
+    A character without an entry turns its whole word into [UNK]; one with an entry that hardly
+    ever occurs takes the place of a word.
     """
-    ordered = sorted(counts, key=lambda c: (-counts[c], c))
     room = int(ALPHABET_SHARE * size) - len(SPECIALS)
+    to_cover = ALPHABET_COVERAGE * sum(counts.values())
     alphabet = []
-    for character in ordered:
+    for character in sorted(counts, key=lambda c: (-counts[c], c)):
         room -= len(entries_of([character]))
-        if room < 0 or counts[character] < min_frequency:
+        if room < 0 or to_cover <= 0:
             break
+        to_cover -= counts[character]
         alphabet.append(character)
     return sorted(alphabet)
 

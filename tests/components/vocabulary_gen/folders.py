@@ -1,0 +1,31 @@
+"""A documents artifact's folder from sentences, written with TensorFlow's protocol buffers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from components.records import write_records
+from trainer.manifest import Manifest, write_manifest
+
+
+def write_documents(folder: Path, documents: Sequence[Sequence[str]], num_shards: int = 2) -> Path:
+    """Writes the train split."""
+    shards = [
+        write_records(
+            str(folder),
+            f"Split-train/documents-{n:05d}-of-{num_shards:05d}.tfrecord.gz",
+            [record_of(document) for document in documents[n::num_shards]],
+        )
+        for n in range(num_shards)
+    ]
+    manifest = Manifest(kind="documents", shards={"train": shards}, counts={}, facts={})
+    write_manifest(str(folder), manifest)
+    return folder
+
+
+def record_of(sentences: Sequence[str]) -> bytes:
+    """A document's record."""
+    values = tf.train.BytesList(value=[sentence.encode() for sentence in sentences])
+    feature = {"sentences": tf.train.Feature(bytes_list=values)}
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()

@@ -1,0 +1,98 @@
+"""Claims about the component as TFX runs it, and about `transformers` reading what it writes."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from tfx.types import channel_utils, standard_artifacts
+
+from components.artifacts import Vocabulary
+from components.settings import VocabularySettings
+from components.vocabulary_gen.component import VocabularyGen
+from components.vocabulary_gen.executor import VocabularyGenExecutor
+from tests.components.vocabulary_gen.folders import write_documents
+from tests.real_text import ENGLISH, KOREAN
+from tests.small_vocabulary import write_small_vocabulary
+from trainer.vocabulary import load_vocabulary
+
+ROOT = Path(__file__).parents[3]
+DEFAULT_PYTHON = str(ROOT / ".venv-transformers" / "bin" / "python")
+TRANSFORMERS_PYTHON = os.environ.get("TEXTMILL_TRANSFORMERS_PYTHON", DEFAULT_PYTHON)
+ENCODE = """
+import json, sys
+from transformers import AutoTokenizer
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+texts = json.load(sys.stdin)
+specials = [tokenizer.pad_token_id, tokenizer.unk_token_id, tokenizer.cls_token_id,
+            tokenizer.sep_token_id, tokenizer.mask_token_id]
+pair = tokenizer(texts[0], texts[1])
+json.dump({"ids": tokenizer(texts, add_special_tokens=False)["input_ids"], "specials": specials,
+           "size": len(tokenizer), "pair": [pair["input_ids"], pair["token_type_ids"]]}, sys.stdout)
+"""
+
+
+def component(documents: standard_artifacts.Examples, **settings: object) -> VocabularyGen:
+    return VocabularyGen(
+        documents=channel_utils.as_channel([documents]),
+        vocabulary_settings=VocabularySettings.model_validate(settings).model_dump_json(),
+        code_digest="code",
+    )
+
+
+def run(tmp_path: Path, **settings: object) -> Path:
+    documents, vocabulary = standard_artifacts.Examples(), Vocabulary()
+    documents.uri = str(write_documents(tmp_path / "documents", [*ENGLISH, *KOREAN]))
+    vocabulary.uri = str(tmp_path / "vocabulary")
+    properties = dict(component(documents, **settings).exec_properties)
+    inputs, outputs = {"documents": [documents]}, {"vocabulary": [vocabulary]}
+    VocabularyGenExecutor().Do(inputs, outputs, properties)
+    return tmp_path / "vocabulary"
+
+
+def test_the_executor_writes_a_vocabulary(tmp_path: Path) -> None:
+    assert load_vocabulary(str(run(tmp_path, size=2500))).size == 2500
+
+
+def test_an_edit_of_the_imported_folder_changes_the_cache_key(tmp_path: Path) -> None:
+    folder = write_small_vocabulary(tmp_path / "theirs")
+    examples = standard_artifacts.Examples()
+    before = component(examples, import_from=str(folder)).exec_properties
+    write_small_vocabulary(folder, ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "other"])
+    after = component(examples, import_from=str(folder)).exec_properties
+    assert before["vocabulary_settings"] == after["vocabulary_settings"]
+    assert before["import_digest"] != after["import_digest"]
+
+
+@pytest.mark.transformers
+@pytest.mark.skipif(not Path(TRANSFORMERS_PYTHON).exists(), reason="make transformers")
+@pytest.mark.parametrize("settings", [{}, {"lowercase": False}, {"strip_accents": True}])
+def test_transformers_gives_the_same_ids(tmp_path: Path, settings: dict[str, object]) -> None:
+    folder = run(tmp_path, size=2500, **settings)
+    texts = [sentence for document in [*ENGLISH, *KOREAN] for sentence in document]
+    texts += [
+        "CAFE\u0301 J\u030c \u0130stanbul",
+        "漢字かな交じり文",
+        "a\u200bb \u00ad \ufffd",
+        "x" * 101,
+    ]
+    theirs = json.loads(
+        subprocess.run(
+            [TRANSFORMERS_PYTHON, "-c", ENCODE, str(folder)],
+            input=json.dumps(texts).encode(),
+            capture_output=True,
+            check=True,
+            env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        ).stdout
+    )
+    vocabulary = load_vocabulary(str(folder))
+    tokenizer = vocabulary.tokenizer()
+    assert theirs["ids"] == [tokenizer.encode(text).ids for text in texts]
+    assert theirs["specials"] == [0, 1, 2, 3, 4]
+    assert theirs["size"] == vocabulary.size
+    first, second = theirs["ids"][:2]
+    assert theirs["pair"] == [
+        [vocabulary.cls_id, *first, vocabulary.sep_id, *second, vocabulary.sep_id],
+        [0] * (len(first) + 2) + [1] * (len(second) + 1),
+    ]

@@ -1,0 +1,117 @@
+"""Claims about the vocabulary artifact: what is measured, refused, and told."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.settings import VocabularySettings
+from components.vocabulary_gen.make_vocabulary import make_vocabulary
+from components.vocabulary_gen.measure import measure
+from components.vocabulary_gen.read_text import TextSample
+from tests.components.vocabulary_gen.folders import write_documents
+from tests.real_text import ENGLISH, KOREAN
+from tests.small_vocabulary import write_small_vocabulary
+from trainer.errors import InputError
+from trainer.manifest import Manifest, read_manifest, verify_shards
+from trainer.vocabulary import load_vocabulary
+
+
+@pytest.fixture(scope="module")
+def english(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_documents(tmp_path_factory.mktemp("english"), ENGLISH)
+
+
+@pytest.fixture(scope="module")
+def korean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_documents(tmp_path_factory.mktemp("korean"), KOREAN)
+
+
+def make(documents: Path, folder: Path, **settings: Any) -> Manifest:
+    values = {"size": 2000, **settings}
+    return make_vocabulary(str(documents), VocabularySettings(**values), str(folder), "code")
+
+
+def test_what_is_written_can_be_loaded_and_is_what_the_manifest_says(
+    english: Path, tmp_path: Path
+) -> None:
+    manifest = make(english, tmp_path)
+    assert read_manifest(str(tmp_path)) == manifest
+    verify_shards(str(tmp_path), manifest)
+    vocabulary = load_vocabulary(str(tmp_path))
+    assert manifest.facts["digest"] == vocabulary.digest
+    assert manifest.facts["vocab_size"] == manifest.counts["all"]["vocab_size"] == 2000
+    assert manifest.facts["special_ids"] == {
+        "[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4,
+    }  # fmt: skip
+    assert (manifest.facts["lowercase"], manifest.facts["strip_accents"]) == (True, False)
+    assert manifest.counts["all"]["missing_entries"] == 0
+
+
+def test_two_makings_give_equal_bytes(english: Path, tmp_path: Path) -> None:
+    assert make(english, tmp_path / "a") == make(english, tmp_path / "b")
+
+
+def test_the_eval_split_has_no_say(english: Path, tmp_path: Path) -> None:
+    manifest = make(english, tmp_path)
+    assert manifest.counts["all"]["trained_bytes"] == sum(
+        len(sentence.encode()) for document in ENGLISH for sentence in document
+    )
+
+
+def test_unknown_words_are_counted_as_a_slow_count_finds_them(korean: Path, tmp_path: Path) -> None:
+    manifest = make(korean, tmp_path, size=3000, max_unknown_rate=0.01)
+    tokenizer = load_vocabulary(str(tmp_path)).tokenizer()
+    words = unknown = 0
+    for sentence in (s for document in KOREAN for s in document):
+        normal = tokenizer.normalizer.normalize_str(sentence)
+        for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normal):
+            words += 1
+            unknown += tokenizer.encode(word).tokens == ["[UNK]"]
+    assert manifest.counts["all"]["measured_words"] == words
+    assert manifest.counts["all"]["unknown_words"] == unknown
+    assert unknown / words < 0.005
+
+
+def test_too_many_unknown_words_show_the_characters(
+    english: Path, korean: Path, tmp_path: Path
+) -> None:
+    make(english, tmp_path / "english")
+    message = (
+        r"[\d.]+% of the train split's words are \[UNK\], more than .*\(1\.00%\) allows\. "
+        r".* lacks: '다' \(U\+B2E4\) \d+ times.* Import a vocabulary of the text's languages"
+    )
+    with pytest.raises(InputError, match=message):
+        make(korean, tmp_path / "out", import_from=str(tmp_path / "english"))
+    assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_a_size_too_small_for_the_script_is_refused_with_a_remedy(
+    korean: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"Raise vocabulary\.size"):
+        make(korean, tmp_path, size=300)
+
+
+def test_an_import_keeps_its_ids_and_what_it_strips(english: Path, tmp_path: Path) -> None:
+    theirs = write_small_vocabulary(tmp_path / "theirs")
+    manifest = make(english, tmp_path / "ours", import_from=str(theirs), max_unknown_rate=1.0)
+    ours, original = (load_vocabulary(str(tmp_path / name)) for name in ("ours", "theirs"))
+    assert ours.tokens == original.tokens
+    assert manifest.facts["imported_from"] == str(theirs)
+    assert "missing_entries" not in manifest.counts["all"]
+
+
+def test_words_beyond_the_limit_of_the_model_have_no_unknown_characters(tmp_path: Path) -> None:
+    make(write_documents(tmp_path / "d", [*ENGLISH, ["the " + "x" * 101]]), tmp_path / "v")
+    measurement = measure(load_vocabulary(str(tmp_path / "v")).tokenizer(), [["x" * 101, "the"]])
+    assert (measurement.words, measurement.unknown_words) == (2, 1)
+    assert measurement.unknown_characters == ()
+
+
+def test_a_sample_is_as_large_as_asked_and_reads_the_same_again(english: Path) -> None:
+    sample = TextSample(str(english), read_manifest(str(english)), 20_000)
+    first = list(sample)
+    assert 20_000 <= sample.text_bytes < 40_000
+    assert list(sample) == first
+    assert first == [*ENGLISH[0::2], *ENGLISH[1::2]][: len(first)]
