@@ -18,18 +18,18 @@ from components.instance_gen.corpus import (
     read_corpus,
 )
 from components.instance_gen.counting import Tally, add_counts, count_corpus, count_tokens
-from components.instance_gen.encoding import encode_dynamic, encode_static
+from components.instance_gen.encoding import Frames, encode_dynamic, encode_static
 from components.instance_gen.masking import mask_batch
 from components.instance_gen.objective import LABELS, NO_LABEL, make_spans
 from components.instance_gen.spans import PAIR_SPECIALS, SINGLE_SPECIALS, Spans
-from components.records import write_records
+from components.records import write_frames
 from components.settings import InstanceSettings
 from trainer import storage
 from trainer.draw import draw
 from trainer.settings import MaskingSettings
 from trainer.vocabulary import Vocabulary, load_vocabulary
 
-BATCH_INSTANCES = 4096  # made, masked and encoded together; some 20 MB at L = 128
+BATCH_INSTANCES = 2048  # made, masked and encoded together; some 10 MB at L = 128
 LABEL_COUNTERS = {"next_sentence": ("random_next", "actual_next")}
 
 
@@ -66,7 +66,7 @@ def write_shard(job: Job, unit: dict[str, Any]) -> dict[str, Any]:
     ids, spans, skipped = make_spans(corpus, own, settings, copies, vocabulary.sep_id, rng)
     spans = spans.take(draw(job.seed, "order", *key).permutation(len(spans)))
     writer = _Writer(job, settings, vocabulary, key)
-    shard = write_records(job.output, unit["output"], writer.records(ids, spans))
+    shard = write_frames(job.output, unit["output"], writer.frames(ids, spans))
     specials = PAIR_SPECIALS if settings.objective in LABELS else SINGLE_SPECIALS
     counts, histograms = count_corpus(corpus, own, settings.seq_length, specials)
     return {
@@ -92,19 +92,19 @@ class _Writer:
         is_static = settings.form == "static"
         self.tally = Tally(settings.seq_length, job.max_predictions if is_static else None)
 
-    def records(self, ids: Int32, spans: Spans) -> Iterator[bytes]:
-        """Serialised instances, in the order of the spans."""
+    def frames(self, ids: Int32, spans: Spans) -> Iterator[Frames]:
+        """Framed instances, in the order of the spans."""
         objective = self._settings.objective
         for number, begin in enumerate(range(0, len(spans), BATCH_INSTANCES)):
             rows = np.arange(begin, min(begin + BATCH_INSTANCES, len(spans)))
             batch = assemble(ids, spans.take(rows), self._settings.seq_length, self._vocabulary)
             self.tally.add_batch(batch, self._vocabulary.unk_id, LABEL_COUNTERS.get(objective))
             if self._settings.form == "dynamic":
-                yield from encode_dynamic(batch, LABELS.get(objective))
+                yield encode_dynamic(batch, LABELS.get(objective))
             else:
-                yield from self._mask_and_encode(batch, number)
+                yield self._mask_and_encode(batch, number)
 
-    def _mask_and_encode(self, batch: Batch, number: int) -> list[bytes]:
+    def _mask_and_encode(self, batch: Batch, number: int) -> Frames:
         masked = mask_batch(
             batch,
             masking=self._masking,
