@@ -6,6 +6,7 @@ from pydantic import JsonValue
 
 COUNTERS = {
     "files": "text files read",
+    "lines": "lines",
     "documents": "documents",
     "sentences": "sentences",
     "text_bytes": "bytes of text (UTF-8)",
@@ -17,6 +18,8 @@ COUNTERS = {
     "cut_documents": "documents cut at the size limit",
     "control_characters": "control characters removed",
     "byte_order_marks": "byte order marks removed",
+    "line_separators": "Unicode line separators made spaces",
+    "corpus_tokens": "tokens of the documents, each once",
     "instances": "instances",
     "real_tokens": "real tokens ([CLS] and [SEP] among them)",
     "padding_tokens": "padding positions",
@@ -27,10 +30,23 @@ COUNTERS = {
     "unknown_tokens": "[UNK] tokens",
     "random_next": "pairs whose second segment is from elsewhere",
     "actual_next": "pairs that follow each other",
+    "balancing_instances": "instances added to balance the labels",
     "single_sentence_documents": "documents of one sentence",
+    "empty_documents": "documents without a token, left out",
+    "empty_sentences": "sentences without a token, left out",
+    "no_pair": "documents left out, for they have no second sentence",
+    "unpaired_tails": "last sentences of a document without a next one, left out",
+    "overlong_sentences": "sentences longer than an instance",
+    "truncated_tokens": "tokens cut to make a pair fit",
+    "unmaskable_instances": "instances without a token to mask",
     "vocab_size": "pieces",
     "measured_words": "words measured for [UNK]",
     "unknown_words": "… of them [UNK]",
+    "measured_tokens": "pieces that they were cut into",
+    "alphabet": "characters with a piece of their own",
+    "rare_characters": "characters too rare for one",
+    "trained_bytes": "bytes of text it was trained on",
+    "missing_entries": "pieces asked for that the text does not give",
 }  # fmt: skip
 
 
@@ -48,6 +64,11 @@ def counter_order(name: str) -> tuple[int, str]:
 def number(value: float) -> str:
     """Digits in groups of three: 1,234,567, or 12.34 where it is no whole number."""
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def plural(count: int, one: str, many: str) -> str:
+    """A number with the words that agree with it: 1 file, 2 files."""
+    return f"{number(count)} {one if count == 1 else many}"
 
 
 def compact(value: float) -> str:
@@ -70,6 +91,8 @@ def percent(value: float | None) -> str:
     """A share as 12.3 %, below 1 % as 0.12 %; an en dash where there is none."""
     if value is None:
         return "–"
+    if 0 < value < 0.00005:
+        return "< 0.01 %"
     digits = 1 if value >= 0.00995 or value == 0 else 2
     return f"{100 * value:.{digits}f} %"
 

@@ -198,14 +198,19 @@ def _level(down: float, label: str) -> Markup:
 
 
 def _bin_axis(bins: Bins, step: float) -> Markup:
+    """Round values under the bars, and under a last bar that is open its "and more"."""
     number_of_bins = len(next(iter(bins.shares.values())))
     every = nice_step(number_of_bins * bins.width)
-    start = -(-bins.first // every) * every
     end = bins.first + number_of_bins * bins.width
-    marks = []
-    for value in range(start, end, every):
-        x = LEFT + (value - bins.first + (0.5 if bins.width == 1 else 0)) / bins.width * step
-        marks.append(_tick(x, number(value)))
+    low = end - bins.width
+    middle = 0.5 if bins.width == 1 else 0
+    marks = [
+        _tick(LEFT + ((value - bins.first) / bins.width + middle) * step, number(value))
+        for value in range(-(-bins.first // every) * every, end, every)
+        if not bins.overflow or low - value > every // 2
+    ]
+    if bins.overflow:
+        marks.append(_tick(LEFT + (number_of_bins - 0.5) * step, f"{number(low)}+"))
     return Markup("").join(marks)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_BARS = 44  # more cannot be told apart on a phone
+CLIPPED = 0.03  # share of the largest values that may be gathered in one bar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +55,16 @@ class Summary:
     median: int
     p95: int
     largest: int
+    open_end: bool = False  # the largest value stands for itself and all beyond, so is no mean
 
 
-def summarise(counts: Sequence[int]) -> Summary | None:
-    """Mean and quantiles of a histogram; None if it is empty."""
+def summarise(counts: Sequence[int], *, open_end: bool = False) -> Summary | None:
+    """Mean and quantiles of a histogram; None if it is empty.
+
+    Args:
+        counts: by value.
+        open_end: whether the last count is of all larger values too.
+    """
     array = np.asarray(counts, dtype=np.int64)
     total = int(array.sum())
     if not total:
@@ -68,6 +75,7 @@ def summarise(counts: Sequence[int]) -> Summary | None:
         median=quantile(array, 0.5),
         p95=quantile(array, 0.95),
         largest=int(np.flatnonzero(array)[-1]),
+        open_end=open_end and bool(array[-1]),
     )
 
 
@@ -91,14 +99,21 @@ class Bins:
     overflow: bool  # the last bin holds all larger values too
 
 
-def bin_series(series: Mapping[str, Sequence[int]], *, clip: bool = False, first: int = 0) -> Bins:
+def bin_series(
+    series: Mapping[str, Sequence[int]],
+    *,
+    clip: bool = False,
+    first: int = 0,
+    open_end: bool = False,
+) -> Bins:
     """Puts histograms into at most `MOST_BARS` bins.
 
     Args:
         series: split to counts by value.
-        clip: whether to gather the largest half percent in the last bin, so that a long tail does
-            not squeeze the rest.
+        clip: whether to gather the largest values in the last bin, so that a long tail does not
+            squeeze the rest.
         first: the first value shown.
+        open_end: whether the histograms' last counts are of all larger values too.
     """
     length = max((len(counts) for counts in series.values()), default=1)
     end = max(first + 1, _clipped_end(series, length) if clip else length)
@@ -113,7 +128,7 @@ def bin_series(series: Mapping[str, Sequence[int]], *, clip: bool = False, first
             name: [count / max(1, sum(counts)) for count in counts]
             for name, counts in binned.items()
         },
-        overflow=end < length,
+        overflow=end < length or open_end,
     )
 
 
@@ -124,7 +139,7 @@ def _clipped_end(series: Mapping[str, Sequence[int]], length: int) -> int:
     if not total.any():
         return length
     largest = int(np.flatnonzero(total)[-1])
-    tail = quantile(total, 0.995)
+    tail = quantile(total, 1 - CLIPPED)
     return min(length, largest + 1 if largest <= 1.5 * tail else tail + 1)
 
 

@@ -1,14 +1,14 @@
 """Figures to sentences: what a person who trains on this corpus should look at first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from components.corpus_report.figures import Rates, rates_of
+from components.corpus_report.figures import Rates, rates_of, share
 from components.corpus_report.reading import Corpus
-from components.wording import counter_name, number, percent
+from components.wording import counter_name, number, percent, plural
 
 # Where a figure becomes a finding. Ours, from what spoils a run; no standard names them.
 HIGH_UNKNOWN = 0.01  # of real tokens
@@ -20,6 +20,7 @@ LABELS_OFF = 0.02  # absolute, from one half
 FEW_HELD_OUT = 100  # instances
 UNSEEN_PIECES = 0.2  # of the vocabulary
 HIGH_DUPLICATES = 0.01  # of documents
+HIGH_TRUNCATED = 0.1  # of the tokens that were put together
 # Counters of lines, documents and characters that are not in the records.
 SKIPS = (
     "bad_encoding", "long_line", "empty_files", "dropped_duplicates", "cut_documents",
@@ -49,8 +50,8 @@ def _text_findings(corpus: Corpus) -> Iterator[Finding]:
     if duplicates > HIGH_DUPLICATES * max(1, documents) and not overall.get("dropped_duplicates"):
         yield Finding(
             "look",
-            f"{number(duplicates)} documents repeat an earlier one. Set text.drop_duplicates, or "
-            f"the model learns them by heart.",
+            f"{plural(duplicates, 'document repeats', 'documents repeat')} an earlier one. Set "
+            f"text.drop_duplicates, or the model learns such text by heart.",
         )
     for name in SKIPS:
         if overall.get(name):
@@ -73,6 +74,7 @@ def _instance_findings(corpus: Corpus) -> Iterator[Finding]:
             f"{percent(1 - train.fill)} of the positions are padding, and so is that share of the "
             f"computation. Lower instances.seq_length.",
         )
+    yield from _truncation_findings(counts.get("train", {}))
     masking = facts.get("masking")
     if isinstance(masking, dict) and train.masked is not None:
         settings = {k: float(v) for k, v in masking.items() if isinstance(v, int | float)}
@@ -87,6 +89,17 @@ def _instance_findings(corpus: Corpus) -> Iterator[Finding]:
         yield Finding(
             "note",
             f"Only {number(held_out)} instances are held out, so the evaluation is noisy.",
+        )
+
+
+def _truncation_findings(train: Mapping[str, int]) -> Iterator[Finding]:
+    cut = train.get("truncated_tokens", 0)
+    part = share(cut, cut + train.get("real_tokens", 0))
+    if part is not None and part > HIGH_TRUNCATED:
+        yield Finding(
+            "note",
+            f"{percent(part)} of the tokens were cut because two segments were too long for an "
+            f"instance. A larger instances.seq_length, or shorter sentences, keeps them.",
         )
 
 

@@ -12,6 +12,14 @@ from components.corpus_report.examples import read_example
 from components.corpus_report.reading import Corpus
 
 FIRST_SPLITS = ("train", "eval")
+# Name in histograms.json to title, what the values are, what is counted, and whether the last
+# count is of all larger values too.
+_HISTOGRAMS = {
+    "sentence_tokens": ("Tokens per sentence", "tokens per sentence", "sentences", True),
+    "length": ("Real tokens per instance", "real tokens per instance", "instances", False),
+    "masked_position": ("Where tokens are predicted", "position", "tokens", False),
+    "masked_per_instance": ("Predictions per instance", "predictions", "instances", False),
+}
 _Value = TypeVar("_Value")
 
 
@@ -63,20 +71,15 @@ def instance_section(corpus: Corpus) -> dict[str, Any]:
 def _instance_charts(corpus: Corpus) -> dict[str, tuple[Markup, figures.Summary]]:
     """Name to chart and summary of the train split; those without a count are left out."""
     drawn = {}
-    wanted: dict[str, tuple[str, str, str, bool]] = {
-        "sentence_tokens": ("Tokens per sentence", "tokens per sentence", "sentences", True),
-        "length": ("Real tokens per instance", "real tokens per instance", "instances", False),
-        "masked_position": ("Where tokens are predicted", "position", "tokens", False),
-        "masked_per_instance": ("Predictions per instance", "predictions", "instances", False),
-    }
-    for name, (title, x_label, y_label, clip) in wanted.items():
-        series = {s: h[name] for s, h in _splits(corpus.histograms).items() if sum(h.get(name, []))}
+    histograms = _splits(corpus.histograms)
+    for name, (title, x_label, y_label, open_end) in _HISTOGRAMS.items():
+        series = {split: h[name] for split, h in histograms.items() if sum(h.get(name, []))}
         if not series:
             continue
-        summary = figures.summarise(next(iter(series.values())))
+        summary = figures.summarise(next(iter(series.values())), open_end=open_end)
         assert summary is not None  # noqa: S101 - its sum is not 0
         chart = charts.histogram(
-            figures.bin_series(series, clip=clip, first=1 if clip else 0),
+            figures.bin_series(series, open_end=summary.open_end),
             title=title,
             x_label=x_label,
             y_label=y_label,

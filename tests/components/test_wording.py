@@ -27,7 +27,14 @@ def test_bytes_have_a_unit(value: float, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(None, "–"), (0, "0.0 %"), (0.0042, "0.42 %"), (0.15, "15.0 %"), (1, "100.0 %")],
+    [
+        (None, "–"),
+        (0, "0.0 %"),
+        (0.0042, "0.42 %"),
+        (0.00001, "< 0.01 %"),
+        (0.15, "15.0 %"),
+        (1, "100.0 %"),
+    ],
 )
 def test_shares_are_per_cent(value: float | None, said: str) -> None:
     assert percent(value) == said

@@ -36,7 +36,7 @@ class Tally:
 
     counts: dict[str, int] = field(default_factory=dict)
     length: list[int] = field(default_factory=lambda: [0] * (LENGTH + 1))
-    sentence_tokens: list[int] = field(default_factory=lambda: [0] * 400)
+    sentence_tokens: list[int] = field(default_factory=lambda: [0] * (LENGTH + 1))
     masked_position: list[int] = field(default_factory=lambda: [0] * LENGTH)
     masked_per_instance: list[int] = field(default_factory=lambda: [0] * (SLOTS + 1))
 
@@ -128,7 +128,7 @@ def _write_instances(
         for _, sentences in documents:
             encoded = [tokenizer.encode(sentence).ids for sentence in sentences]
             for ids in encoded:
-                tally.sentence_tokens[min(len(ids), 399)] += 1
+                tally.sentence_tokens[min(len(ids), LENGTH)] += 1
             for first, second in zip(encoded[::2], encoded[1::2], strict=False):
                 records.append(_pair(first[:30], second[:30], tally, rng, form, token_counts))
                 if split != "train":

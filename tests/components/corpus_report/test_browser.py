@@ -22,6 +22,7 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--hide-scrollbars", "--enable-logging=stderr", "--v=0",
 )  # fmt: skip
+NARROWEST = 500  # pixels, of a window; a phone is an inner frame
 DARK = "--blink-settings=preferredColorScheme=0"
 
 pytestmark = pytest.mark.skipif(
@@ -33,10 +34,14 @@ def screenshot(page: str, folder: Path, name: str, width: int, *flags: str) -> t
     """Draws the page and returns the picture and what the browser logged."""
     source = folder / "report.html"
     source.write_text(page, encoding="utf-8")
+    if width < NARROWEST:
+        frame = f'<body style="margin:0"><iframe src="{source.name}" width="{width}" height="1600">'
+        source = folder / "phone.html"
+        source.write_text(frame, encoding="utf-8")
     picture = Path(os.environ.get("TEXTMILL_SCREENSHOTS", folder)) / f"{name}.png"
     command = [
         str(BROWSER), *FLAGS, *flags, f"--user-data-dir={folder / name}",
-        f"--window-size={width},1600", f"--screenshot={picture}", source.as_uri(),
+        f"--window-size={max(width, NARROWEST)},1600", f"--screenshot={picture}", source.as_uri(),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
     return picture, done.stderr
@@ -44,7 +49,7 @@ def screenshot(page: str, folder: Path, name: str, width: int, *flags: str) -> t
 
 @pytest.mark.parametrize(
     ("name", "width", "flags", "light"),
-    [("light", 1200, (), True), ("dark", 1200, (DARK,), False), ("phone", 500, (), True)],
+    [("light", 1200, (), True), ("dark", 1200, (DARK,), False), ("phone", 390, (), True)],
 )
 def test_the_page_is_drawn(
     folders: Folders, tmp_path: Path, name: str, width: int, flags: tuple[str, ...], light: bool
@@ -55,4 +60,4 @@ def test_the_page_is_drawn(
     pixels = tf.io.decode_png(picture.read_bytes(), channels=3).numpy().astype(int)
     assert (pixels.mean() > 200) == light  # the paper follows the scheme
     accent = np.abs(pixels - (0x34, 0x54, 0xD1) if light else pixels - (0x8E, 0xA6, 0xFF))
-    assert (accent.sum(axis=2) < 30).mean() > 0.002  # bars are there, in the scheme's colour
+    assert (accent.sum(axis=2) < 30).mean() > 0.001  # bars are there, in the scheme's colour

@@ -25,6 +25,15 @@ def test_a_summary_is_that_of_the_values_behind_the_histogram() -> None:
     assert summary.largest == values.max()
 
 
+def test_a_histogram_with_an_open_end_says_so_only_if_something_is_there() -> None:
+    cut = summarise([1, 2, 3], open_end=True)
+    assert cut
+    assert cut.open_end
+    whole = summarise([1, 2, 0], open_end=True)
+    assert whole
+    assert not whole.open_end
+
+
 def test_nothing_has_no_summary() -> None:
     assert summarise([]) is None
     assert summarise([0, 0]) is None
@@ -44,7 +53,7 @@ def test_a_long_tail_is_gathered_in_the_last_bin() -> None:
     bins = bin_series({"train": counts}, clip=True, first=1)
     assert bins.overflow
     assert bins.width == 1
-    assert bins.counts["train"][-1] == 101
+    assert bins.counts["train"][-1] == 201  # values 39, 40 and 5041
     assert sum(bins.counts["train"]) == sum(counts)
 
 

@@ -52,6 +52,12 @@ def test_skips_are_told_by_name(corpus: Corpus) -> None:
     assert "Skipped: 7 lines that are not UTF-8, dropped." in said(changed, "note")
 
 
+def test_much_truncation_is_told(corpus: Corpus) -> None:
+    real = corpus.instances.counts["train"]["real_tokens"]
+    changed = with_counts(corpus, "instances", "train", truncated_tokens=real // 4)
+    assert "20.0 % of the tokens were cut" in said(changed, "note")
+
+
 def test_wrong_mask_shares_are_named(corpus: Corpus) -> None:
     real = corpus.instances.counts["train"]["real_tokens"]
     changed = with_counts(
