@@ -9,14 +9,15 @@ a mask says which of the bytes are there; all that is there is then read off, ro
     values 5, 300       bytes 05 --  AC 02       mask 1 0  1 1
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
-from components.records import masked_crc
+from components.records import CRC_MASK_DELTA
 
 Bool = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
@@ -120,12 +121,8 @@ def _frame(pieces: list[_Piece], rows: int) -> bytes:
     frames = _read_off([header, *pieces, _constant(bytes(FOOTER_BYTES), rows)], rows)
     stops = np.cumsum(sizes + HEADER_BYTES + FOOTER_BYTES) - FOOTER_BYTES
     content = frames.tobytes()
-    crcs = [
-        masked_crc(content[start:stop])
-        for start, stop in zip((stops - sizes).tolist(), stops.tolist(), strict=True)
-    ]
-    footers = np.array(crcs, "<u4").view(np.uint8).reshape(rows, FOOTER_BYTES)
-    frames[stops[:, None] + np.arange(FOOTER_BYTES)] = footers
+    bounds = zip((stops - sizes).tolist(), stops.tolist(), strict=True)
+    frames[stops[:, None] + np.arange(FOOTER_BYTES)] = _crc_bytes(content[a:b] for a, b in bounds)
     return frames.tobytes()
 
 
@@ -133,8 +130,15 @@ def _headers(sizes: Int64) -> Bytes:
     """(n, 12) each record's length and the CRC of the length."""
     lengths = sizes.astype("<u8").view(np.uint8).reshape(-1, 8)
     distinct, place = np.unique(sizes, return_inverse=True)
-    crcs = np.array([masked_crc(int(size).to_bytes(8, "little")) for size in distinct], "<u4")
-    return np.concatenate([lengths, crcs[place].view(np.uint8).reshape(-1, 4)], axis=1)
+    crcs = _crc_bytes(int(size).to_bytes(8, "little") for size in distinct)
+    return np.concatenate([lengths, crcs[place]], axis=1)
+
+
+def _crc_bytes(contents: Iterable[bytes]) -> Bytes:
+    """(n, 4) TFRecord's checksum of each content."""
+    crcs = np.array([google_crc32c.value(content) for content in contents], np.uint32)
+    masked = ((crcs >> 15) | (crcs << 17)) + np.uint32(CRC_MASK_DELTA)
+    return masked.astype("<u4").view(np.uint8).reshape(-1, FOOTER_BYTES)
 
 
 def _read_off(pieces: list[_Piece], rows: int) -> Bytes:

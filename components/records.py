@@ -1,4 +1,4 @@
-"""Serialised records to gzipped TFRecord shards and back: checked CRCs, equal records equal bytes."""
+"""Serialised records to gzipped TFRecord shards and back: checked CRCs, equal bytes for equals."""
 
 import gzip
 import hashlib
@@ -16,6 +16,7 @@ from trainer.manifest import Shard
 GZIP_LEVEL = 1  # token ids compress well at once; a higher level costs more than the disk it saves
 
 GZIP_WINDOW = 31  # zlib's way to say: the greatest window, in gzip's format
+CRC_MASK_DELTA = 0xA282EAD8  # TFRecord's: a CRC of bytes that hold CRCs would be a weak one
 BLOCK_BYTES = 1 << 18  # compressed at once
 
 
@@ -82,14 +83,9 @@ def frame_record(record: bytes) -> bytes:
     )
 
 
-def masked_crc(data: bytes) -> int:
-    """TFRecord's checksum: CRC32C, rotated and shifted, so that a CRC of CRCs is no weak one."""
-    crc: int = google_crc32c.value(data)
-    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
-
-
 def _crc_bytes(data: bytes) -> bytes:
-    return struct.pack("<I", masked_crc(data))
+    crc = google_crc32c.value(data)
+    return struct.pack("<I", (((crc >> 15) | (crc << 17)) + CRC_MASK_DELTA) & 0xFFFFFFFF)
 
 
 def _join_small(blocks: Iterable[tuple[bytes, int]]) -> Iterator[tuple[bytes, int]]:

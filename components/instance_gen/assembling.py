@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from components.instance_gen.corpus import Int32, Int64
 from components.instance_gen.spans import PAIR_SPECIALS, SINGLE_SPECIALS, Spans
+from components.instance_gen.tokenizing import Int32, Int64
 from trainer.vocabulary import Vocabulary
 
 Bool = npt.NDArray[np.bool_]

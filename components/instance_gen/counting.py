@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from components.instance_gen.assembling import Batch
-from components.instance_gen.corpus import Corpus, Int64
+from components.instance_gen.corpus import Corpus
 from components.instance_gen.masking import Masked
+from components.instance_gen.tokenizing import Int64
 from trainer.vocabulary import Vocabulary
 
 Counts = dict[str, int]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.instance_gen.assembling import Batch, Bool
-from components.instance_gen.corpus import Int32, Int64
+from components.instance_gen.tokenizing import Int32, Int64
 from trainer.settings import MaskingSettings
 
 Float32 = npt.NDArray[np.float32]

@@ -4,10 +4,11 @@ from typing import Literal
 
 import numpy as np
 
-from components.instance_gen.corpus import Corpus, Int32
+from components.instance_gen.corpus import Corpus
 from components.instance_gen.packing import pack_sentences
 from components.instance_gen.pairing import pair_next_sentences
 from components.instance_gen.spans import Spans
+from components.instance_gen.tokenizing import Int32
 from components.settings import InstanceSettings
 
 Objective = Literal["next_sentence", "none"]

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from components.instance_gen.corpus import Corpus, Int32, Int64
+from components.instance_gen.corpus import Corpus
 from components.instance_gen.spans import SINGLE_SPECIALS, Spans, draw_targets
+from components.instance_gen.tokenizing import Int32, Int64
 
 TARGETS_AT_ONCE = 1024  # drawn together
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.instance_gen.corpus import Corpus, Int64
+from components.instance_gen.corpus import Corpus
 from components.instance_gen.spans import PAIR_SPECIALS, Spans, draw_targets, truncate
+from components.instance_gen.tokenizing import Int64
 from trainer.errors import InputError
 
 

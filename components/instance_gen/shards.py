@@ -9,19 +9,13 @@ from typing import Any
 import numpy as np
 
 from components.instance_gen.assembling import Batch, assemble, special_table
-from components.instance_gen.corpus import (
-    ChunkTokenizer,
-    Corpus,
-    Int32,
-    Int64,
-    concatenate,
-    read_corpus,
-)
+from components.instance_gen.corpus import Corpus, concatenate, read_corpus
 from components.instance_gen.counting import Tally, add_counts, count_corpus, count_tokens
 from components.instance_gen.encoding import Frames, encode_dynamic, encode_static
 from components.instance_gen.masking import mask_batch
 from components.instance_gen.objective import LABELS, NO_LABEL, make_spans
 from components.instance_gen.spans import PAIR_SPECIALS, SINGLE_SPECIALS, Spans
+from components.instance_gen.tokenizing import ChunkTokenizer, Int32, Int64
 from components.records import write_frames
 from components.settings import InstanceSettings
 from trainer import storage

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from components.instance_gen.corpus import Int64
+from components.instance_gen.tokenizing import Int64
 
 PAIR_SPECIALS = 3  # [CLS] A [SEP] B [SEP]
 SINGLE_SPECIALS = 2  # [CLS] A [SEP]

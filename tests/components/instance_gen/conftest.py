@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from components.instance_gen.corpus import ChunkTokenizer, Corpus, read_corpus
+from components.instance_gen.corpus import Corpus, read_corpus
+from components.instance_gen.tokenizing import ChunkTokenizer
 from tests.components.instance_gen.folders import (
     real_documents,
     write_documents,

@@ -1,18 +1,17 @@
 """Documents to ids: the cache of chunks changes nothing, and what comes out empty is counted."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tokenizers import pre_tokenizers
 
-from components.instance_gen.corpus import (
-    ChunkTokenizer,
-    concatenate,
-    looks_at_chunks_only,
-    read_corpus,
-)
+from components.instance_gen.corpus import concatenate, read_corpus
+from components.instance_gen.tokenizing import ChunkTokenizer, looks_at_chunks_only
 from tests.components.instance_gen.folders import (
     document_id,
     real_documents,
@@ -26,6 +25,7 @@ HOSTILE = [
     " leading and trailing ",
     "no\u00a0break\u3000space\u2003em",
     "control\x0bvertical\x1cseparator\x85next\u200bline",
+    "composing =\u0338 and <\x01\u0338 and (\u0301) and !\u0338x",
     "combining e\u0301 and lone \u0301 after a space",
     "ΣΑΣ final sigma ΟΔΟΣ.",
     "İstanbul STRASSE ﬁ",
@@ -38,10 +38,12 @@ HOSTILE = [
     " ",
 ]
 
+TRICKY = 'aBz9 .,=<>("-\t\x01\u0301\u0338\u200b한어漢é'  # tried more often than other characters
+
 
 def ids_of(tokenizer: ChunkTokenizer, texts: list[str]) -> list[list[int]]:
     ids, offsets = tokenizer.encode(pa.array(texts, pa.large_string()))
-    return [part.tolist() for part in np.split(ids, offsets[1:-1])]
+    return [ids[a:b].tolist() for a, b in itertools.pairwise(offsets)]
 
 
 def test_chunks_give_the_ids_of_whole_sentences(vocabulary: Vocabulary) -> None:
@@ -57,6 +59,23 @@ def test_chunks_give_the_ids_of_whole_sentences(vocabulary: Vocabulary) -> None:
 def test_hostile_text_gives_the_ids_of_the_tokenizer(vocabulary: Vocabulary, text: str) -> None:
     expected = vocabulary.tokenizer().encode(text, add_special_tokens=False).ids
     assert ids_of(ChunkTokenizer(vocabulary.tokenizer()), [text]) == [expected]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.text(
+            st.one_of(
+                st.sampled_from('aBz9 .,=<>("-\t\x01\u0301\u0338\u200b한어漢é'), st.characters()
+            )
+        )
+    )
+)
+def test_any_text_gives_the_ids_of_the_tokenizer(vocabulary: Vocabulary, texts: list[str]) -> None:
+    texts = [text.replace("\n", "") for text in texts]
+    encodings = vocabulary.tokenizer().encode_batch(texts, add_special_tokens=False)
+    tokenizer = ChunkTokenizer(vocabulary.tokenizer())
+    assert ids_of(tokenizer, texts) == [encoding.ids for encoding in encodings]
 
 
 def test_a_tokenizer_of_other_parts_gets_whole_sentences(vocabulary: Vocabulary) -> None:

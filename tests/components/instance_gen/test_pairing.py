@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.instance_gen.corpus import Corpus, offsets_of
+from components.instance_gen.corpus import Corpus
 from components.instance_gen.pairing import cut_chunks, pair_next_sentences
 from components.instance_gen.spans import Spans, draw_targets, truncate
+from components.instance_gen.tokenizing import offsets_of
 from trainer.draw import draw
 from trainer.errors import InputError
 
