@@ -39,11 +39,13 @@ def decode_sentences(record: bytes) -> list[str]:
 
 def _feature(name: str, values: Sequence[bytes]) -> bytes:
     """An entry of Features.feature: a map's entry has its key in field 1, its value in field 2."""
-    return _field(_field(name.encode()) + _field(encode_bytes_feature(values), number=2))
+    return _field(_field(name.encode()) + _field(encode_bytes_feature(values), tag=b"\x12"))
 
 
-def _field(value: bytes, number: int = 1) -> bytes:
-    return bytes([number << 3 | 2]) + _varint(len(value)) + value
+def _field(value: bytes, tag: bytes = b"\x0a") -> bytes:
+    """A field of bytes; its tag is number << 3 | 2, here of field 1."""
+    length = len(value)
+    return tag + (_SHORT[length] if length < len(_SHORT) else _varint(length)) + value
 
 
 def _varint(value: int) -> bytes:
@@ -69,3 +71,6 @@ def _values(message: bytes) -> Iterator[bytes]:
         at += 1
         yield message[at : at + length]
         at += length
+
+
+_SHORT = [_varint(length) for length in range(1 << 11)]  # most sentences; saves half the time
