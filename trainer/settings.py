@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from typing_extensions import Self
 
 from trainer.settings_base import Settings
 
@@ -11,9 +12,29 @@ class MaskingSettings(Settings):
     """Which tokens are predicted, and what stands in their place; static and dynamic share it."""
 
     rate: float = Field(default=0.15, gt=0, lt=1)  # share of real tokens (Devlin et al. 2019)
-    unit: Literal["token", "word"] = "token"  # what is chosen: pieces, or whole words
+    unit: Literal["token", "word", "ngram"] = "token"  # chosen: pieces, whole words, runs of words
+    max_ngram: int = Field(default=3, ge=1, le=16)  # words in a run at most (ALBERT); unit: ngram
+    favor: Literal["short", "long"] = "short"  # run of n words: p(n) ~ 1/n (ALBERT), or reversed
     mask_share: float = Field(default=0.8, ge=0, le=1)  # of the chosen: becomes [MASK] (BERT)
     random_share: float = Field(default=0.1, ge=0, le=1)  # becomes a random token; the rest stays
+    decide: Literal["piece", "word"] = "piece"  # what shares one fate; BERT: each piece its own
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> Self:
+        if self.mask_share + self.random_share > 1 + 1e-9:
+            raise ValueError(
+                f"mask_share {self.mask_share} and random_share {self.random_share} are more than "
+                "1 together. Lower one of them; what is left of 1 stays as it is."
+            )
+        return self
+
+    def ngram_shares(self) -> list[float]:
+        """How likely a run of 1, 2 … words is drawn."""
+        if self.unit != "ngram":
+            return [1.0]
+        weights = [1 / n for n in range(1, self.max_ngram + 1)]
+        ordered = weights if self.favor == "short" else weights[::-1]
+        return [weight / sum(weights) for weight in ordered]
 
 
 class ModelSettings(Settings):

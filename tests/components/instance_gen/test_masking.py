@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.instance_gen.assembling import Batch, assemble, special_table
+from components.instance_gen.choosing import choose_words, draw_keys
 from components.instance_gen.corpus import Corpus
-from components.instance_gen.masking import Masked, choose_words, draw_keys, mask_batch
+from components.instance_gen.masking import Masked, mask_batch, word_numbers
 from components.instance_gen.pairing import pair_next_sentences
 from components.instance_gen.spans import Spans
 from trainer.draw import draw
@@ -69,7 +70,7 @@ def test_a_segment_cut_inside_a_word_begins_a_word(corpus: Corpus, vocabulary: V
     assert batch.word_starts[0, [0, 1, 4, 5, 7]].all()
 
 
-@pytest.mark.parametrize("unit", ["token", "word"])
+@pytest.mark.parametrize("unit", ["token", "word", "ngram"])
 def test_positions_are_ascending_distinct_and_never_special(
     batch: Batch, vocabulary: Vocabulary, unit: str
 ) -> None:
@@ -84,7 +85,7 @@ def test_positions_are_ascending_distinct_and_never_special(
     assert not masked.ids[~used].any()
 
 
-@pytest.mark.parametrize("unit", ["token", "word"])
+@pytest.mark.parametrize("unit", ["token", "word", "ngram"])
 def test_nothing_but_the_slots_changes(batch: Batch, vocabulary: Vocabulary, unit: str) -> None:
     masked = mask(batch, vocabulary, unit=unit)
     restored = masked.input_ids.copy()
@@ -110,15 +111,26 @@ def words_of(word_starts: list[bool], maskable: list[bool]) -> list[list[int]]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.integers(1, 6), min_size=1, max_size=20), st.integers(0, 12), st.integers(0, 99))
+@given(
+    st.lists(st.integers(1, 6), min_size=1, max_size=20),
+    st.integers(0, 12),
+    st.integers(1, 4),
+    st.integers(0, 99),
+)
 def test_words_are_chosen_whole_until_none_is_left_that_fits(
-    sizes: list[int], budget: int, seed: int
+    sizes: list[int], budget: int, most: int, seed: int
 ) -> None:
     starts = np.array([[n == 0 for size in sizes for n in range(size)]])
     maskable = np.ones_like(starts)
     maskable[0, 0] = sizes[0] > 1
     words = words_of(starts[0].tolist(), maskable[0].tolist())
-    chosen = choose_words(maskable, starts, np.array([budget]), draw(seed, "words"))[0]
+    chosen = choose_words(
+        maskable,
+        np.cumsum(starts, axis=1) - 1,
+        np.array([budget]),
+        [1 / most] * most,
+        draw(seed, "words"),
+    )[0]
     positions = set(np.flatnonzero(chosen).tolist())
     whole = [w for w in words if positions & set(w)]
     assert {p for w in whole for p in w} == positions
@@ -127,8 +139,61 @@ def test_words_are_chosen_whole_until_none_is_left_that_fits(
     assert all(len(w) > left for w in words if w not in whole)
 
 
-def test_words_of_real_text_fill_the_budget(batch: Batch, vocabulary: Vocabulary) -> None:
-    masked = mask(batch, vocabulary, unit="word")
+@pytest.mark.parametrize("favor", ["short", "long"])
+def test_runs_of_words_have_the_lengths_of_albert(favor: str) -> None:
+    shares = MaskingSettings(unit="ngram", favor=favor).ngram_shares()
+    assert shares == pytest.approx(
+        [6 / 11, 3 / 11, 2 / 11] if favor == "short" else [2 / 11, 3 / 11, 6 / 11]
+    )
+    # A budget of 3 in a long text holds a single run of 3, or starts with a shorter one.
+    maskable = np.ones((40_000, 200), bool)
+    word = np.tile(np.arange(200), (40_000, 1))
+    chosen = choose_words(maskable, word, np.full(40_000, 3), shares, draw(2, "runs"))
+    columns = np.nonzero(chosen)[1].reshape(-1, 3)
+    in_one_run = (columns[:, 2] - columns[:, 0] == 2).mean()
+    assert abs(in_one_run - shares[2]) < 0.03  # other runs seldom come to lie side by side
+
+
+def test_a_run_ends_at_a_separator() -> None:
+    maskable = np.array([[False, True, False, True, True, False]] * 500)
+    word = np.tile(np.arange(6), (500, 1))
+    chosen = choose_words(maskable, word, np.full(500, 2), [0.0, 0.0, 1.0], draw(0, "runs"))
+    assert (chosen.sum(axis=1) == 2).all()
+    assert not chosen[:, [0, 2, 5]].any()
+
+
+def test_pieces_of_a_word_share_its_fate_if_asked(batch: Batch, vocabulary: Vocabulary) -> None:
+    word = word_numbers(batch)
+    for decide, all_alike in (("word", True), ("piece", False)):
+        masked = mask(batch, vocabulary, unit="word", decide=decide, random_share=0.0)
+        row, slot = np.nonzero(masked.weights)
+        position = masked.positions[row, slot]
+        is_mask = masked.input_ids[row, position] == vocabulary.mask_id
+        fates: dict[tuple[int, int], set[bool]] = {}
+        for key, fate in zip(
+            zip(row.tolist(), word[row, position].tolist(), strict=True), is_mask, strict=True
+        ):
+            fates.setdefault(key, set()).add(bool(fate))
+        assert all(len(fate) == 1 for fate in fates.values()) == all_alike
+
+
+def test_electras_shares_leave_no_random_token(batch: Batch, vocabulary: Vocabulary) -> None:
+    masked = mask(batch, vocabulary, mask_share=0.85, random_share=0.0)
+    row, slot = np.nonzero(masked.weights)
+    new = masked.input_ids[row, masked.positions[row, slot]]
+    assert ((new == vocabulary.mask_id) | (new == masked.ids[row, slot])).all()
+
+
+def test_shares_of_more_than_all_are_refused() -> None:
+    with pytest.raises(ValueError, match="more than 1 together"):
+        MaskingSettings(mask_share=0.9, random_share=0.2)
+
+
+@pytest.mark.parametrize("unit", ["word", "ngram"])
+def test_words_of_real_text_fill_the_budget(
+    batch: Batch, vocabulary: Vocabulary, unit: str
+) -> None:
+    masked = mask(batch, vocabulary, unit=unit)
     expected = np.array([max(1, min(10, round(0.15 * int(n)))) for n in batch.lengths])
     assert (masked.weights.sum(axis=1) == expected).mean() > 0.99
 
