@@ -66,13 +66,14 @@ class _Work(beam.DoFn):
         self._work = work
         self._scratch = scratch
 
-    def process(self, element: tuple[int, Unit]) -> None:
+    def process(self, element: tuple[int, Unit]) -> list[Result]:
         number, unit = element
         try:
             result = self._work(unit)
         except InputError as error:
             result = {"input_error": str(error)}
         storage.write_bytes(_path(self._scratch, number), json.dumps(result).encode())
+        return []  # the file is the result; Beam wants something to iterate over
 
 
 def _path(scratch: str, number: int) -> str:

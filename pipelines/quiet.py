@@ -20,6 +20,8 @@ def hush(verbose: bool) -> None:
         return
     os.environ.setdefault(TF_LOG_LEVEL, "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    # Said aloud, the tokenizers library does not warn that Beam starts processes after it.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     warnings.filterwarnings("ignore", module=r"(google|tfx|tensorflow|apache_beam|absl)(\.|$)")
     logging.captureWarnings(True)
 

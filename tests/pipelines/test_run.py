@@ -65,7 +65,9 @@ def test_a_run_executes_every_node_and_publishes_a_model(done: tuple[Path, Path]
     assert (model / "transformers" / "model.safetensors").is_file()
     assert Path(summary["places"]["report"]).is_file()
     assert set(nodes_in(workdir, "ran")) == DATA_NODES | MODEL_NODES
-    assert all(node["why"] == "first run" for node in summary["nodes"] if node["state"] == "ran")
+    why = {node["node"]: node["why"] for node in summary["nodes"]}
+    assert why.pop(RESOLVER) == "found no other blessed model"
+    assert set(why.values()) == {"first run"}
 
 
 def test_what_was_run_is_kept_as_a_recipe_that_runs(done: tuple[Path, Path]) -> None:
