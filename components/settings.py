@@ -41,10 +41,12 @@ class InstanceSettings(Settings):
     """How documents become training instances."""
 
     form: Literal["static", "dynamic"] = "static"  # masks on disk, or drawn at every step
-    objective: Literal["next_sentence", "none"] = "next_sentence"
+    # next_sentence: BERT; sentence_order: ALBERT; contiguous: ELECTRA; none: RoBERTa's full inputs
+    objective: Literal["next_sentence", "sentence_order", "contiguous", "none"] = "next_sentence"
     seq_length: int = Field(default=128, ge=16)  # L, tokens with specials
     max_predictions: int | None = Field(default=None, ge=1)  # N; None: ceil(rate * L)
     short_seq_fraction: float = Field(default=0.1, ge=0, le=1)  # BERT's short_seq_prob
+    single_segment_fraction: float = Field(default=0.1, ge=0, le=1)  # contiguous (ELECTRA)
     dupe_factor: int = Field(default=10, ge=1)  # copies with other masks and pairs; static only
 
 

@@ -1,23 +1,23 @@
 """Unmasked inputs to masked ones, in the graph: new masks at every step from the same records.
 
 The distribution is that of `components/instance_gen/masking.py`. All shapes are static, all
-numbers come from the seed alone, and the function compiles under XLA. Draws are integers, because
-XLA and TensorFlow's kernels make different floats of the same random bits; so the result is the
-same with and without XLA.
+numbers come from the seed alone, and the function compiles under XLA to the same result.
 """
 
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from trainer.mask_choice import (
+    RESOLUTION,
+    choose_tokens,
+    choose_words,
+    draw_integers,
+    random_keys,
+    word_numbers,
+)
 from trainer.settings import MaskingSettings
-
-ALGORITHM = "philox"  # the same bits on every device; the default differs on TPUs
-RESOLUTION = 1 << 24  # draws are integers below it; shares are rounded to 1 / RESOLUTION
-
-Purpose = Literal["keys", "share", "random_id"]
-PURPOSES = get_args(Purpose)
 
 
 class MaskVocabulary(NamedTuple):
@@ -46,6 +46,10 @@ def mask_tokens(
     max_predictions: int,
     vocabulary: MaskVocabulary,
     seed: tf.Tensor,
+    rate: tf.Tensor | None = None,
+    proposal_distribution: tf.Tensor | None = None,
+    disallow_from_mask: tf.Tensor | None = None,
+    already_masked: tf.Tensor | None = None,
 ) -> Masked:
     """Chooses tokens without replacement and replaces them.
 
@@ -57,20 +61,82 @@ def mask_tokens(
         max_predictions: N, slots per instance.
         vocabulary: special ids.
         seed: (2,) int32; another seed gives other masks.
+        rate: () float32, in the place of `masking.rate`, for a schedule over steps.
+        proposal_distribution: (B, L) float32, how much rather a token is chosen; a word is as
+            likely as its tokens together. None: all alike.
+        disallow_from_mask: (B, L) bool, tokens that must not be chosen.
+        already_masked: (B, L) bool, tokens that an earlier call masked: they are not chosen again
+            and use up the budget.
     """
-    is_real = input_mask > 0
-    maskable = is_real & ~tf.gather(_special_table(vocabulary), input_ids)
-    budget = _budget(is_real, maskable, masking.rate, max_predictions)
-    keys = _draw(tf.shape(input_ids), seed, "keys", RESOLUTION)
+    real_tokens = tf.reduce_sum(tf.cast(input_mask > 0, tf.int32), axis=1)
+    maskable = (input_mask > 0) & ~tf.gather(_special_table(vocabulary), input_ids)
+    budget = _budget(real_tokens, input_ids.shape[1], rate, masking.rate, max_predictions)
+    if already_masked is not None:
+        maskable &= ~already_masked
+        budget -= tf.reduce_sum(tf.cast(already_masked, tf.int32), axis=1)
+    if disallow_from_mask is not None:
+        maskable &= ~disallow_from_mask
+    word = word_numbers(word_starts)
     if masking.unit == "token":
-        positions = _choose_tokens(keys, maskable, budget, max_predictions)
+        keys = random_keys(maskable, proposal_distribution, seed)
+        positions = choose_tokens(keys, maskable, budget, max_predictions)
     else:
-        chosen = _choose_words(keys, maskable, word_starts, budget)
+        chosen = choose_words(
+            maskable, word, budget, masking.ngram_shares(), proposal_distribution, seed
+        )
         positions = _positions(chosen, max_predictions)
+    return _fill_slots(input_ids, positions, word, masking, vocabulary, seed)
+
+
+def _special_table(vocabulary: MaskVocabulary) -> tf.Tensor:
+    table = np.zeros(vocabulary.vocab_size, np.bool_)
+    table[list(vocabulary.special_ids)] = True
+    return tf.constant(table)
+
+
+def _budget(
+    real_tokens: tf.Tensor,
+    length: int,
+    rate: tf.Tensor | None,
+    fixed_rate: float,
+    max_predictions: int,
+) -> tf.Tensor:
+    """(B,) tokens to predict, as BERT rounds them.
+
+    A fixed rate is looked up, so that it is rounded as the static masker rounds it.
+    """
+    if rate is not None:
+        wanted = tf.cast(tf.round(tf.cast(real_tokens, tf.float32) * rate), tf.int32)
+        return tf.clip_by_value(wanted, 1, max_predictions)
+    table = np.clip(np.rint(np.arange(length + 1) * fixed_rate), 1, max_predictions)
+    return tf.gather(tf.constant(table, tf.int32), real_tokens)
+
+
+def _positions(chosen: tf.Tensor, max_predictions: int) -> tf.Tensor:
+    """Chosen places to slots: (B, N) ascending, L for an unused slot."""
+    length = chosen.shape[1]
+    places = tf.where(chosen, tf.range(length)[None, :], length)
+    return tf.sort(places, axis=1)[:, :max_predictions]
+
+
+def _fill_slots(
+    input_ids: tf.Tensor,
+    positions: tf.Tensor,
+    word: tf.Tensor,
+    masking: MaskingSettings,
+    vocabulary: MaskVocabulary,
+    seed: tf.Tensor,
+) -> Masked:
     used = positions < input_ids.shape[1]
     positions = tf.where(used, positions, 0)
     original = tf.gather(input_ids, positions, batch_dims=1)
-    replaced = _replace(original, masking, vocabulary, seed)
+    if masking.decide == "piece":
+        share = draw_integers(tf.shape(positions), seed, "share", RESOLUTION)
+    else:
+        of_word = draw_integers(tf.shape(input_ids), seed, "share", RESOLUTION)
+        word_at = tf.gather(word, positions, batch_dims=1)
+        share = tf.gather(of_word, word_at, batch_dims=1)
+    replaced = _replace(original, share, masking, vocabulary, seed)
     # Positions of a row differ, and an unused slot adds 0 to position 0.
     change = tf.where(used, replaced - original, 0)
     rows = tf.broadcast_to(tf.range(tf.shape(positions)[0])[:, None], tf.shape(positions))
@@ -82,90 +148,20 @@ def mask_tokens(
     )
 
 
-def _special_table(vocabulary: MaskVocabulary) -> tf.Tensor:
-    table = np.zeros(vocabulary.vocab_size, np.bool_)
-    table[list(vocabulary.special_ids)] = True
-    return tf.constant(table)
-
-
-def _draw(shape: tf.Tensor, seed: tf.Tensor, purpose: Purpose, limit: int) -> tf.Tensor:
-    """Uniform int32 below the limit; every purpose has numbers of its own."""
-    own_seed = tf.random.experimental.stateless_fold_in(
-        seed, PURPOSES.index(purpose), alg=ALGORITHM
-    )
-    return tf.random.stateless_uniform(shape, own_seed, 0, limit, dtype=tf.int32, alg=ALGORITHM)
-
-
-def _budget(
-    is_real: tf.Tensor, maskable: tf.Tensor, rate: float, max_predictions: int
-) -> tf.Tensor:
-    """(B,) tokens to predict: BERT's rounding, looked up, so that float32 does not change it."""
-    lengths = np.arange(is_real.shape[1] + 1)
-    wanted = np.clip(np.rint(lengths * rate), 1, max_predictions).astype(np.int32)
-    by_length = tf.gather(tf.constant(wanted), tf.reduce_sum(tf.cast(is_real, tf.int32), axis=1))
-    return tf.minimum(by_length, tf.reduce_sum(tf.cast(maskable, tf.int32), axis=1))
-
-
-def _choose_tokens(
-    keys: tf.Tensor, maskable: tf.Tensor, budget: tf.Tensor, max_predictions: int
-) -> tf.Tensor:
-    """The positions of the `budget` highest keys: (B, N) ascending, L for an unused slot."""
-    _, positions = tf.math.top_k(tf.where(maskable, keys, -1), max_predictions)
-    used = tf.range(max_predictions)[None, :] < budget[:, None]
-    return tf.sort(tf.where(used, positions, maskable.shape[1]), axis=1)
-
-
-def _choose_words(
-    keys: tf.Tensor, maskable: tf.Tensor, word_starts: tf.Tensor, budget: tf.Tensor
-) -> tf.Tensor:
-    """Whole words in random order while they fit: (B, L) bool."""
-    length = maskable.shape[1]
-    word = tf.maximum(tf.cumsum(word_starts, axis=1) - 1, 0)
-    sizes = _count_words(word, maskable, length)
-    order = tf.argsort(tf.where(sizes > 0, keys, -1), axis=1, direction="DESCENDING")
-    in_order = tf.transpose(tf.gather(sizes, order, batch_dims=1))  # (L, B)
-
-    def take(rank: tf.Tensor, left: tf.Tensor, fits: tf.TensorArray) -> tuple[tf.Tensor, ...]:
-        size = in_order[rank]
-        fit = (size > 0) & (size <= left)
-        return rank + 1, left - tf.where(fit, size, 0), fits.write(rank, fit)
-
-    fits = tf.TensorArray(tf.bool, size=length, element_shape=budget.shape)
-    _, _, fits = tf.while_loop(
-        lambda rank, *_: rank < length, take, (0, budget, fits), maximum_iterations=length
-    )
-    by_rank = tf.transpose(fits.stack())
-    by_word = tf.gather(by_rank, tf.argsort(order, axis=1), batch_dims=1)
-    return tf.gather(by_word, word, batch_dims=1) & maskable
-
-
-def _count_words(word: tf.Tensor, maskable: tf.Tensor, length: int) -> tf.Tensor:
-    """(B, L) how many maskable tokens each word has."""
-    rows = tf.shape(word)[0]
-    flat = tf.reshape(word + tf.range(rows)[:, None] * length, [-1])
-    ones = tf.reshape(tf.cast(maskable, tf.int32), [-1])
-    return tf.reshape(tf.math.unsorted_segment_sum(ones, flat, rows * length), [rows, length])
-
-
-def _positions(chosen: tf.Tensor, max_predictions: int) -> tf.Tensor:
-    """Chosen places to slots: (B, N) ascending, L for an unused slot."""
-    length = chosen.shape[1]
-    places = tf.where(chosen, tf.range(length)[None, :], length)
-    return tf.sort(places, axis=1)[:, :max_predictions]
-
-
 def _replace(
-    original: tf.Tensor, masking: MaskingSettings, vocabulary: MaskVocabulary, seed: tf.Tensor
+    original: tf.Tensor,
+    share: tf.Tensor,
+    masking: MaskingSettings,
+    vocabulary: MaskVocabulary,
+    seed: tf.Tensor,
 ) -> tf.Tensor:
     """What stands in the place of the chosen tokens: [MASK], a random token, or the same."""
     allowed = np.setdiff1d(np.arange(vocabulary.vocab_size), vocabulary.special_ids)
-    shape = tf.shape(original)
-    share = _draw(shape, seed, "share", RESOLUTION)
-    drawn = tf.gather(tf.constant(allowed, tf.int32), _draw(shape, seed, "random_id", len(allowed)))
+    drawn = draw_integers(tf.shape(original), seed, "random_id", len(allowed))
     mask_below = round(masking.mask_share * RESOLUTION)
     random_below = round((masking.mask_share + masking.random_share) * RESOLUTION)
     return tf.where(
         share < mask_below,
         vocabulary.mask_id,
-        tf.where(share < random_below, drawn, original),
+        tf.where(share < random_below, tf.gather(tf.constant(allowed, tf.int32), drawn), original),
     )

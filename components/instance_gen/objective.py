@@ -1,24 +1,36 @@
 """What each objective makes of documents, under one signature."""
 
-from typing import Literal
+from typing import Any
 
 import numpy as np
 
+from components.instance_gen.contiguous import cut_contiguous
 from components.instance_gen.corpus import Corpus
 from components.instance_gen.packing import pack_sentences
-from components.instance_gen.pairing import pair_next_sentences
-from components.instance_gen.spans import Spans
+from components.instance_gen.pairing import pair_in_order, pair_next_sentences
+from components.instance_gen.spans import PAIR_SPECIALS, SINGLE_SPECIALS, Spans
 from components.instance_gen.tokenizing import Int32
 from components.settings import InstanceSettings
 
-Objective = Literal["next_sentence", "none"]
-LABELS = {"next_sentence": "next_sentence_labels"}  # objectives that have one
+LABELS = {  # objectives that have one
+    "next_sentence": "next_sentence_labels",
+    "sentence_order": "sentence_order_labels",
+}
 NO_LABEL = "next_sentence_labels"  # BERT's seventh feature, all 0 where there is nothing to tell
+LABEL_COUNTERS = {  # of label 1, of label 0
+    "next_sentence": ("random_next", "actual_next"),
+    "sentence_order": ("swapped", "in_order"),
+}
 
 
-def has_pairs(objective: str) -> bool:
-    """Whether the objective draws segments from other documents."""
+def draws_from_others(objective: str) -> bool:
+    """Whether the objective takes segments from other documents."""
     return objective == "next_sentence"
+
+
+def specials_of(objective: str) -> int:
+    """Tokens of a full input that are not text."""
+    return SINGLE_SPECIALS if objective == "none" else PAIR_SPECIALS
 
 
 def make_spans(
@@ -42,13 +54,17 @@ def make_spans(
     Returns:
         The text that the spans point into, the spans, and what was left out, by name.
     """
-    length, short = settings.seq_length, settings.short_seq_fraction
+    walk: dict[str, Any] = {
+        "seq_length": settings.seq_length,
+        "short_seq_fraction": settings.short_seq_fraction,
+        "copies": copies,
+        "rng": rng,
+    }
     if settings.objective == "next_sentence":
-        spans, skipped = pair_next_sentences(
-            corpus, own, seq_length=length, short_seq_fraction=short, copies=copies, rng=rng
-        )
-        return corpus.ids, spans, skipped
-    ids, spans = pack_sentences(
-        corpus, sep_id=sep_id, seq_length=length, short_seq_fraction=short, copies=copies, rng=rng
-    )
-    return ids, spans, {}
+        return corpus.ids, *pair_next_sentences(corpus, own, **walk)
+    if settings.objective == "sentence_order":
+        return corpus.ids, *pair_in_order(corpus, **walk)
+    if settings.objective == "contiguous":
+        single = settings.single_segment_fraction
+        return corpus.ids, cut_contiguous(corpus, single_fraction=single, **walk), {}
+    return *pack_sentences(corpus, sep_id=sep_id, **walk), {}

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from components.instance_gen.objective import has_pairs
+from components.instance_gen.objective import draws_from_others
 from components.settings import InstanceSettings
 from trainer import storage
 from trainer.errors import InputError
@@ -34,7 +34,7 @@ def plan_units(
         shards = documents.shards[split]
         for number in range(len(shards)):
             pool = [number]
-            if has_pairs(settings.objective):
+            if draws_from_others(settings.objective):
                 pool = choose_pool([shard.records for shard in shards], number)
             units.append(
                 {

@@ -13,8 +13,14 @@ from components.instance_gen.corpus import Corpus, concatenate, read_corpus
 from components.instance_gen.counting import Tally, add_counts, count_corpus, count_tokens
 from components.instance_gen.encoding import Frames, encode_dynamic, encode_static
 from components.instance_gen.masking import mask_batch
-from components.instance_gen.objective import LABELS, NO_LABEL, make_spans
-from components.instance_gen.spans import PAIR_SPECIALS, SINGLE_SPECIALS, Spans
+from components.instance_gen.objective import (
+    LABEL_COUNTERS,
+    LABELS,
+    NO_LABEL,
+    make_spans,
+    specials_of,
+)
+from components.instance_gen.spans import Spans
 from components.instance_gen.tokenizing import ChunkTokenizer, Int32, Int64
 from components.records import write_frames
 from components.settings import InstanceSettings
@@ -24,7 +30,6 @@ from trainer.settings import MaskingSettings
 from trainer.vocabulary import Vocabulary, load_vocabulary
 
 BATCH_INSTANCES = 2048  # made, masked and encoded together; some 10 MB at L = 128
-LABEL_COUNTERS = {"next_sentence": ("random_next", "actual_next")}
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ def write_shard(job: Job, unit: dict[str, Any]) -> dict[str, Any]:
     spans = spans.take(draw(job.seed, "order", *key).permutation(len(spans)))
     writer = _Writer(job, settings, vocabulary, key)
     shard = write_frames(job.output, unit["output"], writer.frames(ids, spans))
-    specials = PAIR_SPECIALS if settings.objective in LABELS else SINGLE_SPECIALS
+    specials = specials_of(settings.objective)
     counts, histograms = count_corpus(corpus, own, settings.seq_length, specials)
     return {
         "shard": shard.model_dump(),

@@ -61,7 +61,9 @@ def truncate(spans: Spans, budget: int, rng: np.random.Generator) -> tuple[Spans
     return cut, int((first + second - kept_first - kept_second).sum())
 
 
-def draw_targets(rng: np.random.Generator, n: int, budget: int, short_seq_fraction: float) -> Int64:
+def draw_targets(
+    rng: np.random.Generator, n: int, budget: int | Int64, short_seq_fraction: float
+) -> Int64:
     """The number of tokens that each of n instances aims at.
 
     The whole budget; for a share of the instances, drawn for each of them (BERT draws once a

@@ -72,7 +72,7 @@ def words_of(row: list[int]) -> list[list[int]]:
     return words
 
 
-@pytest.mark.parametrize("unit", ["token", "word"])
+@pytest.mark.parametrize("unit", ["token", "word", "ngram"])
 def test_slots_are_ascending_distinct_and_never_special(unit: str) -> None:
     rows, masked = mask(real_rows(300), unit=unit)
     for n, row in enumerate(rows):
@@ -85,7 +85,7 @@ def test_slots_are_ascending_distinct_and_never_special(unit: str) -> None:
             assert not unused[n][used:].any()
 
 
-@pytest.mark.parametrize("unit", ["token", "word"])
+@pytest.mark.parametrize("unit", ["token", "word", "ngram"])
 def test_nothing_but_the_slots_changes(unit: str) -> None:
     rows, masked = mask(real_rows(300), unit=unit)
     for n, row in enumerate(rows):
@@ -101,8 +101,9 @@ def test_token_budgets_are_exact() -> None:
         assert weights.sum() == min(5, round(len(row) * 0.2))
 
 
-def test_words_are_masked_whole_until_none_is_left_that_fits() -> None:
-    rows, masked = mask(real_rows(300), unit="word", rate=0.2)
+@pytest.mark.parametrize("unit", ["word", "ngram"])
+def test_words_are_masked_whole_until_none_is_left_that_fits(unit: str) -> None:
+    rows, masked = mask(real_rows(300), unit=unit, rate=0.2)
     for n, row in enumerate(rows):
         used = int(masked.masked_lm_weights[n].sum())
         positions = set(masked.masked_lm_positions[n][:used].tolist())
@@ -155,7 +156,7 @@ def test_seeds_decide_alone() -> None:
     assert (first.input_ids != other.input_ids).any(axis=1).mean() > 0.9
 
 
-@pytest.mark.parametrize("unit", ["token", "word"])
+@pytest.mark.parametrize("unit", ["token", "word", "ngram"])
 def test_xla_compiles_it_to_the_same(unit: str) -> None:
     ids, real, starts = as_batch(real_rows(20))
 
@@ -174,3 +175,83 @@ def test_xla_compiles_it_to_the_same(unit: str) -> None:
     compiled = tf.function(masked, jit_compile=True)(seed)
     for ours, theirs in zip(masked(seed), compiled, strict=True):
         assert (ours.numpy() == theirs.numpy()).all()
+
+
+def test_runs_of_words_have_the_lengths_of_albert() -> None:
+    # Every letter is a word; a budget of 3 holds one run of 3, or starts with a shorter one.
+    row = [CLS, *[FIRST_LETTER + n % 26 for n in range(LENGTH - 3)], SEP, SEP]
+    _, masked = mask([row] * 20_000, rate=3.2 / LENGTH, unit="ngram", favor="long")
+    columns = masked.masked_lm_positions[:, :3]
+    assert (masked.masked_lm_weights.sum(axis=1) == 3).all()
+    in_one_run = (columns[:, 2] - columns[:, 0] == 2).mean()
+    words = LENGTH - 3
+    placed = 6 / 11 * (words - 2) / words  # p(3) of 1/n, reversed; two starts have no room for 3
+    assert abs(in_one_run - placed) < 0.05  # a 2 and a 1 may come to lie side by side
+
+
+def test_pieces_of_a_word_share_its_fate_if_asked() -> None:
+    for decide, all_alike in (("word", True), ("piece", False)):
+        rows, masked = mask(
+            real_rows(300), unit="word", rate=0.4, slots=13, decide=decide, random_share=0.0
+        )
+        alike = []
+        for n, row in enumerate(rows):
+            used = int(masked.masked_lm_weights[n].sum())
+            positions = set(masked.masked_lm_positions[n][:used].tolist())
+            for word in words_of(row):
+                if positions & set(word):
+                    alike.append(len({int(masked.input_ids[n][p]) == MASK for p in word}) == 1)
+        assert all(alike) == all_alike
+
+
+def call(rows: list[list[int]], **arguments: object) -> Masked:
+    masked = mask_tokens(
+        *as_batch(rows),
+        masking=MaskingSettings(rate=0.2),
+        max_predictions=8,
+        vocabulary=VOCABULARY,
+        seed=tf.constant([0, 1], tf.int32),
+        **arguments,
+    )
+    return Masked(*(value.numpy() for value in masked))
+
+
+def test_a_rate_schedule_sets_the_budget() -> None:
+    rows = real_rows(50)
+    masked = call(rows, rate=tf.constant(0.1))
+    for row, weights in zip(rows, masked.masked_lm_weights, strict=True):
+        assert weights.sum() == round(len(row) * 0.1)
+
+
+def test_tokens_that_are_disallowed_are_not_chosen() -> None:
+    rows = real_rows(200)
+    first_half = tf.broadcast_to(tf.range(LENGTH) < 16, [200, LENGTH])
+    masked = call(rows, disallow_from_mask=first_half)
+    used = masked.masked_lm_weights > 0
+    assert used.any()
+    assert masked.masked_lm_positions[used].min() >= 16
+
+
+def test_what_was_masked_before_uses_up_the_budget() -> None:
+    rows = real_rows(200)
+    before = tf.broadcast_to((tf.range(LENGTH) == 2) | (tf.range(LENGTH) == 5), [200, LENGTH])
+    masked = call(rows, already_masked=before)
+    for row, weights, positions in zip(
+        rows, masked.masked_lm_weights, masked.masked_lm_positions, strict=True
+    ):
+        assert weights.sum() == max(round(len(row) * 0.2) - 2, 0)
+        assert not {2, 5} & set(positions[: int(weights.sum())].tolist())
+
+
+def test_a_proposal_makes_tokens_likely_in_its_proportion() -> None:
+    row = real_rows(1)[0]
+    weight = [1.0] * LENGTH
+    weight[3], weight[4], weight[6] = 4.0, 0.0, 8.0
+    proposal = tf.broadcast_to(tf.constant(weight), [20_000, LENGTH])
+    masked = call([row] * 20_000, proposal_distribution=proposal, rate=tf.constant(0.001))
+    assert (masked.masked_lm_weights.sum(axis=1) == 1).all()
+    maskable = [n for n, token in enumerate(row) if token >= FIRST_LETTER]
+    total = sum(weight[n] for n in maskable)
+    for n in maskable:
+        share = (masked.masked_lm_positions[:, 0] == n).mean()
+        assert abs(share - weight[n] / total) < 0.01

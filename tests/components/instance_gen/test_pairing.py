@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.instance_gen.chunks import cut_chunks
 from components.instance_gen.corpus import Corpus
-from components.instance_gen.pairing import cut_chunks, pair_next_sentences
+from components.instance_gen.pairing import pair_in_order, pair_next_sentences
 from components.instance_gen.spans import Spans, draw_targets, truncate
 from components.instance_gen.tokenizing import offsets_of
 from trainer.draw import draw
@@ -93,7 +94,9 @@ def test_every_sentence_of_a_document_is_walked_over_or_counted(
     sentence_lengths: list[list[int]], seed: int
 ) -> None:
     corpus = corpus_of(sentence_lengths)
-    chunks, skipped = cut_chunks(corpus, (0, len(sentence_lengths)), 29, 0.1, 1, draw(seed, "x"))
+    chunks, skipped = cut_chunks(
+        corpus, (0, len(sentence_lengths)), 29, 0.1, 1, put_back=True, rng=draw(seed, "x")
+    )
     covered = np.zeros(len(corpus.sentence_offsets) - 1, bool)
     for start, cut, stop, label in zip(
         chunks.start, chunks.cut, chunks.stop, chunks.label, strict=True
@@ -101,6 +104,43 @@ def test_every_sentence_of_a_document_is_walked_over_or_counted(
         covered[start : cut if label else stop] = True
     assert (~covered).sum() <= skipped["no_pair"] + skipped["unpaired_tails"]
     assert skipped["no_pair"] == sum(len(d) == 1 for d in sentence_lengths)
+
+
+@settings(max_examples=300, deadline=None)
+@given(lengths, st.integers(0, 2**31))
+def test_swapped_pairs_are_neighbours_in_the_other_order(
+    sentence_lengths: list[list[int]], seed: int
+) -> None:
+    corpus = corpus_of([[min(n, 6) for n in document] for document in sentence_lengths])
+    spans, skipped = pair_in_order(
+        corpus, seq_length=512, short_seq_fraction=0.3, copies=2, rng=draw(seed, "order")
+    )
+    assert skipped["truncated_tokens"] == 0  # so that neighbours touch
+    assert 2 * spans.label.sum() == len(spans)
+    first, second = spans.first_start, spans.second_start
+    swapped = spans.label == 1
+    assert (second + spans.second_length == first)[swapped].all()
+    assert (first + spans.first_length == second)[~swapped].all()
+    assert np.array_equal(documents_at(corpus, first), documents_at(corpus, second))
+
+
+@settings(max_examples=200, deadline=None)
+@given(lengths, st.integers(0, 2**31))
+def test_order_pairs_hold_every_sentence_that_has_a_neighbour(
+    sentence_lengths: list[list[int]], seed: int
+) -> None:
+    corpus = corpus_of([[min(n, 6) for n in document] for document in sentence_lengths])
+    spans, skipped = pair_in_order(
+        corpus, seq_length=512, short_seq_fraction=0.3, copies=1, rng=draw(seed, "order")
+    )
+    covered = np.zeros(len(corpus.ids), bool)
+    for a, b, c, d in zip(
+        spans.first_start, spans.first_length, spans.second_start, spans.second_length, strict=True
+    ):
+        covered[a : a + b] = covered[c : c + d] = True
+    alone = sum(min(d[0], 6) for d in sentence_lengths if len(d) == 1)
+    assert (~covered).sum() == alone
+    assert skipped["unpaired_tails"] == 0
 
 
 def test_the_label_is_not_readable_from_lone_sentences() -> None:

@@ -63,13 +63,21 @@ def parse(output: Path, result: Result, features: dict[str, Any]) -> dict[str, n
     return {name: value.numpy() for name, value in parsed.items()}
 
 
-@pytest.fixture(params=["next_sentence", "none"])
+@pytest.fixture(params=["next_sentence", "sentence_order", "contiguous", "none"])
 def static(
     request: pytest.FixtureRequest, tmp_path: Path, documents_folder: Path, vocabulary: Vocabulary
 ) -> tuple[Result, dict[str, np.ndarray]]:
     job = job_of(tmp_path, vocabulary, objective=request.param)
     result = write_shard(job, units_of(documents_folder, job)[0])
-    return result, parse(tmp_path, result, BERT_FEATURES)
+    rows = parse(tmp_path, result, features_of(request.param))
+    return result, {name.replace("sentence_order", "next_sentence"): v for name, v in rows.items()}
+
+
+def features_of(objective: str) -> dict[str, Any]:
+    features = dict(BERT_FEATURES)
+    if objective == "sentence_order":
+        features["sentence_order_labels"] = features.pop("next_sentence_labels")
+    return features
 
 
 def test_the_counts_equal_a_recount(
@@ -93,9 +101,9 @@ def test_the_counts_equal_a_recount(
         "random_replaced": ((new != old) & (new != vocabulary.mask_id))[used].sum(),
         "unmaskable_instances": (~used).all(axis=1).sum(),
     }
-    if "random_next" in counts:
-        recount["random_next"] = (rows["next_sentence_labels"] == 1).sum()
-        recount["actual_next"] = (rows["next_sentence_labels"] == 0).sum()
+    for name, label in {"random_next": 1, "actual_next": 0, "swapped": 1, "in_order": 0}.items():
+        if name in counts:
+            recount[name] = (rows["next_sentence_labels"] == label).sum()
     assert {name: counts[name] for name in recount} == recount
 
 
@@ -142,7 +150,7 @@ def test_neighbours_in_a_shard_come_from_anywhere(
     assert abs(np.mean(likeness) - np.mean(apart)) < 0.02
 
 
-@pytest.mark.parametrize("objective", ["next_sentence", "none"])
+@pytest.mark.parametrize("objective", ["next_sentence", "sentence_order", "contiguous", "none"])
 def test_dynamic_records_are_unmasked_and_unpadded(
     tmp_path: Path, documents_folder: Path, vocabulary: Vocabulary, objective: str
 ) -> None:
@@ -150,7 +158,13 @@ def test_dynamic_records_are_unmasked_and_unpadded(
     result = write_shard(job, units_of(documents_folder, job)[0])
     ragged = {
         name: tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64)
-        for name in ("input_ids", "segment_ids", "word_starts", "next_sentence_labels")
+        for name in (
+            "input_ids",
+            "segment_ids",
+            "word_starts",
+            "next_sentence_labels",
+            "sentence_order_labels",
+        )
     }
     rows = parse_ragged(tmp_path, result, ragged)
     counts = result["counts"]
@@ -163,8 +177,9 @@ def test_dynamic_records_are_unmasked_and_unpadded(
         assert vocabulary.mask_id not in ids
         is_inner = np.array(starts) == 0
         assert vocabulary.continuation[np.array(ids)[is_inner]].all()
-    labels = [len(label) for label in rows["next_sentence_labels"]]
-    assert set(labels) == ({1} if objective == "next_sentence" else {0})
+    for label in ("next_sentence", "sentence_order"):
+        sizes = {len(values) for values in rows[f"{label}_labels"]}
+        assert sizes == ({1} if objective == label else {0})
 
 
 def parse_ragged(output: Path, result: Result, features: dict[str, Any]) -> dict[str, list[Any]]:
