@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -62,13 +63,30 @@ def test_the_policy_allows_only_the_pages_own_style(folders: Folders) -> None:
     )
 
 
+HOSTILE = '<script>alert("x")</script><img src=x onerror=y> \u202egnp.exe \x1b[31mred'
+
+
 def test_hostile_text_is_escaped_and_made_visible(tmp_path: Path) -> None:
-    hostile = '<script>alert("x")</script> <img src=x onerror=y> \u202egnp.exe \x1b[31mred'
-    documents = [(f"{n}.txt", [f"{hostile} {n}", "A calm sentence."] * 3) for n in range(5)]
-    page = page_of(write_folders(tmp_path, documents))
+    documents = [(f"{n}.txt", [f"{HOSTILE} {n}", "A calm sentence."] * 3) for n in range(5)]
+    check_harmless(page_of(write_folders(tmp_path, documents)))
+
+
+def test_hostile_pieces_counters_and_facts_are_too(folders: Folders) -> None:
+    corpus = read_corpus(folders.documents, folders.vocabulary, folders.instances, SHOWN)
+    facts = {**corpus.instances.facts, "objective": HOSTILE, HOSTILE: HOSTILE, "form": HOSTILE}
+    counts = {split: {**c, HOSTILE: 1} for split, c in corpus.instances.counts.items()}
+    hostile = replace(
+        corpus,
+        tokens=tuple(f"{HOSTILE}{n}" if n > 4 else t for n, t in enumerate(corpus.tokens)),
+        instances=corpus.instances.model_copy(update={"facts": facts, "counts": counts}),
+    )
+    check_harmless(render_report(hostile, SHOWN, HOSTILE))
+
+
+def check_harmless(page: str) -> None:
     elements = Elements(page)
     assert not {"script", "img"} & {name for name, _ in elements.tags}
-    assert "script" in "".join(elements.text)  # it is shown, as text
+    assert "alert" in "".join(elements.text)  # it is shown, as text
     assert not set(page) & set("\u202e\x1b\x00\u2066")
 
 
