@@ -119,7 +119,7 @@ def test_until_runs_a_node_and_what_it_needs(done: tuple[Path, Path], tmp_path: 
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("a.txt", b"", "a.txt"),
+        ("a.txt", b"", "no sentence in"),
         ("a.txt", b"One sentence.\nA bad byte \xff here.\n", "a.txt:2"),
         ("a.txt", "두 문장.\n".encode("cp949") * 3, "CP949"),
         ("a.txt", "One.\nTwo.\n\nThree.\n".encode("utf-16"), "UTF-16"),
