@@ -14,7 +14,7 @@ from components.model_card.origin import Origin, nested
 from components.settings import ModelCardSettings
 
 HERE = Path(__file__).parent
-TYPES = {"bert": "BERT"}
+TYPES = {"albert": "ALBERT", "bert": "BERT", "electra": "ELECTRA"}
 OBJECTIVES = {
     "next_sentence": "masked-token and next-sentence prediction (BERT's)",
     "none": "masked-token prediction",

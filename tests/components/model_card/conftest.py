@@ -47,7 +47,7 @@ def model_facts(instances: str) -> dict[str, Any]:
         "parameters": 707_456, "steps": 1500, "tokens_seen": 3_000_000, "seq_length": 64,
         "objective": "next_sentence", "seed": 12345, "code_digest": "0011223344556677",
         "instances_digest": read_manifest(instances).content_digest(),
-        "strategy": "one CPU", "replicas": 1,
+        "strategy": "One CPU: there is no GPU.", "replicas": 1,
         "settings": {
             "trainer": {"learning_rate": 1e-4, "steps": 1500, "global_batch_size": 32},
             "seed": 12345,

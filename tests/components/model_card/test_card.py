@@ -90,6 +90,10 @@ def test_equal_inputs_give_equal_bytes_and_no_time(made: Made) -> None:
     assert not re.search(r"\b20\d\d-\d\d|\d\d:\d\d\b", card)
 
 
+def test_the_device_is_told_in_one_sentence(made: Made) -> None:
+    assert "It ran on: One CPU: there is no GPU.\n" in card_of(made)
+
+
 def test_git_state_is_told_if_it_is_known(made: Made) -> None:
     known = DEMO.model_copy(update={"git_commit": "f" * 40, "git_dirty": True})
     assert f"| Git commit | `{'f' * 40}` |\n| Changes that no commit holds | `yes` |" in card_of(
