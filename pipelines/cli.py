@@ -38,6 +38,10 @@ def run(
         str, typer.Option(help="The folder for artifacts, metadata and published models.")
     ] = "work",
     set_: SetOption = None,
+    span: Annotated[
+        int | None,
+        typer.Option(help="Which {SPAN} of the text to take; the newest, if left out."),
+    ] = None,
     until: Annotated[
         str | None, typer.Option(help="Stop after this node; run only what it needs.")
     ] = None,
@@ -49,7 +53,13 @@ def run(
     from pipelines.run_command import run_recipe
 
     outcome = run_recipe(
-        recipe, text, workdir=workdir, overrides=set_ or [], until=until, verbose=verbose
+        recipe,
+        text,
+        workdir=workdir,
+        overrides=set_ or [],
+        span=span,
+        until=until,
+        verbose=verbose,
     )
     raise typer.Exit(outcome)
 

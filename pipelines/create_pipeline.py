@@ -8,6 +8,7 @@ from tfx.dsl.components.base import base_node
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import range_config_pb2
 from tfx.types import standard_artifacts
 from tfx.types.channel import Channel
 
@@ -37,6 +38,7 @@ class Places:
     pipeline_root: str
     checkpoint_root: str
     destination: str  # folder of the published models
+    span: int | None = None  # of the text; None takes the newest
     metadata_path: str | None = None  # SQLite file; None where the platform keeps the metadata
 
 
@@ -73,6 +75,7 @@ def _data_nodes(recipe: Recipe, places: Places) -> Nodes:
         patterns=places.patterns,
         text_settings=recipe.text.model_dump_json(),
         code_digest=_digest_of(TextExampleGen),
+        range_config=_range_of(places.span),
     )
     statistics = StatisticsGen(examples=documents.outputs["examples"]).with_id("DocumentStatistics")
     schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=False)
@@ -181,6 +184,14 @@ def _validator(
         schema=schema,
         code_digest=_digest_of(ExampleValidator),
     ).with_id(node_id)
+
+
+def _range_of(span: int | None) -> range_config_pb2.RangeConfig | None:
+    if span is None:
+        return None
+    return range_config_pb2.RangeConfig(
+        static_range=range_config_pb2.StaticRange(start_span_number=span, end_span_number=span)
+    )
 
 
 def _digest_of(component: type[base_node.BaseNode]) -> str:

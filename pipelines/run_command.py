@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -28,8 +29,9 @@ def run_recipe(
     *,
     workdir: str,
     overrides: list[str],
-    until: str | None,
-    verbose: bool,
+    span: int | None = None,
+    until: str | None = None,
+    verbose: bool = False,
 ) -> int:
     """Runs a recipe on this machine.
 
@@ -40,6 +42,7 @@ def run_recipe(
         text: files, folders, globs.
         workdir: the folder that owns the runs.
         overrides: as "trainer.steps=2000".
+        span: which `{SPAN}` of the text to take; None takes the newest.
         until: the last node to run.
         verbose: show what libraries log.
 
@@ -50,23 +53,37 @@ def run_recipe(
         InputError: recipe, text or workdir cannot be used.
     """
     recipe = load_recipe(recipe_name, overrides)
-    location = locate_text(text)
-    places = open_workdir(workdir)
+    order = Order(recipe, locate_text(text), open_workdir(workdir), span, until, verbose)
+    if span is not None and not order.text.has_span:
+        raise InputError(
+            f"--span {span}: --text holds no {{SPAN}}. Write it where the spans differ."
+        )
     hush(verbose)
-    with hold(places):
-        return _run(recipe, location, places, until, verbose)
+    with hold(order.workdir):
+        return _run(order)
 
 
-def _run(
-    recipe: Recipe, location: TextLocation, workdir: Workdir, until: str | None, verbose: bool
-) -> int:
+@dataclass(frozen=True)
+class Order:
+    """What is to be run, of which text, where."""
+
+    recipe: Recipe
+    text: TextLocation
+    workdir: Workdir
+    span: int | None
+    until: str | None
+    verbose: bool
+
+
+def _run(order: Order) -> int:
+    recipe, workdir = order.recipe, order.workdir
     console = Console(stderr=True, highlight=False)
     run_id = workdir.new_run()
     folder = workdir.runs / run_id
     clock = NodeClock(console)
     state, error, code = "succeeded", None, SUCCEEDED
     try:
-        _execute(recipe, location, workdir, run_id, until, verbose, clock)
+        _execute(order, run_id, clock)
     except KeyboardInterrupt:
         state, error, code = "interrupted", "Stopped by Ctrl-C.", INTERRUPTED
     except InputError as wrong:
@@ -91,35 +108,29 @@ def _run(
     return code
 
 
-def _execute(
-    recipe: Recipe,
-    location: TextLocation,
-    workdir: Workdir,
-    run_id: str,
-    until: str | None,
-    verbose: bool,
-    clock: "NodeClock",
-) -> None:
+def _execute(order: Order, run_id: str, clock: "NodeClock") -> None:
     """Builds the pipeline and runs it; TFX is loaded here and not before."""
+    recipe, workdir = order.recipe, order.workdir
     folder = workdir.runs / run_id
     write_recipe(recipe, folder)
     clock.say(f"run {run_id}: loading TFX and TensorFlow")
     from pipelines.create_pipeline import Places, create_pipeline
     from pipelines.local_runner import Watch, run_locally
 
-    log_to(folder / LOG, verbose)
+    log_to(folder / LOG, order.verbose)
     pipeline = create_pipeline(
         recipe,
         Places(
-            input_base=location.base,
-            patterns=location.patterns,
+            input_base=order.text.base,
+            patterns=order.text.patterns,
             pipeline_root=str(workdir.pipeline_root(recipe.name)),
             checkpoint_root=str(workdir.checkpoints(recipe.name)),
             destination=str(workdir.published(recipe.name)),
+            span=order.span,
             metadata_path=str(workdir.metadata),
         ),
     )
-    run_locally(pipeline, run_id, Watch(clock.begins, clock.ended), until)
+    run_locally(pipeline, run_id, Watch(clock.begins, clock.ended), order.until)
 
 
 def write_recipe(recipe: Recipe, folder: Path) -> None:

@@ -1,13 +1,15 @@
 """What a person names as text, to a base folder and patterns under it, as ExampleGen wants them."""
 
+import glob
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.text_example_gen.find_files import find_files
 from trainer.errors import InputError
 
-WILDCARDS = frozenset("*?[")
-SPAN = "{SPAN}"
+WILD = re.compile(r"[*?\[]|\{(SPAN|VERSION|YYYY|MM|DD)\b")  # a glob's signs, and TFX's for spans
 EVERYTHING = "**"  # all files below a folder
 
 
@@ -22,6 +24,11 @@ class TextLocation:
     base: str
     patterns: tuple[str, ...]
 
+    @property
+    def has_span(self) -> bool:
+        """Whether a pattern leaves open which span of the text is meant."""
+        return any("{" in pattern for pattern in self.patterns)
+
 
 def locate_text(names: list[str]) -> TextLocation:
     """Finds the folder that all the text lies under.
@@ -30,19 +37,22 @@ def locate_text(names: list[str]) -> TextLocation:
         names: files, folders and globs; a glob may hold `{SPAN}`.
 
     Raises:
-        TextLocationError: a file or folder is not there.
+        InputError: a file or folder is not there, or nothing matches a glob.
     """
     fixed = [_split(name) for name in names]
     base = Path(os.path.commonpath([folder for folder, _ in fixed]))
     patterns = (_join(folder.relative_to(base), pattern) for folder, pattern in fixed)
-    return TextLocation(str(base), tuple(dict.fromkeys(patterns)))
+    location = TextLocation(str(base), tuple(dict.fromkeys(patterns)))
+    if not location.has_span:
+        find_files(location.base, location.patterns)
+    return location
 
 
 def _split(name: str) -> tuple[Path, str]:
     """A name's longest folder without wildcards, and the rest as a pattern."""
     path = Path(os.path.abspath(Path(name).expanduser()))  # noqa: PTH100 - links stay links
     parts = path.parts
-    wild = [n for n, part in enumerate(parts) if WILDCARDS & set(part) or SPAN in part]
+    wild = [n for n, part in enumerate(parts) if WILD.search(part)]
     if wild and not path.exists():
         folder = Path(*parts[: wild[0]])
         _must_be_folder(folder, name)
@@ -50,7 +60,7 @@ def _split(name: str) -> tuple[Path, str]:
     if path.is_dir():
         return path, EVERYTHING
     if path.is_file():
-        return path.parent, path.name
+        return path.parent, glob.escape(path.name)
     raise TextLocationError(
         f"--text {name}: no such file or folder (looked for {path}). Check the path."
     )
@@ -62,4 +72,4 @@ def _must_be_folder(folder: Path, name: str) -> None:
 
 
 def _join(folder: Path, pattern: str) -> str:
-    return pattern if folder == Path() else f"{folder.as_posix()}/{pattern}"
+    return pattern if folder == Path() else f"{glob.escape(folder.as_posix())}/{pattern}"

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.text_location import TextLocationError, locate_text
+from components.text_example_gen.find_files import find_files
+from pipelines.text_location import locate_text
+from trainer.errors import InputError
 
 
 @pytest.fixture
@@ -40,8 +42,14 @@ def test_a_relative_name_is_seen_from_here(corpus: Path, monkeypatch: pytest.Mon
     assert locate_text(["a/*.txt"]).base == str(corpus / "a")
 
 
-@pytest.mark.parametrize("name", ["nothing.txt", "nowhere/*.txt"])
+def test_a_name_with_a_wildcard_in_it_means_that_file(corpus: Path) -> None:
+    (corpus / "a" / "[one] what?.txt").write_text("x", encoding="utf-8")
+    found = locate_text([str(corpus / "a" / "[one] what?.txt")])
+    assert [file.name for file in find_files(found.base, found.patterns)] == ["[one] what?.txt"]
+
+
+@pytest.mark.parametrize("name", ["nothing.txt", "nowhere/*.txt", "a/*.md"])
 def test_what_is_not_there_is_named(corpus: Path, name: str) -> None:
-    with pytest.raises(TextLocationError, match="Check the path") as refused:
+    with pytest.raises(InputError, match=r"Check the (path|folder)") as refused:
         locate_text([str(corpus / name)])
-    assert name in str(refused.value)
+    assert name.partition("/")[2] in str(refused.value)
