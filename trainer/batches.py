@@ -32,7 +32,7 @@ def training_batches(
     Returns:
         A dataset of dicts: `input_ids`, `input_mask`, `segment_ids` (B, L) int32;
         `masked_lm_positions`, `masked_lm_ids` (B, N) int32; `masked_lm_weights` (B, N) float32;
-        `next_sentence_labels` (B,) int32 where the instances have pairs.
+        `next_sentence_labels` or `sentence_order_labels` (B,) int32 where there are pairs.
     """
     shards = instances.shards("train")
     records = ordered_records(
@@ -132,7 +132,7 @@ def _parse_static(serialised: tf.Tensor, instances: Instances) -> Batch:
         "masked_lm_positions": tf.io.FixedLenFeature([slots], tf.int64),
         "masked_lm_ids": tf.io.FixedLenFeature([slots], tf.int64),
         "masked_lm_weights": tf.io.FixedLenFeature([slots], tf.float32),
-        "next_sentence_labels": tf.io.FixedLenFeature([], tf.int64),
+        **_label_feature(instances.pair),
     }
     parsed = tf.io.parse_example(serialised, features)
     return {k: tf.cast(v, tf.int32) if v.dtype == tf.int64 else v for k, v in parsed.items()}
@@ -143,9 +143,7 @@ def _parse_dynamic(serialised: tf.Tensor, instances: Instances) -> Batch:
     length = instances.seq_length
     names = ("input_ids", "segment_ids", "word_starts")
     features = {name: tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64) for name in names}
-    if instances.objective != "none":
-        features["next_sentence_labels"] = tf.io.FixedLenFeature([], tf.int64)
-    parsed = tf.io.parse_example(serialised, features)
+    parsed = tf.io.parse_example(serialised, {**features, **_label_feature(instances.pair)})
     lengths = parsed["input_ids"].row_lengths()
     longest = tf.debugging.assert_less_equal(
         tf.reduce_max(lengths), tf.constant(length, tf.int64), "An instance is longer than L."
@@ -160,9 +158,12 @@ def _parse_dynamic(serialised: tf.Tensor, instances: Instances) -> Batch:
     }
     with tf.control_dependencies([longest]):
         batch["input_mask"] = tf.sequence_mask(lengths, length, tf.int32)
-    if "next_sentence_labels" in parsed:
-        batch["next_sentence_labels"] = tf.cast(parsed["next_sentence_labels"], tf.int32)
-    return batch
+    labels = {name: tf.cast(parsed[name], tf.int32) for name in _label_feature(instances.pair)}
+    return {**batch, **labels}
+
+
+def _label_feature(pair: str | None) -> dict[str, tf.io.FixedLenFeature]:
+    return {f"{pair}_labels": tf.io.FixedLenFeature([], tf.int64)} if pair else {}
 
 
 def _check_ids(batch: Batch, vocab_size: int) -> Batch:

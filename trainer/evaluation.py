@@ -1,28 +1,26 @@
 """A model and held-out instances to its losses, beside those of a model that only counts."""
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-from trainer import storage
 from trainer.batches import Batch, evaluation_batches
+from trainer.draw import draw_seed
 from trainer.errors import InputError
-from trainer.export import TRANSFORMERS_FOLDER
 from trainer.instances import Instances, open_instances, read_token_counts
 from trainer.manifest import read_manifest
-from trainer.models.bert import Bert
-from trainer.models.layers import Dropout
 from trainer.models.parameters import make_variables
-from trainer.objectives.bert import BertObjective
+from trainer.objectives.choose import PreTraining, objective_of
 from trainer.objectives.ratio import Ratio, weighted
-from trainer.settings import MaskingSettings
-from trainer.transformers_folder import read_transformers_folder
+from trainer.settings import ElectraSettings, MaskingSettings
+from trainer.transformers_folder import read_model
 
 # Whatever rate a model was trained at, it is measured at BERT's, so that models compare.
 EVALUATION_MASKING = MaskingSettings(rate=0.15)
-Sums = dict[str, Ratio]
+Sums = dict[str, tuple[float, float]]  # numerators and denominators
 
 
 class EvaluationError(InputError):
@@ -33,19 +31,24 @@ class EvaluationError(InputError):
 class Evaluation:
     """How well a model does on a split that it never saw; losses in nats."""
 
-    masked_lm_loss: float  # per masked token
+    masked_lm_loss: float  # per masked token; of an ELECTRA, its generator's
     masked_lm_perplexity: float
     masked_lm_accuracy: float
     unigram_loss: float  # of the train split's token counts, one added to each
-    next_sentence_loss: float | None  # None: the instances have no pairs
-    next_sentence_accuracy: float | None
-    random_next_share: float | None  # of pairs; the best guess without looking is right this often
     instances: int
     masked_tokens: int
+    others: Mapping[str, float]  # what only some types of models have, by name
 
     def metrics(self) -> dict[str, float]:
-        """Every number that there is, by name."""
-        return {name: value for name, value in vars(self).items() if value is not None}
+        """Every number, by name.
+
+        Models of pairs add `<pair>_loss`, `<pair>_accuracy`, and the share of label 1 as
+        `random_next_share` or `swapped_share`. ELECTRA adds `replaced_token_loss`, `…_accuracy`,
+        `…_precision`, `…_recall` and `…_auc`: the chance that a replaced token scores above an
+        original one.
+        """
+        own = {name: value for name, value in vars(self).items() if name != "others"}
+        return {**own, **self.others}
 
 
 def evaluate(
@@ -57,22 +60,48 @@ def evaluate(
         model_folder: from `export_model`.
         instances_folder: an instances artifact of the same vocabulary.
         split: of it.
-        batch_size: instances at a time; the result does not depend on it.
-        seed: freezes the masks of dynamic instances.
+        batch_size: instances at a time.
+        seed: freezes, with the batch size, what is drawn: the masks of dynamic instances, and
+            the tokens that ELECTRA's generator samples.
 
     Raises:
         InputError: a folder is incomplete, or the vocabularies differ.
     """
     instances = open_instances(instances_folder)
     _check_vocabulary(model_folder, instances)
-    architecture, values = read_transformers_folder(storage.join(model_folder, TRANSFORMERS_FOLDER))
-    objective = BertObjective(Bert(architecture), next_sentence=instances.objective != "none")
+    architecture, values = read_model(model_folder)
+    objective = objective_of(architecture, instances.pair, ElectraSettings())
     batches = evaluation_batches(
         instances, split, EVALUATION_MASKING, batch_size=batch_size, seed=seed
     )
     unigram = unigram_losses(read_token_counts(instances))
-    sums = _add_up(objective, make_variables(values), unigram, batches)
-    return _describe({name: _divide(part) for name, part in sums.items()}, sums, instances, split)
+    variables = make_variables({name: values[name] for name in objective.model.parameters()})
+    return measure(objective, variables, batches, unigram, seed)
+
+
+def measure(
+    objective: PreTraining,
+    variables: Mapping[str, tf.Variable],
+    batches: Iterable[Batch],
+    unigram: np.ndarray,
+    seed: int,
+) -> Evaluation:
+    """Measures weights on batches; `unigram` is from `unigram_losses`."""
+    sums, histograms, instances = _add_up(objective, variables, batches, unigram, seed)
+    means = {name: n / d if d else math.nan for name, (n, d) in sums.items()}
+    if histograms:
+        means["replaced_token_auc"] = area_under_curve(
+            histograms["replaced"], histograms["original"]
+        )
+    return Evaluation(
+        masked_lm_loss=means["masked_lm_loss"],
+        masked_lm_perplexity=math.exp(means["masked_lm_loss"]),
+        masked_lm_accuracy=means["masked_lm_accuracy"],
+        unigram_loss=means["unigram_loss"],
+        instances=instances,
+        masked_tokens=round(sums["masked_lm_loss"][1]),
+        others={n: v for n, v in means.items() if n not in Evaluation.__dataclass_fields__},
+    )
 
 
 def unigram_losses(counts: np.ndarray) -> np.ndarray:
@@ -87,6 +116,18 @@ def unigram_losses(counts: np.ndarray) -> np.ndarray:
     return losses.astype(np.float32)
 
 
+def area_under_curve(positives: np.ndarray, negatives: np.ndarray) -> float:
+    """The chance that a positive lies in a higher bin than a negative; ties count half.
+
+    Args:
+        positives: (BINS,) how many positives each bin of the score holds.
+        negatives: (BINS,) the same of the negatives.
+    """
+    pairs = float(positives.sum()) * float(negatives.sum())
+    below = np.cumsum(negatives) - negatives
+    return float((positives * (below + negatives / 2)).sum()) / pairs if pairs else math.nan
+
+
 def _check_vocabulary(model_folder: str, instances: Instances) -> None:
     digest = read_manifest(model_folder).facts["vocabulary_digest"]
     if digest != instances.vocabulary.digest:
@@ -98,51 +139,32 @@ def _check_vocabulary(model_folder: str, instances: Instances) -> None:
 
 
 def _add_up(
-    objective: BertObjective,
-    variables: dict[str, tf.Variable],
+    objective: PreTraining,
+    variables: Mapping[str, tf.Variable],
+    batches: Iterable[Batch],
     unigram: np.ndarray,
-    batches: tf.data.Dataset,
-) -> dict[str, tuple[float, float]]:
-    """Numerators and denominators over all batches, in double precision."""
+    seed: int,
+) -> tuple[Sums, dict[str, np.ndarray], int]:
+    """Sums and histograms over all batches in double precision, and the number of instances."""
+    noise_seed = draw_seed(seed, "evaluation noise")
 
-    @tf.function
-    def measure(batch: Batch) -> Sums:
-        losses, measures = objective(variables, batch, Dropout(None))
-        baseline = weighted(
-            tf.gather(tf.constant(unigram), batch["masked_lm_ids"]), batch["masked_lm_weights"]
-        )
-        sums = {**losses, **measures, "unigram_loss": baseline}
-        if "next_sentence_accuracy" in measures:
-            labels = batch["next_sentence_labels"]
-            sums["random_next_share"] = weighted(labels, tf.ones_like(labels))
-        return sums
+    @tf.function(reduce_retracing=True)
+    def of_batch(batch: Batch, number: tf.Tensor) -> tuple[dict[str, Ratio], dict[str, tf.Tensor]]:
+        outcome = objective.evaluate(variables, batch, tf.stack([noise_seed, number]))
+        slots = batch["masked_lm_weights"]
+        baseline = weighted(tf.gather(tf.constant(unigram), batch["masked_lm_ids"]), slots)
+        sums = {**outcome.losses, **outcome.measures, "unigram_loss": baseline}
+        return sums, outcome.histograms
 
-    totals: dict[str, tuple[float, float]] = {}
-    for batch in batches:
-        for name, part in measure(batch).items():
-            numerator, denominator = totals.get(name, (0.0, 0.0))
-            totals[name] = numerator + float(part.numerator), denominator + float(part.denominator)
-    return totals
-
-
-def _divide(part: tuple[float, float]) -> float:
-    return part[0] / part[1] if part[1] else math.nan
-
-
-def _describe(
-    means: dict[str, float],
-    sums: dict[str, tuple[float, float]],
-    instances: Instances,
-    split: str,
-) -> Evaluation:
-    return Evaluation(
-        masked_lm_loss=means["masked_lm_loss"],
-        masked_lm_perplexity=math.exp(means["masked_lm_loss"]),
-        masked_lm_accuracy=means["masked_lm_accuracy"],
-        unigram_loss=means["unigram_loss"],
-        next_sentence_loss=means.get("next_sentence_loss"),
-        next_sentence_accuracy=means.get("next_sentence_accuracy"),
-        random_next_share=means.get("random_next_share"),
-        instances=instances.size(split),
-        masked_tokens=round(sums["masked_lm_loss"][1]),
-    )
+    sums: Sums = {}
+    histograms: dict[str, np.ndarray] = {}
+    instances = 0
+    for number, batch in enumerate(batches):
+        parts, counts = of_batch(batch, tf.constant(number, tf.int32))
+        for name, part in parts.items():
+            numerator, denominator = sums.get(name, (0.0, 0.0))
+            sums[name] = numerator + float(part.numerator), denominator + float(part.denominator)
+        for name, count in counts.items():
+            histograms[name] = histograms.get(name, 0.0) + count.numpy().astype(np.float64)
+        instances += len(batch["input_ids"])
+    return sums, histograms, instances

@@ -10,16 +10,14 @@ from pydantic import JsonValue
 from trainer import storage
 from trainer.instances import Instances
 from trainer.manifest import MANIFEST, Manifest, describe_file, write_manifest
-from trainer.models.bert import Bert
+from trainer.objectives.choose import Model
 from trainer.serving import save_serving_model
-from trainer.transformers_folder import write_transformers_folder
-
-TRANSFORMERS_FOLDER = "transformers"
+from trainer.transformers_folder import write_transformers_folders
 
 
 def export_model(
     folder: str,
-    model: Bert,
+    model: Model,
     values: dict[str, np.ndarray],
     instances: Instances,
     facts: Mapping[str, JsonValue],
@@ -34,12 +32,8 @@ def export_model(
         facts: of the training run, for the manifest.
     """
     vocabulary = instances.vocabulary
-    save_serving_model(
-        folder, model, values, vocabulary, next_sentence=instances.objective != "none"
-    )
-    write_transformers_folder(
-        storage.join(folder, TRANSFORMERS_FOLDER), model.architecture, values, vocabulary
-    )
+    save_serving_model(folder, model, values, vocabulary, pair=instances.pair)
+    write_transformers_folders(folder, model.architecture, values, vocabulary)
     manifest = Manifest(
         kind="model",
         shards={"all": [describe_file(folder, path) for path in _files(folder)]},

@@ -12,6 +12,7 @@ from trainer.settings import MaskingSettings, ModelSettings
 from trainer.vocabulary import Vocabulary, load_vocabulary
 
 KIND = "instances"
+PAIRS = ("next_sentence", "sentence_order")
 VOCABULARY_FOLDER = "vocabulary"
 TOKEN_COUNTS = "token_counts.npy"  # noqa: S105 - a file's name
 
@@ -28,9 +29,14 @@ class Instances:
     manifest: Manifest
     vocabulary: Vocabulary
     form: Literal["static", "dynamic"]
-    objective: str  # "next_sentence" or "none"
+    objective: str  # "next_sentence", "sentence_order", or one without pairs
     seq_length: int  # L
     max_predictions: int  # N
+
+    @property
+    def pair(self) -> str | None:
+        """What the label of a pair is called, without its ending; None: there are no pairs."""
+        return self.objective if self.objective in PAIRS else None
 
     def shards(self, split: str) -> list[Shard]:
         """The split's shards, in the manifest's order.

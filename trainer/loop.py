@@ -1,7 +1,7 @@
 """The training loop: steps, looks, checkpoints, until the last step or a reason to stop."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -30,7 +30,7 @@ def train(
     checkpoints: Checkpoints,
     progress: Progress,
     settings: TrainerSettings,
-    losses: tuple[str, ...],
+    loss_weights: Mapping[str, float],
 ) -> None:
     """Trains to the last step.
 
@@ -41,7 +41,7 @@ def train(
         checkpoints: saves at every interval, at the end, and when SIGTERM comes.
         progress: told at every interval.
         settings: the intervals, and the last step.
-        losses: the sums' keys that make up the loss.
+        loss_weights: of the sums' means that make up the loss.
 
     Raises:
         DivergedError: at the first loss or gradient that is not finite; nothing is saved then.
@@ -56,7 +56,7 @@ def train(
             interval.add(sums)
             now += count
             if now % settings.log_every_steps == 0 or now == settings.steps:
-                progress.report(now, interval.means(losses))
+                progress.report(now, interval.means(loss_weights))
                 interval = Interval()
             if now % settings.save_every_steps == 0 or now == settings.steps or stopped:
                 checkpoints.save()
@@ -80,10 +80,10 @@ class Interval:
                 denominator + float(part.denominator.numpy()),
             )
 
-    def means(self, losses: tuple[str, ...]) -> Scalars:
-        """Every mean, and `loss`, the sum of the losses' means."""
+    def means(self, loss_weights: Mapping[str, float]) -> Scalars:
+        """Every mean, and `loss`, the weighted sum of the losses' means."""
         means = {name: n / d if d else 0.0 for name, (n, d) in self._sums.items()}
-        return {"loss": sum(means[name] for name in losses), **means}
+        return {"loss": sum(w * means[name] for name, w in loss_weights.items()), **means}
 
 
 def _steps_to_next_stop(now: int, settings: TrainerSettings) -> int:

@@ -5,30 +5,38 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from trainer.models.bert import Bert
-from trainer.models.layers import Dropout
+from trainer.models.layers import NO_NOISE
+from trainer.models.pair_model import PairModel
 from trainer.models.parameters import make_variables
+from trainer.objectives.choose import Model
+from trainer.objectives.sentence_pair import pair_losses
 from trainer.text_to_ids import TextToIds
 from trainer.vocabulary import Vocabulary
 
-Outputs = dict[str, tf.Tensor]
+Tensors = dict[str, tf.Tensor]
 _IDS = tf.TensorSpec([None, None], tf.int32)
-_NO_DROPOUT = Dropout(None)
 
 
 def save_serving_model(
     folder: str,
-    model: Bert,
+    model: Model,
     values: Mapping[str, np.ndarray],
     vocabulary: Vocabulary,
     *,
-    next_sentence: bool,
+    pair: str | None,
 ) -> None:
     """Writes a SavedModel with the signatures of `ServingModel`.
 
     A program that loads it has to import `tensorflow_text` first: `encode` uses its ops.
+
+    Args:
+        folder: to write in.
+        model: what the weights are of.
+        values: the weights, by name.
+        vocabulary: goes into `encode`.
+        pair: what the pair's label is called, or None; `evaluation_loss` takes it.
     """
-    module = ServingModel(model, values, vocabulary, next_sentence=next_sentence)
+    module = ServingModel(model, values, vocabulary, pair=pair)
     signatures = {
         "encode": module.encode,
         "encode_ids": module.encode_ids,
@@ -44,20 +52,25 @@ class ServingModel(tf.Module):
 
     def __init__(
         self,
-        model: Bert,
+        model: Model,
         values: Mapping[str, np.ndarray],
         vocabulary: Vocabulary,
         *,
-        next_sentence: bool,
+        pair: str | None,
     ) -> None:
         super().__init__()
         self._model = model
         self._weights = make_variables(values)
-        self._next_sentence = next_sentence
+        # ELECTRA learns nothing from pairs.
+        self._pair_model = model if isinstance(model, PairModel) and pair else None
+        self._label = f"{pair}_labels"
         self._text_to_ids = TextToIds(vocabulary, model.architecture.max_position)
+        self.evaluation_loss = tf.function(
+            self._evaluation_loss, input_signature=[self._evaluation_inputs()]
+        )
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
-    def encode(self, text: tf.Tensor) -> Outputs:
+    def encode(self, text: tf.Tensor) -> Tensors:
         """Raw text (B,) to vectors; text that is too long is cut.
 
         Returns:
@@ -71,7 +84,7 @@ class ServingModel(tf.Module):
     @tf.function(input_signature=[_IDS, _IDS, _IDS])
     def encode_ids(
         self, input_ids: tf.Tensor, input_mask: tf.Tensor, segment_ids: tf.Tensor
-    ) -> Outputs:
+    ) -> Tensors:
         """Ids to `pooled_output` (B, H) and `sequence_output` (B, L, H)."""
         return self._vectors(input_ids, input_mask, segment_ids)
 
@@ -82,69 +95,57 @@ class ServingModel(tf.Module):
         input_mask: tf.Tensor,
         segment_ids: tf.Tensor,
         masked_lm_positions: tf.Tensor,
-    ) -> Outputs:
+    ) -> Tensors:
         """`scores` (B, N, V) of every token at the slots (B, N); a softmax makes them shares."""
-        hidden = self._hidden(input_ids, input_mask, segment_ids)
-        logits = self._model.token_logits(self._tensors(), hidden, masked_lm_positions)
+        weights = self._tensors()
+        inputs = input_ids, input_mask, segment_ids
+        hidden = self._model.generate(weights, *inputs, NO_NOISE)
+        logits = self._model.score_tokens(weights, hidden, masked_lm_positions)
         shape = tf.concat([tf.shape(masked_lm_positions), [-1]], 0)
         return {"scores": tf.reshape(logits, shape)}
 
-    @tf.function(
-        input_signature=[
-            _IDS,
-            _IDS,
-            _IDS,
-            _IDS,
-            _IDS,
-            tf.TensorSpec([None, None], tf.float32),
-            tf.TensorSpec([None], tf.int32),
-        ]
-    )
-    def evaluation_loss(
-        self,
-        input_ids: tf.Tensor,
-        input_mask: tf.Tensor,
-        segment_ids: tf.Tensor,
-        masked_lm_positions: tf.Tensor,
-        masked_lm_ids: tf.Tensor,
-        masked_lm_weights: tf.Tensor,
-        next_sentence_labels: tf.Tensor,
-    ) -> Outputs:
-        """Losses of instances with BERT's seven features, in nats.
+    def _evaluation_loss(self, batch: Tensors) -> Tensors:
+        """Losses of instances with BERT's features, in nats.
 
         Returns:
             `masked_lm_loss` (B,), the sum over an instance's masked tokens; `masked_tokens` (B,),
-            their number, so that sums over instances can be divided; `next_sentence_loss` (B,),
-            0 in a model that was not trained on pairs.
+            their number, so that sums over instances can be divided; the pair's loss (B,) where
+            the model was trained on pairs.
         """
-        hidden = self._hidden(input_ids, input_mask, segment_ids)
-        weights = self._tensors()
-        logits = self._model.token_logits(weights, hidden, masked_lm_positions)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-            tf.reshape(masked_lm_ids, [-1]), logits
-        )
-        losses = tf.reshape(losses, tf.shape(masked_lm_ids)) * masked_lm_weights
-        pair_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-            next_sentence_labels,
-            self._model.pair_logits(weights, self._model.pool(weights, hidden)),
-        )
-        return {
-            "masked_lm_loss": tf.reduce_sum(losses, -1),
-            "masked_tokens": tf.reduce_sum(masked_lm_weights, -1),
-            "next_sentence_loss": pair_losses * float(self._next_sentence),
+        inputs = batch["input_ids"], batch["input_mask"], batch["segment_ids"]
+        slots = batch["masked_lm_weights"]
+        scores = self.fill_mask(*inputs, batch["masked_lm_positions"])["scores"]
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(batch["masked_lm_ids"], scores)
+        outputs = {
+            "masked_lm_loss": tf.reduce_sum(losses * slots, -1),
+            "masked_tokens": tf.reduce_sum(slots, -1),
         }
+        if self._pair_model:
+            weights = self._tensors()
+            hidden = self._pair_model.encode(weights, *inputs, NO_NOISE)
+            pair_scores = self._pair_model.score_pairs(weights, hidden)
+            name = self._label.replace("_labels", "_loss")
+            outputs[name] = pair_losses(pair_scores, batch[self._label])
+        return outputs
+
+    def _evaluation_inputs(self) -> dict[str, tf.TensorSpec]:
+        ids = ("input_ids", "input_mask", "segment_ids", "masked_lm_positions", "masked_lm_ids")
+        inputs = {name: tf.TensorSpec([None, None], tf.int32, name) for name in ids}
+        name = "masked_lm_weights"
+        inputs[name] = tf.TensorSpec([None, None], tf.float32, name)
+        if self._pair_model:
+            inputs[self._label] = tf.TensorSpec([None], tf.int32, self._label)
+        return inputs
 
     def _vectors(
         self, input_ids: tf.Tensor, input_mask: tf.Tensor, segment_ids: tf.Tensor
-    ) -> Outputs:
-        hidden = self._hidden(input_ids, input_mask, segment_ids)
-        pooled = self._model.pool(self._tensors(), hidden)
-        return {"pooled_output": pooled, "sequence_output": hidden}
+    ) -> Tensors:
+        weights = self._tensors()
+        hidden = self._model.encode(weights, input_ids, input_mask, segment_ids, NO_NOISE)
+        return {
+            "pooled_output": self._model.pool(weights, hidden),
+            "sequence_output": hidden,
+        }
 
-    def _hidden(
-        self, input_ids: tf.Tensor, input_mask: tf.Tensor, segment_ids: tf.Tensor
-    ) -> tf.Tensor:
-        return self._model.encode(self._tensors(), input_ids, input_mask, segment_ids, _NO_DROPOUT)
-
-    def _tensors(self) -> dict[str, tf.Tensor]:
+    def _tensors(self) -> Tensors:
         return {name: tf.convert_to_tensor(v) for name, v in self._weights.items()}

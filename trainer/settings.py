@@ -37,11 +37,21 @@ class MaskingSettings(Settings):
         return [weight / sum(weights) for weight in ordered]
 
 
+class ElectraSettings(Settings):
+    """How ELECTRA's two halves play (Clark et al. 2020); other types do not read it."""
+
+    discriminator_weight: float = Field(default=50.0, gt=0)  # of its loss; the generator's has 1
+    temperature: float = Field(default=1.0, gt=0)  # of the generator's samples
+
+
 class ModelSettings(Settings):
     """The encoder. A size fills the fields that are left out."""
 
-    type: Literal["bert"] = "bert"
-    size: Literal["tiny", "mini", "small", "medium", "base", "large"] = "tiny"
+    type: Literal["bert", "albert", "electra"] = "bert"
+    # bert: tiny to large; albert: tiny, base to xxlarge; electra: tiny, small, base, large
+    size: Literal["tiny", "mini", "small", "medium", "base", "large", "xlarge", "xxlarge"] = "tiny"
+    embedding_size: int | None = Field(default=None, ge=8)  # albert, electra; BERT: hidden_size
+    generator_share: float | None = Field(default=None, gt=0, le=1)  # electra: of hidden_size
     num_layers: int | None = Field(default=None, ge=1)
     hidden_size: int | None = Field(default=None, ge=8)
     num_heads: int | None = Field(default=None, ge=1)
@@ -51,6 +61,7 @@ class ModelSettings(Settings):
     hidden_dropout: float = Field(default=0.1, ge=0, lt=1)
     attention_dropout: float = Field(default=0.1, ge=0, lt=1)
     initializer_range: float = Field(default=0.02, gt=0)  # BERT: truncated normal
+    electra: ElectraSettings = ElectraSettings()
 
 
 class TrainerSettings(Settings):
@@ -60,6 +71,10 @@ class TrainerSettings(Settings):
     global_batch_size: int = Field(default=256, ge=1)  # instances over all replicas, per step
     learning_rate: float = Field(default=1e-4, gt=0)  # peak
     warmup_steps: int = Field(default=10_000, ge=0)  # linear from 0
+    # linear: BERT's; product: ELECTRA's; stable: level until the last decay_steps
+    schedule: Literal["linear", "product", "stable"] = "linear"
+    decay_steps: int = Field(default=10_000, ge=1)  # schedule: stable; falls as 1 - sqrt
+    optimizer: Literal["adamw", "lamb"] = "adamw"  # lamb: ALBERT's, for very large batches
     weight_decay: float = Field(default=0.01, ge=0)  # decoupled; not on biases and LayerNorm
     adam_beta_1: float = Field(default=0.9, ge=0, lt=1)
     adam_beta_2: float = Field(default=0.999, ge=0, lt=1)

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from trainer.draw import draw_seed
-from trainer.models.layers import Dropout, Weights, compute_weights
+from trainer.models.layers import Noise, Weights, compute_weights
 from trainer.objectives.ratio import Outcome, Ratio
-from trainer.optimizers.adamw import AdamW
+from trainer.optimizers.adamw import Optimizer
 
 Batch = Mapping[str, tf.Tensor]
 Sums = dict[str, Ratio]  # losses and measures, summed over replicas and steps
@@ -19,18 +19,22 @@ TrainSteps = Callable[[Any, tf.Tensor], tuple[Sums, tf.Tensor]]
 class Objective(Protocol):
     """What a model learns from a batch."""
 
-    losses: tuple[str, ...]
+    loss_weights: dict[str, float]  # of each loss in the sum that is minimised
     measures: tuple[str, ...]
 
-    def __call__(self, weights: Weights, batch: Batch, dropout: Dropout) -> Outcome:
-        """The batch's losses, whose means are added up and minimised, and its measures."""
+    def __call__(self, weights: Weights, batch: Batch, noise: Noise) -> Outcome:
+        """The batch's losses, whose weighted means are added up and minimised, and measures."""
+        ...
+
+    def expected_first_losses(self) -> dict[str, float]:
+        """What an untrained model gets, in nats."""
         ...
 
 
 def make_replica_step(
     objective: Objective,
     variables: Mapping[str, tf.Variable],
-    optimizer: AdamW,
+    optimizer: Optimizer,
     schedule: Callable[[tf.Tensor], tf.Tensor],
     *,
     compute_type: tf.DType,
@@ -43,21 +47,21 @@ def make_replica_step(
     replicas, clipping by the sum's norm, the update. Clipping before the sum, or dividing by the
     replica's own count, would make the result depend on the number of replicas.
     """
-    dropout_seed = draw_seed(seed, "dropout")
+    noise_seed = draw_seed(seed, "noise")
 
     def replica_step(batch: Batch, step: tf.Tensor) -> Sums:
         context = tf.distribute.get_replica_context()
         replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
         number = tf.cast(step, tf.int32) * context.num_replicas_in_sync + replica
-        dropout = Dropout(tf.stack([tf.constant(dropout_seed, tf.int32), number]))
+        noise = Noise(tf.stack([tf.constant(noise_seed, tf.int32), number]))
         with tf.GradientTape() as tape:
-            outcome = objective(compute_weights(variables, compute_type), batch, dropout)
+            outcome = objective(compute_weights(variables, compute_type), batch, noise)
             with tape.stop_recording():
                 totals = _sum_denominators(outcome)
             loss = tf.add_n(
                 [
-                    tf.math.divide_no_nan(loss.numerator, totals[name])
-                    for name, loss in outcome.losses.items()
+                    weight * tf.math.divide_no_nan(outcome.losses[name].numerator, totals[name])
+                    for name, weight in objective.loss_weights.items()
                 ]
             )
         gradients = tape.gradient(loss, list(variables.values()), unconnected_gradients="zero")

@@ -12,18 +12,16 @@ import tensorflow as tf
 from pydantic import JsonValue
 
 from trainer import storage
-from trainer.architecture import resolve_architecture
 from trainer.batches import share_out, training_batches
 from trainer.checkpoints import Checkpoints
 from trainer.export import export_model
 from trainer.figures import Figures, work_out
 from trainer.instances import Instances, check_fit, open_instances, verify_instances
 from trainer.loop import train
-from trainer.models.bert import Bert
 from trainer.models.parameters import count_parameters, first_values, make_variables
-from trainer.objectives.bert import BertObjective
-from trainer.optimizers.adamw import AdamW
-from trainer.optimizers.schedule import linear_schedule
+from trainer.objectives.choose import PreTraining, choose_objective
+from trainer.optimizers.adamw import Optimizer
+from trainer.optimizers.schedule import learning_rate
 from trainer.progress import Progress
 from trainer.settings import TrainingSettings
 from trainer.step import ReplicaStep, TrainSteps, make_replica_step, make_train_steps
@@ -53,7 +51,7 @@ def train_and_export(
     check_fit(instances, settings.model, settings.masking)
     verify_instances(instances)
     choice = select_strategy(settings.trainer.device)
-    objective = make_objective(settings, instances)
+    objective = choose_objective(settings.model, instances)
     with choice.strategy.scope():
         state = start_state(settings, objective)
     facts = _train(settings, instances, choice, objective, state, run_folder)
@@ -65,7 +63,7 @@ class State:
     """Everything that a step changes."""
 
     variables: dict[str, tf.Variable]  # by Hugging Face's names
-    optimizer: AdamW
+    optimizer: Optimizer
     step: tf.Variable  # () int64, updates made so far
 
     def everything(self) -> dict[str, tf.Variable]:
@@ -77,16 +75,7 @@ class State:
         return {name: variable.numpy() for name, variable in self.variables.items()}
 
 
-def make_objective(settings: TrainingSettings, instances: Instances) -> BertObjective:
-    """The model, and what it learns from these instances."""
-    vocabulary = instances.vocabulary
-    architecture = resolve_architecture(
-        settings.model, vocab_size=vocabulary.size, pad_id=vocabulary.pad_id
-    )
-    return BertObjective(Bert(architecture), next_sentence=instances.objective != "none")
-
-
-def start_state(settings: TrainingSettings, objective: BertObjective) -> State:
+def start_state(settings: TrainingSettings, objective: PreTraining) -> State:
     """The state before step 0; call it in the strategy's scope."""
     model = objective.model
     deviation = model.architecture.initializer_range
@@ -99,7 +88,7 @@ def start_state(settings: TrainingSettings, objective: BertObjective) -> State:
         trainable=False,
         aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
     )
-    return State(variables, AdamW(variables, settings.trainer), step)
+    return State(variables, Optimizer(variables, settings.trainer), step)
 
 
 def run_digest(settings: TrainingSettings, instances: Instances) -> str:
@@ -114,7 +103,7 @@ def _train(
     settings: TrainingSettings,
     instances: Instances,
     choice: Choice,
-    objective: BertObjective,
+    objective: PreTraining,
     state: State,
     run_folder: str,
 ) -> dict[str, JsonValue]:
@@ -144,7 +133,7 @@ def _train(
         checkpoints,
         progress,
         s,
-        objective.losses,
+        objective.loss_weights,
     )
     facts: dict[str, JsonValue] = {
         "strategy": choice.explanation,
@@ -164,37 +153,32 @@ def _train(
 def make_steps(
     settings: TrainingSettings,
     strategy: tf.distribute.Strategy,
-    objective: BertObjective,
+    objective: PreTraining,
     state: State,
 ) -> TrainSteps:
     """The compiled function that trains some steps."""
     replica_step = step_of_replica(settings, objective, state)
-    names = (*objective.losses, *objective.measures, "gradient_norm", "learning_rate")
+    names = (*objective.loss_weights, *objective.measures, "gradient_norm", "learning_rate")
     return make_train_steps(strategy, replica_step, state.step, names)
 
 
 def step_of_replica(
-    settings: TrainingSettings, objective: BertObjective, state: State
+    settings: TrainingSettings, objective: PreTraining, state: State
 ) -> ReplicaStep:
     """The step as each replica runs it."""
     s = settings.trainer
-    schedule = functools.partial(
-        linear_schedule, peak=s.learning_rate, warmup_steps=s.warmup_steps, steps=s.steps
-    )
     return make_replica_step(
         objective,
         state.variables,
         state.optimizer,
-        schedule,
+        functools.partial(learning_rate, s),
         compute_type=tf.as_dtype(s.precision),
         clip_norm=s.clip_norm,
         seed=settings.seed,
     )
 
 
-def _work_out(
-    settings: TrainingSettings, instances: Instances, objective: BertObjective
-) -> Figures:
+def _work_out(settings: TrainingSettings, instances: Instances, objective: PreTraining) -> Figures:
     return work_out(
         objective.model.architecture,
         parameters=count_parameters(objective.model.parameters()),

@@ -1,4 +1,4 @@
-"""A model to a folder that `transformers` reads, and back: safetensors, never a pickle."""
+"""A model to folders that `transformers` reads, and back: safetensors, never a pickle."""
 
 import json
 from typing import Any
@@ -7,51 +7,64 @@ import numpy as np
 import safetensors.numpy
 
 from trainer import storage
-from trainer.architecture import Architecture
+from trainer.architecture import Architecture, generator_architecture
 from trainer.errors import InputError
+from trainer.models.electra import GENERATOR
 from trainer.models.layers import LAYER_NORM_EPSILON
 from trainer.vocabulary import Vocabulary
 
+TRANSFORMERS_FOLDER = "transformers"
+GENERATOR_FOLDER = "transformers-generator"  # beside it, of an ELECTRA
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 TOKENIZER_FILES = ("vocab.txt", "tokenizer.json", "tokenizer_config.json")
-_ARCHITECTURES = {"bert": "BertForPreTraining"}
+_CLASSES = {
+    "bert": "BertForPreTraining",
+    "albert": "AlbertForPreTraining",
+    "electra": "ElectraForPreTraining",
+}
+_EMBEDDINGS = "electra.embeddings."
+Values = dict[str, np.ndarray]
 
 
 class TransformersFolderError(InputError):
     """A `transformers` folder that cannot be read as one of our models."""
 
 
-def write_transformers_folder(
-    folder: str,
-    architecture: Architecture,
-    values: dict[str, np.ndarray],
-    vocabulary: Vocabulary,
-) -> list[str]:
-    """Writes `config.json`, `model.safetensors` and the tokenizer's files.
+def write_transformers_folders(
+    folder: str, architecture: Architecture, values: Values, vocabulary: Vocabulary
+) -> None:
+    """Writes `transformers/`, and of an ELECTRA also `transformers-generator/`.
 
     Args:
-        folder: to write in.
+        folder: the model's.
         architecture: the model's.
-        values: the weights, by Hugging Face's names.
+        values: the weights, by our names.
         vocabulary: its files are copied.
-
-    Returns:
-        The files' names.
     """
-    config = json.dumps(_config(architecture), indent=2, sort_keys=True) + "\n"
-    storage.write_bytes(storage.join(folder, CONFIG), config.encode())
-    # `transformers` asks for this mark before it reads a safetensors file.
-    weights = safetensors.numpy.save(values, metadata={"format": "pt"})
-    storage.write_bytes(storage.join(folder, WEIGHTS), weights)
-    for name in TOKENIZER_FILES:
-        content = storage.read_bytes(storage.join(vocabulary.folder, name))
-        storage.write_bytes(storage.join(folder, name), content)
-    return [CONFIG, WEIGHTS, *TOKENIZER_FILES]
+    main = {name: value for name, value in values.items() if not name.startswith(GENERATOR)}
+    config = _config(architecture, _CLASSES[architecture.type])
+    _write(storage.join(folder, TRANSFORMERS_FOLDER), config, main, vocabulary)
+    if architecture.type == "electra":
+        generator = {n.removeprefix(GENERATOR): v for n, v in values.items() if n not in main}
+        embeddings = {n: v for n, v in main.items() if n.startswith(_EMBEDDINGS)}
+        config = _config(generator_architecture(architecture), "ElectraForMaskedLM")
+        target = storage.join(folder, GENERATOR_FOLDER)
+        _write(target, config, {**embeddings, **generator}, vocabulary)
 
 
-def read_transformers_folder(folder: str) -> tuple[Architecture, dict[str, np.ndarray]]:
-    """Reads the architecture and the weights.
+def read_model(folder: str) -> tuple[Architecture, Values]:
+    """Reads what `write_transformers_folders` wrote: the architecture, and weights by our names."""
+    architecture, values = read_transformers_folder(storage.join(folder, TRANSFORMERS_FOLDER))
+    if architecture.type == "electra":
+        _, generator = read_transformers_folder(storage.join(folder, GENERATOR_FOLDER))
+        own = {n: v for n, v in generator.items() if not n.startswith(_EMBEDDINGS)}
+        values |= {f"{GENERATOR}{n}": v for n, v in own.items()}
+    return architecture, values
+
+
+def read_transformers_folder(folder: str) -> tuple[Architecture, Values]:
+    """Reads the architecture and the weights of one folder, under their names in it.
 
     Raises:
         TransformersFolderError: a file is missing, or the model is of a type that is not known.
@@ -62,18 +75,29 @@ def read_transformers_folder(folder: str) -> tuple[Architecture, dict[str, np.nd
                 f"{folder}: no {name}. A model is a folder with {CONFIG} and {WEIGHTS}."
             )
     config = json.loads(storage.read_bytes(storage.join(folder, CONFIG)))
-    if config.get("model_type") not in _ARCHITECTURES:
+    if config.get("model_type") not in _CLASSES:
         raise TransformersFolderError(
             f"{folder}: model_type is {config.get('model_type')!r}; known are "
-            f"{', '.join(_ARCHITECTURES)}."
+            f"{', '.join(_CLASSES)}."
         )
     values = safetensors.numpy.load(storage.read_bytes(storage.join(folder, WEIGHTS)))
     return _architecture(config), values
 
 
-def _config(a: Architecture) -> dict[str, Any]:
-    return {
-        "architectures": [_ARCHITECTURES[a.type]],
+def _write(folder: str, config: dict[str, Any], values: Values, vocabulary: Vocabulary) -> None:
+    content = json.dumps(config, indent=2, sort_keys=True) + "\n"
+    storage.write_bytes(storage.join(folder, CONFIG), content.encode())
+    # `transformers` asks for this mark before it reads a safetensors file.
+    weights = safetensors.numpy.save(values, metadata={"format": "pt"})
+    storage.write_bytes(storage.join(folder, WEIGHTS), weights)
+    for name in TOKENIZER_FILES:
+        file = storage.read_bytes(storage.join(vocabulary.folder, name))
+        storage.write_bytes(storage.join(folder, name), file)
+
+
+def _config(a: Architecture, class_name: str) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "architectures": [class_name],
         "model_type": a.type,
         "vocab_size": a.vocab_size,
         "pad_token_id": a.pad_id,
@@ -81,7 +105,7 @@ def _config(a: Architecture) -> dict[str, Any]:
         "hidden_size": a.hidden_size,
         "num_attention_heads": a.num_heads,
         "intermediate_size": a.intermediate_size,
-        "hidden_act": "gelu",
+        "hidden_act": a.activation,
         "max_position_embeddings": a.max_position,
         "type_vocab_size": a.type_vocab_size,
         "hidden_dropout_prob": a.hidden_dropout,
@@ -91,20 +115,30 @@ def _config(a: Architecture) -> dict[str, Any]:
         "tie_word_embeddings": True,
         "dtype": "float32",
     }
+    if a.type != "bert":
+        config["embedding_size"] = a.embedding_size
+    if a.type == "albert":
+        config |= {"num_hidden_groups": 1, "inner_group_num": 1}
+    if a.type == "electra":
+        config["generator_share"] = a.generator_share  # ours; `transformers` keeps and ignores it
+    return config
 
 
 def _architecture(config: dict[str, Any]) -> Architecture:
     return Architecture(
         type=config["model_type"],
         vocab_size=config["vocab_size"],
-        pad_id=config.get("pad_token_id", 0),
+        pad_id=config.get("pad_token_id") or 0,
         num_layers=config["num_hidden_layers"],
         hidden_size=config["hidden_size"],
         num_heads=config["num_attention_heads"],
         intermediate_size=config["intermediate_size"],
+        embedding_size=config.get("embedding_size", config["hidden_size"]),
         max_position=config["max_position_embeddings"],
         type_vocab_size=config["type_vocab_size"],
         hidden_dropout=config["hidden_dropout_prob"],
         attention_dropout=config["attention_probs_dropout_prob"],
         initializer_range=config["initializer_range"],
+        activation=config["hidden_act"],
+        generator_share=config.get("generator_share"),
     )

@@ -1,5 +1,6 @@
 """Real instances of both forms, made once for all tests of the trainer."""
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,29 @@ tf.config.set_logical_device_configuration(
 MakeSettings = Callable[..., TrainingSettings]
 
 
+def settings_in(
+    scratch: Path, model: dict[str, object] | None = None, **trainer: object
+) -> TrainingSettings:
+    """Settings of a model that trains in seconds; arguments change the model's and trainer's."""
+    tiny_model = {"num_layers": 2, "hidden_size": 32, "num_heads": 2, "intermediate_size": 64}
+    tiny_run = {
+        "steps": 40,
+        "global_batch_size": 8,
+        "learning_rate": 3e-3,
+        "warmup_steps": 4,
+        "save_every_steps": 1000,
+        "device": "cpu",
+    }
+    return TrainingSettings(
+        model=ModelSettings(**{**tiny_model, "max_position": 64, **(model or {})}),
+        masking=MaskingSettings(),
+        trainer=TrainerSettings(**{**tiny_run, **trainer}),
+        seed=11,
+        checkpoint_root=str(scratch / "checkpoints"),
+        code_digest="0" * 16,
+    )
+
+
 @pytest.fixture(scope="session")
 def static_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """BERT's seven features."""
@@ -32,28 +56,8 @@ def dynamic_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def make_settings(tmp_path: Path) -> MakeSettings:
-    """Settings of a model that trains in seconds; arguments change the trainer's."""
-
-    def make(model: dict | None = None, **trainer: object) -> TrainingSettings:
-        tiny_model = {"num_layers": 2, "hidden_size": 32, "num_heads": 2, "intermediate_size": 64}
-        tiny_run = {
-            "steps": 40,
-            "global_batch_size": 8,
-            "learning_rate": 3e-3,
-            "warmup_steps": 4,
-            "save_every_steps": 1000,
-            "device": "cpu",
-        }
-        return TrainingSettings(
-            model=ModelSettings(**{**tiny_model, "max_position": 64, **(model or {})}),
-            masking=MaskingSettings(),
-            trainer=TrainerSettings(**{**tiny_run, **trainer}),
-            seed=11,
-            checkpoint_root=str(tmp_path / "checkpoints"),
-            code_digest="0" * 16,
-        )
-
-    return make
+    """Makes settings whose checkpoints are in the test's own folder."""
+    return functools.partial(settings_in, tmp_path)
 
 
 @pytest.fixture(scope="session")

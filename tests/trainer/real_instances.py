@@ -1,5 +1,6 @@
 """Real text to instances of both forms, by hand: independent of the component that makes them."""
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from components.records import write_records
 from trainer.draw import draw
 from trainer.manifest import Manifest, Shard, describe_file, write_manifest
+from trainer.settings import MaskingSettings
 from trainer.vocabulary import SPECIALS, Vocabulary, files_digest, load_vocabulary
 
 # The first articles of the Universal Declaration of Human Rights.
@@ -30,8 +32,9 @@ def read_documents() -> list[list[str]]:
     return [[" ".join(s.split()) for s in d if s.strip()] for d in documents] + [list(KOREAN)]
 
 
-def write_vocabulary(folder: Path, size: int = 800) -> Vocabulary:
-    """Trains an uncased WordPiece vocabulary and writes it as VocabularyGen does."""
+@functools.cache
+def train_tokenizer(size: int) -> Tokenizer:
+    """An uncased WordPiece tokenizer; trained once, because training breaks ties at random."""
     tokenizer = Tokenizer(models.WordPiece(unk_token=SPECIALS[1]))
     bert = normalizers.BertNormalizer(strip_accents=False, lowercase=True)
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), bert, normalizers.NFC()])
@@ -46,6 +49,12 @@ def write_vocabulary(folder: Path, size: int = 800) -> Vocabulary:
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
         special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
+    return tokenizer
+
+
+def write_vocabulary(folder: Path, size: int = 800) -> Vocabulary:
+    """Trains a vocabulary and writes it as VocabularyGen does."""
+    tokenizer = train_tokenizer(size)
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     tokens = sorted(tokenizer.get_vocab(), key=tokenizer.get_vocab().__getitem__)
@@ -88,7 +97,6 @@ def write_instances(
             path = f"Split-{split}/instances-{n:05d}-of-{count:05d}.tfrecord.gz"
             written[split].append(write_records(str(folder), path, records))
     np.save(folder / "token_counts.npy", counts)
-    masking = {"rate": MASK_RATE, "unit": "token", "mask_share": 0.8, "random_share": 0.1}
     facts = {
         "form": form,
         "objective": "next_sentence",
@@ -96,7 +104,7 @@ def write_instances(
         "max_predictions": slots,
         "vocab_size": vocabulary.size,
         "vocabulary_digest": vocabulary.digest,
-        "masking": masking,
+        "masking": MaskingSettings().model_dump(mode="json"),
     }
     sizes = {split: {"instances": len(of_split)} for split, of_split in splits.items()}
     write_manifest(

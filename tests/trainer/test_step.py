@@ -10,9 +10,10 @@ from tests.trainer.conftest import MakeSettings
 from tests.trainer.numpy_bert import numpy_losses
 from tests.trainer.training_tools import first_batch, one_cpu, train_some
 from trainer.instances import open_instances
-from trainer.models.layers import Dropout
+from trainer.models.layers import NO_NOISE
+from trainer.objectives.choose import choose_objective
 from trainer.optimizers.adamw import is_decayed
-from trainer.training import make_objective, start_state
+from trainer.training import start_state
 
 NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
 
@@ -21,11 +22,11 @@ def test_losses_are_those_of_a_numpy_forward_pass(
     static_folder: str, make_settings: MakeSettings
 ) -> None:
     settings = make_settings(NO_DROPOUT)
-    objective = make_objective(settings, open_instances(static_folder))
+    objective = choose_objective(settings.model, open_instances(static_folder))
     with one_cpu().scope():
         state = start_state(settings, objective)
     batch = first_batch(settings, static_folder)
-    outcome = objective(state.variables, batch, Dropout(None))
+    outcome = objective(state.variables, batch, NO_NOISE)
     ours = [float(part.numerator / part.denominator) for part in outcome.losses.values()]
     theirs = numpy_losses(state.values(), batch, num_layers=2, num_heads=2)
     np.testing.assert_allclose(ours, theirs, rtol=2e-5)
@@ -36,7 +37,7 @@ def test_two_updates_are_those_of_numpys_adamw(
     static_folder: str, make_settings: MakeSettings, corrected: bool
 ) -> None:
     settings = make_settings(NO_DROPOUT, adam_bias_correction=corrected)
-    objective = make_objective(settings, open_instances(static_folder))
+    objective = choose_objective(settings.model, open_instances(static_folder))
     start, _ = train_some(settings, static_folder, 0)
     values = {name: value.astype(np.float64) for name, value in start.values().items()}
     moments = {name: (np.zeros_like(v), np.zeros_like(v)) for name, v in values.items()}
@@ -142,7 +143,7 @@ def _batches(settings, folder: str, count: int) -> list[dict[str, np.ndarray]]: 
 def _mean_gradients(objective, variables, batch) -> dict[str, np.ndarray]:  # type: ignore[no-untyped-def]
     """Gradients of the batch's mean losses, by automatic differentiation of the plain loss."""
     with tf.GradientTape() as tape:
-        losses = objective(variables, batch, Dropout(None)).losses.values()
+        losses = objective(variables, batch, NO_NOISE).losses.values()
         loss = tf.add_n([part.numerator / part.denominator for part in losses])
     found = tape.gradient(loss, list(variables.values()), unconnected_gradients="zero")
     return {n: tf.convert_to_tensor(g).numpy() for n, g in zip(variables, found, strict=True)}

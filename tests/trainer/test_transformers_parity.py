@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.trainer.conftest import settings_in
 from tests.trainer.real_instances import KOREAN, read_documents
 from tests.trainer.training_tools import train_some
 from trainer.export import export_model
 from trainer.instances import open_instances
-from trainer.training import make_objective
+from trainer.objectives.choose import choose_objective
+from trainer.transformers_folder import GENERATOR_FOLDER, TRANSFORMERS_FOLDER, read_model
+
+pytestmark = pytest.mark.transformers
 
 SCRIPT = Path(__file__).with_name("transformers_reference.py")
 TEXTS = [sentence for document in read_documents()[:4] for sentence in document][:60]
@@ -25,24 +29,31 @@ ODD_TEXTS = [
     "x" * 101,
     "",
 ]
+MODELS = {
+    "bert": {"num_layers": 2},
+    "albert": {"num_layers": 3, "embedding_size": 16},
+    "electra": {"num_layers": 2, "embedding_size": 16, "generator_share": 0.5},
+}
+Arrays = dict[str, np.ndarray]
 
 
 @pytest.fixture(scope="module")
-def exported(static_folder: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that was trained for some steps, so that no bias is 0 any more."""
-    from tests.trainer.conftest import make_settings
-
-    root = tmp_path_factory.mktemp("exported")
-    settings = make_settings.__wrapped__(root)()
-    instances = open_instances(static_folder)
-    state, _ = train_some(settings, static_folder, 5)
-    model = make_objective(settings, instances).model
-    export_model(str(root / "model"), model, state.values(), instances, {"seed": settings.seed})
-    return root / "model"
+def exported(static_folder: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A model of each type, trained for some steps, so that no bias is 0 any more."""
+    folders = {}
+    for kind, model in MODELS.items():
+        root = tmp_path_factory.mktemp(kind)
+        settings = settings_in(root, {"type": kind, **model})
+        instances = open_instances(static_folder)
+        state, _ = train_some(settings, static_folder, 3)
+        objective = choose_objective(settings.model, instances)
+        export_model(str(root), objective.model, state.values(), instances, {})
+        folders[kind] = root
+    return folders
 
 
 @pytest.fixture(scope="module")
-def inputs() -> dict[str, np.ndarray]:
+def inputs() -> Arrays:
     """Three rows of ids, one of them padded, two segments."""
     rng = np.random.default_rng(0)
     mask = np.ones((3, 32), np.int32)
@@ -55,37 +66,136 @@ def inputs() -> dict[str, np.ndarray]:
 
 
 def run_transformers(
-    python: str, class_name: str, folder: Path, inputs: dict[str, np.ndarray], scratch: Path
-) -> tuple[dict[str, np.ndarray], dict]:
-    """Outputs and report of `transformers_reference.py`."""
+    python: str, jobs: dict[str, Path], inputs: Arrays, scratch: Path
+) -> dict[str, tuple[Arrays, dict]]:
+    """Outputs and report of `transformers_reference.py` for each class and folder."""
     np.savez(scratch / "inputs.npz", **inputs, texts=np.array([*TEXTS, *ODD_TEXTS]))
-    command = [python, str(SCRIPT), class_name, str(folder), "inputs.npz", "outputs.npz"]
+    pairs = [argument for name, folder in jobs.items() for argument in (name, str(folder))]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": ""}
     done = subprocess.run(
-        command, cwd=scratch, env=environment, capture_output=True, text=True, check=False
+        [python, str(SCRIPT), "inputs.npz", *pairs],
+        cwd=scratch,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
-    report = json.loads((scratch / "outputs.json").read_text(encoding="utf-8"))
-    return dict(np.load(scratch / "outputs.npz")), report
+    return {
+        name: (
+            dict(np.load(scratch / f"{name}.npz")),
+            json.loads((scratch / f"{name}.json").read_text(encoding="utf-8")),
+        )
+        for name in jobs
+    }
 
 
-@pytest.mark.transformers
-def test_transformers_loads_every_key_and_gives_our_logits_and_ids(
-    exported: Path, inputs: dict[str, np.ndarray], transformers_python: str, tmp_path: Path
+@pytest.fixture(scope="module")
+def theirs(
+    exported: dict[str, Path],
+    inputs: Arrays,
+    transformers_python: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, tuple[Arrays, dict]]:
+    """What transformers makes of the four folders, by class."""
+    jobs = {
+        "BertForPreTraining": exported["bert"] / TRANSFORMERS_FOLDER,
+        "AlbertForPreTraining": exported["albert"] / TRANSFORMERS_FOLDER,
+        "ElectraForPreTraining": exported["electra"] / TRANSFORMERS_FOLDER,
+        "ElectraForMaskedLM": exported["electra"] / GENERATOR_FOLDER,
+    }
+    return run_transformers(transformers_python, jobs, inputs, tmp_path_factory.mktemp("theirs"))
+
+
+def test_transformers_loads_every_folder_without_a_complaint(
+    theirs: dict[str, tuple[Arrays, dict]],
 ) -> None:
-    theirs, report = run_transformers(
-        transformers_python, "BertForPreTraining", exported / "transformers", inputs, tmp_path
-    )
-    signatures = tf.saved_model.load(str(exported)).signatures
+    assert {name: report["complaints"] for name, (_, report) in theirs.items()} == {
+        name: {} for name in theirs
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "class_name", "scores"),
+    [
+        ("bert", "BertForPreTraining", "prediction_logits"),
+        ("albert", "AlbertForPreTraining", "prediction_logits"),
+        ("electra", "ElectraForMaskedLM", "logits"),
+    ],
+)
+def test_scores_of_masked_tokens_are_theirs(
+    kind: str,
+    class_name: str,
+    scores: str,
+    exported: dict[str, Path],
+    inputs: Arrays,
+    theirs: dict[str, tuple[Arrays, dict]],
+) -> None:
+    signatures = tf.saved_model.load(str(exported[kind])).signatures
     given = {name: tf.constant(value) for name, value in inputs.items()}
     every_slot = tf.constant(np.tile(np.arange(32, dtype=np.int32), (3, 1)))
-    scores = signatures["fill_mask"](**given, masked_lm_positions=every_slot)["scores"].numpy()
-    hidden = signatures["encode_ids"](**given)["sequence_output"].numpy()
+    ours = signatures["fill_mask"](**given, masked_lm_positions=every_slot)["scores"].numpy()
     real = inputs["input_mask"][..., None]
-    assert report["complaints"] == {}
-    np.testing.assert_allclose(scores * real, theirs["prediction_logits"] * real, atol=1e-4)
-    np.testing.assert_allclose(hidden * real, theirs["last_hidden_state"] * real, atol=1e-4)
-    encoded = signatures["encode"](tf.constant([*TEXTS, *ODD_TEXTS]))
+    np.testing.assert_allclose(ours * real, theirs[class_name][0][scores] * real, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "class_name"),
+    [
+        ("bert", "BertForPreTraining"),
+        ("albert", "AlbertForPreTraining"),
+        ("electra", "ElectraForPreTraining"),
+    ],
+)
+def test_hidden_states_are_theirs(
+    kind: str,
+    class_name: str,
+    exported: dict[str, Path],
+    inputs: Arrays,
+    theirs: dict[str, tuple[Arrays, dict]],
+) -> None:
+    signatures = tf.saved_model.load(str(exported[kind])).signatures
+    given = {name: tf.constant(value) for name, value in inputs.items()}
+    ours = signatures["encode_ids"](**given)["sequence_output"].numpy()
+    real = inputs["input_mask"][..., None]
+    expected = theirs[class_name][0]["last_hidden_state"]
+    np.testing.assert_allclose(ours * real, expected * real, atol=1e-4)
+
+
+def test_scores_of_pairs_and_replaced_tokens_are_theirs(
+    static_folder: str,
+    exported: dict[str, Path],
+    inputs: Arrays,
+    theirs: dict[str, tuple[Arrays, dict]],
+) -> None:
+    from trainer.models.electra import Electra
+    from trainer.models.layers import NO_NOISE
+    from trainer.models.pair_model import PairModel
+
+    expected = {
+        "bert": theirs["BertForPreTraining"][0]["seq_relationship_logits"],
+        "albert": theirs["AlbertForPreTraining"][0]["sop_logits"],
+        "electra": theirs["ElectraForPreTraining"][0]["logits"] * inputs["input_mask"],
+    }
+    for kind, folder in exported.items():
+        architecture, values = read_model(str(folder))
+        weights = {name: tf.constant(value) for name, value in values.items()}
+        if kind == "electra":
+            electra = Electra(architecture)
+            hidden = electra.encode(weights, *inputs.values(), NO_NOISE)
+            ours = electra.score_replaced(weights, hidden).numpy() * inputs["input_mask"]
+        else:
+            model = PairModel(architecture)
+            ours = model.score_pairs(weights, model.encode(weights, *inputs.values(), NO_NOISE))
+        np.testing.assert_allclose(ours, expected[kind], atol=1e-4, err_msg=kind)
+
+
+def test_ids_of_raw_text_are_theirs(
+    exported: dict[str, Path], theirs: dict[str, tuple[Arrays, dict]]
+) -> None:
+    encode = tf.saved_model.load(str(exported["bert"])).signatures["encode"]
+    encoded = encode(tf.constant([*TEXTS, *ODD_TEXTS]))
     lengths = encoded["input_mask"].numpy().sum(-1)
     ours = [r[:n].tolist() for r, n in zip(encoded["input_ids"].numpy(), lengths, strict=True)]
-    assert ours == [[*ids[:63], 3] if len(ids) > 64 else ids for ids in report["ids"]]
+    for _, report in theirs.values():
+        assert ours == [[*ids[:63], 3] if len(ids) > 64 else ids for ids in report["ids"]]

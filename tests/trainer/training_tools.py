@@ -1,15 +1,17 @@
 """Short ways to a training state and some of its steps, for tests."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import tensorflow as tf
 
 from trainer.batches import share_out, training_batches
 from trainer.instances import open_instances
+from trainer.objectives.choose import choose_objective
 from trainer.settings import TrainingSettings
 from trainer.step import ReplicaStep, Sums
 from trainer.training import (
     State,
-    make_objective,
     make_steps,
     start_state,
     step_of_replica,
@@ -30,7 +32,7 @@ def train_some(
     """Trains some steps; returns the state and each step's loss."""
     strategy = strategy or one_cpu()
     instances = open_instances(folder)
-    objective = make_objective(settings, instances)
+    objective = choose_objective(settings.model, instances)
     with strategy.scope():
         state = start_state(settings, objective)
     size = settings.trainer.global_batch_size
@@ -42,8 +44,13 @@ def train_some(
     losses = []
     for _ in range(steps):
         sums, _ = train_steps(iterator, tf.constant(1))
-        losses.append(sum(mean(sums, name) for name in objective.losses))
+        losses.append(total(sums, objective.loss_weights))
     return state, losses
+
+
+def total(sums: Sums, loss_weights: Mapping[str, float]) -> float:
+    """The loss that is minimised."""
+    return sum(weight * mean(sums, name) for name, weight in loss_weights.items())
 
 
 def mean(sums: Sums, name: str) -> float:
@@ -72,6 +79,6 @@ def assert_equal_states(left: State, right: State) -> None:
 
 def replica_step_of(settings: TrainingSettings, folder: str) -> tuple[ReplicaStep, State]:
     """The step as one replica runs it, outside any strategy, and the state that it changes."""
-    objective = make_objective(settings, open_instances(folder))
+    objective = choose_objective(settings.model, open_instances(folder))
     state = start_state(settings, objective)
     return step_of_replica(settings, objective, state), state

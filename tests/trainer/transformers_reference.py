@@ -1,6 +1,8 @@
-"""What `transformers` makes of a folder; run by its own Python, which has PyTorch.
+"""What `transformers` makes of folders; run by its own Python, which has PyTorch.
 
-usage: python transformers_reference.py CLASS FOLDER INPUTS.npz OUTPUTS.npz
+usage: python transformers_reference.py INPUTS.npz CLASS FOLDER [CLASS FOLDER …]
+
+Writes CLASS.npz with the outputs and CLASS.json with loading's complaints and the texts' ids.
 """
 
 import json
@@ -12,12 +14,23 @@ import torch
 import transformers
 
 
-def main(class_name: str, folder: str, inputs_path: str, outputs_path: str) -> None:
-    """Loads the folder, runs the model, and writes outputs and loading's complaints."""
+def main(inputs_path: str, *jobs: str) -> None:
+    """Runs each class on its folder."""
+    given = np.load(inputs_path)
+    for class_name, folder in zip(jobs[::2], jobs[1::2], strict=True):
+        outputs, complaints = run_model(class_name, folder, given)
+        np.savez(f"{class_name}.npz", **outputs)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        ids = tokenizer([str(text) for text in given["texts"]])["input_ids"]
+        report = json.dumps({"complaints": complaints, "ids": ids})
+        Path(f"{class_name}.json").write_text(report, encoding="utf-8")
+
+
+def run_model(class_name: str, folder: str, given: dict) -> tuple[dict, dict]:
+    """The outputs as arrays, and what loading had to say."""
     model_class = getattr(transformers, class_name)
     model, info = model_class.from_pretrained(folder, output_loading_info=True)
     model.eval()
-    given = np.load(inputs_path)
     with torch.no_grad():
         outputs = model(
             input_ids=torch.tensor(given["input_ids"].astype(np.int64)),
@@ -27,14 +40,7 @@ def main(class_name: str, folder: str, inputs_path: str, outputs_path: str) -> N
         )
     arrays = {k: v.numpy() for k, v in outputs.items() if isinstance(v, torch.Tensor)}
     arrays["last_hidden_state"] = outputs.hidden_states[-1].numpy()
-    np.savez(outputs_path, **arrays)
-    complaints = {k: sorted(map(str, v)) for k, v in info.items() if v}
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    texts = [str(text) for text in given["texts"]]
-    ids = tokenizer(texts)["input_ids"]
-    # A special's name in a text is text to us; to `transformers` it is the special.
-    report = {"complaints": complaints, "ids": ids}
-    Path(outputs_path).with_suffix(".json").write_text(json.dumps(report), encoding="utf-8")
+    return arrays, {k: sorted(map(str, v)) for k, v in info.items() if v}
 
 
 if __name__ == "__main__":

@@ -1,18 +1,18 @@
 """Token ids to hidden states: the transformer encoder that every model here shares."""
 
-from dataclasses import dataclass
-
 import tensorflow as tf
 
 from trainer.architecture import Architecture
 from trainer.models.layers import (
     MASKED_SCORE,
-    Dropout,
+    Noise,
     Weights,
+    activate,
     dense,
     layer_norm,
     look_up,
 )
+from trainer.models.names import EncoderNames, LayerNames
 from trainer.models.parameters import (
     ParameterList,
     dense_parameters,
@@ -21,58 +21,17 @@ from trainer.models.parameters import (
 )
 
 
-@dataclass(frozen=True)
-class LayerNames:
-    """What Hugging Face calls the parts of one layer."""
-
-    query: str
-    key: str
-    value: str
-    attention_output: str
-    attention_norm: str
-    intermediate: str
-    output: str
-    output_norm: str
-
-
-@dataclass(frozen=True)
-class EncoderNames:
-    """What Hugging Face calls the parts of an encoder."""
-
-    embeddings: str
-    layers: tuple[LayerNames, ...]
-
-
-def bert_names(prefix: str, num_layers: int) -> EncoderNames:
-    """The names that BERT has, under a prefix."""
-    return EncoderNames(
-        embeddings=f"{prefix}.embeddings",
-        layers=tuple(_bert_layer(f"{prefix}.encoder.layer.{n}") for n in range(num_layers)),
-    )
-
-
-def _bert_layer(layer: str) -> LayerNames:
-    return LayerNames(
-        query=f"{layer}.attention.self.query",
-        key=f"{layer}.attention.self.key",
-        value=f"{layer}.attention.self.value",
-        attention_output=f"{layer}.attention.output.dense",
-        attention_norm=f"{layer}.attention.output.LayerNorm",
-        intermediate=f"{layer}.intermediate.dense",
-        output=f"{layer}.output.dense",
-        output_norm=f"{layer}.output.LayerNorm",
-    )
-
-
 def encoder_parameters(names: EncoderNames, a: Architecture) -> ParameterList:
-    """Every parameter of the encoder."""
+    """Every parameter of the encoder; layers that share names share weights."""
     h, e = a.hidden_size, names.embeddings
     parameters = {
-        **embedding_parameters(f"{e}.word_embeddings", a.vocab_size, h),
-        **embedding_parameters(f"{e}.position_embeddings", a.max_position, h),
-        **embedding_parameters(f"{e}.token_type_embeddings", a.type_vocab_size, h),
-        **layer_norm_parameters(f"{e}.LayerNorm", h),
+        **embedding_parameters(f"{e}.word_embeddings", a.vocab_size, a.embedding_size),
+        **embedding_parameters(f"{e}.position_embeddings", a.max_position, a.embedding_size),
+        **embedding_parameters(f"{e}.token_type_embeddings", a.type_vocab_size, a.embedding_size),
+        **layer_norm_parameters(f"{e}.LayerNorm", a.embedding_size),
     }
+    if a.is_projected:
+        parameters |= dense_parameters(names.projection, a.embedding_size, h)
     for layer in names.layers:
         parameters |= {
             **dense_parameters(layer.query, h, h),
@@ -94,7 +53,7 @@ def encode(
     input_ids: tf.Tensor,
     input_mask: tf.Tensor,
     segment_ids: tf.Tensor,
-    dropout: Dropout,
+    noise: Noise,
 ) -> tf.Tensor:
     """Runs the encoder.
 
@@ -105,40 +64,43 @@ def encode(
         input_ids: (B, L) int32.
         input_mask: (B, L) int32, 1 on real tokens.
         segment_ids: (B, L) int32.
-        dropout: switched off outside training.
+        noise: for dropout; `NO_NOISE` outside training.
 
     Returns:
         (B, L, H), the last layer's hidden states.
     """
-    x = _embed(weights, names.embeddings, architecture, input_ids, segment_ids, dropout)
+    a = architecture
+    x = _embed(weights, names, a, input_ids, segment_ids, noise)
     bias = tf.cast(1 - input_mask, tf.float32)[:, None, None, :] * MASKED_SCORE
     batch, length = _batch_and_length(input_ids)
     for layer in names.layers:
-        attended = _attend(weights, layer, architecture, x, bias, (batch, length), dropout)
+        attended = _attend(weights, layer, a, x, bias, (batch, length), noise)
         x = layer_norm(x + attended, weights, layer.attention_norm)
-        inner = tf.nn.gelu(dense(x, weights, layer.intermediate))
-        out = dropout(dense(inner, weights, layer.output), architecture.hidden_dropout)
+        inner = activate(dense(x, weights, layer.intermediate), a.activation)
+        out = noise.drop(dense(inner, weights, layer.output), a.hidden_dropout)
         x = layer_norm(x + out, weights, layer.output_norm)
-    return tf.reshape(x, [batch, length, architecture.hidden_size])
+    return tf.reshape(x, [batch, length, a.hidden_size])
 
 
 def _embed(
     weights: Weights,
-    names: str,
+    names: EncoderNames,
     architecture: Architecture,
     input_ids: tf.Tensor,
     segment_ids: tf.Tensor,
-    dropout: Dropout,
+    noise: Noise,
 ) -> tf.Tensor:
-    """Word + position + segment, normalised: (B * L, H)."""
+    """Word + position + segment, normalised, and projected to the layers' width: (B * L, H)."""
+    e = names.embeddings
     length = _batch_and_length(input_ids)[1]
     total = (
-        look_up(weights[f"{names}.word_embeddings.weight"], input_ids)
-        + weights[f"{names}.position_embeddings.weight"][None, :length]
-        + look_up(weights[f"{names}.token_type_embeddings.weight"], segment_ids)
+        look_up(weights[f"{e}.word_embeddings.weight"], input_ids)
+        + weights[f"{e}.position_embeddings.weight"][None, :length]
+        + look_up(weights[f"{e}.token_type_embeddings.weight"], segment_ids)
     )
-    x = layer_norm(tf.reshape(total, [-1, total.shape[-1]]), weights, f"{names}.LayerNorm")
-    return dropout(x, architecture.hidden_dropout)
+    x = layer_norm(tf.reshape(total, [-1, total.shape[-1]]), weights, f"{e}.LayerNorm")
+    x = noise.drop(x, architecture.hidden_dropout)
+    return dense(x, weights, names.projection) if architecture.is_projected else x
 
 
 def _attend(
@@ -148,7 +110,7 @@ def _attend(
     x: tf.Tensor,
     bias: tf.Tensor,
     shape: tuple[int | tf.Tensor, int | tf.Tensor],
-    dropout: Dropout,
+    noise: Noise,
 ) -> tf.Tensor:
     """Multi-head self-attention of x (B * L, H); bias is (B, 1, 1, L). Returns (B * L, H)."""
     a = architecture
@@ -157,10 +119,10 @@ def _attend(
     key = tf.reshape(dense(x, weights, layer.key), heads)
     value = tf.reshape(dense(x, weights, layer.value), heads)
     scores = tf.cast(tf.einsum("blad,bmad->balm", query, key), tf.float32) + bias
-    shares = dropout(tf.cast(tf.nn.softmax(scores), x.dtype), a.attention_dropout)
+    shares = noise.drop(tf.cast(tf.nn.softmax(scores), x.dtype), a.attention_dropout)
     mixed = tf.einsum("balm,bmad->blad", shares, value)
     out = dense(tf.reshape(mixed, [-1, a.hidden_size]), weights, layer.attention_output)
-    return dropout(out, a.hidden_dropout)
+    return noise.drop(out, a.hidden_dropout)
 
 
 def _batch_and_length(ids: tf.Tensor) -> tuple[int | tf.Tensor, int | tf.Tensor]:

@@ -11,38 +11,48 @@ MASKED_SCORE = -1e9  # added to the scores of padding; exp of it is 0 in float32
 Weights = Mapping[str, tf.Tensor]
 
 
-class Dropout:
-    """Drops units at a rate; what is dropped depends on the seed and the order of the calls.
-
-    A unit is kept by comparing 8 random bits with a threshold, which costs a quarter of the
-    random numbers that a float would. So the rate is rounded to 1/256 (0.1 becomes 26/256).
+class Noise:
+    """Random numbers of one step on one replica; they depend on the seed and the order of calls.
 
     Args:
-        seed: (2,) int32 tensor, another for every step and replica; None switches dropout off.
+        seed: (2,) int32 tensor, another for every step and replica; None: nothing is drawn.
+        drops: whether units are dropped, as in training.
     """
 
-    def __init__(self, seed: tf.Tensor | None) -> None:
+    def __init__(self, seed: tf.Tensor | None, *, drops: bool = True) -> None:
         self._seed = seed
+        self._drops = drops and seed is not None
         self._calls = 0
 
-    def __call__(self, x: tf.Tensor, rate: float) -> tf.Tensor:
-        """Drops a share of x's units and scales the others up; x has a static shape."""
+    def drop(self, x: tf.Tensor, rate: float) -> tf.Tensor:
+        """Drops a share of x's units and scales the others up; x has a static shape.
+
+        A unit is kept by comparing 8 random bits with a threshold, which costs a quarter of the
+        random numbers that a float would. So the rate is rounded to 1/256 (0.1 becomes 26/256).
+        """
         threshold = round(rate * 256)
-        if self._seed is None or threshold == 0:
+        if not self._drops or threshold == 0:
             return x
-        self._calls += 1
         shape = x.shape.as_list()
         words = -(-math.prod(shape) // 4)
         bits = tf.random.stateless_uniform(
-            [words],
-            self._seed + tf.constant([self._calls, 0]),
-            minval=None,
-            maxval=None,
-            dtype=tf.uint32,
+            [words], self._next_seed(), minval=None, maxval=None, dtype=tf.uint32
         )
         octets = tf.reshape(tf.bitcast(bits, tf.uint8), [-1])[: math.prod(shape)]
         keep = tf.reshape(octets >= tf.cast(threshold, tf.uint8), shape)
         return tf.where(keep, x * (256 / (256 - threshold)), tf.zeros([], x.dtype))
+
+    def uniform(self, shape: tf.Tensor) -> tf.Tensor:
+        """Float32 numbers in (0, 1), both ends excluded."""
+        lowest = 2.0**-24
+        return tf.random.stateless_uniform(shape, self._next_seed(), minval=lowest)
+
+    def _next_seed(self) -> tf.Tensor:
+        self._calls += 1
+        return self._seed + tf.constant([self._calls, 0])
+
+
+NO_NOISE = Noise(None)
 
 
 def dense(x: tf.Tensor, weights: Weights, name: str) -> tf.Tensor:
@@ -90,6 +100,11 @@ def look_up(table: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
         return tf.gather(table, ids), gradient
 
     return rows(table)
+
+
+def activate(x: tf.Tensor, name: str) -> tf.Tensor:
+    """GELU: "gelu" by the error function, "gelu_new" by tanh (Hugging Face's names)."""
+    return tf.nn.gelu(x, approximate=name == "gelu_new")
 
 
 def gather_masked(hidden: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:

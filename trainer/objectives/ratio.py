@@ -17,10 +17,11 @@ class Ratio(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a batch gives: the losses that are summed up and minimised, and the measures beside."""
+    """What a batch gives."""
 
-    losses: dict[str, Ratio]
-    measures: dict[str, Ratio]
+    losses: dict[str, Ratio]  # whose weighted means are added up and minimised
+    measures: dict[str, Ratio]  # beside them
+    histograms: dict[str, tf.Tensor]  # counts that an evaluation adds up; training does not
 
 
 def weighted(values: tf.Tensor, weights: tf.Tensor) -> Ratio:

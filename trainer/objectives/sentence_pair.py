@@ -5,13 +5,22 @@ import tensorflow as tf
 from trainer.objectives.ratio import Ratio, weighted
 
 
-def pair_loss(logits: tf.Tensor, labels: tf.Tensor) -> Ratio:
-    """Cross-entropy in nats. logits is (B, C) float32, labels (B,) int32."""
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-    return weighted(losses, tf.ones_like(losses))
+def pair_losses(scores: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy in nats, (B,). scores is (B, C) float32, labels (B,) int32."""
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=scores)
 
 
-def pair_accuracy(logits: tf.Tensor, labels: tf.Tensor) -> Ratio:
+def pair_loss(scores: tf.Tensor, labels: tf.Tensor) -> Ratio:
+    """The mean of `pair_losses`."""
+    return weighted(pair_losses(scores, labels), tf.ones_like(labels))
+
+
+def pair_accuracy(scores: tf.Tensor, labels: tf.Tensor) -> Ratio:
     """The share of pairs whose best score is the label; arguments as above."""
-    right = tf.cast(tf.argmax(logits, -1, output_type=tf.int32) == labels, tf.float32)
-    return weighted(right, tf.ones_like(right))
+    right = tf.argmax(scores, -1, output_type=tf.int32) == labels
+    return weighted(right, tf.ones_like(labels))
+
+
+def label_share(labels: tf.Tensor) -> Ratio:
+    """The share of label 1; labels (B,) int32."""
+    return weighted(labels, tf.ones_like(labels))

@@ -1,4 +1,4 @@
-"""AdamW over named variables: BERT's `AdamWeightDecayOptimizer`, replica by replica the same."""
+"""AdamW and LAMB over named variables, replica by replica the same."""
 
 from collections.abc import Callable, Mapping
 
@@ -14,8 +14,11 @@ def is_decayed(name: str) -> bool:
     return not any(part in name for part in NOT_DECAYED)
 
 
-class AdamW:
-    """Adam with decoupled weight decay, the decay multiplied by the learning rate.
+class Optimizer:
+    """Adam with decoupled weight decay, the decay multiplied by the learning rate; or LAMB.
+
+    LAMB scales each weight's change to the weight's own norm (You et al. 2020), but not that of
+    biases and normalisations (ALBERT's `lamb_optimizer.py`).
 
     Make it in the strategy's scope. `slots` is its whole state beside the step.
     """
@@ -50,12 +53,12 @@ class AdamW:
         for name, variable in self._variables.items():
             first = self.slots[f"first_moment/{name}"]
             second = self.slots[f"second_moment/{name}"]
-            update = self._make_update(self._settings.weight_decay if is_decayed(name) else 0.0)
+            update = self._make_update(is_decayed(name))
             strategy.extended.update(
                 variable, update, args=(gradients[name], first, second, rate, step)
             )
 
-    def _make_update(self, decay: float) -> Callable[..., None]:
+    def _make_update(self, is_decayed: bool) -> Callable[..., None]:
         s = self._settings
 
         def update(
@@ -75,8 +78,16 @@ class AdamW:
                 mean = mean / (1 - tf.pow(s.adam_beta_1, done))
                 square = square / (1 - tf.pow(s.adam_beta_2, done))
             change = mean / (tf.sqrt(square) + s.adam_epsilon)
-            if decay:
-                change += decay * variable
+            if is_decayed:
+                change += s.weight_decay * variable
+            if is_decayed and s.optimizer == "lamb":
+                change *= _trust_ratio(tf.norm(variable), tf.norm(change))
             variable.assign_sub(rate * change)
 
         return update
+
+
+def _trust_ratio(weight_norm: tf.Tensor, change_norm: tf.Tensor) -> tf.Tensor:
+    """1 where one of the two is 0, as at the start."""
+    known = (weight_norm > 0) & (change_norm > 0)
+    return tf.where(known, tf.math.divide_no_nan(weight_norm, change_norm), 1.0)

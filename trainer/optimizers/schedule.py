@@ -2,23 +2,33 @@
 
 import tensorflow as tf
 
+from trainer.settings import TrainerSettings
 
-def linear_schedule(step: tf.Tensor, *, peak: float, warmup_steps: int, steps: int) -> tf.Tensor:
-    """Rises linearly to the peak, then falls on the line from `peak` at step 0 to 0 at `steps`.
 
-    BERT's form, with one difference: the first step's rate is peak / warmup_steps where BERT's is
-    0, because an update of nothing is a step lost.
+def learning_rate(settings: TrainerSettings, step: tf.Tensor) -> tf.Tensor:
+    """The rate of a step: it rises linearly to the peak, then follows the schedule.
+
+    linear (BERT): after the warm-up, on the line from the peak at step 0 to 0 at the last step.
+    product (ELECTRA): that line times the warm-up, so that there is no fall between the two.
+    stable (ModernBERT): level, and over the last `decay_steps` down by 1 - sqrt.
+
+    The papers' first rate is 0; here the first step is step 1 of the warm-up, because an update of
+    nothing is a step lost.
 
     Args:
+        settings: peak, warm-up, schedule and number of steps.
         step: () int64, updates made so far.
-        peak: the highest rate.
-        warmup_steps: updates that rise.
-        steps: updates of the whole run.
 
     Returns:
         () float32, above 0 for every step below `steps`.
     """
+    s = settings
     done = tf.cast(step, tf.float32)
-    rising = peak * (done + 1.0) / max(1, warmup_steps)
-    falling = peak * (1.0 - done / steps)
-    return tf.where(step < warmup_steps, rising, falling)
+    rising = tf.minimum(1.0, (done + 1.0) / max(1, s.warmup_steps))
+    falling = 1.0 - done / s.steps
+    if s.schedule == "product":
+        return s.learning_rate * rising * falling
+    if s.schedule == "stable":
+        into_decay = (done - (s.steps - s.decay_steps)) / s.decay_steps
+        return s.learning_rate * rising * (1.0 - tf.sqrt(tf.maximum(0.0, into_decay)))
+    return s.learning_rate * tf.where(step < s.warmup_steps, rising, falling)

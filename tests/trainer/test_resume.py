@@ -1,0 +1,169 @@
+"""A run that was stopped, in whatever way, ends with the bytes of one that was not."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.trainer.conftest import MakeSettings, settings_in
+from tests.trainer.training_tools import assert_equal_states, mean, one_cpu, train_some
+from trainer.batches import share_out, training_batches
+from trainer.checkpoints import CheckpointError, Checkpoints
+from trainer.instances import open_instances
+from trainer.objectives.choose import choose_objective
+from trainer.settings import TrainingSettings
+from trainer.training import State, make_steps, start_state, train_and_export
+
+SCRIPT = "import sys; from tests.trainer.test_resume import main; main(*sys.argv[1:])"
+WEIGHTS = "transformers/model.safetensors"
+# Long enough to be stopped between its first checkpoint and its end.
+LONG_RUN = ({"num_layers": 1},), {"steps": 400, "save_every_steps": 20, "log_every_steps": 20}
+
+
+def main(settings: str, instances: str, model: str, run: str) -> None:
+    """One training run, as a process of its own."""
+    train_and_export(TrainingSettings.model_validate_json(settings), instances, model, run)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(dynamic_folder: str, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The weights of the long run, when nobody stops it."""
+    scratch = tmp_path_factory.mktemp("undisturbed")
+    settings = settings_in(scratch, *LONG_RUN[0], **LONG_RUN[1])
+    _run(settings, dynamic_folder, scratch, "model")
+    return (scratch / "model" / WEIGHTS).read_bytes()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_17_and_23_steps_are_40_steps_to_the_bit(
+    precision: str, dynamic_folder: str, make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    settings = make_settings({"num_layers": 1}, precision=precision)
+    whole, whole_losses = train_some(settings, dynamic_folder, 40)
+    first, first_losses = train_some(settings, dynamic_folder, 17)
+    Checkpoints(str(tmp_path), first.everything(), first.step, keep=1).save()
+    second, second_losses = go_on(settings, dynamic_folder, tmp_path, 23)
+    assert first_losses + second_losses == whole_losses
+    assert_equal_states(whole, second)
+
+
+def go_on(
+    settings: TrainingSettings, folder: str, checkpoints: Path, steps: int
+) -> tuple[State, list[float]]:
+    """A new state, set from the newest checkpoint, and some more steps."""
+    instances = open_instances(folder)
+    objective = choose_objective(settings.model, instances)
+    with one_cpu().scope():
+        state = start_state(settings, objective)
+    Checkpoints(str(checkpoints), state.everything(), state.step, keep=1).restore_latest()
+    size = settings.trainer.global_batch_size
+    batches = training_batches(
+        instances,
+        settings.masking,
+        batch_size=size,
+        seed=settings.seed,
+        first_step=int(state.step.numpy()),
+    )
+    iterator = iter(share_out(one_cpu(), batches, size))
+    train_steps = make_steps(settings, one_cpu(), objective, state)
+    losses = []
+    for _ in range(steps):
+        sums, _ = train_steps(iterator, tf.constant(1))
+        losses.append(sum(mean(sums, name) for name in objective.loss_weights))
+    return state, losses
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
+def test_a_killed_process_goes_on_where_it_was(
+    sent: signal.Signals,
+    dynamic_folder: str,
+    undisturbed: bytes,
+    make_settings: MakeSettings,
+    tmp_path: Path,
+) -> None:
+    settings = make_settings(*LONG_RUN[0], **LONG_RUN[1])
+    checkpoints = Path(settings.checkpoint_root)
+    process = _start(settings, dynamic_folder, tmp_path)
+    while not list(checkpoints.glob("*/step-*.json")):
+        assert process.poll() is None, "the run ended before its first checkpoint"
+        time.sleep(0.01)
+    process.send_signal(sent)
+    code = process.wait(timeout=60)
+    assert code == (128 + signal.SIGTERM if sent == signal.SIGTERM else -signal.SIGKILL)
+    reached = sorted(checkpoints.glob("*/step-*.safetensors"))[-1].name
+    assert reached != "step-000000400.safetensors"
+
+    _run(settings, dynamic_folder, tmp_path, "resumed")
+    assert (tmp_path / "resumed" / WEIGHTS).read_bytes() == undisturbed
+
+
+def test_a_finished_run_is_exported_again_without_a_step(
+    static_folder: str, make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    settings = make_settings(steps=3)
+    _run(settings, static_folder, tmp_path, "first")
+    _run(settings, static_folder, tmp_path, "second")
+    first, second = ((tmp_path / n / WEIGHTS).read_bytes() for n in ("first", "second"))
+    assert first == second
+    assert '"history": []' in (tmp_path / "second-run" / "training.json").read_text()
+
+
+def test_a_damaged_checkpoint_is_passed_over(
+    static_folder: str, make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    state, _ = train_some(make_settings(), static_folder, 1)
+    checkpoints = Checkpoints(str(tmp_path), state.everything(), state.step, keep=3)
+    good = checkpoints.save()
+    state.step.assign(2)
+    bad = Path(checkpoints.save())
+    state.step.assign(3)
+    Path(checkpoints.save()).with_suffix(".json").unlink()
+    content = bytearray(bad.read_bytes())
+    content[-1] ^= 1
+    bad.write_bytes(content)
+    assert checkpoints.restore_latest() == good
+    assert int(state.step.numpy()) == 1
+
+
+def test_only_so_many_checkpoints_are_kept(
+    static_folder: str, make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    state, _ = train_some(make_settings(), static_folder, 0)
+    checkpoints = Checkpoints(str(tmp_path), state.everything(), state.step, keep=2)
+    for step in (5, 10, 1000):
+        state.step.assign(step)
+        checkpoints.save()
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [
+        f"step-{step:09d}.{ending}" for step in (10, 1000) for ending in ("json", "safetensors")
+    ]
+
+
+def test_a_checkpoint_of_another_shape_is_refused_by_name(
+    static_folder: str, make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    small, _ = train_some(make_settings(), static_folder, 0)
+    Checkpoints(str(tmp_path), small.everything(), small.step, keep=1).save()
+    wide, _ = train_some(make_settings({"intermediate_size": 128}), static_folder, 0)
+    before = wide.values()
+    with pytest.raises(CheckpointError, match=r"intermediate.*\(64, 32\) in the file.*\(128, 32\)"):
+        Checkpoints(str(tmp_path), wide.everything(), wide.step, keep=1).restore_latest()
+    for name, value in before.items():
+        np.testing.assert_array_equal(value, wide.values()[name])
+
+
+def _start(settings: TrainingSettings, folder: str, scratch: Path) -> subprocess.Popen[bytes]:
+    arguments = [settings.model_dump_json(), folder, str(scratch / "killed"), str(scratch / "run")]
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": root, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, *arguments], env=environment)
+
+
+def _run(settings: TrainingSettings, folder: str, scratch: Path, name: str) -> None:
+    train_and_export(settings, folder, str(scratch / name), str(scratch / f"{name}-run"))

@@ -1,0 +1,45 @@
+"""The device that is asked for is chosen and explained, or missed with a remedy."""
+
+import pytest
+import tensorflow as tf
+
+from trainer.strategy import DeviceError, select_strategy
+
+
+def test_without_accelerators_auto_takes_the_cpu_and_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("TPU_NAME", raising=False)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    choice = select_strategy("auto")
+    assert isinstance(choice.strategy, tf.distribute.OneDeviceStrategy)
+    assert choice.explanation == "One CPU: there is no GPU and no TPU_NAME."
+
+
+def test_a_missing_gpu_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(DeviceError, match=r"no GPU \(CUDA_VISIBLE_DEVICES is ''\).*nvidia-smi"):
+        select_strategy("gpu")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "kind"),
+    [(1, tf.distribute.OneDeviceStrategy), (3, tf.distribute.MirroredStrategy)],
+)
+def test_one_gpu_is_taken_alone_and_several_together(
+    gpus: int, kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TPU_NAME", raising=False)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["a GPU"] * gpus)
+    choice = select_strategy("auto")
+    assert isinstance(choice.strategy, kind)
+    assert choice.explanation.startswith("One GPU" if gpus == 1 else "3 GPUs")
+
+
+@pytest.mark.parametrize("device", ["auto", "tpu"])
+def test_a_tpu_that_cannot_be_reached_is_an_error_that_names_it(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TPU_NAME", "local")
+    with pytest.raises(DeviceError, match=r"TPU 'local' cannot be reached.*tensorflow-tpu"):
+        select_strategy(device)  # type: ignore[arg-type]

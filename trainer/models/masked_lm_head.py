@@ -1,0 +1,58 @@
+"""Hidden states to scores of every token, at the masked slots alone."""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from trainer.architecture import Architecture
+from trainer.models.layers import Weights, activate, dense, gather_masked, layer_norm
+from trainer.models.parameters import (
+    Parameter,
+    ParameterList,
+    dense_parameters,
+    layer_norm_parameters,
+)
+
+
+@dataclass(frozen=True)
+class HeadNames:
+    """What Hugging Face calls the parts of a masked-token head."""
+
+    dense: str
+    norm: str
+    bias: str
+    words: str  # the word table, which is also the output layer's weight
+
+
+def head_parameters(names: HeadNames, a: Architecture) -> ParameterList:
+    """Every parameter but the word table, which is the encoder's."""
+    return {
+        **dense_parameters(names.dense, a.hidden_size, a.embedding_size),
+        **layer_norm_parameters(names.norm, a.embedding_size),
+        names.bias: Parameter((a.vocab_size,), "zeros"),
+    }
+
+
+def score_tokens(
+    weights: Weights,
+    names: HeadNames,
+    architecture: Architecture,
+    hidden: tf.Tensor,
+    positions: tf.Tensor,
+) -> tf.Tensor:
+    """Scores of every token at the masked slots.
+
+    Args:
+        weights: by name.
+        names: where the head's weights are.
+        architecture: for the activation.
+        hidden: (B, L, H), from the encoder.
+        positions: (B, N) int32. Only these are scored: all L would cost L / N times as much.
+
+    Returns:
+        (B * N, V) float32.
+    """
+    x = dense(gather_masked(hidden, positions), weights, names.dense)
+    x = layer_norm(activate(x, architecture.activation), weights, names.norm)
+    logits = tf.matmul(x, weights[names.words], transpose_b=True)
+    return tf.cast(tf.nn.bias_add(logits, weights[names.bias]), tf.float32)

@@ -1,0 +1,34 @@
+"""Settings and instances to what is learned: the one place that knows every type of model."""
+
+from trainer.architecture import Architecture, resolve_architecture
+from trainer.instances import Instances
+from trainer.models.electra import Electra
+from trainer.models.pair_model import PairModel
+from trainer.objectives.electra_objective import ElectraObjective
+from trainer.objectives.pair_objective import PairObjective
+from trainer.settings import ElectraSettings, ModelSettings
+
+PreTraining = PairObjective | ElectraObjective
+Model = PairModel | Electra
+
+
+def choose_objective(settings: ModelSettings, instances: Instances) -> PreTraining:
+    """The objective of a model that these settings describe, on these instances."""
+    vocabulary = instances.vocabulary
+    architecture = resolve_architecture(
+        settings, vocab_size=vocabulary.size, pad_id=vocabulary.pad_id
+    )
+    return objective_of(architecture, instances.pair, settings.electra)
+
+
+def objective_of(
+    architecture: Architecture, pair: str | None, electra: ElectraSettings
+) -> PreTraining:
+    """The objective of a model that is known already."""
+    if architecture.type == "electra":
+        return ElectraObjective(
+            Electra(architecture),
+            temperature=electra.temperature,
+            discriminator_weight=electra.discriminator_weight,
+        )
+    return PairObjective(PairModel(architecture), pair)

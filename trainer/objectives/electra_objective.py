@@ -1,0 +1,83 @@
+"""A batch to ELECTRA's losses: the generator's masked tokens, the discriminator's finds."""
+
+import math
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from trainer.models.electra import Electra
+from trainer.models.layers import Noise, Weights
+from trainer.objectives.masked_lm import masked_lm_accuracy, masked_lm_loss
+from trainer.objectives.ratio import Outcome
+from trainer.objectives.replaced_tokens import (
+    fill_masks,
+    replaced_histograms,
+    replaced_measures,
+    replaced_token_loss,
+    sample_tokens,
+)
+
+Batch = Mapping[str, tf.Tensor]
+
+
+class ElectraObjective:
+    """The generator's masked-token loss + weight * the discriminator's loss (Clark et al. 2020).
+
+    Args:
+        model: both halves.
+        temperature: of the generator's samples; 1 in the paper.
+        discriminator_weight: 50 in the paper.
+    """
+
+    def __init__(self, model: Electra, *, temperature: float, discriminator_weight: float) -> None:
+        self.model = model
+        self._temperature = temperature
+        self.loss_weights = {"masked_lm_loss": 1.0, "replaced_token_loss": discriminator_weight}
+        self.measures: tuple[str, ...] = (
+            "masked_lm_accuracy",
+            "replaced_token_accuracy",
+            "replaced_token_precision",
+            "replaced_token_recall",
+        )
+
+    def __call__(self, weights: Weights, batch: Batch, noise: Noise) -> Outcome:
+        """Losses and measures of a batch.
+
+        Args:
+            weights: the model's, by name.
+            batch: as for PairObjective; labels of pairs are not used.
+            noise: for dropout, and for sampling from the generator.
+        """
+        model = self.model
+        mask, segments = batch["input_mask"], batch["segment_ids"]
+        positions = batch["masked_lm_positions"]
+        slots = batch["masked_lm_ids"], batch["masked_lm_weights"]
+        hidden = model.generate(weights, batch["input_ids"], mask, segments, noise)
+        scores = model.score_tokens(weights, hidden, positions)
+        sampled = sample_tokens(scores, self._temperature, noise)
+        input_ids, is_replaced = fill_masks(batch["input_ids"], positions, *slots, sampled)
+        found = model.score_replaced(
+            weights, model.encode(weights, input_ids, mask, segments, noise)
+        )
+        return Outcome(
+            {
+                "masked_lm_loss": masked_lm_loss(scores, *slots),
+                "replaced_token_loss": replaced_token_loss(found, is_replaced, mask),
+            },
+            {
+                "masked_lm_accuracy": masked_lm_accuracy(scores, *slots),
+                **replaced_measures(found, is_replaced, mask),
+            },
+            replaced_histograms(found, is_replaced, mask),
+        )
+
+    def evaluate(self, weights: Weights, batch: Batch, seed: tf.Tensor) -> Outcome:
+        """As a call, without dropout; the generator's samples are frozen by the seed (2,) int32."""
+        return self(weights, batch, Noise(seed, drops=False))
+
+    def expected_first_losses(self) -> dict[str, float]:
+        """What an untrained model gets: every token, and replaced or not, equally likely."""
+        return {
+            "masked_lm_loss": math.log(self.model.architecture.vocab_size),
+            "replaced_token_loss": self.loss_weights["replaced_token_loss"] * math.log(2),
+        }

@@ -1,0 +1,72 @@
+"""A batch to BERT's and ALBERT's losses: masked tokens, and how two segments belong together."""
+
+import math
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from trainer.models.layers import Noise, Weights
+from trainer.models.pair_model import PairModel
+from trainer.objectives.masked_lm import masked_lm_accuracy, masked_lm_loss
+from trainer.objectives.ratio import Outcome
+from trainer.objectives.sentence_pair import label_share, pair_accuracy, pair_loss
+
+Batch = Mapping[str, tf.Tensor]
+# What the share of label 1 is called.
+SHARES = {"next_sentence": "random_next_share", "sentence_order": "swapped_share"}
+
+
+class PairObjective:
+    """Masked-token loss + sentence-pair loss, unweighted (Devlin et al. 2019, A.2).
+
+    Args:
+        model: BERT or ALBERT.
+        pair: what the pair's label is: "next_sentence" (1 = random), "sentence_order"
+            (1 = swapped), or None where the instances have no pairs.
+    """
+
+    def __init__(self, model: PairModel, pair: str | None) -> None:
+        self.model = model
+        self.pair = pair
+        tasks = ["masked_lm", *([pair] if pair else [])]
+        self.loss_weights = {f"{task}_loss": 1.0 for task in tasks}
+        self.measures = tuple(f"{task}_accuracy" for task in tasks)
+
+    def __call__(self, weights: Weights, batch: Batch, noise: Noise) -> Outcome:
+        """Losses and measures of a batch.
+
+        Args:
+            weights: the model's, by name.
+            batch: `input_ids`, `input_mask`, `segment_ids` (B, L) int32; `masked_lm_positions`,
+                `masked_lm_ids` (B, N) int32; `masked_lm_weights` (B, N) float32; the pair's
+                `…_labels` (B,) int32.
+            noise: `NO_NOISE` outside training.
+        """
+        model, pair = self.model, self.pair
+        hidden = model.encode(
+            weights, batch["input_ids"], batch["input_mask"], batch["segment_ids"], noise
+        )
+        slots = batch["masked_lm_ids"], batch["masked_lm_weights"]
+        scores = model.score_tokens(weights, hidden, batch["masked_lm_positions"])
+        losses = {"masked_lm_loss": masked_lm_loss(scores, *slots)}
+        measures = {"masked_lm_accuracy": masked_lm_accuracy(scores, *slots)}
+        if pair:
+            labels = batch[f"{pair}_labels"]
+            pair_scores = model.score_pairs(weights, hidden)
+            losses[f"{pair}_loss"] = pair_loss(pair_scores, labels)
+            measures[f"{pair}_accuracy"] = pair_accuracy(pair_scores, labels)
+        return Outcome(losses, measures, {})
+
+    def evaluate(self, weights: Weights, batch: Batch, seed: tf.Tensor) -> Outcome:
+        """As a call, without dropout, and with the labels' share; nothing is drawn."""
+        del seed
+        outcome = self(weights, batch, Noise(None))
+        if self.pair:
+            share = label_share(batch[f"{self.pair}_labels"])
+            outcome.measures[SHARES[self.pair]] = share
+        return outcome
+
+    def expected_first_losses(self) -> dict[str, float]:
+        """What an untrained model gets: it holds every token, and both labels, equally likely."""
+        first = {"masked_lm_loss": math.log(self.model.architecture.vocab_size)}
+        return {**first, **({f"{self.pair}_loss": math.log(2)} if self.pair else {})}
