@@ -84,6 +84,7 @@ def resolve_architecture(model: ModelSettings, *, vocab_size: int, pad_id: int) 
     Raises:
         InputError: the type has no such size, or the hidden size is not a multiple of the heads.
     """
+    _check_fields(model)
     sizes = SIZES[model.type]
     if model.size not in sizes:
         raise InputError(
@@ -119,6 +120,17 @@ def generator_architecture(discriminator: Architecture) -> Architecture:
         num_heads=num_heads,
         intermediate_size=round(discriminator.intermediate_size * share),
     )
+
+
+def _check_fields(model: ModelSettings) -> None:
+    """Refuses fields that the type does not have, rather than reading over them."""
+    types = {"embedding_size": ("albert", "electra"), "generator_share": ("electra",)}
+    for name, having in types.items():
+        if getattr(model, name) is not None and model.type not in having:
+            raise InputError(
+                f"model: {model.type} has no {name}; only {' and '.join(having)} have. "
+                f"Remove model.{name}."
+            )
 
 
 def _override(size: Size, model: ModelSettings) -> Size:

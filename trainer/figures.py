@@ -1,9 +1,8 @@
 """Settings to the figures that are known before step 0: what a run costs and where it starts."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trainer.architecture import Architecture
+from trainer.architecture import Architecture, generator_architecture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +37,7 @@ def work_out(
     batch_size: int,
     steps: int,
     instances: int,
-    expected_first_losses: Mapping[str, float],
+    expected_first_loss: float,
 ) -> Figures:
     """Works out a run's figures."""
     flops = batch_size * training_flops(architecture, seq_length, max_predictions)
@@ -49,7 +48,7 @@ def work_out(
         epochs=batch_size * steps / instances,
         flops_per_step=flops,
         flops_in_all=flops * steps,
-        expected_first_loss=sum(expected_first_losses.values()),
+        expected_first_loss=expected_first_loss,
     )
 
 
@@ -57,11 +56,26 @@ def training_flops(a: Architecture, seq_length: int, max_predictions: int) -> fl
     """Floating point operations of one instance's update.
 
     A matrix product of (m, k) and (k, n) is 2mkn; the backward pass has two for each of the
-    forward pass. Look-ups, normalisation and softmax are left out.
+    forward pass. Look-ups, normalisation, softmax and the heads on [CLS] are left out.
     """
-    h, length = a.hidden_size, seq_length
-    projections = 4 * h * h * length  # query, key, value, output
-    scores = 2 * h * length * length  # query times key, shares times value
-    inner = 2 * h * a.intermediate_size * length
-    head = (h * h + h * a.vocab_size) * max_predictions
-    return 3 * 2.0 * (a.num_layers * (projections + scores + inner) + head)
+    if a.type == "electra":
+        generator = generator_architecture(a)
+        products = _encoder(a, seq_length) + a.hidden_size**2 * seq_length
+        products += _encoder(generator, seq_length) + _token_head(generator, max_predictions)
+    else:
+        products = _encoder(a, seq_length) + _token_head(a, max_predictions)
+    return 3 * 2.0 * products
+
+
+def _encoder(a: Architecture, length: int) -> int:
+    """Multiplications of the forward pass; weights that layers share are used by each."""
+    h = a.hidden_size
+    projections = 4 * h * h  # query, key, value, output
+    scores = 2 * h * length  # query times key, shares times value
+    inner = 2 * h * a.intermediate_size
+    embeddings = a.embedding_size * h if a.is_projected else 0
+    return length * (a.num_layers * (projections + scores + inner) + embeddings)
+
+
+def _token_head(a: Architecture, slots: int) -> int:
+    return slots * a.embedding_size * (a.hidden_size + a.vocab_size)

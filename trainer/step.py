@@ -26,7 +26,7 @@ class Objective(Protocol):
         """The batch's losses, whose weighted means are added up and minimised, and measures."""
         ...
 
-    def expected_first_losses(self) -> dict[str, float]:
+    def expected_first_loss(self) -> float:
         """What an untrained model gets, in nats."""
         ...
 

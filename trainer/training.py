@@ -187,5 +187,5 @@ def _work_out(settings: TrainingSettings, instances: Instances, objective: PreTr
         batch_size=settings.trainer.global_batch_size,
         steps=settings.trainer.steps,
         instances=instances.size("train"),
-        expected_first_losses=objective.expected_first_losses(),
+        expected_first_loss=objective.expected_first_loss(),
     )

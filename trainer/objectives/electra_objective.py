@@ -75,9 +75,7 @@ class ElectraObjective:
         """As a call, without dropout; the generator's samples are frozen by the seed (2,) int32."""
         return self(weights, batch, Noise(seed, drops=False))
 
-    def expected_first_losses(self) -> dict[str, float]:
+    def expected_first_loss(self) -> float:
         """What an untrained model gets: every token, and replaced or not, equally likely."""
-        return {
-            "masked_lm_loss": math.log(self.model.architecture.vocab_size),
-            "replaced_token_loss": self.loss_weights["replaced_token_loss"] * math.log(2),
-        }
+        weight = self.loss_weights["replaced_token_loss"]
+        return math.log(self.model.architecture.vocab_size) + weight * math.log(2)

@@ -66,7 +66,6 @@ class PairObjective:
             outcome.measures[SHARES[self.pair]] = share
         return outcome
 
-    def expected_first_losses(self) -> dict[str, float]:
+    def expected_first_loss(self) -> float:
         """What an untrained model gets: it holds every token, and both labels, equally likely."""
-        first = {"masked_lm_loss": math.log(self.model.architecture.vocab_size)}
-        return {**first, **({f"{self.pair}_loss": math.log(2)} if self.pair else {})}
+        return math.log(self.model.architecture.vocab_size) + (math.log(2) if self.pair else 0.0)
