@@ -1,53 +1,66 @@
-"""The shipped recipes to a table: model, size, tokens, cost."""
+"""The shipped recipes to a list: model, size, tokens, arithmetic, cost."""
 
-from rich import box
+from dataclasses import dataclass
+
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
+from rich.text import Text
 
 from pipelines.quiet import hush
 from pipelines.recipe_file import load_recipe, shipped_recipes
 from pipelines.settings import Recipe
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a recipe's training takes, worked out from its settings alone."""
+
+    parameters: int  # trainable numbers, pre-training heads among them
+    tokens: int  # slots that training looks at: steps x instances x length
+    flops: float  # of the matrix products, forward and backward
+
+
 def print_recipes() -> None:
-    """Prints a row for each shipped recipe."""
+    """Prints each shipped recipe: its cost in a line, then what it is."""
     hush(verbose=False)
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("recipe", no_wrap=True, style="bold")
-    table.add_column("model", no_wrap=True)
-    table.add_column("parameters", justify="right", no_wrap=True)
-    table.add_column("tokens", justify="right", no_wrap=True)
-    table.add_column("what it is, and what it costs", ratio=1)
+    console = Console(highlight=False)
     for name in shipped_recipes():
         recipe = load_recipe(name)
-        table.add_row(
-            name,
-            f"{recipe.model.type} {recipe.model.size}",
-            in_words(parameter_count(recipe)),
-            in_words(training_tokens(recipe)),
-            f"{recipe.description} {recipe.expected}",
+        cost = work_out_cost(recipe)
+        model = f"{recipe.model.type} {recipe.model.size}"
+        console.print(
+            f"[bold]{name:<14}[/] {model:<14} {in_words(cost.parameters):>7} parameters "
+            f"{in_words(cost.tokens):>8} tokens {in_words(cost.flops):>8}FLOP"
         )
-    Console().print(table)
+        for words in (recipe.description, recipe.expected):
+            console.print(Padding(Text(words), (0, 0, 0, 15)))
+        console.print()
 
 
-def parameter_count(recipe: Recipe) -> int:
-    """Trainable numbers of the recipe's model, with its pre-training heads."""
+def work_out_cost(recipe: Recipe) -> Cost:
+    """Works out the cost; TensorFlow is loaded for it, and nothing is computed with it."""
+    from components.instance_gen.plan import slots
     from trainer.architecture import resolve_architecture
-    from trainer.models.bert import Bert
+    from trainer.figures import training_flops
     from trainer.models.parameters import count_parameters
+    from trainer.objectives.choose import objective_of
 
     architecture = resolve_architecture(recipe.model, vocab_size=recipe.vocabulary.size, pad_id=0)
-    return count_parameters(Bert(architecture).parameters())
+    objective = objective_of(architecture, recipe.instances.objective, recipe.model.electra)
+    length = recipe.instances.seq_length
+    instances = recipe.trainer.steps * recipe.trainer.global_batch_size
+    predictions = slots(recipe.instances, recipe.masking)
+    return Cost(
+        parameters=count_parameters(objective.model.parameters()),
+        tokens=instances * length,
+        flops=instances * training_flops(architecture, length, predictions),
+    )
 
 
-def training_tokens(recipe: Recipe) -> int:
-    """Slots that training looks at, padding among them: steps x instances x length."""
-    return recipe.trainer.steps * recipe.trainer.global_batch_size * recipe.instances.seq_length
-
-
-def in_words(number: int) -> str:
+def in_words(number: float) -> str:
     """A large number, short: 4.4 M."""
-    for size, unit in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
+    units = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+    for size, unit in units:
         if number >= size:
             return f"{number / size:.3g} {unit}"
-    return str(number)
+    return f"{number:g}"

@@ -12,6 +12,13 @@ from components.settings import (
 from trainer.settings import MaskingSettings, ModelSettings, TrainerSettings
 from trainer.settings_base import Settings
 
+# What a type of model can learn from, its paper's own objective first.
+OBJECTIVES = {
+    "bert": ("next_sentence", "none", "sentence_order", "contiguous"),
+    "albert": ("sentence_order", "next_sentence", "none", "contiguous"),
+    "electra": ("contiguous", "none"),
+}
+
 
 class BeamSettings(Settings):
     """How the data components spread over processes on this machine."""
@@ -51,6 +58,12 @@ class Recipe(Settings):
                 f"instances.seq_length is {self.instances.seq_length}, but the model has "
                 f"{self.model.max_position} positions. Raise model.max_position or "
                 f"lower instances.seq_length."
+            )
+        objectives = OBJECTIVES[self.model.type]
+        if self.instances.objective not in objectives:
+            raise ValueError(
+                f"instances.objective is {self.instances.objective}, which {self.model.type} does "
+                f"not learn from. Set instances.objective to {' or '.join(objectives)}."
             )
         if self.trainer.warmup_steps >= self.trainer.steps:
             raise ValueError(
