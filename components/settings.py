@@ -55,7 +55,10 @@ class EvaluationSettings(Settings):
 
     batch_size: int = Field(default=64, ge=1)  # instances
     min_gain_over_unigram: float = 0.0  # nats; the held-out loss lies this far below the baseline
+    min_replaced_token_auc: float = Field(default=0.5, ge=0, le=1)  # ELECTRA's; guessing has 0.5
     max_loss_increase: float = Field(default=0.0, ge=0)  # nats; over the latest blessed model's
+    # what follows when the latest blessed model has another vocabulary, type, length or objective
+    incomparable_baseline: Literal["accept", "refuse"] = "accept"
 
 
 class ReportSettings(Settings):

@@ -1,6 +1,7 @@
 """Unpacks a model and instances, calls the evaluation, writes metrics and the blessing."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from tfx import types
@@ -9,10 +10,12 @@ from tfx.components.evaluator import executor as tfx_evaluator
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.model_evaluator.verdict import Verdict, judge
+from components.model_evaluator.comparable import why_not_comparable
+from components.model_evaluator.verdict import Baseline, Metrics, Verdict, judge
 from components.settings import EvaluationSettings
 from trainer import storage
 from trainer.evaluation import evaluate
+from trainer.manifest import read_manifest
 
 Artifacts = dict[str, list[types.Artifact]]
 METRICS = "metrics.json"
@@ -42,31 +45,34 @@ class Executor(tfx_evaluator.Executor):
         model = artifact_utils.get_single_instance(input_dict["model"])
         baselines = input_dict.get("baseline_model") or []
 
-        def measure(of: types.Artifact) -> dict[str, Any]:
+        def measure(of: types.Artifact) -> Metrics:
             folder = path_utils.serving_model_path(of.uri)
             return evaluate(folder, instances, "eval", settings.batch_size, seed).metrics()
 
         metrics = measure(model)
-        baseline = measure(baselines[0]) if baselines else None
-        verdict = judge(
-            metrics, baseline, settings.min_gain_over_unigram, settings.max_loss_increase
-        )
+        baseline = _measure_baseline(model, baselines[0], measure) if baselines else None
+        verdict = judge(metrics, baseline, settings)
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
         write_metrics(evaluation, metrics, baseline, verdict)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         write_blessing(blessing, model, baselines, verdict)
 
 
+def _measure_baseline(
+    model: types.Artifact, baseline: types.Artifact, measure: Callable[[types.Artifact], Metrics]
+) -> Baseline:
+    manifests = (read_manifest(path_utils.serving_model_path(a.uri)) for a in (baseline, model))
+    reason = why_not_comparable(*manifests)
+    return Baseline(not_comparable=reason) if reason else Baseline(metrics=measure(baseline))
+
+
 def write_metrics(
-    evaluation: types.Artifact,
-    metrics: dict[str, Any],
-    baseline: dict[str, Any] | None,
-    verdict: Verdict,
+    evaluation: types.Artifact, metrics: Metrics, baseline: Baseline | None, verdict: Verdict
 ) -> None:
     """Writes `metrics.json`, and the numbers into ML Metadata, where lineage reviews look."""
     report = {
         "metrics": metrics,
-        "baseline_metrics": baseline,
+        "baseline_metrics": baseline.metrics if baseline else None,
         "blessed": verdict.blessed,
         "reasons": list(verdict.reasons),
     }

@@ -6,7 +6,10 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
-from components.model_evaluator.verdict import judge
+from components.model_evaluator.comparable import why_not_comparable
+from components.model_evaluator.verdict import Baseline, judge
+from components.settings import EvaluationSettings
+from trainer.manifest import Manifest
 
 METRICS = {"masked_lm_loss": 4.0, "unigram_loss": 6.0}
 
@@ -24,16 +27,56 @@ METRICS = {"masked_lm_loss": 4.0, "unigram_loss": 6.0}
 def test_a_verdict_follows_its_thresholds(
     baseline_loss: float | None, min_gain: float, max_increase: float, blessed: bool
 ) -> None:
-    baseline = None if baseline_loss is None else {"masked_lm_loss": baseline_loss}
-    verdict = judge(METRICS, baseline, min_gain, max_increase)
+    baseline = None if baseline_loss is None else Baseline({"masked_lm_loss": baseline_loss})
+    settings = EvaluationSettings(min_gain_over_unigram=min_gain, max_loss_increase=max_increase)
+    verdict = judge(METRICS, baseline, settings)
     assert verdict.blessed is blessed
     assert len(verdict.reasons) == 2
 
 
 def test_a_loss_above_the_unigram_baseline_is_told_as_such() -> None:
-    verdict = judge({"masked_lm_loss": 6.5, "unigram_loss": 6.0}, None, 0.0, 0.0)
+    metrics = {"masked_lm_loss": 6.5, "unigram_loss": 6.0}
+    verdict = judge(metrics, None, EvaluationSettings())
     assert not verdict.blessed
     assert "0.5000 nats above the unigram baseline" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("area", "loss", "blessed"), [(0.7, 0.2, True), (0.5, 0.2, False), (0.7, 0.4, False)]
+)
+def test_electra_is_judged_by_its_discriminator(area: float, loss: float, blessed: bool) -> None:
+    metrics = {**METRICS, "replaced_token_auc": area, "replaced_token_loss": loss}
+    baseline = Baseline({"masked_lm_loss": 1.0, "replaced_token_loss": 0.3})
+    assert judge(metrics, baseline, EvaluationSettings()).blessed is blessed
+
+
+@pytest.mark.parametrize(("policy", "blessed"), [("accept", True), ("refuse", False)])
+def test_a_baseline_that_does_not_compare_is_told(policy: Any, blessed: bool) -> None:
+    settings = EvaluationSettings(incomparable_baseline=policy)
+    verdict = judge(METRICS, Baseline(not_comparable="has another vocabulary"), settings)
+    assert verdict.blessed is blessed
+    assert "the latest blessed model has another vocabulary" in verdict.reasons[1]
+
+
+def model_manifest(**changes: Any) -> Manifest:
+    shape = {"type": changes.pop("type", "bert"), "max_position": changes.pop("positions", 64)}
+    facts = {"vocabulary_digest": "v", "seq_length": 64, "objective": "none", "architecture": shape}
+    return Manifest(kind="model", shards={}, counts={}, facts={**facts, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, None),
+        ({"vocabulary_digest": "w"}, "another vocabulary"),
+        ({"type": "albert"}, "of type albert"),
+        ({"positions": 32}, "32 positions"),
+        ({"objective": "next_sentence"}, "next_sentence instances"),
+    ],
+)
+def test_models_compare_on_equal_terms_only(changes: dict[str, Any], told: str | None) -> None:
+    reason = why_not_comparable(model_manifest(**changes), model_manifest())
+    assert reason is None if told is None else told in str(reason)
 
 
 def model(number: int) -> standard_artifacts.Model:
