@@ -3,6 +3,7 @@
 python -m tests.benchmarks.instance_gen_stages DOCUMENT_SHARD VOCABULARY
 """
 
+import functools
 import sys
 import time
 import zlib
@@ -74,18 +75,16 @@ def main(documents: str, vocabulary_folder: str) -> None:
     batch = measure("assembling", n, lambda: assemble(corpus.ids, rows, SEQ_LENGTH, vocabulary))
     random_ids = np.flatnonzero(~special_table(vocabulary)).astype(np.int32)
     for unit in ("ngram", "word", "token"):
-        masked = measure(
-            f"masking by {unit}",
-            n,
-            lambda masking=MaskingSettings(unit=unit): mask_batch(
-                batch,
-                masking=masking,
-                max_predictions=MAX_PREDICTIONS,
-                mask_id=vocabulary.mask_id,
-                random_ids=random_ids,
-                rng=draw(0, "mask"),
-            ),
+        mask = functools.partial(
+            mask_batch,
+            batch,
+            masking=MaskingSettings(unit=unit),
+            max_predictions=MAX_PREDICTIONS,
+            mask_id=vocabulary.mask_id,
+            random_ids=random_ids,
+            rng=draw(0, "mask"),
         )
+        masked = measure(f"masking by {unit}", n, mask)
     tally = Tally(SEQ_LENGTH, MAX_PREDICTIONS)
     measure("counting", n, lambda: tally.add_masks(batch, masked, vocabulary.mask_id))
     frames, _ = measure(
