@@ -12,9 +12,9 @@ class TextSettings(Settings):
 
     form: Literal["lines", "prose"] = "lines"  # lines: BERT's form, a sentence a line, blank = end
     language: str = Field(default="en", pattern=r"^[a-z]{2,3}$")  # of the sentence splitter (prose)
-    document_end: Literal["blank_line", "two_blank_lines", "file"] | None = None
     # where a document ends, beside the file's end. None: blank_line for lines, file for prose,
-    # whose blank lines part paragraphs; two_blank_lines suits books with chapters.
+    # whose blank lines part paragraphs; two_blank_lines suits books with chapters
+    document_end: Literal["blank_line", "two_blank_lines", "file"] | None = None
     on_bad_line: Literal["fail", "skip"] = "fail"  # skip: count and drop, up to max_bad_fraction
     max_bad_fraction: float = Field(default=0.001, ge=0, le=1)  # share of lines; more is an error
     max_line_bytes: int = Field(default=1 << 20, ge=64)  # a longer line is a bad line
@@ -30,7 +30,7 @@ class VocabularySettings(Settings):
 
     import_from: str | None = None  # a folder that `transformers` wrote; None: train
     size: int = Field(default=8000, ge=64)  # entries, specials among them (ignored on import)
-    lowercase: bool = True
+    lowercase: bool = True  # BERT's uncased form
     strip_accents: bool = False  # lower-casing does not imply it: NFD breaks Hangul
     min_frequency: int = Field(default=2, ge=1)  # occurrences of a pair that may be merged
     sample_bytes: int = Field(default=256 << 20, ge=1 << 10)  # of the train split, to learn from

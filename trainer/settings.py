@@ -47,19 +47,22 @@ class ElectraSettings(Settings):
 class ModelSettings(Settings):
     """The encoder. A size fills the fields that are left out."""
 
-    type: Literal["bert", "albert", "electra"] = "bert"
+    type: Literal["bert", "albert", "electra"] = "bert"  # the paper's name
+    # A folder that transformers or Textmill wrote: its shape and weights are the start, and the
+    # size is not read. The vocabulary has to be the folder's (vocabulary.import_from).
+    start_from: str | None = None
     # bert: tiny to large; albert: tiny, base to xxlarge; electra: tiny, small, base, large
     size: Literal["tiny", "mini", "small", "medium", "base", "large", "xlarge", "xxlarge"] = "tiny"
     embedding_size: int | None = Field(default=None, ge=8)  # albert, electra; BERT: hidden_size
     generator_share: float | None = Field(default=None, gt=0, le=1)  # electra: of hidden_size
-    num_layers: int | None = Field(default=None, ge=1)
-    hidden_size: int | None = Field(default=None, ge=8)
-    num_heads: int | None = Field(default=None, ge=1)
+    num_layers: int | None = Field(default=None, ge=1)  # transformer layers
+    hidden_size: int | None = Field(default=None, ge=8)  # H, dimensions of a token's vector
+    num_heads: int | None = Field(default=None, ge=1)  # of attention; BERT: H / 64
     intermediate_size: int | None = Field(default=None, ge=8)  # BERT: 4 x hidden_size
     max_position: int = Field(default=512, ge=8)  # positions with an embedding
     type_vocab_size: int = Field(default=2, ge=1)  # kinds of segments
-    hidden_dropout: float = Field(default=0.1, ge=0, lt=1)
-    attention_dropout: float = Field(default=0.1, ge=0, lt=1)
+    hidden_dropout: float = Field(default=0.1, ge=0, lt=1)  # share of H zeroed (BERT)
+    attention_dropout: float = Field(default=0.1, ge=0, lt=1)  # share of attention zeroed (BERT)
     initializer_range: float = Field(default=0.02, gt=0)  # BERT: truncated normal
     electra: ElectraSettings = ElectraSettings()
 
@@ -76,17 +79,17 @@ class TrainerSettings(Settings):
     decay_steps: int = Field(default=10_000, ge=1)  # schedule: stable; falls as 1 - sqrt
     optimizer: Literal["adamw", "lamb"] = "adamw"  # lamb: ALBERT's, for very large batches
     weight_decay: float = Field(default=0.01, ge=0)  # decoupled; not on biases and LayerNorm
-    adam_beta_1: float = Field(default=0.9, ge=0, lt=1)
-    adam_beta_2: float = Field(default=0.999, ge=0, lt=1)
+    adam_beta_1: float = Field(default=0.9, ge=0, lt=1)  # decay of the mean gradient, a step
+    adam_beta_2: float = Field(default=0.999, ge=0, lt=1)  # of the mean squared gradient
     adam_epsilon: float = Field(default=1e-6, gt=0)  # BERT's optimization.py
     adam_bias_correction: bool = False  # BERT's optimizer leaves it out; PyTorch's AdamW has it
     clip_norm: float = Field(default=1.0, gt=0)  # global norm, after the replicas' sum
     precision: Literal["float32", "bfloat16"] = "float32"  # of the computation; weights are float32
-    device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
+    device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"  # auto: TPU, else GPUs, else CPU
     steps_per_loop: int = Field(default=10, ge=1)  # steps on the device between two looks at it
-    log_every_steps: int = Field(default=50, ge=1)
-    save_every_steps: int = Field(default=1000, ge=1)
-    keep_checkpoints: int = Field(default=3, ge=1)
+    log_every_steps: int = Field(default=50, ge=1)  # to the terminal and TensorBoard
+    save_every_steps: int = Field(default=1000, ge=1)  # checkpoints; a killed run repeats as many
+    keep_checkpoints: int = Field(default=3, ge=1)  # the newest so many; older ones are removed
 
 
 class TrainingSettings(Settings):
@@ -95,6 +98,6 @@ class TrainingSettings(Settings):
     model: ModelSettings
     masking: MaskingSettings
     trainer: TrainerSettings
-    seed: int
+    seed: int  # of weights, order, dropout and masks
     checkpoint_root: str  # folder; a run's own folder in it is named by a digest of all that counts
     code_digest: str  # of the trainer's code; part of TFX's cache key and of the run's name
