@@ -7,6 +7,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 TORCH ?= 2.13.0
+# In containers everybody is root; pip need not warn of it.
+export PIP_ROOT_USER_ACTION := ignore
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
 READY := .venv/.ready
@@ -61,8 +63,8 @@ clean:  ## remove the environments and the demo's work
 # 3.10. The step to / keeps pyenv from asking for 3.10 where it is not installed.
 $(UV): requirements/uv.txt
 	rm -rf .tools/uv
-	cd / && $(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
-	  --require-hashes --no-deps --target "$(CURDIR)/.tools/uv" -r "$(CURDIR)/requirements/uv.txt"
+	cd / && $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+	  --target "$(CURDIR)/.tools/uv" -r "$(CURDIR)/requirements/uv.txt"
 	touch $@
 
 $(READY): $(UV) requirements/textmill.txt requirements/dev.txt pyproject.toml
@@ -76,6 +78,5 @@ $(TRANSFORMERS): $(UV) requirements/transformers.txt
 	[ -x .venv-transformers/bin/python ] || $(UV) venv --quiet --seed --python 3.11 .venv-transformers
 	$(UV) pip install --quiet --python .venv-transformers/bin/python --require-hashes \
 	  -r requirements/transformers.txt
-	.venv-transformers/bin/python -m pip install --quiet --disable-pip-version-check \
-	  --root-user-action=ignore "torch==$(TORCH)"
+	.venv-transformers/bin/python -m pip install --quiet --disable-pip-version-check "torch==$(TORCH)"
 	touch $@
