@@ -6,9 +6,10 @@ from typing import Literal
 import numpy as np
 
 from trainer import storage
+from trainer.architecture import Architecture
 from trainer.errors import InputError
 from trainer.manifest import Manifest, Shard, read_manifest, verify_shards
-from trainer.settings import MaskingSettings, ModelSettings
+from trainer.settings import MaskingSettings
 from trainer.vocabulary import Vocabulary, load_vocabulary
 
 KIND = "instances"
@@ -93,8 +94,8 @@ def open_instances(folder: str) -> Instances:
     )
 
 
-def check_fit(instances: Instances, model: ModelSettings, masking: MaskingSettings) -> None:
-    """Compares instances with the settings that they are to be trained under.
+def check_fit(instances: Instances, model: Architecture, masking: MaskingSettings) -> None:
+    """Compares instances with the model and the masks that they are to be trained under.
 
     Raises:
         InstancesError: they do not fit; the message names the setting and both values.

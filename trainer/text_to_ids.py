@@ -35,6 +35,7 @@ def _form(name: str) -> Callable[[tf.Tensor], tf.Tensor]:
     return lambda text: tf_text.normalize_utf8(text, name)
 
 
+# Lower-casing knows the form of sigma that ends a word; `tokenizers` goes character by character.
 _STEPS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     "NFC": _form("NFC"),
     "NFD": _form("NFD"),
@@ -43,7 +44,7 @@ _STEPS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     "clean": lambda text: _replace(_SPACE, " ")(_replace(_CONTROL, "")(text)),
     "space CJK": _replace(_CJK, r" \1 "),
     "StripAccents": _replace(r"\p{Mn}", ""),
-    "Lowercase": lambda text: tf.strings.lower(text, encoding="utf-8"),
+    "Lowercase": lambda text: tf.strings.lower(_replace("Σ", "σ")(text), encoding="utf-8"),
 }
 
 

@@ -26,6 +26,7 @@ from trainer.progress import Progress
 from trainer.settings import TrainingSettings
 from trainer.step import ReplicaStep, TrainSteps, make_replica_step, make_train_steps
 from trainer.strategy import Choice, select_strategy
+from trainer.warm_start import read_start, start_digest, start_values
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +49,10 @@ def train_and_export(
         InputError: instances, settings or device do not fit together; before the first step.
     """
     instances = open_instances(instances_folder)
-    check_fit(instances, settings.model, settings.masking)
+    objective = choose_objective(settings.model, instances)
+    check_fit(instances, objective.model.architecture, settings.masking)
     verify_instances(instances)
     choice = select_strategy(settings.trainer.device)
-    objective = choose_objective(settings.model, instances)
     with choice.strategy.scope():
         state = start_state(settings, objective)
     facts = _train(settings, instances, choice, objective, state, run_folder)
@@ -77,11 +78,12 @@ class State:
 
 def start_state(settings: TrainingSettings, objective: PreTraining) -> State:
     """The state before step 0; call it in the strategy's scope."""
-    model = objective.model
-    deviation = model.architecture.initializer_range
-    variables = make_variables(
-        first_values(model.parameters(), deviation=deviation, seed=settings.seed)
-    )
+    parameters = objective.model.parameters()
+    deviation = objective.model.architecture.initializer_range
+    values = first_values(parameters, deviation=deviation, seed=settings.seed)
+    if folder := settings.model.start_from:
+        values = start_values(values, read_start(folder)[1], parameters, folder)
+    variables = make_variables(values)
     step = tf.Variable(
         0,
         dtype=tf.int64,
@@ -96,6 +98,8 @@ def run_digest(settings: TrainingSettings, instances: Instances) -> str:
     computed = settings.model_dump(mode="json", exclude={"checkpoint_root"})
     computed["trainer"] = {k: v for k, v in computed["trainer"].items() if k not in WATCHING}
     computed["instances"] = instances.manifest.content_digest()
+    if folder := settings.model.start_from:
+        computed["start"] = start_digest(folder)
     return hashlib.sha256(json.dumps(computed, sort_keys=True).encode()).hexdigest()[:20]
 
 

@@ -67,6 +67,17 @@ def read_transformers_folder(folder: str) -> tuple[Architecture, Values]:
     """Reads the architecture and the weights of one folder, under their names in it.
 
     Raises:
+        TransformersFolderError: as `read_architecture`.
+    """
+    architecture = read_architecture(folder)
+    values = safetensors.numpy.load(storage.read_bytes(storage.join(folder, WEIGHTS)))
+    return architecture, values
+
+
+def read_architecture(folder: str) -> Architecture:
+    """Reads `config.json`.
+
+    Raises:
         TransformersFolderError: a file is missing, or the model is of a type that is not known.
     """
     for name in (CONFIG, WEIGHTS):
@@ -80,8 +91,7 @@ def read_transformers_folder(folder: str) -> tuple[Architecture, Values]:
             f"{folder}: model_type is {config.get('model_type')!r}; known are "
             f"{', '.join(_CLASSES)}."
         )
-    values = safetensors.numpy.load(storage.read_bytes(storage.join(folder, WEIGHTS)))
-    return _architecture(config), values
+    return _architecture(config)
 
 
 def _write(folder: str, config: dict[str, Any], values: Values, vocabulary: Vocabulary) -> None:

@@ -7,6 +7,7 @@ from trainer.models.pair_model import PairModel
 from trainer.objectives.electra_objective import ElectraObjective
 from trainer.objectives.pair_objective import PairObjective
 from trainer.settings import ElectraSettings, ModelSettings
+from trainer.warm_start import start_architecture
 
 PreTraining = PairObjective | ElectraObjective
 Model = PairModel | Electra
@@ -15,9 +16,12 @@ Model = PairModel | Electra
 def choose_objective(settings: ModelSettings, instances: Instances) -> PreTraining:
     """The objective of a model that these settings describe, on these instances."""
     vocabulary = instances.vocabulary
-    architecture = resolve_architecture(
-        settings, vocab_size=vocabulary.size, pad_id=vocabulary.pad_id
-    )
+    if settings.start_from:
+        architecture = start_architecture(settings, settings.start_from, vocabulary)
+    else:
+        architecture = resolve_architecture(
+            settings, vocab_size=vocabulary.size, pad_id=vocabulary.pad_id
+        )
     return objective_of(architecture, instances.pair, settings.electra)
 
 

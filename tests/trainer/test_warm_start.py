@@ -1,0 +1,126 @@
+"""A model that was trained before is gone on with: its weights, its shape, its vocabulary."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from tests.trainer.conftest import MakeSettings, settings_in
+from tests.trainer.training_tools import train_some
+from trainer.export import export_model
+from trainer.instances import open_instances
+from trainer.objectives.choose import choose_objective
+from trainer.warm_start import WarmStartError
+
+KINDS = ("bert", "albert", "electra")
+SHAPE = {"num_layers", "hidden_size", "num_heads", "intermediate_size"}
+Arrays = dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def trained(
+    static_folder: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Path, Arrays]]:
+    """An exported model of each type, and its weights."""
+    made = {}
+    for kind in KINDS:
+        root = tmp_path_factory.mktemp(kind)
+        settings = settings_in(root, {"type": kind})
+        instances = open_instances(static_folder)
+        values = train_some(settings, static_folder, 0)[0].values()
+        values = {name: value + np.float32(0.01) for name, value in values.items()}
+        model = choose_objective(settings.model, instances).model
+        export_model(str(root), model, values, instances, {})
+        made[kind] = root, values
+    return made
+
+
+def start(make_settings: MakeSettings, folder: Path, static_folder: str, **model: object) -> Arrays:
+    """The weights at step 0 of a model that starts from the folder."""
+    shape = dict.fromkeys(SHAPE)
+    settings = make_settings({**shape, "start_from": str(folder), **model})
+    return train_some(settings, static_folder, 0)[0].values()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_weight_is_the_folders(
+    kind: str,
+    trained: dict[str, tuple[Path, Arrays]],
+    static_folder: str,
+    make_settings: MakeSettings,
+) -> None:
+    folder, values = trained[kind]
+    started = start(make_settings, folder, static_folder, type=kind)
+    assert started.keys() == values.keys()
+    for name, value in values.items():
+        np.testing.assert_array_equal(started[name], value, name)
+
+
+def test_a_bare_encoder_gets_drawn_heads(
+    trained: dict[str, tuple[Path, Arrays]],
+    static_folder: str,
+    make_settings: MakeSettings,
+    tmp_path: Path,
+) -> None:
+    source = trained["bert"][0] / "transformers"
+    values = safetensors.numpy.load_file(source / "model.safetensors")
+    bare = {n.removeprefix("bert."): v for n, v in values.items() if n.startswith("bert.")}
+    bare["embeddings.position_ids"] = np.arange(64)
+    safetensors.numpy.save_file(bare, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_bytes((source / "config.json").read_bytes())
+    started = start(make_settings, tmp_path, static_folder)
+    name = "bert.encoder.layer.1.output.dense.weight"
+    np.testing.assert_array_equal(started[name], values[name])
+    assert not started["cls.predictions.bias"].any()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hidden_size": 48}, "its hidden_size is 32, and model.hidden_size says 48"),
+        ({"type": "albert"}, "its type is bert, and model.type says albert"),
+    ],
+)
+def test_other_settings_than_the_folders_are_refused(
+    change: dict[str, object],
+    message: str,
+    trained: dict[str, tuple[Path, Arrays]],
+    static_folder: str,
+    make_settings: MakeSettings,
+) -> None:
+    with pytest.raises(WarmStartError, match=message):
+        start(make_settings, trained["bert"][0], static_folder, **change)
+
+
+def test_another_vocabulary_is_refused(
+    trained: dict[str, tuple[Path, Arrays]],
+    static_folder: str,
+    make_settings: MakeSettings,
+    tmp_path: Path,
+) -> None:
+    source = trained["bert"][0] / "transformers"
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((source / name).read_bytes())
+    tokens = (source / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    tokens[100], tokens[101] = tokens[101], tokens[100]
+    (tmp_path / "vocab.txt").write_text("\n".join(tokens), encoding="utf-8")
+    with pytest.raises(WarmStartError, match=r"tokens are not.*vocabulary\.import_from"):
+        start(make_settings, tmp_path, static_folder)
+
+
+def test_a_folder_without_a_weight_of_the_encoder_is_refused(
+    trained: dict[str, tuple[Path, Arrays]],
+    static_folder: str,
+    make_settings: MakeSettings,
+    tmp_path: Path,
+) -> None:
+    source = trained["bert"][0] / "transformers"
+    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    values = safetensors.numpy.load_file(source / "model.safetensors")
+    del values["bert.encoder.layer.0.output.dense.weight"]
+    safetensors.numpy.save_file(values, tmp_path / "model.safetensors")
+    with pytest.raises(WarmStartError, match=r"has no bert.encoder.layer.0.output.dense.weight"):
+        start(make_settings, tmp_path, static_folder)

@@ -1,0 +1,139 @@
+"""A `transformers` folder to the weights that training starts from, instead of drawn ones."""
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+
+import numpy as np
+
+from trainer import storage
+from trainer.architecture import Architecture
+from trainer.errors import InputError
+from trainer.manifest import file_digest
+from trainer.models.parameters import ParameterList
+from trainer.settings import ModelSettings
+from trainer.transformers_folder import (
+    CONFIG,
+    TRANSFORMERS_FOLDER,
+    WEIGHTS,
+    read_architecture,
+    read_model,
+    read_transformers_folder,
+)
+from trainer.vocab_file import VOCAB_FILE, parse_vocab
+from trainer.vocabulary import Vocabulary
+
+log = logging.getLogger(__name__)
+
+SHAPE = ("num_layers", "hidden_size", "num_heads", "intermediate_size", "embedding_size")
+# Kept by `transformers` as weights, and no weights: counters, and copies of tied tables.
+_NO_WEIGHTS = ("position_ids", "token_type_ids", "decoder.weight", "decoder.bias")
+Values = dict[str, np.ndarray]
+
+
+class WarmStartError(InputError):
+    """A folder that a model cannot start from."""
+
+
+def start_folder(folder: str) -> str:
+    """Where `config.json` is: the folder, or `transformers/` in a model that Textmill exported."""
+    inner = storage.join(folder, TRANSFORMERS_FOLDER)
+    return inner if storage.exists(storage.join(inner, CONFIG)) else folder
+
+
+def read_start(folder: str) -> tuple[Architecture, Values]:
+    """The architecture and weights in a folder, under the names that we use.
+
+    Args:
+        folder: one that `transformers` wrote, or a model that Textmill exported (an ELECTRA then
+            brings its generator).
+    """
+    if start_folder(folder) != folder:
+        return read_model(folder)
+    architecture, values = read_transformers_folder(folder)
+    kept = {n: v.astype(np.float32) for n, v in values.items() if not n.endswith(_NO_WEIGHTS)}
+    prefix = f"{architecture.type}."
+    if not any(name.startswith(prefix) for name in kept):
+        # A bare encoder, as BertModel saves it, has its names without the prefix.
+        kept = {f"{prefix}{name}": value for name, value in kept.items()}
+    return architecture, kept
+
+
+def start_architecture(
+    settings: ModelSettings, folder: str, vocabulary: Vocabulary
+) -> Architecture:
+    """The folder's shape, with what the settings say of dropout and initialisation.
+
+    Raises:
+        WarmStartError: the settings give another type or shape, or the vocabulary is another.
+    """
+    found = read_architecture(start_folder(folder))
+    asked = {name: getattr(settings, name) for name in SHAPE}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    asked["type"] = settings.type
+    for name, value in asked.items():
+        if value != getattr(found, name):
+            raise WarmStartError(
+                f"{folder}: its {name} is {getattr(found, name)}, and model.{name} "
+                f"says {value}. Set it to {getattr(found, name)}, or remove model.start_from."
+            )
+    _check_vocabulary(folder, found, vocabulary)
+    return dataclasses.replace(
+        found,
+        pad_id=vocabulary.pad_id,
+        hidden_dropout=settings.hidden_dropout,
+        attention_dropout=settings.attention_dropout,
+        initializer_range=settings.initializer_range,
+    )
+
+
+def start_values(
+    first: Mapping[str, np.ndarray], found: Values, parameters: ParameterList, folder: str
+) -> Values:
+    """The weights to start from: the folder's, and drawn ones where it has none.
+
+    Args:
+        first: every weight as drawn.
+        found: from `read_start`.
+        parameters: of the model.
+        folder: for messages.
+
+    Raises:
+        WarmStartError: the folder lacks a weight of the encoder, or one has another shape.
+    """
+    missing = [name for name in parameters if name not in found]
+    lacking = [name for name in missing if ".encoder.layer" in name or "embeddings" in name]
+    lacking = [name for name in lacking if not name.startswith("generator.")]
+    if lacking:
+        raise WarmStartError(f"{folder}: has no {lacking[0]} ({len(lacking)} weights are missing).")
+    for name in parameters.keys() & found.keys():
+        if found[name].shape != parameters[name].shape:
+            raise WarmStartError(
+                f"{folder}: {name} is {found[name].shape}, and the model's is "
+                f"{parameters[name].shape}."
+            )
+    unused = sorted(found.keys() - parameters.keys())
+    log.info("%s: %d weights are taken from it", folder, len(parameters) - len(missing))
+    log.info("Drawn, because it has none: %s", ", ".join(missing) or "none")
+    log.info("In it and not used: %s", ", ".join(unused) or "none")
+    return {name: found.get(name, first[name]) for name in parameters}
+
+
+def start_digest(folder: str) -> str:
+    """sha256 of the weights in a folder, which a run's result depends on."""
+    return file_digest(storage.join(start_folder(folder), WEIGHTS))
+
+
+def _check_vocabulary(folder: str, found: Architecture, vocabulary: Vocabulary) -> None:
+    """Ids have to mean what they meant."""
+    if found.vocab_size != vocabulary.size:
+        raise WarmStartError(
+            f"{folder}: has {found.vocab_size} tokens, and the instances' vocabulary "
+            f"{vocabulary.size}. Set vocabulary.import_from to {folder}."
+        )
+    path = storage.join(start_folder(folder), VOCAB_FILE)
+    if storage.exists(path) and parse_vocab(storage.read_bytes(path), path) != vocabulary.tokens:
+        raise WarmStartError(
+            f"{path}: its tokens are not those of the instances' vocabulary. Set "
+            f"vocabulary.import_from to {folder}."
+        )
