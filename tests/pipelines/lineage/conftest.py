@@ -1,0 +1,53 @@
+"""A workdir with a history, made once: a first run, a change, a repeat, other text, failures."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from pipelines.lineage.graph import Graph
+from pipelines.lineage.read_store import Store
+from tests.pipelines.lineage.mill import Mill
+from tests.pipelines.lineage.mill_folders import PROSE
+
+NEW_TEXT = (*PROSE[1:], ("A windmill faces the wind.", "Its cap turns."))
+
+
+class History(NamedTuple):
+    """The runs of the workdir, by what they are there for."""
+
+    workdir: Path
+    first: str
+    changed: str  # trainer.learning_rate 1e-4 → 5e-4
+    repeated: str  # all cached
+    new_text: str  # a document less, a document more; not blessed
+    failed: str
+    killed: str
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory: pytest.TempPathFactory) -> History:
+    """Tests that write work on copies."""
+    workdir = tmp_path_factory.mktemp("history") / "work"
+    mill = Mill(workdir)
+    return History(
+        workdir=workdir,
+        first=mill.run(),
+        changed=mill.run(learning_rate=5e-4, loss=3.72),
+        repeated=mill.run(learning_rate=5e-4, loss=3.72),
+        new_text=mill.run(documents=NEW_TEXT, learning_rate=5e-4, loss=4.2, blessed=False),
+        failed=mill.run(steps=200, fails_at="Trainer"),
+        killed=mill.run(steps=300, killed_at="Trainer"),
+    )
+
+
+@pytest.fixture(scope="session")
+def store(history: History) -> Store:
+    """The store of the history."""
+    return Store(history.workdir / "metadata.sqlite")
+
+
+@pytest.fixture(scope="session")
+def graph(store: Store) -> Graph:
+    """The graph of the history."""
+    return store.graph()
