@@ -27,10 +27,17 @@ MODEL_NODES = {"Trainer", "ModelEvaluator", "ModelCardGen", "Pusher"}
 pytestmark = pytest.mark.slow
 
 
-def textmill_run(workdir: Path, *, text: Path, until: str | None = None, **overrides: Any) -> int:
+def textmill_run(
+    workdir: Path,
+    *,
+    text: Path,
+    until: str | None = None,
+    span: int | None = None,
+    **overrides: Any,
+) -> int:
     settings = [f"{key.replace('__', '.')}={value}" for key, value in overrides.items()]
     return run_recipe(
-        RECIPE, [str(text)], workdir=str(workdir), overrides=settings, until=until, verbose=False
+        RECIPE, [str(text)], workdir=str(workdir), overrides=settings, span=span, until=until
     )
 
 
@@ -114,6 +121,21 @@ def test_until_runs_a_node_and_what_it_needs(done: tuple[Path, Path], tmp_path: 
     wanted = {"TextExampleGen", "DocumentStatistics", "SchemaGen", "DocumentValidator"}
     assert nodes_in(tmp_path / "w", "ran") == wanted | {"VocabularyGen"}
     assert textmill_run(tmp_path / "w", text=text, until="VocabularyGne") == INPUT_ERROR
+
+
+@pytest.mark.parametrize(("span", "taken"), [(None, 3), (1, 1)])
+def test_the_newest_span_is_taken_or_the_one_that_is_named(
+    tmp_path: Path, span: int | None, taken: int
+) -> None:
+    text = REAL_TEXT.read_text(encoding="utf-8")
+    for number in (1, 3):
+        (tmp_path / f"week-{number}").mkdir()
+        week = tmp_path / f"week-{number}" / "a.txt"
+        week.write_text(text[number * 1000 :], encoding="utf-8")
+    pattern = tmp_path / "week-{SPAN}" / "*.txt"
+    assert textmill_run(tmp_path / "w", text=pattern, span=span, until="TextExampleGen") == 0
+    documents = last_summary(tmp_path / "w")["nodes"][0]["counts"]["examples"]
+    assert documents["facts"]["span"] == taken
 
 
 @pytest.mark.parametrize(
