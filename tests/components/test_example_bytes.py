@@ -49,7 +49,13 @@ def test_bytes_are_protobufs_own(
     weights = rng.random((rows, width), dtype=np.float32)
     used = np.arange(width)[None, :] < rng.integers(1, width + 1, rows)[:, None]
     frames, number = encode_examples(
-        {"ids": Column(ids), "weights": Column(weights), "flags": Column(flags, used)}
+        {
+            "ids": Column(ids),
+            "weights": Column(weights),
+            "flags": Column(flags, used),
+            "some_ids": Column(ids, used),
+            "some_weights": Column(weights, used),
+        }
     )
     assert number == rows
     expected = serialize(
@@ -58,6 +64,8 @@ def test_bytes_are_protobufs_own(
                 "ids": ids[n].tolist(),
                 "weights": weights[n].tolist(),
                 "flags": flags[n][used[n]].astype(int).tolist(),
+                "some_ids": ids[n][used[n]].tolist(),
+                "some_weights": weights[n][used[n]].tolist(),
             }
             for n in range(rows)
         ]
