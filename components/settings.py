@@ -28,13 +28,22 @@ class TextSettings(Settings):
 class VocabularySettings(Settings):
     """The tokenizer: trained on the train split, or imported."""
 
+    kind: Literal["wordpiece", "sentencepiece"] = "wordpiece"  # BERT's and ELECTRA's, or ALBERT's
     import_from: str | None = None  # a folder that `transformers` wrote; None: train
     size: int = Field(default=8000, ge=64)  # entries, specials among them (ignored on import)
     lowercase: bool = True  # BERT's uncased form
     strip_accents: bool = False  # lower-casing does not imply it: NFD breaks Hangul
-    min_frequency: int = Field(default=2, ge=1)  # occurrences of a pair that may be merged
+    # whether Chinese characters are words of their own (those of Japanese too, but not kana). None:
+    # yes for wordpiece, as in BERT; no for sentencepiece, whose pieces span several of them
+    split_cjk: bool | None = None
+    min_frequency: int = Field(default=2, ge=1)  # of a pair that may be merged (wordpiece)
     sample_bytes: int = Field(default=256 << 20, ge=1 << 10)  # of the train split, to learn from
     max_unknown_rate: float = Field(default=0.01, ge=0, le=1)  # share of [UNK]; more is an error
+
+    @property
+    def splits_cjk(self) -> bool:
+        """Whether Chinese characters are words of their own."""
+        return self.kind == "wordpiece" if self.split_cjk is None else self.split_cjk
 
 
 class InstanceSettings(Settings):

@@ -2,30 +2,50 @@
 
 import hashlib
 import json
-import re
-import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from trainer import manifest, storage
-from trainer.vocab_file import SPECIALS, VOCAB_FILE, VocabularyError, parse_vocab
+from trainer.tokenizer_file import (
+    TOKENIZER_FILE,
+    normaliser_flags,
+    plain_tokenizer,
+    read_tokenizer,
+)
+from trainer.unigram_entries import unigram_entries
+from trainer.vocab_file import SPECIALS, VocabularyError
+from trainer.wordpiece_entries import wordpiece_entries
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-TOKENIZER_FILE = "tokenizer.json"
-_UNUSED = re.compile(r"\[unused\d+\]")  # BERT's reserved entries
+__all__ = [
+    "CONFIG_FILE",
+    "SPECIALS",
+    "TOKENIZER_FILE",
+    "Kind",
+    "Vocabulary",
+    "files_digest",
+    "load_vocabulary",
+    "model_kind",
+    "normaliser_flags",
+]
+
+CONFIG_FILE = "tokenizer_config.json"
+Kind = Literal["wordpiece", "sentencepiece"]
 
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """A WordPiece vocabulary that was read and checked."""
+    """A vocabulary that was read and checked."""
 
     folder: str
-    digest: str  # sha256 of tokenizer.json and vocab.txt, hex
+    digest: str  # sha256 of tokenizer.json and the model file, hex
+    kind: Kind
+    model_file: str  # vocab.txt or spiece.model
     size: int  # V
     pad_id: int
     unk_id: int
@@ -33,10 +53,22 @@ class Vocabulary:
     sep_id: int
     mask_id: int
     special_ids: tuple[int, ...]  # never masked, never drawn: the specials and [unused…]; ascending
-    continuation: npt.NDArray[np.bool_]  # (V,) whether the piece continues a word
+    continuation: npt.NDArray[np.bool_]  # (V,) whether the piece continues a word …
+    ends_word: npt.NDArray[np.bool_]  # (V,) … unless the piece before is one of these
     tokens: tuple[str, ...]  # (V,)
     lowercase: bool  # what the normaliser does
     strip_accents: bool
+
+    @property
+    def named_ids(self) -> dict[str, int]:
+        """The five specials' names, and their ids."""
+        ids = (self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id)
+        return {self.tokens[n]: n for n in ids}
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What makes up the vocabulary, and goes with a model that was trained on it."""
+        return (self.model_file, TOKENIZER_FILE, CONFIG_FILE)
 
     def tokenizer(self) -> "Tokenizer":
         """The tokenizer of plain text: adds no specials, cuts nothing, pads nothing.
@@ -45,40 +77,45 @@ class Vocabulary:
         """
         from tokenizers import Tokenizer
 
-        return Tokenizer.from_str(json.dumps(_plain(_read_tokenizer(self.folder)[0])))
+        return Tokenizer.from_str(json.dumps(plain_tokenizer(read_tokenizer(self.folder)[0])))
 
 
 def load_vocabulary(folder: str) -> Vocabulary:
     """Reads and checks a vocabulary.
 
     Args:
-        folder: holds vocab.txt and tokenizer.json; with a manifest, they are compared with it.
+        folder: holds tokenizer.json, and vocab.txt (WordPiece) or spiece.model (SentencePiece);
+            with a manifest, they are compared with it.
 
     Raises:
         VocabularyError: a file is missing or damaged, the two files differ, a special is
             missing, an entry is empty, doubled or can never match.
     """
-    tokenizer, tokenizer_bytes = _read_tokenizer(folder)
-    vocab_bytes = _read(folder, VOCAB_FILE)
-    tokens = parse_vocab(vocab_bytes, storage.join(folder, VOCAB_FILE))
-    model = _check_model(tokenizer, tokens, storage.join(folder, TOKENIZER_FILE))
+    tokenizer, tokenizer_bytes = read_tokenizer(folder)
+    kind = model_kind(tokenizer["model"].get("type", "WordPiece"), folder)
+    read = wordpiece_entries if kind == "wordpiece" else unigram_entries
+    entries = read(folder, tokenizer)
     lowercase, strip_accents = normaliser_flags(tokenizer.get("normalizer"))
-    digest = files_digest(tokenizer_bytes, vocab_bytes)
+    digest = files_digest(tokenizer_bytes, entries.model_bytes)
     _check_manifest(folder, digest)
-    ids = {token: n for n, token in enumerate(tokens)}
-    pad_id, unk_id, cls_id, sep_id, mask_id = (ids[name] for name in SPECIALS)
+    pad_id, unk_id, cls_id, sep_id, mask_id = entries.named_ids
+    for array in (entries.continuation, entries.ends_word):
+        array.setflags(write=False)  # the dataclass is frozen, and so are its arrays
     vocabulary = Vocabulary(
         folder=folder,
         digest=digest,
-        size=len(tokens),
+        kind=kind,
+        model_file=entries.model_file,
+        size=len(entries.tokens),
         pad_id=pad_id,
         unk_id=unk_id,
         cls_id=cls_id,
         sep_id=sep_id,
         mask_id=mask_id,
-        special_ids=_special_ids(tokenizer, tokens),
-        continuation=_continuation(tokens, str(model["continuing_subword_prefix"])),
-        tokens=tokens,
+        special_ids=entries.special_ids,
+        continuation=entries.continuation,
+        ends_word=entries.ends_word,
+        tokens=entries.tokens,
         lowercase=lowercase,
         strip_accents=strip_accents,
     )
@@ -86,90 +123,25 @@ def load_vocabulary(folder: str) -> Vocabulary:
     return vocabulary
 
 
-def files_digest(tokenizer_bytes: bytes, vocab_bytes: bytes) -> str:
-    """The digest that names a vocabulary everywhere, hex."""
-    return hashlib.sha256(tokenizer_bytes + vocab_bytes).hexdigest()
+def model_kind(model_type: str, folder: str) -> Kind:
+    """A tokenizer.json's type of model to our name for it.
 
-
-def normaliser_flags(normalizer: dict[str, Any] | None) -> tuple[bool, bool]:
-    """Whether a tokenizer.json's normaliser lower-cases, and whether it strips accents."""
-    lowercase = strip_accents = False
-    for step in _steps(normalizer):
-        if step["type"] == "BertNormalizer":
-            lowercase |= bool(step["lowercase"])
-            # null means "as lowercase says", BERT's own habit.
-            strip = step.get("strip_accents")
-            strip_accents |= bool(step["lowercase"] if strip is None else strip)
-        lowercase |= step["type"] == "Lowercase"
-        strip_accents |= step["type"] == "StripAccents"
-    return lowercase, strip_accents
-
-
-def _steps(normalizer: dict[str, Any] | None) -> list[dict[str, Any]]:
-    if normalizer is None:
-        return []
-    if normalizer["type"] == "Sequence":
-        return [step for part in normalizer["normalizers"] for step in _steps(part)]
-    return [normalizer]
-
-
-def _read_tokenizer(folder: str) -> tuple[dict[str, Any], bytes]:
-    content = _read(folder, TOKENIZER_FILE)
-    try:
-        tokenizer = json.loads(content)
-        if isinstance(tokenizer["model"], dict):
-            return tokenizer, content
-    except (ValueError, KeyError, TypeError):
-        pass
+    Raises:
+        VocabularyError: it is of another kind.
+    """
+    if model_type == "WordPiece":
+        return "wordpiece"
+    if model_type == "Unigram":
+        return "sentencepiece"
     raise VocabularyError(
-        f"{storage.join(folder, TOKENIZER_FILE)}: not a tokenizer file of the `tokenizers` "
-        f"library. Take the vocabulary from its source again."
+        f"{storage.join(folder, TOKENIZER_FILE)}: the model is {model_type}, and only WordPiece "
+        f"and Unigram are read. Import a vocabulary of a BERT, ELECTRA or ALBERT, or train one."
     )
 
 
-def _read(folder: str, name: str) -> bytes:
-    path = storage.join(folder, name)
-    if not storage.exists(path):
-        raise VocabularyError(
-            f"{folder}: no {name}. A vocabulary is a folder with {VOCAB_FILE} and "
-            f"{TOKENIZER_FILE}; VocabularyGen writes it."
-        )
-    return storage.read_bytes(path)
-
-
-def _check_model(tokenizer: dict[str, Any], tokens: tuple[str, ...], path: str) -> dict[str, Any]:
-    model: dict[str, Any] = tokenizer["model"]
-    if model.get("type", "WordPiece") != "WordPiece":
-        raise VocabularyError(
-            f"{path}: the model is {model['type']}, and only WordPiece is read. "
-            f"Import a vocabulary of a BERT or ELECTRA, or train one."
-        )
-    if model.get("vocab") != {token: n for n, token in enumerate(tokens)}:
-        raise VocabularyError(
-            f"{path}: its entries are not those of {VOCAB_FILE} beside it. "
-            f"The two files are of different vocabularies: take both from one source."
-        )
-    if model.get("unk_token") != "[UNK]":
-        raise VocabularyError(
-            f"{path}: unk_token is {model.get('unk_token')!r}, and BERT's is '[UNK]'. Import a "
-            f"vocabulary with BERT's specials, or train one."
-        )
-    strangers = [
-        a["content"] for a in tokenizer.get("added_tokens") or () if a["id"] >= len(tokens)
-    ]
-    if strangers:
-        raise VocabularyError(
-            f"{path}: added tokens that are not in {VOCAB_FILE}: {', '.join(strangers[:5])}. Write "
-            f"them into the vocabulary's [unused…] lines, or import it without them."
-        )
-    if any(step["type"] == "NFC" for step in _steps(tokenizer.get("normalizer"))):
-        for number, token in enumerate(tokens, 1):
-            if not unicodedata.is_normalized("NFC", token):
-                raise VocabularyError(
-                    f"{path}: entry {number} ({token!r}) is not NFC, so that it can never match "
-                    f"normalised text. Train the vocabulary again."
-                )
-    return model
+def files_digest(tokenizer_bytes: bytes, model_bytes: bytes) -> str:
+    """The digest that names a vocabulary everywhere, hex."""
+    return hashlib.sha256(tokenizer_bytes + model_bytes).hexdigest()
 
 
 def _check_manifest(folder: str, digest: str) -> None:
@@ -187,33 +159,10 @@ def _check_specials_in_text(vocabulary: Vocabulary) -> None:
     """A literal "[MASK]" in a text must never become the special's id."""
     tokenizer = vocabulary.tokenizer()
     specials = set(vocabulary.special_ids) - {vocabulary.unk_id}
-    for name in SPECIALS:
-        if name != "[UNK]" and specials & set(tokenizer.encode(name).ids):
+    for name, number in vocabulary.named_ids.items():
+        if number != vocabulary.unk_id and specials & set(tokenizer.encode(name).ids):
             raise VocabularyError(
                 f"{storage.join(vocabulary.folder, TOKENIZER_FILE)}: a literal {name} in a text "
                 f"becomes the special's id. Import a tokenizer that splits at punctuation, as "
                 f"BERT's does."
             )
-
-
-def _special_ids(tokenizer: dict[str, Any], tokens: tuple[str, ...]) -> tuple[int, ...]:
-    added = {a["id"] for a in tokenizer.get("added_tokens") or () if a["special"]}
-    named = {n for n, t in enumerate(tokens) if t in SPECIALS or _UNUSED.fullmatch(t)}
-    return tuple(sorted(added | named))
-
-
-def _continuation(tokens: tuple[str, ...], prefix: str) -> npt.NDArray[np.bool_]:
-    continuation = np.array([t.startswith(prefix) and len(t) > len(prefix) for t in tokens], bool)
-    continuation.setflags(write=False)  # the dataclass is frozen, and so is its array
-    return continuation
-
-
-def _plain(tokenizer: dict[str, Any]) -> dict[str, Any]:
-    """The tokenizer without added tokens, specials around a text, truncation and padding."""
-    nothing: dict[str, Any] = {
-        "added_tokens": [],
-        "post_processor": None,
-        "truncation": None,
-        "padding": None,
-    }
-    return {**tokenizer, **nothing}

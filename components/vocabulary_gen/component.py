@@ -24,7 +24,7 @@ class VocabularyGenSpec(ComponentSpec):
 
 
 class VocabularyGen(base_component.BaseComponent):
-    """Trains a WordPiece vocabulary on the train split, or imports one, and measures it.
+    """Trains a vocabulary on the train split, or imports one, and measures it.
 
     Example:
         vocabulary = VocabularyGen(
@@ -34,8 +34,9 @@ class VocabularyGen(base_component.BaseComponent):
         )
 
     Component `outputs` contains:
-        - `vocabulary`: components.Vocabulary, with vocab.txt, tokenizer.json and
-          tokenizer_config.json, which `transformers` loads, and manifest.json.
+        - `vocabulary`: components.Vocabulary, with vocab.txt (WordPiece) or spiece.model
+          (SentencePiece), tokenizer.json and tokenizer_config.json, which `transformers` loads,
+          and manifest.json.
     """
 
     SPEC_CLASS = VocabularyGenSpec

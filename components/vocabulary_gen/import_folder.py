@@ -6,33 +6,46 @@ from typing import Any
 
 from tokenizers import Tokenizer, normalizers
 
+from components.vocabulary_gen.import_unigram import unigram_from_json, unigram_from_spiece
+from components.vocabulary_gen.made import Made
 from components.vocabulary_gen.train import make_tokenizer
 from trainer import storage
+from trainer.unigram_entries import PIECE_SPECIALS, SPIECE_FILE
 from trainer.vocab_file import SPECIALS, VOCAB_FILE, VocabularyError, parse_vocab
-from trainer.vocabulary import TOKENIZER_FILE
+from trainer.vocabulary import CONFIG_FILE, TOKENIZER_FILE, Kind, model_kind
 
-CONFIG_FILE = "tokenizer_config.json"
+FILES = (TOKENIZER_FILE, VOCAB_FILE, SPIECE_FILE, CONFIG_FILE)
 
 
-def import_tokenizer(folder: str) -> Tokenizer:
-    """Reads tokenizer.json, or else vocab.txt with tokenizer_config.json.
+def import_vocabulary(folder: str, kind: Kind) -> Made:
+    """Reads tokenizer.json, or else vocab.txt or spiece.model with tokenizer_config.json.
 
     Raises:
-        VocabularyError: neither is there, they contradict each other, or a special is missing.
+        VocabularyError: none is there, they contradict each other, a special is missing, or the
+            vocabulary is of the other kind.
     """
     contents = _contents(folder)
-    listed = contents.get(VOCAB_FILE)
-    tokens = parse_vocab(listed, storage.join(folder, VOCAB_FILE)) if listed is not None else None
     if TOKENIZER_FILE in contents:
-        return _from_json(contents[TOKENIZER_FILE], tokens, storage.join(folder, TOKENIZER_FILE))
-    if tokens is None:
-        raise VocabularyError(
-            f"{folder}: neither {TOKENIZER_FILE} nor {VOCAB_FILE}. Set vocabulary.import_from to "
-            f"a folder that `transformers` wrote with save_pretrained."
+        path = storage.join(folder, TOKENIZER_FILE)
+        parsed = _parse_json(contents[TOKENIZER_FILE], path)
+        model = parsed.get("model")
+        found = model_kind(
+            model.get("type", "WordPiece") if isinstance(model, dict) else "", folder
         )
-    config = _parse_json(contents.get(CONFIG_FILE, b"{}"), storage.join(folder, CONFIG_FILE))
-    vocab = {token: n for n, token in enumerate(tokens)}
-    return make_tokenizer(vocab, _bert_normalizer(config))
+    elif VOCAB_FILE not in contents and SPIECE_FILE not in contents:
+        raise VocabularyError(
+            f"{folder}: neither {TOKENIZER_FILE} nor {VOCAB_FILE} nor {SPIECE_FILE}. Set "
+            f"vocabulary.import_from to a folder that `transformers` wrote with save_pretrained."
+        )
+    else:
+        found = "wordpiece" if VOCAB_FILE in contents else "sentencepiece"
+    if found != kind:
+        raise VocabularyError(
+            f"{folder}: a {found} vocabulary, and vocabulary.kind says {kind}. Set "
+            f"vocabulary.kind: {found}, or import another folder."
+        )
+    make = _wordpiece if kind == "wordpiece" else _sentencepiece
+    return make(contents, folder)
 
 
 def import_digest(folder: str | None) -> str:
@@ -46,20 +59,35 @@ def import_digest(folder: str | None) -> str:
 
 
 def _contents(folder: str) -> dict[str, bytes]:
-    paths = {n: storage.join(folder, n) for n in (TOKENIZER_FILE, VOCAB_FILE, CONFIG_FILE)}
+    paths = {name: storage.join(folder, name) for name in FILES}
     return {name: storage.read_bytes(p) for name, p in paths.items() if storage.exists(p)}
 
 
-def _from_json(content: bytes, tokens: tuple[str, ...] | None, path: str) -> Tokenizer:
-    parsed = _parse_json(content, path)
-    model = parsed.get("model")
-    kind = model.get("type", "WordPiece") if isinstance(model, dict) else None
-    if not isinstance(model, dict) or kind != "WordPiece":
-        raise VocabularyError(
-            f"{path}: the model is {kind}, and only WordPiece is read. Import the tokenizer of a "
-            f"BERT or an ELECTRA, or train one."
-        )
-    vocab: dict[str, int] = model["vocab"]
+def _wordpiece(contents: dict[str, bytes], folder: str) -> Made:
+    listed = contents.get(VOCAB_FILE)
+    tokens = parse_vocab(listed, storage.join(folder, VOCAB_FILE)) if listed is not None else ()
+    if TOKENIZER_FILE not in contents:
+        vocab = {token: n for n, token in enumerate(tokens)}
+        tokenizer = make_tokenizer(vocab, _bert_normalizer(_config(contents, folder)))
+        return Made("wordpiece", tokenizer)
+    path = storage.join(folder, TOKENIZER_FILE)
+    _check_entries(_parse_json(contents[TOKENIZER_FILE], path), tokens, path)
+    return Made("wordpiece", _read_tokenizer(contents[TOKENIZER_FILE], path, SPECIALS))
+
+
+def _sentencepiece(contents: dict[str, bytes], folder: str) -> Made:
+    spiece = contents.get(SPIECE_FILE)
+    if TOKENIZER_FILE not in contents:
+        model = unigram_from_spiece(spiece or b"", _config(contents, folder), folder)
+        return Made("sentencepiece", *model)
+    path = storage.join(folder, TOKENIZER_FILE)
+    content = unigram_from_json(_parse_json(contents[TOKENIZER_FILE], path), spiece, folder)
+    tokenizer = _read_tokenizer(contents[TOKENIZER_FILE], path, PIECE_SPECIALS)
+    return Made("sentencepiece", tokenizer, content)
+
+
+def _check_entries(parsed: dict[str, Any], tokens: tuple[str, ...], path: str) -> None:
+    vocab: dict[str, int] = parsed["model"]["vocab"]
     if sorted(vocab.values()) != list(range(len(vocab))):
         raise VocabularyError(
             f"{path}: the ids are not 0 to {len(vocab) - 1:,}, each once. Take the tokenizer from "
@@ -67,11 +95,14 @@ def _from_json(content: bytes, tokens: tuple[str, ...] | None, path: str) -> Tok
         )
     lines = sorted(vocab, key=lambda token: vocab[token])
     parse_vocab("".join(f"{line}\n" for line in lines).encode(), path)
-    if tokens is not None and tuple(lines) != tokens:
+    if tokens and tuple(lines) != tokens:
         raise VocabularyError(
             f"{path}: its entries are not those of {VOCAB_FILE} beside it. Delete the one that is "
             f"not the model's."
         )
+
+
+def _read_tokenizer(content: bytes, path: str, specials: tuple[str, ...]) -> Tokenizer:
     try:
         tokenizer = Tokenizer.from_str(content.decode())
     except Exception as error:  # the library raises bare Exceptions
@@ -81,14 +112,13 @@ def _from_json(content: bytes, tokens: tuple[str, ...] | None, path: str) -> Tok
         ) from error
     tokenizer.no_truncation()  # instances are cut by InstanceGen, and padded
     tokenizer.no_padding()
-    _mark_specials(tokenizer)
+    added = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
+    tokenizer.add_special_tokens([name for name in specials if name not in added])
     return tokenizer
 
 
-def _mark_specials(tokenizer: Tokenizer) -> None:
-    """Makes added tokens of the five, as `transformers` expects, where the file does not."""
-    added = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
-    tokenizer.add_special_tokens([name for name in SPECIALS if name not in added])
+def _config(contents: dict[str, bytes], folder: str) -> dict[str, Any]:
+    return _parse_json(contents.get(CONFIG_FILE, b"{}"), storage.join(folder, CONFIG_FILE))
 
 
 def _parse_json(content: bytes, path: str) -> dict[str, Any]:

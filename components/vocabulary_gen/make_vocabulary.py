@@ -1,18 +1,18 @@
 """Documents and settings to a vocabulary artifact that was measured on the text."""
 
 import logging
-from collections import Counter
-
-from tokenizers import Tokenizer
 
 from components.settings import VocabularySettings
-from components.vocabulary_gen.import_folder import import_tokenizer
+from components.vocabulary_gen.agree import count_differing
+from components.vocabulary_gen.import_folder import import_vocabulary
+from components.vocabulary_gen.made import Made
 from components.vocabulary_gen.measure import check_unknown_rate, measure
+from components.vocabulary_gen.normalizer import make_normalizer
 from components.vocabulary_gen.read_text import TextSample
 from components.vocabulary_gen.train import train_tokenizer
-from components.vocabulary_gen.write_vocabulary import FILES, write_vocabulary
+from components.vocabulary_gen.train_unigram import train_unigram
+from components.vocabulary_gen.write_vocabulary import write_vocabulary
 from trainer.manifest import Manifest, describe_file, read_manifest, write_manifest
-from trainer.vocab_file import SPECIALS
 from trainer.vocabulary import Vocabulary, load_vocabulary
 
 
@@ -32,11 +32,14 @@ def make_vocabulary(
     """
     documents = read_manifest(documents_folder)
     sample = TextSample(documents_folder, documents, settings.sample_bytes)
-    tokenizer, counts = _make_tokenizer(sample, settings)
-    write_vocabulary(tokenizer, folder)
+    made = _make(sample, settings)
+    write_vocabulary(made, folder)
     vocabulary = load_vocabulary(folder)
-    measurement = measure(vocabulary.tokenizer(), sample)
+    tokenizer, counts = vocabulary.tokenizer(), made.counts
+    measurement = measure(tokenizer, vocabulary.unk_id, sample)
     check_unknown_rate(measurement, settings.max_unknown_rate, _remedy(settings))
+    if made.kind == "sentencepiece":
+        counts["differing_sentences"] = count_differing(tokenizer, made.spiece_model, sample)
     counts.update(
         vocab_size=vocabulary.size,
         measured_words=measurement.words,
@@ -45,12 +48,13 @@ def make_vocabulary(
     )
     manifest = Manifest(
         kind="vocabulary",
-        shards={"all": [describe_file(folder, name) for name in FILES]},
+        shards={"all": [describe_file(folder, name) for name in vocabulary.files]},
         counts={"all": dict(counts)},
         facts={
             "digest": vocabulary.digest,
             "vocab_size": vocabulary.size,
-            "special_ids": {name: vocabulary.tokens.index(name) for name in SPECIALS},
+            "kind": vocabulary.kind,
+            "special_ids": dict(vocabulary.named_ids),
             "lowercase": vocabulary.lowercase,
             "strip_accents": vocabulary.strip_accents,
             "code_digest": code_digest,
@@ -64,21 +68,35 @@ def make_vocabulary(
     return manifest
 
 
-def _make_tokenizer(
-    sample: TextSample, settings: VocabularySettings
-) -> tuple[Tokenizer, Counter[str]]:
+def _make(sample: TextSample, settings: VocabularySettings) -> Made:
     if settings.import_from is not None:
-        return import_tokenizer(settings.import_from), Counter()
+        return import_vocabulary(settings.import_from, settings.kind)
+    made = (_train_wordpiece if settings.kind == "wordpiece" else _train_unigram)(sample, settings)
+    made.counts["trained_bytes"] = sample.text_bytes
+    made.counts["missing_entries"] = settings.size - made.tokenizer.get_vocab_size()
+    return made
+
+
+def _train_wordpiece(sample: TextSample, settings: VocabularySettings) -> Made:
     tokenizer, counts = train_tokenizer(
         sample,
         size=settings.size,
         lowercase=settings.lowercase,
         strip_accents=settings.strip_accents,
         min_frequency=settings.min_frequency,
+        split_cjk=settings.splits_cjk,
     )
-    counts["trained_bytes"] = sample.text_bytes
-    counts["missing_entries"] = settings.size - tokenizer.get_vocab_size()
-    return tokenizer, counts
+    return Made("wordpiece", tokenizer, counts=counts)
+
+
+def _train_unigram(sample: TextSample, settings: VocabularySettings) -> Made:
+    normalizer = make_normalizer(
+        lowercase=settings.lowercase,
+        strip_accents=settings.strip_accents,
+        split_cjk=settings.splits_cjk,
+    )
+    tokenizer, model, counts = train_unigram(sample, size=settings.size, normalizer=normalizer)
+    return Made("sentencepiece", tokenizer, model, counts)
 
 
 def _remedy(settings: VocabularySettings) -> str:
@@ -87,17 +105,13 @@ def _remedy(settings: VocabularySettings) -> str:
             "Import a vocabulary of the text's languages, train one, or raise "
             "vocabulary.max_unknown_rate."
         )
-    return (
-        "Raise vocabulary.size, lower vocabulary.min_frequency, or raise "
-        "vocabulary.max_unknown_rate."
-    )
+    return "Raise vocabulary.size, or raise vocabulary.max_unknown_rate."
 
 
 def _tell(settings: VocabularySettings, vocabulary: Vocabulary) -> None:
     if settings.import_from is None and vocabulary.size < settings.size:
         logging.getLogger(__name__).info(
-            "%d entries of the %d asked for: no other pair occurs %d times in the text",
+            "%d entries of the %d asked for: the text supports no more",
             vocabulary.size,
             settings.size,
-            settings.min_frequency,
         )

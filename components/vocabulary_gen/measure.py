@@ -7,7 +7,7 @@ from itertools import islice
 
 from tokenizers import Encoding, Tokenizer
 
-from trainer.vocab_file import SPECIALS, VocabularyError
+from trainer.vocab_file import VocabularyError
 
 MEASURED_BYTES = 16 << 20  # of text; the share's error is far below any limit with so much
 SHOWN_CHARACTERS = 10
@@ -29,14 +29,14 @@ class Measurement:
         return self.unknown_words / max(self.words, 1)
 
 
-def measure(tokenizer: Tokenizer, documents: Iterable[Sequence[str]]) -> Measurement:
+def measure(tokenizer: Tokenizer, unk_id: int, documents: Iterable[Sequence[str]]) -> Measurement:
     """Counts words and [UNK] in the first MEASURED_BYTES of the documents.
 
     Args:
         tokenizer: of plain text, which adds nothing (`Vocabulary.tokenizer`).
+        unk_id: of what it does not know.
         documents: the sentences of each.
     """
-    unk_id = tokenizer.token_to_id(SPECIALS[1])
     words = tokens = unknown = 0
     characters: Counter[str] = Counter()
     for sentences, encoding in _encode(tokenizer, documents):
@@ -44,7 +44,8 @@ def measure(tokenizer: Tokenizer, documents: Iterable[Sequence[str]]) -> Measure
         tokens += len(ids)
         words += len(set(encoding.word_ids))
         if unk_id in ids:
-            unknown += ids.count(unk_id)
+            at = zip(encoding.word_ids, ids, strict=True)
+            unknown += len({word for word, piece in at if piece == unk_id})
             for (start, end), piece in zip(encoding.offsets, ids, strict=True):
                 if piece == unk_id:
                     characters.update(_unknown_characters(tokenizer, sentences[start:end], unk_id))

@@ -14,6 +14,7 @@ from tokenizers import (
     trainers,
 )
 
+from components.vocabulary_gen.normalizer import make_normalizer
 from trainer.vocab_file import SPECIALS
 
 MAX_WORD_CHARACTERS = 100  # a longer word is [UNK]; that of `transformers`
@@ -29,6 +30,7 @@ def train_tokenizer(
     lowercase: bool,
     strip_accents: bool,
     min_frequency: int,
+    split_cjk: bool = True,
 ) -> tuple[Tokenizer, Counter[str]]:
     """Trains a WordPiece tokenizer.
 
@@ -38,21 +40,24 @@ def train_tokenizer(
         lowercase: whether upper and lower case are one.
         strip_accents: whether accents are dropped.
         min_frequency: occurrences of a pair that may become an entry.
+        split_cjk: whether Chinese characters are words of their own.
 
     Returns:
         The tokenizer, and counts: `alphabet` (characters with an entry) and `rare_characters`
         (characters without).
     """
-    normalizer = make_normalizer(lowercase=lowercase, strip_accents=strip_accents)
+    normalizer = make_normalizer(
+        lowercase=lowercase, strip_accents=strip_accents, split_cjk=split_cjk
+    )
     seen = count_characters(documents, normalizer)
-    alphabet = choose_alphabet(seen, size)
+    alphabet = choose_alphabet(seen, size, split_cjk)
     trained = _plain_tokenizer(models.WordPiece(unk_token=SPECIALS[1]), normalizer)
     # The library numbers continuing characters in the order of a hash map, and breaks ties between
     # merges by these numbers, so that two runs differ. Named beforehand, they have fixed numbers.
     trainer = trainers.WordPieceTrainer(
         vocab_size=size,
         min_frequency=min_frequency,
-        special_tokens=[*SPECIALS, *entries_of(alphabet)],
+        special_tokens=[*SPECIALS, *entries_of(alphabet, split_cjk)],
         initial_alphabet=alphabet,
         limit_alphabet=len(alphabet),
         show_progress=False,
@@ -74,21 +79,6 @@ def make_tokenizer(vocab: dict[str, int], normalizer: Any) -> Tokenizer:
     return tokenizer
 
 
-def make_normalizer(*, lowercase: bool, strip_accents: bool) -> Any:
-    """NFC, BERT's normaliser, and NFC again.
-
-    The last one puts together what lower-casing leaves apart, and the Hangul that stripping
-    accents has taken apart, so that Korean stays whole with any setting.
-    """
-    bert = normalizers.BertNormalizer(
-        clean_text=True,
-        handle_chinese_chars=True,
-        strip_accents=strip_accents,
-        lowercase=lowercase,
-    )
-    return normalizers.Sequence([normalizers.NFC(), bert, normalizers.NFC()])
-
-
 def bert_template(vocab: dict[str, int]) -> Any:
     """[CLS] A [SEP], or [CLS] A [SEP] B [SEP], for readers that want whole inputs."""
     return processors.TemplateProcessing(
@@ -106,7 +96,7 @@ def count_characters(documents: Iterable[Sequence[str]], normalizer: Any) -> Cou
     return Counter({c: n for c, n in counts.items() if not c.isspace()})
 
 
-def choose_alphabet(counts: Counter[str], size: int) -> list[str]:
+def choose_alphabet(counts: Counter[str], size: int, split_cjk: bool = True) -> list[str]:
     """The characters that get an entry: the frequent ones.
 
     As many as cover the text but for one character in ten thousand, and leave room for merges.
@@ -117,7 +107,7 @@ def choose_alphabet(counts: Counter[str], size: int) -> list[str]:
     to_cover = ALPHABET_COVERAGE * sum(counts.values())
     alphabet = []
     for character in sorted(counts, key=lambda c: (-counts[c], c)):
-        room -= len(entries_of([character]))
+        room -= len(entries_of([character], split_cjk))
         if room < 0 or to_cover <= 0:
             break
         to_cover -= counts[character]
@@ -125,14 +115,15 @@ def choose_alphabet(counts: Counter[str], size: int) -> list[str]:
     return sorted(alphabet)
 
 
-def entries_of(alphabet: Sequence[str]) -> list[str]:
+def entries_of(alphabet: Sequence[str], split_cjk: bool = True) -> list[str]:
     """The entries for characters: each alone, and behind `##` if a word can go on with it."""
-    return [*alphabet, *(CONTINUATION + c for c in alphabet if _can_continue(c))]
+    return [*alphabet, *(CONTINUATION + c for c in alphabet if _can_continue(c, split_cjk))]
 
 
-def _can_continue(character: str) -> bool:
-    """Whether the pre-tokenizer leaves the character in a word: not punctuation, not ideographs."""
-    spaced = normalizers.BertNormalizer(lowercase=False).normalize_str("a" + character)
+def _can_continue(character: str, split_cjk: bool) -> bool:
+    """Whether the pre-tokenizer leaves the character in a word, as it does not punctuation."""
+    bert = normalizers.BertNormalizer(lowercase=False, handle_chinese_chars=split_cjk)
+    spaced = bert.normalize_str("a" + character)
     return len(pre_tokenizers.BertPreTokenizer().pre_tokenize_str(spaced)) == 1
 
 

@@ -1,40 +1,44 @@
-"""A tokenizer to the files of a vocabulary, which `transformers` loads as they are."""
+"""A vocabulary to its files, which `transformers` loads as they are."""
 
 import json
 
-from tokenizers import Tokenizer
-
-from components.vocabulary_gen.import_folder import CONFIG_FILE
+from components.vocabulary_gen.made import Made
 from trainer import storage
-from trainer.vocab_file import VOCAB_FILE
-from trainer.vocabulary import TOKENIZER_FILE, normaliser_flags
-
-FILES = (VOCAB_FILE, TOKENIZER_FILE, CONFIG_FILE)
-
-
-def write_vocabulary(tokenizer: Tokenizer, folder: str) -> None:
-    """Writes vocab.txt, tokenizer.json and tokenizer_config.json; equal bytes for equal input."""
-    vocab = tokenizer.get_vocab(with_added_tokens=False)
-    lines = "".join(f"{token}\n" for token in sorted(vocab, key=lambda t: vocab[t]))
-    parsed = json.loads(tokenizer.to_str())
-    config = tokenizer_config(*normaliser_flags(parsed["normalizer"]))
-    for name, content in zip(FILES, (lines, _dump(parsed), _dump(config)), strict=True):
-        storage.write_bytes(storage.join(folder, name), content.encode())
+from trainer.unigram_entries import PIECE_SPECIALS, SPIECE_FILE
+from trainer.vocab_file import SPECIALS, VOCAB_FILE
+from trainer.vocabulary import CONFIG_FILE, TOKENIZER_FILE, normaliser_flags
 
 
-def tokenizer_config(lowercase: bool, strip_accents: bool) -> dict[str, object]:
+def write_vocabulary(made: Made, folder: str) -> None:
+    """Writes vocab.txt or spiece.model, tokenizer.json and tokenizer_config.json.
+
+    Equal bytes for equal input.
+    """
+    parsed = json.loads(made.tokenizer.to_str())
+    is_wordpiece = made.kind == "wordpiece"
+    specials = SPECIALS if is_wordpiece else PIECE_SPECIALS
+    config = tokenizer_config(specials, *normaliser_flags(parsed["normalizer"]))
+    files = {
+        VOCAB_FILE if is_wordpiece else SPIECE_FILE: _model_bytes(made),
+        TOKENIZER_FILE: _dump(parsed),
+        CONFIG_FILE: _dump(config),
+    }
+    for name, content in files.items():
+        storage.write_bytes(storage.join(folder, name), content)
+
+
+def tokenizer_config(
+    specials: tuple[str, ...], lowercase: bool, strip_accents: bool
+) -> dict[str, object]:
     """What `transformers` needs beside tokenizer.json.
 
-    The class is the general one, which takes tokenizer.json as it is: BertTokenizer would put a
-    normaliser of its own in the place of ours.
+    The class is the general one, which takes tokenizer.json as it is: BertTokenizer and
+    AlbertTokenizer would put a normaliser of their own in the place of ours.
     """
+    names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "pad_token": "[PAD]",
-        "unk_token": "[UNK]",
-        "cls_token": "[CLS]",
-        "sep_token": "[SEP]",
-        "mask_token": "[MASK]",
+        **dict(zip(names, specials, strict=True)),
         "clean_up_tokenization_spaces": False,
         "do_lower_case": lowercase,
         "strip_accents": strip_accents,
@@ -42,5 +46,12 @@ def tokenizer_config(lowercase: bool, strip_accents: bool) -> dict[str, object]:
     }
 
 
-def _dump(content: dict[str, object]) -> str:
-    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+def _model_bytes(made: Made) -> bytes:
+    if made.kind == "sentencepiece":
+        return made.spiece_model
+    vocab = made.tokenizer.get_vocab(with_added_tokens=False)
+    return "".join(f"{token}\n" for token in sorted(vocab, key=lambda t: vocab[t])).encode()
+
+
+def _dump(content: dict[str, object]) -> bytes:
+    return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()

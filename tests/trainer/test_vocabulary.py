@@ -32,10 +32,11 @@ def test_only_pieces_after_the_prefix_continue_a_word(tmp_path: Path) -> None:
     assert continuing == ["##es", "##어"]
 
 
-def test_the_continuation_array_cannot_be_changed(tmp_path: Path) -> None:
+def test_the_arrays_cannot_be_changed(tmp_path: Path) -> None:
     vocabulary = load_vocabulary(str(write_small_vocabulary(tmp_path)))
-    with pytest.raises(ValueError, match="read-only"):
-        vocabulary.continuation[0] = True
+    for array in (vocabulary.continuation, vocabulary.ends_word):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = True
 
 
 def test_a_literal_special_in_the_text_is_text(tmp_path: Path) -> None:
@@ -144,7 +145,7 @@ def test_a_damaged_tokenizer_file_is_refused(tmp_path: Path, content: str) -> No
 def test_a_tokenizer_of_another_kind_is_refused(tmp_path: Path) -> None:
     path = write_small_vocabulary(tmp_path) / "tokenizer.json"
     tokenizer = json.loads(path.read_text(encoding="utf-8"))
-    tokenizer["model"]["type"] = "Unigram"
+    tokenizer["model"]["type"] = "BPE"
     path.write_text(json.dumps(tokenizer), encoding="utf-8")
-    with pytest.raises(InputError, match="the model is Unigram"):
+    with pytest.raises(InputError, match="the model is BPE"):
         load_vocabulary(str(tmp_path))

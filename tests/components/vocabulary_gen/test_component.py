@@ -55,6 +55,11 @@ def test_the_executor_writes_a_vocabulary(tmp_path: Path) -> None:
     assert load_vocabulary(str(run(tmp_path, size=2500))).size == 2500
 
 
+def test_the_executor_writes_a_sentencepiece_vocabulary(tmp_path: Path) -> None:
+    vocabulary = load_vocabulary(str(run(tmp_path, size=2500, kind="sentencepiece")))
+    assert (vocabulary.size, vocabulary.kind) == (2500, "sentencepiece")
+
+
 def test_an_edit_of_the_imported_folder_changes_the_cache_key(tmp_path: Path) -> None:
     folder = write_small_vocabulary(tmp_path / "theirs")
     examples = standard_artifacts.Examples()
@@ -67,7 +72,16 @@ def test_an_edit_of_the_imported_folder_changes_the_cache_key(tmp_path: Path) ->
 
 @pytest.mark.transformers
 @pytest.mark.skipif(not Path(TRANSFORMERS_PYTHON).exists(), reason="make transformers")
-@pytest.mark.parametrize("settings", [{}, {"lowercase": False}, {"strip_accents": True}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"lowercase": False},
+        {"strip_accents": True},
+        {"kind": "sentencepiece"},
+        {"kind": "sentencepiece", "lowercase": False, "split_cjk": True},
+    ],
+)
 def test_transformers_gives_the_same_ids(tmp_path: Path, settings: dict[str, object]) -> None:
     folder = run(tmp_path, size=2500, **settings)
     texts = [sentence for document in [*ENGLISH, *KOREAN] for sentence in document]

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from components.settings import VocabularySettings
+from components.vocabulary_gen.agree import count_differing
 from components.vocabulary_gen.make_vocabulary import make_vocabulary
 from components.vocabulary_gen.measure import measure
 from components.vocabulary_gen.read_text import TextSample
 from tests.components.vocabulary_gen.folders import write_documents
 from tests.real_text import ENGLISH, KOREAN
+from tests.small_pieces import train_spiece
 from tests.small_vocabulary import write_small_vocabulary
 from trainer.errors import InputError
 from trainer.manifest import Manifest, read_manifest, verify_shards
@@ -104,9 +106,34 @@ def test_an_import_keeps_its_ids_and_what_it_strips(english: Path, tmp_path: Pat
 
 def test_words_beyond_the_limit_of_the_model_have_no_unknown_characters(tmp_path: Path) -> None:
     make(write_documents(tmp_path / "d", [*ENGLISH, ["the " + "x" * 101]]), tmp_path / "v")
-    measurement = measure(load_vocabulary(str(tmp_path / "v")).tokenizer(), [["x" * 101, "the"]])
+    tokenizer = load_vocabulary(str(tmp_path / "v")).tokenizer()
+    measurement = measure(tokenizer, 1, [["x" * 101, "the"]])
     assert (measurement.words, measurement.unknown_words) == (2, 1)
     assert measurement.unknown_characters == ()
+
+
+@pytest.mark.parametrize("text", ["english", "korean"])
+def test_sentencepiece_knows_nearly_every_word_and_its_two_files_agree(
+    text: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    documents = request.getfixturevalue(text)
+    manifest = make(documents, tmp_path, kind="sentencepiece", size=3000)
+    counts = manifest.counts["all"]
+    assert counts["differing_sentences"] == 0
+    assert counts["unknown_words"] < 0.005 * counts["measured_words"]
+    assert manifest.facts["kind"] == "sentencepiece"
+    assert [shard.path for shard in manifest.shards["all"]] == [
+        "spiece.model", "tokenizer.json", "tokenizer_config.json",
+    ]  # fmt: skip
+    verify_shards(str(tmp_path), manifest)
+
+
+def test_files_that_disagree_on_the_text_are_refused(english: Path, tmp_path: Path) -> None:
+    make(english, tmp_path, kind="sentencepiece", size=1000)
+    tokenizer = load_vocabulary(str(tmp_path)).tokenizer()
+    other = train_spiece(size=500)
+    with pytest.raises(InputError, match=r"give other ids to [\d,]+ of [\d,]+ sentences"):
+        count_differing(tokenizer, other, ENGLISH)
 
 
 def test_a_sample_is_as_large_as_asked_and_reads_the_same_again(english: Path) -> None:

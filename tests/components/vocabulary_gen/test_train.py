@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from components.vocabulary_gen.normalizer import make_normalizer
 from components.vocabulary_gen.train import (
     choose_alphabet,
     count_characters,
     entries_of,
-    make_normalizer,
     train_tokenizer,
 )
 from tests.real_text import ENGLISH, KOREAN
@@ -79,9 +79,9 @@ def test_hangul_stays_whole_with_any_setting(lowercase: bool, strip_accents: boo
 
 
 def test_lower_casing_keeps_accents_unless_they_are_to_be_stripped() -> None:
-    keep = make_normalizer(lowercase=True, strip_accents=False)
-    strip = make_normalizer(lowercase=True, strip_accents=True)
-    cased = make_normalizer(lowercase=False, strip_accents=False)
+    keep = make_normalizer(lowercase=True, strip_accents=False, split_cjk=True)
+    strip = make_normalizer(lowercase=True, strip_accents=True, split_cjk=True)
+    cased = make_normalizer(lowercase=False, strip_accents=False, split_cjk=True)
     assert keep.normalize_str("CAFE\u0301 J\u030c 한국") == "caf\u00e9 \u01f0 한국"
     assert strip.normalize_str("CAFÉ 한국") == "cafe 한국"
     assert cased.normalize_str("CAFE\u0301") == "CAF\u00c9"
@@ -90,7 +90,7 @@ def test_lower_casing_keeps_accents_unless_they_are_to_be_stripped() -> None:
 def test_characters_of_nearly_all_the_text_have_their_entries() -> None:
     entries = set(train(ENGLISH + KOREAN, size=4000))
     counts = count_characters(
-        ENGLISH + KOREAN, make_normalizer(lowercase=True, strip_accents=False)
+        ENGLISH + KOREAN, make_normalizer(lowercase=True, strip_accents=False, split_cjk=True)
     )
     missing = {c: n for c, n in counts.items() if c not in entries}
     assert sum(missing.values()) <= 0.0001 * sum(counts.values())
@@ -106,6 +106,13 @@ def test_characters_that_hardly_ever_occur_take_no_entry() -> None:
 
 def test_ideographs_are_words_and_never_continue_one() -> None:
     assert entries_of(["a", "漢", "か", "!"]) == ["a", "漢", "か", "!", "##a", "##か"]
+
+
+def test_ideographs_continue_words_where_they_are_not_to_be_split() -> None:
+    assert "##漢" in entries_of(["a", "漢"], split_cjk=False)
+    text = [["漢字 漢字 漢字 漢字"]] * 9
+    assert "漢字" in train(text, size=64, split_cjk=False)
+    assert "漢字" not in train(text, size=64, split_cjk=True)
 
 
 def test_the_alphabet_leaves_room_for_merges_and_takes_the_frequent() -> None:
