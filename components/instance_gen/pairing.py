@@ -34,7 +34,7 @@ def pair_next_sentences(
         The spans, with exactly as many labels 1 as 0, and what was left out, by name.
 
     Raises:
-        InputError: there is no second document to draw from.
+        InputError: there is no document of other content to draw from.
     """
     budget = seq_length - PAIR_SPECIALS
     chunks, skipped = cut_chunks(
@@ -85,18 +85,10 @@ def pair_in_order(
         corpus, everything, budget, short_seq_fraction, copies, put_back=False, rng=rng
     )
     is_swapped = chunks.label == 1
-    pairs = _spans(
-        corpus,
-        (
-            np.where(is_swapped, chunks.cut, chunks.start),
-            np.where(is_swapped, chunks.stop, chunks.cut),
-        ),
-        (
-            np.where(is_swapped, chunks.start, chunks.cut),
-            np.where(is_swapped, chunks.cut, chunks.stop),
-        ),
-        chunks.label,
-    )
+    before = np.stack([chunks.start, chunks.cut])
+    after = np.stack([chunks.cut, chunks.stop])
+    first, second = np.where(is_swapped, after, before), np.where(is_swapped, before, after)
+    pairs = _spans(corpus, (first[0], first[1]), (second[0], second[1]), chunks.label)
     spans, truncated = truncate(pairs, budget, rng)
     return spans, {**skipped, "truncated_tokens": truncated}
 
@@ -127,8 +119,8 @@ def _random_segments(
     documents = len(corpus.document_ids)
     if len(chunks.label) and (same == documents).any():
         raise InputError(
-            "A split has a single document, so no other one can give the random segment of "
-            "next-sentence pairs. Add documents, or set instances.objective=none."
+            "All documents of a split have the same content, so no other one can give the random "
+            "segment of next-sentence pairs. Add documents, or set instances.objective=none."
         )
     own = chunks.document
     other = rng.integers(0, documents - same[own]) if len(own) else own

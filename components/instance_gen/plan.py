@@ -28,10 +28,19 @@ def plan_units(
     Returns:
         Units with `split`, `number`, `documents` (paths, in the corpus's order), `own` (which of
         them the instances are made of) and `output` (the shard to write).
+
+    Raises:
+        InputError: a split has a single document, and the objective needs another one.
     """
     units = []
     for split in splits:
         shards = documents.shards[split]
+        if draws_from_others(settings.objective) and sum(s.records for s in shards) == 1:
+            raise InputError(
+                f"The split {split!r} has a single document, so no other one can give the random "
+                "segment of next-sentence pairs. Add documents (blank lines part them), or set "
+                "instances.objective=none."
+            )
         for number in range(len(shards)):
             pool = [number]
             if draws_from_others(settings.objective):

@@ -1,13 +1,17 @@
 """Units of work: every shard once, and enough documents to draw from."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.instance_gen.plan import ENOUGH_DOCUMENTS, choose_pool, slots
+from components.instance_gen.plan import ENOUGH_DOCUMENTS, choose_pool, plan_units, slots
 from components.instance_gen.publishing import check_counts
 from components.settings import InstanceSettings
+from tests.components.instance_gen.folders import real_documents, write_documents
 from trainer.errors import InputError
+from trainer.manifest import read_manifest
 from trainer.settings import MaskingSettings
 
 
@@ -20,6 +24,18 @@ def test_a_shard_borrows_until_it_has_enough(sizes: list[int], data: st.DataObje
     assert sum(sizes[n] for n in pool) >= min(ENOUGH_DOCUMENTS, sum(sizes))
     if sizes[number] >= ENOUGH_DOCUMENTS:
         assert pool == [number]
+
+
+def test_a_split_of_a_single_document_is_refused_before_any_work(tmp_path: Path) -> None:
+    documents = real_documents()
+    folder = write_documents(tmp_path, {"train": [documents[:2]], "eval": [documents[2:3]]})
+    manifest = read_manifest(str(folder))
+    splits = ["train", "eval"]
+    with pytest.raises(InputError, match=r"'eval' has a single document.*objective=none"):
+        plan_units(str(folder), manifest, splits, InstanceSettings())
+    for objective in ("sentence_order", "contiguous", "none"):
+        settings = InstanceSettings(objective=objective)
+        assert len(plan_units(str(folder), manifest, splits, settings)) == 2
 
 
 def test_slots_follow_from_rate_and_length() -> None:
