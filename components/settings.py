@@ -88,5 +88,3 @@ class ModelCardSettings(Settings):
     notes: str | None = None  # a paragraph on what the text is and what the model is for
     language: str = "en"  # ISO 639-1, where the documents' settings name none
     tags: tuple[str, ...] = ()  # added to the front matter's
-    git_commit: str | None = None  # of the code that made the model
-    git_dirty: bool | None = None  # whether that code had changes that no commit holds

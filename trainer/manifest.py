@@ -10,6 +10,7 @@ from trainer.errors import InputError
 from trainer.settings_base import Settings
 
 MANIFEST = "manifest.json"
+CODE_FACTS = {"code_digest", "git"}  # by which code, not what
 
 
 class Shard(Settings):
@@ -39,13 +40,13 @@ class Manifest(Settings):
     def content_digest(self) -> str:
         """sha256 over the shards' digests and the facts: equal content, equal digest.
 
-        The digest of the code that wrote it is left out: code that writes the same bytes as
+        What says by which code it was written is left out: code that writes the same bytes as
         before makes no other content.
         """
         content = {
             "kind": self.kind,
             "shards": {s: [x.sha256 for x in v] for s, v in self.shards.items()},
-            "facts": {name: fact for name, fact in self.facts.items() if name != "code_digest"},
+            "facts": {name: fact for name, fact in self.facts.items() if name not in CODE_FACTS},
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -23,6 +23,7 @@ from trainer.objectives.choose import PreTraining, choose_objective
 from trainer.optimizers.adamw import Optimizer
 from trainer.optimizers.schedule import learning_rate
 from trainer.progress import Progress
+from trainer.provenance import git_state
 from trainer.settings import TrainingSettings
 from trainer.step import ReplicaStep, TrainSteps, make_replica_step, make_train_steps
 from trainer.strategy import Choice, select_strategy
@@ -147,7 +148,8 @@ def _train(
         "tokens_seen": figures.tokens_in_all,
         "seed": settings.seed,
         "code_digest": settings.code_digest,
-        "settings": settings.model_dump(mode="json", exclude={"checkpoint_root"}),
+        "git": git_state(),
+        "settings": settings.model_dump(mode="json", exclude={"checkpoint_root", "code_digest"}),
         "versions": {name: version(name) for name in ("tensorflow", "numpy")},
     }
     progress.close({"finished": True, "resumed_from": resumed, **facts})

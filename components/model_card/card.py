@@ -95,6 +95,7 @@ def _ordered(counters: Mapping[str, int]) -> dict[str, int]:
 def _provenance(origin: Origin, settings: ModelCardSettings, code_digest: str) -> dict[str, Any]:
     """Name to value, in the order of the pipeline; what is not known is left out."""
     facts = origin.model.facts
+    git = nested(facts, "git")
     known = {
         "Recipe": settings.recipe,
         "Corpus": origin.documents.facts.get("corpus_digest"),
@@ -109,14 +110,14 @@ def _provenance(origin: Origin, settings: ModelCardSettings, code_digest: str) -
         "Code of the instances": origin.instances.facts.get("code_digest"),
         "Code of the trainer": facts.get("code_digest"),
         "Code of this card": code_digest,
-        "Git commit": settings.git_commit,
-        "Changes that no commit holds": _yes_or_no(settings.git_dirty),
+        "Git commit of the trainer": git.get("commit"),
+        "Changes that no commit holds": _yes_or_no(git.get("dirty")),
         **{name: version for name, version in nested(facts, "versions").items()},
     }
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _yes_or_no(value: bool | None) -> str | None:
+def _yes_or_no(value: Any) -> str | None:
     return None if value is None else "yes" if value else "no"
 
 

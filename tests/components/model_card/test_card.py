@@ -95,10 +95,11 @@ def test_the_device_is_told_in_one_sentence(made: Made) -> None:
 
 
 def test_git_state_is_told_if_it_is_known(made: Made) -> None:
-    known = DEMO.model_copy(update={"git_commit": "f" * 40, "git_dirty": True})
-    assert f"| Git commit | `{'f' * 40}` |\n| Changes that no commit holds | `yes` |" in card_of(
-        made, known
-    )
+    origin = made.origin()
+    facts = {**origin.model.facts, "git": {"commit": "f" * 40, "dirty": True}}
+    known = replace(origin, model=origin.model.model_copy(update={"facts": facts}))
+    card = render_card(known, DEMO, "abc123")
+    assert f"of the trainer | `{'f' * 40}` |\n| Changes that no commit holds | `yes` |" in card
     assert "Git commit" not in card_of(made)
 
 
@@ -108,7 +109,7 @@ def test_hostile_text_does_nothing(tmp_path: Path) -> None:
     evaluation = write_evaluation(tmp_path / "hostile", reasons=[HOSTILE])
     settings = ModelCardSettings(
         recipe=HOSTILE, description=HOSTILE, license=HOSTILE, notes=f"{HOSTILE}\n\n{HOSTILE}",
-        language=HOSTILE, tags=(HOSTILE,), git_commit=HOSTILE,
+        language=HOSTILE, tags=(HOSTILE,),
     )  # fmt: skip
     card = card_of(replace(made, evaluation=evaluation), settings)
     assert ModelCard(card).data.library_name == "transformers"
@@ -118,7 +119,7 @@ def test_hostile_text_does_nothing(tmp_path: Path) -> None:
     assert html.count("<h1>") == 1
     plain = html_of(card_of(replace(made, evaluation=evaluation), DEMO))
     assert html.count("<h2>") == plain.count("<h2>")
-    assert html.count("<td>") == plain.count("<td>") + 2  # the row of the git commit
+    assert html.count("<td>") == plain.count("<td>")
     assert "javascript:x" in html  # it is shown, as text
 
 
