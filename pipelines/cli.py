@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.lineage.commands import app as lineage_app
 from trainer.errors import InputError, TextmillError, printable
 
 INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130  # exit codes
@@ -17,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Raw text to a pre-trained language encoder, with every step recorded.",
 )
+app.add_typer(lineage_app, name="lineage")
 
 RecipeArgument = Annotated[
     str, typer.Argument(help="A shipped recipe's name (see `textmill recipes`) or a YAML file.")

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
+from pipelines.lineage.archive import Archive
 from pipelines.lineage.graph import Graph
 from pipelines.lineage.read_store import Store
 from tests.pipelines.lineage.mill import Mill
@@ -51,3 +52,9 @@ def store(history: History) -> Store:
 def graph(store: Store) -> Graph:
     """The graph of the history."""
     return store.graph()
+
+
+@pytest.fixture(scope="session")
+def archive(history: History) -> Archive:
+    """The archive of the history."""
+    return Archive(history.workdir)

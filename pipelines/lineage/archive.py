@@ -1,0 +1,67 @@
+"""A workdir's lineage, open for questions: the graph, its properties, and the folders behind it."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pipelines.lineage.folders import RunNotes, find_manifest, local_folder, read_notes
+from pipelines.lineage.graph import Artifact, Execution, Graph
+from pipelines.lineage.read_store import Store
+from trainer.manifest import Manifest
+
+STORE = "metadata.sqlite"  # pipelines.workdir.Workdir.metadata
+# Of every artifact alike, or of TFX for itself.
+DULL = {"tfx_version", "is_external", "stats_dashboard_link", "split_names", "file_format",
+        "payload_format"}  # fmt: skip
+
+
+class Archive:
+    """What every lineage command asks; each answer is read once."""
+
+    def __init__(self, workdir: Path) -> None:
+        """Opens the store of a workdir.
+
+        Raises:
+            StoreError: there is none, or it cannot be read.
+        """
+        self.workdir = workdir.expanduser().resolve()
+        self.store = Store(self.workdir / STORE)
+        self._manifests: dict[int, Manifest | None] = {}
+        self._notes: dict[str, RunNotes] = {}
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The whole structure."""
+        return self.store.graph()
+
+    def folder(self, artifact: Artifact) -> Path:
+        """Where the artifact lies."""
+        return local_folder(artifact.uri, self.workdir)
+
+    def manifest(self, artifact: Artifact) -> Manifest | None:
+        """The artifact's manifest; None where there is none."""
+        if artifact.id not in self._manifests:
+            self._manifests[artifact.id] = find_manifest(self.folder(artifact))
+        return self._manifests[artifact.id]
+
+    def notes(self, run_id: str) -> RunNotes:
+        """What the run's summary says."""
+        if run_id not in self._notes:
+            self._notes[run_id] = read_notes(self.workdir, run_id)
+        return self._notes[run_id]
+
+    def properties(self, artifact: Artifact) -> dict[str, Any]:
+        """What was recorded of an artifact; what all have alike is left out."""
+        found: Mapping[str, Any] = self.store.properties([artifact.id]).get(artifact.id, {})
+        return {name: value for name, value in sorted(found.items()) if name not in DULL}
+
+    def outputs(self, execution: Execution) -> dict[str, Artifact]:
+        """What an execution wrote, reused or found, by key; the last one where there are more."""
+        edges = self.graph.outputs(execution.id)
+        return {edge.key: self.graph.artifacts[edge.artifact] for edge in edges}
+
+    def inputs(self, execution: Execution) -> dict[str, Artifact]:
+        """What an execution read, by key; the last one where there are more."""
+        edges = self.graph.inputs(execution.id)
+        return {edge.key: self.graph.artifacts[edge.artifact] for edge in edges}

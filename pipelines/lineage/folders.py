@@ -1,0 +1,81 @@
+"""Artifacts to their folders, and folders to what their manifests and notes say."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
+
+from trainer.errors import InputError
+from trainer.manifest import MANIFEST, Manifest, read_manifest
+
+SERVING = "Format-Serving"  # tfx.utils.path_utils: where a Model artifact holds the SavedModel
+KEPT = ("artifacts", "published", "runs")  # the folders of a workdir
+
+
+@dataclass(frozen=True)
+class RunNotes:
+    """What `summary.json` says of a run; empty where there is none."""
+
+    state: str | None = None
+    error: str | None = None
+    seconds: float | None = None
+    git: dict[str, JsonValue] = field(default_factory=dict)  # commit, dirty
+
+
+def local_folder(uri: str, workdir: Path) -> Path:
+    """Where an artifact lies; also after the whole workdir was moved or copied.
+
+    Args:
+        uri: as it was recorded, an absolute path.
+        workdir: the folder of the store.
+    """
+    recorded = Path(uri)
+    try:
+        recorded.relative_to(workdir)
+    except ValueError:
+        parts = recorded.parts
+        for name in KEPT:
+            if name in parts:
+                moved = workdir.joinpath(*parts[parts.index(name) :])
+                if moved.exists():
+                    return moved
+    return recorded
+
+
+def manifest_folder(folder: Path) -> Path | None:
+    """The folder of an artifact's manifest; None where the artifact has none."""
+    return next((f for f in (folder, folder / SERVING) if (f / MANIFEST).is_file()), None)
+
+
+def find_manifest(folder: Path) -> Manifest | None:
+    """An artifact's manifest; None where there is none that can be read."""
+    found = manifest_folder(folder)
+    if found is None:
+        return None
+    try:
+        return read_manifest(str(found))
+    except InputError:
+        return None
+
+
+def read_notes(workdir: Path, run_id: str) -> RunNotes:
+    """The summary of a run; a run that was killed left none."""
+    content = read_json(workdir / "runs" / run_id / "summary.json")
+    git = content.get("git")
+    return RunNotes(
+        state=content.get("state"),
+        error=content.get("error"),
+        seconds=content.get("seconds"),
+        git=git if isinstance(git, dict) else {},
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A small JSON object; empty where there is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,56 @@
+"""Measures `textmill lineage` on a store of 2,000 runs: `python -m tests.benchmarks.lineage`.
+
+The store is made once through ml_metadata's own API (two minutes) in the folder given.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.pipelines.lineage.mill import Mill
+
+RUNS = 2000
+
+
+def make_store(folder: Path, runs: int = RUNS) -> Path:
+    """Makes the store if it is not there: each run trains anew, each tenth on other text."""
+    path = folder / "metadata.sqlite"
+    if not path.exists():
+        mill = Mill(folder, files=False)
+        for number in range(runs):
+            text = [[f"Sentence {n} of version {number // 10}."] for n in range(3)]
+            mill.run(documents=text, steps=number + 1, loss=6 - number / runs)
+    return path
+
+
+def main() -> None:
+    """Prints seconds and the most memory of each command, start-up included."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    make_store(folder)
+    first, last = (
+        run.name for run in (min((folder / "runs").iterdir()), max((folder / "runs").iterdir()))
+    )
+    for words in (["list"], ["show", last], ["diff", first, last]):
+        command = [
+            sys.executable,
+            "-m",
+            "pipelines.cli",
+            "lineage",
+            *words,
+            "--workdir",
+            str(folder),
+        ]
+        started = time.monotonic()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        spent = time.monotonic() - started
+        most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+        print(f"{words[0]:<6} {spent:6.2f} s, at most {most} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Two runs are explained in one sentence, and every part that differs is named."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from components.records import RecordError
+from pipelines.lineage.archive import Archive
+from pipelines.lineage.changes import Change
+from pipelines.lineage.compare import compare_runs
+from pipelines.lineage.explain import value_words
+from tests.pipelines.lineage.conftest import NEW_TEXT, History
+from tests.pipelines.lineage.mill import Mill
+from tests.pipelines.lineage.mill_folders import PROSE
+from trainer.errors import InputError
+
+
+def sentence(archive: Archive, before: str, after: str) -> str:
+    runs = archive.graph.runs
+    return compare_runs(archive, runs[before], runs[after]).sentence
+
+
+def test_a_changed_setting_is_the_whole_explanation(archive: Archive, history: History) -> None:
+    assert sentence(archive, history.first, history.changed) == (
+        "same text and code; `trainer.learning_rate` 1e-4 → 5e-4; loss 3.91 → 3.72"
+    )
+
+
+def test_a_repeat_stands_for_one_model(archive: Archive, history: History) -> None:
+    told = sentence(archive, history.changed, history.repeated)
+    assert told == "same text, code and settings; both stand for one model"
+
+
+def test_other_text_is_counted_and_the_verdict_told(archive: Archive, history: History) -> None:
+    assert sentence(archive, history.changed, history.new_text) == (
+        "same code and settings; text: 1 document added, 1 removed; "
+        "loss 3.72 → 4.20; no longer blessed"
+    )
+
+
+def test_a_failed_and_a_killed_run_say_where_they_ended(archive: Archive, history: History) -> None:
+    told = sentence(archive, history.failed, history.killed)
+    assert told.endswith(
+        f"{history.failed} failed at Trainer; {history.killed} interrupted at Trainer"
+    )
+    assert "`trainer.steps` 200 → 300" in told
+
+
+def test_documents_are_named_by_the_digest_of_their_sentences(
+    archive: Archive, history: History
+) -> None:
+    import hashlib
+
+    runs = archive.graph.runs
+    corpus = compare_runs(archive, runs[history.first], runs[history.new_text]).corpus
+    assert corpus is not None
+    gone, new = (hashlib.sha256("\n".join(d).encode()).hexdigest()[:32]
+                 for d in (PROSE[0], NEW_TEXT[-1]))  # fmt: skip
+    assert (corpus.removed_ids, corpus.added_ids) == ((gone,), (new,))
+    assert (corpus.before, corpus.after) == (5, 5)
+
+
+def test_other_code_is_told_with_the_commits(tmp_path: Path) -> None:
+    mill = Mill(tmp_path)
+    first = mill.run(commit="a" * 40)
+    second = mill.run(commit="b" * 40, dirty=True, trainer_code="0123456789abcdef")
+    archive = Archive(tmp_path)
+    told = sentence(archive, first, second)
+    assert told == "same text and settings; other code of Trainer (aaaaaaaa → bbbbbbbb+)"
+    comparison = compare_runs(archive, *archive.graph.runs.values())
+    assert comparison.code == (Change("Trainer", "5c7db48cfc0a37e5", "0123456789abcdef"),)
+    assert {c.name for c in comparison.commits} == {
+        "Trainer", "ModelEvaluator", "ModelCardGen", "Pusher",
+    }, "cached nodes are of the older commit on both sides"  # fmt: skip
+
+
+def test_duplicates_are_counted_as_often_as_they_are_there(tmp_path: Path) -> None:
+    mill = Mill(tmp_path)
+    first, second = mill.run(), mill.run(documents=[*PROSE, PROSE[1], PROSE[1]])
+    archive = Archive(tmp_path)
+    assert "text: 2 documents added" in sentence(archive, first, second)
+
+
+def test_damaged_and_missing_text_is_told(history: History, tmp_path: Path) -> None:
+    shutil.copytree(history.workdir, tmp_path / "work")
+    archive = Archive(tmp_path / "work")
+    (shard,) = (tmp_path / "work").glob("artifacts/tiny/TextExampleGen/examples/1/Split-train/*")
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:-9])
+    with pytest.raises(RecordError, match="cut short or altered"):
+        sentence(archive, history.first, history.new_text)
+    shard.unlink()
+    with pytest.raises(InputError, match=r"gone, .* lineage verify"):
+        sentence(archive, history.first, history.new_text)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(1e-4, "1e-4"), (0.00025, "2.5e-4"), (0.15, "0.15"), (None, "none"), (True, "yes"),
+     (12000, "12,000"), (0.0, "0"), ("x" * 50, "x" * 31 + "…"), (3e8, "3e8")],
+)  # fmt: skip
+def test_values_are_written_as_people_write_them(value: object, words: str) -> None:
+    assert value_words(value) == words
