@@ -7,7 +7,10 @@ from tfx.types import artifact
 
 
 class Vocabulary(artifact.Artifact):
-    """A tokenizer: `vocab.txt`, `tokenizer.json`, `tokenizer_config.json`, `manifest.json`."""
+    """A tokenizer: `tokenizer.json`, `tokenizer_config.json`, `manifest.json`, and its entries.
+
+    These are in `vocab.txt` (WordPiece) or `spiece.model` (SentencePiece).
+    """
 
     TYPE_NAME = "components.Vocabulary"
 

@@ -6,12 +6,14 @@ steps of tokenizer.json's normaliser and of BertPreTokenizer are spelled out her
 """
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 import tensorflow_text as tf_text
 
+from trainer import storage
 from trainer.errors import InputError
 from trainer.vocabulary import Vocabulary
 
@@ -27,16 +29,21 @@ _PUNCTUATION = r"[!-/:-@\[-`{-~\p{P}]"
 _NO_WORD = "\x00"  # in no vocabulary, so that it becomes [UNK]
 
 
-def _replace(pattern: str, by: str) -> Callable[[tf.Tensor], tf.Tensor]:
+Step = Callable[[tf.Tensor], tf.Tensor]
+# What a spiece.model does by itself: its own table, spaces made one, none at the end.
+_DONE_BY_MODEL = ("Precompiled", "Strip", {"Regex": " {2,}"})
+
+
+def _replace(pattern: str, by: str) -> Step:
     return lambda text: tf.strings.regex_replace(text, pattern, by)
 
 
-def _form(name: str) -> Callable[[tf.Tensor], tf.Tensor]:
+def _form(name: str) -> Step:
     return lambda text: tf_text.normalize_utf8(text, name)
 
 
 # Lower-casing knows the form of sigma that ends a word; `tokenizers` goes character by character.
-_STEPS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
+_STEPS: dict[str, Step] = {
     "NFC": _form("NFC"),
     "NFD": _form("NFD"),
     "NFKC": _form("NFKC"),
@@ -52,7 +59,7 @@ class TextToIds(tf.Module):
     """A vocabulary's tokenizer as TensorFlow ops; it can be saved in a SavedModel.
 
     Args:
-        vocabulary: WordPiece, with BERT's pre-tokenizer.
+        vocabulary: WordPiece with BERT's pre-tokenizer, or SentencePiece.
         max_tokens: of an input, [CLS] and [SEP] among them.
     """
 
@@ -61,26 +68,22 @@ class TextToIds(tf.Module):
         self._max_tokens = max_tokens
         self._cls_id, self._sep_id = vocabulary.cls_id, vocabulary.sep_id
         self._pad_id = vocabulary.pad_id
+        self._is_wordpiece = vocabulary.kind == "wordpiece"
         tokenizer = json.loads(vocabulary.tokenizer().to_str())
         self._steps = normaliser_steps(tokenizer["normalizer"])
-        self._wordpiece = tf_text.FastWordpieceTokenizer(
-            vocab=list(vocabulary.tokens),
-            suffix_indicator="##",
-            # The limit in characters is kept below; 4 bytes are the most that UTF-8 needs.
-            max_bytes_per_word=4 * MAX_WORD_CHARACTERS,
-            unknown_token="[UNK]",  # noqa: S106 - an entry of the vocabulary
-            no_pretokenization=True,
-            token_out_type=tf.int32,
-        )
+        make = _wordpiece_tokenizer if self._is_wordpiece else _sentencepiece_tokenizer
+        self._tokenizer = make(vocabulary)
 
     def pieces(self, text: tf.Tensor) -> tf.RaggedTensor:
         """The ids of (B,) strings, without specials: (B, None) int32."""
         for step in self._steps:
-            text = _STEPS[step](text)
+            text = step(text)
+        if not self._is_wordpiece:
+            return self._tokenizer.tokenize(text)
         words = tf_text.regex_split(text, rf"{_SPACE}|{_PUNCTUATION}", _PUNCTUATION)
         lengths = tf.strings.length(words.flat_values, unit="UTF8_CHAR")
         known = tf.where(lengths > MAX_WORD_CHARACTERS, _NO_WORD, words.flat_values)
-        return self._wordpiece.tokenize(words.with_flat_values(known)).merge_dims(1, 2)
+        return self._tokenizer.tokenize(words.with_flat_values(known)).merge_dims(1, 2)
 
     def inputs(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """`[CLS] text [SEP]`, cut to the most tokens that fit and padded to the batch's longest.
@@ -96,8 +99,25 @@ class TextToIds(tf.Module):
         return input_ids, input_mask, tf.zeros_like(input_ids)
 
 
-def normaliser_steps(normaliser: dict[str, Any] | None) -> list[str]:
-    """A tokenizer.json's normaliser as names of the functions in `_STEPS`, in their order.
+def _wordpiece_tokenizer(vocabulary: Vocabulary) -> Any:
+    return tf_text.FastWordpieceTokenizer(
+        vocab=list(vocabulary.tokens),
+        suffix_indicator="##",
+        # The limit in characters is kept by the caller; 4 bytes are the most that UTF-8 needs.
+        max_bytes_per_word=4 * MAX_WORD_CHARACTERS,
+        unknown_token="[UNK]",  # noqa: S106 - an entry of the vocabulary
+        no_pretokenization=True,
+        token_out_type=tf.int32,
+    )
+
+
+def _sentencepiece_tokenizer(vocabulary: Vocabulary) -> Any:
+    model = storage.read_bytes(storage.join(vocabulary.folder, vocabulary.model_file))
+    return tf_text.SentencepieceTokenizer(model=model, out_type=tf.int32)
+
+
+def normaliser_steps(normaliser: dict[str, Any] | None) -> list[Step]:
+    """A tokenizer.json's normaliser as functions, in their order.
 
     Raises:
         InputError: a part that has no counterpart here.
@@ -117,10 +137,15 @@ def normaliser_steps(normaliser: dict[str, Any] | None) -> list[str]:
             "StripAccents": normaliser["lowercase"] if strip is None else strip,
             "Lowercase": normaliser["lowercase"],
         }
-        return [step for step, is_asked in asked.items() if is_asked]
+        return [_STEPS[step] for step, is_asked in asked.items() if is_asked]
+    if kind in _DONE_BY_MODEL or normaliser.get("pattern") in _DONE_BY_MODEL:
+        return []
+    if kind == "Replace" and "String" in normaliser["pattern"]:
+        by = normaliser["content"].replace("\\", r"\\")
+        return [_replace(re.escape(normaliser["pattern"]["String"]), by)]
     if kind not in _STEPS:
         raise InputError(
             f"The tokenizer's normaliser has the step {kind!r}, which the exported model cannot "
-            f"do. Use a WordPiece tokenizer with BERT's normaliser."
+            f"do. Use a tokenizer with BERT's or ALBERT's normaliser."
         )
-    return [kind]
+    return [_STEPS[kind]]

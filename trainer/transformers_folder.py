@@ -17,7 +17,6 @@ TRANSFORMERS_FOLDER = "transformers"
 GENERATOR_FOLDER = "transformers-generator"  # beside it, of an ELECTRA
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
-TOKENIZER_FILES = ("vocab.txt", "tokenizer.json", "tokenizer_config.json")
 _CLASSES = {
     "bert": "BertForPreTraining",
     "albert": "AlbertForPreTraining",
@@ -100,7 +99,7 @@ def _write(folder: str, config: dict[str, Any], values: Values, vocabulary: Voca
     # `transformers` asks for this mark before it reads a safetensors file.
     weights = safetensors.numpy.save(values, metadata={"format": "pt"})
     storage.write_bytes(storage.join(folder, WEIGHTS), weights)
-    for name in TOKENIZER_FILES:
+    for name in vocabulary.files:
         file = storage.read_bytes(storage.join(vocabulary.folder, name))
         storage.write_bytes(storage.join(folder, name), file)
 

@@ -15,6 +15,7 @@ from trainer import storage
 from trainer.errors import InputError
 from trainer.manifest import Manifest, read_manifest
 from trainer.vocab_file import VOCAB_FILE, parse_vocab
+from trainer.vocabulary import load_vocabulary
 
 HISTOGRAMS = "histograms.json"
 COUNTS_FILE = "token_counts.npy"
@@ -85,7 +86,9 @@ def read_corpus(
 def read_tokens(vocabulary: str) -> tuple[str, ...]:
     """The vocabulary's pieces, in the order of their ids."""
     path = storage.join(vocabulary, VOCAB_FILE)
-    return parse_vocab(storage.read_bytes(path), path)
+    if storage.exists(path):
+        return parse_vocab(storage.read_bytes(path), path)
+    return load_vocabulary(vocabulary).tokens  # SentencePiece has no such file
 
 
 def read_token_counts(instances: str) -> NDArray[np.int64]:

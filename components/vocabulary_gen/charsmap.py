@@ -15,7 +15,8 @@ def normalizer_spec(normalizer: Any) -> bytes:
     """The serialised `NormalizerSpec` that does what the normaliser does to text in NFC.
 
     With it, spiece.model alone gives the ids of tokenizer.json, in the sentencepiece library as
-    in TensorFlow's graph. Hangul and Latin that were taken apart (NFD) are put together as well.
+    in TensorFlow's graph. Hangul and Latin that were taken apart (NFD) are put together as well;
+    only a letter and a mark with a character between them that is dropped stay apart.
     """
     from sentencepiece import SentencePieceNormalizer
 

@@ -81,9 +81,10 @@ def unigram_tokenizer(pieces: Pieces, normalizer: Any) -> Tokenizer:
             ),  # Metaspace takes one on the left for its own
         ]
     )
-    # "first": behind a [MASK] in the text, "." gets no space before it.
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=True)
-    tokenizer.decoder = decoders.Metaspace(prepend_scheme="first", split=True)
+    # "always", as for ALBERT: "first" puts no space before a text whose first character the
+    # normaliser took away or replaced (tokenizers 0.23 compares offsets in the original).
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=True)
+    tokenizer.decoder = decoders.Metaspace(prepend_scheme="always", split=True)
     tokenizer.add_special_tokens(list(PIECE_SPECIALS))
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS]:0 $A:0 [SEP]:0",

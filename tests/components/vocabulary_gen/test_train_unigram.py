@@ -38,7 +38,12 @@ normalizer = make_normalizer(lowercase=True, strip_accents=False, split_cjk=Fals
 tokenizer, model, _ = train_unigram(text, size=1500, normalizer=normalizer)
 print(hashlib.sha256(tokenizer.to_str().encode() + model).hexdigest())
 """
-ODD = ["CAFE\u0301 J\u030c \u0130stanbul Straße ΟΔΟΣ", "漢字かな交じり文", "a\u200bb \u00ad \ufffd"]
+ODD = [
+    "CAFE\u0301 J\u030c \u0130stanbul Straße ΟΔΟΣ",
+    "漢字かな交じり文",
+    "a\u200bb \u00ad \ufffd",
+    "\u200bthe",
+]
 ODD += [" x \u2581 y\u2581z  ", "[MASK] and [CLS]<unk>", "x" * 300, "ㅋㅋ ① ﬁ ㎏", "", "  ", "\t"]
 JAMO = "\u1112\u1161\u11ab\u1100\u116e\u11a8\u110b\u1165"  # 한국어, taken apart
 
