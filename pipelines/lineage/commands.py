@@ -28,6 +28,7 @@ WhatArgument = Annotated[
     ),
 ]
 WORK = Path("work")
+CHANGED = 1  # exit code of `verify`
 
 
 @app.command("list")
@@ -98,6 +99,41 @@ def diff(
         _print_json(found.as_json())
     else:
         print_comparison(found, _console())
+
+
+@app.command()
+def verify(
+    what: Annotated[
+        str | None, typer.Argument(help="Only this run or artifact and what it is made from.")
+    ] = None,
+    workdir: WorkdirOption = WORK,
+    as_json: JsonOption = False,
+) -> None:
+    """Computes every digest anew; says what was changed or is missing, and then exits with 1."""
+    from pipelines.lineage.print_text import print_verdict
+    from pipelines.lineage.select import select
+    from pipelines.lineage.verify import verify as verify_it
+
+    archive = _open(workdir)
+    verdict = verify_it(archive, select(archive, what) if what else None)
+    if as_json:
+        _print_json(verdict.as_json())
+    else:
+        print_verdict(verdict, _console())
+    raise typer.Exit(CHANGED if verdict.findings else 0)
+
+
+@app.command()
+def seal(
+    run: Annotated[str, typer.Argument(help="A run id, or `latest`.")] = "latest",
+    workdir: Annotated[Path, typer.Option(help="The folder of the runs.")] = WORK,
+) -> None:
+    """Notes the digests of a run's files, cards and records, so that `verify` covers them too."""
+    from pipelines.lineage.seal import seal_run
+    from pipelines.lineage.select import run_of, select
+
+    archive = _open(workdir)
+    typer.echo(f"{seal_run(workdir, run_of(archive, select(archive, run)).id)}")
 
 
 def _open(workdir: Path) -> "Archive":

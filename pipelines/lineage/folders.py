@@ -25,22 +25,21 @@ class RunNotes:
 
 
 def local_folder(uri: str, workdir: Path) -> Path:
-    """Where an artifact lies; also after the whole workdir was moved or copied.
+    """Where an artifact lies; a workdir that was moved or copied answers for itself.
 
     Args:
         uri: as it was recorded, an absolute path.
         workdir: the folder of the store.
     """
     recorded = Path(uri)
-    try:
-        recorded.relative_to(workdir)
-    except ValueError:
-        parts = recorded.parts
-        for name in KEPT:
-            if name in parts:
-                moved = workdir.joinpath(*parts[parts.index(name) :])
-                if moved.exists():
-                    return moved
+    if recorded.is_relative_to(workdir):
+        return recorded
+    parts = recorded.parts
+    for name in KEPT:
+        if name in parts:
+            inner = parts[parts.index(name) :]
+            if workdir.joinpath(*inner[:2]).is_dir():  # as artifacts/demo
+                return workdir.joinpath(*inner)
     return recorded
 
 

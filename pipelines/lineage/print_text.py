@@ -14,6 +14,7 @@ from components.wording import flatten, plural
 from pipelines.lineage.changes import Changes, Comparison
 from pipelines.lineage.explain import value_words
 from pipelines.lineage.run_list import RunRow
+from pipelines.lineage.verify import Verdict
 from pipelines.lineage.words import duration, moment
 
 STYLES = {
@@ -92,6 +93,29 @@ def print_comparison(found: Comparison, console: Console) -> None:
         _print_changes(name, getattr(found, name), console)
     for node, run in found.missing:
         console.print(f"  {escape(node)}: not in {escape(run)}")
+
+
+def print_verdict(verdict: Verdict, console: Console) -> None:
+    """What is not as it was written, or that all is."""
+    for finding in verdict.findings:
+        kind = f"[red]{finding.kind:<8}[/]"
+        console.print(f"{kind} {_safe(finding.path)}: {_safe(finding.told)}", soft_wrap=True)
+    checked = plural(verdict.artifacts, "artifact", "artifacts")
+    sealed = f"{checked} and the seals of {plural(verdict.runs, 'run', 'runs')}"
+    count = len(verdict.findings)
+    if count:
+        console.print(f"[bold red]{plural(count, 'thing is', 'things are')} not as written[/] "
+                      f"in {sealed}. Delete what was changed and run again.")  # fmt: skip
+    else:
+        console.print(f"[bold green]All as written:[/] {sealed}.")
+    if verdict.unsealed:
+        console.print(
+            f"[dim]{plural(len(verdict.unsealed), 'run has', 'runs have')} no seal: statistics, "
+            f"reports and logs of {'it' if len(verdict.unsealed) == 1 else 'them'} are only looked "
+            f"for. `textmill lineage seal RUN` writes one.[/]"
+        )
+    if verdict.seal:
+        console.print(f"newest seal {verdict.seal}", soft_wrap=True)
 
 
 def styled(state: str) -> str:

@@ -76,6 +76,7 @@ class Mill:
     def _write_run_folder(self, run_id: str, plan: Plan) -> None:
         folder = self.workdir / "runs" / run_id
         folder.mkdir(parents=True)
+        (folder / "recipe.yaml").write_text(f"trainer: {{steps: {plan.steps}}}", encoding="utf-8")
         if plan.killed_at is None:
             state, error = (
                 ("failed", "ValueError: out of luck") if plan.fails_at else ("succeeded", None)

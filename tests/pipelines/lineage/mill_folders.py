@@ -107,6 +107,7 @@ class Writer:
             for split in ("train", "eval")
         }  # fmt: skip
         (folders["instances"] / "histograms.json").write_text("{}")
+        (folders["instances"] / "token_counts.npy").write_bytes(b"counts")
         (folders["schema"] / "schema.pbtxt").write_text("feature {}")
         copy = folders["instances"] / "vocabulary"
         copy.mkdir()

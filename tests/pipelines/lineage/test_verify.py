@@ -1,0 +1,100 @@
+"""`textmill lineage verify` finds every planted change, and finds nothing where nothing changed."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from pipelines.lineage.archive import Archive
+from pipelines.lineage.seal import seal_run
+from pipelines.lineage.select import select
+from pipelines.lineage.verify import verify
+from tests.pipelines.lineage.conftest import History
+from tests.pipelines.lineage.planted_changes import (
+    FOUND_BY_THE_SEAL,
+    FOUND_WITHOUT_A_SEAL,
+    TRAIN,
+    flip,
+    remove,
+)
+from trainer.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def sealed(history: History, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    workdir = tmp_path_factory.mktemp("sealed") / "work"
+    shutil.copytree(history.workdir, workdir)
+    for run in sorted((workdir / "runs").iterdir()):
+        seal_run(workdir, run.name)
+    return workdir
+
+
+def test_there_are_fifty_planted_changes_and_more() -> None:
+    assert len(FOUND_WITHOUT_A_SEAL) + len(FOUND_BY_THE_SEAL) >= 50
+
+
+def test_nothing_is_found_where_nothing_changed(history: History, sealed: Path) -> None:
+    plain = verify(Archive(history.workdir))
+    assert plain.findings == ()
+    assert len(plain.unsealed) == 6
+    checked = verify(Archive(sealed))
+    assert checked.findings == ()
+    assert (checked.runs, checked.unsealed) == (6, ())
+    assert checked.seal is not None
+
+
+@pytest.mark.parametrize("name", FOUND_WITHOUT_A_SEAL)
+def test_a_change_is_found_without_a_seal(name: str, history: History, tmp_path: Path) -> None:
+    shutil.copytree(history.workdir, tmp_path / "work")
+    FOUND_WITHOUT_A_SEAL[name](tmp_path / "work")
+    assert verify(Archive(tmp_path / "work")).findings
+
+
+@pytest.mark.parametrize("name", {**FOUND_WITHOUT_A_SEAL, **FOUND_BY_THE_SEAL})
+def test_a_change_is_found_with_a_seal(name: str, sealed: Path, tmp_path: Path) -> None:
+    shutil.copytree(sealed, tmp_path / "work")
+    {**FOUND_WITHOUT_A_SEAL, **FOUND_BY_THE_SEAL}[name](tmp_path / "work")
+    assert verify(Archive(tmp_path / "work")).findings
+
+
+def test_what_is_wrong_is_named_with_its_path_and_exits_with_1(
+    history: History, tmp_path: Path
+) -> None:
+    shutil.copytree(history.workdir, tmp_path / "work")
+    flip(TRAIN)(tmp_path / "work")
+    words = ["lineage", "verify", "--workdir", str(tmp_path / "work")]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 1
+    assert f"changed  {tmp_path}/work/{TRAIN}: its sha256 is not the manifest's" in result.output
+    told = json.loads(CliRunner().invoke(app, [*words, "--json"]).output)
+    assert not told["ok"]
+    assert told["findings"][0]["artifact"] == 1
+
+
+def test_one_model_is_checked_with_what_it_stands_on_and_nothing_else(
+    history: History, tmp_path: Path
+) -> None:
+    shutil.copytree(history.workdir, tmp_path / "work")
+    remove("artifacts/tiny/CorpusReportGen/report/5")(tmp_path / "work")
+    archive = Archive(tmp_path / "work")
+    version = select(archive, "1800000000")
+    assert verify(archive, version).findings == ()
+    flip(TRAIN)(tmp_path / "work")
+    assert len(verify(Archive(tmp_path / "work"), version).findings) == 1
+
+
+def test_a_moved_workdir_is_as_whole_as_before(sealed: Path, tmp_path: Path) -> None:
+    shutil.copytree(sealed, tmp_path / "moved")
+    hidden = sealed.rename(sealed.with_name("hidden"))
+    try:
+        assert verify(Archive(tmp_path / "moved")).findings == ()
+    finally:
+        hidden.rename(sealed)
+
+
+def test_a_run_is_sealed_once(sealed: Path) -> None:
+    with pytest.raises(InputError, match="the run is sealed"):
+        seal_run(sealed, "20261123T000001Z")
