@@ -23,7 +23,7 @@ def settings_in(
     scratch: Path, model: dict[str, object] | None = None, **trainer: object
 ) -> TrainingSettings:
     """Settings of a model that trains in seconds; arguments change the model's and trainer's."""
-    tiny_model = {"num_layers": 2, "hidden_size": 32, "num_heads": 2, "intermediate_size": 64}
+    tiny_model = {"num_layers": 1, "hidden_size": 32, "num_heads": 2, "intermediate_size": 64}
     tiny_run = {
         "steps": 40,
         "global_batch_size": 8,

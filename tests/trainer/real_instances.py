@@ -3,12 +3,13 @@
 import functools
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from pydoc_data.topics import topics
 
 import numpy as np
 import tensorflow as tf
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from components.records import write_records
 from trainer.draw import draw
@@ -33,28 +34,33 @@ def read_documents() -> list[list[str]]:
 
 
 @functools.cache
-def train_tokenizer(size: int) -> Tokenizer:
-    """An uncased WordPiece tokenizer; trained once, because training breaks ties at random."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token=SPECIALS[1]))
+def make_tokenizer(size: int) -> Tokenizer:
+    """An uncased WordPiece tokenizer of all characters and the most frequent words.
+
+    It is not trained: the library's trainer breaks ties at random.
+    """
+    text = " ".join(s for d in read_documents() for s in d).lower()
+    characters = sorted(set(text) - {" "})
+    words = Counter(re.findall(r"[a-z]{2,}|[가-힣]+", text))
+    entries = [*SPECIALS, *characters, *(f"##{c}" for c in characters)]
+    entries += sorted(words, key=lambda word: (-words[word], word))[: size - len(entries)]
+    vocab = {entry: n for n, entry in enumerate(entries)}
+    tokenizer = Tokenizer(models.WordPiece(vocab, unk_token=SPECIALS[1]))
     bert = normalizers.BertNormalizer(strip_accents=False, lowercase=True)
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), bert, normalizers.NFC()])
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=list(SPECIALS), show_progress=False
-    )
-    sentences = [s for d in [*read_documents()[::5], list(KOREAN)] for s in d]
-    tokenizer.train_from_iterator(sentences, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
         special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
+    tokenizer.add_special_tokens([AddedToken(name, special=True) for name in SPECIALS])
     return tokenizer
 
 
 def write_vocabulary(folder: Path, size: int = 800) -> Vocabulary:
-    """Trains a vocabulary and writes it as VocabularyGen does."""
-    tokenizer = train_tokenizer(size)
+    """Writes a vocabulary as VocabularyGen does."""
+    tokenizer = make_tokenizer(size)
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     tokens = sorted(tokenizer.get_vocab(), key=tokenizer.get_vocab().__getitem__)

@@ -81,8 +81,8 @@ def test_both_halves_learn_and_share_their_embeddings(
     dynamic_folder: str, make_settings: MakeSettings
 ) -> None:
     model = {**ELECTRA, "hidden_dropout": 0.0, "attention_dropout": 0.0, "initializer_range": 0.12}
-    settings = make_settings(model, steps=1200, global_batch_size=16, warmup_steps=20)
-    state, losses = train_some(settings, dynamic_folder, 1200)
+    settings = make_settings(model, steps=900, global_batch_size=16, warmup_steps=20)
+    state, losses = train_some(settings, dynamic_folder, 900)
     assert sum(name.endswith("word_embeddings.weight") for name in state.variables) == 1
     instances = open_instances(dynamic_folder)
     evaluation = measure(

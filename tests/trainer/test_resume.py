@@ -23,7 +23,7 @@ from trainer.training import State, make_steps, start_state, train_and_export
 SCRIPT = "import sys; from tests.trainer.test_resume import main; main(*sys.argv[1:])"
 WEIGHTS = "transformers/model.safetensors"
 # Long enough to be stopped between its first checkpoint and its end.
-LONG_RUN = ({"num_layers": 1},), {"steps": 400, "save_every_steps": 20, "log_every_steps": 20}
+LONG_RUN = (None,), {"steps": 400, "save_every_steps": 20, "log_every_steps": 20}
 
 
 def main(settings: str, instances: str, model: str, run: str) -> None:
@@ -44,7 +44,7 @@ def undisturbed(dynamic_folder: str, tmp_path_factory: pytest.TempPathFactory) -
 def test_17_and_23_steps_are_40_steps_to_the_bit(
     precision: str, dynamic_folder: str, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    settings = make_settings({"num_layers": 1}, precision=precision)
+    settings = make_settings(precision=precision)
     whole, whole_losses = train_some(settings, dynamic_folder, 40)
     first, first_losses = train_some(settings, dynamic_folder, 17)
     Checkpoints(str(tmp_path), first.everything(), first.step, keep=1).save()
@@ -79,26 +79,15 @@ def go_on(
     return state, losses
 
 
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
-def test_a_killed_process_goes_on_where_it_was(
-    sent: signal.Signals,
-    dynamic_folder: str,
-    undisturbed: bytes,
-    make_settings: MakeSettings,
-    tmp_path: Path,
+def test_a_run_that_is_terminated_and_then_killed_ends_as_if_it_was_not(
+    dynamic_folder: str, undisturbed: bytes, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     settings = make_settings(*LONG_RUN[0], **LONG_RUN[1])
-    checkpoints = Path(settings.checkpoint_root)
-    process = _start(settings, dynamic_folder, tmp_path)
-    while not list(checkpoints.glob("*/step-*.json")):
-        assert process.poll() is None, "the run ended before its first checkpoint"
-        time.sleep(0.01)
-    process.send_signal(sent)
-    code = process.wait(timeout=60)
-    assert code == (128 + signal.SIGTERM if sent == signal.SIGTERM else -signal.SIGKILL)
-    reached = sorted(checkpoints.glob("*/step-*.safetensors"))[-1].name
-    assert reached != "step-000000400.safetensors"
-
+    terminated = _stop_after_a_checkpoint(settings, dynamic_folder, tmp_path, signal.SIGTERM)
+    assert terminated == 128 + signal.SIGTERM
+    killed = _stop_after_a_checkpoint(settings, dynamic_folder, tmp_path, signal.SIGKILL)
+    assert killed == -signal.SIGKILL
+    assert _newest(settings) < "step-000000400"
     _run(settings, dynamic_folder, tmp_path, "resumed")
     assert (tmp_path / "resumed" / WEIGHTS).read_bytes() == undisturbed
 
@@ -158,11 +147,26 @@ def test_a_checkpoint_of_another_shape_is_refused_by_name(
         np.testing.assert_array_equal(value, wide.values()[name])
 
 
-def _start(settings: TrainingSettings, folder: str, scratch: Path) -> subprocess.Popen[bytes]:
+def _stop_after_a_checkpoint(
+    settings: TrainingSettings, folder: str, scratch: Path, sent: signal.Signals
+) -> int:
+    """Runs a process until it has saved something new, stops it, and returns its exit code."""
+    before = _newest(settings)
     arguments = [settings.model_dump_json(), folder, str(scratch / "killed"), str(scratch / "run")]
     root = str(Path(__file__).parents[2])
     environment = {**os.environ, "PYTHONPATH": root, "TF_CPP_MIN_LOG_LEVEL": "2"}
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, *arguments], env=environment)
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, *arguments], env=environment)
+    while _newest(settings) == before:
+        assert process.poll() is None, "the run ended before its next checkpoint"
+        time.sleep(0.01)
+    process.send_signal(sent)
+    return process.wait(timeout=60)
+
+
+def _newest(settings: TrainingSettings) -> str:
+    """The name of the newest sealed checkpoint; empty if there is none."""
+    seals = Path(settings.checkpoint_root).glob("*/step-*.json")
+    return max((path.stem for path in seals), default="")
 
 
 def _run(settings: TrainingSettings, folder: str, scratch: Path, name: str) -> None:

@@ -21,7 +21,7 @@ NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
 def test_losses_are_those_of_a_numpy_forward_pass(
     static_folder: str, make_settings: MakeSettings
 ) -> None:
-    settings = make_settings(NO_DROPOUT)
+    settings = make_settings({**NO_DROPOUT, "num_layers": 2})
     objective = choose_objective(settings.model, open_instances(static_folder))
     with one_cpu().scope():
         state = start_state(settings, objective)

@@ -1,8 +1,11 @@
 """The graph's tokenizer gives the ids of the `tokenizers` library."""
 
+from pathlib import Path
+
 import pytest
 import tensorflow as tf
 
+from tests.small_vocabulary import SPECIALS, write_small_vocabulary
 from tests.trainer.real_instances import KOREAN, read_documents
 from trainer.text_to_ids import TextToIds
 from trainer.vocabulary import Vocabulary, load_vocabulary
@@ -37,3 +40,13 @@ def test_long_text_is_cut_and_short_text_padded(vocabulary: Vocabulary) -> None:
     assert ids[0, 7] == ids[1, 2] == vocabulary.sep_id
     assert mask.numpy().tolist() == [[1] * 8, [1, 1, 1, 0, 0, 0, 0, 0]]
     assert set(ids[1, 3:].numpy()) == {vocabulary.pad_id}
+
+
+def test_capitals_are_lowered_one_by_one_as_the_library_does(tmp_path: Path) -> None:
+    """A whole-word rule would end ΟΔΟΣ with the sigma that ends a word."""
+    entries = [*SPECIALS, "ο", "##δ", "##ο", "##σ", "##ς", "i", "##̇"]
+    vocabulary = load_vocabulary(str(write_small_vocabulary(tmp_path, entries)))
+    texts = ["ΟΔΟΣ", "ΟΣ Ο", "İ"]
+    pieces = TextToIds(vocabulary, 64).pieces(tf.constant(texts)).to_list()
+    assert pieces == [e.ids for e in vocabulary.tokenizer().encode_batch(texts)]
+    assert pieces[0] == [5, 6, 7, 8]

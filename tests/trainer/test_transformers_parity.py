@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from tests.trainer.conftest import settings_in
 from tests.trainer.real_instances import KOREAN, read_documents
-from tests.trainer.training_tools import train_some
 from trainer.export import export_model
 from trainer.instances import open_instances
+from trainer.models.parameters import first_values
 from trainer.objectives.choose import choose_objective
 from trainer.transformers_folder import GENERATOR_FOLDER, TRANSFORMERS_FOLDER, read_model
 
@@ -39,15 +39,17 @@ Arrays = dict[str, np.ndarray]
 
 @pytest.fixture(scope="module")
 def exported(static_folder: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A model of each type, trained for some steps, so that no bias is 0 any more."""
+    """A model of each type, with noise on its weights, so that no bias is 0."""
     folders = {}
-    for kind, model in MODELS.items():
+    for kind, shape in MODELS.items():
         root = tmp_path_factory.mktemp(kind)
-        settings = settings_in(root, {"type": kind, **model})
+        settings = settings_in(root, {"type": kind, **shape})
         instances = open_instances(static_folder)
-        state, _ = train_some(settings, static_folder, 3)
-        objective = choose_objective(settings.model, instances)
-        export_model(str(root), objective.model, state.values(), instances, {})
+        model = choose_objective(settings.model, instances).model
+        rng = np.random.default_rng(1)
+        first = first_values(model.parameters(), deviation=0.05, seed=1)
+        values = {n: v + rng.normal(0, 0.05, v.shape).astype(np.float32) for n, v in first.items()}
+        export_model(str(root), model, values, instances, {})
         folders[kind] = root
     return folders
 

@@ -71,7 +71,7 @@ def test_a_bare_encoder_gets_drawn_heads(
     safetensors.numpy.save_file(bare, tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_bytes((source / "config.json").read_bytes())
     started = start(make_settings, tmp_path, static_folder)
-    name = "bert.encoder.layer.1.output.dense.weight"
+    name = "bert.encoder.layer.0.output.dense.weight"
     np.testing.assert_array_equal(started[name], values[name])
     assert not started["cls.predictions.bias"].any()
 
