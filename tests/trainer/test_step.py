@@ -32,6 +32,29 @@ def test_losses_are_those_of_a_numpy_forward_pass(
     np.testing.assert_allclose(ours, theirs, rtol=2e-5)
 
 
+def test_gradients_are_the_slopes_of_the_numpy_losses(
+    static_folder: str, make_settings: MakeSettings
+) -> None:
+    """Each parameter is moved a little in a direction of its own, in double precision."""
+    settings = make_settings({**NO_DROPOUT, "initializer_range": 0.2}, global_batch_size=4)
+    objective = choose_objective(settings.model, open_instances(static_folder))
+    with one_cpu().scope():
+        state = start_state(settings, objective)
+    batch = first_batch(settings, static_folder)
+    gradients = _mean_gradients(objective, state.variables, batch)
+    rng = np.random.default_rng(3)
+    values = {name: value.astype(np.float64) for name, value in state.values().items()}
+    for name, value in values.items():
+        direction = rng.normal(size=value.shape)
+        ahead, behind = (
+            sum(numpy_losses({**values, name: value + step}, batch, num_layers=1, num_heads=2))
+            for step in (1e-5 * direction, -1e-5 * direction)
+        )
+        slope = (ahead - behind) / 2e-5
+        found = float((gradients[name] * direction).sum())
+        assert found == pytest.approx(slope, rel=1e-3, abs=1e-5), name
+
+
 @pytest.mark.parametrize("corrected", [False, True], ids=["BERT's", "bias-corrected"])
 def test_two_updates_are_those_of_numpys_adamw(
     static_folder: str, make_settings: MakeSettings, corrected: bool
