@@ -21,6 +21,9 @@ class TextSettings(Settings):
     max_document_bytes: int = Field(default=16 << 20, ge=1024)  # longer documents are cut, counted
     max_gzip_ratio: int = Field(default=200, ge=2)  # bytes out per byte in; more is a bomb
     drop_duplicates: bool = False  # documents with equal content: keep one
+    # Jaccard similarity of two documents' phrases of five words, from which on one of them goes
+    # (MinHash); 0.8 is usual. None: none goes
+    drop_near_duplicates: float | None = Field(default=None, ge=0.3, le=1)
     eval_fraction: float = Field(default=0.1, gt=0, lt=1)  # share of documents held out
     shard_bytes: int = Field(default=8 << 20, ge=1 << 16)  # text per shard, bytes
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.records import write_records
+from components.text_example_gen.near_duplicates import read_dropped
 from components.text_example_gen.runs import Entry, read_range
 from components.text_example_gen.split_choice import SPLITS
 
@@ -32,7 +33,12 @@ def cut_shards(text_bytes: npt.NDArray[np.int64], shard_bytes: int) -> list[tupl
 
 
 def write_shard(
-    unit: dict[str, int], *, folder: str, runs: Sequence[str], drop_duplicates: bool
+    unit: dict[str, int],
+    *,
+    folder: str,
+    runs: Sequence[str],
+    drop_duplicates: bool,
+    near_duplicates: str | None = None,
 ) -> dict[str, object]:
     """Writes one shard: a range of document ids, sorted by id and source.
 
@@ -41,12 +47,19 @@ def write_shard(
         folder: the artifact's.
         runs: every run of the corpus.
         drop_duplicates: whether only the first of equal documents is written.
+        near_duplicates: file of the ids that are left out, if there are any.
 
     Returns:
         `shard`, its entry for the manifest, and `counts`.
     """
-    entries = read_range(runs, unit["split"], unit["first_bucket"], unit["last_bucket"])
+    buckets = unit["first_bucket"], unit["last_bucket"]
+    entries = read_range(runs, unit["split"], *buckets)
     counts: Counter[str] = Counter(documents=0, sentences=0, text_bytes=0, duplicate_documents=0)
+    if near_duplicates is not None:
+        dropped = read_dropped(near_duplicates, *buckets)
+        kept = [entry for entry in entries if entry.document_id not in dropped]
+        counts["dropped_near_duplicates"] = len(entries) - len(kept)
+        entries = kept
     records = (entry.record for entry in _count(entries, counts, drop_duplicates))
     name = f"documents-{unit['shard']:05d}-of-{unit['num_shards']:05d}.tfrecord.gz"
     shard = write_records(folder, f"Split-{SPLITS[unit['split']]}/{name}", records)

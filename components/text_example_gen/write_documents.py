@@ -11,12 +11,18 @@ import numpy.typing as npt
 from components.settings import TextSettings
 from components.text_example_gen.check_corpus import Corpus, check_corpus
 from components.text_example_gen.document_record import encode_document
-from components.text_example_gen.errors import shown
+from components.text_example_gen.errors import CorpusError, shown
 from components.text_example_gen.find_files import CorpusFile, find_files
 from components.text_example_gen.fingerprint import corpus_digest
+from components.text_example_gen.near_duplicates import (
+    find_near_duplicates,
+    subtract,
+    write_dropped,
+)
 from components.text_example_gen.read_documents import DocumentReader
 from components.text_example_gen.runs import BUCKETS, Entry, RunWriter
 from components.text_example_gen.shards import cut_shards, write_shard
+from components.text_example_gen.signatures import SignatureWriter
 from components.text_example_gen.split_choice import (
     HASH_BUCKETS,
     SPLITS,
@@ -60,7 +66,7 @@ def write_documents(
     digest = corpus_digest((name, sha) for part in parts for name, sha in part["digests"])
     check_corpus(corpus, settings, parts, counts, digest)
     shards, split_counts = _write_splits(parts, settings, folder, scratch, map_units)
-    for name in ("duplicate_documents", "dropped_duplicates"):
+    for name in ("duplicate_documents", "dropped_duplicates", "dropped_near_duplicates"):
         counts[name] = sum(split.pop(name, 0) for split in split_counts.values())
     manifest = Manifest(
         kind="documents",
@@ -86,12 +92,14 @@ def read_unit(unit: Unit, *, settings_json: str, scratch: str) -> Unit:
         scratch: folder of the runs.
 
     Returns:
-        `runs` (paths), `histogram` (path of the bytes of text in each bucket), `counts`,
-        `digests`, `first_bad_line`, and `buckets`, the lowest and highest bucket of a document.
+        `runs` (paths), `signatures` (paths; none unless near-duplicates are looked for),
+        `histogram` (path of the bytes of text in each bucket), `counts`, `digests`,
+        `first_bad_line`, and `buckets`, the lowest and highest bucket of a document.
     """
     settings = TextSettings.model_validate_json(settings_json)
     reader = DocumentReader(settings)
     writer = RunWriter(storage.join(scratch, f"{unit['number']:05d}"))
+    signatures = SignatureWriter(storage.join(scratch, f"{unit['number']:05d}"))
     lowest, highest = HASH_BUCKETS, -1
     for file in (CorpusFile(*file) for file in unit["files"]):
         for document in reader.read(file):
@@ -106,11 +114,15 @@ def read_unit(unit: Unit, *, settings_json: str, scratch: str) -> Unit:
                 record=encode_document(name, document.sentences, source),
             )
             writer.add(choose_split(bucket, settings.eval_fraction), entry)
+            if settings.drop_near_duplicates is not None:
+                signatures.add(name, document.sentences, entry.text_bytes)
     writer.flush()
+    signatures.flush()
     histogram = storage.join(scratch, f"{unit['number']:05d}.histogram")
     storage.write_bytes(histogram, writer.text_bytes.astype("<i8").tobytes())
     return {
         "runs": writer.paths,
+        "signatures": signatures.paths,
         "histogram": histogram,
         "counts": dict(reader.counts),
         "digests": reader.digests,
@@ -141,6 +153,7 @@ def _write_splits(
     for part in parts:
         content = storage.read_bytes(part["histogram"])
         text_bytes += np.frombuffer(content, "<i8").reshape(text_bytes.shape)
+    near_duplicates = _drop_near_duplicates(parts, settings, text_bytes, scratch)
     units = []
     for split in range(len(SPLITS)):
         cuts = cut_shards(text_bytes[split], settings.shard_bytes)
@@ -159,6 +172,7 @@ def _write_splits(
         folder=folder,
         runs=[run for part in parts for run in part["runs"]],
         drop_duplicates=settings.drop_duplicates,
+        near_duplicates=near_duplicates,
     )
     results = map_units(work, units, storage.join(scratch, "write"))
     shards: dict[str, list[Shard]] = {split: [] for split in SPLITS}
@@ -167,6 +181,29 @@ def _write_splits(
         shards[SPLITS[unit["split"]]].append(Shard(**result["shard"]))
         counts[SPLITS[unit["split"]]].update(result["counts"])
     return shards, counts
+
+
+def _drop_near_duplicates(
+    parts: Sequence[Unit],
+    settings: TextSettings,
+    text_bytes: npt.NDArray[np.int64],
+    scratch: str,
+) -> str | None:
+    """The file of the ids that go, whose bytes are taken from the histogram."""
+    threshold = settings.drop_near_duplicates
+    if threshold is None:
+        return None
+    dropped = find_near_duplicates([p for part in parts for p in part["signatures"]], threshold)
+    subtract(text_bytes, dropped, settings.eval_fraction)
+    for split, left in zip(SPLITS, text_bytes.sum(axis=1), strict=True):
+        if not left:
+            raise CorpusError(
+                f"Every document of the {split} split is nearly the same as another one "
+                f"(text.drop_near_duplicates {threshold:g}). Raise it, or give more documents."
+            )
+    path = storage.join(scratch, "near-duplicates.ids")
+    write_dropped(path, dropped)
+    return path
 
 
 def _sum_counts(parts: Any) -> Counter[str]:
