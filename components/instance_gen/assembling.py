@@ -39,7 +39,7 @@ def assemble(ids: Int32, spans: Spans, seq_length: int, vocabulary: Vocabulary) 
         ids: (T,) the text that the spans point into.
         spans: n instances, each of at most L tokens with its specials.
         seq_length: L.
-        vocabulary: special ids, and which pieces continue a word.
+        vocabulary: special ids, and where words begin.
     """
     column = np.arange(seq_length)[None, :]
     first_end = spans.first_length[:, None] + 1  # where the first [SEP] stands
@@ -58,7 +58,7 @@ def assemble(ids: Int32, spans: Spans, seq_length: int, vocabulary: Vocabulary) 
     input_ids[rows, lengths - 1] = vocabulary.sep_id
     input_mask = column < lengths[:, None]
     np.copyto(input_ids, vocabulary.pad_id, where=~input_mask)
-    word_starts = ~vocabulary.continuation[input_ids]
+    word_starts = find_words(input_ids, vocabulary)
     # A segment that was cut at its front may begin inside a word; that is a word of its own here.
     word_starts[:, 1] = True
     after_separator = np.minimum(first_end[:, 0] + 1, seq_length - 1)
@@ -72,6 +72,18 @@ def assemble(ids: Int32, spans: Spans, seq_length: int, vocabulary: Vocabulary) 
         lengths=lengths,
         label=spans.label,
     )
+
+
+def find_words(input_ids: Int32, vocabulary: Vocabulary) -> Bool:
+    """(n, L) whether a piece begins a word.
+
+    In WordPiece a piece says so by itself. In SentencePiece the one before counts too: what
+    follows punctuation or a Chinese character begins a word without a sign of its own.
+    """
+    starts = ~vocabulary.continuation[input_ids]
+    if vocabulary.ends_word.any():
+        starts[:, 1:] |= vocabulary.ends_word[input_ids[:, :-1]]
+    return starts
 
 
 def special_table(vocabulary: Vocabulary) -> Bool:

@@ -63,13 +63,7 @@ def test_hostile_text_gives_the_ids_of_the_tokenizer(vocabulary: Vocabulary, tex
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.lists(
-        st.text(
-            st.one_of(
-                st.sampled_from('aBz9 .,=<>("-\t\x01\u0301\u0338\u200b한어漢é'), st.characters()
-            )
-        )
-    )
+    st.lists(st.text(st.one_of(st.sampled_from(TRICKY), st.characters(exclude_categories=["Cs"]))))
 )
 def test_any_text_gives_the_ids_of_the_tokenizer(vocabulary: Vocabulary, texts: list[str]) -> None:
     texts = [text.replace("\n", "") for text in texts]

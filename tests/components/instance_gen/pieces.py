@@ -1,0 +1,37 @@
+"""Vocabularies of real English, Korean, Japanese and Chinese, made as VocabularyGen makes them."""
+
+from pathlib import Path
+
+from components.vocabulary_gen.made import Made
+from components.vocabulary_gen.normalizer import make_normalizer
+from components.vocabulary_gen.train import train_tokenizer
+from components.vocabulary_gen.train_unigram import train_unigram
+from components.vocabulary_gen.write_vocabulary import write_vocabulary
+from tests.real_text import ENGLISH, KOREAN
+from trainer.vocabulary import Kind, Vocabulary, load_vocabulary
+
+SIZE = 3000
+# The first article of the Universal Declaration of Human Rights.
+JAPANESE = [
+    "すべての人間は、生まれながらにして自由であり、かつ、尊厳と権利とについて平等である。",
+    "人間は、理性と良心とを授けられており、互いに同胞の精神をもって行動しなければならない。",
+]
+CHINESE = [
+    "人人生而自由,在尊严和权利上一律平等。",
+    "他们赋有理性和良心,并应以兄弟关系的精神相对待。",
+]
+TEXT = [*ENGLISH, *KOREAN, *[JAPANESE] * 5, *[CHINESE] * 5]
+
+
+def train_pieces(folder: Path, kind: Kind, *, split_cjk: bool) -> Vocabulary:
+    """Trains 3,000 pieces on all of the text, and writes them to the folder."""
+    options = {"lowercase": True, "strip_accents": False, "split_cjk": split_cjk}
+    if kind == "wordpiece":
+        tokenizer, _ = train_tokenizer(TEXT, size=SIZE, min_frequency=2, **options)
+        made = Made(kind, tokenizer)
+    else:
+        normalizer = make_normalizer(**options)
+        tokenizer, model, _ = train_unigram(TEXT, size=SIZE, normalizer=normalizer)
+        made = Made(kind, tokenizer, model)
+    write_vocabulary(made, str(folder))
+    return load_vocabulary(str(folder))
