@@ -25,6 +25,7 @@ from components.text_example_gen.component import TextExampleGen
 from components.vocabulary_gen.component import VocabularyGen
 from pipelines.settings import Recipe
 from trainer.settings import TrainingSettings
+from trainer.warm_start import start_digest
 
 RUN_FN = "trainer.run_fn.run_fn"
 
@@ -129,11 +130,11 @@ def _model_nodes(recipe: Recipe, places: Places, data: Nodes) -> Nodes:
         checkpoint_root=places.checkpoint_root,
         code_digest=code_digest(RUN_FN.rpartition(".")[0]),
     )
-    trainer = Trainer(
-        examples=instances,
-        run_fn=RUN_FN,
-        custom_config={"training": training.model_dump_json()},
-    )
+    custom_config = {"training": training.model_dump_json()}
+    if recipe.model.start_from:
+        # TFX's cache key would see the folder's name alone.
+        custom_config["start_digest"] = start_digest(recipe.model.start_from)
+    trainer = Trainer(examples=instances, run_fn=RUN_FN, custom_config=custom_config)
     trainer.add_upstream_node(data["instance_validator"])
     model = trainer.outputs["model"]
     baseline = Resolver(

@@ -52,7 +52,7 @@ def run_recipe(
     Raises:
         InputError: recipe, text or workdir cannot be used.
     """
-    recipe = load_recipe(recipe_name, overrides)
+    recipe = load_recipe(recipe_name, overrides).from_here()
     order = Order(recipe, locate_text(text), open_workdir(workdir), span, until, verbose)
     if span is not None and not order.text.has_span:
         raise InputError(

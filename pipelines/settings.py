@@ -1,5 +1,7 @@
 """A recipe: every setting of one pipeline, checked once, at the border."""
 
+from pathlib import Path
+
 from pydantic import Field, model_validator
 
 from components.settings import (
@@ -11,6 +13,7 @@ from components.settings import (
 )
 from trainer.settings import MaskingSettings, ModelSettings, TrainerSettings
 from trainer.settings_base import Settings
+from trainer.storage import is_remote
 
 # What a type of model can learn from, its paper's own objective first.
 OBJECTIVES = {
@@ -50,6 +53,17 @@ class Recipe(Settings):
     report: ReportSettings = ReportSettings()
     card: CardSettings = CardSettings()
     beam: BeamSettings = BeamSettings()
+
+    def from_here(self) -> "Recipe":
+        """The recipe with absolute paths, so that it means the same from any folder."""
+        changes: dict[str, Settings] = {}
+        for group, key in (("vocabulary", "import_from"), ("model", "start_from")):
+            settings: Settings = getattr(self, group)
+            path: str | None = getattr(settings, key)
+            if path is not None and not is_remote(path):
+                absolute = str(Path(path).expanduser().absolute())
+                changes[group] = settings.model_copy(update={key: absolute})
+        return self.model_copy(update=changes)
 
     @model_validator(mode="after")
     def _parts_agree(self) -> "Recipe":

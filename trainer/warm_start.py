@@ -120,8 +120,18 @@ def start_values(
 
 
 def start_digest(folder: str) -> str:
-    """sha256 of the weights in a folder, which a run's result depends on."""
-    return file_digest(storage.join(start_folder(folder), WEIGHTS))
+    """sha256 of the weights in a folder, which a run's result depends on.
+
+    Raises:
+        WarmStartError: there are none.
+    """
+    path = storage.join(start_folder(folder), WEIGHTS)
+    if not storage.exists(path):
+        raise WarmStartError(
+            f"{path}: no such file. Set model.start_from to a folder that `transformers` wrote with "
+            f"save_pretrained, or to a model that Textmill published."
+        )
+    return file_digest(path)
 
 
 def _check_vocabulary(folder: str, found: Architecture, vocabulary: Vocabulary) -> None:

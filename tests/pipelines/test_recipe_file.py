@@ -99,3 +99,13 @@ def test_every_setting_says_what_it_is(module: object) -> None:
 
 def test_settings_cannot_be_changed_after_the_check() -> None:
     assert all(cls.model_config["frozen"] for cls in Settings.__subclasses__())
+
+
+def test_paths_in_a_recipe_mean_the_folder_it_is_run_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = recipe_of(tmp_path, "vocabulary: {import_from: mine}\nmodel: {start_from: gs://b/m}\n")
+    recipe = load_recipe(str(path)).from_here()
+    assert recipe.vocabulary.import_from == str(tmp_path / "mine")
+    assert recipe.model.start_from == "gs://b/m"

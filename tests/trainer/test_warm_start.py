@@ -12,7 +12,7 @@ from tests.trainer.training_tools import train_some
 from trainer.export import export_model
 from trainer.instances import open_instances
 from trainer.objectives.choose import choose_objective
-from trainer.warm_start import WarmStartError
+from trainer.warm_start import WarmStartError, start_digest
 
 KINDS = ("bert", "albert", "electra")
 SHAPE = {"num_layers", "hidden_size", "num_heads", "intermediate_size"}
@@ -124,3 +124,10 @@ def test_a_folder_without_a_weight_of_the_encoder_is_refused(
     safetensors.numpy.save_file(values, tmp_path / "model.safetensors")
     with pytest.raises(WarmStartError, match=r"has no bert.encoder.layer.0.output.dense.weight"):
         start(make_settings, tmp_path, static_folder)
+
+
+def test_a_folder_without_weights_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(
+        WarmStartError, match=r"model\.safetensors: no such file.* model\.start_from"
+    ):
+        start_digest(str(tmp_path))
