@@ -128,8 +128,8 @@ def start_digest(folder: str) -> str:
     path = storage.join(start_folder(folder), WEIGHTS)
     if not storage.exists(path):
         raise WarmStartError(
-            f"{path}: no such file. Set model.start_from to a folder that `transformers` wrote with "
-            f"save_pretrained, or to a model that Textmill published."
+            f"{path}: no such file. Set model.start_from to a folder that `transformers` wrote "
+            f"with save_pretrained, or to a model that Textmill published."
         )
     return file_digest(path)
 
