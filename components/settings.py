@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from typing_extensions import Self
 
 from trainer.settings_base import Settings
 
@@ -55,11 +56,23 @@ class InstanceSettings(Settings):
     form: Literal["static", "dynamic"] = "static"  # masks on disk, or drawn at every step
     # next_sentence: BERT; sentence_order: ALBERT; contiguous: ELECTRA; none: RoBERTa's full inputs
     objective: Literal["next_sentence", "sentence_order", "contiguous", "none"] = "next_sentence"
+    # of next_sentence. balanced: as many labels 1 as 0, short targets by instance. reference: as
+    # google-research/bert's script draws, to compare with it; about 56 % of its labels are 1
+    pair_draws: Literal["balanced", "reference"] = "balanced"
     seq_length: int = Field(default=128, ge=16)  # L, tokens with specials
     max_predictions: int | None = Field(default=None, ge=1)  # N; None: ceil(rate * L)
     short_seq_fraction: float = Field(default=0.1, ge=0, le=1)  # BERT's short_seq_prob
     single_segment_fraction: float = Field(default=0.1, ge=0, le=1)  # contiguous (ELECTRA)
     dupe_factor: int = Field(default=10, ge=1)  # copies with other masks and pairs; static only
+
+    @model_validator(mode="after")
+    def _reference_is_berts(self) -> Self:
+        if self.pair_draws == "reference" and self.objective != "next_sentence":
+            raise ValueError(
+                f"pair_draws=reference reproduces BERT's pairs, and the objective is "
+                f"{self.objective}. Set objective=next_sentence, or pair_draws=balanced."
+            )
+        return self
 
 
 class EvaluationSettings(Settings):

@@ -86,6 +86,7 @@ def facts_of(
     return {
         "form": settings.form,
         "objective": settings.objective,
+        "pair_draws": settings.pair_draws,
         "seq_length": settings.seq_length,
         "max_predictions": job.max_predictions,
         "short_seq_fraction": settings.short_seq_fraction,

@@ -8,6 +8,7 @@ from components.instance_gen.contiguous import cut_contiguous
 from components.instance_gen.corpus import Corpus
 from components.instance_gen.packing import pack_sentences
 from components.instance_gen.pairing import pair_in_order, pair_next_sentences
+from components.instance_gen.reference_pairs import pair_as_reference
 from components.instance_gen.spans import PAIR_SPECIALS, SINGLE_SPECIALS, Spans
 from components.instance_gen.tokenizing import Int32
 from components.settings import InstanceSettings
@@ -60,6 +61,8 @@ def make_spans(
         "copies": copies,
         "rng": rng,
     }
+    if settings.pair_draws == "reference":
+        return corpus.ids, *pair_as_reference(corpus, own, **walk)
     if settings.objective == "next_sentence":
         return corpus.ids, *pair_next_sentences(corpus, own, **walk)
     if settings.objective == "sentence_order":

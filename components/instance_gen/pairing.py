@@ -40,18 +40,7 @@ def pair_next_sentences(
     chunks, skipped = cut_chunks(
         corpus, own, budget, short_seq_fraction, copies, put_back=True, rng=rng
     )
-    random_start, random_stop = _random_segments(corpus, chunks, rng)
-    is_random = chunks.label == 1
-    pairs = _spans(
-        corpus,
-        (chunks.start, chunks.cut),
-        (
-            np.where(is_random, random_start, chunks.cut),
-            np.where(is_random, random_stop, chunks.stop),
-        ),
-        chunks.label,
-    )
-    spans, truncated = truncate(pairs, budget, rng)
+    spans, truncated = join_chunks(corpus, chunks, _draw_others(corpus, chunks, rng), budget, rng)
     return spans, {**skipped, "truncated_tokens": truncated}
 
 
@@ -93,6 +82,38 @@ def pair_in_order(
     return spans, {**skipped, "truncated_tokens": truncated}
 
 
+def join_chunks(
+    corpus: Corpus, chunks: Chunks, other: Int64, budget: int, rng: np.random.Generator
+) -> tuple[Spans, int]:
+    """Gives every chunk its second segment, and cuts the pairs to fit.
+
+    Label 0 keeps what follows the cut. Label 1 takes sentences of the other document, from a
+    uniform one on, until the pair has its target or the document ends.
+
+    Args:
+        corpus: the documents.
+        chunks: n chunks with labels.
+        other: (n,) the document that a random segment is drawn from.
+        budget: tokens of a pair at most.
+        rng: all randomness.
+
+    Returns:
+        The spans, and the number of tokens that were cut off.
+    """
+    begin, end = corpus.document_offsets[other], corpus.document_offsets[other + 1]
+    start = rng.integers(begin, end) if len(other) else other
+    offsets = corpus.sentence_offsets
+    wanted = chunks.target - (offsets[chunks.cut] - offsets[chunks.start])
+    stop = np.searchsorted(offsets, offsets[start] + np.maximum(wanted, 1))
+    is_random = chunks.label == 1
+    second = (
+        np.where(is_random, start, chunks.cut),
+        np.where(is_random, np.minimum(stop, end), chunks.stop),
+    )
+    pairs = _spans(corpus, (chunks.start, chunks.cut), second, chunks.label)
+    return truncate(pairs, budget, rng)
+
+
 def _spans(
     corpus: Corpus, first: tuple[Int64, Int64], second: tuple[Int64, Int64], label: Int64
 ) -> Spans:
@@ -107,13 +128,8 @@ def _spans(
     )
 
 
-def _random_segments(
-    corpus: Corpus, chunks: Chunks, rng: np.random.Generator
-) -> tuple[Int64, Int64]:
-    """For each chunk, sentences of another document: uniform document, uniform first sentence.
-
-    Sentences are taken until the pair has its target or the document ends.
-    """
+def _draw_others(corpus: Corpus, chunks: Chunks, rng: np.random.Generator) -> Int64:
+    """(n,) for each chunk a document of other content, all alike."""
     first, last = _equal_documents(corpus)
     same = last - first  # documents with the content of each, itself among them
     documents = len(corpus.document_ids)
@@ -124,13 +140,7 @@ def _random_segments(
         )
     own = chunks.document
     other = rng.integers(0, documents - same[own]) if len(own) else own
-    other = np.where(other >= first[own], other + same[own], other)
-    begin, end = corpus.document_offsets[other], corpus.document_offsets[other + 1]
-    start = rng.integers(begin, end) if len(own) else own
-    offsets = corpus.sentence_offsets
-    wanted = chunks.target - (offsets[chunks.cut] - offsets[chunks.start])
-    stop = np.searchsorted(offsets, offsets[start] + np.maximum(wanted, 1))
-    return start, np.minimum(stop, end)
+    return np.where(other >= first[own], other + same[own], other)
 
 
 def _equal_documents(corpus: Corpus) -> tuple[Int64, Int64]:
