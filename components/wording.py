@@ -30,6 +30,8 @@ COUNTERS = {
     "unknown_tokens": "[UNK] tokens",
     "random_next": "pairs whose second segment is from elsewhere",
     "actual_next": "pairs that follow each other",
+    "swapped": "pairs whose segments are swapped",
+    "in_order": "pairs in order",
     "balancing_instances": "instances added to balance the labels",
     "single_sentence_documents": "documents of one sentence",
     "empty_documents": "documents without a token, left out",

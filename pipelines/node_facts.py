@@ -79,10 +79,12 @@ def _training(counts: Counts) -> str:
 
 def _evaluation(counts: Counts) -> str:
     metrics = counts["metrics"]
+    blessed = "blessed" if counts["blessed"] else "NOT blessed"
+    if "replaced_token_auc" in metrics:
+        return f"replaced tokens told with an AUC of {metrics['replaced_token_auc']:.3f}, {blessed}"
     return (
         f"held-out loss {metrics['masked_lm_loss']:.3f} nats (unigram "
-        f"{metrics['unigram_loss']:.3f}), accuracy {metrics['masked_lm_accuracy']:.1%}, "
-        f"{'blessed' if counts['blessed'] else 'NOT blessed'}"
+        f"{metrics['unigram_loss']:.3f}), accuracy {metrics['masked_lm_accuracy']:.1%}, {blessed}"
     )
 
 

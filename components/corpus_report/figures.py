@@ -11,6 +11,9 @@ MOST_BARS = 44  # more cannot be told apart on a phone
 CLIPPED = 0.03  # share of the largest values that may be gathered in one bar
 
 
+LABELS_1, LABELS_0 = ("random_next", "swapped"), ("actual_next", "in_order")  # counters of pairs
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rates:
     """Shares of one split's instances; None where the form or objective has no such thing."""
@@ -21,14 +24,15 @@ class Rates:
     mask_share: float | None  # of the predicted: [MASK] stands there
     random_share: float | None  # a random token stands there
     kept_share: float | None  # the token itself stands there
-    random_next: float | None  # of the pairs: the second segment is from elsewhere
-    actual_next: float | None  # of the pairs: the segments follow each other
+    label_1: float | None  # of the pairs: from elsewhere (next sentence), or swapped (order)
+    label_0: float | None  # of the pairs: the others
 
 
 def rates_of(counts: Mapping[str, int], seq_length: int) -> Rates:
     """The rates of a split, from its counts in the manifest."""
     real, masked = counts.get("real_tokens", 0), counts.get("masked_tokens", 0)
-    pairs = counts.get("random_next", 0) + counts.get("actual_next", 0)
+    ones = sum(counts.get(name, 0) for name in LABELS_1)
+    zeros = sum(counts.get(name, 0) for name in LABELS_0)
     return Rates(
         fill=share(real, counts.get("instances", 0) * seq_length),
         unknown=share(counts.get("unknown_tokens", 0), real),
@@ -36,8 +40,8 @@ def rates_of(counts: Mapping[str, int], seq_length: int) -> Rates:
         mask_share=share(counts.get("mask_replaced", 0), masked),
         random_share=share(counts.get("random_replaced", 0), masked),
         kept_share=share(counts.get("kept", 0), masked),
-        random_next=share(counts.get("random_next", 0), pairs),
-        actual_next=share(counts.get("actual_next", 0), pairs),
+        label_1=share(ones, ones + zeros),
+        label_0=share(zeros, ones + zeros),
     )
 
 

@@ -79,10 +79,10 @@ def _instance_findings(corpus: Corpus) -> Iterator[Finding]:
     if isinstance(masking, dict) and train.masked is not None:
         settings = {k: float(v) for k, v in masking.items() if isinstance(v, int | float)}
         yield from _masking_findings(train, counts["train"]["masked_tokens"], settings)
-    if train.random_next is not None and abs(train.random_next - 0.5) > LABELS_OFF:
+    if train.label_1 is not None and abs(train.label_1 - 0.5) > LABELS_OFF:
         yield Finding(
             "look",
-            f"{percent(train.random_next)} of the pairs are random; half of them should be.",
+            f"{percent(train.label_1)} of the pairs are labelled 1; half of them should be.",
         )
     held_out = counts.get("eval", {}).get("instances", 0)
     if held_out < FEW_HELD_OUT:

@@ -20,6 +20,9 @@ _HISTOGRAMS = {
     "masked_position": ("Where tokens are predicted", "position", "tokens", False),
     "masked_per_instance": ("Predictions per instance", "predictions", "instances", False),
 }
+Labels = tuple[str, str]  # what label 0 and label 1 say of a pair
+_LABELS: dict[str, Labels] = {"sentence_order": ("in order", "swapped")}
+_NEXT_LABELS: Labels = ("follow each other", "random")
 _Value = TypeVar("_Value")
 
 
@@ -49,6 +52,7 @@ def instance_section(corpus: Corpus) -> dict[str, Any]:
     counts, facts = _splits(corpus.instances.counts), corpus.instances.facts
     length = int(str(facts["seq_length"]))
     masking = facts.get("masking")
+    label_names = _LABELS.get(str(facts.get("objective")), _NEXT_LABELS)
     return {
         "instances": counts,
         "instance_totals": _totals(counts),
@@ -63,7 +67,8 @@ def instance_section(corpus: Corpus) -> dict[str, Any]:
         "masking": masking if isinstance(masking, dict) else {},
         "charts": _instance_charts(corpus),
         "mask_stack": _mask_stack(counts),
-        "label_stack": _label_stack(counts),
+        "label_names": label_names,
+        "label_stack": _label_stack(counts, label_names),
         "examples": [read_example(record, corpus.tokens) for record in corpus.examples],
     }
 
@@ -101,15 +106,14 @@ def _mask_stack(counts: Mapping[str, Mapping[str, int]]) -> dict[str, Markup]:
     }
 
 
-def _label_stack(counts: Mapping[str, Mapping[str, int]]) -> dict[str, Markup]:
-    parts = {"actual_next": "follow each other", "random_next": "random"}
-    return {
-        split: charts.stack(
-            [(label, c.get(name, 0)) for name, label in parts.items()], title=f"Labels, {split}"
-        )
-        for split, c in counts.items()
-        if c.get("actual_next", 0) + c.get("random_next", 0)
-    }
+def _label_stack(counts: Mapping[str, Mapping[str, int]], names: Labels) -> dict[str, Markup]:
+    stacks = {}
+    for split, c in counts.items():
+        zeros, ones = (sum(c.get(n, 0) for n in of) for of in (figures.LABELS_0, figures.LABELS_1))
+        if zeros + ones:
+            parts = list(zip(names, (zeros, ones), strict=True))
+            stacks[split] = charts.stack(parts, title=f"Labels, {split}")
+    return stacks
 
 
 def vocabulary_section(corpus: Corpus, pieces: int) -> dict[str, Any]:

@@ -15,10 +15,13 @@ from components.settings import ModelCardSettings
 
 HERE = Path(__file__).parent
 TYPES = {"albert": "ALBERT", "bert": "BERT", "electra": "ELECTRA"}
-OBJECTIVES = {
+TASKS = {
     "next_sentence": "masked-token and next-sentence prediction (BERT's)",
+    "sentence_order": "masked-token and sentence-order prediction (ALBERT's)",
+    "contiguous": "masked-token prediction",
     "none": "masked-token prediction",
 }
+REPLACED_TOKENS = "telling replaced tokens from original ones (ELECTRA's)"
 
 
 def render_card(origin: Origin, settings: ModelCardSettings, code_digest: str) -> str:
@@ -48,12 +51,15 @@ def _model(origin: Origin) -> dict[str, Any]:
     facts = origin.model.facts
     architecture = nested(facts, "architecture")
     objective = str(facts.get("objective", ""))
+    is_electra = architecture.get("type") == "electra"
     return {
+        "is_electra": is_electra,
+        "start": nested(nested(facts, "settings"), "model").get("start_from"),
         "facts": facts,
         "architecture": architecture,
         "type": TYPES.get(str(architecture.get("type")), str(architecture.get("type"))),
-        "objective": OBJECTIVES.get(objective, objective),
-        "has_pairs": objective == "next_sentence",
+        "objective": REPLACED_TOKENS if is_electra else TASKS[objective],
+        "has_pairs": objective in {"next_sentence", "sentence_order"},
         "training": wording.flatten(nested(nested(facts, "settings"), "trainer")),
         "masking": nested(origin.instances.facts, "masking"),
         "copies": origin.instances.facts.get("dupe_factor", 1),

@@ -23,10 +23,12 @@ def front_matter(origin: Origin, settings: ModelCardSettings, language: str) -> 
         data["license"] = visible(settings.license)
     architecture = origin.model.facts.get("architecture")
     kind = architecture.get("type") if isinstance(architecture, dict) else None
+    # An ELECTRA's weights are its discriminator's, which fills no gaps.
+    task = "feature-extraction" if kind == "electra" else "fill-mask"
     tags = [str(kind or "bert"), "masked-lm", "pretraining", "textmill", *settings.tags]
     data |= {
         "library_name": "transformers",
-        "pipeline_tag": "fill-mask",
+        "pipeline_tag": task,
         "tags": list(dict.fromkeys(visible(tag) for tag in tags)),
         "model-index": [_model_index(origin, settings.recipe)],
     }

@@ -40,12 +40,15 @@ def _guesses(metrics: Metrics) -> Iterator[tuple[str, float]]:
     if "unigram_loss" in metrics:
         yield "masked_lm_loss", metrics["unigram_loss"]
         yield "masked_lm_perplexity", math.exp(metrics["unigram_loss"])
-    if "random_next_share" in metrics:
-        share = metrics["random_next_share"]
-        yield "next_sentence_accuracy", max(share, 1 - share)
-        if 0 < share < 1:
-            entropy = -share * math.log(share) - (1 - share) * math.log(1 - share)
-            yield "next_sentence_loss", entropy
+    for task, label in (("next_sentence", "random_next"), ("sentence_order", "swapped")):
+        if f"{label}_share" in metrics:
+            share = metrics[f"{label}_share"]
+            yield f"{task}_accuracy", max(share, 1 - share)
+            if 0 < share < 1:
+                entropy = -share * math.log(share) - (1 - share) * math.log(1 - share)
+                yield f"{task}_loss", entropy
+    if "replaced_token_auc" in metrics:
+        yield "replaced_token_auc", 0.5
 
 
 def _loss(value: float) -> str:
@@ -62,4 +65,10 @@ _ROWS: dict[str, tuple[str, Callable[[float], str]]] = {
     "masked_lm_accuracy": ("Masked-token accuracy", percent),
     "next_sentence_loss": ("Next-sentence loss (nats)", _loss),
     "next_sentence_accuracy": ("Next-sentence accuracy", percent),
+    "sentence_order_loss": ("Sentence-order loss (nats)", _loss),
+    "sentence_order_accuracy": ("Sentence-order accuracy", percent),
+    "replaced_token_loss": ("Replaced-token loss (nats)", _loss),
+    "replaced_token_auc": ("Replaced-token AUC", _loss),
+    "replaced_token_precision": ("Replaced-token precision", percent),
+    "replaced_token_recall": ("Replaced-token recall", percent),
 }

@@ -84,4 +84,4 @@ def test_rates_of_a_form_without_masks_are_none() -> None:
     rates = rates_of({"instances": 2, "real_tokens": 8}, 8)
     assert rates.fill == 0.5
     assert rates.unknown == 0
-    assert rates.masked is rates.mask_share is rates.random_next is None
+    assert rates.masked is rates.mask_share is rates.label_1 is None

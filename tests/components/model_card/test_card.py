@@ -10,6 +10,7 @@ from huggingface_hub import ModelCard
 from markdown_it import MarkdownIt
 
 from components.model_card.card import render_card
+from components.model_card.origin import nested
 from components.settings import ModelCardSettings
 from components.wording import number
 from tests.components.model_card.conftest import METRICS, Made, make, write_evaluation
@@ -137,3 +138,34 @@ def test_a_model_of_other_instances_is_refused(made: Made, tmp_path: Path) -> No
 def test_a_missing_evaluation_is_said(made: Made, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no metrics\.json"):
         replace(made, evaluation=str(tmp_path)).origin()
+
+
+@pytest.mark.parametrize(
+    ("kind", "objective", "metrics", "told"),
+    [
+        (
+            "albert",
+            "sentence_order",
+            {"sentence_order_accuracy": 0.75, "swapped_share": 0.5},
+            ["An ALBERT encoder", "sentence-order prediction", "accuracy | **75.0 %** | 50.0 %"],
+        ),
+        (
+            "electra",
+            "contiguous",
+            {"replaced_token_auc": 0.8125},
+            ["An ELECTRA encoder", "ElectraForPreTraining", "AUC | **0.8125** | 0.5000"],
+        ),
+    ],
+)
+def test_albert_and_electra_are_told_in_their_own_terms(
+    made: Made, kind: str, objective: str, metrics: dict[str, float], told: list[str]
+) -> None:
+    origin = made.origin()
+    shape = {**nested(origin.model.facts, "architecture"), "type": kind}
+    facts = {**origin.model.facts, "architecture": shape, "objective": objective}
+    model = origin.model.model_copy(update={"facts": facts})
+    known = replace(origin, model=model, metrics={**METRICS, **metrics})
+    card = render_card(known, DEMO, "abc123")
+    assert [words for words in told if words not in card] == []
+    wanted = "feature-extraction" if kind == "electra" else "fill-mask"
+    assert ModelCard(card).data.pipeline_tag == wanted
