@@ -124,6 +124,23 @@ def verify(
 
 
 @app.command()
+def report(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path(
+        "lineage.html"
+    ),
+    most: Annotated[int, typer.Option(min=1, help="At most so many runs, the newest.")] = 200,
+    workdir: WorkdirOption = WORK,
+) -> None:
+    """Writes one HTML file: the runs, the graph of each, and any two side by side."""
+    from pipelines.lineage.page.render import render_page
+    from trainer import storage
+
+    page = render_page(_open(workdir), output.resolve().parent, most)
+    storage.write_bytes(str(output), page.encode())
+    typer.echo(f"{output}: {len(page.encode()) / 1e6:.1f} MB; open it in a browser.")
+
+
+@app.command()
 def seal(
     run: Annotated[str, typer.Argument(help="A run id, or `latest`.")] = "latest",
     workdir: Annotated[Path, typer.Option(help="The folder of the runs.")] = WORK,

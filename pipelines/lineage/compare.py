@@ -30,13 +30,16 @@ class Side:
         return self.settings.get(execution.id, {}) if execution else {}
 
 
-def compare_runs(archive: Archive, before: Run, after: Run) -> Comparison:
+def compare_runs(
+    archive: Archive, before: Run, after: Run, *, read_documents: bool = True
+) -> Comparison:
     """Compares settings, text, vocabulary, code, versions and metrics.
 
     Args:
         archive: the workdir's.
         before: the run that is the measure.
         after: the other one.
+        read_documents: count the documents that differ; without it, only that they do is told.
 
     Raises:
         RecordError: a shard of the documents is damaged.
@@ -52,13 +55,13 @@ def compare_runs(archive: Archive, before: Run, after: Run) -> Comparison:
         settings=changes_between(*(_settings(side, both) for side in sides)),
         places=changes_between(*(_places(side, both) for side in sides)),
         same_text=_digest_of(facts[0], "examples") == _digest_of(facts[1], "examples"),
-        corpus=_corpus(archive, sides, facts),
-        vocabulary=changes_between(*(_vocabulary(found) for found in facts)),
+        corpus=_corpus(archive, facts) if read_documents else None,
+        vocabulary=_if_both(*(_vocabulary(found) for found in facts)),
         code=changes_between(*(_code(side, both) for side in sides)),
         commits=changes_between(*(_commits(archive, side, both) for side in sides)),
-        versions=changes_between(*(_versions(found) for found in facts)),
+        versions=_if_both(*(_versions(found) for found in facts)),
         metrics=_shared_changes(*(_metrics(archive, side) for side in sides)),
-        model=changes_between(*(_model(found) for found in facts)),
+        model=_if_both(*(_model(found) for found in facts)),
         missing=tuple(
             (node, next(s.run.id for s in sides if node not in s.executions))
             for node in nodes if node not in both
@@ -66,6 +69,28 @@ def compare_runs(archive: Archive, before: Run, after: Run) -> Comparison:
         same_model=_model_ids(archive, sides),
     )  # fmt: skip
     return comparison.explained(explain(comparison))
+
+
+def run_parts(archive: Archive, run: Run) -> dict[str, dict[str, Any]]:
+    """All that two runs are compared by, of one run: part to name to value."""
+    side = _side(archive, run)
+    nodes = list(side.executions)
+    facts = _manifests(archive, side)
+    documents = facts["examples"][1] if "examples" in facts else None
+    text = {"corpus_digest": documents.facts.get("corpus_digest")} if documents else {}
+    for split, counts in documents.counts.items() if documents else ():
+        text |= {f"{split}.{name}": count for name, count in counts.items() if count}
+    return {
+        "metrics": _metrics(archive, side),
+        "settings": _settings(side, nodes),
+        "text": text,
+        "vocabulary": _vocabulary(facts),
+        "model": _model(facts),
+        "code": _code(side, nodes),
+        "commits": _commits(archive, side, nodes),
+        "versions": _versions(facts),
+        "places": _places(side, nodes),
+    }
 
 
 def _side(archive: Archive, run: Run) -> Side:
@@ -117,15 +142,18 @@ def _digest_of(found: Manifests, key: str) -> str | None:
     return str(found[key][1].facts.get("corpus_digest")) if key in found else None
 
 
-def _corpus(
-    archive: Archive, sides: tuple[Side, Side], facts: list[Manifests]
-) -> CorpusChange | None:
-    """None where the documents are the same artifact, or a side has none."""
+def _corpus(archive: Archive, facts: list[Manifests]) -> CorpusChange | None:
+    """None where the text is the same, or a side has none."""
     if any("examples" not in found for found in facts):
         return None
     (before, first), (after, second) = (found["examples"] for found in facts)
-    if first.shards == second.shards:
+    if first.content_digest() == second.content_digest():
         return None
+    if first.shards == second.shards:
+        count = sum(counts.get("documents", 0) for counts in first.counts.values())
+        return CorpusChange(
+            before=count, after=count, added=0, removed=0, added_ids=(), removed_ids=()
+        )
     try:
         return compare_documents((archive.folder(before), first), (archive.folder(after), second))
     except OSError as error:
@@ -168,6 +196,11 @@ def _shared_changes(before: dict[str, Any], after: dict[str, Any]) -> Changes:
     """A metric that only one run came to is no difference of metrics."""
     both = before.keys() & after.keys()
     return changes_between({n: before[n] for n in both}, {n: after[n] for n in both})
+
+
+def _if_both(before: dict[str, Any], after: dict[str, Any]) -> Changes:
+    """Nothing differs where one run did not come so far."""
+    return changes_between(before, after) if before and after else ()
 
 
 def _measures(properties: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

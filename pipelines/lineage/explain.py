@@ -62,7 +62,7 @@ def _text(comparison: Comparison) -> Iterator[str]:
             parts.append(f"{number(corpus.removed)}{noun} removed")
         yield "text: " + ", ".join(parts)
     elif not comparison.same_text:
-        yield "text: other files with the same documents" if corpus is None else "text changed"
+        yield "other text" if corpus is None else "other files with the same documents"
 
 
 def _code(comparison: Comparison) -> Iterator[str]:
