@@ -75,6 +75,15 @@ class InstanceSettings(Settings):
         return self
 
 
+class ExportSettings(Settings):
+    """Instances as records of another system."""
+
+    # bert: google-research/bert; model_garden: tensorflow/models; albert and electra:
+    # google-research's; origin: the write-up that Textmill began with
+    layout: Literal["bert", "model_garden", "albert", "electra", "origin"] = "bert"
+    compress: bool = False  # gzip; the readers of BERT, ALBERT and ELECTRA want none
+
+
 class EvaluationSettings(Settings):
     """When a model is good enough to be published."""
 

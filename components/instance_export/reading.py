@@ -1,0 +1,161 @@
+"""Records of any layout to batches, as they were before masking and as they are."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from tfx_bsl.coders import example_coder
+
+from components.instance_export.layouts import Layout
+from components.instance_gen.assembling import Batch, special_table
+from components.instance_gen.masking import Masked
+from components.instance_gen.tokenizing import Int32
+from components.records import read_records
+from trainer.errors import InputError
+from trainer.vocabulary import Vocabulary
+
+AT_ONCE = 2048  # records; some 10 MB at L = 128
+Features = dict[str, npt.NDArray[Any]]
+
+
+class LayoutError(InputError):
+    """Records that are not of the layout that was named, or not of this vocabulary."""
+
+
+def read_batches(
+    path: str, layout: Layout, vocabulary: Vocabulary, seq_length: int
+) -> Iterator[tuple[Batch, Masked | None]]:
+    """Reads a file of records, gzipped if its name ends in `.gz`.
+
+    Args:
+        path: of TFRecords of tf.Examples.
+        layout: which features they have.
+        vocabulary: whose ids they hold; it says where words begin where the records do not.
+        seq_length: L, to which records without padding are padded.
+
+    Returns:
+        Batches with what stood at the masked positions put back, and, where the layout is
+        masked, the masks.
+
+    Raises:
+        LayoutError: a feature is missing or of another length, or an id is not in the vocabulary.
+    """
+    records = read_records(path)
+    number = 0
+    while block := list(itertools.islice(records, AT_ONCE)):
+        try:
+            yield _read_block(block, layout, vocabulary, seq_length)
+        except LayoutError as error:
+            last = number + len(block) - 1
+            raise LayoutError(f"{path}: records {number:,} to {last:,}: {error}") from error
+        number += len(block)
+
+
+def _read_block(
+    records: list[bytes], layout: Layout, vocabulary: Vocabulary, seq_length: int
+) -> tuple[Batch, Masked | None]:
+    table = example_coder.ExamplesToRecordBatchDecoder().DecodeBatch(records)
+    ids, mask = _read_tokens(table, layout, vocabulary, seq_length)
+    segments = _padded(table, layout.segments, seq_length)
+    label = np.zeros(len(records), np.int64)
+    if layout.label is not None:
+        label = _padded(table, layout.label, 1)[:, 0].astype(np.int64)
+    masked = _read_masks(table, ids, seq_length) if layout.is_masked else None
+    if masked is not None:
+        ids = _put_back(masked)
+    if ids.min(initial=0) < 0 or ids.max(initial=0) >= vocabulary.size:
+        raise LayoutError(
+            f"ids from {ids.min()} to {ids.max()}, and the vocabulary has {vocabulary.size}. Name "
+            f"the vocabulary that the records were made with."
+        )
+    starts = _word_starts(table, layout, ids, mask, vocabulary)
+    batch = Batch(
+        input_ids=ids,
+        input_mask=mask,
+        segment_ids=(segments > 0) & mask,
+        word_starts=starts,
+        maskable=~special_table(vocabulary)[ids] & mask,
+        lengths=mask.sum(axis=1),
+        label=label,
+    )
+    return batch, masked
+
+
+def _read_tokens(
+    table: pa.RecordBatch, layout: Layout, vocabulary: Vocabulary, seq_length: int
+) -> tuple[Int32, npt.NDArray[np.bool_]]:
+    """(n, L) ids, and which of them are real."""
+    if layout.mask is not None:
+        mask = _padded(table, layout.mask, seq_length) > 0
+        if (mask[:, 1:] & ~mask[:, :-1]).any():
+            raise LayoutError(f"{layout.mask} has a real token behind padding. Write them anew.")
+    else:
+        lengths = _column(table, layout.ids).value_lengths().to_numpy()
+        mask = np.arange(seq_length) < lengths[:, None]
+    ids = _padded(table, layout.ids, seq_length, vocabulary.pad_id).astype(np.int32)
+    return ids, mask
+
+
+def _read_masks(table: pa.RecordBatch, ids: Int32, seq_length: int) -> Masked:
+    names = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
+    slots = int(_column(table, names[0]).value_lengths().to_numpy().max(initial=0))
+    positions, originals, weights = (_padded(table, name, slots) for name in names)
+    if positions.min(initial=0) < 0 or positions.max(initial=0) >= seq_length:
+        raise LayoutError(f"masked_lm_positions beyond the {seq_length} tokens. Write them anew.")
+    return Masked(
+        ids, positions.astype(np.int32), originals.astype(np.int32), weights.astype(np.float32)
+    )
+
+
+def _put_back(masked: Masked) -> Int32:
+    """(n, L) the tokens before masking."""
+    ids = masked.input_ids.copy()
+    row, slot = np.nonzero(masked.weights > 0)
+    ids[row, masked.positions[row, slot]] = masked.ids[row, slot]
+    return ids
+
+
+def _word_starts(
+    table: pa.RecordBatch,
+    layout: Layout,
+    ids: Int32,
+    mask: npt.NDArray[np.bool_],
+    vocabulary: Vocabulary,
+) -> npt.NDArray[np.bool_]:
+    """(n, L) where a word begins; a special and what follows it does, and so does padding."""
+    if layout.boundary is not None:
+        return (_padded(table, layout.boundary, ids.shape[1]) > 0) | ~mask
+    ends = vocabulary.ends_word.copy()
+    ends[[vocabulary.cls_id, vocabulary.sep_id]] = True
+    starts = ~vocabulary.continuation[ids]
+    starts[:, 1:] |= ends[ids[:, :-1]]
+    starts[:, 0] = True
+    return starts | ~mask
+
+
+def _column(table: pa.RecordBatch, name: str) -> pa.Array:
+    index = table.schema.get_field_index(name)
+    if index < 0:
+        raise LayoutError(
+            f"no feature {name!r}; there are {', '.join(sorted(table.schema.names))}. Name the "
+            f"layout that the records were written in."
+        )
+    return table.column(index)
+
+
+def _padded(table: pa.RecordBatch, name: str, width: int, padding: int = 0) -> npt.NDArray[Any]:
+    """(n, width) values; a shorter record is padded."""
+    column = _column(table, name)
+    lengths = column.value_lengths().fill_null(0).to_numpy()
+    if lengths.max(initial=0) > width or not lengths.min(initial=1):
+        raise LayoutError(
+            f"{name} has {lengths.min()} to {lengths.max()} values, and {width} are the most. Name "
+            f"the length that the records were made for."
+        )
+    values = column.flatten().to_numpy()
+    out = np.full((len(column), width), padding, values.dtype)
+    out[np.arange(width) < lengths[:, None]] = values
+    return out
