@@ -10,7 +10,7 @@ import pyarrow as pa
 from tfx_bsl.coders import example_coder
 
 from components.instance_export.layouts import Layout
-from components.instance_gen.assembling import Batch, special_table
+from components.instance_gen.assembling import Batch, find_words, special_table
 from components.instance_gen.masking import Masked
 from components.instance_gen.tokenizing import Int32
 from components.records import read_records
@@ -128,11 +128,9 @@ def _word_starts(
     """(n, L) where a word begins; a special and what follows it does, and so does padding."""
     if layout.boundary is not None:
         return (_padded(table, layout.boundary, ids.shape[1]) > 0) | ~mask
-    ends = vocabulary.ends_word.copy()
-    ends[[vocabulary.cls_id, vocabulary.sep_id]] = True
-    starts = ~vocabulary.continuation[ids]
-    starts[:, 1:] |= ends[ids[:, :-1]]
+    starts = find_words(ids, vocabulary)
     starts[:, 0] = True
+    starts[:, 1:] |= np.isin(ids[:, :-1], (vocabulary.cls_id, vocabulary.sep_id))
     return starts | ~mask
 
 
