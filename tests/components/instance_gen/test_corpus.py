@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tokenizers import pre_tokenizers
 
 from components.instance_gen.corpus import concatenate, read_corpus
-from components.instance_gen.tokenizing import ChunkTokenizer, looks_at_chunks_only
+from components.instance_gen.dividing import find_divider
+from components.instance_gen.tokenizing import ChunkTokenizer
 from tests.components.instance_gen.folders import (
     document_id,
     real_documents,
@@ -74,9 +75,9 @@ def test_any_text_gives_the_ids_of_the_tokenizer(vocabulary: Vocabulary, texts: 
 
 def test_a_tokenizer_of_other_parts_gets_whole_sentences(vocabulary: Vocabulary) -> None:
     tokenizer = vocabulary.tokenizer()
-    assert looks_at_chunks_only(tokenizer)
+    assert find_divider(tokenizer)
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    assert not looks_at_chunks_only(tokenizer)
+    assert not find_divider(tokenizer)
     expected = tokenizer.encode("two words", add_special_tokens=False).ids
     assert ids_of(ChunkTokenizer(tokenizer), ["two words"]) == [expected]
 
