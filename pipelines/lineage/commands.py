@@ -153,6 +153,56 @@ def seal(
     typer.echo(f"{seal_run(workdir, run_of(archive, select(archive, run)).id)}")
 
 
+@app.command()
+def gc(
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete; without it, only list.")
+    ] = False,
+    workdir: Annotated[Path, typer.Option(help="The folder of the runs.")] = WORK,
+    as_json: JsonOption = False,
+) -> None:
+    """Lists what killed and failed runs left on the disk, and with --delete deletes it."""
+    from dataclasses import asdict
+
+    from components.wording import plural, size
+    from pipelines.lineage.garbage import delete_orphans, find_orphans
+    from pipelines.workdir import hold, open_workdir
+
+    archive = _open(workdir)
+    if delete:  # the store is read when the lock is held: what runs now is no orphan
+        with hold(open_workdir(str(workdir))):
+            orphans = list(delete_orphans(archive, find_orphans(archive)))
+    else:
+        orphans = find_orphans(archive)
+    if as_json:
+        _print_json({"deleted": delete, "orphans": [asdict(orphan) for orphan in orphans]})
+        return
+    from trainer.errors import printable
+
+    for orphan in orphans:
+        typer.echo(f"{size(orphan.size_bytes):>8}  {printable(orphan.path)}  ({orphan.why})")
+    total = (
+        f"{plural(len(orphans), 'orphan', 'orphans')}, {size(sum(o.size_bytes for o in orphans))}"
+    )
+    hint = "deleted" if delete else "kept; --delete deletes them" if orphans else "all is in use"
+    typer.echo(f"{total}: {hint}.")
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8787,
+    most: Annotated[int, typer.Option(min=1, help="At most so many runs, the newest.")] = 200,
+    workdir: WorkdirOption = WORK,
+) -> None:
+    """Shows the page of the live store, to this machine alone; Ctrl-C ends it."""
+    from pipelines.lineage.serve import LOOPBACK, make_server
+
+    _open(workdir)
+    with make_server(workdir.resolve(), port, most) as server:
+        typer.echo(f"http://{LOOPBACK}:{server.server_address[1]}/  (Ctrl-C ends it)")
+        server.serve_forever()
+
+
 def _open(workdir: Path) -> "Archive":
     from pipelines.lineage.archive import Archive
 
