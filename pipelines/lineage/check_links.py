@@ -15,6 +15,8 @@ from pipelines.lineage.recipe_keys import code_digest, opened
 from trainer.errors import InputError
 from trainer.manifest import MANIFEST, Manifest, read_manifest
 
+# Of the Trainer's settings: where it works, and a digest that has a fact of its own.
+NOT_OF_THE_MODEL = {"checkpoint_root", "code_digest"}
 ROUNDING = 5e-6  # metrics are recorded with six digits
 
 
@@ -81,9 +83,11 @@ def _records(
 def _training(told: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
     config = opened(told.get("custom_config"))
     training = config.get("training") if isinstance(config, dict) else None
-    if isinstance(training, dict) and "settings" in manifest.facts:
-        asked = {name: value for name, value in training.items() if name != "checkpoint_root"}
-        if asked != manifest.facts["settings"]:
+    settings = manifest.facts.get("settings")
+    if isinstance(training, dict) and isinstance(settings, dict):
+        asked = {name: value for name, value in training.items() if name not in NOT_OF_THE_MODEL}
+        told_of = {name: value for name, value in settings.items() if name not in NOT_OF_THE_MODEL}
+        if asked != told_of:
             yield "names other settings than ML Metadata"
 
 

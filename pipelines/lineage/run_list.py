@@ -43,11 +43,16 @@ def list_runs(archive: Archive, *, only: frozenset[str] = frozenset()) -> list[R
 
 
 def run_state(archive: Archive, run: Run) -> str:
-    """How a run ended, as far as its executions tell."""
+    """How a run ended: succeeded, failed or interrupted.
+
+    A run that was killed between two nodes has no execution that tells; it left no summary.
+    """
     states = {execution.state for execution in archive.graph.of_run(run.id).values()}
     if FAILED in states:
         return FAILED
-    return "succeeded" if states and INTERRUPTED not in states else INTERRUPTED
+    folder = archive.workdir / "runs" / run.id
+    is_cut = folder.is_dir() and not (folder / "summary.json").exists()
+    return INTERRUPTED if not states or INTERRUPTED in states or is_cut else "succeeded"
 
 
 def run_ending(archive: Archive, run: Run) -> str:

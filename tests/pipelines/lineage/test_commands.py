@@ -159,3 +159,11 @@ assert not heavy, heavy
     started = time.monotonic()
     subprocess.run([sys.executable, "-c", code], check=True)
     assert time.monotonic() - started < 10
+
+
+def test_a_run_that_was_killed_between_two_nodes_did_not_succeed(tmp_path: Path) -> None:
+    mill = Mill(tmp_path)
+    run = mill.run()
+    assert ask("list", workdir=tmp_path)[0]["state"] == "succeeded"
+    (tmp_path / "runs" / run / "summary.json").unlink()
+    assert ask("list", workdir=tmp_path)[0]["state"] == "interrupted"
