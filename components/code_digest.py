@@ -16,7 +16,17 @@ from pathlib import Path
 
 OUR_PACKAGES = ("components", "pipelines", "trainer")
 # A new version of these may change the bytes that a component writes.
-LIBRARIES = ("numpy", "pyarrow", "sentencex", "tensorflow", "tfx", "tfx-bsl", "tokenizers")
+LIBRARIES = (
+    "numpy",
+    "pyarrow",
+    "rensa",
+    "sentencepiece",
+    "sentencex",
+    "tensorflow",
+    "tfx",
+    "tfx-bsl",
+    "tokenizers",
+)
 RESOURCE_ENDINGS = (".css", ".j2", ".js", ".pbtxt")
 
 

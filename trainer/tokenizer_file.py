@@ -75,23 +75,37 @@ def added_specials(tokenizer: dict[str, Any]) -> set[int]:
 def plain_tokenizer(tokenizer: dict[str, Any]) -> dict[str, Any]:
     """The tokenizer without added tokens, specials around a text, truncation and padding.
 
-    So the name of a special in the text is text like any other. A Unigram model knows no special
-    entries, and would take such a name for one; a space behind the name, which no normalised text
-    has, keeps them apart.
+    So the name of a special in the text is text like any other.
     """
-    model = tokenizer["model"]
-    if model.get("type") == "Unigram":
-        specials = added_specials(tokenizer) | {model["unk_id"]}
-        entries = [
-            [f"{piece} " if n in specials else piece, score]
-            for n, (piece, score) in enumerate(model["vocab"])
-        ]
-        model = {**model, "vocab": entries}
-    nothing: dict[str, Any] = {
-        "model": model,
-        "added_tokens": [],
-        "post_processor": None,
-        "truncation": None,
-        "padding": None,
-    }
-    return {**tokenizer, **nothing}
+    plain = {**tokenizer, **dict.fromkeys(("post_processor", "truncation", "padding"))}
+    plain["added_tokens"] = []
+    if tokenizer["model"].get("type") == "Unigram":
+        plain["model"] = _without_specials(tokenizer)
+        plain["pre_tokenizer"] = _always_prepend(tokenizer["pre_tokenizer"])
+    return plain
+
+
+def _without_specials(tokenizer: dict[str, Any]) -> dict[str, Any]:
+    """A Unigram model that takes no text for a special, which it would otherwise.
+
+    A space behind the specials' names, which no normalised text has, keeps them apart.
+    """
+    model: dict[str, Any] = tokenizer["model"]
+    specials = added_specials(tokenizer) | {model["unk_id"]}
+    entries = [
+        [f"{piece} " if n in specials else piece, score]
+        for n, (piece, score) in enumerate(model["vocab"])
+    ]
+    return {**model, "vocab": entries}
+
+
+def _always_prepend(part: dict[str, Any]) -> dict[str, Any]:
+    """Puts a space before every text.
+
+    "first" means the same where no special parts the text, but the library (0.23) puts none before
+    a text whose first character the normaliser drops.
+    """
+    if part["type"] == "Sequence":
+        return {**part, "pretokenizers": [_always_prepend(p) for p in part["pretokenizers"]]}
+    is_first = part.get("prepend_scheme") == "first"
+    return {**part, "prepend_scheme": "always"} if is_first else part

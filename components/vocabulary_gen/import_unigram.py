@@ -46,7 +46,7 @@ def unigram_from_spiece(
             f"{', '.join(PIECE_SPECIALS)}. Import an ALBERT's, or train one."
         )
     normalizer = albert_normalizer(config, charsmap_of(content))
-    return unigram_tokenizer(pieces, normalizer), content
+    return unigram_tokenizer(pieces, normalizer, "always"), content
 
 
 def unigram_from_json(parsed: dict[str, Any], spiece: bytes | None, folder: str) -> bytes:

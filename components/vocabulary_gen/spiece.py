@@ -62,12 +62,14 @@ def charsmap_of(model: bytes) -> bytes:
     return _fields(spec).get(2, b"")
 
 
-def unigram_tokenizer(pieces: Pieces, normalizer: Any) -> Tokenizer:
+def unigram_tokenizer(pieces: Pieces, normalizer: Any, prepend: str) -> Tokenizer:
     """A tokenizer of these pieces, with ALBERT's five specials as added tokens.
 
     Args:
         pieces: ids are places in it.
         normalizer: what is done before spaces are made one and become `▁`.
+        prepend: where a space is put that is not there: "always", before each part of the text,
+            or "first", so that in `데비안은 [MASK].` there is none before the full stop.
     """
     ids = {piece: n for n, (piece, _) in enumerate(pieces)}
     tokenizer = Tokenizer(models.Unigram(list(pieces), ids[PIECE_SPECIALS[1]], False))
@@ -81,10 +83,9 @@ def unigram_tokenizer(pieces: Pieces, normalizer: Any) -> Tokenizer:
             ),  # Metaspace takes one on the left for its own
         ]
     )
-    # "always", as for ALBERT: "first" puts no space before a text whose first character the
-    # normaliser took away or replaced (tokenizers 0.23 compares offsets in the original).
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=True)
-    tokenizer.decoder = decoders.Metaspace(prepend_scheme="always", split=True)
+    cuts: dict[str, Any] = {"prepend_scheme": prepend, "split": True}
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(**cuts)
+    tokenizer.decoder = decoders.Metaspace(**cuts)
     tokenizer.add_special_tokens(list(PIECE_SPECIALS))
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS]:0 $A:0 [SEP]:0",

@@ -52,7 +52,7 @@ def train_unigram(
     counts["rare_characters"] = len(characters) - counts["alphabet"]
     specials = set(range(len(PIECE_SPECIALS)))
     model = spiece_model(pieces, specials, 1, normalizer_spec(normalizer))
-    return unigram_tokenizer(pieces, normalizer), model, counts
+    return unigram_tokenizer(pieces, normalizer, "first"), model, counts
 
 
 def count_words(documents: Iterable[Sequence[str]], normalizer: Any) -> Counter[str]:

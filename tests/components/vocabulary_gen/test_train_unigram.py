@@ -153,6 +153,13 @@ def test_the_name_of_a_special_in_the_text_is_text(
         assert ids == both[1].encode(f"the {name} is")
 
 
+def test_no_space_is_made_up_behind_a_mask() -> None:
+    normalizer = make_normalizer(lowercase=True, strip_accents=False, split_cjk=False)
+    tokenizer, _, _ = train_unigram(KOREAN, size=1500, normalizer=normalizer)
+    tokens = tokenizer.encode("[MASK]은 데비안 [MASK].", add_special_tokens=False).tokens
+    assert tokens == ["[MASK]", "은", "\u2581데비안", "[MASK]", "."]
+
+
 def test_a_text_gives_the_pieces_asked_for_or_as_many_as_it_has() -> None:
     assert train(ENGLISH, 1000)[0].get_vocab_size() == 1000
     assert 100 < train(ENGLISH[:3], 8000)[0].get_vocab_size() < 4000
