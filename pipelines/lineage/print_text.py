@@ -61,6 +61,8 @@ def print_show(told: Mapping[str, Any], console: Console) -> None:
     console.print(f"  {_safe(told['folder'])}{gone}", soft_wrap=True)
     if made_by := told["made_by"]:
         console.print(f"  made by {_execution(made_by)}", soft_wrap=True)
+        if made_by["started_from"] is not None:
+            console.print(f"  training started from model {made_by['started_from']}")
     if told["reused_by"]:
         runs = [*told["reused_by"][:3], *(["…"] if len(told["reused_by"]) > 3 else [])]
         console.print(f"  reused by {plural(len(told['reused_by']), 'run', 'runs')}: "

@@ -1,7 +1,8 @@
 """What a person names (a run, an artifact, a folder, a version, a digest) to what it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from pipelines.lineage.archive import Archive
 from pipelines.lineage.folders import find_manifest, local_folder
@@ -54,6 +55,22 @@ def run_of(archive: Archive, found: Run | Artifact) -> Run:
     if producer is None or producer.run_id not in archive.graph.runs:
         raise SelectionError(f"artifact {found.id}: no run made it. Name a run instead.")
     return archive.graph.runs[producer.run_id]
+
+
+def parent_model(archive: Archive, settings: Mapping[str, Any]) -> Artifact | None:
+    """The model that a training started from, where this workdir knows it.
+
+    Args:
+        archive: the workdir's.
+        settings: by the recipe's keys; `model.start_from` is a folder, or its `transformers`.
+    """
+    start = settings.get("model.start_from")
+    if not isinstance(start, str):
+        return None
+    folder = local_folder(start.rstrip("/"), archive.workdir)
+    places = (folder, folder.parent) if folder.name == "transformers" else (folder,)
+    found = (_folder(archive, str(place)) for place in places)
+    return next((artifact for artifact in found if artifact is not None), None)
 
 
 def _run(archive: Archive, name: str) -> Run | None:

@@ -7,6 +7,7 @@ from pipelines.lineage.archive import Archive
 from pipelines.lineage.graph import COMPARED, Artifact, Direction, Execution, Run
 from pipelines.lineage.recipe_keys import code_digest, recipe_settings
 from pipelines.lineage.run_list import run_state
+from pipelines.lineage.select import parent_model
 from pipelines.lineage.words import artifact_words, noun
 
 Plain = dict[str, Any]
@@ -56,6 +57,8 @@ def describe_execution(archive: Archive, execution: Execution) -> Plain:
     """One execution with its settings and code."""
     properties = archive.store.settings([execution.id]).get(execution.id, {})
     graph = archive.graph
+    settings = recipe_settings(execution.node_id, properties)
+    parent = parent_model(archive, settings)
     return {
         "id": execution.id,
         "node": execution.node_id,
@@ -67,7 +70,8 @@ def describe_execution(archive: Archive, execution: Execution) -> Plain:
         "code_digest": code_digest(properties),
         "commit": archive.notes(execution.run_id).git.get("commit"),
         "dirty": archive.notes(execution.run_id).git.get("dirty"),
-        "settings": recipe_settings(execution.node_id, properties),
+        "settings": settings,
+        "started_from": parent.id if parent else None,  # a model
         "inputs": {edge.key: edge.artifact for edge in graph.inputs(execution.id)},
         "outputs": {edge.key: edge.artifact for edge in graph.outputs(execution.id)},
     }

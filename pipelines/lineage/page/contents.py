@@ -15,6 +15,7 @@ from pipelines.lineage.graph import CACHED, Artifact, Execution, Run
 from pipelines.lineage.page.dag_layout import lay_out
 from pipelines.lineage.recipe_keys import code_digest, recipe_settings
 from pipelines.lineage.run_list import RunRow, list_runs, run_ending, run_state
+from pipelines.lineage.select import parent_model
 from pipelines.lineage.words import artifact_words, noun
 
 Plain = dict[str, Any]
@@ -139,6 +140,8 @@ def _tell(archive: Archive, executions: Iterable[Execution]) -> Iterator[tuple[E
     settings = archive.store.settings(execution.id for execution in wanted)
     for execution in wanted:
         properties = settings.get(execution.id, {})
+        told = recipe_settings(execution.node_id, properties)
+        parent = parent_model(archive, told)
         git = archive.notes(execution.run_id).git
         yield (
             execution,
@@ -149,7 +152,8 @@ def _tell(archive: Archive, executions: Iterable[Execution]) -> Iterator[tuple[E
                 "state": execution.state,
                 "began": execution.began,
                 "seconds": round(execution.ended - execution.began, 2),
-                "settings": flatten(recipe_settings(execution.node_id, properties)),
+                "settings": flatten(told),
+                "parent": parent.id if parent else None,
                 "code": code_digest(properties),
                 "commit": git.get("commit"),
                 "dirty": git.get("dirty"),

@@ -12,7 +12,7 @@ function nodeDetails(run, name) {
     element("h2", {}, name, " ", pill(node.state, node.state === "cached" ? "reused" : node.state)),
     element("p", { class: "about" }, origin),
     element("div", { class: "columns" },
-      element("div", {}, element("h3", {}, "Went in"), links(done.inputs, "Nothing but text and settings.")),
+      element("div", {}, element("h3", {}, "Went in"), links([...done.inputs, ...(done.parent ? [["started from", done.parent]] : [])], "Nothing but text and settings.")),
       element("div", {}, element("h3", {}, "Came out"), links(found, "Nothing.")),
       element("div", {}, element("h3", {}, "Code"), facts([["component", done.component.split(".").pop()], ["digest", done.code],
         ["git commit", done.commit && done.commit.slice(0, 12) + (done.dirty ? ", with uncommitted changes" : "")], ["began", moment(done.began)]]))),

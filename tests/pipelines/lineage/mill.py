@@ -140,11 +140,13 @@ class _Run:
 
     def _model_nodes(self, data: Outputs) -> None:
         plan = self.plan
-        training = {
+        training: dict[str, Any] = {
             "seed": 7, "checkpoint_root": "/x", "code_digest": plan.trainer_code,
             "masking": {"rate": 0.15},
             "trainer": {"learning_rate": plan.learning_rate, "steps": plan.steps},
         }  # fmt: skip
+        if plan.start_from:
+            training["model"] = {"start_from": plan.start_from}
         trained = self._node(
             "Trainer", ["model", "model_run"], {"examples": data["instances"]},
             {"run_fn": "trainer.run_fn.run_fn", "train_args": "{}",

@@ -33,6 +33,7 @@ class Plan:
     documents: Documents = PROSE
     learning_rate: float = 1e-4
     steps: int = 100
+    start_from: str | None = None
     loss: float = 3.91
     blessed: bool = True
     trainer_code: str = "5c7db48cfc0a37e5"

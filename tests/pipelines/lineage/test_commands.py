@@ -167,3 +167,17 @@ def test_a_run_that_was_killed_between_two_nodes_did_not_succeed(tmp_path: Path)
     assert ask("list", workdir=tmp_path)[0]["state"] == "succeeded"
     (tmp_path / "runs" / run / "summary.json").unlink()
     assert ask("list", workdir=tmp_path)[0]["state"] == "interrupted"
+
+
+def test_a_warm_start_names_its_parent(tmp_path: Path) -> None:
+    mill = Mill(tmp_path)
+    mill.run()
+    (parent,) = ask("list", workdir=tmp_path)
+    mill.run(start_from=f"{parent['published']}/transformers")
+    child = ask("list", workdir=tmp_path)[0]
+    told = ask("show", str(child["model"]), workdir=tmp_path)
+    assert told["made_by"]["started_from"] == parent["model"]
+    text = textmill("show", str(child["model"]), workdir=tmp_path)
+    assert f"training started from model {parent['model']}" in text
+    compared = ask("diff", parent["run"], "latest", workdir=tmp_path)
+    assert "`model.start_from` none →" in compared["sentence"]
