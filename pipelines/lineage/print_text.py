@@ -26,15 +26,16 @@ MOST_IDS = 5  # of documents
 
 def print_runs(rows: Sequence[RunRow], console: Console) -> None:
     """A line for each run."""
+    several = len({row.pipeline for row in rows}) > 1
+    names = ["run", *(["pipeline"] if several else []), "state", "took", "ran", "loss", "model"]
     table = Table(box=box.SIMPLE_HEAD)
-    for name in ("run", "pipeline", "state", "took", "ran", "loss"):
+    for name in names:
         table.add_column(name, no_wrap=True, justify="right" if name in _NUMBERS else "left")
-    table.add_column("model", overflow="fold")
     for row in rows:
         ran = f"{row.nodes.get('ran', 0)}/{sum(row.nodes.values())}"
         table.add_row(
-            escape(row.run), _safe(row.pipeline), styled(row.state), duration(row.seconds), ran,
-            _loss(row.loss), _model(row),
+            escape(row.run), *([_safe(row.pipeline)] if several else []), styled(row.state),
+            duration(row.seconds), ran, _loss(row.loss), _model(row),
         )  # fmt: skip
     console.print(table if rows else "No runs.")
 
@@ -43,12 +44,13 @@ _NUMBERS = {"took", "ran", "loss"}
 
 
 def _model(row: RunRow) -> str:
+    """The model's id, and its version; what was not published says its verdict instead."""
     if row.model is None:
         return ""
-    told = [f"{row.model}{' again' if row.reused else ''}"]
-    if row.blessed is not None:
-        told.append("[green]blessed[/]" if row.blessed else "not blessed")
-    return ", ".join(told) + (f" → {_safe(row.version)}" if row.version else "")
+    if row.version:
+        return f"{row.model} [green]→ {_safe(row.version)}[/]"
+    verdict = {True: "[green]blessed[/]", False: "not blessed", None: ""}[row.blessed]
+    return f"{row.model} {verdict}".strip()
 
 
 def print_show(told: Mapping[str, Any], console: Console) -> None:

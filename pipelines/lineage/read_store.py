@@ -190,7 +190,7 @@ _ARTIFACTS = """
 _EVENTS = """
     SELECT e.execution_id, e.artifact_id, e.type, p.step_key
     FROM Event e LEFT JOIN EventPath p ON p.event_id = e.id AND p.is_index_step = 0
-    WHERE e.type IN (3, 4, 6) ORDER BY e.execution_id, e.id"""
+    WHERE e.type IN (3, 4, 6) ORDER BY e.execution_id, p.step_key, e.artifact_id"""
 _PROPERTIES = """
     SELECT {id}, name, int_value, double_value, string_value, bool_value
     FROM {kind}Property WHERE 1 = 1{wanted}"""

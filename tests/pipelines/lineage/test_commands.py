@@ -50,7 +50,7 @@ def test_list_tells_each_run_newest_first(history: History) -> None:
     assert changed["loss"] == 3.72
     assert changed["version"] == "1800000001", "max(now, last + 1)"
     text = textmill("list", workdir=history.workdir)
-    assert "blessed → 1800000001" in text
+    assert "→ 1800000001" in text
     assert "not blessed" in text
 
 
