@@ -12,7 +12,12 @@ from components.text_example_gen import near_duplicates, write_documents
 from components.text_example_gen.check_corpus import Corpus
 from components.text_example_gen.near_duplicates import band_places, find_near_duplicates
 from components.text_example_gen.read_documents import Document
-from components.text_example_gen.signatures import SignatureWriter, phrases_of, sign_document
+from components.text_example_gen.signatures import (
+    SIGNED,
+    SignatureWriter,
+    phrases_of,
+    sign_document,
+)
 from tests.components.text_example_gen.test_write_documents import documents_in, put, serially
 from tests.real_text import ENGLISH, KOREAN
 from trainer.draw import draw
@@ -156,6 +161,18 @@ def test_copies_of_a_near_duplicate_go_with_it(tmp_path: Path) -> None:
     like = altered(long, 2, 0)
     gone = dropped_names(tmp_path, [long, like, like, long, *KOREAN[:3]], 0.6)
     assert len(gone) == 1
+
+
+def test_a_document_that_is_like_a_dropped_one_alone_stays(tmp_path: Path) -> None:
+    """The first is like the second, the second like the third, and the first not like the third."""
+    chain = np.zeros(3, SIGNED)
+    chain["high"] = [1, 2, 3]
+    chain["signature"] = np.arange(128)
+    chain["signature"][1:, :20] += 1000
+    chain["signature"][2, 20:40] += 1000
+    (tmp_path / "chain").write_bytes(chain.tobytes())
+    found = find_near_duplicates([str(tmp_path / "chain")], 0.8)
+    assert found.high.tolist() == [2]
 
 
 def test_copies_alone_are_no_near_duplicates(tmp_path: Path) -> None:
