@@ -1,0 +1,81 @@
+"""The claims about pairs and static masks over ten thousand cases each."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from components.instance_gen.assembling import Batch
+from components.instance_gen.masking import mask_batch
+from tests.components.instance_gen import test_contiguous, test_packing, test_pairing
+from tests.mask_claims import (
+    CHOICES,
+    FIRST,
+    MASK,
+    SLOTS,
+    VOCAB_SIZE,
+    Case,
+    cases,
+    check_masks,
+)
+from trainer.draw import draw
+from trainer.settings import MaskingSettings
+
+CASES = 10_000
+seeds = st.integers(0, 2**31)
+many = settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
+# Every claim takes the lengths of the sentences, and a seed.
+CLAIMS = {
+    "next sentences": [
+        test_pairing.test_segments_have_the_relation_that_the_label_says,
+        test_pairing.test_both_segments_have_tokens_and_fit,
+        test_pairing.test_every_sentence_of_a_document_is_walked_over_or_counted,
+    ],
+    "sentence order": [
+        test_pairing.test_swapped_pairs_are_neighbours_in_the_other_order,
+        test_pairing.test_order_pairs_hold_every_sentence_that_has_a_neighbour,
+    ],
+    "contiguous": [test_contiguous.test_segments_touch_at_the_end_of_a_sentence_and_fit],
+    "none": [test_packing.test_only_a_sentence_longer_than_an_input_is_cut],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", CLAIMS)
+def test_claims_about_pairs_hold(objective: str) -> None:
+    @many
+    @given(test_pairing.lengths, seeds)
+    def hold(sentence_lengths: list[list[int]], seed: int) -> None:
+        for claim in CLAIMS[objective]:
+            claim.hypothesis.inner_test(sentence_lengths, seed)
+        if objective == "next sentences":
+            balanced = test_pairing.test_labels_are_exactly_balanced
+            balanced.hypothesis.inner_test(sentence_lengths, seed, 1 + seed % 3)
+
+    hold()
+
+
+@pytest.mark.slow
+@many
+@given(cases, st.sampled_from(CHOICES), seeds)
+def test_claims_about_static_masks_hold(case: Case, choice: dict[str, object], seed: int) -> None:
+    ids, real, starts = (np.array([row], np.int32) for row in case.padded())
+    batch = Batch(
+        input_ids=ids,
+        input_mask=real > 0,
+        segment_ids=real > 1,
+        word_starts=starts > 0,
+        maskable=(ids >= FIRST) & (real > 0),
+        lengths=real.sum(axis=1).astype(np.int64),
+        label=np.zeros(1, np.int64),
+    )
+    masked = mask_batch(
+        batch,
+        masking=MaskingSettings(**choice),
+        max_predictions=SLOTS,
+        mask_id=MASK,
+        random_ids=np.arange(FIRST, VOCAB_SIZE, dtype=np.int32),
+        rng=draw(seed, "mask"),
+    )
+    rows = (masked.input_ids, masked.positions, masked.ids, masked.weights)
+    check_masks(case, choice, *(row[0].tolist() for row in rows))
