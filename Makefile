@@ -26,7 +26,7 @@ run: $(READY)  ## pre-train, evaluate and publish a small BERT on real text, her
 	$(BIN)/textmill run demo --text $(DEMO)/text --workdir $(DEMO)
 
 test: $(READY) $(TRANSFORMERS)  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 setup: $(READY)  ## make the environment .venv
 

@@ -30,6 +30,7 @@ COUNTERS = {
     "unknown_tokens": "[UNK] tokens",
     "random_next": "pairs whose second segment is from elsewhere",
     "actual_next": "pairs that follow each other",
+    "random_from_same_document": "… of them from the same document",
     "swapped": "pairs whose segments are swapped",
     "in_order": "pairs in order",
     "balancing_instances": "instances added to balance the labels",

@@ -9,6 +9,7 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
+from pipelines.lineage.seal import seal_run
 from pipelines.quiet import hush, log_to
 from pipelines.recipe_file import load_recipe
 from pipelines.run_summary import SUMMARY, RunSummary, print_summary, summarise, write_summary
@@ -103,6 +104,8 @@ def _run(order: Order) -> int:
         places={"summary": str(folder / SUMMARY), "log": str(folder / LOG)},
     )
     write_summary(summary, folder)
+    if summary.nodes:
+        seal_run(workdir.root, run_id)
     print_summary(summary, console)
     _print_ending(summary, recipe, workdir, console)
     return code
