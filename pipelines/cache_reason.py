@@ -6,9 +6,14 @@ from typing import Any
 
 from ml_metadata import metadata_store
 
-from pipelines.metadata_store import Artifacts, ExecutionRecord, node_executions, producers
+from pipelines.metadata_store import (
+    RESOLVER,
+    Artifacts,
+    ExecutionRecord,
+    node_executions,
+    producers,
+)
 
-RESOLVER = "tfx.dsl.components.common.resolver.Resolver"
 MAX_SHOWN = 3  # changes named; the rest is counted
 MAX_VALUE_CHARACTERS = 24
 # Recorded by TFX for itself; they say nothing about why a node ran.
@@ -32,8 +37,7 @@ def settle(
     earlier = [e for e in node_executions(store, pipeline, record.node_id) if e.id < record.id]
     succeeded = [e for e in earlier if e.state in {"ran", "cached"}]
     if record.type_name == RESOLVER:
-        found = _ids(record.outputs)
-        same = bool(succeeded) and _ids(succeeded[-1].outputs) == found
+        same = bool(succeeded) and _found(succeeded[-1]) == _found(record)
         models = ", ".join(a.uri for a in record.outputs.get("model", ()))
         return "cached" if same else record.state, f"found {models or 'no other blessed model'}"
     if record.state == "cached":
@@ -62,6 +66,11 @@ def compare(before: ExecutionRecord, now: ExecutionRecord) -> Iterator[str]:
     for name in sorted(set(now.inputs) | set(before.inputs)):
         if _ids(before.inputs).get(name) != _ids(now.inputs).get(name):
             yield f"{name} changed"
+
+
+def _found(record: ExecutionRecord) -> dict[str, list[int]]:
+    """What a resolver looked up; the candidate is only what it compared with."""
+    return {key: ids for key, ids in _ids(record.outputs).items() if key != "candidate"}
 
 
 def _ids(artifacts: Artifacts) -> dict[str, list[int]]:

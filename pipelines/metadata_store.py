@@ -11,6 +11,7 @@ from typing import Any
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+RESOLVER = "tfx.dsl.components.common.resolver.Resolver"  # type of the nodes that look up
 RUN_CONTEXT, NODE_CONTEXT = "pipeline_run", "node"
 STATES = {
     pb.Execution.COMPLETE: "ran",
@@ -105,13 +106,16 @@ def read_execution(store: metadata_store.MetadataStore, execution: pb.Execution)
         type_name=execution.type,
         state=STATES.get(execution.last_known_state, "interrupted"),
         settings=_properties(execution.custom_properties),
-        inputs=_artifacts(store, events, pb.Event.INPUT),
-        outputs=_artifacts(store, events, pb.Event.OUTPUT),
+        inputs=_artifacts(store, events, {pb.Event.INPUT}),
+        # What a resolver finds is noted as an internal output.
+        outputs=_artifacts(store, events, {pb.Event.OUTPUT, pb.Event.INTERNAL_OUTPUT}),
     )
 
 
-def _artifacts(store: metadata_store.MetadataStore, events: list[pb.Event], kind: int) -> Artifacts:
-    keys = {e.artifact_id: e.path.steps[0].key for e in events if e.type == kind}
+def _artifacts(
+    store: metadata_store.MetadataStore, events: list[pb.Event], kinds: set[int]
+) -> Artifacts:
+    keys = {e.artifact_id: e.path.steps[0].key for e in events if e.type in kinds}
     if not keys:
         return {}
     found: Artifacts = {}

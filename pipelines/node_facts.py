@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipelines.metadata_store import ArtifactRecord, ExecutionRecord
+from pipelines.metadata_store import RESOLVER, ArtifactRecord, ExecutionRecord
 from trainer.manifest import MANIFEST
 
 Counts = dict[str, Any]
@@ -15,6 +15,8 @@ SAVED_MODEL = "Format-Serving"  # tfx.utils.path_utils' folder of a model that s
 def node_counts(record: ExecutionRecord) -> Counts:
     """All counts that a node's artifacts carry, by artifact key."""
     found: Counts = {}
+    if record.type_name == RESOLVER:
+        return found  # it looks up what others made
     for key, artifacts in record.outputs.items():
         for artifact in artifacts:
             counts = _read(artifact)

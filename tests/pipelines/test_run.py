@@ -100,6 +100,8 @@ def test_changes_rerun_what_depends_on_them_and_nothing_else(done: tuple[Path, P
     assert trainer["why"] == "steps 6 → 8"
     evaluator = next(n for n in last_summary(workdir)["nodes"] if n["node"] == "ModelEvaluator")
     assert "latest blessed" in str(evaluator["counts"]["evaluation"]["reasons"])
+    resolver = next(n for n in last_summary(workdir)["nodes"] if n["node"] == RESOLVER)
+    assert resolver["why"].startswith(f"found {workdir}/artifacts/tiny/Trainer/model/")
     assert textmill_run(workdir, text=text, trainer__steps=8) == SUCCEEDED
     assert nodes_in(workdir, "ran") == set(), "a model is not compared with itself"
 

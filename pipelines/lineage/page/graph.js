@@ -110,7 +110,7 @@ function titleLines(name) {
 function stateWords(node, name) {
   if (!node) return "not reached";
   if (node.state === "failed" || node.state === "interrupted") return node.state;
-  const made = name === "LatestBlessedModel" ? "looked up" : node.words.split(/,| masking/)[0].replace("version ", "v");
+  const made = name === "LatestBlessedModel" ? "looked up" : node.words.split(/, | masking/)[0].replace("version ", "v");
   const short = made.length > (narrow.matches ? 13 : 19) ? "" : made;
   return node.state === "cached" ? "↺ " + (short || "reused") : short || "ran";
 }

@@ -31,7 +31,7 @@ def test_executions_and_their_artifacts_are_those_of_the_library(
         assert (execution.state, execution.type_name) == (told.state, told.type_name)
         inputs = {edge.key: edge.artifact for edge in graph.inputs(number)}
         assert inputs == {key: found[0].id for key, found in told.inputs.items()}
-        outputs = {e.key: e.artifact for e in graph.outputs(number) if e.kind == "output"}
+        outputs = {edge.key: edge.artifact for edge in graph.outputs(number)}
         assert outputs == {key: found[0].id for key, found in told.outputs.items()}
 
 
