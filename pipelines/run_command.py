@@ -173,8 +173,10 @@ def _print_ending(summary: RunSummary, recipe: Recipe, workdir: Workdir, console
     """The error, or what to type next."""
     if summary.error:
         console.print(f"\n[bold red]error:[/] {escape(printable(summary.error))}", soft_wrap=True)
-        if summary.state == "interrupted" or summary.nodes:
+        if summary.state == "interrupted":
             console.print("The same command goes on from here: what is done is cached.")
+        elif summary.nodes:
+            console.print("Run again when that is mended: what is done is cached.")
         return
     model = summary.places.get("model")
     if model:
