@@ -7,6 +7,8 @@ from typing import Literal, cast
 from components.corpus_report.reading import Record
 from components.safe_text import visible
 
+SPACE = "▁"  # SentencePiece: a space stands before this piece; WordPiece: `##`, none does
+SPECIALS = ("[CLS]", "[SEP]", "[UNK]", "[PAD]", "[MASK]", "<unk>", "<pad>")
 Kind = Literal["plain", "special", "masked", "random", "kept"]
 
 
@@ -47,38 +49,53 @@ def read_example(record: Record, tokens: Sequence[str]) -> Example:
     originals = {position: label for position, label, weight in slots if weight}
     real = sum(mask)
     segments: list[list[Piece]] = [[], []]
+    has_spaces = SPACE in tokens
     for position in range(real):
-        piece = _piece(tokens, ids[position], originals.get(position))
+        piece = _piece(tokens, ids[position], originals.get(position), has_spaces)
         segments[min(segment_ids[position], 1)].append(piece)
     return Example(
         segments=tuple(tuple(segment) for segment in segments if segment),
-        label=_label(_ints(record, "next_sentence_labels")),
+        label=_label(record),
         real_tokens=real,
         masked_tokens=len(originals),
     )
 
 
-def _piece(tokens: Sequence[str], token_id: int, original: int | None) -> Piece:
+def _piece(tokens: Sequence[str], token_id: int, original: int | None, has_spaces: bool) -> Piece:
     seen = tokens[token_id]
     if original is None:
-        special = seen in ("[CLS]", "[SEP]", "[UNK]", "[PAD]", "[MASK]")
-        return _word(seen, "special" if special else "plain")
+        if seen in SPECIALS:
+            return Piece(visible(seen), "special")
+        return _word(seen, "plain", has_spaces)
     written = tokens[original]
     if seen == "[MASK]":
-        return _word(written, "masked")
-    return _word(written, "kept") if seen == written else _word(written, "random", seen)
+        return _word(written, "masked", has_spaces)
+    if seen == written:
+        return _word(written, "kept", has_spaces)
+    return _word(written, "random", has_spaces, seen)
 
 
-def _word(token: str, kind: Kind, shown: str = "") -> Piece:
-    """`##ing` continues a word: no space before it."""
-    continues = token.startswith("##") and len(token) > 2
-    return Piece(visible(token[2:] if continues else token), kind, visible(shown), not continues)
+def _word(token: str, kind: Kind, has_spaces: bool, shown: str = "") -> Piece:
+    """`##ing` continues a word; with SentencePiece, whatever has no `▁` before it does."""
+    if has_spaces:
+        continues = not token.startswith(SPACE)
+        text = token.removeprefix(SPACE)
+    else:
+        continues = token.startswith("##") and len(token) > 2
+        text = token[2:] if continues else token
+    return Piece(visible(text), kind, visible(shown), not continues)
 
 
-def _label(labels: Sequence[int]) -> str:
-    if not labels:
-        return ""
-    return "the second segment is from elsewhere" if labels[0] else "the segments follow each other"
+def _label(record: Record) -> str:
+    if labels := _ints(record, "next_sentence_labels"):
+        return (
+            "the second segment is from elsewhere"
+            if labels[0]
+            else "the segments follow each other"
+        )
+    if labels := _ints(record, "sentence_order_labels"):
+        return "the segments are swapped" if labels[0] else "the segments are in order"
+    return ""
 
 
 def _ints(record: Record, name: str) -> list[int]:

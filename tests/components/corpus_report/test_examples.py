@@ -41,3 +41,27 @@ def test_unmasked_instances_are_read_too() -> None:
 def test_bidi_characters_of_a_piece_are_gone() -> None:
     example = read_example({"input_ids": [8]}, TOKENS)
     assert example.segments[0][0].text == "evil"
+
+
+def test_sentencepiece_marks_the_space_before_a_word() -> None:
+    tokens = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]", "▁sing", "ing", ".", "▁"]
+    example = read_example(
+        {
+            "input_ids": [2, 5, 4, 7, 1, 3],
+            "masked_lm_positions": [2],
+            "masked_lm_ids": [6],
+            "masked_lm_weights": [1.0],
+            "sentence_order_labels": [1],
+        },
+        tokens,
+    )
+    read = [(p.text, p.kind, p.space) for p in example.segments[0]]
+    assert read == [
+        ("[CLS]", "special", True),
+        ("sing", "plain", True),
+        ("ing", "masked", False),
+        (".", "plain", False),
+        ("<unk>", "special", True),
+        ("[SEP]", "special", True),
+    ]
+    assert example.label == "the segments are swapped"
