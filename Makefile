@@ -67,9 +67,12 @@ $(UV): requirements/uv.txt
 	  --target "$(CURDIR)/.tools/uv" -r "$(CURDIR)/requirements/uv.txt"
 	touch $@
 
+# Bytecode is compiled at once: where PYTHONDONTWRITEBYTECODE is set, as in many containers, each
+# command would compile TensorFlow and TFX anew.
 $(READY): $(UV) requirements/textmill.txt requirements/dev.txt pyproject.toml
 	[ -x $(BIN)/python ] || $(UV) venv --quiet --python "$$(cat .python-version)" .venv
-	$(UV) pip sync --quiet --python $(BIN)/python requirements/textmill.txt requirements/dev.txt
+	$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python \
+	  requirements/textmill.txt requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
