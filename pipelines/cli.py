@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
+from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED
 from pipelines.lineage.commands import app as lineage_app
 from trainer.errors import InputError, TextmillError, printable
-
-INPUT_ERROR, FAILURE, INTERRUPTED = 2, 1, 130  # exit codes
 
 app = typer.Typer(
     add_completion=False,
@@ -103,7 +102,7 @@ def main() -> None:
         sys.exit(INPUT_ERROR)
     except TextmillError as error:
         _print_error(error)
-        sys.exit(FAILURE)
+        sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

@@ -9,6 +9,7 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
+from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED
 from pipelines.lineage.seal import seal_run
 from pipelines.quiet import hush, log_to
 from pipelines.recipe_file import load_recipe
@@ -21,7 +22,6 @@ from trainer.errors import InputError, printable
 from trainer.provenance import git_state
 
 RECIPE, LOG = "recipe.yaml", "log.txt"
-SUCCEEDED, FAILED, INPUT_ERROR, INTERRUPTED = 0, 1, 2, 130  # exit codes
 
 
 def run_recipe(

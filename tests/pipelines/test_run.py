@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.run_command import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED, run_recipe
+from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED
+from pipelines.run_command import run_recipe
 
 TOP = Path(__file__).parents[2]
 RECIPE = str(Path(__file__).with_name("tiny.yaml"))

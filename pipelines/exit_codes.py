@@ -1,0 +1,6 @@
+"""What the command `textmill` ends with."""
+
+SUCCEEDED = 0
+FAILED = 1
+INPUT_ERROR = 2  # text, vocabulary, setting or folder that the user has to mend
+INTERRUPTED = 130  # Ctrl-C; the shell's code for SIGINT
