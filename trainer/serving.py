@@ -10,6 +10,7 @@ from trainer.models.pair_model import PairModel
 from trainer.models.parameters import make_variables
 from trainer.objectives.choose import Model
 from trainer.objectives.sentence_pair import pair_losses
+from trainer.stable_graph import settle_graph
 from trainer.text_to_ids import TextToIds
 from trainer.vocabulary import Vocabulary
 
@@ -45,6 +46,7 @@ def save_serving_model(
         "serving_default": module.encode,
     }
     tf.saved_model.save(module, folder, signatures=signatures)
+    settle_graph(folder)
 
 
 class ServingModel(tf.Module):
