@@ -1,0 +1,131 @@
+"""The training step against Hugging Face's BERT in PyTorch: the same model on the same machine.
+
+usage: python -m tests.benchmarks.training_step [--vocab-sizes 8000 30522] [--dropouts 0.1 0]
+
+Both sides compute in bfloat16 with float32 weights, score the masked positions alone, clip, and
+update with AdamW. Their steps take turns, so that what else the machine does falls on all alike;
+the table has medians. Needs `make transformers`.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainer.architecture import resolve_architecture
+from trainer.figures import training_flops
+from trainer.settings import ModelSettings
+
+ROOT = Path(__file__).parents[2]
+SHAPE = {"num_layers": 4, "hidden_size": 256, "num_heads": 4, "intermediate_size": 1024}
+BATCH = {"batch_size": 32, "seq_length": 128, "max_predictions": 20}
+PRODUCT_FLOPS = 2 * 2048**3
+OURS = "Textmill"
+
+
+class Worker:
+    """A process that runs steps when it is told to."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._process = subprocess.Popen(
+            list(command), cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(self, form: str, count: int) -> list[float]:
+        """The seconds of so many steps."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(f"{form} {count}\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise subprocess.CalledProcessError(self._process.wait(), self._process.args)
+        seconds: list[float] = json.loads(line)
+        return seconds
+
+    def close(self) -> None:
+        """Lets the process end."""
+        self._process.communicate()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A vocabulary and a dropout rate, and the seconds that each form took."""
+
+    vocab_size: int
+    dropout: float
+    seconds: dict[str, float]  # of a step, median
+    peak: float  # FLOP/s of bfloat16 matrix products, the better of both sides
+
+    def rows(self) -> list[str]:
+        """A line of the table for each form."""
+        theirs = {form: s for form, s in self.seconds.items() if form != OURS}
+        fastest = min(theirs.values(), default=float("nan"))
+        tokens = BATCH["batch_size"] * BATCH["seq_length"]
+        lines = []
+        for form, seconds in self.seconds.items():
+            share = flops(self.vocab_size) / seconds / self.peak
+            lines.append(
+                f"{self.vocab_size:>10,} {self.dropout:>7} {form:24} {seconds * 1e3:>8.1f} "
+                f"{tokens / seconds:>9,.0f} {share:>8.0%} {fastest / seconds:>9.2f}"
+            )
+        return lines
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--vocab-sizes", type=int, nargs="+", default=[8000, 30522])
+    parser.add_argument("--dropouts", type=float, nargs="+", default=[0.1, 0.0])
+    parser.add_argument("--rounds", type=int, default=12, help="of two steps of each")
+    parser.add_argument("--peer", default=str(ROOT / ".venv-transformers" / "bin" / "python"))
+    parser.add_argument("--forms", nargs="*", help="of the peer; all, if it is left out")
+    arguments = parser.parse_args()
+    head = f"{'vocabulary':>10} {'dropout':>7} {'':24} {'ms/step':>8} {'tokens/s':>9} {'of peak':>8}"
+    sys.stdout.write(f"{head} {'x fastest':>9}\n")
+    for vocab_size in arguments.vocab_sizes:
+        for dropout in arguments.dropouts:
+            case = measure(vocab_size, dropout, arguments)
+            sys.stdout.write("\n".join(case.rows()) + "\n")
+            sys.stdout.write(f"{'':18} peak {case.peak / 1e9:,.0f} GFLOP/s\n")
+            sys.stdout.flush()
+
+
+def measure(vocab_size: int, dropout: float, arguments: argparse.Namespace) -> Case:
+    """One case: every form's steps in turns."""
+    work = json.dumps({**SHAPE, **BATCH, "vocab_size": vocab_size, "dropout": dropout})
+    forms = arguments.forms
+    if forms is None:
+        forms = ["eager", "compile", *(["eager+octets", "compile+octets"] if dropout else [])]
+    script = str(Path(__file__).with_name("their_step.py"))
+    us = Worker([sys.executable, "-m", "tests.benchmarks.our_step", work])
+    them = Worker([arguments.peer, script, work, *forms])
+    workers = {OURS: us, **dict.fromkeys(forms, them)}
+    for form, worker in workers.items():
+        worker.run(form, 3)
+    times: dict[str, list[float]] = {form: [] for form in workers}
+    peaks: list[float] = []
+    for _ in range(arguments.rounds):
+        for form, worker in workers.items():
+            times[form] += worker.run(form, 3)[1:]  # the first one wakes the threads
+        peaks += [min(worker.run("peak", 2)) for worker in (us, them)]
+    us.close()
+    them.close()
+    seconds = {form: statistics.median(found) for form, found in times.items()}
+    return Case(vocab_size, dropout, seconds, PRODUCT_FLOPS / min(peaks))
+
+
+def flops(vocab_size: int) -> float:
+    """The model's, of a step."""
+    settings: dict[str, Any] = {"type": "bert", **SHAPE}
+    architecture = resolve_architecture(ModelSettings(**settings), vocab_size=vocab_size, pad_id=0)
+    per_instance = training_flops(architecture, BATCH["seq_length"], BATCH["max_predictions"])
+    return BATCH["batch_size"] * per_instance
+
+
+if __name__ == "__main__":
+    main()
