@@ -15,6 +15,7 @@ import apache_beam as beam
 
 from trainer import storage
 from trainer.errors import InputError
+from trainer.failpoints import failpoint
 
 Unit = dict[str, Any]
 Result = dict[str, Any]
@@ -72,6 +73,7 @@ class _Work(beam.DoFn):
             result = self._work(unit)
         except InputError as error:
             result = {"input_error": str(error)}
+        failpoint("beam-work")
         storage.write_bytes(_path(self._scratch, number), json.dumps(result).encode())
         return []  # the file is the result; Beam wants something to iterate over
 

@@ -11,6 +11,7 @@ import google_crc32c
 
 from trainer import storage
 from trainer.errors import InputError
+from trainer.failpoints import failpoint
 from trainer.manifest import Shard
 
 GZIP_LEVEL = 1  # token ids compress well at once; a higher level costs more than the disk it saves
@@ -57,6 +58,7 @@ def write_frames(folder: str, path: str, blocks: Iterable[tuple[bytes, int]]) ->
         for content, records in _join_small(blocks):
             hashing.write(deflate.compress(content))
             count += records
+            failpoint("write-shard")
         hashing.write(deflate.flush())
     return Shard(path=path, records=count, size_bytes=hashing.size, sha256=hashing.hexdigest())
 

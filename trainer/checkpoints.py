@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from trainer import storage
 from trainer.errors import InputError
+from trainer.failpoints import failpoint
 from trainer.manifest import file_digest
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Checkpoints:
         path = storage.join(self.folder, f"step-{int(self._step.numpy()):09d}.safetensors")
         values = {name: np.asarray(v.numpy()) for name, v in self._state.items()}
         storage.write_bytes(path, safetensors.numpy.save(values))
+        failpoint("save-checkpoint")
         seal = json.dumps({"sha256": file_digest(path), "tensors": len(values)})
         storage.write_bytes(_seal(path), seal.encode())
         for old in self._paths()[: -self._keep]:

@@ -8,6 +8,7 @@ import tensorflow as tf
 from pydantic import JsonValue
 
 from trainer import storage
+from trainer.failpoints import failpoint
 from trainer.instances import Instances
 from trainer.manifest import MANIFEST, Manifest, describe_file, write_manifest
 from trainer.objectives.choose import Model
@@ -33,6 +34,7 @@ def export_model(
     """
     vocabulary = instances.vocabulary
     save_serving_model(folder, model, values, vocabulary, pair=instances.pair)
+    failpoint("export-files")
     write_transformers_folders(folder, model.architecture, values, vocabulary)
     manifest = Manifest(
         kind="model",

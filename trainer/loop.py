@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from trainer.checkpoints import Checkpoints
 from trainer.errors import TextmillError
+from trainer.failpoints import failpoint
 from trainer.progress import Progress, Scalars
 from trainer.settings import TrainerSettings
 from trainer.step import Sums, TrainSteps
@@ -55,12 +56,13 @@ def train(
             _check_finite(int(broken.numpy()), settings)
             interval.add(sums)
             now += count
+            failpoint("train-steps")
             if now % settings.log_every_steps == 0 or now == settings.steps:
                 progress.report(now, interval.means(loss_weights))
                 interval = Interval()
             if now % settings.save_every_steps == 0 or now == settings.steps or stopped:
                 checkpoints.save()
-            if stopped and now < settings.steps:
+            if stopped:
                 progress.close({"finished": False})
                 raise StoppedError(128 + signal.SIGTERM)
 

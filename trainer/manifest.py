@@ -7,6 +7,7 @@ from pydantic import JsonValue, ValidationError
 
 from trainer import storage
 from trainer.errors import InputError
+from trainer.failpoints import failpoint
 from trainer.settings_base import Settings
 
 MANIFEST = "manifest.json"
@@ -53,6 +54,7 @@ class Manifest(Settings):
 
 def write_manifest(folder: str, manifest: Manifest) -> None:
     """Writes the manifest; call it after every other file of the folder."""
+    failpoint("before-manifest")
     content = json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
     storage.write_bytes(storage.join(folder, MANIFEST), content.encode())
 

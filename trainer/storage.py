@@ -1,13 +1,24 @@
 """Bytes to files that are whole or absent, on a local disk or an object store."""
 
 import contextlib
+import errno
 import glob
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from trainer.errors import TextmillError
+from trainer.failpoints import failpoint
+
 _REMOTE = "://"
+# The disk, the user's quota or the process's limit is used up; the disk may only be read.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+
+
+class StorageError(TextmillError):
+    """A file that cannot be written."""
 
 
 def is_remote(path: str) -> bool:
@@ -62,22 +73,52 @@ def open_output(path: str) -> Iterator[IO[bytes]]:
 
     On a disk: a temporary file beside it, fsync, rename. An object store shows an object only
     when it is closed, so there the file is written under its own name.
+
+    Raises:
+        StorageError: the disk is full or may only be read; what was there before is untouched.
     """
     if is_remote(path):
         with _gfile().GFile(path, "wb") as stream:
             yield stream
         return
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
+        failpoint("before-rename")
         temporary.replace(target)
+    except OSError as error:
+        if (told := explain_no_room(error, path)) is None:
+            raise
+        raise StorageError(told) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def explain_no_room(error: BaseException, path: str) -> str | None:
+    """What to tell of an error that means a full or read-only disk; None for any other.
+
+    Args:
+        error: Python's, or TensorFlow's, which has the reason in its text alone.
+        path: what was to be written.
+    """
+    reasons = {os.strerror(number) for number in _NO_ROOM}
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        reason = os.strerror(error.errno)
+    else:
+        reason = next((reason for reason in reasons if reason in str(error)), "")
+    if not reason:
+        return None
+    there = next(folder for folder in (Path(path), *Path(path).parents) if folder.exists())
+    return (
+        f"{path}: cannot be written ({reason}; {shutil.disk_usage(there).free:,} bytes are free "
+        f"there). Make room, or give another folder with --workdir, and run again: nothing "
+        f"half-written is taken for whole."
+    )
 
 
 def _gfile() -> Any:

@@ -15,6 +15,7 @@ from trainer import storage
 from trainer.batches import share_out, training_batches
 from trainer.checkpoints import Checkpoints
 from trainer.export import export_model
+from trainer.failpoints import failpoint
 from trainer.figures import Figures, work_out
 from trainer.instances import Instances, check_fit, open_instances, verify_instances
 from trainer.loop import train
@@ -57,6 +58,7 @@ def train_and_export(
     with choice.strategy.scope():
         state = start_state(settings, objective)
     facts = _train(settings, instances, choice, objective, state, run_folder)
+    failpoint("before-export")
     export_model(model_folder, objective.model, state.values(), instances, facts)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from trainer import storage
 from trainer.errors import InputError
+from trainer.failpoints import failpoint
 from trainer.manifest import MANIFEST, Manifest, Shard, write_manifest
 
 PARTIAL = ".partial"
@@ -85,6 +86,7 @@ def write_version(destination: str, version: int, files: Files, manifest: Manife
 def _fill(folder: str, files: Files, manifest: Manifest) -> None:
     for source, shard in files:
         _copy(source, storage.join(folder, shard.path), shard.sha256)
+        failpoint("copy-published")
     write_manifest(folder, manifest)
 
 

@@ -10,6 +10,7 @@ from typing import IO
 from components.text_example_gen.errors import CorpusError, shown
 from components.text_example_gen.find_files import CorpusFile
 from trainer import storage
+from trainer.failpoints import failpoint
 
 CHUNK_BYTES = 1 << 18
 RATIO_GRACE_BYTES = 1 << 20  # a small file may be as regular as it likes
@@ -70,6 +71,7 @@ class LineReader:
         while chunk := stream.read(CHUNK_BYTES):
             if not size:
                 _refuse_utf16(chunk, self._file.path)
+            failpoint("read-text")
             size += len(chunk)
             if zipped and size > max(RATIO_GRACE_BYTES, self._max_gzip_ratio * raw.size):
                 raise CorpusError(
