@@ -1,0 +1,133 @@
+"""What every service of the server shares: a call, a refusal, messages as JSON, lists and pages."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, TypeVar
+
+from google.protobuf import json_format
+
+from tests.vertex_server.filters import FilterError, matches
+
+Handler = Callable[..., Any]
+T = TypeVar("T")
+
+STATUS_NAMES = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ALREADY_EXISTS",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    503: "UNAVAILABLE",
+}
+DEFAULT_PAGE = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One request as it arrived."""
+
+    method: str
+    path: str  # without the query, percent-decoded
+    query: dict[str, list[str]] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)  # names in lower case
+    body: Any = None  # decoded JSON
+
+    def one(self, *names: str) -> str:
+        """A query parameter by any of its names (camelCase or snake_case), or an empty text."""
+        return next((self.query[name][0] for name in names if name in self.query), "")
+
+
+class Refusal(Exception):
+    """An error of the service, with the words of the service."""
+
+    def __init__(
+        self,
+        code: int,
+        message: str,
+        *,
+        status: str = "",
+        details: Iterable[Mapping[str, Any]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.headers = dict(headers or {})
+        self.content = {
+            "error": {
+                "code": code,
+                "message": message,
+                "status": status or STATUS_NAMES.get(code, "UNKNOWN"),
+                "details": list(details),
+            }
+        }
+
+
+def now() -> datetime:
+    """The server's clock."""
+    return datetime.now(timezone.utc)
+
+
+def parse(kind: type[T], content: Any) -> T:
+    """JSON to a message of the API; a field that the API does not have is refused, as it does."""
+    message = kind()
+    try:
+        json_format.ParseDict(content or {}, kind.pb(message))  # type: ignore[attr-defined]
+    except json_format.ParseError as error:
+        raise Refusal(400, f"Invalid JSON payload received. {error}") from error
+    return message
+
+
+def dump(message: Any, *, numbers: bool = False) -> dict[str, Any]:
+    """A message of the API to JSON, enums as numbers where the client asks for them."""
+    return json_format.MessageToDict(type(message).pb(message), use_integers_for_enums=numbers)
+
+
+def must_find(kept: Mapping[str, T], name: str) -> T:
+    """The resource of that name.
+
+    Raises:
+        Refusal: 404 in Vertex's words.
+    """
+    if name not in kept:
+        raise Refusal(404, f"The requested resource {name!r} was not found.")
+    return kept[name]
+
+
+def must_match(pattern: str, text: str, what: str) -> None:
+    """Refuses a text of the wrong form."""
+    if not re.fullmatch(pattern, text):
+        raise Refusal(400, f"Invalid {what} {text!r}; it must match {pattern}.")
+
+
+def page(kept: Iterable[Any], call: Call, key: str, numbers: bool) -> dict[str, Any]:
+    """Filters, orders and pages a list as the API's list methods do."""
+    rows = [dump(message) for message in kept]
+    expression = call.one("filter")
+    try:
+        chosen = [n for n, row in enumerate(rows) if matches(expression, row)]
+    except FilterError as error:
+        raise Refusal(400, f"Invalid filter {expression!r}: {error}") from error
+    for order in reversed([part.split() for part in call.one("orderBy", "order_by").split(",")]):
+        if order:
+            name = re.sub(r"_(\w)", lambda found: found[1].upper(), order[0])
+            chosen.sort(key=lambda n: str(rows[n].get(name, "")), reverse=order[-1] == "desc")
+    start = int(call.one("pageToken", "page_token") or 0)
+    size = int(call.one("pageSize", "page_size") or DEFAULT_PAGE)
+    messages = list(kept)
+    shown = [dump(messages[n], numbers=numbers) for n in chosen[start : start + size]]
+    following = {"nextPageToken": str(start + size)} if start + size < len(chosen) else {}
+    return {key: shown, **following}
+
+
+def done_operation(name: str) -> dict[str, Any]:
+    """A finished long-running operation without a result, as of a delete."""
+    return {
+        "name": f"{name}/operations/1",
+        "done": True,
+        "response": {"@type": "type.googleapis.com/google.protobuf.Empty"},
+    }

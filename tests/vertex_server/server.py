@@ -1,0 +1,171 @@
+"""HTTP to the services and back: routes, faults, and what was received."""
+
+import json
+import re
+import ssl
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.vertex_server import custom_jobs, google_apis, metadata, pipeline_jobs, schedules
+from tests.vertex_server.resources import Call, Refusal, dump
+
+ROUTES = (
+    *pipeline_jobs.ROUTES,
+    *schedules.ROUTES,
+    *custom_jobs.ROUTES,
+    *metadata.ROUTES,
+    *google_apis.ROUTES,
+)
+
+
+@dataclass
+class Fault:
+    """What the server answers instead, so many times."""
+
+    method: str
+    path: re.Pattern[str]
+    status: int
+    message: str
+    headers: dict[str, str]
+    times: int
+    details: list[Mapping[str, Any]]
+    body: str | None  # sent as it is, also if it is no JSON
+
+
+@dataclass
+class Services(
+    pipeline_jobs.PipelineJobs,
+    schedules.Schedules,
+    custom_jobs.CustomJobs,
+    metadata.Metadata,
+    google_apis.GoogleApis,
+):
+    """The state of all services; tests read and write it."""
+
+    received: list[Call] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+
+class VertexServer(Services):
+    """Vertex AI on 127.0.0.1, at a free port, in a thread; a context manager.
+
+    Point a client at it with transport="rest" and api_endpoint=server.url, or the command
+    line with TEXTMILL_VERTEX_ENDPOINT.
+    """
+
+    def __init__(self, tls: tuple[str, str] | None = None) -> None:
+        """Args: tls, the files of a certificate for localhost and of its key; None is http."""
+        super().__init__()
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
+        self._http.daemon_threads = True
+        port = self._http.server_address[1]
+        self.url = f"http://127.0.0.1:{port}"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
+            self.url = f"https://localhost:{port}"
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
+
+    def __enter__(self) -> "VertexServer":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    def fault(
+        self,
+        method: str,
+        path: str,
+        status: int,
+        message: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        times: int = 1,
+        details: list[Mapping[str, Any]] | None = None,
+        body: str | None = None,
+    ) -> None:
+        """The next `times` calls whose path holds the pattern `path` get this answer instead."""
+        self.faults.append(
+            Fault(
+                method,
+                re.compile(path),
+                status,
+                message,
+                dict(headers or {}),
+                times,
+                details or [],
+                body,
+            )
+        )
+
+    def calls(self, method: str, path: str) -> list[Call]:
+        """What was received of a method, at paths that hold the pattern `path`."""
+        return [
+            call for call in self.received if call.method == method and re.search(path, call.path)
+        ]
+
+    def answer(self, call: Call) -> tuple[int, dict[str, str], str]:
+        """Status, headers and body for one call."""
+        with self.lock:
+            self.received.append(call)
+            for fault in self.faults:
+                if fault.times and fault.method == call.method and fault.path.search(call.path):
+                    fault.times -= 1
+                    told = Refusal(fault.status, fault.message, details=fault.details).content
+                    body = json.dumps(told) if fault.body is None else fault.body
+                    return fault.status, fault.headers, body
+            try:
+                return 200, {}, json.dumps(self._handle(call))
+            except Refusal as refusal:
+                return refusal.code, refusal.headers, json.dumps(refusal.content)
+
+    def _handle(self, call: Call) -> Any:
+        for method, pattern, handler in ROUTES:
+            found = re.fullmatch(pattern, call.path)
+            if found and method == call.method:
+                numbers = "enum-encoding=int" in call.one("$alt")
+                result = handler(self, call, **found.groupdict())
+                return result if isinstance(result, dict) else dump(result, numbers=numbers)
+        raise Refusal(501, f"This server does not know {call.method} {call.path}.")
+
+
+def _handler_of(server: VertexServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _serve(self) -> None:
+            parts = urlsplit(self.path)
+            length = int(self.headers.get("Content-Length") or 0)
+            sent = self.rfile.read(length)
+            is_json = "json" in self.headers.get("Content-Type", "")
+            call = Call(
+                method=self.command,
+                path=unquote(parts.path),
+                query=parse_qs(parts.query),
+                headers={name.lower(): value for name, value in self.headers.items()},
+                body=json.loads(sent) if sent and is_json else sent.decode() or None,
+            )
+            status, headers, text = server.answer(call)
+            content = text.encode()
+            self.send_response(status)
+            for name, value in {"Content-Type": "application/json", **headers}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _serve
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    return Handler
