@@ -8,6 +8,7 @@ from typing import Any
 from pipelines.lineage.folders import RunNotes, find_manifest, local_folder, read_notes
 from pipelines.lineage.graph import Artifact, Execution, Graph
 from pipelines.lineage.read_store import Store
+from pipelines.lineage.running import running_run
 from trainer.manifest import Manifest
 
 STORE = "metadata.sqlite"  # pipelines.workdir.Workdir.metadata
@@ -33,7 +34,13 @@ class Archive:
     @cached_property
     def graph(self) -> Graph:
         """The whole structure."""
-        return self.store.graph()
+        graph = self.store.graph()
+        return graph.with_running(self.running) if self.running else graph
+
+    @cached_property
+    def running(self) -> str | None:
+        """The run that is at work in the workdir now."""
+        return running_run(self.workdir)
 
     def folder(self, artifact: Artifact) -> Path:
         """Where the artifact lies."""

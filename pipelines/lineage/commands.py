@@ -35,19 +35,38 @@ CHANGED = 1  # exit code of `verify`
 def list_(
     only: Annotated[
         list[str] | None,
-        typer.Option(help="succeeded, failed, interrupted, blessed, published, or a pipeline."),
+        typer.Option(
+            help="succeeded, failed, interrupted, running, blessed, published, or a pipeline."
+        ),
     ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Began then or later (UTC): 2026-11-23, or 2026-11-23T14:05."),
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Began before; a day counts whole.")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="A metric or setting, as 'loss<3.9' or trainer.steps=200; repeatable."),
+    ] = None,
+    models: Annotated[
+        bool, typer.Option("--models", help="A line for each model: the run that trained it.")
+    ] = False,
     most: Annotated[int, typer.Option(min=1, help="Show at most so many, newest first.")] = 50,
     workdir: WorkdirOption = WORK,
     as_json: JsonOption = False,
 ) -> None:
-    """Lists runs with their dates, metrics, verdicts and models."""
+    """Lists runs or models with their dates, metrics, verdicts and versions."""
     from dataclasses import asdict
 
+    from pipelines.lineage.choose_runs import choose, parse_condition, parse_day
     from pipelines.lineage.print_text import print_runs
     from pipelines.lineage.run_list import list_runs
 
-    rows = list_runs(_open(workdir), only=frozenset(only or ()))
+    conditions = [parse_condition(text) for text in where or ()]
+    began = parse_day(since, "--since"), parse_day(until, "--until", end=True)
+    archive = _open(workdir)
+    rows = list_runs(archive, only=frozenset(only or ()))
+    rows = choose(archive, rows, began=began, conditions=conditions, models=models)
     if as_json:
         _print_json([asdict(row) for row in rows[:most]])
         return
@@ -138,6 +157,50 @@ def report(
     page = render_page(_open(workdir), output.resolve().parent, most)
     storage.write_bytes(str(output), page.encode())
     typer.echo(f"{output}: {len(page.encode()) / 1e6:.1f} MB; open it in a browser.")
+
+
+@app.command()
+def export(
+    what: Annotated[
+        list[str] | None, typer.Argument(help="Runs or models, as `show` takes them; all runs.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write; else the terminal.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The whole graph as one JSON object instead of events.")
+    ] = False,
+    send: Annotated[
+        bool, typer.Option("--send", help="Send the events to OPENLINEAGE_URL.")
+    ] = False,
+    namespace: Annotated[str, typer.Option(help="OpenLineage's namespace of the jobs.")] = (
+        "textmill"
+    ),
+    workdir: WorkdirOption = WORK,
+) -> None:
+    """Writes OpenLineage events, one a line, or the graph as JSON, for other systems."""
+    from components.wording import plural
+    from pipelines.lineage.export import graph_json, open_lineage_lines, send_open_lineage
+    from pipelines.lineage.select import run_of, select
+    from trainer import storage
+
+    if send and (as_json or output):
+        raise InputError("--send: sends events, so it takes neither --json nor --output.")
+    archive = _open(workdir)
+    named = (run_of(archive, select(archive, name)) for name in what or ())
+    runs = list({run.id: run for run in named}.values()) or list(archive.graph.runs.values())
+    if send:
+        sent = send_open_lineage(archive, runs, namespace)
+        typer.echo(f"{plural(sent, 'event', 'events')} of {plural(len(runs), 'run', 'runs')} sent.")
+        return
+    lines = [graph_json(archive, runs)] if as_json else open_lineage_lines(archive, runs, namespace)
+    if output is None:
+        for line in lines:
+            typer.echo(line)
+        return
+    content = "".join(f"{line}\n" for line in lines)
+    storage.write_bytes(str(output), content.encode())
+    typer.echo(f"{output}: {plural(len(runs), 'run', 'runs')}.")
 
 
 @app.command()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.lineage.archive import Archive
-from pipelines.lineage.graph import CACHED, RAN
+from pipelines.lineage.graph import CACHED, RAN, RUNNING
 
 SETTLED_SECONDS = 24 * 3600
 # Where an execution's folder lies, and which of its parents is the node's.
@@ -77,7 +77,7 @@ def _why(archive: Archive, folder: Path, node_id: str, old: float) -> str | None
     if execution is None:
         is_old = folder.stat().st_mtime < old
         return "no execution of this store wrote it" if is_old else None
-    if execution.state in (RAN, CACHED) or execution.node_id != node_id:
+    if execution.state in (RAN, CACHED, RUNNING) or execution.node_id != node_id:
         return None
     return f"{execution.node_id} of run {execution.run_id} {execution.state}"
 

@@ -8,11 +8,13 @@ The graph knows nothing of where it was read: `read_store` fills it from ML Meta
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 RAN, CACHED, FAILED, INTERRUPTED = "ran", "cached", "failed", "interrupted"
+RUNNING = "running"  # its process is at work now; `Archive` tells it from an interrupted one
+RESOLVER = "tfx.dsl.components.common.resolver.Resolver"  # looks up, and makes nothing
 Direction = Literal["upstream", "downstream"]
 # A model that another is compared with is no part of what that other is made from.
 COMPARED = "baseline_model"
@@ -38,9 +40,14 @@ class Execution:
     pipeline: str
     node_id: str
     type_name: str  # the component class's path
-    state: str  # RAN, CACHED, FAILED or INTERRUPTED
+    state: str  # RAN, CACHED, FAILED, INTERRUPTED or RUNNING
     began: float  # seconds since 1970
     ended: float  # of an interrupted one: when it was last heard of
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether it only finds what others made."""
+        return self.type_name == RESOLVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,17 @@ class Graph:
         """A run's executions by node, in their order; the last one where a node ran twice."""
         found = (self.executions[number] for number in self.runs[run_id].executions)
         return {execution.node_id: execution for execution in found}
+
+    def with_running(self, run_id: str) -> "Graph":
+        """The same while a run is at work: what of it is not ended is running."""
+        members = set(self.runs[run_id].executions) if run_id in self.runs else set()
+        executions = {
+            number: replace(execution, state=RUNNING)
+            if number in members and execution.state == INTERRUPTED
+            else execution
+            for number, execution in self.executions.items()
+        }
+        return replace(self, executions=executions)
 
     def walk(
         self, artifact_ids: Iterable[int], direction: Direction, depth: int | None = None

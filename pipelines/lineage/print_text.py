@@ -19,7 +19,7 @@ from pipelines.lineage.words import duration, moment
 
 STYLES = {
     "succeeded": "green", "ran": "green", "cached": "cyan", "failed": "red",
-    "interrupted": "yellow",
+    "interrupted": "yellow", "running": "blue",
 }  # fmt: skip
 MOST_IDS = 5  # of documents
 

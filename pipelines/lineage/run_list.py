@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipelines.lineage.archive import Archive
-from pipelines.lineage.graph import CACHED, FAILED, INTERRUPTED, Run
+from pipelines.lineage.graph import CACHED, FAILED, INTERRUPTED, RUNNING, Run
 from pipelines.lineage.read_store import Properties
 
 MEASURES = ("masked_lm_loss", "unigram_loss", "blessed", "pushed_version", "pushed_destination")
@@ -19,8 +19,8 @@ class RunRow:
     pipeline: str
     began: float  # seconds since 1970
     seconds: float  # from the first node's begin to the last one's end
-    state: str  # succeeded, failed, interrupted
-    nodes: dict[str, int]  # how many ran, were cached, failed
+    state: str  # succeeded, failed, interrupted, running
+    nodes: dict[str, int]  # how many ran, were cached, failed; a resolver does neither
     model: int | None  # artifact id
     reused: bool  # the model is an earlier run's
     loss: float | None  # masked_lm_loss on held-out text, in nats
@@ -43,10 +43,12 @@ def list_runs(archive: Archive, *, only: frozenset[str] = frozenset()) -> list[R
 
 
 def run_state(archive: Archive, run: Run) -> str:
-    """How a run ended: succeeded, failed or interrupted.
+    """How a run ended: succeeded, failed or interrupted; or that it is running.
 
     A run that was killed between two nodes has no execution that tells; it left no summary.
     """
+    if run.id == archive.running:
+        return RUNNING
     states = {execution.state for execution in archive.graph.of_run(run.id).values()}
     if FAILED in states:
         return FAILED
@@ -59,7 +61,7 @@ def run_ending(archive: Archive, run: Run) -> str:
     """How a run ended, and at which node if not well: "failed at Trainer"."""
     state = run_state(archive, run)
     nodes = archive.graph.of_run(run.id).values()
-    at = next((e.node_id for e in nodes if e.state in (FAILED, INTERRUPTED)), None)
+    at = next((e.node_id for e in nodes if e.state in (FAILED, INTERRUPTED, RUNNING)), None)
     return f"{state} at {at}" if at else state
 
 
@@ -88,7 +90,7 @@ def _row(archive: Archive, run: Run, measures: Mapping[int, Properties]) -> RunR
         began=run.began,
         seconds=round(last - run.began, 1),
         state=run_state(archive, run),
-        nodes=dict(Counter(execution.state for execution in executions.values())),
+        nodes=dict(Counter(e.state for e in executions.values() if not e.looks_up)),
         model=model.id if model else None,
         reused=trainer is not None and trainer.state == CACHED,
         loss=found.get("masked_lm_loss"),

@@ -11,7 +11,7 @@ from components.safe_text import shorten, visible
 from components.wording import flatten
 from pipelines.lineage.archive import Archive
 from pipelines.lineage.compare import compare_runs, run_parts
-from pipelines.lineage.graph import CACHED, Artifact, Execution, Run
+from pipelines.lineage.graph import CACHED, RAN, Artifact, Execution, Run
 from pipelines.lineage.page.dag_layout import lay_out
 from pipelines.lineage.recipe_keys import code_digest, recipe_settings
 from pipelines.lineage.run_list import RunRow, list_runs, run_ending, run_state
@@ -19,6 +19,7 @@ from pipelines.lineage.select import parent_model
 from pipelines.lineage.words import artifact_words, noun
 
 Plain = dict[str, Any]
+FOUND = "found"  # the state of a resolver that did what it is there for
 MOST_CHARACTERS = 400  # of a value; corpus text is no part of the page
 # Files that a person opens, by artifact type.
 OPENED = {
@@ -99,7 +100,7 @@ def _run(archive: Archive, row: RunRow, run: Run) -> Plain:
     for node, execution in graph.of_run(run.id).items():
         true = graph.true_execution(execution)
         nodes[node] = {
-            "state": execution.state,
+            "state": FOUND if execution.looks_up and execution.state == RAN else execution.state,
             "execution": true.id,
             "from": true.run_id if execution.state == CACHED else None,
             "words": _node_words(archive, true),

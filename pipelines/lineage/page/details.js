@@ -6,10 +6,10 @@ function nodeDetails(run, name) {
   const done = data.executions[node.execution];
   const origin = node.from
     ? ["Nothing changed, so the result of run ", runLink(node.from), " was reused."]
-    : [done.state === "ran" ? "Ran in this run, " + duration(done.seconds) + "." : "It did not end well."];
+    : [{ ran: (node.state === "found" ? "Looked up what others made, " : "Ran in this run, ") + duration(done.seconds) + ".", running: "At work when this page was made." }[done.state] || "It did not end well."];
   const found = done.outputs.filter(([, id]) => data.artifacts[id]);
   return element("section", { class: "card details", id: "details" },
-    element("h2", {}, name, " ", pill(node.state, node.state === "cached" ? "reused" : node.state)),
+    element("h2", {}, name, " ", pill(node.state, { cached: "reused", found: "looked up" }[node.state] || node.state)),
     element("p", { class: "about" }, origin),
     element("div", { class: "columns" },
       element("div", {}, element("h3", {}, "Went in"), links([...done.inputs, ...(done.parent ? [["started from", done.parent]] : [])], "Nothing but text and settings.")),

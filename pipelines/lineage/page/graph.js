@@ -109,8 +109,8 @@ function titleLines(name) {
 
 function stateWords(node, name) {
   if (!node) return "not reached";
-  if (node.state === "failed" || node.state === "interrupted") return node.state;
-  const made = name === "LatestBlessedModel" ? "looked up" : node.words.split(/, | masking/)[0].replace("version ", "v");
+  if (["failed", "interrupted", "running"].includes(node.state)) return node.state;
+  const made = node.state === "found" ? "looked up" : node.words.split(/, | masking/)[0].replace("version ", "v");
   const short = made.length > (narrow.matches ? 13 : 19) ? "" : made;
   return node.state === "cached" ? "↺ " + (short || "reused") : short || "ran";
 }

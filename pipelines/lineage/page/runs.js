@@ -42,7 +42,7 @@ function headline() {
 }
 
 function isWanted(run) {
-  const passes = { all: true, published: run.version, blessed: run.blessed, failed: run.state !== "succeeded" }[listing.filter];
+  const passes = { all: true, published: run.version, blessed: run.blessed, failed: !["succeeded", "running"].includes(run.state) }[listing.filter];
   const terms = listing.text.toLowerCase().split(/\s+/).filter(Boolean);
   return passes && terms.every((term) => haystack(run).includes(term));
 }
