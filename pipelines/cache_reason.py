@@ -53,7 +53,7 @@ def _why_it_ran(
         return "the last try failed" if earlier else "first run"
     changes = list(compare(succeeded[-1], record))
     if not changes:
-        return "the earlier result is gone from the disk"
+        return "the earlier result is gone or was altered"
     rest = len(changes) - MAX_SHOWN
     return "; ".join(changes[:MAX_SHOWN]) + (f"; and {rest} more" if rest > 0 else "")
 

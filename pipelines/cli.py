@@ -46,6 +46,9 @@ def run(
     until: Annotated[
         str | None, typer.Option(help="Stop after this node; run only what it needs.")
     ] = None,
+    wait: Annotated[
+        float, typer.Option(help="Seconds to wait for another run in the workdir to end.")
+    ] = 0,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show what TFX and TensorFlow log.")
     ] = False,
@@ -60,9 +63,27 @@ def run(
         overrides=set_ or [],
         span=span,
         until=until,
+        wait_seconds=wait,
         verbose=verbose,
     )
     raise typer.Exit(outcome)
+
+
+@app.command("compile")
+def compile_(
+    recipe: RecipeArgument,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The file to write, or to check.")
+    ] = Path("pipeline.yaml"),
+    set_: SetOption = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail if the file is out of date.")
+    ] = False,
+) -> None:
+    """Compiles a recipe for Vertex AI and Kubeflow Pipelines."""
+    from pipelines.vertex.compile_command import compile_to_file
+
+    typer.echo(compile_to_file(recipe, output, set_ or [], check=check))
 
 
 @app.command()

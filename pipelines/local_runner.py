@@ -5,11 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
-from tfx.orchestration.local import local_dag_runner
-from tfx.orchestration.portable import runtime_parameter_utils
+from tfx.orchestration.local import runner_utils
+from tfx.orchestration.portable import runtime_parameter_utils, tfx_runner
 from tfx.proto.orchestration import pipeline_pb2
 
+from pipelines.node_launcher import NodeLauncher
 from trainer.errors import InputError
 
 RUN_ID_PARAMETER = "pipeline-run-id"  # tfx.dsl.compiler.constants.PIPELINE_RUN_ID_PARAMETER_NAME
@@ -27,11 +29,10 @@ class Watch:
     ended: Callable[[str, float], None]
 
 
-class LocalRunner(local_dag_runner.LocalDagRunner):
-    """TFX's LocalDagRunner, one node at a time under one run id, so that each can be watched."""
+class LocalRunner(tfx_runner.IrBasedRunner):
+    """TFX's LocalDagRunner with a run id of ours, a watch on each node, and our launcher."""
 
     def __init__(self, run_id: str, watch: Watch, until: str | None = None) -> None:
-        super().__init__()
         self._run_id = run_id
         self._watch = watch
         self._until = until
@@ -47,14 +48,27 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
         )
         for node in _nodes_until(list(pipeline.nodes), self._until):
             node_id = node.pipeline_node.node_info.id
-            alone = pipeline_pb2.Pipeline()
-            alone.CopyFrom(pipeline)
-            del alone.nodes[:]
-            alone.nodes.append(node)
             self._watch.begins(node_id)
             started = time.monotonic()
-            super().run_with_ir(alone, run_options)
+            _launch(pipeline, node.pipeline_node)
             self._watch.ended(node_id, time.monotonic() - started)
+
+
+def _launch(pipeline: pipeline_pb2.Pipeline, node: Any) -> None:
+    """Launches one node as LocalDagRunner does, of whose options we use none."""
+    config = runner_utils.extract_local_deployment_config(pipeline)
+    connection = config.metadata_connection_config
+    node_id = node.node_info.id
+    NodeLauncher(
+        pipeline_node=node,
+        mlmd_connection=metadata.Metadata(
+            getattr(connection, connection.WhichOneof("connection_config"))
+        ),
+        pipeline_info=pipeline.pipeline_info,
+        pipeline_runtime_spec=pipeline.runtime_spec,
+        executor_spec=runner_utils.extract_executor_spec(config, node_id),
+        custom_driver_spec=runner_utils.extract_custom_driver_spec(config, node_id),
+    ).launch()
 
 
 def run_locally(

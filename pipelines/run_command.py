@@ -1,24 +1,30 @@
 """`textmill run`: a recipe, text and a workdir to a finished run and its summary."""
 
+import contextlib
 import logging
+import signal
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import yaml
 from rich.console import Console
 from rich.markup import escape
 
-from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED
+from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED, TERMINATED
 from pipelines.lineage.seal import seal_run
 from pipelines.quiet import hush, log_to
 from pipelines.recipe_file import load_recipe
 from pipelines.run_summary import SUMMARY, RunSummary, print_summary, summarise, write_summary
 from pipelines.settings import Recipe
+from pipelines.store_care import back_up, check_store, close_unfinished
 from pipelines.text_location import TextLocation, locate_text
 from pipelines.workdir import Workdir, hold, open_workdir
 from trainer import storage
-from trainer.errors import InputError, printable
+from trainer.errors import InputError, StoppedError, TextmillError, printable
 from trainer.provenance import git_state
 
 RECIPE, LOG = "recipe.yaml", "log.txt"
@@ -32,6 +38,7 @@ def run_recipe(
     overrides: list[str],
     span: int | None = None,
     until: str | None = None,
+    wait_seconds: float = 0,
     verbose: bool = False,
 ) -> int:
     """Runs a recipe on this machine.
@@ -45,6 +52,7 @@ def run_recipe(
         overrides: as "trainer.steps=2000".
         span: which `{SPAN}` of the text to take; None takes the newest.
         until: the last node to run.
+        wait_seconds: how long to wait for another run in the workdir.
         verbose: show what libraries log.
 
     Returns:
@@ -60,8 +68,10 @@ def run_recipe(
             f"--span {span}: --text holds no {{SPAN}}. Write it where the spans differ."
         )
     hush(verbose)
-    with hold(order.workdir):
-        return _run(order)
+    with hold(order.workdir, wait_seconds), _sigterm_stops():
+        check_store(order.workdir)
+        closed = close_unfinished(order.workdir, "its process was killed; closed by the next run")
+        return _run(order, closed)
 
 
 @dataclass(frozen=True)
@@ -76,23 +86,29 @@ class Order:
     verbose: bool
 
 
-def _run(order: Order) -> int:
+def _run(order: Order, closed: list[int]) -> int:
     recipe, workdir = order.recipe, order.workdir
     console = Console(stderr=True, highlight=False)
     run_id = workdir.new_run()
     folder = workdir.runs / run_id
     clock = NodeClock(console)
+    if closed:
+        clock.say(f"an earlier run was killed at work; its executions are closed: {closed}")
     state, error, code = "succeeded", None, SUCCEEDED
     try:
         _execute(order, run_id, clock)
     except KeyboardInterrupt:
         state, error, code = "interrupted", "Stopped by Ctrl-C.", INTERRUPTED
+    except StoppedError:
+        state, error, code = "interrupted", "Stopped by SIGTERM.", TERMINATED
     except InputError as wrong:
         state, error, code = "failed", str(wrong), INPUT_ERROR
     except Exception as wrong:
         # Not swallowed: the run is reported as failed, and the log has the whole trace.
         logging.getLogger(__name__).exception("the run failed")
-        state, error, code = "failed", f"{type(wrong).__name__}: {wrong}", FAILED
+        state, error, code = "failed", _explain(wrong, folder), FAILED
+    if state == "interrupted":
+        close_unfinished(workdir, error or "")
     summary = summarise(
         metadata_path=workdir.metadata,
         run_id=run_id,
@@ -103,12 +119,49 @@ def _run(order: Order) -> int:
         git=git_state(),
         places={"summary": str(folder / SUMMARY), "log": str(folder / LOG)},
     )
-    write_summary(summary, folder)
-    if summary.nodes:
-        seal_run(workdir.root, run_id)
+    unkept = _keep(summary, workdir)
     print_summary(summary, console)
     _print_ending(summary, recipe, workdir, console)
-    return code
+    if unkept:
+        console.print(f"\n[bold red]error:[/] {escape(printable(unkept))}", soft_wrap=True)
+    return FAILED if unkept and code == SUCCEEDED else code
+
+
+def _keep(summary: RunSummary, workdir: Workdir) -> str | None:
+    """Writes what is kept of a run; returns the message if the disk has no room for it."""
+    try:
+        write_summary(summary, workdir.runs / summary.run_id)
+        if summary.nodes:
+            seal_run(workdir.root, summary.run_id)
+        back_up(workdir)
+    except storage.StorageError as error:
+        return str(error)
+    return None
+
+
+def _explain(error: Exception, folder: Path) -> str:
+    """What failed, in the words of a full disk where it is one."""
+    if isinstance(error, TextmillError):
+        return str(error)
+    told = storage.explain_no_room(error, str(folder))
+    return told or f"{type(error).__name__}: {error}"
+
+
+@contextlib.contextmanager
+def _sigterm_stops() -> Iterator[None]:
+    """SIGTERM ends a run in good order, as Ctrl-C does; training saves its state before."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        raise StoppedError(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only there does Python take signals
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _execute(order: Order, run_id: str, clock: "NodeClock") -> None:

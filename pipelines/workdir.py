@@ -78,17 +78,21 @@ def open_workdir(folder: str) -> Workdir:
 
 
 @contextlib.contextmanager
-def hold(workdir: Workdir) -> Iterator[None]:
+def hold(workdir: Workdir, wait_seconds: float = 0) -> Iterator[None]:
     """Keeps other runs out of the workdir: SQLite has one writer, and artifacts have one owner.
 
     The lock is the operating system's, so that of a killed run is free at once.
+
+    Args:
+        workdir: to be held.
+        wait_seconds: how long to wait for another run to end.
 
     Raises:
         WorkdirError: another run holds it; the message says which.
     """
     lock, holder = workdir.root / ".lock", workdir.root / ".holder.json"
     try:
-        with filelock.FileLock(lock, timeout=0):
+        with filelock.FileLock(lock, timeout=wait_seconds):
             who = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
             storage.write_bytes(str(holder), json.dumps(who).encode())
             yield
@@ -103,7 +107,7 @@ def _held_by(holder: Path) -> str:
         told = f"process {who['pid']} on {who['host']} has been at work here since {who['since']}"
     except (OSError, ValueError, KeyError):
         told = "another run is at work here"
-    return f"{told}. Wait for it to end, or give another folder with --workdir."
+    return f"{told}. Wait for it with --wait, or give another folder with --workdir."
 
 
 def _now() -> str:

@@ -9,6 +9,10 @@ class InputError(TextmillError):
     """A text, vocabulary, setting or folder that the user has to mend; the command exits with 2."""
 
 
+class StoppedError(SystemExit):
+    """SIGTERM came and the work was left in good order; the code is the shell's for that signal."""
+
+
 def printable(text: str) -> str:
     """The text without control characters, which a hostile file name or corpus may hold."""
     return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from trainer.checkpoints import Checkpoints
-from trainer.errors import TextmillError
+from trainer.errors import StoppedError, TextmillError
 from trainer.failpoints import failpoint
 from trainer.progress import Progress, Scalars
 from trainer.settings import TrainerSettings
@@ -18,10 +18,6 @@ from trainer.step import Sums, TrainSteps
 
 class DivergedError(TextmillError):
     """A loss or a gradient that is not a finite number."""
-
-
-class StoppedError(SystemExit):
-    """SIGTERM came and the state was saved; the exit code is the shell's for that signal."""
 
 
 def train(

@@ -15,6 +15,7 @@ from trainer.failpoints import failpoint
 _REMOTE = "://"
 # The disk, the user's quota or the process's limit is used up; the disk may only be read.
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+_SQLITE_NO_ROOM = {"database or disk is full", "disk I/O error", "readonly database"}
 
 
 class StorageError(TextmillError):
@@ -106,7 +107,7 @@ def explain_no_room(error: BaseException, path: str) -> str | None:
         error: Python's, or TensorFlow's, which has the reason in its text alone.
         path: what was to be written.
     """
-    reasons = {os.strerror(number) for number in _NO_ROOM}
+    reasons = {*map(os.strerror, _NO_ROOM), *_SQLITE_NO_ROOM}
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         reason = os.strerror(error.errno)
     else:
