@@ -16,7 +16,7 @@ TRANSFORMERS := .venv-transformers/.ready
 DEMO := work/demo
 LOCKS := uv textmill dev transformers
 
-.PHONY: help run test setup transformers check format lint types contracts lock clean
+.PHONY: help run test setup transformers check format lint types contracts spec spec-check lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -32,7 +32,7 @@ setup: $(READY)  ## make the environment .venv
 
 transformers: $(TRANSFORMERS)  ## make .venv-transformers: PyTorch, to check our models against
 
-check: lint types contracts  ## lint, types and import contract
+check: lint types contracts spec-check  ## lint, types, import contract, and pipeline.yaml
 
 format: $(READY)  ## format the code
 	$(BIN)/ruff check --fix --quiet .
@@ -48,6 +48,12 @@ types: $(READY)
 
 contracts: $(READY)
 	$(BIN)/lint-imports
+
+spec: $(READY)  ## compile the recipe vertex into pipeline.yaml
+	$(BIN)/textmill compile vertex -o pipeline.yaml
+
+spec-check: $(READY)
+	$(BIN)/textmill compile vertex -o pipeline.yaml --check
 
 lock: $(UV)  ## pin requirements/*.in anew, with hashes
 	for name in $(LOCKS); do \

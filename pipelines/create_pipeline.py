@@ -1,16 +1,20 @@
 """A recipe and places to the one DAG, which every runner runs."""
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from tfx import types
 from tfx.components import SchemaGen, StatisticsGen, Trainer
 from tfx.dsl.components.base import base_node
 from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
+    LatestBlessedModelStrategy,
+)
 from tfx.orchestration import metadata
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import range_config_pb2
 from tfx.types import standard_artifacts
-from tfx.types.channel import Channel
+from tfx.types.channel import BaseChannel, Channel
 
 from components.code_digest import code_digest
 from components.corpus_report.component import CorpusReportGen
@@ -34,27 +38,50 @@ RUN_FN = "trainer.run_fn.run_fn"
 class Places:
     """Where a pipeline reads and writes; local folders or gs:// paths."""
 
-    input_base: str  # folder that all text lies under
+    input_base: str | RuntimeParameter  # folder that all text lies under
     patterns: tuple[str, ...]  # globs under it; one of them may hold {SPAN}
     pipeline_root: str
     checkpoint_root: str
     destination: str  # folder of the published models
-    span: int | None = None  # of the text; None takes the newest
+    span: int | RuntimeParameter | None = None  # of the text; None takes the newest
     metadata_path: str | None = None  # SQLite file; None where the platform keeps the metadata
 
 
-def create_pipeline(recipe: Recipe, places: Places) -> Pipeline:
+class TrainerMaker(Protocol):
+    """Makes the node that trains."""
+
+    def __call__(
+        self, *, examples: BaseChannel, run_fn: str, custom_config: dict[str, Any]
+    ) -> base_node.BaseNode:
+        """As TFX's Trainer."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What runs the pipeline. The default is this machine."""
+
+    trainer: TrainerMaker = Trainer
+    seed: RuntimeParameter | None = None  # given at submission; None: the recipe's
+    # flags of the Beam nodes; None: as many processes as the recipe says
+    beam_args: tuple[str, ...] | None = None
+    # whether resolvers of ours work; Vertex AI knows TFX's two by name and runs no code of theirs
+    has_own_resolvers: bool = True
+
+
+def create_pipeline(recipe: Recipe, places: Places, platform: Platform | None = None) -> Pipeline:
     """Text to a published encoder.
 
     Args:
         recipe: every setting.
         places: every folder.
+        platform: what runs it; None: this machine.
 
     Returns:
         The pipeline, with caching on. What fails validation stops what comes after it.
     """
-    data = _data_nodes(recipe, places)
-    model = _model_nodes(recipe, places, data)
+    platform = platform or Platform()
+    data = _data_nodes(recipe, places, platform)
+    model = _model_nodes(recipe, places, platform, data)
     return Pipeline(
         pipeline_name=recipe.name,
         pipeline_root=places.pipeline_root,
@@ -62,14 +89,14 @@ def create_pipeline(recipe: Recipe, places: Places) -> Pipeline:
         enable_cache=True,
         metadata_connection_config=places.metadata_path
         and metadata.sqlite_metadata_connection_config(places.metadata_path),
-        beam_pipeline_args=_beam_args(recipe.beam.workers),
+        beam_pipeline_args=_beam_args(recipe.beam.workers, platform),
     )
 
 
 Nodes = dict[str, base_node.BaseNode]
 
 
-def _data_nodes(recipe: Recipe, places: Places) -> Nodes:
+def _data_nodes(recipe: Recipe, places: Places, platform: Platform) -> Nodes:
     """Text to validated documents and instances, and the report on both."""
     documents = TextExampleGen(
         input_base=places.input_base,
@@ -77,6 +104,7 @@ def _data_nodes(recipe: Recipe, places: Places) -> Nodes:
         text_settings=recipe.text.model_dump_json(),
         code_digest=_digest_of(TextExampleGen),
         range_config=_range_of(places.span),
+        text_span=places.span if isinstance(places.span, RuntimeParameter) else None,
     )
     statistics = StatisticsGen(examples=documents.outputs["examples"]).with_id("DocumentStatistics")
     schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=False)
@@ -92,7 +120,7 @@ def _data_nodes(recipe: Recipe, places: Places) -> Nodes:
         vocabulary=vocabulary.outputs["vocabulary"],
         instance_settings=recipe.instances.model_dump_json(),
         masking_settings=recipe.masking.model_dump_json(),
-        seed=recipe.seed,
+        seed=platform.seed or recipe.seed,
         code_digest=_digest_of(InstanceGen),
     )
     instance_statistics = StatisticsGen(examples=instances.outputs["instances"])
@@ -119,7 +147,7 @@ def _data_nodes(recipe: Recipe, places: Places) -> Nodes:
     }
 
 
-def _model_nodes(recipe: Recipe, places: Places, data: Nodes) -> Nodes:
+def _model_nodes(recipe: Recipe, places: Places, platform: Platform, data: Nodes) -> Nodes:
     """Validated instances to a trained, evaluated and published model."""
     instances = data["instances"].outputs["instances"]
     training = TrainingSettings(
@@ -134,21 +162,16 @@ def _model_nodes(recipe: Recipe, places: Places, data: Nodes) -> Nodes:
     if recipe.model.start_from:
         # TFX's cache key would see the folder's name alone.
         custom_config["start_digest"] = start_digest(recipe.model.start_from)
-    trainer = Trainer(examples=instances, run_fn=RUN_FN, custom_config=custom_config)
-    trainer.add_upstream_node(data["instance_validator"])
+    trainer = platform.trainer(examples=instances, run_fn=RUN_FN, custom_config=custom_config)
+    trainer.with_id("Trainer").add_upstream_node(data["instance_validator"])
     model = trainer.outputs["model"]
-    baseline = Resolver(
-        strategy_class=LatestOtherBlessedModelStrategy,
-        model=Channel(type=standard_artifacts.Model),
-        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
-        candidate=model,
-    ).with_id("LatestBlessedModel")
+    baseline = _baseline(model, platform)
     evaluator = ModelEvaluator(
         model=model,
         instances=instances,
         baseline_model=baseline.outputs["model"],
         evaluation_settings=recipe.evaluation.model_dump_json(),
-        seed=recipe.seed,
+        seed=platform.seed or recipe.seed,
         code_digest=_digest_of(ModelEvaluator),
     )
     card = ModelCardGen(
@@ -177,9 +200,20 @@ def _model_nodes(recipe: Recipe, places: Places, data: Nodes) -> Nodes:
     }
 
 
-def _validator(
-    statistics: StatisticsGen, schema: types.BaseChannel, node_id: str
-) -> ExampleValidator:
+def _baseline(candidate: BaseChannel, platform: Platform) -> Resolver:
+    """The model that the candidate has to beat."""
+    channels = {
+        "model": Channel(type=standard_artifacts.Model),
+        "model_blessing": Channel(type=standard_artifacts.ModelBlessing),
+    }
+    strategy = LatestBlessedModelStrategy
+    if platform.has_own_resolvers:
+        strategy = LatestOtherBlessedModelStrategy
+        channels["candidate"] = candidate
+    return Resolver(strategy_class=strategy, **channels).with_id("LatestBlessedModel")
+
+
+def _validator(statistics: StatisticsGen, schema: BaseChannel, node_id: str) -> ExampleValidator:
     return ExampleValidator(
         statistics=statistics.outputs["statistics"],
         schema=schema,
@@ -187,8 +221,8 @@ def _validator(
     ).with_id(node_id)
 
 
-def _range_of(span: int | None) -> range_config_pb2.RangeConfig | None:
-    if span is None:
+def _range_of(span: int | RuntimeParameter | None) -> range_config_pb2.RangeConfig | None:
+    if not isinstance(span, int):
         return None
     return range_config_pb2.RangeConfig(
         static_range=range_config_pb2.StaticRange(start_span_number=span, end_span_number=span)
@@ -211,13 +245,15 @@ def _card_settings(recipe: Recipe) -> str:
     return settings.model_dump_json()
 
 
-def _beam_args(workers: int) -> list[str]:
-    """Beam's flags for so many processes on this machine.
+def _beam_args(workers: int, platform: Platform) -> list[str]:
+    """Beam's flags, by default for so many processes on one machine.
 
     None for one process: any flag makes TFX build a source package of itself for each component
     (tfx/dsl/components/base/base_beam_executor.py); a container flag, which a local run ignores,
     prevents that.
     """
+    if platform.beam_args is not None:
+        return list(platform.beam_args)
     if workers == 1:
         return []
     return [

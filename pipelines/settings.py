@@ -11,6 +11,7 @@ from components.settings import (
     TextSettings,
     VocabularySettings,
 )
+from pipelines.vertex.settings import VertexSettings
 from trainer.settings import MaskingSettings, ModelSettings, TrainerSettings
 from trainer.settings_base import Settings
 from trainer.storage import is_remote
@@ -53,6 +54,7 @@ class Recipe(Settings):
     report: ReportSettings = ReportSettings()
     card: CardSettings = CardSettings()
     beam: BeamSettings = BeamSettings()
+    vertex: VertexSettings | None = None  # None: the recipe runs here only
 
     def from_here(self) -> "Recipe":
         """The recipe with absolute paths, so that it means the same from any folder."""

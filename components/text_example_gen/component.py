@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from tfx.components import FileBasedExampleGen
 from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 from tfx.types.channel_utils import as_channel
@@ -24,6 +25,7 @@ class TextExampleGenSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         **standard_component_specs.FileBasedExampleGenSpec.PARAMETERS,
         "text_settings": component_spec.ExecutionParameter(type=str),
+        "text_span": component_spec.ExecutionParameter(type=str, optional=True),
         "code_digest": component_spec.ExecutionParameter(type=str),
     }
     INPUTS: ClassVar[dict[str, component_spec.ChannelParameter]] = {}
@@ -56,11 +58,12 @@ class TextExampleGen(FileBasedExampleGen):
     def __init__(
         self,
         *,
-        input_base: str,
+        input_base: str | RuntimeParameter,
         patterns: Sequence[str],
         text_settings: str,
         code_digest: str,
         range_config: range_config_pb2.RangeConfig | None = None,
+        text_span: RuntimeParameter | None = None,
     ) -> None:
         """Describes the step.
 
@@ -72,6 +75,7 @@ class TextExampleGen(FileBasedExampleGen):
             text_settings: JSON of `TextSettings`.
             code_digest: of the executor's code.
             range_config: which span to take; None takes the latest.
+            text_span: the same, where it is given when a run is submitted: a number, or "newest".
         """
         split = example_gen_pb2.Input.Split(name="text", pattern=join_patterns(patterns))
         spec = TextExampleGenSpec(
@@ -82,6 +86,7 @@ class TextExampleGen(FileBasedExampleGen):
             output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
             output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
             text_settings=text_settings,
+            text_span=text_span,
             code_digest=code_digest,
             examples=as_channel([standard_artifacts.Examples()]),
         )

@@ -1,13 +1,18 @@
 """The driver of TextExampleGen: TFX's spans, and a fingerprint of the files' content."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from tfx.components.example_gen import driver, input_processor
 from tfx.proto import example_gen_pb2, range_config_pb2
+from tfx.types import standard_component_specs
+from tfx.utils import proto_utils
 
 from components.text_example_gen.errors import CorpusError, shown
 from components.text_example_gen.find_files import find_files, split_patterns
 from components.text_example_gen.fingerprint import fingerprint
+
+NEWEST = "newest"  # text_span's word for the latest span that there is
 
 
 class TextInputProcessor(input_processor.FileBasedInputProcessor):
@@ -63,3 +68,39 @@ class TextDriver(driver.FileBasedDriver):
         if input_base_uri is None:
             raise CorpusError("No folder says where the text is. Set input_base.")
         return TextInputProcessor(input_base_uri, splits, range_config)
+
+    def resolve_exec_properties(
+        self, exec_properties: dict[str, Any], pipeline_info: Any, component_info: Any
+    ) -> dict[str, Any]:
+        """Fills in span, pattern and fingerprint; `text_span` chooses where there is no runner to.
+
+        Raises:
+            CorpusError: no such span, or no text.
+        """
+        if wanted := exec_properties.get("text_span"):
+            config = proto_utils.proto_to_json(_range_of(wanted)) if wanted != NEWEST else None
+            exec_properties[standard_component_specs.RANGE_CONFIG_KEY] = config
+        resolved: dict[str, Any] = super().resolve_exec_properties(
+            exec_properties, pipeline_info, component_info
+        )
+        return resolved
+
+
+def resolve_text(exec_properties: dict[str, Any]) -> dict[str, Any]:
+    """What the driver fills in (`span`, `input_fingerprint` …), where TFX runs none.
+
+    Raises:
+        CorpusError: no such span, or no text.
+    """
+    return TextDriver(None).resolve_exec_properties(dict(exec_properties), None, None)
+
+
+def _range_of(wanted: str) -> range_config_pb2.RangeConfig:
+    if not (wanted.isascii() and wanted.isdigit()):
+        raise CorpusError(
+            f"The span {shown(wanted)!r} is neither a number nor {NEWEST!r}. Give one of them."
+        )
+    number = int(wanted)
+    return range_config_pb2.RangeConfig(
+        static_range=range_config_pb2.StaticRange(start_span_number=number, end_span_number=number)
+    )

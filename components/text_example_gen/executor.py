@@ -13,6 +13,7 @@ from tfx.utils import proto_utils
 from components.beam_work import map_units
 from components.settings import TextSettings
 from components.text_example_gen.check_corpus import Corpus
+from components.text_example_gen.driver import resolve_text
 from components.text_example_gen.find_files import split_patterns
 from components.text_example_gen.split_choice import SPLITS
 from components.text_example_gen.write_documents import SCRATCH, Unit, write_documents
@@ -35,8 +36,11 @@ class TextExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
             output_dict: `examples`, one Examples artifact.
             exec_properties: `input_base`, `input_config` with the span filled in, `span`,
                 `text_settings`, `code_digest`, and `input_fingerprint` if the driver is ours.
+                Where no driver ran, as in Kubeflow Pipelines, it is made up for here.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
+        if "input_fingerprint" not in exec_properties:
+            exec_properties = resolve_text(exec_properties)
         examples = artifact_utils.get_single_instance(output_dict["examples"])
         corpus = _corpus(exec_properties)
         settings = TextSettings.model_validate_json(exec_properties["text_settings"])

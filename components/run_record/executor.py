@@ -1,0 +1,60 @@
+"""Writes down how a run ended, whether it did well or not."""
+
+import json
+import logging
+from datetime import datetime, timezone
+from typing import Any
+
+from google.protobuf import json_format, struct_pb2
+from tfx import types
+from tfx.dsl.components.base import base_executor
+
+from trainer import storage
+
+Artifacts = dict[str, list[types.Artifact]]
+RECORD = "run.json"
+SUCCEEDED = "SUCCEEDED"
+log = logging.getLogger(__name__)
+
+
+class Executor(base_executor.BaseExecutor):
+    """Writes `<record_root>/<run>/run.json`."""
+
+    def Do(
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
+    ) -> None:
+        """Writes the record.
+
+        Args:
+            input_dict: empty: an exit handler takes no artifact.
+            output_dict: empty.
+            exec_properties: `final_status` (JSON of PipelineTaskFinalStatus), `record_root`,
+                `recipe`; what else is there is a parameter of the run.
+        """
+        properties = dict(exec_properties)
+        status = read_status(properties.pop("final_status"))
+        root = properties.pop("record_root")
+        record = {
+            "run": status.get("pipelineJobResourceName", ""),
+            "recipe": properties.pop("recipe"),
+            "state": status.get("state", "UNKNOWN"),
+            "error": status.get("error") or None,
+            "ended": datetime.now(tz=timezone.utc).isoformat(timespec="seconds"),
+            "parameters": properties,
+        }
+        name = record["run"].rpartition("/")[2] or record["ended"].replace(":", "")
+        path = storage.join(root, name, RECORD)
+        text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        storage.write_bytes(path, text.encode())
+        level = logging.INFO if record["state"] == SUCCEEDED else logging.ERROR
+        log.log(level, "The run ended as %s; its record is %s", record["state"], path)
+
+
+def read_status(value: str | struct_pb2.Struct) -> dict[str, Any]:
+    """The final status; Vertex AI hands it over as JSON, Kubeflow Pipelines as a struct."""
+    status: dict[str, Any]
+    if isinstance(value, struct_pb2.Struct):
+        status = json_format.MessageToDict(value)
+    else:
+        status = json.loads(value)
+    return status

@@ -1,0 +1,1 @@
+"""VertexTrainer: TFX's Vertex Trainer, with values that are given when a run is submitted."""

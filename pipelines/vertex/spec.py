@@ -1,0 +1,145 @@
+"""What TFX's compiler leaves out of a spec, added: defaults, resources, retries, timeouts.
+
+Each edit has its reason in TFX 1.16's tfx/orchestration/kubeflow/v2.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+from pipelines.vertex.parameters import Parameter
+from pipelines.vertex.settings import VertexSettings
+from trainer.errors import InputError
+
+Spec = dict[str, Any]
+DAG = "tfx-dag"  # the component that TFX puts all tasks into when there is an exit handler
+TEXT_TASK, TRAINER_TASK, RECORD_TASK = "TextExampleGen", "Trainer", "RunRecord"
+TEXT_DRIVER = ["python", "-m", "components.text_example_gen.vertex_driver"]
+PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\['(\w+)'\]\}\}")
+KILL_AFTER_SECONDS = 60  # between the polite signal and the other
+DRIVER_ROOM_SECONDS = 900  # that a launching task waits longer than the job that it waits for
+
+
+def finish_spec(
+    spec: Spec, description: str, vertex: VertexSettings, parameters: Sequence[Parameter]
+) -> Spec:
+    """Adds to a compiled spec what TFX's compiler does not know.
+
+    Args:
+        spec: PipelineSpec as JSON; it is changed.
+        description: of the pipeline.
+        vertex: resources, timeouts and retries.
+        parameters: with defaults and descriptions.
+
+    Raises:
+        InputError: the settings name a task that the pipeline does not have.
+    """
+    spec["pipelineInfo"]["description"] = description
+    _pass_embedded(spec)
+    _declare(spec, parameters)
+    _record_parameters(spec)
+    _use_our_driver(spec)
+    _equip(spec, vertex)
+    json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())  # an edit gone wrong ends here
+    return spec
+
+
+def _dags(spec: Spec) -> Iterator[Spec]:
+    yield spec["root"]["dag"]
+    yield spec["components"][DAG]["dag"]
+
+
+def _tasks(spec: Spec) -> Iterator[tuple[str, Spec]]:
+    """Every task but the one that holds the others."""
+    for dag in _dags(spec):
+        yield from ((name, task) for name, task in dag["tasks"].items() if name != DAG)
+
+
+def _executor(spec: Spec, task: str) -> Any:
+    """The container of a task, which TFX gives the name of its component; None for a resolver."""
+    label = spec["components"][task]["executorLabel"]
+    return spec["deploymentSpec"]["executors"][label].get("container")
+
+
+def _pass_embedded(spec: Spec) -> None:
+    """Gives each task the parameters that its constants name, as KFP's compiler does it."""
+    for _, task in _tasks(spec):
+        inputs = task.get("inputs", {}).get("parameters", {})
+        constants = [p.get("runtimeValue", {}).get("constant") for p in inputs.values()]
+        for constant in constants:
+            for name in PLACEHOLDER.findall(constant) if isinstance(constant, str) else ():
+                inputs.setdefault(name, {"componentInputParameter": name})
+
+
+def _declare(spec: Spec, parameters: Sequence[Parameter]) -> None:
+    """Declares the parameters, and hands them down to the component that holds the tasks.
+
+    TFX emits neither default nor description, and with an exit handler hands nothing down.
+    """
+    kinds = {int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE", str: "STRING"}
+    declared: Spec = {}
+    for parameter in parameters:
+        declared[parameter.name] = {
+            "parameterType": kinds[parameter.type],
+            "description": parameter.description,
+        }
+        if parameter.default is not None:
+            declared[parameter.name]["defaultValue"] = parameter.default
+    spec["root"]["inputDefinitions"] = {"parameters": declared}
+    plain = {name: {"parameterType": d["parameterType"]} for name, d in declared.items()}
+    spec["components"][DAG]["inputDefinitions"] = {"parameters": plain}
+    handed = {name: {"componentInputParameter": name} for name in declared}
+    spec["root"]["dag"]["tasks"][DAG]["inputs"] = {"parameters": handed}
+
+
+def _record_parameters(spec: Spec) -> None:
+    """Has the exit handler write down all parameters."""
+    declared = spec["components"][DAG]["inputDefinitions"]["parameters"]
+    component = spec["components"][RECORD_TASK]
+    component["inputDefinitions"]["parameters"] |= declared
+    inputs = spec["root"]["dag"]["tasks"][RECORD_TASK]["inputs"]["parameters"]
+    inputs |= {name: {"componentInputParameter": name} for name in declared}
+    arguments = _executor(spec, RECORD_TASK)["args"]
+    types = arguments.index("--json_serialized_inputs_spec_args") + 1
+    arguments[types] = json.dumps(component["inputDefinitions"], indent=2, sort_keys=True)
+
+
+def _use_our_driver(spec: Spec) -> None:
+    """TFX's own fingerprint is of sizes and times; ours is of content."""
+    container = _executor(spec, TEXT_TASK)
+    container["lifecycle"]["preCacheCheck"]["command"] = TEXT_DRIVER
+
+
+def _equip(spec: Spec, vertex: VertexSettings) -> None:
+    """Resources, retries and timeouts of each task that is a container."""
+    names = []
+    for name, task in _tasks(spec):
+        container = _executor(spec, name)
+        if container is None:  # a resolver, which Vertex AI answers itself
+            continue
+        names.append(name)
+        resources = vertex.resources.get(name, vertex.default_resources)
+        container["resources"] = {
+            "cpuLimit": float(resources.cpu),
+            "memoryLimit": float(resources.memory_gb),
+        }
+        seconds = resources.timeout_minutes * 60
+        if name == TRAINER_TASK:  # it waits for the custom job, which has a timeout of its own
+            seconds = round(vertex.training.timeout_hours * 3600) + DRIVER_ROOM_SECONDS
+        kill = f"--kill-after={KILL_AFTER_SECONDS}s"
+        container["command"] = ["timeout", kill, f"{seconds}s", *container["command"]]
+        task["retryPolicy"] = {
+            "maxRetryCount": vertex.retries.max_retries,
+            "backoffDuration": f"{vertex.retries.backoff_seconds}s",
+            "backoffFactor": vertex.retries.backoff_factor,
+            "backoffMaxDuration": f"{vertex.retries.backoff_max_seconds}s",
+        }
+    if unknown := sorted(vertex.resources.keys() - set(names)):
+        raise InputError(
+            f"vertex.resources: no task is called {', '.join(unknown)}. Tasks of this pipeline: "
+            f"{', '.join(sorted(names))}."
+        )
