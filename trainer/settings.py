@@ -72,6 +72,8 @@ class TrainerSettings(Settings):
 
     steps: int = Field(default=100_000, ge=1)  # optimizer updates
     global_batch_size: int = Field(default=256, ge=1)  # instances over all replicas, per step
+    # parts of a batch, one after the other, where memory holds no more; the result is the same
+    accumulate_steps: int = Field(default=1, ge=1)
     learning_rate: float = Field(default=1e-4, gt=0)  # peak
     warmup_steps: int = Field(default=10_000, ge=0)  # linear from 0
     # linear: BERT's; product: ELECTRA's; stable: level until the last decay_steps
@@ -90,6 +92,15 @@ class TrainerSettings(Settings):
     log_every_steps: int = Field(default=50, ge=1)  # to the terminal and TensorBoard
     save_every_steps: int = Field(default=1000, ge=1)  # checkpoints; a killed run repeats as many
     keep_checkpoints: int = Field(default=3, ge=1)  # the newest so many; older ones are removed
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if self.global_batch_size % self.accumulate_steps:
+            raise ValueError(
+                f"accumulate_steps is {self.accumulate_steps}, which does not divide "
+                f"global_batch_size {self.global_batch_size}. Set accumulate_steps to a divisor."
+            )
+        return self
 
 
 class TrainingSettings(Settings):

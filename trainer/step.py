@@ -9,6 +9,7 @@ from trainer.draw import draw_seed
 from trainer.models.layers import Noise, Weights, compute_weights
 from trainer.objectives.ratio import Outcome, Ratio
 from trainer.optimizers.adamw import Optimizer
+from trainer.row_draws import RowDraws
 
 Batch = Mapping[str, tf.Tensor]
 Sums = dict[str, Ratio]  # losses and measures, summed over replicas and steps
@@ -26,6 +27,10 @@ class Objective(Protocol):
         """The batch's losses, whose weighted means are added up and minimised, and measures."""
         ...
 
+    def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """What each loss of a batch is divided by, known before the forward pass."""
+        ...
+
     def expected_first_loss(self) -> float:
         """What an untrained model gets, in nats."""
         ...
@@ -40,38 +45,48 @@ def make_replica_step(
     compute_type: tf.DType,
     clip_norm: float,
     seed: int,
+    accumulate_steps: int,
 ) -> ReplicaStep:
     """The function that every replica runs on its slice of the global batch.
 
-    The order is: losses with denominators of the whole global batch, gradients, their sum over
-    replicas, clipping by the sum's norm, the update. Clipping before the sum, or dividing by the
-    replica's own count, would make the result depend on the number of replicas.
+    The order is: denominators of the whole global batch, losses and gradients part by part, their
+    sum over parts and replicas, clipping by the sum's norm, the update. Clipping before the sum, or
+    dividing by the count of a part, would make the result depend on the number of parts.
     """
-    noise_seed = draw_seed(seed, "noise")
+    dropout_seed = draw_seed(seed, "noise")
+    row_seed = draw_seed(seed, "rows")
 
     def replica_step(batch: Batch, step: tf.Tensor) -> Sums:
         context = tf.distribute.get_replica_context()
         replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
-        number = tf.cast(step, tf.int32) * context.num_replicas_in_sync + replica
-        noise = Noise(tf.stack([tf.constant(noise_seed, tf.int32), number]))
-        with tf.GradientTape() as tape:
-            outcome = objective(compute_weights(variables, compute_type), batch, noise)
-            with tape.stop_recording():
-                totals = _sum_denominators(outcome)
-            loss = tf.add_n(
-                [
-                    weight * tf.math.divide_no_nan(outcome.losses[name].numerator, totals[name])
-                    for name, weight in objective.loss_weights.items()
-                ]
-            )
-        gradients = tape.gradient(loss, list(variables.values()), unconnected_gradients="zero")
+        now = tf.cast(step, tf.int32)
+        parts = context.num_replicas_in_sync * accumulate_steps
+        totals = _all_reduce(objective.loss_denominators(batch))
+
+        def learn(part: Batch, number: tf.Tensor) -> tuple[Sums, list[tf.Tensor]]:
+            place = replica * accumulate_steps + number
+            size = part["input_ids"].shape[0]
+            rows = RowDraws(tf.stack([row_seed, now]), place * size, parts * size)
+            noise = Noise(tf.stack([dropout_seed, now * parts + place]), rows)
+            with tf.GradientTape() as tape:
+                outcome = objective(compute_weights(variables, compute_type), part, noise)
+                loss = tf.add_n(
+                    [
+                        weight * tf.math.divide_no_nan(outcome.losses[name].numerator, totals[name])
+                        for name, weight in objective.loss_weights.items()
+                    ]
+                )
+            gradients = tape.gradient(loss, list(variables.values()), unconnected_gradients="zero")
+            return {**outcome.losses, **outcome.measures}, gradients
+
+        sums, gradients = _add_parts(learn, batch, accumulate_steps, objective, variables)
         gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         clipped, norm = tf.clip_by_global_norm(gradients, clip_norm)
         rate = schedule(step)
         optimizer.apply(dict(zip(variables, clipped, strict=True)), rate, step)
         one = tf.ones([])
         return {
-            **_sum_numerators(outcome, totals),
+            **all_reduce_sums(sums),
             "gradient_norm": Ratio(norm, one),
             "learning_rate": Ratio(rate, one),
         }
@@ -117,16 +132,42 @@ def make_train_steps(
     return train_steps
 
 
-def _sum_denominators(outcome: Outcome) -> dict[str, tf.Tensor]:
-    """Each denominator over all replicas."""
-    parts = {**outcome.losses, **outcome.measures}
-    return _all_reduce({name: part.denominator for name, part in parts.items()})
+def all_reduce_sums(sums: Sums) -> Sums:
+    """Each ratio over all replicas."""
+    numerators = _all_reduce({name: part.numerator for name, part in sums.items()})
+    denominators = _all_reduce({name: part.denominator for name, part in sums.items()})
+    return {name: Ratio(numerators[name], denominators[name]) for name in sums}
 
 
-def _sum_numerators(outcome: Outcome, totals: Mapping[str, tf.Tensor]) -> Sums:
-    parts = {**outcome.losses, **outcome.measures}
-    numerators = _all_reduce({name: part.numerator for name, part in parts.items()})
-    return {name: Ratio(numerators[name], totals[name]) for name in parts}
+def _add_parts(
+    learn: Callable[[Batch, tf.Tensor], tuple[Sums, list[tf.Tensor]]],
+    batch: Batch,
+    count: int,
+    objective: Objective,
+    variables: Mapping[str, tf.Variable],
+) -> tuple[Sums, list[tf.Tensor]]:
+    """Sums and gradients of a batch, computed in so many parts, one after the other."""
+    if count == 1:
+        return learn(batch, tf.constant(0))
+    parts = {k: tf.reshape(v, [count, v.shape[0] // count, *v.shape[1:]]) for k, v in batch.items()}
+    names = (*objective.loss_weights, *objective.measures)
+    sums = {name: Ratio(tf.zeros([]), tf.zeros([])) for name in names}
+    gradients = [tf.zeros_like(variable) for variable in variables.values()]
+
+    def add_part(
+        number: tf.Tensor, sums: Sums, gradients: list[tf.Tensor]
+    ) -> tuple[tf.Tensor, Sums, list[tf.Tensor]]:
+        more = learn({name: part[number] for name, part in parts.items()}, number)
+        return number + 1, *tf.nest.map_structure(tf.add, (sums, gradients), more)
+
+    _, sums, gradients = tf.while_loop(
+        lambda number, *_: number < count,
+        add_part,
+        (tf.constant(0), sums, gradients),
+        parallel_iterations=1,  # more would hold the activations of several parts
+        maximum_iterations=count,
+    )
+    return sums, gradients
 
 
 def _all_reduce(values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from trainer import storage
 from trainer.batches import share_out, training_batches
 from trainer.checkpoints import Checkpoints
+from trainer.errors import InputError
 from trainer.export import export_model
 from trainer.failpoints import failpoint
 from trainer.figures import Figures, work_out
@@ -24,10 +25,10 @@ from trainer.objectives.choose import PreTraining, choose_objective
 from trainer.optimizers.adamw import Optimizer
 from trainer.optimizers.schedule import learning_rate
 from trainer.progress import Progress
-from trainer.provenance import git_state
-from trainer.settings import TrainingSettings
+from trainer.provenance import git_state, hardware, image_digest
+from trainer.settings import TrainerSettings, TrainingSettings
 from trainer.step import ReplicaStep, TrainSteps, make_replica_step, make_train_steps
-from trainer.strategy import Choice, select_strategy
+from trainer.strategy import Choice, accelerators, select_strategy
 from trainer.warm_start import read_start, start_digest, start_values
 
 log = logging.getLogger(__name__)
@@ -149,8 +150,11 @@ def _train(
         "steps": s.steps,
         "tokens_seen": figures.tokens_in_all,
         "seed": settings.seed,
+        "start_digest": start_digest(start) if (start := settings.model.start_from) else None,
         "code_digest": settings.code_digest,
         "git": git_state(),
+        "image_digest": image_digest(),
+        "hardware": hardware(accelerators(choice.strategy)),
         "settings": settings.model_dump(mode="json", exclude={"checkpoint_root", "code_digest"}),
         "versions": {name: version(name) for name in ("tensorflow", "numpy")},
     }
@@ -164,7 +168,12 @@ def make_steps(
     objective: PreTraining,
     state: State,
 ) -> TrainSteps:
-    """The compiled function that trains some steps."""
+    """The compiled function that trains some steps.
+
+    Raises:
+        InputError: replicas and parts do not divide the batch.
+    """
+    _check_batch(settings.trainer, strategy.num_replicas_in_sync)
     replica_step = step_of_replica(settings, objective, state)
     names = (*objective.loss_weights, *objective.measures, "gradient_norm", "learning_rate")
     return make_train_steps(strategy, replica_step, state.step, names)
@@ -183,7 +192,18 @@ def step_of_replica(
         compute_type=tf.as_dtype(s.precision),
         clip_norm=s.clip_norm,
         seed=settings.seed,
+        accumulate_steps=s.accumulate_steps,
     )
+
+
+def _check_batch(s: TrainerSettings, replicas: int) -> None:
+    parts = replicas * s.accumulate_steps
+    if s.global_batch_size % parts:
+        raise InputError(
+            f"trainer.global_batch_size {s.global_batch_size} is not a multiple of {replicas} "
+            f"replicas x {s.accumulate_steps} parts (trainer.accumulate_steps). Take "
+            f"{s.global_batch_size // parts * parts or parts}, for example."
+        )
 
 
 def _work_out(settings: TrainingSettings, instances: Instances, objective: PreTraining) -> Figures:

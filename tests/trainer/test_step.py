@@ -1,4 +1,4 @@
-"""One training step is what an independent computation says, on one replica and on two."""
+"""One training step is what an independent computation says."""
 
 import math
 
@@ -93,50 +93,11 @@ def test_biases_and_normalisation_are_not_decayed() -> None:
     assert not is_decayed("cls.predictions.bias")
 
 
-@pytest.mark.parametrize("form", ["static", "dynamic"])
-def test_two_replicas_train_as_one_at_the_same_global_batch(
-    form: str, make_settings: MakeSettings, request: pytest.FixtureRequest
-) -> None:
-    folder = str(request.getfixturevalue(f"{form}_folder"))
-    settings = make_settings(NO_DROPOUT)
-    mirrored = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
-    one, one_losses = train_some(settings, folder, 4)
-    two, two_losses = train_some(settings, folder, 4, mirrored)
-    np.testing.assert_allclose(one_losses, two_losses, rtol=1e-5)
-    for name, value in one.values().items():
-        np.testing.assert_allclose(value, two.values()[name], atol=2e-5, err_msg=name)
-
-
-def test_replicas_with_few_masked_tokens_do_not_weigh_more(
-    static_folder: str, make_settings: MakeSettings
-) -> None:
-    """The batches that the test above uses are uneven, or it would show nothing."""
-    weights = first_batch(make_settings(), static_folder)["masked_lm_weights"]
-    assert weights[:4].sum() != weights[4:].sum()
-
-
 def test_the_first_loss_is_that_of_equal_guesses(
     static_folder: str, make_settings: MakeSettings
 ) -> None:
     _, losses = train_some(make_settings(), static_folder, 1)
     assert losses[0] == pytest.approx(math.log(800) + math.log(2), abs=0.15)
-
-
-def test_the_whole_step_compiles_under_xla(static_folder: str, make_settings: MakeSettings) -> None:
-    """What a TPU asks: static shapes, no host work."""
-    from tests.trainer.training_tools import replica_step_of
-
-    settings = make_settings()
-    batch = {k: tf.constant(v) for k, v in first_batch(settings, static_folder).items()}
-    plain, plain_state = replica_step_of(settings, static_folder)
-    compiled, compiled_state = replica_step_of(settings, static_folder)
-    compiled = tf.function(compiled, jit_compile=True)
-    step = tf.constant(0, tf.int64)
-    expected, sums = tf.function(plain)(batch, step), compiled(batch, step)
-    for name in ("masked_lm_loss", "next_sentence_loss"):
-        np.testing.assert_allclose(sums[name], expected[name], rtol=1e-4)
-    for name, value in plain_state.values().items():
-        np.testing.assert_allclose(value, compiled_state.values()[name], atol=1e-4, err_msg=name)
 
 
 def test_bfloat16_computes_and_float32_keeps(

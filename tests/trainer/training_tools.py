@@ -1,5 +1,6 @@
 """Short ways to a training state and some of its steps, for tests."""
 
+import functools
 from collections.abc import Mapping
 
 import numpy as np
@@ -21,6 +22,12 @@ from trainer.training import (
 def one_cpu() -> tf.distribute.Strategy:
     """The strategy of most tests."""
     return tf.distribute.OneDeviceStrategy("/cpu:0")
+
+
+@functools.cache
+def two_cpus() -> tf.distribute.Strategy:
+    """Two replicas in one process. One strategy for all tests: each numbers its messages from 0."""
+    return tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
 
 
 def train_some(

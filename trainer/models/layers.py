@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
+from trainer.row_draws import RowDraws
+
 LAYER_NORM_EPSILON = 1e-12  # BERT's, not Keras's 1e-3
 MASKED_SCORE = -1e9  # added to the scores of padding; exp of it is 0 in float32 and bfloat16
 
@@ -12,17 +14,18 @@ Weights = Mapping[str, tf.Tensor]
 
 
 class Noise:
-    """Random numbers of one step on one replica; they depend on the seed and the order of calls.
+    """Random numbers of one step on one replica.
 
     Args:
-        seed: (2,) int32 tensor, another for every step and replica; None: nothing is drawn.
-        drops: whether units are dropped, as in training.
+        seed: (2,) int32 tensor, another for every step and part of a batch; units are dropped by
+            it, in the order of calls. None: none is.
+        rows: what is drawn by the row's place in the global batch.
     """
 
-    def __init__(self, seed: tf.Tensor | None, *, drops: bool = True) -> None:
+    def __init__(self, seed: tf.Tensor | None, rows: RowDraws | None = None) -> None:
         self._seed = seed
-        self._drops = drops and seed is not None
         self._calls = 0
+        self.rows = rows
 
     def drop(self, x: tf.Tensor, rate: float) -> tf.Tensor:
         """Drops a share of x's units and scales the others up; x has a static shape.
@@ -31,7 +34,7 @@ class Noise:
         random numbers that a float would. So the rate is rounded to 1/256 (0.1 becomes 26/256).
         """
         threshold = round(rate * 256)
-        if not self._drops or threshold == 0:
+        if self._seed is None or threshold == 0:
             return x
         shape = x.shape.as_list()
         words = -(-math.prod(shape) // 4)
@@ -41,11 +44,6 @@ class Noise:
         octets = tf.reshape(tf.bitcast(bits, tf.uint8), [-1])[: math.prod(shape)]
         keep = tf.reshape(octets >= tf.cast(threshold, tf.uint8), shape)
         return tf.where(keep, x * (256 / (256 - threshold)), tf.zeros([], x.dtype))
-
-    def uniform(self, shape: tf.Tensor) -> tf.Tensor:
-        """Float32 numbers in (0, 1), both ends excluded."""
-        lowest = 2.0**-24
-        return tf.random.stateless_uniform(shape, self._next_seed(), minval=lowest)
 
     def _next_seed(self) -> tf.Tensor:
         self._calls += 1

@@ -10,12 +10,14 @@ from trainer.models.layers import Noise, Weights
 from trainer.objectives.masked_lm import masked_lm_accuracy, masked_lm_loss
 from trainer.objectives.ratio import Outcome
 from trainer.objectives.replaced_tokens import (
+    DRAWS,
     fill_masks,
     replaced_histograms,
     replaced_measures,
     replaced_token_loss,
     sample_tokens,
 )
+from trainer.row_draws import RowDraws
 
 Batch = Mapping[str, tf.Tensor]
 
@@ -46,7 +48,7 @@ class ElectraObjective:
         Args:
             weights: the model's, by name.
             batch: as for PairObjective; labels of pairs are not used.
-            noise: for dropout, and for sampling from the generator.
+            noise: for dropout; its `rows` are for sampling from the generator.
         """
         model = self.model
         mask, segments = batch["input_mask"], batch["segment_ids"]
@@ -54,7 +56,7 @@ class ElectraObjective:
         slots = batch["masked_lm_ids"], batch["masked_lm_weights"]
         hidden = model.generate(weights, batch["input_ids"], mask, segments, noise)
         scores = model.score_tokens(weights, hidden, positions)
-        sampled = sample_tokens(scores, self._temperature, noise)
+        sampled = sample_tokens(scores, self._temperature, _draws(noise, positions))
         input_ids, is_replaced = fill_masks(batch["input_ids"], positions, *slots, sampled)
         found = model.score_replaced(
             weights, model.encode(weights, input_ids, mask, segments, noise)
@@ -73,9 +75,25 @@ class ElectraObjective:
 
     def evaluate(self, weights: Weights, batch: Batch, seed: tf.Tensor) -> Outcome:
         """As a call, without dropout; the generator's samples are frozen by the seed (2,) int32."""
-        return self(weights, batch, Noise(seed, drops=False))
+        rows = tf.shape(batch["input_ids"])[0]
+        return self(weights, batch, Noise(None, RowDraws(seed, 0, rows)))
+
+    def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """What each loss is divided by: masked tokens; real tokens."""
+        return {
+            "masked_lm_loss": tf.reduce_sum(batch["masked_lm_weights"]),
+            "replaced_token_loss": tf.reduce_sum(tf.cast(batch["input_mask"], tf.float32)),
+        }
 
     def expected_first_loss(self) -> float:
         """What an untrained model gets: every token, and replaced or not, equally likely."""
         weight = self.loss_weights["replaced_token_loss"]
         return math.log(self.model.architecture.vocab_size) + weight * math.log(2)
+
+
+def _draws(noise: Noise, positions: tf.Tensor) -> tf.Tensor:
+    """(B * N, 2) int32 for the slots (B, N)."""
+    if noise.rows is None:
+        raise ValueError("ELECTRA samples from its generator, and the noise has no rows.")
+    rows, slots = tf.shape(positions)[0], positions.shape[1]
+    return tf.reshape(noise.rows.integers(rows, slots * 2, DRAWS), [-1, 2])

@@ -66,6 +66,14 @@ class PairObjective:
             outcome.measures[SHARES[self.pair]] = share
         return outcome
 
+    def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """What each loss is divided by: masked tokens; pairs."""
+        found = {"masked_lm_loss": tf.reduce_sum(batch["masked_lm_weights"])}
+        if self.pair:
+            labels = batch[f"{self.pair}_labels"]
+            found[f"{self.pair}_loss"] = tf.cast(tf.size(labels), tf.float32)
+        return found
+
     def expected_first_loss(self) -> float:
         """What an untrained model gets: it holds every token, and both labels, equally likely."""
         return math.log(self.model.architecture.vocab_size) + (math.log(2) if self.pair else 0.0)

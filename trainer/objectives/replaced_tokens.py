@@ -1,26 +1,38 @@
 """The generator's scores to replaced tokens; the discriminator's to how well it found them."""
 
+import math
+
 import tensorflow as tf
 
-from trainer.models.layers import Noise
 from trainer.objectives.ratio import Ratio, weighted
 
+# Few enough that (draw + 1/2) / DRAWS times a float32 sum always stays below the sum.
+DRAWS = 1 << 22
 BINS = 512  # of the histograms that the area under the curve is read from
 
 
-def sample_tokens(scores: tf.Tensor, temperature: float, noise: Noise) -> tf.Tensor:
-    """Draws a token for each slot, by the Gumbel-max rule.
+def sample_tokens(scores: tf.Tensor, temperature: float, draws: tf.Tensor) -> tf.Tensor:
+    """Draws a token for each slot, by where two numbers fall in the cumulative shares.
+
+    The first chooses a block of the vocabulary, the second a token in it. Gumbel's rule would need
+    V numbers a slot.
 
     Args:
-        scores: (B * N, V) float32, the generator's; no gradient flows back.
+        scores: (R, V) float32, the generator's at R slots; no gradient flows back.
         temperature: below 1, likely tokens become likelier.
-        noise: of this step.
+        draws: (R, 2) int32 below `DRAWS`.
 
     Returns:
-        (B * N,) int32.
+        (R,) int32.
     """
-    gumbel = -tf.math.log(-tf.math.log(noise.uniform(tf.shape(scores))))
-    return tf.argmax(scores / temperature + gumbel, -1, output_type=tf.int32)
+    size = scores.shape[-1]
+    block = math.isqrt(size - 1) + 1
+    shares = tf.nn.softmax(tf.stop_gradient(scores) / temperature)
+    padded = tf.pad(shares, [[0, 0], [0, -size % block]])
+    table = tf.reshape(padded, [-1, padded.shape[-1] // block, block])
+    chosen = _find(tf.reduce_sum(table, -1), draws[:, 0])
+    within = _find(tf.gather(table, chosen, batch_dims=1), draws[:, 1])
+    return tf.minimum(chosen * block + within, size - 1)
 
 
 def fill_masks(
@@ -89,3 +101,10 @@ def replaced_histograms(
         return tf.math.unsorted_segment_sum(flat, tf.reshape(bins, [-1]), BINS)
 
     return {"replaced": count(real * is_replaced), "original": count(real * (1 - is_replaced))}
+
+
+def _find(weights: tf.Tensor, draw: tf.Tensor) -> tf.Tensor:
+    """(R,) int32: the column at which the running sum of (R, K) weights passes (R,) draws."""
+    running = tf.cumsum(weights, axis=-1)
+    share = (tf.cast(draw, tf.float32) + 0.5) / DRAWS
+    return tf.reduce_sum(tf.cast(running <= share[:, None] * running[:, -1:], tf.int32), -1)
