@@ -11,7 +11,7 @@ from trainer.failpoints import failpoint
 from trainer.settings_base import Settings
 
 MANIFEST = "manifest.json"
-CODE_FACTS = {"code_digest", "git"}  # by which code, not what
+CODE_FACTS = {"code_digest", "git", "image_digest", "hardware"}  # by what, not what
 
 
 class Shard(Settings):
@@ -41,8 +41,8 @@ class Manifest(Settings):
     def content_digest(self) -> str:
         """sha256 over the shards' digests and the facts: equal content, equal digest.
 
-        What says by which code it was written is left out: code that writes the same bytes as
-        before makes no other content.
+        What says by which code and on what machine it was written is left out: code that writes
+        the same bytes as before makes no other content.
         """
         content = {
             "kind": self.kind,

@@ -1,11 +1,51 @@
-"""Where the running code comes from: its git commit, and whether it was edited since."""
+"""Where the running code comes from, and what it runs on: commit, image, machine."""
 
 import functools
+import os
+import platform
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import JsonValue
+
+IMAGE_DIGEST = "TEXTMILL_IMAGE_DIGEST"  # environment: sha256:… of the container image that runs
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+def image_digest() -> str | None:
+    """The digest of the container image that this runs in; None outside of one."""
+    return os.environ.get(IMAGE_DIGEST) or None
+
+
+def hardware(accelerators: Sequence[str] = ()) -> dict[str, JsonValue]:
+    """What the code runs on.
+
+    Args:
+        accelerators: the names of the GPUs or TPU cores at work.
+
+    Returns:
+        `machine` (as x86_64), `processor` (its model's name), `cpus` (logical ones), and
+        `accelerators` (the names, each with how many there are).
+    """
+    counted = {name: list(accelerators).count(name) for name in sorted(set(accelerators))}
+    return {
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cpus": os.cpu_count(),
+        "accelerators": [f"{count} × {name}" for name, count in counted.items()],
+    }
+
+
+def _processor() -> str:
+    """The processor's model; platform.processor() is empty or the architecture on Linux."""
+    if CPU_INFO.is_file():
+        for line in CPU_INFO.read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return " ".join(value.split())
+    return platform.processor()
 
 
 @functools.cache

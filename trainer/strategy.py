@@ -47,6 +47,18 @@ def select_strategy(device: Device) -> Choice:
     return Choice(tf.distribute.OneDeviceStrategy("/cpu:0"), f"One CPU: {reason}.")
 
 
+def accelerators(strategy: tf.distribute.Strategy) -> list[str]:
+    """The names of the GPUs or TPU cores that a strategy works on; none on a CPU."""
+    kinds = {tf.DeviceSpec.from_string(d).device_type for d in strategy.extended.worker_devices}
+    if "TPU" in kinds:
+        return ["TPU core"] * strategy.num_replicas_in_sync
+    if "GPU" not in kinds:
+        return []
+    found = tf.config.list_physical_devices("GPU")[: strategy.num_replicas_in_sync]
+    details = (tf.config.experimental.get_device_details(device) for device in found)
+    return [str(detail.get("device_name", "GPU")) for detail in details]
+
+
 def _select_gpus(count: int) -> Choice:
     if count == 1:
         return Choice(tf.distribute.OneDeviceStrategy("/gpu:0"), "One GPU: TensorFlow sees one.")

@@ -42,7 +42,7 @@ def render_card(origin: Origin, settings: ModelCardSettings, code_digest: str) -
         measures=list_measures(origin.metrics, origin.baseline),
         **_model(origin),
         **_text(origin),
-        provenance=_provenance(origin, settings, code_digest),
+        provenance=provenance(origin, settings, code_digest),
     )
     return text
 
@@ -98,7 +98,7 @@ def _ordered(counters: Mapping[str, int]) -> dict[str, int]:
     return {name: counters[name] for name in sorted(counters, key=wording.counter_order)}
 
 
-def _provenance(origin: Origin, settings: ModelCardSettings, code_digest: str) -> dict[str, Any]:
+def provenance(origin: Origin, settings: ModelCardSettings, code_digest: str) -> dict[str, Any]:
     """Name to value, in the order of the pipeline; what is not known is left out."""
     facts = origin.model.facts
     git = nested(facts, "git")
@@ -110,7 +110,12 @@ def _provenance(origin: Origin, settings: ModelCardSettings, code_digest: str) -
         "Vocabulary": origin.vocabulary.facts.get("digest"),
         "Instances": origin.instances.content_digest(),
         "Model": origin.model.content_digest(),
+        "Started from": nested(nested(facts, "settings"), "model").get("start_from"),
+        "Weights it started from": facts.get("start_digest"),
         "Seed": facts.get("seed"),
+        "Tokens seen": facts.get("tokens_seen"),
+        "Strategy": facts.get("strategy"),
+        "Hardware": _hardware(nested(facts, "hardware")),
         "Code of the documents": origin.documents.facts.get("code_digest"),
         "Code of the vocabulary": origin.vocabulary.facts.get("code_digest"),
         "Code of the instances": origin.instances.facts.get("code_digest"),
@@ -118,9 +123,18 @@ def _provenance(origin: Origin, settings: ModelCardSettings, code_digest: str) -
         "Code of this card": code_digest,
         "Git commit of the trainer": git.get("commit"),
         "Changes that no commit holds": _yes_or_no(git.get("dirty")),
+        "Container image": facts.get("image_digest"),
         **{name: version for name, version in nested(facts, "versions").items()},
     }
     return {name: value for name, value in known.items() if value is not None}
+
+
+def _hardware(known: Mapping[str, Any]) -> str | None:
+    """As "2 × NVIDIA L4; 8 CPUs, Intel(R) Xeon(R) CPU @ 2.20GHz"."""
+    if not known:
+        return None
+    cpus = f"{wording.plural(known['cpus'], 'CPU', 'CPUs')}, {known['processor']}"
+    return "; ".join([*known.get("accelerators", ()), cpus])
 
 
 def _yes_or_no(value: Any) -> str | None:

@@ -7,7 +7,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.model_card.card import render_card
+from components.model_card.card import provenance, render_card
 from components.model_card.origin import read_origin
 from components.settings import ModelCardSettings
 from trainer import storage
@@ -27,7 +27,7 @@ class Executor(base_executor.BaseExecutor):
         Args:
             input_dict: `model`, `evaluation`, `documents`, `vocabulary`, `instances`; `blessing`
                 only orders the steps, for the evaluation holds the verdict.
-            output_dict: `model_card`.
+            output_dict: `model_card`, with what the model comes from as properties.
             exec_properties: `card_settings` (ModelCardSettings as JSON), `code_digest`.
 
         Raises:
@@ -41,3 +41,6 @@ class Executor(base_executor.BaseExecutor):
         card = artifact_utils.get_single_instance(output_dict["model_card"])
         text = render_card(origin, settings, exec_properties["code_digest"])
         storage.write_bytes(storage.join(card.uri, CARD), text.encode())
+        # The same in ML Metadata, where a review finds it without the model's folder.
+        for name, value in provenance(origin, settings, exec_properties["code_digest"]).items():
+            card.set_string_custom_property(name.lower().replace(" ", "_"), str(value))

@@ -1,7 +1,10 @@
 """The publisher's executor: TFX's blessing check, our copy, TFX's properties."""
 
+import getpass
 import json
 import logging
+import os
+from datetime import datetime, timezone
 from typing import Any
 
 from tfx import types
@@ -14,6 +17,7 @@ from trainer import storage
 
 Artifacts = dict[str, list[types.Artifact]]
 PUBLISHED = "published.json"
+USER = "TEXTMILL_USER"  # environment: who runs; on Vertex AI the service account
 log = logging.getLogger(__name__)
 
 
@@ -32,7 +36,7 @@ class Executor(tfx_pusher.Executor):
         Args:
             input_dict: `model`, `model_card`, and `model_blessing`, which may be missing.
             output_dict: `pushed_model`, with TFX's properties `pushed`, `pushed_destination` and
-                `pushed_version`, or `pushed` 0 and `reason`.
+                `pushed_version`, and `published_by` and `published_at`; or `pushed` 0 and `reason`.
             exec_properties: `destination`, `code_digest`.
 
         Raises:
@@ -53,6 +57,21 @@ class Executor(tfx_pusher.Executor):
         made = publish(self.GetModelPath(input_dict), card, destination)
         _write(pushed, {"pushed": True, "destination": destination, **vars(made)})
         self._MarkPushed(pushed, pushed_destination=made.folder, pushed_version=made.version)
+        # Who and when differ between runs that publish the same, so they are in no file.
+        pushed.set_string_custom_property("published_by", published_by())
+        moment = datetime.now(tz=timezone.utc).isoformat(timespec="seconds")
+        pushed.set_string_custom_property("published_at", moment)
+
+
+def published_by() -> str:
+    """The service account or user; TEXTMILL_USER says another name, or "-" for none."""
+    told = os.environ.get(USER)
+    if told:
+        return told
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in a container, an id may have no name
+        return f"uid {os.getuid()}"
 
 
 def _reason(input_dict: Artifacts) -> str:

@@ -1,8 +1,9 @@
 """A corpus to its documents artifact: read, sort by id, cut into shards, write the manifest."""
 
 import functools
+import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ MapUnits = Callable[[Callable[[Unit], Unit], Sequence[Unit], str], list[Unit]]
 UNIT_BYTES = 64 << 20  # of files, to one worker
 MAX_UNITS = 64
 SCRATCH = ".work"
+FILES = "files.jsonl"  # in the artifact: name and sha256 of each text file, by name
 
 
 def write_documents(
@@ -79,8 +81,15 @@ def write_documents(
             "settings": settings.model_dump(mode="json"),
         },
     )
+    _write_files(folder, (pair for part in parts for pair in part["digests"]))
     write_manifest(folder, manifest)
     return manifest
+
+
+def _write_files(folder: str, digests: Iterable[Sequence[str]]) -> None:
+    """Writes what `corpus_digest` is made of, so that a review can name the file that changed."""
+    lines = (json.dumps({"name": n, "sha256": sha}) + "\n" for n, sha in sorted(digests))
+    storage.write_bytes(storage.join(folder, FILES), "".join(lines).encode())
 
 
 def read_unit(unit: Unit, *, settings_json: str, scratch: str) -> Unit:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from components.records import RecordError, read_records
 from components.text_example_gen.document_record import decode_sentences
+from components.text_example_gen.fingerprint import corpus_digest
 from pipelines.lineage.archive import Archive
+from pipelines.lineage.corpus_change import FILES, text_files
 from pipelines.lineage.finding import Finding
 from pipelines.lineage.folders import manifest_folder
 from pipelines.lineage.graph import Artifact
@@ -16,7 +18,10 @@ from trainer.manifest import MANIFEST, Manifest, Shard, file_digest, read_manife
 
 HAVE_MANIFESTS = {"Examples", "Model", "components.Vocabulary"}  # artifact types
 # Beside the instances' shards; the copy of the vocabulary has a manifest of its own.
-BESIDE = {"instances": {"histograms.json", "token_counts.npy"}}
+BESIDE = {
+    "documents": {FILES},
+    "instances": {"histograms.json", "token_counts.npy"},
+}
 COUNTED = {"documents": "documents", "instances": "instances"}  # manifest kind to its counter
 
 
@@ -54,6 +59,8 @@ def check_manifest(folder: Path) -> Iterator[Finding]:
     yield from _unnamed(folder, manifest, {shard.path for shard in listed})
     if manifest.kind in COUNTED:
         yield from _recount(folder, manifest)
+    if manifest.kind == "documents" and (folder / FILES).is_file():
+        yield from _check_files(folder, manifest)
     if manifest.kind == "vocabulary":
         yield from _check_vocabulary(folder, manifest)
     if (folder / "vocabulary" / MANIFEST).is_file():
@@ -105,6 +112,16 @@ def _recount(folder: Path, manifest: Manifest) -> Iterator[Finding]:
             if said != count:
                 told = f"says {said} {counter} in {split}, and there are {count}"
                 yield Finding("changed", str(folder / MANIFEST), told)
+
+
+def _check_files(folder: Path, manifest: Manifest) -> Iterator[Finding]:
+    """The digests of the text files, which together are the corpus's."""
+    try:
+        digest = corpus_digest(text_files(folder))
+    except (ValueError, KeyError):
+        digest = ""
+    if manifest.facts.get("corpus_digest") != digest:
+        yield Finding("changed", str(folder / FILES), "its digests are not those of the corpus")
 
 
 def _check_vocabulary(folder: Path, manifest: Manifest) -> Iterator[Finding]:

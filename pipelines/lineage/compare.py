@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.lineage.archive import Archive
 from pipelines.lineage.changes import Changes, Comparison, changes_between
-from pipelines.lineage.corpus_change import CorpusChange, compare_documents
+from pipelines.lineage.corpus_change import CorpusChange, compare_documents, compare_files
 from pipelines.lineage.explain import explain
 from pipelines.lineage.graph import Artifact, Execution, Run
 from pipelines.lineage.recipe_keys import code_digest, places, recipe_settings
@@ -151,9 +151,11 @@ def _corpus(archive: Archive, facts: list[Manifests]) -> CorpusChange | None:
         return None
     if first.shards == second.shards:
         count = sum(counts.get("documents", 0) for counts in first.counts.values())
+        files = compare_files(archive.folder(before), archive.folder(after))
         return CorpusChange(
-            before=count, after=count, added=0, removed=0, added_ids=(), removed_ids=()
-        )
+            before=count, after=count, added=0, removed=0, added_ids=(), removed_ids=(),
+            files=files,
+        )  # fmt: skip
     try:
         return compare_documents((archive.folder(before), first), (archive.folder(after), second))
     except OSError as error:

@@ -2,15 +2,22 @@
 
 import hashlib
 import heapq
+import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from components.records import read_records
 from components.text_example_gen.document_record import decode_sentences
 from trainer.manifest import Manifest
 
-MOST_NAMED = 20  # ids that are told of each kind; all are counted
+MOST_NAMED = 20  # ids and files that are told of each kind; all documents are counted
+FILES = "files.jsonl"  # components.text_example_gen.write_documents: name and sha256 of each file
+
+
+Entry = TypeVar("Entry", str, tuple[str, str])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +30,7 @@ class CorpusChange:
     removed: int
     added_ids: tuple[str, ...]  # the first `MOST_NAMED`
     removed_ids: tuple[str, ...]
+    files: tuple[str, ...] = ()  # the first `MOST_NAMED` text files that differ, as "a.txt changed"
 
 
 def compare_documents(before: tuple[Path, Manifest], after: tuple[Path, Manifest]) -> CorpusChange:
@@ -50,7 +58,30 @@ def compare_documents(before: tuple[Path, Manifest], after: tuple[Path, Manifest
     return CorpusChange(
         before=counts[0], after=counts[1], removed=lone[0], added=lone[1],
         removed_ids=tuple(only[0]), added_ids=tuple(only[1]),
+        files=compare_files(before[0], after[0]),
     )  # fmt: skip
+
+
+def compare_files(before: Path, after: Path) -> tuple[str, ...]:
+    """The first text files that were added, removed or changed between two documents artifacts."""
+    told: dict[str, str] = {}
+    for (name, _), sides in _matched(text_files(before), text_files(after)):
+        if sides[0] != sides[1]:
+            word = "changed" if name in told else "removed" if sides[0] else "added"
+            told[name] = f"{name} {word}"
+        if len(told) > MOST_NAMED:  # the last one may go on
+            break
+    return tuple(list(told.values())[:MOST_NAMED])
+
+
+def text_files(folder: Path) -> Iterator[tuple[str, str]]:
+    """Name and sha256 of each text file of a documents artifact, by name."""
+    if not (folder / FILES).is_file():
+        return
+    with (folder / FILES).open(encoding="utf-8") as lines:
+        for line in lines:
+            file = json.loads(line)
+            yield str(file["name"]), str(file["sha256"])
 
 
 def document_ids(folder: Path, manifest: Manifest) -> Iterator[str]:
@@ -65,15 +96,11 @@ def document_ids(folder: Path, manifest: Manifest) -> Iterator[str]:
     return heapq.merge(*map(of_split, manifest.shards))
 
 
-def _matched(before: Iterator[str], after: Iterator[str]) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Each id once, with how often it is on either side."""
+def _matched(
+    before: Iterator[Entry], after: Iterator[Entry]
+) -> Iterator[tuple[Entry, tuple[int, int]]]:
+    """Each entry of two sorted lists once, with how often it is in either."""
     tagged = heapq.merge(((i, 0) for i in before), ((i, 1) for i in after))
-    current, counts = "", [0, 0]
-    for document_id, side in tagged:
-        if document_id != current and current:
-            yield current, (counts[0], counts[1])
-            counts = [0, 0]
-        current = document_id
-        counts[side] += 1
-    if current:
-        yield current, (counts[0], counts[1])
+    for entry, group in itertools.groupby(tagged, key=lambda pair: pair[0]):
+        sides = [side for _, side in group]
+        yield entry, (sides.count(0), sides.count(1))

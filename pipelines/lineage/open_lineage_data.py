@@ -102,7 +102,7 @@ def _dataset_facets(archive: Archive, artifact: Artifact) -> dict[str, DatasetFa
     return facets
 
 
-def _dataset_tags(artifact: Artifact, properties: Mapping[str, Any]) -> TagsDatasetFacet:
+def _dataset_tags(artifact: Artifact, properties: dict[str, Any]) -> TagsDatasetFacet:
     told = {"artifact": str(artifact.id), "type": artifact.type_name, **flatten(properties)}
     return TagsDatasetFacet([TagsDatasetFacetFields(k, v, source=SOURCE) for k, v in told.items()])
 

@@ -87,6 +87,10 @@ def print_comparison(found: Comparison, console: Console) -> None:
     if found.corpus:
         corpus = found.corpus
         console.print(f"\n[bold]text[/]  {corpus.before:,} → {corpus.after:,} documents")
+        for file in corpus.files[:MOST_IDS]:
+            console.print(f"  {_safe(file)}")
+        if len(corpus.files) > MOST_IDS:
+            console.print("  … more files; see --json")
         for sign, count, ids in (("+", corpus.added, corpus.added_ids),
                                  ("-", corpus.removed, corpus.removed_ids)):  # fmt: skip
             for document_id in ids[:MOST_IDS]:

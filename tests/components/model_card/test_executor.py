@@ -32,6 +32,9 @@ def test_the_executor_writes_the_card(made: Made, tmp_path: Path) -> None:
     properties = {"card_settings": json.dumps(SETTINGS), "code_digest": "abc"}
     Executor().Do(inputs, {"model_card": [card]}, properties)
     assert [path.name for path in Path(card.uri).iterdir()] == ["README.md"]
+    known = {name: card.get_string_custom_property(name) for name in ("model", "seed", "span")}
+    assert known["seed"] == "12345"
+    assert known["model"] in (Path(card.uri) / "README.md").read_text(encoding="utf-8")
     assert "# demo\n" in (Path(card.uri) / "README.md").read_text(encoding="utf-8")
 
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tfx.components.pusher import executor as tfx_pusher
 from tfx.types import Channel, standard_artifacts
 
@@ -43,15 +44,19 @@ def note_of(pushed: Any) -> dict[str, Any]:
 
 
 def test_a_blessed_model_is_published_with_tfxs_properties(
-    model: str, card: str, tmp_path: Path
+    model: str, card: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TEXTMILL_USER", "robot@example.org")
     pushed = run(model, card, tmp_path, blessed=1)
     version = pushed.get_string_custom_property("pushed_version")
     assert pushed.get_int_custom_property("pushed") == 1
     folder = tmp_path / "published" / version
     assert pushed.get_string_custom_property("pushed_destination") == str(folder)
     assert (folder / "transformers" / "README.md").read_text() == "# A model\n"
+    assert pushed.get_string_custom_property("published_by") == "robot@example.org"
+    assert "robot" not in "".join(p.read_text() for p in folder.glob("*.json"))
     note = note_of(pushed)
+    assert "robot" not in json.dumps(note), "who differs between runs that publish the same"
     assert (note["pushed"], note["version"], note["folder"]) == (True, version, str(folder))
 
 

@@ -72,7 +72,7 @@ def test_the_artifact_is_examples_as_every_tfx_component_reads_them(tmp_path: Pa
         assert sorted(features) == ["document_id", "sentences", "source"]
         assert features["source"].bytes_list.value[0].endswith(b".txt")
     assert sorted(path.name for path in Path(examples.uri).iterdir()) == [
-        "Split-eval", "Split-train", "manifest.json",
+        "Split-eval", "Split-train", "files.jsonl", "manifest.json",
     ]  # fmt: skip
 
 

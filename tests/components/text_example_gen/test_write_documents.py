@@ -1,7 +1,9 @@
 """Claims about the documents artifact: splits, shards, counts, and what changes no byte."""
 
 import gzip
+import hashlib
 import itertools
+import json
 import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +18,7 @@ from components.settings import TextSettings
 from components.text_example_gen import runs, write_documents
 from components.text_example_gen.check_corpus import Corpus
 from components.text_example_gen.find_files import find_files
-from components.text_example_gen.fingerprint import fingerprint
+from components.text_example_gen.fingerprint import corpus_digest, fingerprint
 from components.text_example_gen.read_documents import Document
 from components.text_example_gen.shards import cut_shards
 from tests.real_text import ENGLISH, KOREAN
@@ -128,6 +130,17 @@ def test_shards_do_not_depend_on_order_and_cut_of_the_files(tmp_path: Path) -> N
     write(put(tmp_path / "b", *[REAL[n::7] for n in range(7)][::-1]), tmp_path / "out_b")
     assert shards_of(tmp_path / "out_a") == shards_of(tmp_path / "out_b")
     assert len(shards_of(tmp_path / "out_a")) == 3  # two of train, one of eval
+
+
+def test_the_digest_of_each_file_is_kept(tmp_path: Path) -> None:
+    manifest = write(put(tmp_path / "a", ENGLISH, KOREAN), tmp_path / "out")
+    lines = (tmp_path / "out" / "files.jsonl").read_text(encoding="utf-8").splitlines()
+    files = [json.loads(line) for line in lines]
+    assert [file["sha256"] for file in files] == [
+        hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted((tmp_path / "a").iterdir())
+    ]
+    pairs = [(file["name"], file["sha256"]) for file in files]
+    assert corpus_digest(pairs) == manifest.facts["corpus_digest"]
 
 
 def test_bytes_do_not_depend_on_units_runs_line_ends_and_compression(

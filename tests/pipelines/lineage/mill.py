@@ -15,7 +15,8 @@ from typing import Any
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from tests.pipelines.lineage.mill_folders import Outputs, Plan, Writer
+from components.text_example_gen.fingerprint import corpus_digest
+from tests.pipelines.lineage.mill_folders import Outputs, Plan, Writer, text_digest
 
 TYPES = {
     "TextExampleGen": "components.text_example_gen.component.TextExampleGen",
@@ -115,11 +116,11 @@ class _Run:
     def execute(self) -> None:
         """All nodes, in the order of the real pipeline."""
         plan = self.plan
-        text = _digest(list(map(list, plan.documents)))
+        text = corpus_digest([("a.txt", text_digest(plan.documents))])
         base = {"code_digest": "44e0a9f3f009675a"}
         documents = self._node(
             "TextExampleGen", ["examples"], {},
-            {**base, "input_fingerprint": f"sha256:{text}", "span": 0, "input_base": "/text",
+            {**base, "input_fingerprint": text, "span": 0, "input_base": "/text",
              "text_settings": '{"language":"en","eval_fraction":0.3}'},
         )  # fmt: skip
         self._node("DocumentStatistics", ["statistics"], {"examples": documents["examples"]}, {})

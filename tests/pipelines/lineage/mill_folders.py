@@ -43,6 +43,11 @@ class Plan:
     killed_at: str | None = None  # a node; nothing is told of the run's end
 
 
+def text_digest(documents: Documents) -> str:
+    """What stands for the sha256 of the one text file."""
+    return hashlib.sha256(json.dumps([list(d) for d in documents]).encode()).hexdigest()
+
+
 class Writer:
     """Writes what a node writes: folders with manifests, and properties."""
 
@@ -78,6 +83,8 @@ class Writer:
                 write_records(folder, path, (encode_document(i, d, "a.txt") for i, d in part))
             ]
             counts[split] = {"documents": len(part), "sentences": sum(len(d) for _, d in part)}
+        file = {"name": "a.txt", "sha256": text_digest(self.plan.documents)}
+        (folders["examples"] / "files.jsonl").write_text(json.dumps(file) + "\n")
         facts = {"corpus_digest": settings["input_fingerprint"], "span": 0,
                  "code_digest": settings["code_digest"]}  # fmt: skip
         write_manifest(

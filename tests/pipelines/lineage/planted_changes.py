@@ -151,6 +151,8 @@ FOUND_WITHOUT_A_SEAL: dict[str, Change] = {
     "another corpus digest": fact(DOCUMENTS, "corpus_digest"),
     "another code of the documents": fact(DOCUMENTS, "code_digest"),
     "documents dropped, manifest mended": forge_documents,
+    "the digest of a text file": edit(f"{DOCUMENTS}/files.jsonl", "sha256", to="0" * 64),
+    "the list of text files gone": remove(f"{DOCUMENTS}/files.jsonl"),
     "a piece of the vocabulary": flip(f"{VOCABULARY}/vocab.txt", at=0),
     "the tokenizer gone": remove(f"{VOCABULARY}/tokenizer.json"),
     "another digest of the vocabulary": fact(VOCABULARY, "digest"),
