@@ -17,6 +17,7 @@ from pathlib import Path
 OUR_PACKAGES = ("components", "pipelines", "trainer")
 # A new version of these may change the bytes that a component writes.
 LIBRARIES = (
+    "isal",
     "numpy",
     "pyarrow",
     "rensa",

@@ -1,24 +1,22 @@
 """Serialised records to gzipped TFRecord shards and back: checked CRCs, equal bytes for equals."""
 
-import gzip
 import hashlib
 import struct
-import zlib
 from collections.abc import Iterable, Iterator
 from typing import IO
 
 import google_crc32c
+from isal import igzip, isal_zlib
 
 from trainer import storage
 from trainer.errors import InputError
 from trainer.failpoints import failpoint
 from trainer.manifest import Shard
 
-GZIP_LEVEL = 1  # token ids compress well at once; a higher level costs more than the disk it saves
-
+GZIP_LEVEL = 2  # ISA-L's, of 0 to 3: as small as zlib's 1 in a seventh of the time
 GZIP_WINDOW = 31  # zlib's way to say: the greatest window, in gzip's format
 CRC_MASK_DELTA = 0xA282EAD8  # TFRecord's: a CRC of bytes that hold CRCs would be a weak one
-BLOCK_BYTES = 1 << 18  # compressed at once
+BLOCK_BYTES = 1 << 18  # compressed at once; ISA-L's bytes depend on it, but not on the processor
 
 
 class RecordError(InputError):
@@ -49,17 +47,23 @@ def write_frames(folder: str, path: str, blocks: Iterable[tuple[bytes, int]]) ->
 
     Returns:
         The shard's entry for the manifest. Equal records give equal bytes, however they are cut
-        into blocks: the header that zlib writes has neither name nor time.
+        into blocks: the header has neither name nor time, and what is compressed at once is cut
+        anew.
     """
-    count = 0
     with storage.open_output(storage.join(folder, path)) as stream:
         hashing = _HashingStream(stream)
-        deflate = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_WINDOW)
-        for content, records in _join_small(blocks):
-            hashing.write(deflate.compress(content))
+        deflate = isal_zlib.compressobj(GZIP_LEVEL, isal_zlib.DEFLATED, GZIP_WINDOW)
+        count, rest = 0, bytearray()
+        for content, records in blocks:
             count += records
-            failpoint("write-shard")
-        hashing.write(deflate.flush())
+            rest += content
+            whole = len(rest) - len(rest) % BLOCK_BYTES
+            for begin in range(0, whole, BLOCK_BYTES):
+                hashing.write(deflate.compress(rest[begin : begin + BLOCK_BYTES]))
+                failpoint("write-shard")
+            del rest[:whole]
+        hashing.write(deflate.compress(rest) + deflate.flush())
+        failpoint("write-shard")
     return Shard(path=path, records=count, size_bytes=hashing.size, sha256=hashing.hexdigest())
 
 
@@ -70,7 +74,7 @@ def read_records(path: str) -> Iterator[bytes]:
         RecordError: a record is cut short or its CRC differs; the message names shard and record.
     """
     with storage.open_input(path) as raw:
-        stream = gzip.GzipFile(fileobj=raw) if path.endswith(".gz") else raw
+        stream = igzip.IGzipFile(fileobj=raw) if path.endswith(".gz") else raw
         number = 0
         while (record := _read_record(stream, path, number)) is not None:
             yield record
@@ -90,20 +94,7 @@ def _crc_bytes(data: bytes) -> bytes:
     return struct.pack("<I", (((crc >> 15) | (crc << 17)) + CRC_MASK_DELTA) & 0xFFFFFFFF)
 
 
-def _join_small(blocks: Iterable[tuple[bytes, int]]) -> Iterator[tuple[bytes, int]]:
-    """Collects blocks up to `BLOCK_BYTES`, so that zlib is not called for every record."""
-    waiting: list[bytes] = []
-    size = records = 0
-    for content, number in blocks:
-        waiting.append(content)
-        size, records = size + len(content), records + number
-        if size >= BLOCK_BYTES:
-            yield b"".join(waiting), records
-            waiting, size, records = [], 0, 0
-    yield b"".join(waiting), records
-
-
-def _read_record(stream: IO[bytes] | gzip.GzipFile, path: str, number: int) -> bytes | None:
+def _read_record(stream: IO[bytes], path: str, number: int) -> bytes | None:
     try:
         header = stream.read(12)
         if not header:
@@ -113,7 +104,7 @@ def _read_record(stream: IO[bytes] | gzip.GzipFile, path: str, number: int) -> b
             body = stream.read(length + 4)
             if len(body) == length + 4 and _crc_bytes(body[:length]) == body[length:]:
                 return body[:length]
-    except (EOFError, OSError, zlib.error) as error:
+    except (EOFError, OSError, isal_zlib.error) as error:
         raise RecordError(_damaged(path, number)) from error
     raise RecordError(_damaged(path, number))
 

@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.example_bytes import Column, encode_examples
-from components.records import RecordError, read_records, write_frames, write_records
+from components.records import (
+    BLOCK_BYTES,
+    RecordError,
+    frame_record,
+    read_records,
+    write_frames,
+    write_records,
+)
 
 
 def serialize(rows: list[dict[str, list[int] | list[float]]]) -> list[bytes]:
@@ -87,9 +94,13 @@ def test_tensorflow_reads_the_shard(tmp_path: Path) -> None:
 
 def test_blocks_do_not_change_the_bytes(tmp_path: Path) -> None:
     records = [bytes([n % 251]) * (n % 900) for n in range(2000)]
-    whole = write_records(str(tmp_path), "a.tfrecord.gz", records)
-    again = write_records(str(tmp_path), "b.tfrecord.gz", iter(records))
-    assert whole.sha256 == again.sha256
+    one_by_one = write_records(str(tmp_path), "a.tfrecord.gz", records)
+    frames = b"".join(map(frame_record, records))
+    assert len(frames) > 3 * BLOCK_BYTES
+    at_once = write_frames(str(tmp_path), "b.tfrecord.gz", [(frames, len(records))])
+    halves = [(frames[:99_999], 1), (frames[99_999:], len(records) - 1)]
+    in_two = write_frames(str(tmp_path), "c.tfrecord.gz", halves)
+    assert one_by_one.sha256 == at_once.sha256 == in_two.sha256
     assert list(read_records(str(tmp_path / "a.tfrecord.gz"))) == records
 
 
