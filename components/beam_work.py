@@ -13,6 +13,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from components.lost_worker import fail_on_lost_worker
 from trainer import storage
 from trainer.errors import InputError
 from trainer.failpoints import failpoint
@@ -44,9 +45,10 @@ def map_units(
 
     Raises:
         InputError: that of the first unit, in order, that raised one.
+        LostWorkerError: a worker process died.
     """
     storage.make_folder(scratch)
-    with _progress(scratch, len(units), label), make_pipeline() as pipeline:
+    with _progress(scratch, len(units), label), fail_on_lost_worker(), make_pipeline() as pipeline:
         _ = (
             pipeline
             | "Units" >> beam.Create(list(enumerate(units)))

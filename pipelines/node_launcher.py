@@ -10,6 +10,7 @@ from typing import Any
 from tfx.orchestration.portable import cache_utils, launcher
 from tfx.types import Artifact
 
+from components.lost_worker import fail_on_lost_worker
 from pipelines.output_digest import OUTPUT_DIGEST, UNCHECKED_TYPES, find_damage, output_digest
 from trainer import storage
 from trainer.failpoints import failpoint
@@ -35,7 +36,8 @@ class NodeLauncher(launcher.Launcher):
             if not storage.is_remote(artifact.uri) and Path(artifact.uri).is_dir():
                 log.warning("%s: of an execution that this store does not know", artifact.uri)
                 shutil.rmtree(artifact.uri)
-        return super()._run_executor(execution_info)
+        with fail_on_lost_worker():  # of TFX's own components, too
+            return super()._run_executor(execution_info)
 
     def _publish_successful_execution(
         self, execution_id: int, contexts: Any, output_dict: Any, executor_output: Any

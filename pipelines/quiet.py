@@ -22,6 +22,7 @@ def hush(verbose: bool) -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     # Said aloud, the tokenizers library does not warn that Beam starts processes after it.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")  # of Beam's worker processes
     warnings.filterwarnings("ignore", module=r"(google|tfx|tensorflow|apache_beam|absl)(\.|$)")
     logging.captureWarnings(True)
 
