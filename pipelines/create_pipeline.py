@@ -246,14 +246,17 @@ def _card_settings(recipe: Recipe) -> str:
 
 
 def _beam_args(workers: int, platform: Platform) -> list[str]:
-    """Beam's flags, by default for so many processes on one machine.
+    """Beam's flags: the platform's, or those of so many processes on one machine."""
+    return local_beam_args(workers) if platform.beam_args is None else list(platform.beam_args)
+
+
+def local_beam_args(workers: int) -> list[str]:
+    """Beam's flags for so many processes on this machine.
 
     None for one process: any flag makes TFX build a source package of itself for each component
     (tfx/dsl/components/base/base_beam_executor.py); a container flag, which a local run ignores,
     prevents that.
     """
-    if platform.beam_args is not None:
-        return list(platform.beam_args)
     if workers == 1:
         return []
     return [

@@ -19,7 +19,7 @@ from tfx.types import artifact_utils, standard_artifacts  # noqa: E402
 from components.artifacts import Vocabulary  # noqa: E402
 from components.instance_gen import executor  # noqa: E402
 from components.settings import InstanceSettings  # noqa: E402
-from pipelines.create_pipeline import _beam_args  # noqa: E402
+from pipelines.create_pipeline import local_beam_args  # noqa: E402
 from tests.benchmarks.timed_work import timed_write_shard, working_seconds  # noqa: E402
 from trainer.manifest import read_manifest  # noqa: E402
 from trainer.settings import MaskingSettings  # noqa: E402
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> dict[str, dict[str, int]]:
     documents.split_names = artifact_utils.encode_split_names(["train", "eval"])
     instances.uri, schema.uri = f"{arguments.target}/instances", f"{arguments.target}/schema"
     context = base_beam_executor.BaseBeamExecutor.Context(
-        beam_pipeline_args=_beam_args(arguments.workers),
+        beam_pipeline_args=local_beam_args(arguments.workers),
         tmp_dir=str(Path(arguments.target) / "tmp"),
         unique_id="1",
     )
