@@ -120,6 +120,8 @@ def page(kept: Iterable[Any], call: Call, key: str, numbers: bool) -> dict[str, 
     size = int(call.one("pageSize", "page_size") or DEFAULT_PAGE)
     messages = list(kept)
     shown = [dump(messages[n], numbers=numbers) for n in chosen[start : start + size]]
+    if mask := call.one("readMask", "read_mask"):
+        shown = [{k: v for k, v in row.items() if k in mask.split(",")} for row in shown]
     following = {"nextPageToken": str(start + size)} if start + size < len(chosen) else {}
     return {key: shown, **following}
 

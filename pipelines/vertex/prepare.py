@@ -1,0 +1,50 @@
+"""A spec or recipe and a person's wishes to a checked order and the place where it goes."""
+
+from dataclasses import dataclass
+
+from pipelines.vertex.client import quiet_libraries
+from pipelines.vertex.job_request import Order, Wishes, make_order
+from pipelines.vertex.target import Target, make_target
+from pipelines.vertex.template import Template, load_template
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A checked order and where it goes; nothing was sent, and no credentials were looked for."""
+
+    template: Template
+    target: Target
+    order: Order
+
+
+def prepare(
+    name: str,
+    *,
+    project: str | None,
+    region: str | None,
+    endpoint: str | None,
+    overrides: list[str] | None,
+    wishes: Wishes,
+) -> Prepared:
+    """Reads or compiles the spec, finds the place, and checks the order.
+
+    Raises:
+        InputError: anything of it is wrong or missing.
+    """
+    quiet_libraries()
+    template = load_template(name, overrides or ())
+    project = project or template.default_of("project") or default_project()
+    target = make_target(project, region or template.default_of("region"), endpoint)
+    return Prepared(template=template, target=target, order=make_order(template, target, wishes))
+
+
+def default_project() -> str | None:
+    """The project that application default credentials name, if there are any."""
+    import google.auth
+    from google.auth.exceptions import DefaultCredentialsError
+
+    try:
+        _, project = google.auth.default()
+    except DefaultCredentialsError:
+        return None  # make_target says that a project is missing; credentials are asked for later
+    return str(project) if project else None

@@ -1,0 +1,83 @@
+"""The command `textmill submit`."""
+
+from typing import Annotated
+
+import typer
+
+from pipelines.vertex.options import (
+    POLL_SECONDS,
+    DryRunOption,
+    LabelOption,
+    NetworkOption,
+    NoCacheOption,
+    ParamOption,
+    PollOption,
+    RootOption,
+    ServiceAccountOption,
+    SetOption,
+    TemplateArgument,
+    WaitOption,
+    consoles,
+    print_json,
+)
+from pipelines.vertex.target import EndpointOption, ProjectOption, RegionOption
+
+
+def submit(
+    spec_or_recipe: TemplateArgument,
+    param: ParamOption = None,
+    label: LabelOption = None,
+    root: RootOption = None,
+    project: ProjectOption = None,
+    region: RegionOption = None,
+    service_account: ServiceAccountOption = None,
+    network: NetworkOption = None,
+    no_cache: NoCacheOption = False,
+    run_id: Annotated[
+        str | None,
+        typer.Option(help="The run's id; the pipeline's name and the time, if left out."),
+    ] = None,
+    wait: WaitOption = False,
+    poll_seconds: PollOption = POLL_SECONDS,
+    dry_run: DryRunOption = False,
+    set_: SetOption = None,
+    endpoint: EndpointOption = None,
+) -> None:
+    """Runs a pipeline on Vertex AI, once."""
+    from pipelines.vertex.client import connect
+    from pipelines.vertex.job_request import Wishes
+    from pipelines.vertex.prepare import prepare
+    from pipelines.vertex.submit import (
+        follow,
+        make_request,
+        print_submitted,
+        request_json,
+        send,
+    )
+
+    ready = prepare(
+        spec_or_recipe,
+        project=project,
+        region=region,
+        endpoint=endpoint,
+        overrides=set_,
+        wishes=Wishes(
+            parameters=param or (),
+            labels=label or (),
+            root=root,
+            service_account=service_account,
+            network=network,
+            use_cache=False if no_cache else None,
+        ),
+    )
+    request = make_request(ready.order, ready.target, run_id)
+    if dry_run:
+        print_json(request_json(request))
+        return
+    out, err = consoles()
+    target = ready.target
+    cloud = connect(target.project, target.region, target.endpoint, say=err.print)
+    job = send(cloud, request)
+    print_submitted(cloud, job, out)
+    if wait:
+        raise typer.Exit(follow(cloud, job, err, poll_seconds))
