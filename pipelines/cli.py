@@ -86,6 +86,52 @@ def compile_(
     typer.echo(compile_to_file(recipe, output, set_ or [], check=check))
 
 
+@app.command("run-spec")
+def run_spec_(
+    spec: Annotated[str, typer.Argument(help="A compiled pipeline: YAML or JSON, schema 2.1.")],
+    workdir: Annotated[
+        str, typer.Option(help="The folder for artifacts, metadata and published models.")
+    ] = "work",
+    text: Annotated[
+        str | None,
+        typer.Option(help="The text of a pipeline that Textmill compiled: file, folder or glob."),
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(help="Gives a parameter a value, as steps=200. May be repeated."),
+    ] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            help="Says where a bucket lies, as gs://bucket/path=FOLDER. May be repeated; "
+            "other buckets are folders in the workdir.",
+        ),
+    ] = None,
+    cache: Annotated[
+        bool, typer.Option("--cache/--no-cache", help="Take earlier results where nothing changed.")
+    ] = True,
+    retry: Annotated[
+        bool, typer.Option("--retry/--no-retry", help="Retry failed tasks as the spec says.")
+    ] = True,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show the tasks' logs as they grow.")
+    ] = False,
+) -> None:
+    """Runs a compiled pipeline on this machine: no Docker, no cloud."""
+    from pipelines.spec_runner.command import Options, run_spec
+
+    options = Options(
+        parameters=param or (),
+        maps=map_ or (),
+        text=text,
+        use_cache=cache,
+        retry=retry,
+        verbose=verbose,
+    )
+    raise typer.Exit(run_spec(spec, workdir=workdir, options=options))
+
+
 @app.command()
 def recipes() -> None:
     """Lists the shipped recipes with their model, their tokens and what they cost."""

@@ -1,0 +1,134 @@
+"""Artifacts between two forms: ML Metadata's, and the JSON that a container is told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from google.protobuf import json_format
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+# Vertex AI names artifacts so; TFX takes the name for the id.
+RESOURCE = "projects/local/locations/local/metadataStores/default/artifacts/"
+# TFX's blessings name models: by id in ML Metadata, by resource name on Vertex AI.
+MODEL_IDS = ("current_model_id", "baseline_model_id")
+_KINDS = {"integer": mlmd.INT, "int": mlmd.INT, "number": mlmd.DOUBLE, "double": mlmd.DOUBLE}
+_TFX = "tfx."
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ArtifactType:
+    """What the spec says of a type."""
+
+    schema: Json  # {"instanceSchema": …} or {"schemaTitle": …}, as the container is told
+    title: str  # "tfx.Examples", "components.Vocabulary", "system.Dataset"
+    properties: Mapping[str, int]  # declared ones, to metadata_store_pb2.PropertyType
+
+    @property
+    def name(self) -> str:
+        """As TFX registers it: its own types without "tfx."."""
+        return self.title.removeprefix(_TFX)
+
+
+@dataclass
+class LiveArtifact:
+    """One artifact of a run."""
+
+    id: int
+    type: ArtifactType
+    uri: str
+    metadata: Json = field(default_factory=dict)
+
+    @property
+    def resource(self) -> str:
+        """Its name as Vertex AI would have it."""
+        return f"{RESOURCE}{self.id}"
+
+    def told(self) -> Json:
+        """A `RuntimeArtifact`."""
+        return {
+            "name": self.resource,
+            "uri": self.uri,
+            "type": self.type.schema,
+            "metadata": self.metadata,
+        }
+
+
+def read_type(schema: Any) -> ArtifactType:
+    """The type that an `ArtifactTypeSchema` describes."""
+    kind = schema.WhichOneof("kind")
+    properties: dict[str, int] = {}
+    if kind == "instance_schema":
+        content = yaml.safe_load(schema.instance_schema) or {}
+        title = str(content.get("title", "tfx.Artifact"))
+        for name, declared in (content.get("properties") or {}).items():
+            properties[name] = _KINDS.get(str(declared.get("type")), mlmd.STRING)
+    else:
+        title = schema.schema_title or schema.schema_uri or "system.Artifact"
+    return ArtifactType(json_format.MessageToDict(schema), title, properties)
+
+
+def to_store(artifact: LiveArtifact, state: int, type_id: int) -> Any:
+    """An artifact as ML Metadata keeps it; declared properties apart from others."""
+    record = mlmd.Artifact(uri=artifact.uri, state=state, type_id=type_id)
+    if artifact.id:
+        record.id = artifact.id
+    for name, value in artifact.metadata.items():
+        kind = artifact.type.properties.get(name)
+        if kind is not None and _fits(value, kind):
+            set_value(record.properties[name], value)
+        else:
+            set_value(record.custom_properties[name], _model_id(name, value))
+    return record
+
+
+def from_store(record: Any, artifact_type: ArtifactType) -> LiveArtifact:
+    """The way back."""
+    found: Json = {}
+    for properties in (record.properties, record.custom_properties):
+        for name, value in properties.items():
+            plain = get_value(value)
+            named = f"{RESOURCE}{plain}" if name in MODEL_IDS and isinstance(plain, int) else plain
+            found.setdefault(name, named)
+    return LiveArtifact(record.id, artifact_type, record.uri, found)
+
+
+def set_value(target: Any, value: Any) -> None:
+    """Sets a `metadata_store_pb2.Value`; a whole number is an int, as JSON does not tell."""
+    if isinstance(value, bool):
+        target.bool_value = value
+    elif isinstance(value, int | float):
+        if float(value).is_integer():
+            target.int_value = int(value)
+        else:
+            target.double_value = value
+    elif isinstance(value, str):
+        target.string_value = value
+    else:
+        # TFX keeps lists and objects so (tfx.types.artifact._encode_struct_value).
+        target.struct_value.update({"__value__": value})
+
+
+def get_value(value: Any) -> Any:
+    """What a `metadata_store_pb2.Value` holds."""
+    kind = value.WhichOneof("value")
+    if kind is None:
+        return None
+    if kind != "struct_value":
+        return getattr(value, kind)
+    content = json_format.MessageToDict(value.struct_value)
+    return content.get("__value__", content)
+
+
+def _fits(value: Any, kind: int) -> bool:
+    if kind == mlmd.STRING:
+        return isinstance(value, str)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and (kind == mlmd.DOUBLE or float(value).is_integer())
+
+
+def _model_id(name: str, value: Any) -> Any:
+    if name in MODEL_IDS and isinstance(value, str) and value.startswith(RESOURCE):
+        return int(value.removeprefix(RESOURCE))
+    return value

@@ -1,0 +1,221 @@
+"""`textmill run-spec`: a compiled spec and a workdir to a finished run and its summary."""
+
+import contextlib
+import json
+import logging
+import shutil
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.markup import escape
+
+from pipelines.exit_codes import FAILED, INTERRUPTED, SUCCEEDED
+from pipelines.lineage.seal import seal_run
+from pipelines.quiet import hush
+from pipelines.run_command import NodeClock
+from pipelines.run_summary import SUMMARY, RunSummary, print_summary, summarise, write_summary
+from pipelines.spec_runner.container_task import Tools
+from pipelines.spec_runner.custom_jobs import CustomJobs
+from pipelines.spec_runner.dag import DagRunner
+from pipelines.spec_runner.errors import SpecError
+from pipelines.spec_runner.job import PROJECT, REGION, Job
+from pipelines.spec_runner.parameters import Values, settle_parameters
+from pipelines.spec_runner.places import Places, parse_maps
+from pipelines.spec_runner.processes import Processes
+from pipelines.spec_runner.record import Recorder
+from pipelines.spec_runner.spec_file import Spec, load_spec
+from pipelines.spec_runner.unsupported import check_supported
+from pipelines.text_location import locate_text
+from pipelines.workdir import Workdir, hold, open_workdir
+from trainer import storage
+from trainer.errors import printable
+from trainer.provenance import git_state
+
+SPEC, PARAMETERS, LOG = "spec.yaml", "parameters.json", "tasks"
+TEXT_ROOT, TEXT_PATTERN = "text_root", "text_pattern"  # of the pipelines that Textmill compiles
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says beside the spec and the workdir."""
+
+    parameters: Sequence[str] = ()  # "name=value"
+    maps: Sequence[str] = ()  # "gs://bucket/path=FOLDER"
+    text: str | None = None  # a file, folder or glob, for the spec's text parameters
+    use_cache: bool = True
+    retry: bool = True
+    verbose: bool = False
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be run, where."""
+
+    spec: Spec
+    parameters: Values
+    workdir: Workdir
+    places: Places
+    options: Options = field(default_factory=Options)
+
+
+def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) -> int:
+    """Runs a compiled spec on this machine.
+
+    All that can be checked is checked before anything runs.
+
+    Args:
+        spec_file: YAML or JSON.
+        workdir: the folder that owns the runs.
+        options: the rest of the command line.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputError: spec, parameters, mappings or workdir cannot be used.
+    """
+    options = options or Options()
+    spec = load_spec(Path(spec_file))
+    check_supported(spec)
+    given = [*_text_parameters(options.text, spec), *options.parameters]
+    definitions = spec.root.input_definitions.parameters
+    home = open_workdir(workdir)
+    places = Places(home.root / "gs", parse_maps(options.maps))
+    stand_ins = {"project": PROJECT, "region": REGION, "pipeline_root": str(home.root)}
+    parameters = settle_parameters(definitions, given, spec.parameter_values, stand_ins)
+    _check_text(parameters, places)
+    hush(options.verbose)
+    with hold(home), _terminated_like_ctrl_c():
+        return _run(Order(spec, parameters, home, places, options))
+
+
+def _text_parameters(text: str | None, spec: Spec) -> list[str]:
+    """`--text` as the parameters of a pipeline that Textmill compiled."""
+    if text is None:
+        return []
+    known = spec.root.input_definitions.parameters
+    if TEXT_ROOT not in known:
+        raise SpecError(
+            f"--text {text}: the pipeline has no parameter {TEXT_ROOT}. Say where its text is with "
+            f"--param, or with --map gs://bucket/path=FOLDER."
+        )
+    location = locate_text([text])
+    given = [f"{TEXT_ROOT}={location.base}"]
+    if TEXT_PATTERN in known:
+        given.append(f"{TEXT_PATTERN}={location.patterns[0]}")
+    return given
+
+
+def _check_text(parameters: Values, places: Places) -> None:
+    asked = parameters.get(TEXT_ROOT)
+    if isinstance(asked, str) and asked and not Path(places.localise(asked)).is_dir():
+        raise SpecError(
+            f"{TEXT_ROOT} is {asked}, and there is no folder {places.localise(asked)}. Put the "
+            f"text there, or give --text FOLDER or --map {asked}=FOLDER."
+        )
+
+
+def _run(order: Order) -> int:
+    spec, workdir = order.spec, order.workdir
+    console = Console(stderr=True, highlight=False)
+    run_id = workdir.new_run()
+    folder = workdir.runs / run_id
+    clock = NodeClock(console)
+    _keep(order, folder)
+    clock.say(f"run {run_id} of {spec.path}")
+    state, error, code = "succeeded", None, SUCCEEDED
+    try:
+        failed = _execute(order, run_id, clock)
+        if failed is not None:
+            state, error, code = "failed", str(failed), FAILED
+    except KeyboardInterrupt:
+        state, error, code = "interrupted", "Stopped by Ctrl-C.", INTERRUPTED
+    except Exception as wrong:
+        # Not swallowed: the run is reported as failed, and the log has the whole trace.
+        logging.getLogger(__name__).exception("the run failed")
+        state, error, code = "failed", f"{type(wrong).__name__}: {wrong}", FAILED
+    summary = summarise(
+        metadata_path=workdir.metadata,
+        run_id=run_id,
+        recipe=spec.name,
+        seconds=clock.seconds(),
+        state=state,
+        error=error,
+        git=git_state(),
+        places={"summary": str(folder / SUMMARY), "logs": str(folder / LOG)},
+    )
+    write_summary(summary, folder)
+    if summary.nodes:
+        seal_run(workdir.root, run_id)
+    print_summary(summary, console)
+    _print_ending(summary, console)
+    return code
+
+
+def _execute(order: Order, run_id: str, clock: NodeClock) -> Exception | None:
+    """Runs every task; gives the first failure."""
+    workdir, options = order.workdir, order.options
+    job = Job(
+        pipeline=order.spec.name,
+        run_id=run_id,
+        root=workdir.pipeline_root(order.spec.name),
+        folder=workdir.runs / run_id,
+        places=order.places,
+        project=str(order.parameters.get("project") or PROJECT),
+        region=str(order.parameters.get("region") or REGION),
+        use_cache=options.use_cache,
+        retry=options.retry,
+    )
+    processes = Processes()
+    custom_jobs = CustomJobs(processes, order.places, job.folder / LOG)
+    recorder = Recorder(workdir.metadata, job.pipeline, run_id)
+    tools = Tools(job, recorder, processes, custom_jobs, clock.say)
+    try:
+        with custom_jobs.serving():
+            result = DagRunner(order.spec, tools, clock.begins, _ends(clock)).run(order.parameters)
+    finally:
+        processes.stop_all()
+    return result.error
+
+
+def _ends(clock: NodeClock) -> Callable[[str], None]:
+    return lambda node_id: clock.ended(node_id, clock.seconds()[node_id])
+
+
+def _keep(order: Order, folder: Path) -> None:
+    """Keeps the spec and its parameters as they were run."""
+    shutil.copyfile(order.spec.path, folder / SPEC)
+    content = json.dumps(order.parameters, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    storage.write_bytes(str(folder / PARAMETERS), content.encode())
+
+
+def _print_ending(summary: RunSummary, console: Console) -> None:
+    if not summary.error:
+        return
+    console.print(f"\n[bold red]error:[/] {escape(printable(summary.error))}", soft_wrap=True)
+    if summary.state == "interrupted":
+        console.print("The same command goes on from here: what is done is cached.")
+    elif summary.nodes:
+        console.print("Run again when that is mended: what is done is cached.")
+
+
+@contextlib.contextmanager
+def _terminated_like_ctrl_c() -> Iterator[None]:
+    """SIGTERM ends the tasks as Ctrl-C does, so that none is left behind."""
+
+    def interrupt(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not the main thread, as in tests; who started it ends it
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

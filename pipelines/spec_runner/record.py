@@ -1,0 +1,230 @@
+"""What a run does, to ML Metadata: the same contexts, types and events as a local run's."""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ml_metadata import errors, metadata_store
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from pipelines.metadata_store import NODE_CONTEXT, RUN_CONTEXT
+from pipelines.spec_runner.artifacts import (
+    ArtifactType,
+    LiveArtifact,
+    from_store,
+    set_value,
+    to_store,
+)
+
+PIPELINE_CONTEXT, CACHE_CONTEXT = "pipeline", "execution_cache"  # TFX's names
+OUTPUT_PARAMETERS = "output_parameters"  # JSON; what a task gave beside artifacts
+Artifacts = dict[str, list[LiveArtifact]]  # by input or output key
+
+
+class Recorder:
+    """The store of a workdir, for one run.
+
+    Args:
+        path: the SQLite file; made if need be.
+        pipeline: the pipeline's name.
+        run_id: the run's.
+    """
+
+    def __init__(self, path: Path, pipeline: str, run_id: str) -> None:
+        config = mlmd.ConnectionConfig()
+        config.sqlite.filename_uri = str(path)
+        config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+        self._store = metadata_store.MetadataStore(config)
+        self._pipeline = pipeline
+        self._contexts = [
+            self._context(PIPELINE_CONTEXT, pipeline),
+            self._context(RUN_CONTEXT, run_id),
+        ]
+        self._types: dict[str, int] = {}
+
+    def begin(
+        self, node_id: str, type_name: str, settings: Mapping[str, Any], inputs: Artifacts
+    ) -> int:
+        """Notes that a task begins; gives the execution's id, which names its folders."""
+        record = self._execution(type_name, mlmd.Execution.RUNNING)
+        for name, value in settings.items():
+            set_value(record.custom_properties[name], value)
+        pairs = list(_pairs(inputs, mlmd.Event.INPUT))
+        return self._put(record, [event for _, event in pairs], node_id)
+
+    def note(self, execution_id: int, settings: Mapping[str, Any]) -> None:
+        """Adds settings that were found out after the begin."""
+        (record,) = self._store.get_executions_by_id([execution_id])
+        for name, value in settings.items():
+            set_value(record.custom_properties[name], value)
+        self._store.put_executions([record])
+
+    def register(self, artifact: LiveArtifact) -> None:
+        """Gives an output its id before it is written."""
+        record = to_store(artifact, mlmd.Artifact.PENDING, self._type(artifact.type))
+        (artifact.id,) = self._store.put_artifacts([record])
+
+    def finish(
+        self,
+        execution_id: int,
+        outputs: Artifacts,
+        parameters: Mapping[str, Any],
+        *,
+        cache_key: str | None = None,
+        found: bool = False,
+    ) -> None:
+        """Notes that a task ended well.
+
+        Args:
+            execution_id: from `begin`.
+            outputs: with their final metadata.
+            parameters: output parameters.
+            cache_key: under which later runs find it; None: never.
+            found: a resolver's outputs, which it did not make.
+        """
+        kind = mlmd.Event.INTERNAL_OUTPUT if found else mlmd.Event.OUTPUT
+        if not found:
+            self._update(outputs, mlmd.Artifact.LIVE)
+        self._end(execution_id, mlmd.Execution.COMPLETE, parameters, outputs, kind)
+        if cache_key is not None:
+            context = self._context(CACHE_CONTEXT, cache_key)
+            link = mlmd.Association(context_id=context.id, execution_id=execution_id)
+            self._store.put_attributions_and_associations([], [link])
+
+    def reuse(self, execution_id: int, outputs: Artifacts, parameters: Mapping[str, Any]) -> None:
+        """Notes that a task was not run because an earlier result is good."""
+        kind = mlmd.Event.OUTPUT
+        self._end(execution_id, mlmd.Execution.CACHED, parameters, outputs, kind)
+
+    def fail(self, execution_id: int, outputs: Artifacts, told: str, *, canceled: bool) -> None:
+        """Notes that a task failed or was stopped; what it wrote counts for nothing."""
+        self._update(outputs, mlmd.Artifact.ABANDONED)
+        (record,) = self._store.get_executions_by_id([execution_id])
+        record.last_known_state = mlmd.Execution.CANCELED if canceled else mlmd.Execution.FAILED
+        set_value(record.custom_properties["error"], told)
+        self._store.put_executions([record])
+
+    def recall(
+        self, cache_key: str, types: Mapping[str, ArtifactType]
+    ) -> tuple[Artifacts, dict[str, Any]] | None:
+        """The newest good result under a key: all of its outputs are still on the disk.
+
+        Args:
+            cache_key: of the task.
+            types: of the outputs that it has to have.
+        """
+        context = self._store.get_context_by_type_and_name(CACHE_CONTEXT, cache_key)
+        if context is None:
+            return None
+        earlier = self._store.get_executions_by_context(context.id)
+        for execution in sorted(earlier, key=lambda e: e.id, reverse=True):
+            if execution.last_known_state != mlmd.Execution.COMPLETE:
+                continue
+            outputs = self._outputs(execution.id, types)
+            if outputs is not None:
+                text = execution.custom_properties[OUTPUT_PARAMETERS].string_value
+                return outputs, json.loads(text or "{}")
+        return None
+
+    def live_artifacts(self, artifact_type: ArtifactType) -> list[LiveArtifact]:
+        """The pipeline's artifacts of a type, the newest first."""
+        context = self._store.get_context_by_type_and_name(PIPELINE_CONTEXT, self._pipeline)
+        found = self._store.get_artifacts_by_context(context.id)
+        live = [a for a in found if a.type == artifact_type.name and a.state == mlmd.Artifact.LIVE]
+        ordered = sorted(live, key=lambda a: a.id, reverse=True)
+        return [from_store(record, artifact_type) for record in ordered]
+
+    def by_uri(self, artifact_type: ArtifactType, uri: str) -> LiveArtifact | None:
+        """The newest artifact of a type at a place."""
+        same = [a for a in self._store.get_artifacts_by_uri(uri) if a.type == artifact_type.name]
+        return from_store(same[-1], artifact_type) if same else None
+
+    def _outputs(self, execution_id: int, types: Mapping[str, ArtifactType]) -> Artifacts | None:
+        events = self._store.get_events_by_execution_ids([execution_id])
+        keys = {e.artifact_id: e.path.steps[0].key for e in events if e.type == mlmd.Event.OUTPUT}
+        outputs: Artifacts = {}
+        for record in self._store.get_artifacts_by_id(list(keys)) if keys else []:
+            key = keys[record.id]
+            if key not in types or record.state != mlmd.Artifact.LIVE:
+                return None
+            if not Path(record.uri).exists():
+                return None
+            outputs.setdefault(key, []).append(from_store(record, types[key]))
+        return outputs if outputs.keys() == types.keys() else None
+
+    def _update(self, outputs: Artifacts, state: int) -> None:
+        records = [
+            to_store(artifact, state, self._type(artifact.type))
+            for artifacts in outputs.values()
+            for artifact in artifacts
+        ]
+        if records:
+            self._store.put_artifacts(records)
+
+    def _end(
+        self,
+        execution_id: int,
+        state: int,
+        parameters: Mapping[str, Any],
+        outputs: Artifacts,
+        kind: int,
+    ) -> None:
+        (record,) = self._store.get_executions_by_id([execution_id])
+        record.last_known_state = state
+        if parameters:
+            text = json.dumps(parameters, sort_keys=True)
+            record.custom_properties[OUTPUT_PARAMETERS].string_value = text
+        pairs = [(self._stored(artifact), event) for artifact, event in _pairs(outputs, kind)]
+        self._store.put_execution(record, pairs, self._contexts)
+
+    def _stored(self, artifact: LiveArtifact) -> Any:
+        (record,) = self._store.get_artifacts_by_id([artifact.id])
+        return record
+
+    def _put(self, record: Any, events: Iterable[Any], node_id: str) -> int:
+        pairs = []
+        for event in events:
+            (artifact,) = self._store.get_artifacts_by_id([event.artifact_id])
+            pairs.append((artifact, event))
+        node = self._context(NODE_CONTEXT, f"{self._pipeline}.{node_id}")
+        execution_id, _, _ = self._store.put_execution(record, pairs, [*self._contexts, node])
+        return int(execution_id)
+
+    def _execution(self, type_name: str, state: int) -> Any:
+        kind = mlmd.ExecutionType(name=type_name)
+        type_id = self._store.put_execution_type(kind, can_add_fields=True, can_omit_fields=True)
+        return mlmd.Execution(type_id=type_id, last_known_state=state, name=str(uuid.uuid4()))
+
+    def _type(self, artifact_type: ArtifactType) -> int:
+        if artifact_type.name not in self._types:
+            kind = mlmd.ArtifactType(name=artifact_type.name)
+            for name, declared in artifact_type.properties.items():
+                kind.properties[name] = declared
+            self._types[artifact_type.name] = self._store.put_artifact_type(
+                kind, can_add_fields=True, can_omit_fields=True
+            )
+        return self._types[artifact_type.name]
+
+    def _context(self, type_name: str, name: str) -> Any:
+        found = self._store.get_context_by_type_and_name(type_name, name)
+        if found is not None:
+            return found
+        type_id = self._store.put_context_type(
+            mlmd.ContextType(name=type_name), can_add_fields=True, can_omit_fields=True
+        )
+        try:
+            self._store.put_contexts([mlmd.Context(type_id=type_id, name=name)])
+        except errors.AlreadyExistsError:  # made by another process since we looked
+            pass
+        return self._store.get_context_by_type_and_name(type_name, name)
+
+
+def _pairs(artifacts: Artifacts, kind: int) -> Iterable[tuple[LiveArtifact, Any]]:
+    for key, several in artifacts.items():
+        for index, artifact in enumerate(several):
+            event = mlmd.Event(type=kind, artifact_id=artifact.id)
+            event.path.steps.add().key = key
+            event.path.steps.add().index = index
+            yield artifact, event
