@@ -18,6 +18,7 @@ from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED, TE
 from pipelines.lineage.seal import seal_run
 from pipelines.quiet import hush, log_to
 from pipelines.recipe_file import load_recipe
+from pipelines.run_origin import run_origin
 from pipelines.run_summary import SUMMARY, RunSummary, print_summary, summarise, write_summary
 from pipelines.settings import Recipe
 from pipelines.store_care import back_up, check_store, close_unfinished
@@ -186,7 +187,8 @@ def _execute(order: Order, run_id: str, clock: "NodeClock") -> None:
             metadata_path=str(workdir.metadata),
         ),
     )
-    run_locally(pipeline, run_id, Watch(clock.begins, clock.ended), order.until)
+    watch = Watch(clock.begins, clock.ended)
+    run_locally(pipeline, run_id, watch, order.until, run_origin(recipe))
 
 
 def write_recipe(recipe: Recipe, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Where the running code comes from, and what it runs on: commit, image, machine."""
 
 import functools
+import getpass
 import os
 import platform
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 IMAGE_DIGEST = "TEXTMILL_IMAGE_DIGEST"  # environment: sha256:… of the container image that runs
+USER = "TEXTMILL_USER"  # environment: who runs; any name that you do not mind to be kept
 CPU_INFO = Path("/proc/cpuinfo")
 
 
@@ -46,6 +48,19 @@ def _processor() -> str:
             if name.strip() == "model name":
                 return " ".join(value.split())
     return platform.processor()
+
+
+def who() -> str:
+    """Who runs this: TEXTMILL_USER, a service account on Vertex AI, or else the user's name.
+
+    It never enters an artifact's bytes, which have to be equal whoever runs.
+    """
+    if told := os.environ.get(USER):
+        return told
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in a container, an id may have no name
+        return f"uid {os.getuid()}"
 
 
 @functools.cache

@@ -1,9 +1,7 @@
 """The publisher's executor: TFX's blessing check, our copy, TFX's properties."""
 
-import getpass
 import json
 import logging
-import os
 from datetime import datetime, timezone
 from typing import Any
 
@@ -14,10 +12,10 @@ from tfx.types import artifact_utils, standard_component_specs
 
 from components.publisher.publishing import publish
 from trainer import storage
+from trainer.provenance import who
 
 Artifacts = dict[str, list[types.Artifact]]
 PUBLISHED = "published.json"
-USER = "TEXTMILL_USER"  # environment: who runs; on Vertex AI the service account
 log = logging.getLogger(__name__)
 
 
@@ -58,20 +56,9 @@ class Executor(tfx_pusher.Executor):
         _write(pushed, {"pushed": True, "destination": destination, **vars(made)})
         self._MarkPushed(pushed, pushed_destination=made.folder, pushed_version=made.version)
         # Who and when differ between runs that publish the same, so they are in no file.
-        pushed.set_string_custom_property("published_by", published_by())
+        pushed.set_string_custom_property("published_by", who())
         moment = datetime.now(tz=timezone.utc).isoformat(timespec="seconds")
         pushed.set_string_custom_property("published_at", moment)
-
-
-def published_by() -> str:
-    """The service account or user; TEXTMILL_USER says another name, or "-" for none."""
-    told = os.environ.get(USER)
-    if told:
-        return told
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # in a container, an id may have no name
-        return f"uid {os.getuid()}"
 
 
 def _reason(input_dict: Artifacts) -> str:

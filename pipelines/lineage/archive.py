@@ -1,6 +1,7 @@
 """A workdir's lineage, open for questions: the graph, its properties, and the folders behind it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,21 @@ class Archive:
     def notes(self, run_id: str) -> RunNotes:
         """What the run's summary says."""
         if run_id not in self._notes:
-            self._notes[run_id] = read_notes(self.workdir, run_id)
+            notes = read_notes(self.workdir, run_id)
+            origin = self.origin(run_id)
+            if not notes.git and "git_commit" in origin:  # a killed run left no summary
+                dirty = {"yes": True, "no": False}.get(origin.get("git_dirty", ""))
+                notes = replace(notes, git={"commit": origin["git_commit"], "dirty": dirty})
+            self._notes[run_id] = notes
         return self._notes[run_id]
+
+    def origin(self, run_id: str) -> dict[str, Any]:
+        """By which code, on what and by whom a run was made, as ML Metadata has it."""
+        return dict(self._origins.get(run_id, {}))
+
+    @cached_property
+    def _origins(self) -> Mapping[str, Mapping[str, Any]]:
+        return self.store.origins()
 
     def properties(self, artifact: Artifact) -> dict[str, Any]:
         """What was recorded of an artifact; what all have alike is left out."""

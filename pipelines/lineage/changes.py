@@ -36,6 +36,7 @@ class Comparison:
     code: Changes  # digests by node
     commits: Changes  # by node
     versions: Changes
+    machine: Changes  # hardware and container image of the runs
     metrics: Changes
     model: Changes
     missing: tuple[tuple[str, str], ...]  # node, and the run that did not come to it

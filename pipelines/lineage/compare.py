@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from components.wording import flatten
 from pipelines.lineage.archive import Archive
 from pipelines.lineage.changes import Changes, Comparison, changes_between
 from pipelines.lineage.corpus_change import CorpusChange, compare_documents, compare_files
 from pipelines.lineage.explain import explain
 from pipelines.lineage.graph import Artifact, Execution, Run
-from pipelines.lineage.recipe_keys import code_digest, places, recipe_settings
+from pipelines.lineage.recipe_keys import code_digest, opened, places, recipe_settings
 from pipelines.lineage.run_list import run_ending
 from trainer.errors import InputError
 from trainer.manifest import Manifest
@@ -60,6 +61,7 @@ def compare_runs(
         code=changes_between(*(_code(side, both) for side in sides)),
         commits=changes_between(*(_commits(archive, side, both) for side in sides)),
         versions=_if_both(*(_versions(found) for found in facts)),
+        machine=_if_both(*(_machine(archive, side.run) for side in sides)),
         metrics=_shared_changes(*(_metrics(archive, side) for side in sides)),
         model=_if_both(*(_model(found) for found in facts)),
         missing=tuple(
@@ -89,6 +91,7 @@ def run_parts(archive: Archive, run: Run) -> dict[str, dict[str, Any]]:
         "code": _code(side, nodes),
         "commits": _commits(archive, side, nodes),
         "versions": _versions(facts),
+        "machine": _machine(archive, run),
         "places": _places(side, nodes),
     }
 
@@ -192,6 +195,12 @@ def _metrics(archive: Archive, side: Side) -> dict[str, Any]:
     if trainer := side.executions.get("Trainer"):
         numbers["training_seconds"] = round(trainer.ended - trainer.began, 1)
     return numbers
+
+
+def _machine(archive: Archive, run: Run) -> dict[str, Any]:
+    origin = archive.origin(run.id)
+    kept = {name: opened(origin[name]) for name in ("hardware", "image_digest") if name in origin}
+    return dict(flatten(kept))
 
 
 def _shared_changes(before: dict[str, Any], after: dict[str, Any]) -> Changes:

@@ -31,7 +31,7 @@ from components.wording import flatten
 from pipelines.lineage.archive import Archive
 from pipelines.lineage.graph import CACHED, FAILED, RAN, RUNNING, Execution, Run
 from pipelines.lineage.open_lineage_data import SOURCE, read_by, written_by
-from pipelines.lineage.recipe_keys import code_digest, recipe_settings
+from pipelines.lineage.recipe_keys import code_digest, opened, recipe_settings
 from pipelines.lineage.run_list import run_state
 
 PRODUCER = f"pkg:generic/textmill@{version('textmill')}"  # a package URL
@@ -130,7 +130,9 @@ def _run_facets(archive: Archive, run: Run) -> dict[str, RunFacet]:
         for node, execution in of_run.items() if execution.state == CACHED
     }  # fmt: skip
     facets: dict[str, RunFacet] = {
-        "tags": _run_tags({"run": run.id, **_prefixed("git", notes.git), **reused}),
+        "tags": _run_tags(
+            {"run": run.id, **_prefixed("git", notes.git), **_origin(archive, run), **reused}
+        ),
     }
     if tfx_version := _tfx_version(archive, run):
         facets["processing_engine"] = ProcessingEngineRunFacet(tfx_version, name="tfx")
@@ -147,6 +149,13 @@ def _tfx_version(archive: Archive, run: Run) -> str | None:
         return None
     found = archive.store.properties([first], ("tfx_version",)).get(first, {})
     return found.get("tfx_version")
+
+
+def _origin(archive: Archive, run: Run) -> dict[str, Any]:
+    """What is known of a run beside its settings, which its nodes tell."""
+    untold = {"recipe", "git_commit", "git_dirty"}
+    origin = archive.origin(run.id)
+    return {name: opened(value) for name, value in origin.items() if name not in untold}
 
 
 def _prefixed(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -97,7 +97,8 @@ def print_comparison(found: Comparison, console: Console) -> None:
                 console.print(f"  {sign} {document_id}")
             if count > len(ids[:MOST_IDS]):
                 console.print(f"  {sign} … {count - len(ids[:MOST_IDS]):,} more")
-    for name in ("vocabulary", "code", "commits", "versions", "model", "metrics", "places"):
+    parts = ("vocabulary", "code", "commits", "versions", "machine", "model", "metrics", "places")
+    for name in parts:
         _print_changes(name, getattr(found, name), console)
     for node, run in found.missing:
         console.print(f"  {escape(node)}: not in {escape(run)}")
@@ -141,6 +142,8 @@ def _print_run(told: Mapping[str, Any], console: Console) -> None:
     if commit := told["git"].get("commit"):
         edited = ", with uncommitted changes" if told["git"].get("dirty") else ""
         console.print(f"  git {_safe(commit)}{edited}")
+    if words := _origin_words(told["origin"]):
+        console.print(f"  {words}")
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("node", "state", "took", "artifact", "what it is"):
         table.add_column(name, no_wrap=name != "what it is")
@@ -154,6 +157,13 @@ def _print_run(told: Mapping[str, Any], console: Console) -> None:
             number = str(artifact["id"]) if artifact else ""
             table.add_row(*(first if index == 0 else ("", "", "")), number, words)
     console.print(table)
+
+
+def _origin_words(origin: Mapping[str, Any]) -> str:
+    hardware = origin.get("hardware") or {}
+    machine = f"{hardware.get('cpus')} CPUs, {hardware.get('processor')}" if hardware else ""
+    told = {"by": origin.get("user"), "on": machine, "in": origin.get("image_digest")}
+    return _safe(" ".join(f"{word} {value}" for word, value in told.items() if value))
 
 
 def _in_words(artifact: Mapping[str, Any]) -> str:

@@ -58,8 +58,11 @@ class Store:
                 f"`textmill run` makes it."
             )
         self.path = path
-        self._connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        # A transaction that a kill cut short is rolled back by the next who opens the file, and that
+        # takes the right to write; our own statements may only read.
+        self._connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
         try:
+            self._connection.execute("PRAGMA query_only = 1")
             ((version,),) = self._connection.execute("SELECT schema_version FROM MLMDEnv")
         except (sqlite3.DatabaseError, ValueError) as error:
             raise StoreError(f"{path}: not a store of ML Metadata ({error}).") from error
@@ -100,6 +103,13 @@ class Store:
     ) -> Mapping[int, Properties]:
         """The properties of artifacts; of all of them, if None is given, those of these names."""
         return self._properties("Artifact", artifact_ids, names)
+
+    def origins(self) -> Mapping[str, Properties]:
+        """What is kept of each run: by which code, on what, and by whom (pipelines.run_origin)."""
+        found: dict[str, Properties] = {}
+        for run_id, name, value in self._rows(_ORIGINS):
+            found.setdefault(run_id, {})[name] = value
+        return found
 
     def _properties(
         self, kind: str, ids: Iterable[int] | None, names: tuple[str, ...] = ()
@@ -171,6 +181,10 @@ def _struct(encoded: str) -> Any:
     return struct.get("__value__", struct)
 
 
+_ORIGINS = """
+    SELECT c.name, p.name, p.string_value
+    FROM Type t JOIN Context c ON c.type_id = t.id JOIN ContextProperty p ON p.context_id = c.id
+    WHERE t.name = 'pipeline_run' AND p.string_value IS NOT NULL"""
 _CONTEXTS = """
     SELECT c.id, c.name, t.name, c.create_time_since_epoch
     FROM Context c JOIN Type t ON t.id = c.type_id

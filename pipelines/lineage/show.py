@@ -5,7 +5,7 @@ from typing import Any
 
 from pipelines.lineage.archive import Archive
 from pipelines.lineage.graph import COMPARED, Artifact, Direction, Execution, Run
-from pipelines.lineage.recipe_keys import code_digest, recipe_settings
+from pipelines.lineage.recipe_keys import code_digest, opened, recipe_settings
 from pipelines.lineage.run_list import run_state
 from pipelines.lineage.select import parent_model
 from pipelines.lineage.words import artifact_words, noun
@@ -98,6 +98,7 @@ def _show_run(archive: Archive, run: Run) -> Plain:
         "state": run_state(archive, run),
         "error": notes.error,
         "git": notes.git,
+        "origin": {name: opened(value) for name, value in archive.origin(run.id).items()},
         "nodes": nodes,
     }
 

@@ -1,6 +1,6 @@
 // Two runs side by side, with what differs marked.
 
-const PARTS = { metrics: "Results", settings: "Settings", text: "Text", vocabulary: "Vocabulary", model: "Model", code: "Code", commits: "Git commits", versions: "Versions", places: "Places" };
+const PARTS = { metrics: "Results", settings: "Settings", text: "Text", vocabulary: "Vocabulary", model: "Model", code: "Code", commits: "Git commits", versions: "Versions", machine: "Machine", places: "Places" };
 let onlyChanges = true;
 
 function showComparison(before, after) {

@@ -13,7 +13,7 @@ from pipelines.lineage.archive import Archive
 from pipelines.lineage.compare import compare_runs, run_parts
 from pipelines.lineage.graph import CACHED, RAN, Artifact, Execution, Run
 from pipelines.lineage.page.dag_layout import lay_out
-from pipelines.lineage.recipe_keys import code_digest, recipe_settings
+from pipelines.lineage.recipe_keys import code_digest, opened, recipe_settings
 from pipelines.lineage.run_list import RunRow, list_runs, run_ending, run_state
 from pipelines.lineage.select import parent_model
 from pipelines.lineage.words import artifact_words, noun
@@ -112,9 +112,16 @@ def _run(archive: Archive, row: RunRow, run: Run) -> Plain:
         "ending": run_ending(archive, run),
         "error": notes.error,
         "git": notes.git,
+        "origin": _origin(archive, run),
         "why": _why(archive, run),
         "parts": run_parts(archive, run),
     }
+
+
+def _origin(archive: Archive, run: Run) -> dict[str, str]:
+    """Who and where; the recipe is told node by node."""
+    origin = {k: opened(v) for k, v in archive.origin(run.id).items() if k != "recipe"}
+    return flatten({k: v for k, v in origin.items() if not k.startswith("git_")})
 
 
 def _why(archive: Archive, run: Run) -> Plain | None:

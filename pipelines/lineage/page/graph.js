@@ -17,7 +17,8 @@ function showRun(id, chosen) {
       : "The first run of " + run.pipeline + "."),
     run.error ? element("p", { class: "error" }, run.error) : null,
     tiles(run), element("section", { class: "card graph" }, dag(run, node), legend()),
-    node ? nodeDetails(run, node) : null);
+    node ? nodeDetails(run, node) : null,
+    Object.keys(run.origin).length ? element("section", { class: "card" }, more("By whom, and on what", facts(Object.entries(run.origin)))) : null);
 }
 
 function neighbour(run, text, key) {

@@ -137,6 +137,7 @@ def test_search_and_keys_find_a_run(page: Path, browser: Browser, history: Histo
     browser.press("j")
     browser.press("Enter")
     browser.wait(f"location.hash === '#/run/{history.failed}'")
+    browser.wait("!!document.querySelector('.error')")
     assert "ValueError: out of luck" in browser.ask("document.querySelector('.error').textContent")
     browser.press("o")
     browser.wait(f"location.hash === '#/run/{history.new_text}'")
