@@ -46,9 +46,9 @@ def fail_on_lost_worker() -> Iterator[None]:
 
     def wake(_: int, __: FrameType | None) -> None:
         raise LostWorkerError(
-            f"A Beam worker died ({deaths[-1] if deaths else 'killed'}). Linux kills processes when "
-            f"memory runs out: if it is short, set fewer beam.workers. Nothing of the step is "
-            f"kept; run again."
+            f"A Beam worker died ({deaths[-1] if deaths else 'killed'}). Linux kills processes "
+            f"when memory runs out: if it is short, set fewer beam.workers. Nothing of the step "
+            f"is kept; run again."
         )
 
     handler_before = signal.signal(WAKING, wake)

@@ -85,4 +85,4 @@ def _raise_flag(path: str | None) -> bool:
     return True
 
 
-arm(os.environ.get(VARIABLE), os.environ.get(FLAG_VARIABLE))
+arm(os.environ.get(VARIABLE), os.environ.get(FLAG_VARIABLE) or None)

@@ -1,0 +1,58 @@
+"""One lane for each process of tests: an undisturbed run, and where to begin from."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.hostile import CANARY, SECRET_VARIABLES, write_hostile_text
+from tests.faults.lane import TOP, Lane
+from tests.faults.results import results
+
+TEXT = TOP / "tests/data/language_reference.txt"
+# Stages: what a run is stopped after, so that the next begins where a test needs it.
+DOCUMENTS, INSTANCES, DONE = "stage-documents", "stage-instances", "stage-done"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks all that lies here."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.fault)
+
+
+@pytest.fixture(scope="session")
+def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lane]:
+    """A lane with all stages."""
+    for name in SECRET_VARIABLES:
+        os.environ[name] = CANARY
+    lane = Lane(tmp_path_factory.mktemp("lane"))
+    write_text(lane.text)
+    for until, stage in (("VocabularyGen", DOCUMENTS), ("InstanceValidator", INSTANCES)):
+        assert lane.run("--until", until).code == 0
+        lane.keep(stage)
+    lane.restore(None)
+    yield lane
+    shutil.rmtree(lane.root)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(lane: Lane) -> dict[str, str]:
+    """What a run makes that nobody disturbs."""
+    lane.restore(None)
+    ended = lane.run()
+    assert ended.code == 0, ended.told
+    lane.keep(DONE)
+    return results(lane.workdir)
+
+
+def write_text(folder: Path) -> None:
+    """Real text in two files, and hostile text in a third one."""
+    folder.mkdir()
+    text = TEXT.read_text(encoding="utf-8")
+    middle = text.index("\n\n", len(text) // 2)
+    (folder / "a.txt").write_text(text[:middle], encoding="utf-8")
+    (folder / "b.txt").write_text(text[middle:].lstrip("\n"), encoding="utf-8")
+    write_hostile_text(folder)

@@ -1,0 +1,119 @@
+"""The thirteen kill points: where, from which stage on, and what may be lost."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.faults.conftest import DOCUMENTS, INSTANCES
+
+STEPS, SAVE_EVERY = 6, 2  # of tests/pipelines/tiny.yaml; its loop runs 2 steps a call
+KILLED, TERMINATED, FAILED = -9, 143, 1
+
+
+@dataclass(frozen=True)
+class Start:
+    """From where a run goes to which passage of a failpoint."""
+
+    stage: str | None  # of conftest; None is an empty workdir
+    passage: int
+    steps: int = 0  # trained by then, in this run
+
+
+@dataclass(frozen=True)
+class KillPoint:
+    """One row of the plan; the first start is that of the short form."""
+
+    name: str
+    told: str
+    failpoint: str
+    starts: tuple[Start, ...]
+    signal: str = "KILL"
+    code: int = KILLED
+    words: tuple[str, ...] = field(default=())  # more of the command
+
+
+def _starts(stage: str | None, *passages: int, steps: int = 0) -> tuple[Start, ...]:
+    return tuple(Start(stage, passage, steps) for passage in passages)
+
+
+def _training(*passages: int) -> tuple[Start, ...]:
+    """Passages that come once in SAVE_EVERY steps."""
+    return tuple(Start(INSTANCES, passage, passage * SAVE_EVERY) for passage in passages)
+
+
+KILL_POINTS = (
+    KillPoint("K1", "reading text", "read-text", _starts(None, 2, 1, 3)),
+    KillPoint(
+        "K2",
+        "writing a TFRecord shard",
+        "write-shard",
+        (*_starts(DOCUMENTS, 1, 2), *_starts(None, 1, 2)),
+    ),
+    KillPoint(
+        "K3",
+        "after data, before the rename",
+        "before-rename",
+        (*_starts(DOCUMENTS, 7, 1, 2, 4, 9), *_starts(None, 1, 3), *_starts(INSTANCES, 1, 10)),
+    ),
+    KillPoint(
+        "K4",
+        "after the rename, before the manifest",
+        "before-manifest",
+        (*_starts(DOCUMENTS, 1), *_starts(None, 1, 2), Start(INSTANCES, 1, STEPS)),
+    ),
+    KillPoint(
+        "K5",
+        "after the manifest, before ML Metadata",
+        "before-publish",
+        (*_starts(DOCUMENTS, 1, 2, 3), *_starts(None, 1, 2, 5), *_starts(INSTANCES, 3, 5)),
+    ),
+    KillPoint(
+        "K6",
+        "inside ML Metadata's transaction",
+        "before-publish",
+        (*_starts(DOCUMENTS, 1, 3), *_starts(None, 1), Start(INSTANCES, 2, STEPS)),
+        signal="STOP",
+    ),
+    KillPoint("K7", "saving a checkpoint", "save-checkpoint", _training(2, 1, 3)),
+    KillPoint("K8", "between the step and its checkpoint", "train-steps", _training(2, 1, 3)),
+    KillPoint(
+        "K9", "between training and export", "before-export", _starts(INSTANCES, 1, steps=STEPS)
+    ),
+    KillPoint(
+        "K10", "between two files of the export", "export-files", _starts(INSTANCES, 1, steps=STEPS)
+    ),
+    KillPoint(
+        "K10b",
+        "between two files of a published version",
+        "copy-published",
+        _starts(INSTANCES, 3, 1, 5, 7, steps=STEPS),
+    ),
+    KillPoint(
+        "K11",
+        "the launcher's folder is gone, nothing is published",
+        "before-publish",
+        _starts(INSTANCES, 2, steps=STEPS),
+    ),
+    KillPoint(
+        "K12",
+        "SIGTERM in training",
+        "train-steps",
+        _training(2, 1, 3),
+        signal="TERM",
+        code=TERMINATED,
+    ),
+    KillPoint(
+        "K13",
+        "a Beam worker is killed",
+        "beam-work",
+        _starts(None, 1),
+        code=FAILED,
+        words=("--until", "InstanceGen", "--set", "beam.workers=2"),
+    ),
+)
+
+
+def all_runs(runs: int) -> Iterator[tuple[KillPoint, int]]:
+    """Each point so many times: the number of the run chooses the start."""
+    for point in KILL_POINTS:
+        for number in range(runs):
+            yield point, number

@@ -1,0 +1,119 @@
+"""After SIGKILL at any point, the same command ends with the bytes of an undisturbed run."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.lineage.archive import Archive
+from pipelines.lineage.garbage import delete_orphans, find_orphans
+from tests.faults.kill_points import KILLED, SAVE_EVERY, KillPoint, Start, all_runs
+from tests.faults.lane import Ended, Lane, is_stopped, processes_of
+from tests.faults.results import false_claims, last_summary, results
+
+RUNS = int(os.environ.get("TEXTMILL_FAULT_RUNS", "1"))
+TABLE = os.environ.get("TEXTMILL_FAULT_TABLE")  # a file for the rows of the table
+OURS = ("TextExampleGen/", "VocabularyGen/", "InstanceGen/")  # same bytes on any number of workers
+SETTLE_SECONDS = 10
+CASES = [pytest.param(*case, id=f"{case[0].name}-{case[1]}") for case in all_runs(RUNS)]
+
+
+@pytest.mark.parametrize(("point", "number"), CASES)
+def test_a_killed_run_ends_as_if_nothing_had_been(
+    lane: Lane, undisturbed: dict[str, str], point: KillPoint, number: int
+) -> None:
+    start = point.starts[number % len(point.starts)]
+    lane.restore(start.stage)
+    began = time.monotonic()
+    killed = _kill(lane, point, start)
+    assert killed.code == point.code, killed.told
+    false = false_claims(lane.workdir)
+    again = lane.run(*point.words)
+    assert again.code == 0, again.told
+    made = results(lane.workdir)
+    wanted = undisturbed
+    if point.words:
+        made = {name: digest for name, digest in made.items() if name.startswith(OURS)}
+        wanted = {name: digest for name, digest in wanted.items() if name.startswith(OURS)}
+    lost = start.steps - _resumed_from(lane.workdir)
+    divergent = sorted(n for n in made.keys() | wanted.keys() if made.get(n) != wanted.get(n))
+    _note(point, start, divergent, false, lost, time.monotonic() - began)
+    assert divergent == []
+    assert false == []
+    assert lost <= SAVE_EVERY
+    assert false_claims(lane.workdir) == []
+    _assert_orphans_go(lane.workdir)
+
+
+def _kill(lane: Lane, point: KillPoint, start: Start) -> Ended:
+    """Runs until the failpoint; looks that nothing of it stays at work."""
+    order = f"{point.failpoint}:{start.passage}:{point.signal}"
+    flag = lane.root / "flag"
+    flag.unlink(missing_ok=True)
+    running = lane.start(*point.words, failpoint=order, flag=str(flag))
+    if point.signal == "STOP":
+        _kill_in_transaction(lane, running)
+    ended = running.wait()
+    assert flag.exists(), f"the failpoint was not passed: {ended.told}"
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while left := processes_of(running.pid):
+        assert time.monotonic() < deadline, f"still at work: {left}"
+        time.sleep(0.1)
+    return ended
+
+
+def _kill_in_transaction(lane: Lane, running: Any) -> None:
+    """Kills while SQLite's journal is there, which it is from first write to commit."""
+    running.wait_until(lambda: is_stopped(running.pid), "the failpoint")
+    journal = str(lane.workdir / "metadata.sqlite-journal")
+    running.signal(signal.SIGCONT)
+    while not os.path.exists(journal):  # noqa: PTH110 - a Path would be too slow here
+        pass
+    running.signal(signal.SIGKILL)
+
+
+def _resumed_from(workdir: Path) -> int:
+    """The step that the second run's training began at."""
+    for node in last_summary(workdir)["nodes"]:
+        if node["node"] == "Trainer" and node["state"] == "ran":
+            path = Path(node["artifacts"]["model_run"], "training.json")
+            resumed = json.loads(path.read_text(encoding="utf-8"))["resumed_from"]
+            return int(Path(resumed).stem.removeprefix("step-")) if resumed else 0
+    return SAVE_EVERY * 10**6  # training was not repeated at all: nothing can be lost
+
+
+def _assert_orphans_go(workdir: Path) -> None:
+    """What the killed run left is found and can be deleted, and nothing else goes with it."""
+    archive = Archive(workdir)
+    orphans = find_orphans(archive)
+    assert {o.path for o in delete_orphans(archive, orphans)} == {o.path for o in orphans}
+    assert find_orphans(Archive(workdir)) == []
+    assert false_claims(workdir) == []
+
+
+def _note(
+    point: KillPoint,
+    start: Start,
+    divergent: list[str],
+    false: list[str],
+    lost: int,
+    seconds: float,
+) -> None:
+    """One row for the table of `make faults`."""
+    if not TABLE:
+        return
+    row = {
+        "point": point.name,
+        "told": point.told,
+        "divergent": len(divergent),
+        "false": len(false),
+        "lost": max(0, lost) if start.steps else None,
+        "killed": point.code == KILLED,
+        "seconds": round(seconds, 1),
+    }
+    with Path(TABLE).open("a", encoding="utf-8") as table:
+        table.write(json.dumps(row) + "\n")
