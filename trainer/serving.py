@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from trainer.models.layers import NO_NOISE
+from trainer.models.noise import NO_NOISE
 from trainer.models.pair_model import PairModel
 from trainer.models.parameters import make_variables
 from trainer.objectives.choose import Model

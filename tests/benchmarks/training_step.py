@@ -85,7 +85,9 @@ def main() -> None:
     parser.add_argument("--peer", default=str(ROOT / ".venv-transformers" / "bin" / "python"))
     parser.add_argument("--forms", nargs="*", help="of the peer; all, if it is left out")
     arguments = parser.parse_args()
-    head = f"{'vocabulary':>10} {'dropout':>7} {'':24} {'ms/step':>8} {'tokens/s':>9} {'of peak':>8}"
+    head = (
+        f"{'vocabulary':>10} {'dropout':>7} {'':24} {'ms/step':>8} {'tokens/s':>9} {'of peak':>8}"
+    )
     sys.stdout.write(f"{head} {'x fastest':>9}\n")
     for vocab_size in arguments.vocab_sizes:
         for dropout in arguments.dropouts:

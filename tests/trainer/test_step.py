@@ -10,7 +10,7 @@ from tests.trainer.conftest import MakeSettings
 from tests.trainer.numpy_bert import numpy_losses
 from tests.trainer.training_tools import first_batch, one_cpu, train_some
 from trainer.instances import open_instances
-from trainer.models.layers import NO_NOISE
+from trainer.models.noise import NO_NOISE
 from trainer.objectives.choose import choose_objective
 from trainer.optimizers.adamw import is_decayed
 from trainer.training import start_state

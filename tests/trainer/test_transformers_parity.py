@@ -171,7 +171,7 @@ def test_scores_of_pairs_and_replaced_tokens_are_theirs(
     theirs: dict[str, tuple[Arrays, dict]],
 ) -> None:
     from trainer.models.electra import Electra
-    from trainer.models.layers import NO_NOISE
+    from trainer.models.noise import NO_NOISE
     from trainer.models.pair_model import PairModel
 
     expected = {

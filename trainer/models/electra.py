@@ -4,9 +4,10 @@ import tensorflow as tf
 
 from trainer.architecture import Architecture, generator_architecture
 from trainer.models.encoder import encode, encoder_parameters
-from trainer.models.layers import Noise, Weights, activate, dense
+from trainer.models.layers import Weights, activate, dense, product
 from trainer.models.masked_lm_head import HeadNames, head_parameters, score_tokens
 from trainer.models.names import bert_names
+from trainer.models.noise import Noise
 from trainer.models.parameters import ParameterList, dense_parameters
 
 GENERATOR = "generator."  # before the names of `transformers`' ElectraForMaskedLM
@@ -74,13 +75,14 @@ class Electra:
         return encode(weights, self._generator_names, self.generator, *inputs, noise)
 
     def score_tokens(self, weights: Weights, hidden: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
-        """Scores (B * N, V) float32 at the slots (B, N) of `generate`'s hidden states."""
+        """Scores (B * N, V) at the slots (B, N) of `generate`'s hidden states."""
         return score_tokens(weights, self._head, self.generator, hidden, positions)
 
     def score_replaced(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
         """(B, L) float32 from `encode`'s hidden states; above 0: more likely replaced than not."""
         flat = tf.reshape(hidden, [-1, hidden.shape[-1]])
-        x = dense(flat, weights, f"{_DISCRIMINATOR_HEAD}.dense")
-        x = activate(x, self.architecture.activation)
+        x = product(flat, weights, f"{_DISCRIMINATOR_HEAD}.dense")
+        bias = weights[f"{_DISCRIMINATOR_HEAD}.dense.bias"]
+        x = activate(x, bias, form=self.architecture.activation)
         scores = dense(x, weights, f"{_DISCRIMINATOR_HEAD}.dense_prediction")
         return tf.cast(tf.reshape(scores, tf.shape(hidden)[:2]), tf.float32)

@@ -3,16 +3,19 @@
 import tensorflow as tf
 
 from trainer.architecture import Architecture
+from trainer.models.attention import attend
 from trainer.models.layers import (
-    MASKED_SCORE,
-    Noise,
     Weights,
     activate,
+    add_and_norm,
     dense,
-    layer_norm,
     look_up,
+    norm_and_drop,
+    norm_weights,
+    product,
 )
-from trainer.models.names import EncoderNames, LayerNames
+from trainer.models.names import EncoderNames
+from trainer.models.noise import Noise
 from trainer.models.parameters import (
     ParameterList,
     dense_parameters,
@@ -71,14 +74,19 @@ def encode(
     """
     a = architecture
     x = _embed(weights, names, a, input_ids, segment_ids, noise)
-    bias = tf.cast(1 - input_mask, tf.float32)[:, None, None, :] * MASKED_SCORE
     batch, length = _batch_and_length(input_ids)
+
+    def end_block(x: tf.Tensor, inner: tf.Tensor, last: str, norm: str) -> tf.Tensor:
+        change, bias = product(inner, weights, last), weights[f"{last}.bias"]
+        seed, share = noise.next_seed(), noise.share(a.hidden_dropout)
+        return add_and_norm(x, change, bias, *norm_weights(weights, norm), seed, share=share)
+
     for layer in names.layers:
-        attended = _attend(weights, layer, a, x, bias, (batch, length), noise)
-        x = layer_norm(x + attended, weights, layer.attention_norm)
-        inner = activate(dense(x, weights, layer.intermediate), a.activation)
-        out = noise.drop(dense(inner, weights, layer.output), a.hidden_dropout)
-        x = layer_norm(x + out, weights, layer.output_norm)
+        mixed = attend(weights, layer, a, x, input_mask, (batch, length), noise)
+        x = end_block(x, mixed, layer.attention_output, layer.attention_norm)
+        wide = product(x, weights, layer.intermediate)
+        wide = activate(wide, weights[f"{layer.intermediate}.bias"], form=a.activation)
+        x = end_block(x, wide, layer.output, layer.output_norm)
     return tf.reshape(x, [batch, length, a.hidden_size])
 
 
@@ -98,31 +106,13 @@ def _embed(
         + weights[f"{e}.position_embeddings.weight"][None, :length]
         + look_up(weights[f"{e}.token_type_embeddings.weight"], segment_ids)
     )
-    x = layer_norm(tf.reshape(total, [-1, total.shape[-1]]), weights, f"{e}.LayerNorm")
-    x = noise.drop(x, architecture.hidden_dropout)
+    x = norm_and_drop(
+        tf.reshape(total, [-1, total.shape[-1]]),
+        *norm_weights(weights, f"{e}.LayerNorm"),
+        noise.next_seed(),
+        share=noise.share(architecture.hidden_dropout),
+    )
     return dense(x, weights, names.projection) if architecture.is_projected else x
-
-
-def _attend(
-    weights: Weights,
-    layer: LayerNames,
-    architecture: Architecture,
-    x: tf.Tensor,
-    bias: tf.Tensor,
-    shape: tuple[int | tf.Tensor, int | tf.Tensor],
-    noise: Noise,
-) -> tf.Tensor:
-    """Multi-head self-attention of x (B * L, H); bias is (B, 1, 1, L). Returns (B * L, H)."""
-    a = architecture
-    heads = [*shape, a.num_heads, a.head_size]
-    query = tf.reshape(dense(x, weights, layer.query) * a.head_size**-0.5, heads)
-    key = tf.reshape(dense(x, weights, layer.key), heads)
-    value = tf.reshape(dense(x, weights, layer.value), heads)
-    scores = tf.cast(tf.einsum("blad,bmad->balm", query, key), tf.float32) + bias
-    shares = noise.drop(tf.cast(tf.nn.softmax(scores), x.dtype), a.attention_dropout)
-    mixed = tf.einsum("balm,bmad->blad", shares, value)
-    out = dense(tf.reshape(mixed, [-1, a.hidden_size]), weights, layer.attention_output)
-    return noise.drop(out, a.hidden_dropout)
 
 
 def _batch_and_length(ids: tf.Tensor) -> tuple[int | tf.Tensor, int | tf.Tensor]:

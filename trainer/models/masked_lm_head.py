@@ -5,7 +5,15 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from trainer.architecture import Architecture
-from trainer.models.layers import Weights, activate, dense, gather_masked, layer_norm
+from trainer.models.layers import (
+    Weights,
+    activate,
+    add_bias,
+    gather_masked,
+    layer_norm,
+    norm_weights,
+    product,
+)
 from trainer.models.parameters import (
     Parameter,
     ParameterList,
@@ -50,9 +58,10 @@ def score_tokens(
         positions: (B, N) int32. Only these are scored: all L would cost L / N times as much.
 
     Returns:
-        (B * N, V) float32.
+        (B * N, V), in the type of the computation.
     """
-    x = dense(gather_masked(hidden, positions), weights, names.dense)
-    x = layer_norm(activate(x, architecture.activation), weights, names.norm)
+    x = product(gather_masked(hidden, positions), weights, names.dense)
+    x = activate(x, weights[f"{names.dense}.bias"], form=architecture.activation)
+    x = layer_norm(x, *norm_weights(weights, names.norm))
     logits = tf.matmul(x, weights[names.words], transpose_b=True)
-    return tf.cast(tf.nn.bias_add(logits, weights[names.bias]), tf.float32)
+    return add_bias(logits, weights[names.bias])

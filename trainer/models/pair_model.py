@@ -6,9 +6,10 @@ import tensorflow as tf
 
 from trainer.architecture import Architecture
 from trainer.models.encoder import encode, encoder_parameters
-from trainer.models.layers import Noise, Weights, dense
+from trainer.models.layers import Weights, dense
 from trainer.models.masked_lm_head import HeadNames, head_parameters, score_tokens
 from trainer.models.names import EncoderNames, albert_names, bert_names
+from trainer.models.noise import Noise
 from trainer.models.parameters import ParameterList, dense_parameters
 
 
@@ -79,7 +80,7 @@ class PairModel:
         return tf.tanh(dense(hidden[:, 0], weights, self._names.pooler))
 
     def score_tokens(self, weights: Weights, hidden: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
-        """Scores (B * N, V) float32 at the slots (B, N) of `encode`'s hidden states."""
+        """Scores (B * N, V) at the slots (B, N) of `encode`'s hidden states."""
         return score_tokens(weights, self._names.head, self.architecture, hidden, positions)
 
     def score_pairs(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:

@@ -27,7 +27,7 @@ def sample_tokens(scores: tf.Tensor, temperature: float, draws: tf.Tensor) -> tf
     """
     size = scores.shape[-1]
     block = math.isqrt(size - 1) + 1
-    shares = tf.nn.softmax(tf.stop_gradient(scores) / temperature)
+    shares = tf.nn.softmax(tf.cast(tf.stop_gradient(scores), tf.float32) / temperature)
     padded = tf.pad(shares, [[0, 0], [0, -size % block]])
     table = tf.reshape(padded, [-1, padded.shape[-1] // block, block])
     chosen = _find(tf.reduce_sum(table, -1), draws[:, 0])

@@ -1,0 +1,110 @@
+"""Hidden states to mixed hidden states: multi-head self-attention."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from trainer.architecture import Architecture
+from trainer.models.kernels import differentiable_kernel, kernel
+from trainer.models.layers import Weights
+from trainer.models.names import LayerNames
+from trainer.models.noise import Noise, drop
+
+MASKED_SCORE = -1e9  # added to the scores of padding; exp of it is 0 in float32 and bfloat16
+
+Shape = tuple[int | tf.Tensor, int | tf.Tensor]  # B, L
+
+
+def attend(
+    weights: Weights,
+    layer: LayerNames,
+    architecture: Architecture,
+    x: tf.Tensor,
+    input_mask: tf.Tensor,
+    shape: Shape,
+    noise: Noise,
+) -> tf.Tensor:
+    """Every token's mixture of all tokens' values, head beside head.
+
+    Args:
+        weights: by name.
+        layer: where they are.
+        architecture: sizes and the rate of dropout.
+        x: (B * L, H).
+        input_mask: (B, L) int32, 1 on real tokens.
+        shape: B and L.
+        noise: for dropout.
+
+    Returns:
+        (B * L, H), not yet projected.
+    """
+    a = architecture
+    names = layer.query, layer.key, layer.value
+    # One product of three times the width is faster than three.
+    weight = tf.concat([weights[f"{name}.weight"] for name in names], 0)
+    bias = tf.concat([weights[f"{name}.bias"] for name in names], 0)
+    together = tf.matmul(x, weight, transpose_b=True)
+    query, key, value = split_heads(together, bias, shape=shape, heads=(a.num_heads, a.head_size))
+    scores = tf.matmul(query, key, transpose_b=True)
+    shares = attention_shares(
+        scores,
+        input_mask,
+        noise.next_seed(),
+        scale=a.head_size**-0.5,
+        share=noise.share(a.attention_dropout),
+    )
+    mixed = tf.matmul(shares, value)
+    return tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [-1, a.hidden_size])
+
+
+@differentiable_kernel
+def split_heads(
+    x: tf.Tensor, bias: tf.Tensor, *, shape: Shape, heads: tuple[int, int]
+) -> tuple[tf.Tensor, ...]:
+    """(B * L, 3H) + bias (3H,) to queries, keys and values, each (B, A, L, H / A)."""
+    batch, length = shape
+    apart = tf.reshape(x + bias, [batch, length, 3, *heads])
+    return tuple(tf.unstack(tf.transpose(apart, [2, 0, 3, 1, 4])))
+
+
+def attention_shares(
+    scores: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor, *, scale: float, share: float
+) -> tf.Tensor:
+    """Scores (B, A, L, L) to shares, which sum to 1 before some are dropped.
+
+    The shares before dropout are kept for the backward pass, because working them out again would
+    cost as much as all else in it.
+    """
+
+    @tf.custom_gradient
+    def run(scores: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        shares = _softmax(scores, input_mask, scale=scale)
+        dropped = _drop(shares, seed, share=share) if share else shares
+
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            return _softmax_gradient(upstream, shares, seed, scale=scale, share=share)
+
+        return dropped, gradient
+
+    return run(scores)
+
+
+@kernel
+def _softmax(scores: tf.Tensor, input_mask: tf.Tensor, *, scale: float) -> tf.Tensor:
+    bias = tf.cast(1 - input_mask, tf.float32)[:, None, None, :] * MASKED_SCORE
+    return tf.cast(tf.nn.softmax(tf.cast(scores, tf.float32) * scale + bias), scores.dtype)
+
+
+@kernel
+def _drop(shares: tf.Tensor, seed: tf.Tensor, *, share: float) -> tf.Tensor:
+    return drop(shares, seed, share)
+
+
+@kernel
+def _softmax_gradient(
+    upstream: tf.Tensor, shares: tf.Tensor, seed: tf.Tensor, *, scale: float, share: float
+) -> tf.Tensor:
+    above = drop(tf.cast(upstream, tf.float32), seed, share)
+    y = tf.cast(shares, tf.float32)
+    along = tf.reduce_sum(above * y, -1, keepdims=True)
+    return tf.cast(y * (above - along) * scale, shares.dtype)
