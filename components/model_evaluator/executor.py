@@ -43,7 +43,9 @@ class Executor(tfx_evaluator.Executor):
         seed = int(exec_properties["seed"])
         instances = artifact_utils.get_single_uri(input_dict["instances"])
         model = artifact_utils.get_single_instance(input_dict["model"])
-        baselines = input_dict.get("baseline_model") or []
+        # Vertex AI's resolver takes the latest blessed model of all: this one, when a run is
+        # repeated and its model comes from the cache (see baseline.py).
+        baselines = [b for b in input_dict.get("baseline_model") or [] if b.uri != model.uri]
 
         def measure(of: types.Artifact) -> Metrics:
             folder = path_utils.serving_model_path(of.uri)

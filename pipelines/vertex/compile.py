@@ -11,8 +11,10 @@ from components.run_record.component import RunRecord
 from components.vertex_trainer.component import VertexTrainer
 from pipelines.create_pipeline import Places, Platform, create_pipeline
 from pipelines.settings import Recipe
+from pipelines.vertex.dataflow import send_to_dataflow
 from pipelines.vertex.machines import preset, worker_pools
 from pipelines.vertex.parameters import parameters_of
+from pipelines.vertex.placeholders import placeholder
 from pipelines.vertex.settings import VertexSettings
 from pipelines.vertex.spec import finish_spec
 from trainer.errors import InputError
@@ -59,9 +61,12 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
                 },
             ),
             seed=given["seed"],
+            beam_args=() if vertex.dataflow else None,
             has_own_resolvers=False,
         ),
     )
+    if vertex.dataflow:
+        send_to_dataflow(pipeline.components, recipe.name, vertex.dataflow, vertex.images.dataflow)
     runner = kubeflow.KubeflowV2DagRunner(
         config=kubeflow.KubeflowV2DagRunnerConfig(
             default_image=vertex.images.data, use_pipeline_spec_2_1=True
@@ -72,14 +77,10 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
     return finish_spec(spec, recipe.description, vertex, parameters)
 
 
-def placeholder(parameter: str) -> str:
-    """What Vertex AI replaces by a parameter's value, also within a longer text."""
-    return f"{{{{$.inputs.parameters['{parameter}']}}}}"
-
-
 def custom_job(name: str, vertex: VertexSettings) -> dict[str, Any]:
     """The custom job that trains, but for what the submission says."""
     training = vertex.training
+    machine = preset(training.machine)
     scheduling: dict[str, Any] = {
         "timeout": f"{round(training.timeout_hours * 3600)}s",
         "restart_job_on_worker_restart": True,
@@ -87,15 +88,13 @@ def custom_job(name: str, vertex: VertexSettings) -> dict[str, Any]:
     if training.spot:
         scheduling["strategy"] = "SPOT"
     job_spec: dict[str, Any] = {
-        "worker_pool_specs": worker_pools(
-            preset(training.machine), vertex.images.trainer, training.disk_gb
-        ),
+        "worker_pool_specs": worker_pools(machine, vertex.images.trainer, training.disk_gb),
         "scheduling": scheduling,
     }
-    if training.network:
-        job_spec["network"] = training.network
+    if vertex.network:
+        job_spec["network"] = vertex.network
     return {
         "display_name": f"textmill-{name}",
-        "labels": {"textmill-recipe": name},
+        "labels": {"textmill_recipe": name},
         "job_spec": job_spec,
     }

@@ -80,7 +80,7 @@ def parameters_of(recipe: Recipe) -> tuple[Parameter, ...]:
             "service_account",
             str,
             "Service account that the training runs as; empty for Vertex AI's own.",
-            "",
+            vertex.service_account or "",
         ),
     )
 

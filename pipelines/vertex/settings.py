@@ -26,8 +26,7 @@ class TrainingJob(Settings):
     machine: str = "a100"  # a preset of machines.yaml
     spot: bool = False  # cheaper, may be stopped at any time; training goes on where it was saved
     timeout_hours: float = Field(default=24.0, gt=0)  # the job is stopped after so long
-    network: str | None = None  # projects/<number>/global/networks/<name>, for private access
-    disk_gb: int = Field(default=100, ge=100)  # boot disk
+    disk_gb: int = Field(default=100, ge=100)  # boot disk; a TPU's is as it comes
 
 
 class DataflowSettings(Settings):
@@ -35,10 +34,10 @@ class DataflowSettings(Settings):
 
     max_workers: int = Field(default=20, ge=1)
     machine_type: str = "n2-standard-4"  # of a worker
-    network: str | None = None
+    network: str | None = None  # its name, in the project
     subnetwork: str | None = None  # regions/<region>/subnetworks/<name>
     public_ips: bool = True  # of the workers; without, the subnetwork needs private Google access
-    service_account: str | None = None  # of the workers; None: that of the submission
+    service_account: str | None = None  # of the workers; None: the project's default
 
 
 class TaskResources(Settings):
@@ -64,6 +63,10 @@ class VertexSettings(Settings):
     images: Images
     project: str | None = None  # id
     region: str | None = None  # of pipeline, training and Dataflow
+    service_account: str | None = (
+        None  # that tasks and training run as; None: the project's default
+    )
+    network: str | None = None  # projects/<number>/global/networks/<name>, for private access
     pipeline_root: str | None = Field(default=None, pattern=r"^gs://[^/]+.*[^/]$")
     text_root: str | None = Field(default=None, pattern=r"^gs://[^/]+.*[^/]$")
     text_pattern: str = "**"  # under text_root; may hold {SPAN}

@@ -4,14 +4,15 @@ Each edit has its reason in TFX 1.16's tfx/orchestration/kubeflow/v2.
 """
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
+from pipelines.vertex.machines import image_environment
 from pipelines.vertex.parameters import Parameter
+from pipelines.vertex.placeholders import named_in
 from pipelines.vertex.settings import VertexSettings
 from trainer.errors import InputError
 
@@ -19,7 +20,6 @@ Spec = dict[str, Any]
 DAG = "tfx-dag"  # the component that TFX puts all tasks into when there is an exit handler
 TEXT_TASK, TRAINER_TASK, RECORD_TASK = "TextExampleGen", "Trainer", "RunRecord"
 TEXT_DRIVER = ["python", "-m", "components.text_example_gen.vertex_driver"]
-PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\['(\w+)'\]\}\}")
 KILL_AFTER_SECONDS = 60  # between the polite signal and the other
 DRIVER_ROOM_SECONDS = 900  # that a launching task waits longer than the job that it waits for
 
@@ -66,13 +66,24 @@ def _executor(spec: Spec, task: str) -> Any:
 
 
 def _pass_embedded(spec: Spec) -> None:
-    """Gives each task the parameters that its constants name, as KFP's compiler does it."""
-    for _, task in _tasks(spec):
+    """Gives each task the parameters that its constants and flags name, as KFP's compiler does."""
+    for task_name, task in _tasks(spec):
+        _pass_to_flags(spec, task_name, task)
         inputs = task.get("inputs", {}).get("parameters", {})
         constants = [p.get("runtimeValue", {}).get("constant") for p in inputs.values()]
         for constant in constants:
-            for name in PLACEHOLDER.findall(constant) if isinstance(constant, str) else ():
+            for name in named_in(constant):
                 inputs.setdefault(name, {"componentInputParameter": name})
+
+
+def _pass_to_flags(spec: Spec, name: str, task: Spec) -> None:
+    """A flag may name inputs of its component only, so they become that."""
+    container = _executor(spec, name) or {}
+    for parameter in {p for flag in container.get("args", ()) for p in named_in(flag)}:
+        definitions = spec["components"][name].setdefault("inputDefinitions", {})
+        definitions.setdefault("parameters", {})[parameter] = {"parameterType": "STRING"}
+        inputs = task.setdefault("inputs", {}).setdefault("parameters", {})
+        inputs[parameter] = {"componentInputParameter": parameter}
 
 
 def _declare(spec: Spec, parameters: Sequence[Parameter]) -> None:
@@ -131,6 +142,7 @@ def _equip(spec: Spec, vertex: VertexSettings) -> None:
         if name == TRAINER_TASK:  # it waits for the custom job, which has a timeout of its own
             seconds = round(vertex.training.timeout_hours * 3600) + DRIVER_ROOM_SECONDS
         kill = f"--kill-after={KILL_AFTER_SECONDS}s"
+        container["env"] = image_environment(container["image"])
         container["command"] = ["timeout", kill, f"{seconds}s", *container["command"]]
         task["retryPolicy"] = {
             "maxRetryCount": vertex.retries.max_retries,
