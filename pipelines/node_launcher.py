@@ -11,10 +11,13 @@ from tfx.orchestration.portable import cache_utils, launcher
 from tfx.types import Artifact
 
 from components.lost_worker import fail_on_lost_worker
+from components.publisher.publishing import check_version
 from pipelines.output_digest import OUTPUT_DIGEST, UNCHECKED_TYPES, find_damage, output_digest
 from trainer import storage
+from trainer.errors import InputError
 from trainer.failpoints import failpoint
 
+DESTINATION = "pushed_destination"  # TFX's property of a pushed model: the version's folder
 log = logging.getLogger(__name__)
 Artifacts = Mapping[str, Sequence[Artifact]]
 
@@ -72,9 +75,23 @@ def _verify(artifacts: Artifacts) -> None:
         if artifact.type_name in UNCHECKED_TYPES:
             continue
         recorded = artifact.get_string_custom_property(OUTPUT_DIGEST) or None
-        if (damage := find_damage(artifact.uri, recorded)) is not None:
-            log.warning("A cached result is not used: %s.", damage)
+        damage = find_damage(artifact.uri, recorded)
+        if published := artifact.get_string_custom_property(DESTINATION):
+            damage = damage or _damage_of_version(published)
+        if damage is not None:
+            log.warning("A cached result is not used: %s", damage)
             raise RuntimeError(damage)
+
+
+def _damage_of_version(folder: str) -> str | None:
+    """What is wrong with a published version, which lies outside of the artifact that names it."""
+    if storage.is_remote(folder):
+        return None  # whoever may write there is no part of this machine; reading it all is dear
+    try:
+        check_version(folder)
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def _each(artifacts: Artifacts) -> Iterator[Artifact]:

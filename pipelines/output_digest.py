@@ -34,11 +34,11 @@ def find_damage(folder: str, recorded: str | None) -> str | None:
         recorded: its digest when it was published; None if none was noted.
     """
     if not Path(folder).is_dir():
-        return f"{folder} is gone"
+        return f"{folder} is gone."
     if recorded is None:
-        return f"no digest was noted of {folder}"
+        return f"no digest was noted of {folder}."
     if output_digest(folder) != recorded:
-        return f"{folder} was altered since it was written"
+        return f"{folder} was altered since it was written."
     return None
 
 

@@ -1,5 +1,6 @@
 """An instances artifact to what training has to know of it, checked before step 0."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -117,8 +118,35 @@ def check_fit(instances: Instances, model: Architecture, masking: MaskingSetting
 
 
 def verify_instances(instances: Instances) -> None:
-    """Recomputes the digest of every shard, so that a damaged one is found before step 0."""
-    verify_shards(instances.folder, instances.manifest)
+    """Recomputes the digest of every shard, so that a damaged one is found before step 0.
+
+    Raises:
+        InputError: a shard is not what was written; the message names its first bad record.
+    """
+    try:
+        verify_shards(instances.folder, instances.manifest)
+    except InputError as damage:
+        for path in (
+            path for split in instances.manifest.shards for path in instances.paths(split)
+        ):
+            if path in str(damage) and (record := _first_bad_record(path)) is not None:
+                raise InstancesError(f"{damage} Record {record} is the first bad one.") from damage
+        raise
+
+
+def _first_bad_record(path: str) -> int | None:
+    """The number of the first record that cannot be read; None if each one can."""
+    import tensorflow as tf
+
+    records = iter(tf.data.TFRecordDataset(path, compression_type="GZIP"))
+    for number in itertools.count():
+        try:
+            next(records)
+        except StopIteration:
+            return None
+        except tf.errors.OpError:
+            return number
+    return None
 
 
 def read_token_counts(instances: Instances) -> np.ndarray:

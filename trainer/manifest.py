@@ -92,8 +92,9 @@ def verify_shards(folder: str, manifest: Manifest) -> None:
             raise InputError(f"{path}: the manifest names this file and it is gone. Run again.")
         if file_digest(path) != shard.sha256:
             raise InputError(
-                f"{path}: its content is not what was written (sha256 differs). "
-                f"Delete {folder} and run again."
+                f"{path}: its content is not what was written (sha256 differs; it has "
+                f"{storage.size_bytes(path):,} bytes of {shard.size_bytes:,}). Run again, on "
+                f"Vertex AI without the cache: the step that wrote it will write it anew."
             )
 
 

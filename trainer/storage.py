@@ -37,6 +37,11 @@ def exists(path: str) -> bool:
     return _gfile().exists(path) if is_remote(path) else Path(path).exists()
 
 
+def size_bytes(path: str) -> int:
+    """The size of a file."""
+    return int(_gfile().stat(path).length) if is_remote(path) else Path(path).stat().st_size
+
+
 def make_folder(path: str) -> None:
     """Makes the folder and its parents; an object store needs none."""
     if not is_remote(path):
@@ -98,6 +103,14 @@ def open_output(path: str) -> Iterator[IO[bytes]]:
         raise StorageError(told) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_tree(folder: str) -> None:
+    """Removes a folder and all that is in it."""
+    if is_remote(folder):
+        _gfile().rmtree(folder)
+    else:
+        shutil.rmtree(folder)
 
 
 def explain_no_room(error: BaseException, path: str) -> str | None:

@@ -10,6 +10,7 @@ manifest.json      written last
 """
 
 import json
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from trainer.manifest import (
     verify_shards,
 )
 
+log = logging.getLogger(__name__)
 CARD = "README.md"
 LATEST = "latest.json"
 # A model without these is not one that anybody could load.
@@ -119,13 +121,31 @@ def _plan(model: str, source: Manifest, card: str) -> tuple[Files, Manifest]:
     return pairs, manifest
 
 
+def check_version(folder: str) -> Manifest:
+    """Compares a published version with its manifest.
+
+    Raises:
+        InputError: it is not complete, or not what was published.
+    """
+    manifest = read_manifest(folder)
+    verify_shards(folder, manifest)
+    return manifest
+
+
 def _holds(destination: str, digest: str) -> int | None:
     """The newest version, if its content is the one that is to be published."""
     versions = complete_versions(destination)
     if not versions:
         return None
     newest = storage.join(destination, str(versions[-1]))
-    return versions[-1] if read_manifest(newest).content_digest() == digest else None
+    if read_manifest(newest).content_digest() != digest:
+        return None
+    try:
+        check_version(newest)
+    except InputError as damage:
+        log.warning("The newest version is not whole, so the model is published anew: %s", damage)
+        return None
+    return versions[-1]
 
 
 def _point_to_latest(destination: str) -> None:
