@@ -47,6 +47,11 @@ class Cloud:
         """Custom jobs."""
         return self._client("JobServiceClient")
 
+    @cached_property
+    def metadata(self) -> "v1.MetadataServiceClient":
+        """ML Metadata: artifacts, executions and contexts."""
+        return self._client("MetadataServiceClient")
+
     def _client(self, name: str) -> Any:
         # REST, not gRPC: it passes through companies' proxies, and tests speak it to a server.
         from google.cloud import aiplatform_v1
@@ -61,6 +66,12 @@ class Cloud:
         from google.auth.transport.requests import AuthorizedSession
 
         return AuthorizedSession(self.credentials)
+
+    def refresh(self) -> None:
+        """Gets a new access token."""
+        from google.auth.transport.requests import Request
+
+        self.credentials.refresh(Request())
 
     def ask(
         self,

@@ -89,12 +89,12 @@ def _remedy_of(code: int, words: str, place: Place) -> str:
             "minutes; https://status.cloud.google.com tells of outages."
         )
     return {
-        400: "Mend what it names and try again; `--dry-run` shows the whole request.",
+        400: "Mend what it names and try again.",
         401: _LOGIN,
         404: f"Looked in project {place.project}, region {place.region}. Check the id, --project "
         f"and --region; `textmill runs list` and `textmill schedule list` show what there is.",
         409: "Something of that name is there already. Take another name, or leave it out.",
-    }.get(code, "`--dry-run` shows the request.")
+    }.get(code, "Look at https://status.cloud.google.com, and try again.")
 
 
 _LOGIN = (

@@ -15,7 +15,7 @@ from trainer.errors import InputError
 if TYPE_CHECKING:
     from google.cloud import aiplatform_v1 as v1
 
-LABEL = "textmill-recipe"  # on every run: which pipeline it is of; bills can be split by it
+LABEL = "textmill_recipe"  # on every run: which pipeline it is of; bills can be split by it
 LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 ACCOUNT = re.compile(r"[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com")
@@ -59,7 +59,12 @@ def make_order(template: Template, target: Target, wishes: Wishes) -> Order:
     _must_match(ACCOUNT, wishes.service_account, "--service-account", ACCOUNT_FORM)
     _must_match(NETWORK, wishes.network, "--network", "projects/NUMBER/global/networks/NAME")
     values = _values(template, target, wishes, root)
-    account = wishes.service_account or values.get("service_account") or ""
+    account = (
+        wishes.service_account
+        or values.get("service_account")
+        or template.default_of("service_account")
+        or ""
+    )
     spec = template.spec
     if wishes.use_cache is not None:
         spec = with_caching(spec, wishes.use_cache)
@@ -76,7 +81,7 @@ def make_order(template: Template, target: Target, wishes: Wishes) -> Order:
             else policy.PIPELINE_FAILURE_POLICY_FAIL_SLOW,
         ),
         service_account=str(account),
-        network=wishes.network or "",
+        network=wishes.network or template.network or "",
     )
     return Order(job=job, values=values)
 

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from pipelines.vertex.client import quiet_libraries
 from pipelines.vertex.job_request import Order, Wishes, make_order
+from pipelines.vertex.spec_facts import unbuilt_images
 from pipelines.vertex.target import Target, make_target
 from pipelines.vertex.template import Template, load_template
+from trainer.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,21 @@ def prepare(
     project = project or template.default_of("project") or default_project()
     target = make_target(project, region or template.default_of("region"), endpoint)
     return Prepared(template=template, target=target, order=make_order(template, target, wishes))
+
+
+def must_be_built(template: Template) -> None:
+    """Refuses a spec whose images stand for ones that were not built yet.
+
+    Raises:
+        InputError: names them.
+    """
+    if unbuilt := unbuilt_images(template.spec):
+        names = ", ".join(image.split("@")[0] for image in unbuilt)
+        raise InputError(
+            f"{template.source}: {names} {'was' if len(unbuilt) == 1 else 'were'} not built yet. "
+            f"Build and push the images (docs/vertex.md), put their digests into the recipe's "
+            f"vertex.images, and compile again."
+        )
 
 
 def default_project() -> str | None:

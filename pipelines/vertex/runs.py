@@ -9,10 +9,12 @@ from rich.table import Table
 
 from pipelines.lineage.words import duration, moment
 from pipelines.vertex.client import Cloud, resource_name
-from pipelines.vertex.job_request import LABEL
+from pipelines.vertex.job_request import LABEL, PLACE_PARAMETERS
 from pipelines.vertex.links import run_link
 from pipelines.vertex.messages import as_json
 from pipelines.vertex.watch import (
+    ENDED,
+    get_run,
     run_id,
     safe,
     seconds_since_epoch,
@@ -106,7 +108,16 @@ def find_run(cloud: Cloud, name: str) -> str:
 
 
 def cancel_run(cloud: Cloud, name: str) -> None:
-    """Asks for the end of a run; tasks at work are stopped, which takes a minute or two."""
+    """Asks for the end of a run; tasks at work are stopped, which takes a minute or two.
+
+    Raises:
+        InputError: it has ended already.
+        VertexError: it may not be cancelled.
+    """
+    job = get_run(cloud, name)
+    state = state_word(job.state)
+    if state in ENDED:
+        raise InputError(f"The run {run_id(job)} has ended already: {state}.")
     cloud.call("cancel the run", lambda: cloud.pipelines.cancel_pipeline_job(name=name))
 
 
@@ -122,6 +133,13 @@ def run_row(job: "v1.PipelineJob") -> dict[str, Any]:
         "labels": dict(job.labels),
         "error": job.error.message or None,
     }
+
+
+def given_values(job: "v1.PipelineJob") -> str:
+    """The parameters that the submission gave, but for those that name the place."""
+    values = as_json(job).get("runtimeConfig", {}).get("parameterValues", {})
+    named = {name: value for name, value in sorted(values.items()) if name not in PLACE_PARAMETERS}
+    return ", ".join(f"{name}={value}" for name, value in named.items())
 
 
 def print_runs(jobs: Sequence["v1.PipelineJob"], console: Console) -> None:
@@ -155,9 +173,8 @@ def print_run(cloud: Cloud, job: "v1.PipelineJob", console: Console) -> None:
     }
     if job.schedule_name:
         told["schedule"] = job.schedule_name.rsplit("/", maxsplit=1)[-1]
-    values = as_json(job).get("runtimeConfig", {}).get("parameterValues", {})
-    if values:
-        told["given"] = ", ".join(f"{name}={value}" for name, value in values.items())
+    if given := given_values(job):
+        told["given"] = given
     for key, value in told.items():
         console.print(f"[dim]{key:<10}[/]{safe(value)}", soft_wrap=True)
     console.print(tasks_table(job))

@@ -76,7 +76,7 @@ def create(
     from pipelines.vertex import schedule as schedules
     from pipelines.vertex.job_request import Wishes
     from pipelines.vertex.messages import as_json
-    from pipelines.vertex.prepare import prepare
+    from pipelines.vertex.prepare import must_be_built, prepare
     from pipelines.vertex.schedule_text import print_next_runs, print_schedule
 
     timing = _timing(
@@ -97,6 +97,7 @@ def create(
         print_json({"parent": ready.target.parent, "schedule": as_json(made)})
         print_next_runs(made, err)
         return
+    must_be_built(ready.template)
     target = ready.target
     cloud = _connect(target.project, target.region, target.endpoint)
     print_schedule(schedules.create(cloud, made), target, out)
@@ -208,7 +209,7 @@ def update(
     """Changes when a schedule fires, or what it runs."""
     from pipelines.vertex import schedule as schedules
     from pipelines.vertex.job_request import Wishes
-    from pipelines.vertex.prepare import prepare
+    from pipelines.vertex.prepare import must_be_built, prepare
     from pipelines.vertex.schedule_text import cron_of, print_schedule
     from trainer.errors import InputError
 
@@ -223,6 +224,7 @@ def update(
             spec, project=project, region=region, endpoint=endpoint, overrides=set_,
             wishes=wishes,
         )  # fmt: skip
+        must_be_built(ready.template)
         order, project, region = ready.order, ready.target.project, ready.target.region
     elif param or label or network or no_cache or set_:
         raise InputError("--param, --label, --network, --no-cache and --set need --spec.")

@@ -10,6 +10,7 @@ from rich.table import Table
 from pipelines.vertex.cron import Cron, both_zones, read_cron
 from pipelines.vertex.links import schedule_link
 from pipelines.vertex.messages import as_json
+from pipelines.vertex.runs import given_values
 from pipelines.vertex.schedule import schedule_id
 from pipelines.vertex.target import Target
 from pipelines.vertex.watch import safe, state_word, styled
@@ -69,8 +70,7 @@ def print_schedule(schedule: "v1.Schedule", target: Target, console: Console) ->
     console.print(f"[dim]{'state':<10}[/]{_state(schedule)}")
     for key, value in told.items():
         console.print(f"[dim]{key:<10}[/]{safe(value)}", soft_wrap=True)
-    if values := as_json(job).get("runtimeConfig", {}).get("parameterValues", {}):
-        given = ", ".join(f"{name}={value}" for name, value in values.items())
+    if given := given_values(job):
         console.print(f"[dim]{'given':<10}[/]{safe(given)}", soft_wrap=True)
     if state_word(schedule.state) == "active":
         print_next_runs(schedule, console)

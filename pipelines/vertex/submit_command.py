@@ -46,7 +46,7 @@ def submit(
     """Runs a pipeline on Vertex AI, once."""
     from pipelines.vertex.client import connect
     from pipelines.vertex.job_request import Wishes
-    from pipelines.vertex.prepare import prepare
+    from pipelines.vertex.prepare import must_be_built, prepare
     from pipelines.vertex.submit import (
         follow,
         make_request,
@@ -74,6 +74,7 @@ def submit(
     if dry_run:
         print_json(request_json(request))
         return
+    must_be_built(ready.template)
     out, err = consoles()
     target = ready.target
     cloud = connect(target.project, target.region, target.endpoint, say=err.print)

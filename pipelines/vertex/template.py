@@ -28,6 +28,12 @@ class Template:
         """The pipeline's name."""
         return str(self.spec["pipelineInfo"]["name"])
 
+    @property
+    def network(self) -> str | None:
+        """The network that the recipe names; a compiled spec cannot tell."""
+        vertex = self.recipe.vertex if self.recipe else None
+        return vertex.network if vertex else None
+
     def default_of(self, parameter: str) -> Any:
         """A parameter's default in the spec, or None."""
         declared = self.spec["root"].get("inputDefinitions", {}).get("parameters", {})

@@ -42,6 +42,7 @@ class GoogleApis:
     enabled_apis: set[str] | None = None  # None is all
     buckets: dict[str, Bucket] = field(default_factory=dict)
     images: set[str] | None = None  # None is all; "HOST/PROJECT/REPOSITORY/IMAGE@sha256:…"
+    objects: dict[str, int] = field(default_factory=dict)  # "BUCKET/NAME" to bytes
     accounts: dict[str, Account] = field(default_factory=dict)
     denied: set[tuple[str, str]] = field(default_factory=set)  # principal, permission
     quotas: dict[tuple[str, str], int] = field(default_factory=dict)  # metric, region to limit
@@ -107,6 +108,20 @@ def test_bucket(server: Any, call: Call, bucket: str) -> dict[str, Any]:
     """GET storage /storage/v1/b/NAME/iam/testPermissions."""
     known = _bucket(server, bucket)
     return {"permissions": [p for p in call.query["permissions"] if p in known.permissions]}
+
+
+def list_objects(server: Any, call: Call, bucket: str) -> dict[str, Any]:
+    """GET storage /storage/v1/b/NAME/o?prefix=…."""
+    _bucket(server, bucket)
+    start = f"{bucket}/{call.one('prefix')}"
+    items = [
+        {"name": name.split("/", 1)[1], "size": str(size)}
+        for name, size in sorted(server.objects.items())
+        if name.startswith(start)
+    ]
+    first, most = int(call.one("pageToken") or 0), int(call.one("maxResults") or 1000)
+    following = {"nextPageToken": str(first + most)} if first + most < len(items) else {}
+    return {"items": items[first : first + most], **following}
 
 
 def _bucket(server: Any, name: str) -> Bucket:
@@ -199,6 +214,7 @@ ROUTES = (
     ("GET", r"/v1/projects/(?P<project>[^/:]+)/services:batchGet", batch_services),
     ("GET", r"/storage/v1/b/(?P<bucket>[^/]+)", get_bucket),
     ("GET", r"/storage/v1/b/(?P<bucket>[^/]+)/iam/testPermissions", test_bucket),
+    ("GET", r"/storage/v1/b/(?P<bucket>[^/]+)/o", list_objects),
     ("GET", r"/v1/projects/-/serviceAccounts/(?P<email>[^/:]+)", get_account),
     ("POST", r"/v1/projects/-/serviceAccounts/(?P<email>[^/:]+):testIamPermissions", test_account),
     ("POST", r"/v1/iam:troubleshoot", troubleshoot),

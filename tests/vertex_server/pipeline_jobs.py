@@ -157,7 +157,7 @@ def _run(server: Any, job: v1.PipelineJob) -> Iterator[None]:
 def _run_dag(
     server: Any, job: v1.PipelineJob, spec: Any, dag: Any, parent: int, failed: list[str]
 ) -> Iterator[None]:
-    """The tasks of one DAG in order; after a failure only what runs in any case, as exit handlers."""
+    """The tasks of a DAG in order; after a failure only those that run in any case."""
     details = job.job_detail.task_details
     for name, task in _in_order(dag["tasks"]):
         always = task.get("triggerPolicy", {}).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED"
