@@ -50,6 +50,19 @@ class VocabularySettings(Settings):
         return self.kind == "wordpiece" if self.split_cjk is None else self.split_cjk
 
 
+# bert: google-research/bert; model_garden: tensorflow/models with its v2 names; albert and electra:
+# google-research's; origin: the write-up that Textmill began with
+Layout = Literal["bert", "model_garden", "albert", "electra", "origin"]
+
+
+class RecordsSettings(Settings):
+    """Records of another system, as they lie in its files; see docs/interchange.md."""
+
+    layout: Layout  # who wrote them
+    train: str = Field(min_length=1)  # glob of TFRecord files; gzipped if a name ends in .gz
+    eval: str = Field(min_length=1)  # of the files held out; none of them may be in train
+
+
 class InstanceSettings(Settings):
     """How documents become training instances."""
 
@@ -64,6 +77,8 @@ class InstanceSettings(Settings):
     short_seq_fraction: float = Field(default=0.1, ge=0, le=1)  # BERT's short_seq_prob
     single_segment_fraction: float = Field(default=0.1, ge=0, le=1)  # contiguous (ELECTRA)
     dupe_factor: int = Field(default=10, ge=1)  # copies with other masks and pairs; static only
+    # records of another system in the place of those that InstanceGen would make of the text
+    import_from: RecordsSettings | None = None
 
     @model_validator(mode="after")
     def _reference_is_berts(self) -> Self:
@@ -78,9 +93,7 @@ class InstanceSettings(Settings):
 class ExportSettings(Settings):
     """Instances as records of another system."""
 
-    # bert: google-research/bert; model_garden: tensorflow/models; albert and electra:
-    # google-research's; origin: the write-up that Textmill began with
-    layout: Literal["bert", "model_garden", "albert", "electra", "origin"] = "bert"
+    layout: Layout  # who is to read them
     compress: bool = False  # gzip; the readers of BERT, ALBERT and ELECTRA want none
 
 

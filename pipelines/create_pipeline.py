@@ -19,7 +19,10 @@ from tfx.types.channel import BaseChannel, Channel
 from components.code_digest import code_digest
 from components.corpus_report.component import CorpusReportGen
 from components.example_validator.component import ExampleValidator
+from components.instance_export.component import InstanceExport
 from components.instance_gen.component import InstanceGen
+from components.instance_import.component import InstanceImport
+from components.instance_import.importing import records_digest
 from components.model_card.component import ModelCardGen
 from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
 from components.model_evaluator.component import ModelEvaluator
@@ -115,14 +118,7 @@ def _data_nodes(recipe: Recipe, places: Places, platform: Platform) -> Nodes:
         code_digest=_digest_of(VocabularyGen),
     )
     vocabulary.add_upstream_node(validator)
-    instances = InstanceGen(
-        documents=documents.outputs["examples"],
-        vocabulary=vocabulary.outputs["vocabulary"],
-        instance_settings=recipe.instances.model_dump_json(),
-        masking_settings=recipe.masking.model_dump_json(),
-        seed=platform.seed or recipe.seed,
-        code_digest=_digest_of(InstanceGen),
-    )
+    instances = _instances(recipe, platform, documents, vocabulary)
     instance_statistics = StatisticsGen(examples=instances.outputs["instances"])
     instance_statistics = instance_statistics.with_id("InstanceStatistics")
     report = CorpusReportGen(
@@ -132,7 +128,7 @@ def _data_nodes(recipe: Recipe, places: Places, platform: Platform) -> Nodes:
         report_settings=recipe.report.model_dump_json(),
         code_digest=_digest_of(CorpusReportGen),
     )
-    return {
+    nodes: Nodes = {
         "documents": documents,
         "statistics": statistics,
         "schema": schema,
@@ -145,6 +141,36 @@ def _data_nodes(recipe: Recipe, places: Places, platform: Platform) -> Nodes:
         ),
         "report": report,
     }
+    if recipe.export:
+        export = InstanceExport(
+            instances=instances.outputs["instances"],
+            export_settings=recipe.export.model_dump_json(),
+            code_digest=_digest_of(InstanceExport),
+        )
+        export.add_upstream_node(nodes["instance_validator"])
+        nodes["export"] = export
+    return nodes
+
+
+def _instances(
+    recipe: Recipe, platform: Platform, documents: TextExampleGen, vocabulary: VocabularyGen
+) -> InstanceGen | InstanceImport:
+    """Instances of the text, or those that another system made."""
+    settings: dict[str, Any] = {
+        "vocabulary": vocabulary.outputs["vocabulary"],
+        "instance_settings": recipe.instances.model_dump_json(),
+        "masking_settings": recipe.masking.model_dump_json(),
+        "seed": platform.seed or recipe.seed,
+    }
+    if records := recipe.instances.import_from:
+        return InstanceImport(
+            records_digest=records_digest(records),
+            code_digest=_digest_of(InstanceImport),
+            **settings,
+        )
+    return InstanceGen(
+        documents=documents.outputs["examples"], code_digest=_digest_of(InstanceGen), **settings
+    )
 
 
 def _model_nodes(recipe: Recipe, places: Places, platform: Platform, data: Nodes) -> Nodes:

@@ -4,7 +4,7 @@ import difflib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -149,10 +149,12 @@ def _fields_at(groups: KeyPath) -> list[str]:
     """The keys that a group of the recipe takes."""
     model: type[BaseModel] = Recipe
     for group in groups:
-        inner = model.model_fields[group].annotation if group in model.model_fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        kind = model.model_fields[group].annotation if group in model.model_fields else None
+        groups_of_keys = [k for k in (kind, *get_args(kind)) if isinstance(k, type)]
+        inner = [k for k in groups_of_keys if issubclass(k, BaseModel)]  # X | None has X
+        if not inner:
             return []
-        model = inner
+        model = inner[0]
     return list(model.model_fields)
 
 

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from components.settings import (
     EvaluationSettings,
+    ExportSettings,
     InstanceSettings,
     ReportSettings,
     TextSettings,
@@ -48,6 +49,7 @@ class Recipe(Settings):
     vocabulary: VocabularySettings = VocabularySettings()
     instances: InstanceSettings = InstanceSettings()
     masking: MaskingSettings = MaskingSettings()
+    export: ExportSettings | None = None  # instances for another system too; None: only ours
     model: ModelSettings = ModelSettings()
     trainer: TrainerSettings = TrainerSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
@@ -62,9 +64,12 @@ class Recipe(Settings):
         for group, key in (("vocabulary", "import_from"), ("model", "start_from")):
             settings: Settings = getattr(self, group)
             path: str | None = getattr(settings, key)
-            if path is not None and not is_remote(path):
-                absolute = str(Path(path).expanduser().absolute())
-                changes[group] = settings.model_copy(update={key: absolute})
+            if path is not None:
+                changes[group] = settings.model_copy(update={key: _absolute(path)})
+        if records := self.instances.import_from:
+            paths = {"train": _absolute(records.train), "eval": _absolute(records.eval)}
+            here = {"import_from": records.model_copy(update=paths)}
+            changes["instances"] = self.instances.model_copy(update=here)
         return self.model_copy(update=changes)
 
     @model_validator(mode="after")
@@ -87,3 +92,8 @@ class Recipe(Settings):
                 f"so the learning rate would never fall. Lower trainer.warmup_steps."
             )
         return self
+
+
+def _absolute(path: str) -> str:
+    """A path on this machine from the root; one on an object store as it is."""
+    return path if is_remote(path) else str(Path(path).expanduser().absolute())

@@ -1,1 +1,1 @@
-"""InstanceExport: instances to the records of other systems, and their records to ours."""
+"""InstanceExport: instances to the records of other systems."""

@@ -5,7 +5,6 @@ from typing import Any
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
-from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
@@ -41,7 +40,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 self._make_beam_pipeline, work, units, scratch, "InstanceExport"
             ),
         )
-        fileio.rmtree(scratch)
+        storage.remove_tree(scratch)
         target.split_names, target.span = source.split_names, source.span
         examples_utils.set_payload_format(target, example_gen_pb2.FORMAT_TF_EXAMPLE)
         is_gzip = ExportSettings.model_validate_json(job.settings).compress

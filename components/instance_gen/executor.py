@@ -6,7 +6,6 @@ from typing import Any
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
-from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
@@ -53,12 +52,19 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         results: dict[str, list[dict[str, Any]]] = {split: [] for split in splits}
         for unit, result in zip(units, done, strict=True):
             results[unit["split"]].append(result)
-        code_digest = exec_properties["code_digest"]
-        manifest = publish(target.uri, results, facts_of(job, documents, vocabulary, code_digest))
-        fileio.rmtree(job.scratch)
+        facts = {
+            **facts_of(job, vocabulary, exec_properties["code_digest"]),
+            "pair_draws": settings.pair_draws,
+            "short_seq_fraction": settings.short_seq_fraction,
+            "dupe_factor": settings.dupe_factor if settings.form == "static" else 1,
+            "documents_digest": documents.content_digest(),
+        }
+        manifest = publish(target.uri, results, facts)
+        storage.remove_tree(job.scratch)
         schema_folder = artifact_utils.get_single_uri(output_dict["schema"])
         write_schema(schema_folder, settings, job.max_predictions, vocabulary.size)
-        describe_artifact(source, target, manifest)
+        target.span = source.span
+        describe_artifact(target, manifest)
 
 
 def make_job(folder: str, vocabulary: Vocabulary, exec_properties: dict[str, Any]) -> Job:
@@ -77,33 +83,26 @@ def make_job(folder: str, vocabulary: Vocabulary, exec_properties: dict[str, Any
     )
 
 
-def facts_of(
-    job: Job, documents: Manifest, vocabulary: Vocabulary, code_digest: str
-) -> dict[str, Any]:
+def facts_of(job: Job, vocabulary: Vocabulary, code_digest: str) -> dict[str, Any]:
     """What a reader of the instances has to agree with."""
     settings = InstanceSettings.model_validate_json(job.instance_settings)
     masking = MaskingSettings.model_validate_json(job.masking_settings)
     return {
         "form": settings.form,
         "objective": settings.objective,
-        "pair_draws": settings.pair_draws,
         "seq_length": settings.seq_length,
         "max_predictions": job.max_predictions,
-        "short_seq_fraction": settings.short_seq_fraction,
-        "dupe_factor": settings.dupe_factor if settings.form == "static" else 1,
         "masking": masking.model_dump(mode="json"),
         "vocab_size": vocabulary.size,
         "vocabulary_digest": vocabulary.digest,
-        "documents_digest": documents.content_digest(),
         "seed": job.seed,
         "code_digest": code_digest,
     }
 
 
-def describe_artifact(source: types.Artifact, target: types.Artifact, manifest: Manifest) -> None:
+def describe_artifact(target: types.Artifact, manifest: Manifest) -> None:
     """Says how the records are stored, as TFX's own components do, and how many there are."""
-    target.split_names = source.split_names
-    target.span = source.span
+    target.split_names = artifact_utils.encode_split_names(list(manifest.counts))
     examples_utils.set_payload_format(target, example_gen_pb2.FORMAT_TF_EXAMPLE)
     examples_utils.set_file_format(target, "tfrecords_gzip")
     for split, counts in manifest.counts.items():

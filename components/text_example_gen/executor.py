@@ -5,7 +5,6 @@ from typing import Any
 
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
-from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact, artifact_utils
 from tfx.utils import proto_utils
@@ -50,8 +49,8 @@ class TextExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
             )
         finally:
             scratch = storage.join(examples.uri, SCRATCH)
-            if fileio.exists(scratch):
-                fileio.rmtree(scratch)
+            if storage.exists(scratch):
+                storage.remove_tree(scratch)
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, "tfrecords_gzip")

@@ -7,12 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import channel_utils, standard_artifacts
 
-from components.instance_export.importing import Origin, import_instances
-from components.instance_export.reading import LayoutError
-from components.settings import InstanceSettings
+from components.artifacts import Vocabulary as VocabularyArtifact
+from components.instance_import.component import InstanceImport
+from components.instance_import.executor import Executor
+from components.instance_import.importing import records_digest
+from components.settings import InstanceSettings, RecordsSettings
 from tests.components.instance_gen.folders import real_documents, write_vocabulary
 from trainer.batches import evaluation_batches
+from trainer.errors import InputError
 from trainer.instances import open_instances, read_token_counts, verify_instances
 from trainer.settings import MaskingSettings
 from trainer.vocabulary import Vocabulary, load_vocabulary
@@ -82,13 +87,37 @@ def bring_in(
     folder: Path, vocabulary: Vocabulary, layout: str, rows: Sequence[Row], **settings: Any
 ) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    train = write_rows(folder / "a.tfrecord", rows[:10])
-    held_out = write_rows(folder / "b.tfrecord", rows[10:])
-    paths = {"train": [train, write_rows(folder / "c.tfrecord", rows[:3])], "eval": [held_out]}
-    origin = Origin(paths, layout, vocabulary.folder)
-    values = {"seq_length": LENGTH, "form": "dynamic", **settings}
-    chosen = InstanceSettings.model_validate(values)
-    import_instances(origin, chosen, MaskingSettings(), 1, str(folder / "instances"))
+    write_rows(folder / "a.tfrecord", rows[:10])
+    write_rows(folder / "c.tfrecord", rows[:3])
+    write_rows(folder / "held-out.tfrecord", rows[10:])
+    records = {"train": f"{folder}/?.tfrecord", "eval": f"{folder}/held-out*", "layout": layout}
+    values = {"seq_length": LENGTH, "form": "dynamic", "import_from": records, **settings}
+    return run_executor(folder, vocabulary, InstanceSettings.model_validate(values))
+
+
+def run_executor(folder: Path, vocabulary: Vocabulary, settings: InstanceSettings) -> Path:
+    """The component as TFX runs it; returns the instances."""
+    words, instances = VocabularyArtifact(), standard_artifacts.Examples()
+    schema = standard_artifacts.Schema()
+    words.uri, instances.uri = vocabulary.folder, str(folder / "instances")
+    schema.uri = str(folder / "schema")
+    assert settings.import_from is not None
+    node = InstanceImport(
+        vocabulary=channel_utils.as_channel([words]),
+        instance_settings=settings.model_dump_json(),
+        masking_settings=MaskingSettings().model_dump_json(),
+        seed=1,
+        records_digest=records_digest(settings.import_from),
+        code_digest="c0de",
+    )
+    context = base_beam_executor.BaseBeamExecutor.Context(
+        beam_pipeline_args=[], tmp_dir=str(folder / "tmp"), unique_id="1"
+    )
+    outputs = {"instances": [instances], "schema": [schema]}
+    Executor(context).Do({"vocabulary": [words]}, outputs, dict(node.exec_properties))
+    assert instances.split_names == '["train", "eval"]'
+    assert not (folder / "instances" / ".work").exists()
+    assert (folder / "schema" / "schema.pbtxt").is_file()
     return folder / "instances"
 
 
@@ -156,12 +185,12 @@ def test_records_that_are_something_else_are_refused(
 ) -> None:  # fmt: skip
     rows = change(rows_of(vocabulary, layout), name, values)
     objective = "none" if named == "electra" else "next_sentence"
-    with pytest.raises(LayoutError, match=message):
+    with pytest.raises(InputError, match=message):
         bring_in(tmp_path, vocabulary, named, rows, objective=objective)
 
 
 def test_a_label_that_is_not_there_is_not_made_up(tmp_path: Path, vocabulary: Vocabulary) -> None:
-    with pytest.raises(LayoutError, match=r"electra have no label.*contiguous or none"):
+    with pytest.raises(InputError, match=r"electra have no label.*contiguous or none"):
         bring_in(tmp_path, vocabulary, "electra", rows_of(vocabulary, "electra"))
 
 
@@ -169,5 +198,28 @@ def test_more_masks_than_slots_are_refused(tmp_path: Path, vocabulary: Vocabular
     rows = change(rows_of(vocabulary, "bert"), "masked_lm_positions", list(range(1, 10)))
     rows = change(rows, "masked_lm_ids", [9] * 9)
     rows = change(rows, "masked_lm_weights", [1.0] * 9)
-    with pytest.raises(LayoutError, match="predict more than 5 tokens"):
+    with pytest.raises(InputError, match="predict more than 5 tokens"):
         bring_in(tmp_path, vocabulary, "bert", rows, form="static")
+
+
+def test_records_that_are_not_there_are_named(tmp_path: Path) -> None:
+    records = RecordsSettings(layout="bert", train=f"{tmp_path}/a*", eval=f"{tmp_path}/b*")
+    with pytest.raises(InputError, match=r"import_from.train: no file matches .*/a\*\."):
+        records_digest(records)
+
+
+def test_records_to_learn_from_are_not_held_out(tmp_path: Path) -> None:
+    (tmp_path / "a1").touch()
+    records = RecordsSettings(layout="bert", train=f"{tmp_path}/a*", eval=f"{tmp_path}/*1")
+    with pytest.raises(InputError, match=r"/a1 is in train and in eval"):
+        records_digest(records)
+
+
+def test_the_digest_is_that_of_the_content(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"1")
+    (tmp_path / "b").write_bytes(b"2")
+    records = RecordsSettings(layout="bert", train=f"{tmp_path}/a", eval=f"{tmp_path}/b")
+    before = records_digest(records)
+    assert records_digest(records) == before
+    (tmp_path / "a").write_bytes(b"3")
+    assert records_digest(records) != before

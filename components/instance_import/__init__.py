@@ -1,0 +1,1 @@
+"""InstanceImport: the records of other systems to instances, which our trainer reads."""
