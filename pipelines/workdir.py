@@ -48,8 +48,13 @@ class Workdir:
         return self.root / "published" / recipe
 
     def new_run(self) -> str:
-        """Makes the folder of a new run and gives its id: the time, so that ids sort."""
+        """Makes the folder of a new run and gives its id: the time, so that ids sort.
+
+        When the clock was set back, the newest run's time is taken on.
+        """
         moment = datetime.now(tz=timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+        earlier = (path.name.partition("-")[0] for path in self.runs.glob("*T*Z*"))
+        moment = max([moment, *earlier])
         for attempt in range(1, 1000):
             run_id = moment if attempt == 1 else f"{moment}-{attempt}"
             with contextlib.suppress(FileExistsError):

@@ -1,0 +1,265 @@
+"""What surrounds a run fails: disk, store, clock, other runs; and what it reused was altered."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from pipelines import workdir as workdir_module
+from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED
+from pipelines.lineage.archive import Archive
+from pipelines.workdir import open_workdir
+from tests.faults.conftest import DOCUMENTS, DONE, INSTANCES
+from tests.faults.lane import Lane, processes_of
+from tests.faults.results import false_claims, last_summary, results
+
+FULL = int(os.environ.get("TEXTMILL_FAULT_RUNS", "1")) > 1
+CTRL_CS = 20 if FULL else 3
+Results = dict[str, str]
+
+
+def states(workdir: Path) -> dict[str, str]:
+    return {node["node"]: node["state"] for node in last_summary(workdir)["nodes"]}
+
+
+def size_of_store(lane: Lane) -> int:
+    return (lane.workdir / "metadata.sqlite").stat().st_size
+
+
+# A limit on the size of files stands for a full disk: no mount, no rights of root are needed.
+@pytest.mark.parametrize(
+    ("stage", "room", "stops_at"),
+    [
+        pytest.param(INSTANCES, 64 << 10, "Trainer", id="checkpoint"),
+        pytest.param(DOCUMENTS, 0, "InstanceGen", id="metadata-store"),
+    ],
+)
+def test_a_full_disk_is_told_and_the_next_run_works(
+    lane: Lane, undisturbed: Results, stage: str, room: int, stops_at: str
+) -> None:
+    lane.restore(stage)
+    ended = lane.run(largest_file=size_of_store(lane) + room)
+    assert ended.code == FAILED, ended.told
+    told = " ".join(ended.told.split())
+    assert "cannot be written" in told, ended.told
+    assert "bytes are free" in told
+    assert states(lane.workdir).get(stops_at) != "ran"
+    assert "published" not in results(lane.workdir)
+    assert false_claims(lane.workdir) == []
+    again = lane.run()
+    assert again.code == SUCCEEDED, again.told
+    assert results(lane.workdir) == undisturbed
+
+
+def test_a_full_disk_at_the_export_leaves_no_model(lane: Lane, undisturbed: Results) -> None:
+    lane.restore(INSTANCES)
+    lane.run(failpoint="before-export:1")  # all checkpoints are there
+    ended = lane.run(largest_file=size_of_store(lane) + (64 << 10))
+    assert ended.code == FAILED, ended.told
+    assert "cannot be written" in " ".join(ended.told.split())
+    assert not list(lane.workdir.glob("artifacts/*/Trainer/model/*/Format-Serving/manifest.json"))
+    assert false_claims(lane.workdir) == []
+    assert lane.run().code == SUCCEEDED
+    assert results(lane.workdir) == undisturbed
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_workdir_is_told_before_any_work(lane: Lane) -> None:
+    lane.restore(None)
+    lane.workdir.mkdir(mode=0o500)
+    ended = lane.run()
+    lane.workdir.chmod(0o700)
+    assert ended.code == INPUT_ERROR
+    assert "cannot be written" in ended.told
+
+
+def test_a_place_where_nothing_can_be_made_is_told_before_any_work(lane: Lane) -> None:
+    ended = lane.run("--workdir", "/proc/textmill")
+    assert ended.code == INPUT_ERROR
+    assert "/proc/textmill: cannot be written" in " ".join(ended.told.split())
+    assert "loading TFX" not in ended.told
+
+
+def _truncate(store: Path) -> None:
+    with store.open("r+b") as stream:
+        stream.truncate(store.stat().st_size // 2)
+
+
+def _flip(store: Path) -> None:
+    content = bytearray(store.read_bytes())
+    for at in range(4096 * 3, len(content), 4096):
+        content[at] ^= 0xFF
+    store.write_bytes(content)
+
+
+def _age(store: Path) -> None:
+    with sqlite3.connect(store) as connection:
+        connection.execute("UPDATE MLMDEnv SET schema_version = 4")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        pytest.param(Path.unlink, "is gone", id="deleted"),
+        pytest.param(lambda store: store.write_bytes(b""), "metadata store", id="emptied"),
+        pytest.param(_truncate, "damaged", id="cut-short"),
+        pytest.param(_flip, "damaged", id="altered"),
+        pytest.param(_age, "layout is version 4", id="old-layout"),
+    ],
+)
+def test_a_bad_store_is_told_with_its_copy_and_never_replaced_in_silence(
+    lane: Lane, undisturbed: Results, damage: Callable[[Path], object], told: str
+) -> None:
+    lane.restore(DONE)
+    store = lane.workdir / "metadata.sqlite"
+    damage(store)
+    before = store.read_bytes() if store.exists() else None
+    ended = lane.run()
+    assert ended.code == INPUT_ERROR, ended.told
+    words = " ".join(ended.told.split())
+    assert told in words
+    assert (store.read_bytes() if store.exists() else None) == before
+    if "layout" not in told:
+        assert f"cp {store}.backup {store}" in words
+
+
+def test_a_store_that_is_copied_back_reuses_all(lane: Lane, undisturbed: Results) -> None:
+    lane.restore(DONE)
+    store = lane.workdir / "metadata.sqlite"
+    shutil.copy(f"{store}.backup", store)
+    assert lane.run().code == SUCCEEDED
+    assert set(states(lane.workdir).values()) == {"cached"}
+    assert results(lane.workdir) == undisturbed
+
+
+def test_an_old_copy_of_the_store_does_not_mix_old_folders_with_new(
+    lane: Lane, undisturbed: Results
+) -> None:
+    """The store numbers its executions anew, so that they get folders that are not empty."""
+    lane.restore(DONE)
+    shutil.copy(lane.root / DOCUMENTS / "metadata.sqlite", lane.workdir)
+    for folder in lane.workdir.glob("artifacts/*/InstanceGen/instances/*"):
+        (folder / "Split-train" / "of-another-run.tfrecord.gz").write_bytes(b"not ours")
+    ended = lane.run()
+    assert ended.code == SUCCEEDED, ended.told
+    assert results(lane.workdir) == undisturbed
+
+
+def _artifact(workdir: Path, pattern: str) -> Path:
+    (found,) = workdir.glob(f"artifacts/tiny/{pattern}")
+    return found
+
+
+def _flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    before = path.stat()
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_what_was_altered_or_deleted_is_made_anew_and_not_reused(
+    lane: Lane, undisturbed: Results
+) -> None:
+    lane.restore(DONE)
+    work = lane.workdir
+    _flip_a_bit(_artifact(work, "InstanceStatistics/statistics/*/Split-train/FeatureStats.pb"))
+    shutil.rmtree(_artifact(work, "CorpusReportGen/report/*"))
+    _flip_a_bit(_artifact(work, "Trainer/model/*/Format-Serving/transformers/model.safetensors"))
+    (_artifact(work, "ModelCardGen/model_card/*") / "more.md").write_text("added", encoding="utf-8")
+    ended = lane.run()
+    assert ended.code == SUCCEEDED, ended.told
+    found = states(work)
+    for node in ("InstanceStatistics", "CorpusReportGen", "Trainer", "ModelCardGen"):
+        assert found[node] == "ran", node
+    assert found["InstanceGen"] == found["VocabularyGen"] == "cached"
+    why = {node["node"]: node["why"] for node in last_summary(work)["nodes"]}
+    assert why["Trainer"] == "the earlier result is gone or was altered"
+    assert results(work) == undisturbed
+
+
+def test_an_altered_published_model_is_published_anew(lane: Lane, undisturbed: Results) -> None:
+    lane.restore(DONE)
+    (weights,) = lane.workdir.glob("published/tiny/*/transformers/model.safetensors")
+    _flip_a_bit(weights)
+    assert lane.run().code == SUCCEEDED
+    assert states(lane.workdir)["Pusher"] == "ran"
+    assert Path(last_summary(lane.workdir)["places"]["model"]) != weights.parents[1]
+    assert results(lane.workdir) == undisturbed
+
+
+def test_eight_runs_at_once_wait_or_name_the_holder_and_agree(
+    lane: Lane, undisturbed: Results
+) -> None:
+    lane.restore(DOCUMENTS)
+    until = ("--until", "InstanceGen")
+    waiting = [lane.start(*until, "--wait", "280") for _ in range(4)]
+    others = [lane.start(*until) for _ in range(4)]
+    for ended in (running.wait() for running in waiting):
+        assert ended.code == SUCCEEDED, ended.told
+    for ended in (running.wait() for running in others):
+        words = " ".join(ended.told.split())
+        assert ended.code == SUCCEEDED or (
+            ended.code == INPUT_ERROR and "has been at work here since" in words
+        ), ended.told
+        assert "database is locked" not in words
+    made = [
+        e for e in Archive(lane.workdir).graph.executions.values() if e.node_id == "InstanceGen"
+    ]
+    assert sorted(e.state for e in made).count("ran") == 1
+    assert {e.state for e in made} <= {"ran", "cached"}
+    made_now = results(lane.workdir)
+    assert made_now == {name: undisturbed[name] for name in made_now}
+
+
+@pytest.mark.parametrize("words", [(), ("--until", "InstanceGen", "--set", "beam.workers=2")])
+def test_ctrl_c_at_any_time_ends_with_130_and_leaves_nobody_at_work(
+    lane: Lane, undisturbed: Results, words: tuple[str, ...]
+) -> None:
+    """Each run goes on where the one before was interrupted; the moments follow from their number.
+
+    With workers there is one interruption: in the middle of the first step.
+    """
+    lane.restore(None)
+    nodes = ["TextExampleGen", "InstanceStatistics", "Trainer", "ModelEvaluator", "Pusher"]
+    for number in range(1 if words else CTRL_CS):
+        running = lane.start(*words)
+        node = nodes[number * len(nodes) // CTRL_CS]
+        running.wait_until(lambda: node in running.told() or not running.is_alive(), node)  # noqa: B023
+        time.sleep((number * 0.37) % 1.0 if not words else 2.0)
+        if not running.is_alive():
+            continue
+        running.signal(signal.SIGINT)
+        ended = running.wait()
+        assert ended.code in (INTERRUPTED, SUCCEEDED), ended.told
+        assert ended.code == SUCCEEDED or "Stopped by Ctrl-C" in ended.told
+        time.sleep(0.5)
+        assert processes_of(running.pid) == []
+    assert lane.run(*words).code == SUCCEEDED
+    if not words:
+        assert results(lane.workdir) == undisturbed
+    assert false_claims(lane.workdir) == []
+
+
+def test_run_ids_go_on_when_the_clock_is_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workdir = open_workdir(str(tmp_path))
+    first = workdir.new_run()
+
+    class Yesterday(datetime):
+        @classmethod
+        def now(cls, tz: timezone | None = None) -> "Yesterday":  # type: ignore[override]
+            moment = datetime.now(tz) - timedelta(days=1)
+            return cls.fromtimestamp(moment.timestamp(), tz)
+
+    monkeypatch.setattr(workdir_module, "datetime", Yesterday)
+    second, third = workdir.new_run(), workdir.new_run()
+    assert first < second < third
