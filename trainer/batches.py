@@ -48,12 +48,28 @@ def training_batches(
 
 
 def evaluation_batches(
-    instances: Instances, split: str, masking: MaskingSettings, *, batch_size: int, seed: int
+    instances: Instances,
+    split: str,
+    masking: MaskingSettings,
+    *,
+    batch_size: int,
+    seed: int,
+    drop_remainder: bool = False,
 ) -> tf.data.Dataset:
-    """Every instance of a split once, in order; dynamic instances get masks frozen by the seed."""
+    """Every instance of a split once, in order; dynamic instances get masks frozen by the seed.
+
+    Args:
+        instances: the artifact.
+        split: of it.
+        masking: as for training.
+        batch_size: B; the last batch may be smaller.
+        seed: of the masks.
+        drop_remainder: whether a smaller last batch is left out, so that shapes are static.
+    """
     records = tf.data.TFRecordDataset(instances.paths(split), compression_type="GZIP")
     prepare = _make_prepare(instances, masking, draw_seed(seed, "evaluation mask"))
-    return records.batch(batch_size).enumerate().map(prepare).prefetch(tf.data.AUTOTUNE)
+    batches = records.batch(batch_size, drop_remainder=drop_remainder)
+    return batches.enumerate().map(prepare).prefetch(tf.data.AUTOTUNE)
 
 
 def share_out(

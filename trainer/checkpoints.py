@@ -33,19 +33,29 @@ class Checkpoints:
         state: every variable that a resumed run needs, by name.
         step: () int64, part of the state; it names the files.
         keep: how many stay.
+        writes: whether `save` does anything; of several workers only the chief's does.
     """
 
     def __init__(
-        self, folder: str, state: Mapping[str, tf.Variable], step: tf.Variable, *, keep: int
+        self,
+        folder: str,
+        state: Mapping[str, tf.Variable],
+        step: tf.Variable,
+        *,
+        keep: int,
+        writes: bool = True,
     ) -> None:
         self.folder = folder
         self._state = {**state, "step": step}
         self._step = step
         self._keep = keep
+        self._writes = writes
 
     def save(self) -> str:
         """Writes the state, then forgets the oldest checkpoints. Returns the path."""
         path = storage.join(self.folder, f"step-{int(self._step.numpy()):09d}.safetensors")
+        if not self._writes:
+            return path
         values = {name: np.asarray(v.numpy()) for name, v in self._state.items()}
         storage.write_bytes(path, safetensors.numpy.save(values))
         failpoint("save-checkpoint")

@@ -15,6 +15,7 @@ from trainer.manifest import read_manifest
 from trainer.models.parameters import make_variables
 from trainer.objectives.choose import PreTraining, objective_of
 from trainer.objectives.ratio import Ratio, weighted
+from trainer.row_draws import RowDraws
 from trainer.settings import ElectraSettings, MaskingSettings
 from trainer.transformers_folder import read_model
 
@@ -150,7 +151,8 @@ def _add_up(
 
     @tf.function(reduce_retracing=True)
     def of_batch(batch: Batch, number: tf.Tensor) -> tuple[dict[str, Ratio], dict[str, tf.Tensor]]:
-        outcome = objective.evaluate(variables, batch, tf.stack([noise_seed, number]))
+        rows = RowDraws(tf.stack([noise_seed, number]), 0, tf.shape(batch["input_ids"])[0])
+        outcome = objective.evaluate(variables, batch, rows)
         slots = batch["masked_lm_weights"]
         baseline = weighted(tf.gather(tf.constant(unigram), batch["masked_lm_ids"]), slots)
         sums = {**outcome.losses, **outcome.measures, "unigram_loss": baseline}

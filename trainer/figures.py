@@ -1,6 +1,7 @@
 """Settings to the figures that are known before step 0: what a run costs and where it starts."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from trainer.architecture import Architecture, generator_architecture
 
@@ -12,7 +13,7 @@ class Figures:
     parameters: int
     tokens_per_step: int  # slots, padding among them
     tokens_in_all: int
-    epochs: float  # passes over the train split
+    epochs: float  # passes over the train split; of phases, over each one's
     flops_per_step: float  # of the model's matrix products, forward and backward
     flops_in_all: float
     expected_first_loss: float  # nats
@@ -49,6 +50,16 @@ def work_out(
         flops_per_step=flops,
         flops_in_all=flops * steps,
         expected_first_loss=expected_first_loss,
+    )
+
+
+def add_up(phases: Sequence[Figures]) -> Figures:
+    """The figures of a run from those of its phases; what a step costs is the first phase's."""
+    return replace(
+        phases[0],
+        tokens_in_all=sum(phase.tokens_in_all for phase in phases),
+        epochs=sum(phase.epochs for phase in phases),
+        flops_in_all=sum(phase.flops_in_all for phase in phases),
     )
 
 

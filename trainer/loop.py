@@ -1,66 +1,82 @@
 """The training loop: steps, looks, checkpoints, until the last step or a reason to stop."""
 
-import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from types import FrameType
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
+from trainer.best_weights import BestWeights
 from trainer.checkpoints import Checkpoints
 from trainer.errors import StoppedError, TextmillError
 from trainer.failpoints import failpoint
+from trainer.held_out import HeldOut
+from trainer.phases import Phase
 from trainer.progress import Progress, Scalars
 from trainer.settings import TrainerSettings
 from trainer.step import Sums, TrainSteps
+from trainer.stop_signals import Stop
 
 
 class DivergedError(TextmillError):
     """A loss or a gradient that is not a finite number."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Looks:
+    """What is done between steps."""
+
+    settings: TrainerSettings  # how often
+    checkpoints: Checkpoints
+    progress: Progress
+    stop: Stop
+    held_out: HeldOut | None = None
+    best: BestWeights | None = None  # on the chief
+
+
 def train(
     train_steps: TrainSteps,
     batches: Iterator[Any],
     step: tf.Variable,
-    checkpoints: Checkpoints,
-    progress: Progress,
-    settings: TrainerSettings,
+    phase: Phase,
     loss_weights: Mapping[str, float],
+    looks: Looks,
 ) -> None:
-    """Trains to the last step.
+    """Trains to the end of a phase.
 
     Args:
         train_steps: from `make_train_steps`.
         batches: the distributed dataset's iterator, which stands at `step`.
         step: updates made so far; it counts on.
-        checkpoints: saves at every interval, at the end, and when SIGTERM comes.
-        progress: told at every interval.
-        settings: the intervals, and the last step.
+        phase: where it ends, and what its batches are.
         loss_weights: of the sums' means that make up the loss.
+        looks: saves at every interval, at the end, and when a signal comes to stop.
 
     Raises:
         DivergedError: at the first loss or gradient that is not finite; nothing is saved then.
-        StoppedError: SIGTERM came; the same command goes on from here.
+        StoppedError: SIGTERM or SIGINT came; the same command goes on from here.
     """
+    s, last = looks.settings, looks.settings.steps
     interval = Interval()
-    with _note_sigterm() as stopped:
-        while (now := int(step.numpy())) < settings.steps:
-            count = _steps_to_next_stop(now, settings)
-            sums, broken = train_steps(batches, tf.constant(count, tf.int32))
-            _check_finite(int(broken.numpy()), settings)
-            interval.add(sums)
-            now += count
-            failpoint("train-steps")
-            if now % settings.log_every_steps == 0 or now == settings.steps:
-                progress.report(now, interval.means(loss_weights))
-                interval = Interval()
-            if now % settings.save_every_steps == 0 or now == settings.steps or stopped:
-                checkpoints.save()
-            if stopped:
-                progress.close({"finished": False})
-                raise StoppedError(128 + signal.SIGTERM)
+    while (now := int(step.numpy())) < phase.end_step:
+        count = _steps_to_next_stop(now, phase.end_step, s)
+        sums, broken = train_steps(batches, tf.constant(count, tf.int32))
+        _check_finite(int(broken.numpy()), phase)
+        interval.add(sums)
+        now += count
+        failpoint("train-steps")
+        ends = now == phase.end_step
+        if now % s.log_every_steps == 0 or ends:
+            looks.progress.report(now, interval.means(loss_weights))
+            interval = Interval()
+        if looks.held_out and (now % (s.evaluate_every_steps or last) == 0 or now == last):
+            _look_at_held_out(now, phase, looks.held_out, looks)
+        stopped = looks.stop()
+        if now % s.save_every_steps == 0 or ends or stopped:
+            looks.checkpoints.save()
+        if stopped and now < last:
+            looks.progress.close({"finished": False})
+            raise StoppedError(128 + stopped)
 
 
 class Interval:
@@ -84,38 +100,28 @@ class Interval:
         return {"loss": sum(w * means[name] for name, w in loss_weights.items()), **means}
 
 
-def _steps_to_next_stop(now: int, settings: TrainerSettings) -> int:
+def _steps_to_next_stop(now: int, end: int, settings: TrainerSettings) -> int:
     """As many steps as one call may run: no interval and not the end lie inside."""
-    intervals = settings.steps_per_loop, settings.log_every_steps, settings.save_every_steps
-    return min(settings.steps - now, *(every - now % every for every in intervals))
+    s = settings
+    intervals = s.steps_per_loop, s.log_every_steps, s.save_every_steps, s.evaluate_every_steps
+    return min(end - now, *(every - now % every for every in intervals if every))
 
 
-def _check_finite(broken: int, settings: TrainerSettings) -> None:
+def _look_at_held_out(now: int, phase: Phase, held_out: HeldOut, looks: Looks) -> None:
+    found = held_out()
+    if looks.best:
+        looks.best.offer(now, phase.number, held_out.judged(found))
+    looks.progress.report_held_out(now, found)
+
+
+def _check_finite(broken: int, phase: Phase) -> None:
     if broken < 0:
         return
-    size = settings.global_batch_size
+    size = phase.settings.global_batch_size
+    first = (broken - phase.first_step) * size
     raise DivergedError(
         f"Step {broken}: the loss or its gradient is not a finite number (batch of the records at "
-        f"positions {broken * size} to {(broken + 1) * size - 1} of the training order). "
-        f"Lower trainer.learning_rate or raise trainer.warmup_steps; the last checkpoint is "
-        f"from before."
+        f"positions {first} to {first + size - 1} of the training order of "
+        f"{phase.instances.folder}). Lower trainer.learning_rate or raise trainer.warmup_steps; "
+        f"the last checkpoint is from before."
     )
-
-
-@contextmanager
-def _note_sigterm() -> Iterator[list[int]]:
-    """A list that is empty until SIGTERM comes; the signal does nothing else meanwhile."""
-    seen: list[int] = []
-
-    def note(number: int, _: FrameType | None) -> None:
-        seen.append(number)
-
-    try:
-        before = signal.signal(signal.SIGTERM, note)
-    except ValueError:  # Python takes signals in the main thread only.
-        yield seen
-        return
-    try:
-        yield seen
-    finally:
-        signal.signal(signal.SIGTERM, before)

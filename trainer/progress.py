@@ -4,15 +4,14 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 from pydantic import JsonValue
 
 from trainer import storage
-from trainer.figures import Figures
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -23,78 +22,134 @@ HISTORY = "training.json"
 Scalars = dict[str, float]
 
 
+@dataclass(frozen=True)
+class Pace:
+    """What a step costs up to some step."""
+
+    end_step: int
+    tokens_per_step: int
+    flops_per_step: float
+
+
 class Progress:
     """Shows how the training goes, and keeps it.
 
     Somebody at a terminal sees one moving line; a log gets a plain line every interval.
 
     Args:
-        folder: for TensorBoard's events and `training.json`.
+        folder: for TensorBoard's events and `training.json`; None where another worker keeps them.
         figures: known before step 0.
-        first_step: updates made by earlier runs of this training.
-        steps: updates in all.
+        paces: of the phases, in order; the last one ends with the run.
+        first_step: updates made by earlier parts of this run.
+        peak: FLOP/s of all devices together.
     """
 
-    def __init__(self, folder: str, figures: Figures, *, first_step: int, steps: int) -> None:
+    def __init__(
+        self,
+        folder: str | None,
+        figures: Mapping[str, JsonValue],
+        paces: Sequence[Pace],
+        *,
+        first_step: int,
+        peak: float,
+    ) -> None:
         self._folder = folder
         self._figures = figures
-        self._steps = steps
-        self._history: list[Scalars] = _earlier_history(folder, first_step)
-        self._writer = tf.summary.create_file_writer(folder)
+        self._paces = paces
+        self._peak = peak
+        self._steps = paces[-1].end_step
+        self._history = _earlier_history(folder, "history", first_step)
+        self._held_out = _earlier_history(folder, "held_out", first_step)
+        self._writer = tf.summary.create_file_writer(folder) if folder else None
         self._started = self._last_time = time.perf_counter()
-        self._first_step = self._last_step = first_step
-        self._bar = _start_bar(first_step, steps) if sys.stderr.isatty() else None
+        self._tokens = 0
+        self._last_step = first_step
+        shows = folder is not None and sys.stderr.isatty()
+        self._bar = _start_bar(first_step, self._steps) if shows else None
 
     def report(self, step: int, scalars: Scalars) -> None:
-        """Takes the means over the last interval, which ends at a step."""
+        """Takes the means over the last interval, which ends at a step and lies in one phase."""
         now = time.perf_counter()
-        tokens = (step - self._last_step) * self._figures.tokens_per_step
-        rate = tokens / max(1e-9, now - self._last_time)
-        left = (self._steps - step) * self._figures.tokens_per_step / rate
+        seconds, count = max(1e-9, now - self._last_time), step - self._last_step
+        pace = next(pace for pace in self._paces if step <= pace.end_step)
+        speed = count * pace.flops_per_step / seconds
+        left = self._flops_after(step) / speed
+        self._tokens += count * pace.tokens_per_step
         self._last_step, self._last_time = step, now
-        scalars = {**scalars, "tokens_per_second": rate}
+        scalars = {
+            **scalars,
+            "tokens_per_second": count * pace.tokens_per_step / seconds,
+            "share_of_peak": speed / self._peak,
+        }
         self._history.append({"step": step, **scalars})
+        self._write(step, scalars)
+        text = _describe(scalars)
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=step, text=f"{text}, {_clock(left)}")
+        elif self._folder:
+            log.info("step %d of %d: %s, %s left", step, self._steps, text, _clock(left))
+
+    def report_held_out(self, step: int, scalars: Scalars) -> None:
+        """Takes what was measured on held-out instances; its time does not count as training."""
+        named = {f"held_out_{name}": value for name, value in scalars.items()}
+        self._held_out.append({"step": step, **named})
+        self._write(step, named)
+        if self._folder:
+            text = ", ".join(f"{n} {v:.4f}" for n, v in scalars.items() if "loss" in n)
+            log.info("step %d, held out: %s", step, text)
+        self._last_time = time.perf_counter()
+
+    def _write(self, step: int, scalars: Scalars) -> None:
+        if self._writer is None:
+            return
         with self._writer.as_default(step=step):
             for name, value in scalars.items():
                 tf.summary.scalar(name, value)
-        text = _describe(scalars)
-        if self._bar is None:
-            log.info("step %d of %d: %s, %s left", step, self._steps, text, _clock(left))
-        else:
-            self._bar.update(self._bar.task_ids[0], completed=step, text=text)
 
-    def close(self, facts: Mapping[str, JsonValue]) -> float:
-        """Writes `training.json`; returns the seconds since the start."""
+    def _flops_after(self, step: int) -> float:
+        """Of the steps that are left, phase by phase."""
+        starts = [0, *(pace.end_step for pace in self._paces)]
+        return sum(
+            max(0, pace.end_step - max(step, start)) * pace.flops_per_step
+            for start, pace in zip(starts, self._paces, strict=False)
+        )
+
+    def close(self, facts: Mapping[str, JsonValue]) -> None:
+        """Writes `training.json`."""
         if self._bar is not None:
             self._bar.stop()
+        if self._writer is None or self._folder is None:
+            return
         self._writer.close()
         seconds = time.perf_counter() - self._started
-        done = (self._last_step - self._first_step) * self._figures.tokens_per_step
         content = {
             "history": self._history,
+            "held_out": self._held_out,
             "seconds": seconds,
-            "tokens_per_second": done / max(1e-9, seconds),
-            "figures": asdict(self._figures),
+            "tokens_per_second": self._tokens / max(1e-9, seconds),
+            "peak_flops_per_second": self._peak,
+            "figures": dict(self._figures),
             **facts,
         }
         text = json.dumps(content, indent=1) + "\n"
         storage.write_bytes(storage.join(self._folder, HISTORY), text.encode())
-        return seconds
 
 
-def _earlier_history(folder: str, first_step: int) -> list[Scalars]:
-    """What an earlier part of this training, which was stopped, left in the same folder."""
-    path = storage.join(folder, HISTORY)
-    if not first_step or not storage.exists(path):
+def _earlier_history(folder: str | None, name: str, first_step: int) -> list[Scalars]:
+    """What an earlier part of this run, which was stopped, left in the same folder."""
+    if folder is None or not first_step:
         return []
-    history: list[Scalars] = json.loads(storage.read_bytes(path))["history"]
+    path = storage.join(folder, HISTORY)
+    if not storage.exists(path):
+        return []
+    history: list[Scalars] = json.loads(storage.read_bytes(path)).get(name, [])
     return [scalars for scalars in history if scalars["step"] <= first_step]
 
 
 def _describe(scalars: Scalars) -> str:
     return (
         f"loss {scalars['loss']:.4f}, learning rate {scalars['learning_rate']:.2e}, "
-        f"{scalars['tokens_per_second']:,.0f} tokens/s"
+        f"{scalars['tokens_per_second']:,.0f} tokens/s, {scalars['share_of_peak']:.0%} of peak"
     )
 
 

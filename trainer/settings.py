@@ -1,5 +1,6 @@
 """Every setting of masking, model and training, with its unit and its source."""
 
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -67,6 +68,41 @@ class ModelSettings(Settings):
     electra: ElectraSettings = ElectraSettings()
 
 
+class PhaseSettings(Settings):
+    """A later part of the run, on instances of another length; what is left out stays as it was.
+
+    BERT trains nine tenths of its steps at length 128 and the rest at 512, "to learn the positional
+    embeddings" (Devlin et al. 2019, A.2), on one schedule.
+    """
+
+    from_step: int = Field(ge=1)  # the phase's first step
+    seq_length: int = Field(ge=16)  # L of its instances
+    max_predictions: int | None = Field(default=None, ge=1)  # N; None: ceil(masking.rate * L)
+    global_batch_size: int | None = Field(default=None, ge=1)  # instances
+    accumulate_steps: int | None = Field(default=None, ge=1)  # parts of a batch
+    # a schedule of the phase's own, from warm-up to 0; None: the schedule goes on
+    learning_rate: float | None = Field(default=None, gt=0)  # peak
+    warmup_steps: int | None = Field(default=None, ge=0)  # of a schedule of its own
+
+    @model_validator(mode="after")
+    def _schedule_is_whole(self) -> Self:
+        if self.warmup_steps is not None and self.learning_rate is None:
+            raise ValueError(
+                "warmup_steps without learning_rate: the schedule of the phase before goes on. "
+                "Give learning_rate too, or remove warmup_steps."
+            )
+        return self
+
+    def changes(self) -> dict[str, int | float]:
+        """What it changes in the trainer's settings."""
+        names = ("global_batch_size", "accumulate_steps", "learning_rate", "warmup_steps")
+        given = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+MOST_PHASES = 4  # the Trainer has an input for each
+
+
 class TrainerSettings(Settings):
     """The training run."""
 
@@ -74,6 +110,8 @@ class TrainerSettings(Settings):
     global_batch_size: int = Field(default=256, ge=1)  # instances over all replicas, per step
     # parts of a batch, one after the other, where memory holds no more; the result is the same
     accumulate_steps: int = Field(default=1, ge=1)
+    # later parts of the run, at other lengths; the first is at instances.seq_length
+    phases: tuple[PhaseSettings, ...] = Field(default=(), max_length=MOST_PHASES - 1, strict=False)
     learning_rate: float = Field(default=1e-4, gt=0)  # peak
     warmup_steps: int = Field(default=10_000, ge=0)  # linear from 0
     # linear: BERT's; product: ELECTRA's; stable: level until the last decay_steps
@@ -92,13 +130,44 @@ class TrainerSettings(Settings):
     log_every_steps: int = Field(default=50, ge=1)  # to the terminal and TensorBoard
     save_every_steps: int = Field(default=1000, ge=1)  # checkpoints; a killed run repeats as many
     keep_checkpoints: int = Field(default=3, ge=1)  # the newest so many; older ones are removed
+    # how often held-out instances are measured, with masks that stay the same; None: not while
+    # training
+    evaluate_every_steps: int | None = Field(default=None, ge=1)
+    evaluate_instances: int = Field(default=1024, ge=1)  # of the eval split at most; whole batches
+    # best: the weights of the least held-out loss of the last phase, by what evaluation judges
+    # (masked tokens; ELECTRA's discriminator)
+    export: Literal["last", "best"] = "last"
+    # a device's peak, FLOP/s, for the share of it that is reached; None: measured at the start
+    peak_flops: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        if self.global_batch_size % self.accumulate_steps:
+        size, parts = self.global_batch_size, self.accumulate_steps
+        for changes in (None, *self.phases):
+            size = (changes and changes.global_batch_size) or size
+            parts = (changes and changes.accumulate_steps) or parts
+            if size % parts:
+                raise ValueError(
+                    f"accumulate_steps is {parts}, which does not divide global_batch_size "
+                    f"{size}. Set accumulate_steps to a divisor."
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _phases_follow(self) -> Self:
+        steps = [0, *(phase.from_step for phase in self.phases), self.steps]
+        if any(later <= earlier for earlier, later in pairwise(steps)):
             raise ValueError(
-                f"accumulate_steps is {self.accumulate_steps}, which does not divide "
-                f"global_batch_size {self.global_batch_size}. Set accumulate_steps to a divisor."
+                f"phases begin at steps {steps[1:-1]} of {self.steps}. Let each from_step lie "
+                f"after the one before and below steps."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _best_is_measured(self) -> Self:
+        if self.export == "best" and self.evaluate_every_steps is None:
+            raise ValueError(
+                "export is best, and nothing is measured while training. Set evaluate_every_steps."
             )
         return self
 

@@ -6,7 +6,9 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from trainer.draw import draw_seed
-from trainer.models.layers import Noise, Weights, compute_weights
+from trainer.models.kernels import compiled_kernels
+from trainer.models.layers import Weights, compute_weights
+from trainer.models.noise import Noise
 from trainer.objectives.ratio import Outcome, Ratio
 from trainer.optimizers.adamw import Optimizer
 from trainer.row_draws import RowDraws
@@ -61,7 +63,7 @@ def make_replica_step(
         replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
         now = tf.cast(step, tf.int32)
         parts = context.num_replicas_in_sync * accumulate_steps
-        totals = _all_reduce(objective.loss_denominators(batch))
+        totals = all_reduce(objective.loss_denominators(batch))
 
         def learn(part: Batch, number: tf.Tensor) -> tuple[Sums, list[tf.Tensor]]:
             place = replica * accumulate_steps + number
@@ -79,7 +81,8 @@ def make_replica_step(
             gradients = tape.gradient(loss, list(variables.values()), unconnected_gradients="zero")
             return {**outcome.losses, **outcome.measures}, gradients
 
-        sums, gradients = _add_parts(learn, batch, accumulate_steps, objective, variables)
+        with compiled_kernels(_has_fast_kernels(context)):
+            sums, gradients = _add_parts(learn, batch, accumulate_steps, objective, variables)
         gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         clipped, norm = tf.clip_by_global_norm(gradients, clip_norm)
         rate = schedule(step)
@@ -134,9 +137,15 @@ def make_train_steps(
 
 def all_reduce_sums(sums: Sums) -> Sums:
     """Each ratio over all replicas."""
-    numerators = _all_reduce({name: part.numerator for name, part in sums.items()})
-    denominators = _all_reduce({name: part.denominator for name, part in sums.items()})
+    numerators = all_reduce({name: part.numerator for name, part in sums.items()})
+    denominators = all_reduce({name: part.denominator for name, part in sums.items()})
     return {name: Ratio(numerators[name], denominators[name]) for name in sums}
+
+
+def _has_fast_kernels(context: tf.distribute.ReplicaContext) -> bool:
+    """Whether small operations are to be compiled: on one CPU, where the step runs op by op."""
+    devices = context.strategy.extended.worker_devices
+    return len(devices) == 1 and "CPU" in devices[0].upper()
 
 
 def _add_parts(
@@ -170,8 +179,8 @@ def _add_parts(
     return sums, gradients
 
 
-def _all_reduce(values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Sums over replicas, in one message."""
+def all_reduce(values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Sums tensors of one shape over replicas, in one message."""
     context = tf.distribute.get_replica_context()
     total = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.stack(list(values.values())))
     return dict(zip(values, tf.unstack(total), strict=True))

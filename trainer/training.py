@@ -1,10 +1,8 @@
 """Instances and settings to a trained, exported model: the whole of one training run."""
 
-import functools
-import hashlib
-import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 
 import numpy as np
@@ -12,145 +10,227 @@ import tensorflow as tf
 from pydantic import JsonValue
 
 from trainer import storage
-from trainer.batches import share_out, training_batches
+from trainer.batches import share_out
+from trainer.best_weights import BestWeights
 from trainer.checkpoints import Checkpoints
-from trainer.errors import InputError
+from trainer.errors import InputError, TextmillError
 from trainer.export import export_model
 from trainer.failpoints import failpoint
-from trainer.figures import Figures, work_out
-from trainer.instances import Instances, check_fit, open_instances, verify_instances
-from trainer.loop import train
-from trainer.models.parameters import count_parameters, first_values, make_variables
+from trainer.figures import Figures, add_up, work_out
+from trainer.held_out import HeldOut
+from trainer.instances import check_fit, open_instances, verify_instances
+from trainer.loop import Looks, train
+from trainer.make_steps import make_steps
+from trainer.models.parameters import count_parameters
 from trainer.objectives.choose import PreTraining, choose_objective
-from trainer.optimizers.adamw import Optimizer
-from trainer.optimizers.schedule import learning_rate
-from trainer.progress import Progress
+from trainer.peak import measure_peak
+from trainer.phases import Phase, plan_phases
+from trainer.progress import Pace, Progress
 from trainer.provenance import git_state, hardware, image_digest
-from trainer.settings import TrainerSettings, TrainingSettings
-from trainer.step import ReplicaStep, TrainSteps, make_replica_step, make_train_steps
+from trainer.settings import TrainingSettings
+from trainer.state import State, run_digest, start_state
+from trainer.stop_signals import note_stop_signals
 from trainer.strategy import Choice, accelerators, select_strategy
-from trainer.warm_start import read_start, start_digest, start_values
+from trainer.warm_start import start_digest
+from trainer.workers import Workers
 
 log = logging.getLogger(__name__)
+Facts = dict[str, JsonValue]
 
-# These change how a run is watched, not what it computes.
-WATCHING = {"log_every_steps", "save_every_steps", "keep_checkpoints", "steps_per_loop"}
+# What TensorFlow raises where another worker is gone.
+_LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+)
+
+
+class WorkerLostError(TextmillError):
+    """A worker that trained along is gone."""
 
 
 def train_and_export(
-    settings: TrainingSettings, instances_folder: str, model_folder: str, run_folder: str
+    settings: TrainingSettings,
+    instances_folders: Sequence[str],
+    model_folder: str,
+    run_folder: str,
 ) -> None:
     """Trains a model, or goes on where a stopped run left off, and exports it.
 
+    Where several workers train together, each calls this with the same arguments; the chief
+    writes, and all return when everything is written.
+
     Args:
         settings: model, masking and training.
-        instances_folder: the instances artifact.
+        instances_folders: the instances of each phase.
         model_folder: for the SavedModel and the `transformers` folder.
         run_folder: for TensorBoard's events and `training.json`.
 
     Raises:
         InputError: instances, settings or device do not fit together; before the first step.
     """
-    instances = open_instances(instances_folder)
-    objective = choose_objective(settings.model, instances)
-    check_fit(instances, objective.model.architecture, settings.masking)
-    verify_instances(instances)
-    choice = select_strategy(settings.trainer.device)
+    choice = select_strategy(settings.trainer.device)  # First: TensorFlow wants it so.
+    instances = [open_instances(folder) for folder in instances_folders]
+    phases = plan_phases(settings.trainer, instances)
+    objective = choose_objective(settings.model, instances[0])
+    for of_phase in instances:
+        check_fit(of_phase, objective.model.architecture, settings.masking)
+        verify_instances(of_phase)
     with choice.strategy.scope():
         state = start_state(settings, objective)
-    facts = _train(settings, instances, choice, objective, state, run_folder)
-    failpoint("before-export")
-    export_model(model_folder, objective.model, state.values(), instances, facts)
-
-
-@dataclass(frozen=True)
-class State:
-    """Everything that a step changes."""
-
-    variables: dict[str, tf.Variable]  # by Hugging Face's names
-    optimizer: Optimizer
-    step: tf.Variable  # () int64, updates made so far
-
-    def everything(self) -> dict[str, tf.Variable]:
-        """What a checkpoint holds, beside the step."""
-        return {**self.variables, **self.optimizer.slots}
-
-    def values(self) -> dict[str, np.ndarray]:
-        """The weights."""
-        return {name: variable.numpy() for name, variable in self.variables.items()}
-
-
-def start_state(settings: TrainingSettings, objective: PreTraining) -> State:
-    """The state before step 0; call it in the strategy's scope."""
-    parameters = objective.model.parameters()
-    deviation = objective.model.architecture.initializer_range
-    values = first_values(parameters, deviation=deviation, seed=settings.seed)
-    if folder := settings.model.start_from:
-        values = start_values(values, read_start(folder)[1], parameters, folder)
-    variables = make_variables(values)
-    step = tf.Variable(
-        0,
-        dtype=tf.int64,
-        trainable=False,
-        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-    )
-    return State(variables, Optimizer(variables, settings.trainer), step)
-
-
-def run_digest(settings: TrainingSettings, instances: Instances) -> str:
-    """What a run's checkpoints are found by: everything that its result depends on."""
-    computed = settings.model_dump(mode="json", exclude={"checkpoint_root"})
-    computed["trainer"] = {k: v for k, v in computed["trainer"].items() if k not in WATCHING}
-    computed["instances"] = instances.manifest.content_digest()
-    if folder := settings.model.start_from:
-        computed["start"] = start_digest(folder)
-    return hashlib.sha256(json.dumps(computed, sort_keys=True).encode()).hexdigest()[:20]
+    workers = Workers(choice.strategy)
+    try:
+        values, facts = _train(settings, phases, choice, workers, objective, state, run_folder)
+        failpoint("before-export")
+        if workers.is_chief:
+            export_model(model_folder, objective.model, values, instances[-1], facts)
+        workers.wait()
+    except _LOST as error:
+        if workers.count == 1:
+            raise
+        raise WorkerLostError(
+            f"One of the {workers.count} workers is gone ({str(error).splitlines()[0]}). Start all "
+            f"of them again: they go on from the last checkpoint in {settings.checkpoint_root}."
+        ) from error
 
 
 def _train(
     settings: TrainingSettings,
-    instances: Instances,
+    phases: Sequence[Phase],
     choice: Choice,
+    workers: Workers,
     objective: PreTraining,
     state: State,
     run_folder: str,
-) -> dict[str, JsonValue]:
-    """Trains the state to the last step; returns the facts of the run for the manifest."""
+) -> tuple[dict[str, np.ndarray], Facts]:
+    """Trains the state to the last step; returns the weights to export and the run's facts."""
     s = settings.trainer
-    folder = storage.join(settings.checkpoint_root, run_digest(settings, instances))
-    checkpoints = Checkpoints(folder, state.everything(), state.step, keep=s.keep_checkpoints)
+    digest = run_digest(settings, [phase.instances for phase in phases])
+    folder = storage.join(settings.checkpoint_root, digest)
+    checkpoints = Checkpoints(
+        folder, state.everything(), state.step, keep=s.keep_checkpoints, writes=workers.is_chief
+    )
     resumed = checkpoints.restore_latest()
-    figures = _work_out(settings, instances, objective)
-    for line in (choice.explanation, *figures.lines()):
+    _check_same_step(workers, state.now(), settings.checkpoint_root)
+    figures = [_work_out(settings, phase, objective) for phase in phases]
+    in_all = add_up(figures)
+    for line in (choice.explanation, *in_all.lines()):
         log.info("%s", line)
     if resumed:
         log.info("Going on from %s", resumed)
-    first_step = int(state.step.numpy())
-    batches = training_batches(
-        instances,
-        settings.masking,
-        batch_size=s.global_batch_size,
+    progress = Progress(
+        run_folder if workers.is_chief else None,
+        asdict(in_all),
+        [_pace(*pair) for pair in zip(phases, figures, strict=True)],
+        first_step=state.now(),
+        peak=_peak(settings, choice),
+    )
+    best = BestWeights(folder, state.variables) if s.export == "best" else None
+    with note_stop_signals(workers) as stop:
+        for phase in phases:
+            if state.now() >= phase.end_step:
+                continue
+            batches = phase.batches(settings.masking, seed=settings.seed, step=state.now())
+            size = phase.settings.global_batch_size
+            train(
+                make_steps(
+                    phase.settings,
+                    choice.strategy,
+                    objective,
+                    state,
+                    seed=settings.seed,
+                    rate=phase.rate,
+                ),
+                iter(share_out(choice.strategy, batches, size)),
+                state.step,
+                phase,
+                objective.loss_weights,
+                Looks(
+                    settings=s,
+                    checkpoints=checkpoints,
+                    progress=progress,
+                    stop=stop,
+                    held_out=_held_out(settings, phase, choice, objective, state),
+                    best=best if workers.is_chief else None,
+                ),
+            )
+    facts = _facts(settings, choice, in_all)
+    values = state.values()
+    if best and workers.is_chief:
+        kept, values = best.read()
+        facts |= {"exported_step": kept.step, "held_out_loss": kept.loss}
+    progress.close({"finished": True, "resumed_from": resumed, **facts})
+    return values, facts
+
+
+def _check_same_step(workers: Workers, step: int, checkpoint_root: str) -> None:
+    steps = workers.gather(step)
+    if len(set(steps)) > 1:
+        raise InputError(
+            f"The workers found checkpoints of the steps {steps}. checkpoint_root "
+            f"({checkpoint_root}) has to be a folder that all of them see."
+        )
+
+
+def _held_out(
+    settings: TrainingSettings,
+    phase: Phase,
+    choice: Choice,
+    objective: PreTraining,
+    state: State,
+) -> HeldOut | None:
+    s = phase.settings
+    if s.evaluate_every_steps is None:
+        return None
+    return HeldOut(
+        choice.strategy,
+        objective,
+        state.variables,
+        phase.instances,
+        batch_size=s.global_batch_size // s.accumulate_steps,
+        instances_at_most=s.evaluate_instances,
         seed=settings.seed,
-        first_step=first_step,
     )
-    progress = Progress(run_folder, figures, first_step=first_step, steps=s.steps)
-    train(
-        make_steps(settings, choice.strategy, objective, state),
-        iter(share_out(choice.strategy, batches, s.global_batch_size)),
-        state.step,
-        checkpoints,
-        progress,
-        s,
-        objective.loss_weights,
+
+
+def _work_out(settings: TrainingSettings, phase: Phase, objective: PreTraining) -> Figures:
+    return work_out(
+        objective.model.architecture,
+        parameters=count_parameters(objective.model.parameters()),
+        seq_length=phase.instances.seq_length,
+        max_predictions=phase.instances.max_predictions,
+        batch_size=phase.settings.global_batch_size,
+        steps=phase.end_step - phase.first_step,
+        instances=phase.instances.size("train"),
+        expected_first_loss=objective.expected_first_loss(),
     )
-    facts: dict[str, JsonValue] = {
+
+
+def _pace(phase: Phase, figures: Figures) -> Pace:
+    return Pace(phase.end_step, figures.tokens_per_step, figures.flops_per_step)
+
+
+def _peak(settings: TrainingSettings, choice: Choice) -> float:
+    """FLOP/s of all devices together."""
+    s = settings.trainer
+    device = choice.strategy.extended.worker_devices[0]
+    of_one = s.peak_flops or measure_peak(device, tf.as_dtype(s.precision))
+    log.info("Peak of a device: %.3g FLOP/s (%s)", of_one, "as set" if s.peak_flops else "measured")
+    return of_one * choice.strategy.num_replicas_in_sync
+
+
+def _facts(settings: TrainingSettings, choice: Choice, figures: Figures) -> Facts:
+    """What the model's manifest says of the run."""
+    start = settings.model.start_from
+    return {
         "strategy": choice.explanation,
         "replicas": choice.strategy.num_replicas_in_sync,
         "parameters": figures.parameters,
-        "steps": s.steps,
+        "steps": settings.trainer.steps,
         "tokens_seen": figures.tokens_in_all,
         "seed": settings.seed,
-        "start_digest": start_digest(start) if (start := settings.model.start_from) else None,
+        "start_digest": start_digest(start) if start else None,
         "code_digest": settings.code_digest,
         "git": git_state(),
         "image_digest": image_digest(),
@@ -158,62 +238,3 @@ def _train(
         "settings": settings.model_dump(mode="json", exclude={"checkpoint_root", "code_digest"}),
         "versions": {name: version(name) for name in ("tensorflow", "numpy")},
     }
-    progress.close({"finished": True, "resumed_from": resumed, **facts})
-    return facts
-
-
-def make_steps(
-    settings: TrainingSettings,
-    strategy: tf.distribute.Strategy,
-    objective: PreTraining,
-    state: State,
-) -> TrainSteps:
-    """The compiled function that trains some steps.
-
-    Raises:
-        InputError: replicas and parts do not divide the batch.
-    """
-    _check_batch(settings.trainer, strategy.num_replicas_in_sync)
-    replica_step = step_of_replica(settings, objective, state)
-    names = (*objective.loss_weights, *objective.measures, "gradient_norm", "learning_rate")
-    return make_train_steps(strategy, replica_step, state.step, names)
-
-
-def step_of_replica(
-    settings: TrainingSettings, objective: PreTraining, state: State
-) -> ReplicaStep:
-    """The step as each replica runs it."""
-    s = settings.trainer
-    return make_replica_step(
-        objective,
-        state.variables,
-        state.optimizer,
-        functools.partial(learning_rate, s),
-        compute_type=tf.as_dtype(s.precision),
-        clip_norm=s.clip_norm,
-        seed=settings.seed,
-        accumulate_steps=s.accumulate_steps,
-    )
-
-
-def _check_batch(s: TrainerSettings, replicas: int) -> None:
-    parts = replicas * s.accumulate_steps
-    if s.global_batch_size % parts:
-        raise InputError(
-            f"trainer.global_batch_size {s.global_batch_size} is not a multiple of {replicas} "
-            f"replicas x {s.accumulate_steps} parts (trainer.accumulate_steps). Take "
-            f"{s.global_batch_size // parts * parts or parts}, for example."
-        )
-
-
-def _work_out(settings: TrainingSettings, instances: Instances, objective: PreTraining) -> Figures:
-    return work_out(
-        objective.model.architecture,
-        parameters=count_parameters(objective.model.parameters()),
-        seq_length=instances.seq_length,
-        max_predictions=instances.max_predictions,
-        batch_size=settings.trainer.global_batch_size,
-        steps=settings.trainer.steps,
-        instances=instances.size("train"),
-        expected_first_loss=objective.expected_first_loss(),
-    )

@@ -16,10 +16,16 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.architecture import resolve_architecture
+from trainer.make_steps import make_steps
 from trainer.objectives.choose import PreTraining, objective_of
-from trainer.settings import ElectraSettings, MaskingSettings, ModelSettings
-from trainer.settings import TrainerSettings, TrainingSettings
-from trainer.training import make_steps, start_state
+from trainer.settings import (
+    ElectraSettings,
+    MaskingSettings,
+    ModelSettings,
+    TrainerSettings,
+    TrainingSettings,
+)
+from trainer.state import start_state
 
 
 def main(work_text: str) -> None:
@@ -41,7 +47,9 @@ class Step:
         objective = _objective(settings, work["vocab_size"])
         with strategy.scope():
             state = start_state(settings, objective)
-        self._train_steps = make_steps(settings, strategy, objective, state)
+        self._train_steps = make_steps(
+            settings.trainer, strategy, objective, state, seed=settings.seed
+        )
         batches = tf.data.Dataset.from_tensors(_batch(work)).cache().repeat().prefetch(2)
         self._batches: Iterator[Any] = iter(strategy.experimental_distribute_dataset(batches))
 

@@ -15,8 +15,9 @@ from tests.trainer.training_tools import (
 from trainer.errors import InputError
 from trainer.instances import open_instances
 from trainer.objectives.choose import choose_objective
+from trainer.row_draws import RowDraws
 from trainer.settings import TrainingSettings
-from trainer.training import State
+from trainer.state import State
 
 NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
 MODELS: dict[str, dict[str, object]] = {
@@ -81,7 +82,7 @@ def test_losses_are_divided_by_what_the_forward_pass_counts(
     batch = first_batch(settings, dynamic_folder)
     objective = choose_objective(settings.model, open_instances(dynamic_folder))
     variables = train_some(settings, dynamic_folder, 0)[0].variables
-    outcome = objective.evaluate(variables, batch, tf.constant([1, 2]))
+    outcome = objective.evaluate(variables, batch, RowDraws(tf.constant([1, 2]), 0, 8))
     counted = {name: float(part.denominator) for name, part in outcome.losses.items()}
     assert {k: float(v) for k, v in objective.loss_denominators(batch).items()} == counted
 

@@ -16,9 +16,11 @@ from tests.trainer.training_tools import assert_equal_states, mean, one_cpu, tra
 from trainer.batches import share_out, training_batches
 from trainer.checkpoints import CheckpointError, Checkpoints
 from trainer.instances import open_instances
+from trainer.make_steps import make_steps
 from trainer.objectives.choose import choose_objective
 from trainer.settings import TrainingSettings
-from trainer.training import State, make_steps, start_state, train_and_export
+from trainer.state import State, start_state
+from trainer.training import train_and_export
 
 SCRIPT = "import sys; from tests.trainer.test_resume import main; main(*sys.argv[1:])"
 WEIGHTS = "transformers/model.safetensors"
@@ -28,7 +30,7 @@ LONG_RUN = (None,), {"steps": 400, "save_every_steps": 20, "log_every_steps": 20
 
 def main(settings: str, instances: str, model: str, run: str) -> None:
     """One training run, as a process of its own."""
-    train_and_export(TrainingSettings.model_validate_json(settings), instances, model, run)
+    train_and_export(TrainingSettings.model_validate_json(settings), [instances], model, run)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,7 @@ def go_on(
         first_step=int(state.step.numpy()),
     )
     iterator = iter(share_out(one_cpu(), batches, size))
-    train_steps = make_steps(settings, one_cpu(), objective, state)
+    train_steps = make_steps(settings.trainer, one_cpu(), objective, state, seed=settings.seed)
     losses = []
     for _ in range(steps):
         sums, _ = train_steps(iterator, tf.constant(1))
@@ -170,4 +172,4 @@ def _newest(settings: TrainingSettings) -> str:
 
 
 def _run(settings: TrainingSettings, folder: str, scratch: Path, name: str) -> None:
-    train_and_export(settings, folder, str(scratch / name), str(scratch / f"{name}-run"))
+    train_and_export(settings, [folder], str(scratch / name), str(scratch / f"{name}-run"))

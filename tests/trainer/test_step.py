@@ -13,7 +13,7 @@ from trainer.instances import open_instances
 from trainer.models.noise import NO_NOISE
 from trainer.objectives.choose import choose_objective
 from trainer.optimizers.adamw import is_decayed
-from trainer.training import start_state
+from trainer.state import start_state
 
 NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
 

@@ -9,11 +9,14 @@ from trainer.strategy import DeviceError, select_strategy
 def test_without_accelerators_auto_takes_the_cpu_and_says_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delenv("TPU_NAME", raising=False)
+    for name in ("TPU_NAME", "TF_CONFIG", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
     choice = select_strategy("auto")
     assert isinstance(choice.strategy, tf.distribute.OneDeviceStrategy)
-    assert choice.explanation == "One CPU: there is no GPU and no TPU_NAME."
+    assert choice.explanation == (
+        "One CPU: TensorFlow sees no GPU, TPU_NAME is not set, TF_CONFIG names no other worker."
+    )
 
 
 def test_a_missing_gpu_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,3 +46,31 @@ def test_a_tpu_that_cannot_be_reached_is_an_error_that_names_it(
     monkeypatch.setenv("TPU_NAME", "local")
     with pytest.raises(DeviceError, match=r"TPU 'local' cannot be reached.*tensorflow-tpu"):
         select_strategy(device)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("{", r"TF_CONFIG is not what TensorFlow takes"),
+        ('{"cluster": ["a:1", "b:1"]}', r"TF_CONFIG is not what TensorFlow takes"),
+        (
+            '{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}, "task": {"type": "ps", "index": 0}}',
+            r"the roles ps, worker, and this process is 'ps'",
+        ),
+    ],
+)
+def test_a_cluster_that_cannot_be_understood_is_an_error_that_shows_it(
+    config: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TPU_NAME", raising=False)
+    monkeypatch.setenv("TF_CONFIG", config)
+    with pytest.raises(DeviceError, match=message):
+        select_strategy("auto")
+
+
+def test_a_cluster_of_one_is_one_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Vertex AI sets it for a job with one machine."""
+    monkeypatch.delenv("TPU_NAME", raising=False)
+    task = '"task": {"type": "chief", "index": 0}, "environment": "cloud"'
+    monkeypatch.setenv("TF_CONFIG", f'{{"cluster": {{"chief": ["127.0.0.1:2222"]}}, {task}}}')
+    assert isinstance(select_strategy("cpu").strategy, tf.distribute.OneDeviceStrategy)

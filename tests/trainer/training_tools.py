@@ -8,15 +8,11 @@ import tensorflow as tf
 
 from trainer.batches import share_out, training_batches
 from trainer.instances import open_instances
+from trainer.make_steps import make_steps, step_of_replica
 from trainer.objectives.choose import choose_objective
 from trainer.settings import TrainingSettings
+from trainer.state import State, start_state
 from trainer.step import ReplicaStep, Sums
-from trainer.training import (
-    State,
-    make_steps,
-    start_state,
-    step_of_replica,
-)
 
 
 def one_cpu() -> tf.distribute.Strategy:
@@ -47,7 +43,7 @@ def train_some(
         instances, settings.masking, batch_size=size, seed=settings.seed, first_step=0
     )
     iterator = iter(share_out(strategy, batches, size))
-    train_steps = make_steps(settings, strategy, objective, state)
+    train_steps = make_steps(settings.trainer, strategy, objective, state, seed=settings.seed)
     losses = []
     for _ in range(steps):
         sums, _ = train_steps(iterator, tf.constant(1))
@@ -88,4 +84,4 @@ def replica_step_of(settings: TrainingSettings, folder: str) -> tuple[ReplicaSte
     """The step as one replica runs it, outside any strategy, and the state that it changes."""
     objective = choose_objective(settings.model, open_instances(folder))
     state = start_state(settings, objective)
-    return step_of_replica(settings, objective, state), state
+    return step_of_replica(settings.trainer, objective, state, seed=settings.seed), state

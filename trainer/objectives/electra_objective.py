@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from trainer.models.electra import Electra
-from trainer.models.layers import Noise, Weights
+from trainer.models.layers import Weights
+from trainer.models.noise import Noise
 from trainer.objectives.masked_lm import masked_lm_accuracy, masked_lm_loss
 from trainer.objectives.ratio import Outcome
 from trainer.objectives.replaced_tokens import (
@@ -73,10 +74,9 @@ class ElectraObjective:
             replaced_histograms(found, is_replaced, mask),
         )
 
-    def evaluate(self, weights: Weights, batch: Batch, seed: tf.Tensor) -> Outcome:
-        """As a call, without dropout; the generator's samples are frozen by the seed (2,) int32."""
-        rows = tf.shape(batch["input_ids"])[0]
-        return self(weights, batch, Noise(None, RowDraws(seed, 0, rows)))
+    def evaluate(self, weights: Weights, batch: Batch, rows: RowDraws) -> Outcome:
+        """As a call, without dropout; the rows' numbers freeze the generator's samples."""
+        return self(weights, batch, Noise(None, rows))
 
     def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
         """What each loss is divided by: masked tokens; real tokens."""

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from trainer.models.layers import Noise, Weights
+from trainer.models.layers import Weights
+from trainer.models.noise import Noise
 from trainer.models.pair_model import PairModel
 from trainer.objectives.masked_lm import masked_lm_accuracy, masked_lm_loss
 from trainer.objectives.ratio import Outcome
 from trainer.objectives.sentence_pair import label_share, pair_accuracy, pair_loss
+from trainer.row_draws import RowDraws
 
 Batch = Mapping[str, tf.Tensor]
 # What the share of label 1 is called.
@@ -57,9 +59,9 @@ class PairObjective:
             measures[f"{pair}_accuracy"] = pair_accuracy(pair_scores, labels)
         return Outcome(losses, measures, {})
 
-    def evaluate(self, weights: Weights, batch: Batch, seed: tf.Tensor) -> Outcome:
+    def evaluate(self, weights: Weights, batch: Batch, rows: RowDraws) -> Outcome:
         """As a call, without dropout, and with the labels' share; nothing is drawn."""
-        del seed
+        del rows
         outcome = self(weights, batch, Noise(None))
         if self.pair:
             share = label_share(batch[f"{self.pair}_labels"])

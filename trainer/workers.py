@@ -1,0 +1,52 @@
+"""A strategy to the processes that train together: who is the chief, and what each of them says."""
+
+import functools
+
+import tensorflow as tf
+
+
+class Workers:
+    """The processes of a run; mostly one. Each has to make the same calls in the same order."""
+
+    def __init__(self, strategy: tf.distribute.Strategy) -> None:
+        self._strategy = strategy
+        resolver = strategy.cluster_resolver
+        cluster = resolver.cluster_spec() if resolver is not None else None
+        tasks = cluster.as_dict() if cluster else {}
+        self.count = sum(len(tasks.get(name, ())) for name in ("chief", "worker")) or 1
+        if isinstance(strategy, tf.distribute.TPUStrategy):
+            self.count = 1  # one process drives all hosts
+        self.is_chief = self.count == 1 or _is_chief(resolver)
+
+    def gather(self, value: int) -> list[int]:
+        """The value that each worker calls this with, once for each of its replicas."""
+        if self.count == 1:
+            return [value]
+        return [int(found) for found in self._gather(tf.constant(value, tf.int64)).numpy()]
+
+    def wait(self) -> None:
+        """Returns when every worker has called it."""
+        self.gather(0)
+
+    @functools.cached_property
+    def _gather(self) -> tf.types.experimental.PolymorphicFunction:
+        def of_replica(value: tf.Tensor) -> tf.Tensor:
+            context = tf.distribute.get_replica_context()
+            replicas = context.num_replicas_in_sync
+            mine = tf.one_hot(context.replica_id_in_sync_group, replicas, dtype=tf.int64) * value
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, mine)
+
+        @tf.function
+        def gather(value: tf.Tensor) -> tf.Tensor:
+            results = self._strategy.run(of_replica, args=(value,))
+            return self._strategy.experimental_local_results(results)[0]
+
+        return gather
+
+
+def _is_chief(resolver: tf.distribute.cluster_resolver.ClusterResolver) -> bool:
+    """The task of type chief, or the first worker where there is none (as TensorFlow has it)."""
+    if resolver.task_type == "chief":
+        return True
+    has_chief = "chief" in resolver.cluster_spec().as_dict()
+    return not has_chief and resolver.task_type == "worker" and resolver.task_id == 0
