@@ -11,12 +11,12 @@ from components.text_example_gen.fingerprint import corpus_digest
 from pipelines.lineage.archive import Archive
 from pipelines.lineage.corpus_change import FILES, text_files
 from pipelines.lineage.finding import Finding
-from pipelines.lineage.folders import manifest_folder
+from pipelines.lineage.folders import HAVE_MANIFESTS, manifest_folder
 from pipelines.lineage.graph import Artifact
+from pipelines.output_digest import OUTPUT_DIGEST, UNCHECKED_TYPES, output_digest
 from trainer.errors import InputError
 from trainer.manifest import MANIFEST, Manifest, Shard, file_digest, read_manifest
 
-HAVE_MANIFESTS = {"Examples", "Model", "components.Vocabulary"}  # artifact types
 # Beside the instances' shards; the copy of the vocabulary has a manifest of its own.
 BESIDE = {
     "documents": {FILES},
@@ -27,8 +27,15 @@ COUNTED = {"documents": "documents", "instances": "instances"}  # manifest kind 
 
 def check_artifact(archive: Archive, artifact: Artifact) -> Iterator[Finding]:
     """Everything about one artifact that can be told without another."""
-    for finding in _check(archive.folder(artifact), artifact.type_name in HAVE_MANIFESTS):
-        yield replace(finding, artifact=artifact.id)
+    folder = archive.folder(artifact)
+    found = list(_check(folder, artifact.type_name in HAVE_MANIFESTS))
+    recorded = archive.properties(artifact).get(OUTPUT_DIGEST)
+    # ML Metadata has a digest of the whole folder; the manifest says more of what differs.
+    if not found and recorded and artifact.type_name not in UNCHECKED_TYPES:
+        if output_digest(str(folder)) != recorded:
+            told = "is not what ML Metadata has the digest of"
+            found.append(Finding("changed", str(folder), told))
+    yield from (replace(finding, artifact=artifact.id) for finding in found)
 
 
 def _check(folder: Path, wants_manifest: bool) -> Iterator[Finding]:

@@ -20,6 +20,13 @@ app = typer.Typer(
 WorkdirOption = Annotated[
     Path, typer.Option(help="The folder of the runs; nothing in it is changed.")
 ]
+SourceOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="TEXTMILL_LINEAGE_SOURCE",
+        help="Read vertex://PROJECT/REGION instead of a workdir.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 WhatArgument = Annotated[
     str,
@@ -53,6 +60,7 @@ def list_(
     ] = False,
     most: Annotated[int, typer.Option(min=1, help="Show at most so many, newest first.")] = 50,
     workdir: WorkdirOption = WORK,
+    source: SourceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Lists runs or models with their dates, metrics, verdicts and versions."""
@@ -64,7 +72,7 @@ def list_(
 
     conditions = [parse_condition(text) for text in where or ()]
     began = parse_day(since, "--since"), parse_day(until, "--until", end=True)
-    archive = _open(workdir)
+    archive = _open(workdir, source)
     rows = list_runs(archive, only=frozenset(only or ()))
     rows = choose(archive, rows, began=began, conditions=conditions, models=models)
     if as_json:
@@ -83,6 +91,7 @@ def show(
     ] = False,
     depth: Annotated[int | None, typer.Option(min=0, help="Steps to go; all by default.")] = None,
     workdir: WorkdirOption = WORK,
+    source: SourceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Shows a run, a model or any artifact, and what it was made from."""
@@ -90,7 +99,7 @@ def show(
     from pipelines.lineage.select import select
     from pipelines.lineage.show import show as show_it
 
-    archive = _open(workdir)
+    archive = _open(workdir, source)
     direction: Any = "downstream" if downstream else "upstream"
     told = show_it(archive, select(archive, what), direction, depth)
     if as_json:
@@ -104,6 +113,7 @@ def diff(
     before: WhatArgument,
     after: WhatArgument,
     workdir: WorkdirOption = WORK,
+    source: SourceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Explains how two runs or models differ: the shortest explanation first, then the parts."""
@@ -111,7 +121,7 @@ def diff(
     from pipelines.lineage.print_text import print_comparison
     from pipelines.lineage.select import run_of, select
 
-    archive = _open(workdir)
+    archive = _open(workdir, source)
     runs = [run_of(archive, select(archive, what)) for what in (before, after)]
     found = compare_runs(archive, *runs)
     if as_json:
@@ -149,12 +159,13 @@ def report(
     ),
     most: Annotated[int, typer.Option(min=1, help="At most so many runs, the newest.")] = 200,
     workdir: WorkdirOption = WORK,
+    source: SourceOption = None,
 ) -> None:
     """Writes one HTML file: the runs, the graph of each, and any two side by side."""
     from pipelines.lineage.page.render import render_page
     from trainer import storage
 
-    page = render_page(_open(workdir), output.resolve().parent, most)
+    page = render_page(_open(workdir, source), output.resolve().parent, most)
     storage.write_bytes(str(output), page.encode())
     typer.echo(f"{output}: {len(page.encode()) / 1e6:.1f} MB; open it in a browser.")
 
@@ -177,6 +188,7 @@ def export(
         "textmill"
     ),
     workdir: WorkdirOption = WORK,
+    source: SourceOption = None,
 ) -> None:
     """Writes OpenLineage events, one a line, or the graph as JSON, for other systems."""
     from components.wording import plural
@@ -186,7 +198,7 @@ def export(
 
     if send and (as_json or output):
         raise InputError("--send: sends events, so it takes neither --json nor --output.")
-    archive = _open(workdir)
+    archive = _open(workdir, source)
     named = (run_of(archive, select(archive, name)) for name in what or ())
     runs = list({run.id: run for run in named}.values()) or list(archive.graph.runs.values())
     if send:
@@ -266,9 +278,13 @@ def serve(
         server.serve_forever()
 
 
-def _open(workdir: Path) -> "Archive":
+def _open(workdir: Path, source: str | None = None) -> "Archive":
     from pipelines.lineage.archive import Archive
 
+    if source is not None:
+        from pipelines.lineage.read_vertex import open_vertex_store
+
+        return Archive(workdir, open_vertex_store(source))
     if not workdir.is_dir():
         raise InputError(f"{workdir}: no such folder. Give the folder of the runs with --workdir.")
     return Archive(workdir)

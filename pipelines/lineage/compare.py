@@ -56,7 +56,7 @@ def compare_runs(
         settings=changes_between(*(_settings(side, both) for side in sides)),
         places=changes_between(*(_places(side, both) for side in sides)),
         same_text=_digest_of(facts[0], "examples") == _digest_of(facts[1], "examples"),
-        corpus=_corpus(archive, facts) if read_documents else None,
+        corpus=_corpus(archive, facts) if read_documents and not archive.is_remote else None,
         vocabulary=_if_both(*(_vocabulary(found) for found in facts)),
         code=changes_between(*(_code(side, both) for side in sides)),
         commits=changes_between(*(_commits(archive, side, both) for side in sides)),
@@ -199,7 +199,9 @@ def _metrics(archive: Archive, side: Side) -> dict[str, Any]:
 
 def _machine(archive: Archive, run: Run) -> dict[str, Any]:
     origin = archive.origin(run.id)
-    kept = {name: opened(origin[name]) for name in ("hardware", "image_digest") if name in origin}
+    kept: dict[str, Any] = {
+        name: opened(origin[name]) for name in ("hardware", "image_digest") if name in origin
+    }
     return dict(flatten(kept))
 
 

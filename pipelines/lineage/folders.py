@@ -7,10 +7,12 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from trainer import storage
 from trainer.errors import InputError
 from trainer.manifest import MANIFEST, Manifest, read_manifest
 
 SERVING = "Format-Serving"  # tfx.utils.path_utils: where a Model artifact holds the SavedModel
+HAVE_MANIFESTS = {"Examples", "Model", "components.Vocabulary"}  # artifact types
 KEPT = ("artifacts", "published", "runs")  # the folders of a workdir
 
 
@@ -57,6 +59,18 @@ def find_manifest(folder: Path) -> Manifest | None:
         return read_manifest(str(found))
     except InputError:
         return None
+
+
+def find_remote_manifest(uri: str, type_name: str) -> Manifest | None:
+    """The manifest of an artifact on an object store; None where it has none.
+
+    Raises:
+        InputError: there is one that cannot be read.
+    """
+    if type_name not in HAVE_MANIFESTS:
+        return None
+    folder = storage.join(uri, SERVING) if type_name == "Model" else uri
+    return read_manifest(folder) if storage.exists(storage.join(folder, MANIFEST)) else None
 
 
 def read_notes(workdir: Path, run_id: str) -> RunNotes:

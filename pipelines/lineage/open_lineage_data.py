@@ -50,14 +50,14 @@ def written_by(archive: Archive, execution: Execution) -> list[ol.OutputDataset]
 
 
 def _dataset(archive: Archive, artifact: Artifact) -> ol.InputDataset:
-    namespace, name = _place(_uri(archive, artifact))
+    namespace, name = _place(archive.place(artifact))
     return ol.InputDataset(namespace, name, facets=_dataset_facets(archive, artifact))
 
 
 def _outputs(archive: Archive, artifact: Artifact) -> Iterator[ol.OutputDataset]:
     """The artifact itself, and the published folder of what was published."""
     facets = _dataset_facets(archive, artifact)
-    namespace, name = _place(_uri(archive, artifact))
+    namespace, name = _place(archive.place(artifact))
     statistics = _statistics(archive, artifact)
     yield ol.OutputDataset(namespace, name, facets=facets, outputFacets=statistics)
     published = archive.properties(artifact).get("pushed_destination")
@@ -120,10 +120,6 @@ def _statistics(archive: Archive, artifact: Artifact) -> dict[str, OutputDataset
         fileCount=len(shards),
     )
     return {"outputStatistics": facet}
-
-
-def _uri(archive: Archive, artifact: Artifact) -> str:
-    return artifact.uri if "://" in artifact.uri else str(archive.folder(artifact))
 
 
 def _place(uri: str) -> tuple[str, str]:

@@ -58,8 +58,8 @@ class Store:
                 f"`textmill run` makes it."
             )
         self.path = path
-        # A transaction that a kill cut short is rolled back by the next who opens the file, and that
-        # takes the right to write; our own statements may only read.
+        # Who opens the file after a kill rolls back what the kill cut short, and needs the right
+        # to write for that; our own statements may only read.
         self._connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
         try:
             self._connection.execute("PRAGMA query_only = 1")

@@ -47,9 +47,9 @@ def run_state(archive: Archive, run: Run) -> str:
 
     A run that was killed between two nodes has no execution that tells; it left no summary.
     """
-    if run.id == archive.running:
-        return RUNNING
     states = {execution.state for execution in archive.graph.of_run(run.id).values()}
+    if run.id == archive.running or RUNNING in states:
+        return RUNNING
     if FAILED in states:
         return FAILED
     folder = archive.workdir / "runs" / run.id

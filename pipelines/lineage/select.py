@@ -8,6 +8,7 @@ from pipelines.lineage.archive import Archive
 from pipelines.lineage.folders import find_manifest, local_folder
 from pipelines.lineage.graph import Artifact, Run
 from trainer.errors import InputError
+from trainer.storage import is_remote
 
 FEWEST_DIGITS = 8  # of a digest or a run id that is cut short
 LATEST = "latest"
@@ -30,7 +31,7 @@ def select(archive: Archive, name: str) -> Run | Artifact:
         SelectionError: nothing or more than one thing is called so.
     """
     ways: tuple[Callable[[Archive, str], Run | Artifact | None], ...] = (
-        _run, _artifact, _folder, _version, _digest,
+        _run, _artifact, _place, _folder, _version, _digest,
     )  # fmt: skip
     for way in ways:
         found = way(archive, name)
@@ -67,6 +68,8 @@ def parent_model(archive: Archive, settings: Mapping[str, Any]) -> Artifact | No
     start = settings.get("model.start_from")
     if not isinstance(start, str):
         return None
+    if is_remote(start):
+        return _place(archive, start.rstrip("/").removesuffix("/transformers"))
     folder = local_folder(start.rstrip("/"), archive.workdir)
     places = (folder, folder.parent) if folder.name == "transformers" else (folder,)
     found = (_folder(archive, str(place)) for place in places)
@@ -97,6 +100,15 @@ def _artifact(archive: Archive, name: str) -> Artifact | None:
 
 def _version(archive: Archive, name: str) -> Artifact | None:
     return _pushed(archive, lambda known: known.get("pushed_version") == name)
+
+
+def _place(archive: Archive, name: str) -> Artifact | None:
+    """What lies on an object store, by its address."""
+    if not is_remote(name):
+        return None
+    found = (a for a in archive.graph.artifacts.values() if a.uri == name.rstrip("/"))
+    pushed = _pushed(archive, lambda known: known.get("pushed_destination") == name.rstrip("/"))
+    return next(found, pushed)
 
 
 def _folder(archive: Archive, name: str) -> Artifact | None:

@@ -41,14 +41,13 @@ def show(archive: Archive, found: Run | Artifact, direction: Direction, depth: i
 
 def describe(archive: Archive, artifact: Artifact) -> Plain:
     """One artifact in a line."""
-    folder = archive.folder(artifact)
     return {
         "id": artifact.id,
         "noun": noun(artifact, archive.graph.producer(artifact.id)),
         "type": artifact.type_name,
         "words": artifact_words(archive, artifact),
-        "folder": str(folder),
-        "exists": folder.exists(),
+        "folder": archive.place(artifact),
+        "exists": archive.exists(artifact),
         "created": artifact.created,
     }
 

@@ -175,15 +175,14 @@ def _artifact(archive: Archive, artifact: Artifact, beside: Path) -> Plain:
     graph = archive.graph
     manifest = archive.manifest(artifact)
     producer = graph.producer(artifact.id)
-    folder = archive.folder(artifact)
     facts = flatten(manifest.facts) if manifest else {}
     counts = {split: counts for split, counts in manifest.counts.items()} if manifest else {}
     return {
         "noun": noun(artifact, producer),
         "type": artifact.type_name,
         "words": artifact_words(archive, artifact),
-        "folder": str(folder),
-        "exists": folder.exists(),
+        "folder": archive.place(artifact),
+        "exists": archive.exists(artifact),
         "created": artifact.created,
         "by": producer.id if producer else None,
         "properties": flatten(archive.properties(artifact)),
@@ -192,13 +191,13 @@ def _artifact(archive: Archive, artifact: Artifact, beside: Path) -> Plain:
         "counts": counts,
         "reuses": [execution.run_id for execution in graph.reuses(artifact.id)],
         "readers": [execution.id for execution in graph.readers(artifact.id)],
-        "link": _link(folder, artifact, beside),
+        "link": _link(archive, artifact, beside),
     }
 
 
-def _link(folder: Path, artifact: Artifact, beside: Path) -> str | None:
-    path = folder / OPENED.get(artifact.type_name, "")
-    if artifact.type_name not in OPENED or not path.is_file():
+def _link(archive: Archive, artifact: Artifact, beside: Path) -> str | None:
+    path = archive.folder(artifact) / OPENED.get(artifact.type_name, "")
+    if archive.is_remote or artifact.type_name not in OPENED or not path.is_file():
         return None
     return quote(os.path.relpath(path, beside))
 
