@@ -16,6 +16,9 @@ from trainer.errors import InputError
 from trainer.manifest import Manifest
 
 
+MACHINE = {"hardware", "image_digest"}  # of a run's origin
+
+
 @dataclass(frozen=True)
 class Side:
     """One of the two runs; cached nodes stand for the executions that did their work."""
