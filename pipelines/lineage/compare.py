@@ -15,7 +15,6 @@ from pipelines.lineage.run_list import run_ending
 from trainer.errors import InputError
 from trainer.manifest import Manifest
 
-
 MACHINE = {"hardware", "image_digest"}  # of a run's origin
 
 
