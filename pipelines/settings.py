@@ -86,6 +86,11 @@ class Recipe(Settings):
                 f"instances.objective is {self.instances.objective}, which {self.model.type} does "
                 f"not learn from. Set instances.objective to {' or '.join(objectives)}."
             )
+        if self.instances.form == "static" and self.masking.schedule:
+            raise ValueError(
+                "masking.schedule moves the rate with the step, and instances.form is static, "
+                "whose masks are on disk. Set instances.form to dynamic, or remove the schedule."
+            )
         if self.trainer.warmup_steps >= self.trainer.steps:
             raise ValueError(
                 f"trainer.warmup_steps is {self.trainer.warmup_steps} of {self.trainer.steps}, "

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from trainer.draw import draw_seed
-from trainer.dynamic_masking import MaskVocabulary, mask_tokens
+from trainer.dynamic_masking import MaskVocabulary, mask_tokens, rate_at
 from trainer.instances import Instances, InstancesError
 from trainer.record_order import ordered_records
 from trainer.settings import MaskingSettings
@@ -14,7 +14,13 @@ Batch = dict[str, tf.Tensor]
 
 
 def training_batches(
-    instances: Instances, masking: MaskingSettings, *, batch_size: int, seed: int, first_step: int
+    instances: Instances,
+    masking: MaskingSettings,
+    *,
+    batch_size: int,
+    seed: int,
+    first_step: int,
+    steps_before: int = 0,
 ) -> tf.data.Dataset:
     """The train split's global batches from a step on, for ever.
 
@@ -27,7 +33,8 @@ def training_batches(
         masking: how tokens are chosen and replaced, where the form is dynamic.
         batch_size: B, instances over all replicas.
         seed: the recipe's.
-        first_step: updates made so far.
+        first_step: updates made so far on these instances.
+        steps_before: updates made on others, which the schedule of the masking rate counts too.
 
     Returns:
         A dataset of dicts: `input_ids`, `input_mask`, `segment_ids` (B, L) int32;
@@ -42,7 +49,7 @@ def training_batches(
         first=first_step * batch_size,
     )
     batches = records.batch(batch_size, drop_remainder=True)
-    prepare = _make_prepare(instances, masking, draw_seed(seed, "mask"))
+    prepare = _make_prepare(instances, masking, draw_seed(seed, "mask"), steps_before)
     numbered = batches.enumerate(start=first_step)
     return numbered.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
@@ -61,13 +68,14 @@ def evaluation_batches(
     Args:
         instances: the artifact.
         split: of it.
-        masking: as for training.
+        masking: as for training, but without the schedule of its rate.
         batch_size: B; the last batch may be smaller.
         seed: of the masks.
         drop_remainder: whether a smaller last batch is left out, so that shapes are static.
     """
     records = tf.data.TFRecordDataset(instances.paths(split), compression_type="GZIP")
-    prepare = _make_prepare(instances, masking, draw_seed(seed, "evaluation mask"))
+    level = masking.model_copy(update={"schedule": None})
+    prepare = _make_prepare(instances, level, draw_seed(seed, "evaluation mask"))
     batches = records.batch(batch_size, drop_remainder=drop_remainder)
     return batches.enumerate().map(prepare).prefetch(tf.data.AUTOTUNE)
 
@@ -104,9 +112,12 @@ def share_out(
 
 
 def _make_prepare(
-    instances: Instances, masking: MaskingSettings, mask_seed: int
+    instances: Instances, masking: MaskingSettings, mask_seed: int, steps_before: int = 0
 ) -> Callable[[tf.Tensor, tf.Tensor], Batch]:
-    """The function that turns (number, serialised batch) into a batch."""
+    """The function that turns (number, serialised batch) into a batch.
+
+    Masks depend on the number, and a schedule of their rate on the number and `steps_before`.
+    """
     vocabulary = instances.vocabulary
     if instances.form == "static":
         return lambda _, serialised: _check_ids(
@@ -126,6 +137,7 @@ def _make_prepare(
             max_predictions=instances.max_predictions,
             vocabulary=mask_vocabulary,
             seed=tf.stack([tf.constant(mask_seed, tf.int32), tf.cast(number, tf.int32)]),
+            rate=rate_at(masking, number + steps_before),
         )
         return {
             **batch,

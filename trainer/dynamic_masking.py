@@ -88,6 +88,19 @@ def mask_tokens(
     return _fill_slots(input_ids, positions, word, masking, vocabulary, seed)
 
 
+def rate_at(masking: MaskingSettings, step: tf.Tensor) -> tf.Tensor | None:
+    """() float32, the masking rate of a step; None if it is the same at all of them.
+
+    Args:
+        masking: first rate and schedule.
+        step: () integer, updates made so far.
+    """
+    if masking.schedule is None:
+        return None
+    done = tf.minimum(tf.cast(step, tf.float32) / masking.schedule.steps, 1.0)
+    return masking.rate + (masking.schedule.end_rate - masking.rate) * done
+
+
 def _special_table(vocabulary: MaskVocabulary) -> tf.Tensor:
     table = np.zeros(vocabulary.vocab_size, np.bool_)
     table[list(vocabulary.special_ids)] = True

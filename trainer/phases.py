@@ -38,6 +38,7 @@ class Phase:
             # The first phase's order is that of a run without phases.
             seed=seed if self.number == 1 else draw_seed(seed, "phase", self.number),
             first_step=step - self.first_step,
+            steps_before=self.first_step,
         )
 
 

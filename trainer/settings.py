@@ -9,10 +9,18 @@ from typing_extensions import Self
 from trainer.settings_base import Settings
 
 
+class RateSchedule(Settings):
+    """A masking rate that moves with the step, on a line; for instances of the dynamic form."""
+
+    end_rate: float = Field(gt=0, lt=1)  # share of real tokens that masking.rate becomes
+    steps: int = Field(ge=1)  # updates until then; the rate stays there afterwards
+
+
 class MaskingSettings(Settings):
     """Which tokens are predicted, and what stands in their place; static and dynamic share it."""
 
     rate: float = Field(default=0.15, gt=0, lt=1)  # share of real tokens (Devlin et al. 2019)
+    schedule: RateSchedule | None = None  # from that rate to another one; None: always the same
     unit: Literal["token", "word", "ngram"] = "token"  # chosen: pieces, whole words, runs of words
     max_ngram: int = Field(default=3, ge=1, le=16)  # words in a run at most (ALBERT); unit: ngram
     favor: Literal["short", "long"] = "short"  # run of n words: p(n) ~ 1/n (ALBERT), or reversed
@@ -28,6 +36,11 @@ class MaskingSettings(Settings):
                 "1 together. Lower one of them; what is left of 1 stays as it is."
             )
         return self
+
+    @property
+    def highest_rate(self) -> float:
+        """The greatest share of real tokens that is predicted at any step."""
+        return max(self.rate, self.schedule.end_rate) if self.schedule else self.rate
 
     def ngram_shares(self) -> list[float]:
         """How likely a run of 1, 2 … words is drawn."""

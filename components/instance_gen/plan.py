@@ -79,22 +79,24 @@ def choose_pool(sizes: Sequence[int], number: int) -> list[int]:
 
 
 def slots(settings: InstanceSettings, masking: MaskingSettings) -> int:
-    """N, the masked slots of an instance: as given, or what the rate needs at full length.
+    """N, the masked slots of an instance: as given, or what the highest rate needs at full length.
 
     Raises:
         InputError: the given number would cut the rate.
     """
+    rate = masking.highest_rate
     # Not 0.1 * 30 = 3.0000000000000004 up to 4.
-    needed = math.ceil(round(masking.rate * settings.seq_length, 6))
+    needed = math.ceil(round(rate * settings.seq_length, 6))
     given = settings.max_predictions
     if given is None:
         return needed
     # BERT rounds to the nearest, so it never fills the last slot of a rate like 19.2.
-    least = max(round(masking.rate * settings.seq_length), 1)
+    least = max(round(rate * settings.seq_length), 1)
     if given < least:
+        name = "masking.rate" if rate == masking.rate else "masking.schedule.end_rate"
         raise InputError(
-            f"instances.max_predictions={given} cuts masking.rate={masking.rate}: inputs of "
+            f"instances.max_predictions={given} cuts {name}={rate}: inputs of "
             f"{settings.seq_length} tokens have {least} to predict. "
-            f"Leave it out (then it is {needed}), or lower masking.rate."
+            f"Leave it out (then it is {needed}), or lower {name}."
         )
     return given

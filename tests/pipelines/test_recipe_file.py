@@ -36,6 +36,11 @@ def test_an_override_changes_one_setting_and_leaves_the_rest(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("more", "told"),
     [
+        ("instances: {form: static}\nmasking: {schedule: {end_rate: 0.3, steps: 9}}\n",
+         "mine.yaml: masking.schedule moves the rate with the step, and instances.form is static"),
+        ("masking: {schedule: {end_rat: 0.3, steps: 9}}\n",
+         "unknown key masking.schedule.end_rat. Did you mean masking.schedule.end_rate?"),
+        ("export: {layout: berd}\n", "mine.yaml:4: export.layout: Input should be 'bert'"),
         ("trainer:\n  warmup_stpes: 5\n", "mine.yaml:5: unknown key trainer.warmup_stpes. Did you "
          "mean trainer.warmup_steps?"),
         ("trainer:\n  steps: 5\n  steps: 6\n", "mine.yaml:6: trainer.steps is set twice, first in "

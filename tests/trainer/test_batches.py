@@ -8,14 +8,25 @@ import tensorflow as tf
 
 from trainer.batches import evaluation_batches, share_out, training_batches
 from trainer.instances import InstancesError, open_instances
-from trainer.settings import MaskingSettings
+from trainer.settings import MaskingSettings, RateSchedule
 
 Arrays = dict[str, np.ndarray]
 
 
-def read(folder: str, *, first_step: int = 0, count: int = 3, size: int = 8) -> list[Arrays]:
+def read(
+    folder: str,
+    *,
+    first_step: int = 0,
+    count: int = 3,
+    size: int = 8,
+    masking: MaskingSettings | None = None,
+) -> list[Arrays]:
     batches = training_batches(
-        open_instances(folder), MaskingSettings(), batch_size=size, seed=5, first_step=first_step
+        open_instances(folder),
+        masking or MaskingSettings(),
+        batch_size=size,
+        seed=5,
+        first_step=first_step,
     )
     return [{k: v.numpy() for k, v in batch.items()} for batch in islice(batches, count)]
 
@@ -49,6 +60,42 @@ def test_a_batch_has_the_shapes_and_types_of_the_contract(folder: str) -> None:
 def test_a_resumed_run_reads_the_same_batches_with_the_same_masks(folder: str) -> None:
     whole = read(folder, count=20)
     assert_equal(read(folder, first_step=14, count=6), whole[14:])
+
+
+def masked_shares(batches: list[Arrays]) -> list[float]:
+    """Tokens to predict of each batch's real tokens."""
+    return [float(b["masked_lm_weights"].sum() / b["input_mask"].sum()) for b in batches]
+
+
+def test_the_masking_rate_moves_with_the_step_and_survives_a_restart(dynamic_folder: str) -> None:
+    schedule = RateSchedule(end_rate=0.05, steps=8)
+    masking = MaskingSettings(rate=0.15, schedule=schedule)  # 0.15 * 32 has the fixture's 5 slots
+    whole = read(dynamic_folder, count=12, size=96, masking=masking)
+    expected = [0.15 - 0.1 * min(step / 8, 1) for step in range(12)]
+    np.testing.assert_allclose(masked_shares(whole), expected, atol=0.012)  # whole tokens only
+    assert_equal(read(dynamic_folder, first_step=5, count=7, size=96, masking=masking), whole[5:])
+
+
+def test_the_masking_rate_goes_on_over_phases(dynamic_folder: str) -> None:
+    masking = MaskingSettings(rate=0.15, schedule=RateSchedule(end_rate=0.05, steps=8))
+    batches = training_batches(
+        open_instances(dynamic_folder), masking, batch_size=96, seed=5, first_step=0, steps_before=6
+    )
+    shares = masked_shares([{k: v.numpy() for k, v in b.items()} for b in islice(batches, 2)])
+    np.testing.assert_allclose(shares, [0.075, 0.0625], atol=0.012)
+
+
+def test_held_out_masks_do_not_follow_the_schedule(dynamic_folder: str) -> None:
+    instances = open_instances(dynamic_folder)
+    masking = MaskingSettings(schedule=RateSchedule(end_rate=0.05, steps=1))
+    scheduled, level = (
+        [
+            {k: v.numpy() for k, v in batch.items()}
+            for batch in evaluation_batches(instances, "eval", m, batch_size=4, seed=1)
+        ]
+        for m in (masking, MaskingSettings())
+    )
+    assert_equal(scheduled, level)
 
 
 def test_dynamic_masks_differ_between_epochs(dynamic_folder: str) -> None:

@@ -12,7 +12,7 @@ from components.settings import InstanceSettings
 from tests.components.instance_gen.folders import real_documents, write_documents
 from trainer.errors import InputError
 from trainer.manifest import read_manifest
-from trainer.settings import MaskingSettings
+from trainer.settings import MaskingSettings, RateSchedule
 
 
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=12), st.data())
@@ -43,6 +43,15 @@ def test_slots_follow_from_rate_and_length() -> None:
     assert slots(InstanceSettings(seq_length=512), MaskingSettings(rate=0.15)) == 77
     assert slots(InstanceSettings(seq_length=30), MaskingSettings(rate=0.1)) == 3
     assert slots(InstanceSettings(seq_length=128, max_predictions=19), MaskingSettings()) == 19
+
+
+def test_slots_are_enough_for_the_highest_rate_of_a_schedule() -> None:
+    rising = MaskingSettings(rate=0.15, schedule=RateSchedule(end_rate=0.3, steps=9))
+    falling = MaskingSettings(rate=0.3, schedule=RateSchedule(end_rate=0.15, steps=9))
+    settings = InstanceSettings(seq_length=128)
+    assert slots(settings, rising) == slots(settings, falling) == 39
+    with pytest.raises(InputError, match=r"max_predictions=20 cuts masking.schedule.end_rate=0.3"):
+        slots(InstanceSettings(seq_length=128, max_predictions=20), rising)
 
 
 def test_slots_that_would_cut_the_rate_are_refused() -> None:
