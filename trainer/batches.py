@@ -85,6 +85,9 @@ def share_out(
 ) -> tf.distribute.DistributedDataset:
     """Gives each replica its slice of every global batch, over all workers.
 
+    The batches have no end, and it is said: where one might come, TensorFlow's distributed
+    iterators leave the batch's size open, and a TPU wants it fixed.
+
     Raises:
         InstancesError: the batch cannot be shared out evenly.
     """
@@ -106,7 +109,8 @@ def share_out(
             }
 
         slices = batches if replicas == 1 else batches.map(cut).unbatch()
-        return slices.prefetch(2 * each)
+        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+        return slices.apply(endless).prefetch(2 * each)
 
     return strategy.distribute_datasets_from_function(of_worker)
 

@@ -76,7 +76,7 @@ class HeldOut:
             seed=self._seed,
             drop_remainder=True,
         )
-        iterator = iter(share_out(self._strategy, batches, self._batch_size))
+        iterator = iter(share_out(self._strategy, batches.repeat(), self._batch_size))
         sums: dict[str, np.ndarray] = {}  # of (numerator, denominator)
         counts: dict[str, np.ndarray] = {}  # of histograms
         for number in range(self._count):

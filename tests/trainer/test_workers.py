@@ -1,0 +1,117 @@
+"""Two processes on loopback train as one device does, and go on after one of them was killed."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from tests.trainer.conftest import MakeSettings, settings_in
+from trainer.errors import TextmillError
+from trainer.settings import TrainingSettings
+from trainer.training import train_and_export
+
+SCRIPT = "import sys; from tests.trainer.test_workers import main; main(*sys.argv[1:])"
+WEIGHTS = "transformers/model.safetensors"
+NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
+RUN = {"steps": 40, "save_every_steps": 10, "log_every_steps": 10, "evaluate_every_steps": 20}
+
+
+def main(settings: str, instances: str, model: str, run: str) -> None:
+    """One worker, as a process of its own."""
+    try:
+        train_and_export(TrainingSettings.model_validate_json(settings), [instances], model, run)
+    except TextmillError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+@pytest.fixture(scope="module")
+def one_device(dynamic_folder: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model of one device."""
+    scratch = tmp_path_factory.mktemp("one")
+    settings = settings_in(scratch, NO_DROPOUT, **RUN)
+    train_and_export(settings, [dynamic_folder], str(scratch / "model"), str(scratch / "run"))
+    return scratch
+
+
+def test_two_workers_train_as_one_device_and_go_on_after_one_was_killed(
+    one_device: Path, dynamic_folder: str, make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    settings = make_settings(NO_DROPOUT, **RUN)
+    checkpoints = Path(settings.checkpoint_root)
+    workers = _start(settings, dynamic_folder, tmp_path, "killed")
+    while not list(checkpoints.glob("*/step-*.json")):
+        assert all(worker.poll() is None for worker in workers), _logs(tmp_path, "killed")
+        time.sleep(0.05)
+    workers[1].send_signal(signal.SIGKILL)
+    assert workers[0].wait(timeout=120) == 1
+    assert "WorkerLostError: One of the 2 workers is gone" in _logs(tmp_path, "killed")
+    workers = _start(settings, dynamic_folder, tmp_path, "resumed")
+    for worker in workers:
+        assert worker.wait(timeout=240) == 0, _logs(tmp_path, "resumed")
+    _assert_equal_models(one_device / "model", tmp_path / "resumed-0")
+    # Only the chief wrote, and both saw the end.
+    assert not (tmp_path / "resumed-1").exists()
+    assert not (tmp_path / "resumed-1-run").exists()
+    history = json.loads((tmp_path / "resumed-0-run" / "training.json").read_text())
+    alone = json.loads((one_device / "run" / "training.json").read_text())
+    assert history["replicas"] == 2
+    for ours, expected in zip(history["held_out"][-1:], alone["held_out"][-1:], strict=True):
+        assert ours["step"] == expected["step"]
+        assert ours["held_out_masked_lm_loss"] == pytest.approx(
+            expected["held_out_masked_lm_loss"], rel=1e-4
+        )
+
+
+def _start(
+    settings: TrainingSettings, folder: str, scratch: Path, name: str
+) -> list[subprocess.Popen[bytes]]:
+    """Two workers who know of each other."""
+    addresses = [f"127.0.0.1:{port}" for port in _free_ports(2)]
+    workers = []
+    for index in range(2):
+        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        outputs = str(scratch / f"{name}-{index}"), str(scratch / f"{name}-{index}-run")
+        workers.append(
+            subprocess.Popen(
+                [sys.executable, "-c", SCRIPT, settings.model_dump_json(), folder, *outputs],
+                env={
+                    **os.environ,
+                    "PYTHONPATH": str(Path(__file__).parents[2]),
+                    "TF_CONFIG": json.dumps(task),
+                    "TF_CPP_MIN_LOG_LEVEL": "2",
+                },
+                stderr=(scratch / f"{name}-{index}.log").open("w"),
+            )
+        )
+    return workers
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _logs(scratch: Path, name: str) -> str:
+    return "\n".join(path.read_text()[-3000:] for path in sorted(scratch.glob(f"{name}-*.log")))
+
+
+def _assert_equal_models(one: Path, other: Path) -> None:
+    expected = safetensors.numpy.load_file(one / WEIGHTS)
+    found = safetensors.numpy.load_file(other / WEIGHTS)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, atol=5e-5, err_msg=name)
