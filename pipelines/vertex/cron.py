@@ -68,7 +68,8 @@ def read_cron(fields: str, zone: str | None) -> Cron:
             raise InputError(f"--time-zone {zone}: --cron names {own} already. Give one of them.")
         zone, fields = own, rest
     fields = " ".join(fields.split())
-    find_zone(zone or "UTC")
+    zone = "UTC" if zone is None else zone
+    find_zone(zone)
     if len(fields.split()) != FIELDS:
         raise InputError(
             f'--cron "{fields}": {len(fields.split())} fields instead of {FIELDS}. Write minute, '
@@ -77,7 +78,7 @@ def read_cron(fields: str, zone: str | None) -> Cron:
     for sign, meaning in ELSEWHERE.items():
         if any(sign in part.replace("JUL", "") for part in fields.upper().split()):
             raise InputError(f'--cron "{fields}": Vertex AI does not know "{sign}" ({meaning}).')
-    cron = Cron(fields, zone or "UTC")
+    cron = Cron(fields, zone)
     try:
         following = next(CronSim(fields, datetime.now(find_zone(cron.zone))), None)
     except CronSimError as error:

@@ -217,7 +217,7 @@ def _in_order(tasks: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     while len(done) < len(tasks):
         ready = [
             name
-            for name, task in tasks.items()
+            for name, task in sorted(tasks.items())
             if name not in done and set(task.get("dependentTasks", ())) <= done
         ]
         if not ready:

@@ -1,0 +1,74 @@
+"""A Vertex AI on this machine, a spec to submit, and the command line."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipelines import cli
+from pipelines.vertex.settings import NO_DIGEST
+from tests.vertex_server import VertexServer
+
+PROJECT, REGION = "acme-nlp", "us-central1"
+ROOT = "gs://acme-nlp-textmill/weekly"
+ACCOUNT = "textmill-run@acme-nlp.iam.gserviceaccount.com"
+TEXT = ("--param", "text_root=gs://acme-nlp-text/news")
+SPEC = Path(__file__).parents[3] / "pipeline.yaml"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def told(self) -> str:
+        """All that a user sees."""
+        return self.out + self.err
+
+
+Textmill = Callable[..., Ended]
+
+
+@pytest.fixture
+def server() -> Iterator[VertexServer]:
+    with VertexServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The shipped spec, as if its images had been built."""
+    path = tmp_path_factory.mktemp("spec") / "pipeline.yaml"
+    text = SPEC.read_text(encoding="utf-8").replace(NO_DIGEST, "sha256:" + 32 * "5e")
+    path.write_text(text.replace("your-project", PROJECT), encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def textmill(
+    server: VertexServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Textmill:
+    """Calls the command line, which finds the server by its environment as a user's does."""
+    environment = {
+        "TEXTMILL_VERTEX_ENDPOINT": server.url,
+        "GOOGLE_CLOUD_PROJECT": PROJECT,
+        "GOOGLE_CLOUD_REGION": REGION,
+        "TEXTMILL_PIPELINE_ROOT": ROOT,
+        "COLUMNS": "120",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    def call(*arguments: str) -> Ended:
+        monkeypatch.setattr("sys.argv", ["textmill", *arguments])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return Ended(int(ended.value.code or 0), *capfd.readouterr())
+
+    return call

@@ -1,0 +1,192 @@
+"""`textmill submit`, by the real client, against Vertex AI on this machine."""
+
+import json
+from typing import Any
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform_v1 as v1
+
+from pipelines.exit_codes import CANCELLED, FAILED, INPUT_ERROR, SUCCEEDED
+from tests.pipelines.vertex.conftest import ACCOUNT, PROJECT, REGION, ROOT, SPEC, TEXT, Textmill
+from tests.vertex_server import VertexServer
+from tests.vertex_server.resources import dump
+
+QUICK = ("--wait", "--poll-seconds", "0.01")
+
+
+def only_job(server: VertexServer) -> dict[str, Any]:
+    (job,) = server.pipeline_jobs.values()
+    return dump(job)
+
+
+def test_a_run_is_submitted_with_all_that_was_asked_for(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    ended = textmill(
+        "submit", spec, *TEXT, "--param", "steps=20000", "--param", "learning_rate=2e-4",
+        "--label", "team=nlp", "--service-account", ACCOUNT,
+        "--network", "projects/123/global/networks/train",
+    )  # fmt: skip
+    assert ended.code == SUCCEEDED
+    job = only_job(server)
+    values = job["runtimeConfig"]["parameterValues"]
+    assert values["steps"] == 20000
+    assert values["learning_rate"] == 2e-4
+    assert values["service_account"] == job["serviceAccount"] == ACCOUNT
+    assert values["pipeline_root"] == job["runtimeConfig"]["gcsOutputDirectory"] == ROOT
+    assert (values["project"], values["region"]) == (PROJECT, REGION)
+    assert job["labels"] == {"textmill_recipe": "vertex", "team": "nlp"}
+    assert job["network"] == "projects/123/global/networks/train"
+    assert job["runtimeConfig"]["failurePolicy"] == "PIPELINE_FAILURE_POLICY_FAIL_FAST"
+    run = job["name"].rsplit("/", 1)[-1]
+    link = f"locations/{REGION}/pipelines/runs/{run}?project={PROJECT}"
+    assert f"https://console.cloud.google.com/vertex-ai/{link}" in ended.out
+
+
+def test_waiting_shows_each_state_and_ends_well(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    server.cached_tasks |= {"TextExampleGen", "VocabularyGen"}
+    ended = textmill("submit", spec, *TEXT, *QUICK)
+    assert ended.code == SUCCEEDED
+    lines = [line.split(maxsplit=1)[-1] for line in ended.err.splitlines()]
+    states = ["run pending", "run running", "TextExampleGen running", "TextExampleGen cached"]
+    states += ["Trainer running", "Trainer succeeded", "run succeeded"]
+    assert [line for line in lines if line in states] == [
+        "run pending", "run running", "TextExampleGen running", "TextExampleGen cached",
+        "Trainer running", "Trainer succeeded", "run succeeded",
+    ]  # fmt: skip
+    assert "2 cached" in ended.err
+    assert "tfx-dag" not in ended.err  # the DAG around the tasks is none of them
+
+
+def test_a_failed_run_tells_the_tasks_error_and_fails(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    server.failing_tasks["Trainer"] = "The replica workerpool0-0 exited with status 137."
+    ended = textmill("submit", spec, *TEXT, *QUICK, "--run-id", "second")
+    assert ended.code == FAILED
+    assert "Trainer: The replica workerpool0-0 exited with status 137." in ended.err
+    assert "textmill runs logs second --task Trainer" in ended.err
+    assert "RunRecord succeeded" in ended.err  # the exit handler runs all the same
+
+
+def test_a_cancelled_run_has_an_exit_code_of_its_own(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    textmill("submit", spec, *TEXT, "--run-id", "first")
+    assert textmill("runs", "cancel", "first").code == SUCCEEDED
+    ended = textmill("runs", "show", "first", *QUICK)
+    assert ended.code == CANCELLED
+    assert "Run first: cancelled" in ended.err
+
+
+def test_a_dry_run_prints_the_request_and_sends_nothing(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    ended = textmill("submit", spec, *TEXT, "--run-id", "dry", "--dry-run")
+    assert ended.code == SUCCEEDED
+    assert server.received == []
+    request = json.loads(ended.out)
+    assert request["parent"] == f"projects/{PROJECT}/locations/{REGION}"
+    assert request["pipelineJobId"] == "dry"
+    textmill("submit", spec, *TEXT, "--run-id", "dry")
+    sent = server.calls("POST", "pipelineJobs$")[0].body
+    client = v1.PipelineJob.to_dict(v1.PipelineJob.from_json(json.dumps(sent)))
+    printed = v1.PipelineJob.to_dict(v1.PipelineJob.from_json(json.dumps(request["pipelineJob"])))
+    assert client == printed
+
+
+def test_no_cache_switches_every_tasks_cache_off(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    textmill("submit", spec, *TEXT, "--no-cache")
+    job = only_job(server)["pipelineSpec"]
+    tasks = job["components"]["tfx-dag"]["dag"]["tasks"].values()
+    assert not any(task.get("cachingOptions", {}).get("enableCache") for task in tasks)
+    textmill("submit", spec, *TEXT, "--run-id", "cached")
+    kept = dump(list(server.pipeline_jobs.values())[-1])["pipelineSpec"]
+    tasks = kept["components"]["tfx-dag"]["dag"]["tasks"].values()
+    assert any(task.get("cachingOptions", {}).get("enableCache") for task in tasks)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--param", "stepps=3"), "Did you mean steps?"),
+        (("--param", "steps=many"), "steps: 'many' is not a whole number"),
+        (("--param", "steps"), "write it as --param steps=2000"),
+        (("--param", "region=asia-east1"), "contradicts --region us-central1"),
+        (("--label", "Team=NLP"), "write it as team=nlp"),
+        (("--service-account", "me@example.com"), "name@project.iam.gserviceaccount.com"),
+        (("--network", "default"), "projects/NUMBER/global/networks/NAME"),
+        (("--root", "folder/here"), "gs://BUCKET/FOLDER"),
+        (("--region", "us-central1-a"), "That is a zone"),
+        (("--project", "123456789012"), "Give the id, not the number"),
+        (("--endpoint", "http://vertex.example.com"), "in the clear"),
+        (("--endpoint", "https://user:word@vertex.example.com"), "without user"),
+        (("--set", "trainer.steps=3"), "is a compiled spec"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_is_sent(
+    server: VertexServer, textmill: Textmill, spec: str, arguments: tuple[str, ...], told: str
+) -> None:
+    ended = textmill("submit", spec, *TEXT, *arguments)
+    assert ended.code == INPUT_ERROR
+    assert told in ended.err
+    assert server.received == []
+
+
+def test_images_that_were_never_built_are_not_submitted(
+    server: VertexServer, textmill: Textmill
+) -> None:
+    ended = textmill("submit", str(SPEC), *TEXT)
+    assert ended.code == INPUT_ERROR
+    assert "were not built yet" in ended.err
+    assert server.received == []
+
+
+def test_a_missing_file_says_what_may_be_named(textmill: Textmill) -> None:
+    ended = textmill("submit", "nowhere.yaml")
+    assert ended.code == INPUT_ERROR
+    assert "nowhere.yaml: no such file" in ended.err
+
+
+@pytest.mark.slow
+def test_a_recipe_is_compiled_and_submitted(server: VertexServer, textmill: Textmill) -> None:
+    ended = textmill(
+        "submit", "vertex", *TEXT, "--dry-run", "--set", "trainer.learning_rate=0.0002"
+    )
+    assert ended.code == SUCCEEDED
+    spec = json.loads(ended.out)["pipelineJob"]["pipelineSpec"]
+    declared = spec["root"]["inputDefinitions"]["parameters"]
+    assert declared["learning_rate"]["defaultValue"] == 2e-4
+
+
+def test_the_request_is_that_of_googles_own_pipeline_job(
+    server: VertexServer, textmill: Textmill, spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`aiplatform.PipelineJob` sends the same spec, parameters and configuration."""
+    from google.cloud import aiplatform
+    from google.cloud.aiplatform import pipeline_jobs
+
+    textmill("submit", spec, *TEXT, "--run-id", "ours", "--service-account", ACCOUNT)
+    # Google's own client would look for the bucket, and make one; that is not its request.
+    probe = "create_gcs_bucket_for_pipeline_artifacts_if_it_does_not_exist"
+    monkeypatch.setattr(pipeline_jobs.gcs_utils, probe, lambda **_: None)
+    monkeypatch.setattr(pipeline_jobs, "_JOB_WAIT_TIME", 0.01)
+    aiplatform.init(
+        project=PROJECT, location=REGION, credentials=AnonymousCredentials(),
+        api_endpoint=server.url, api_transport="rest",
+    )  # fmt: skip
+    ours = server.calls("POST", "pipelineJobs$")[0].body
+    theirs = aiplatform.PipelineJob(
+        display_name="vertex", template_path=spec, job_id="theirs", pipeline_root=ROOT,
+        parameter_values=ours["runtimeConfig"]["parameterValues"],
+        labels={"textmill_recipe": "vertex"}, failure_policy="fast",
+    )  # fmt: skip
+    theirs.submit(service_account=ACCOUNT)
+    assert server.calls("POST", "pipelineJobs$")[1].body == ours
+    theirs.wait()
+    assert theirs.state == v1.PipelineState.PIPELINE_STATE_SUCCEEDED
