@@ -1,7 +1,7 @@
 """`textmill compile`: a recipe to pipeline.yaml, or the news that the file is out of date."""
 
-import difflib
-import re
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from pipelines.recipe_file import load_recipe
 from trainer import storage
 from trainer.errors import InputError, TextmillError
 
-SHOWN_LINES = 20  # of a difference
+SHOWN, SHOWN_CHARACTERS = 12, 60  # differences told, and characters of each
 YAML_ENDINGS = (".yaml", ".yml")
 
 
@@ -72,19 +72,46 @@ def compare(path: Path, text: str) -> None:
     written = path.read_text(encoding="utf-8")
     if written == text:
         return
-    lines = difflib.unified_diff(
-        written.splitlines(), text.splitlines(), "written", "compiled now", lineterm="", n=0
+    changed = list(_differences(written, text)) or ["its comment or its order"]
+    rest = len(changed) - SHOWN
+    more = [f"… and {rest} more"] if rest > 0 else []
+    shown = "\n  ".join(
+        [f"{path}: not what its recipe compiles to now. {remedy}", *changed[:SHOWN], *more]
     )
-    changed = [_short(line) for line in lines]
-    rest = len(changed) - SHOWN_LINES
-    more = [f"… and {rest} lines more"] if rest > 0 else []
-    shown = "\n".join(["", *changed[:SHOWN_LINES], *more])
-    raise DriftError(f"{path}: not what its recipe compiles to now. {remedy}{shown}")
+    raise DriftError(shown)
 
 
-def _short(line: str, limit: int = 160) -> str:
-    line = re.sub(r" {3,}", "  ", line)
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+def _differences(written: str, compiled: str) -> Iterator[str]:
+    """What differs, as "tasks.Trainer….code_digest: 1a2b → 3c4d"."""
+    try:
+        before, now = (dict(_flatten(yaml.safe_load(text), ())) for text in (written, compiled))
+    except yaml.YAMLError as error:
+        yield f"it is not YAML: {' '.join(str(error).split())}"
+        return
+    for key in sorted(before.keys() | now.keys()):
+        old, new = (str(values.get(key, "nothing")) for values in (before, now))
+        if old != new:
+            at = len(os.path.commonprefix([old, new]))
+            yield f"{'.'.join(key)}: {_around(old, at)} → {_around(new, at)}"
+
+
+def _flatten(value: Any, key: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _flatten(inner, (*key, str(name)))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _flatten(inner, (*key, str(number)))
+    else:
+        yield key, value
+
+
+def _around(text: str, at: int) -> str:
+    """The text, or of a long one the part where it begins to differ."""
+    if len(text) <= SHOWN_CHARACTERS:
+        return text
+    begin = max(0, at - SHOWN_CHARACTERS // 3)
+    return f"…{text[begin : begin + SHOWN_CHARACTERS]}…"
 
 
 class _Dumper(yaml.SafeDumper):

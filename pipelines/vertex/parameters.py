@@ -1,5 +1,6 @@
 """What is given when a run is submitted: names, types, defaults; and the check of given values."""
 
+import contextlib
 import difflib
 import json
 from collections.abc import Mapping, Sequence
@@ -132,10 +133,9 @@ def _read(name: str, definition: Mapping[str, Any]) -> Parameter:
 
 
 def _typed(parameter: Parameter, value: str | Value) -> Value:
-    try:
-        typed = parameter.type(value)
-    except ValueError:
-        typed = None
+    typed: Value | None = None
+    with contextlib.suppress(ValueError):
+        typed = None if isinstance(value, bool) else parameter.type(value)
     if typed is None or (parameter.type is int and typed != float(value)):
         kind = {int: "a whole number", float: "a number", str: "a text"}[parameter.type]
         raise ValueError(f"parameter {parameter.name}: {value!r} is not {kind}.")

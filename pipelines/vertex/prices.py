@@ -58,8 +58,9 @@ def hourly_price(machine: Preset, prices: Prices, *, spot: bool) -> float:
     Raises:
         PriceError: the table does not say.
     """
-    key = machine.machine_type if machine.machine_type in prices.machines else None
-    key = key or machine.accelerator_type or machine.machine_type
+    # Every TPU v2 and v3 is the same "machine".
+    is_old_tpu = machine.is_tpu and machine.accelerator_type is not None
+    key = str(machine.accelerator_type) if is_old_tpu else machine.machine_type
     price = prices.machines.get(key)
     each = price and (price.spot if spot else price.on_demand)
     if each is None:

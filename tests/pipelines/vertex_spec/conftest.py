@@ -1,0 +1,21 @@
+"""The spec of the shipped recipe, compiled once."""
+
+from typing import Any
+
+import pytest
+
+from pipelines.recipe_file import load_recipe
+from pipelines.settings import Recipe
+
+
+@pytest.fixture(scope="session")
+def vertex_recipe() -> Recipe:
+    return load_recipe("vertex")
+
+
+@pytest.fixture(scope="session")
+def spec(vertex_recipe: Recipe) -> dict[str, Any]:
+    """Read it, do not change it."""
+    from pipelines.vertex.compile import compile_recipe
+
+    return compile_recipe(vertex_recipe)

@@ -1,0 +1,260 @@
+"""The compiled spec is whole, is accepted by those who read it, and is the local run's pipeline."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from google.protobuf import json_format
+
+from pipelines.recipe_file import RecipeError, load_recipe
+from pipelines.settings import Recipe
+from pipelines.vertex.compile_command import DriftError, compare, compile_to_file, to_yaml
+from pipelines.vertex.placeholders import named_in
+from pipelines.vertex.settings import NO_DIGEST
+from trainer.errors import InputError
+from trainer.settings import TrainingSettings
+
+TOP = Path(__file__).parents[3]
+SPEC_FILE = TOP / "pipeline.yaml"
+CANARY = "canary-4f1d9b-never-in-a-spec"
+RESOLVERS = {
+    "LatestBlessedModel-model-blessing-resolver", "LatestBlessedModel-model-resolver",
+}  # fmt: skip
+GIVEN = {
+    "project": "a-project",
+    "region": "us-central1",
+    "pipeline_root": "gs://a-bucket/textmill",
+    "text_root": "gs://a-bucket/text",
+    "steps": 2000,
+}
+
+
+def tasks(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    inner = spec["components"]["tfx-dag"]["dag"]["tasks"]
+    return {**inner, "RunRecord": spec["root"]["dag"]["tasks"]["RunRecord"]}
+
+
+def containers(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    executors = spec["deploymentSpec"]["executors"]
+    labels = {name: spec["components"][name]["executorLabel"] for name in tasks(spec)}
+    return {n: executors[x]["container"] for n, x in labels.items() if "container" in executors[x]}
+
+
+def texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from texts(inner)
+    else:
+        yield str(value)
+
+
+def test_pipeline_yaml_is_what_the_recipe_compiles_to(spec: dict[str, Any]) -> None:
+    compare(SPEC_FILE, to_yaml(spec, "vertex", []))
+
+
+def test_kfp_reads_it_as_its_own(spec: dict[str, Any]) -> None:
+    from kfp import components
+    from kfp.pipeline_spec import pipeline_spec_pb2
+
+    parsed = json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())
+    assert parsed.schema_version == "2.1.0"
+    loaded = components.load_component_from_file(str(SPEC_FILE))
+    inputs = loaded.component_spec.inputs
+    assert inputs["steps"].default == 100_000
+    assert not inputs["steps"].optional or inputs["steps"].default is not None
+    assert inputs["text_root"].default is None
+
+
+def test_the_vertex_client_takes_it_with_overrides() -> None:
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud import aiplatform
+
+    def job(**values: Any) -> Any:
+        return aiplatform.PipelineJob(
+            display_name="test",
+            template_path=str(SPEC_FILE),
+            pipeline_root=GIVEN["pipeline_root"],
+            parameter_values={**GIVEN, **values},
+            project="a-project",
+            location="us-central1",
+            credentials=AnonymousCredentials(),
+        )
+
+    sent = json_format.MessageToDict(job(learning_rate=0.01, span="7")._gca_resource._pb)
+    values = sent["runtimeConfig"]["parameterValues"]
+    assert (values["steps"], values["learning_rate"], values["span"]) == (2000, 0.01, "7")
+    assert sent["runtimeConfig"]["gcsOutputDirectory"] == "gs://a-bucket/textmill"
+    with pytest.raises(ValueError, match="not found in the pipeline job input definitions"):
+        job(step=1)
+
+
+def test_it_is_the_pipeline_of_a_local_run(spec: dict[str, Any], vertex_recipe: Recipe) -> None:
+    from pipelines.create_pipeline import Places, create_pipeline
+
+    local = create_pipeline(vertex_recipe, Places("text", ("**",), "root", "check", "out"))
+    nodes = {node.id: node for node in local.components}
+    assert set(tasks(spec)) - RESOLVERS - {"RunRecord"} == set(nodes) - {"LatestBlessedModel"}
+    for name, task in tasks(spec).items():
+        given = task["inputs"].get("parameters", {}) if "inputs" in task else {}
+        for key, value in nodes[name].exec_properties.items() if name in nodes else ():
+            if not key.endswith(("settings", "digest")):
+                continue
+            assert given[key]["runtimeValue"]["constant"] == value, f"{name}.{key}"
+    config = json.loads(
+        tasks(spec)["Trainer"]["inputs"]["parameters"]["custom_config"]["runtimeValue"]["constant"]
+    )
+    here = json.loads(nodes["Trainer"].exec_properties["custom_config"])
+    on_vertex, locally = (
+        TrainingSettings.model_validate_json(c["training"]) for c in (config, here)
+    )
+    assert on_vertex == locally.model_copy(update={"checkpoint_root": ""})
+
+
+def test_the_same_bytes_whatever_the_hash_seed_and_no_secret(
+    spec: dict[str, Any], tmp_path: Path
+) -> None:
+    """One compilation in another process, with secrets in its environment, serves both."""
+    secrets = {
+        "GOOGLE_API_KEY": CANARY,
+        "GOOGLE_CLOUD_PROJECT": CANARY,
+        "HF_TOKEN": CANARY,
+        "VERTEX_PASSWORD": CANARY,
+    }
+    output = tmp_path / "pipeline.yaml"
+    subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", "compile", "vertex", "-o", str(output)],
+        cwd=TOP,
+        check=True,
+        capture_output=True,
+        env={**os.environ, **secrets, "PYTHONHASHSEED": "77", "HOME": str(tmp_path)},
+    )
+    content = output.read_text(encoding="utf-8")
+    assert content == to_yaml(spec, "vertex", [])
+    assert CANARY not in content
+    assert str(TOP) not in content
+
+
+def test_settings_have_no_place_for_a_secret(tmp_path: Path) -> None:
+    recipe = yaml.safe_load((TOP / "pipelines/recipes/vertex.yaml").read_text())
+    recipe["vertex"]["api_key"] = CANARY
+    file = tmp_path / "recipe.yaml"
+    file.write_text(yaml.safe_dump(recipe))
+    with pytest.raises(RecipeError, match=r"unknown key vertex\.api_key") as refused:
+        load_recipe(str(file))
+    assert CANARY not in str(refused.value)
+
+
+def test_every_value_has_a_source(spec: dict[str, Any]) -> None:
+    """What a task takes from the pipeline is declared, and what a text names is at hand."""
+    declared = spec["root"]["inputDefinitions"]["parameters"]
+    inner = spec["components"]["tfx-dag"]["inputDefinitions"]["parameters"]
+    assert set(declared) == set(inner)
+    assert set(spec["root"]["dag"]["tasks"]["tfx-dag"]["inputs"]["parameters"]) == set(inner)
+    for name, task in tasks(spec).items():
+        given = task.get("inputs", {}).get("parameters", {})
+        wanted = {p["componentInputParameter"] for p in given.values() if len(p) == 1
+                  and "componentInputParameter" in p}  # fmt: skip
+        assert wanted <= set(declared), name
+        named = {parameter for text in texts(given) for parameter in named_in(text)}
+        assert named <= set(given), name
+        assert len(named) <= len(given)
+    for name, parameter in declared.items():
+        assert parameter["description"].endswith("."), name
+    required = {name for name, parameter in declared.items() if "defaultValue" not in parameter}
+    assert required == {"project", "region", "pipeline_root", "text_root"}
+
+
+def test_every_container_has_resources_a_timeout_retries_and_a_digest(spec: dict[str, Any]) -> None:
+    found = containers(spec)
+    assert set(tasks(spec)) - set(found) == RESOLVERS
+    for name, container in found.items():
+        assert container["resources"]["cpuLimit"] >= 1, name
+        assert container["resources"]["memoryLimit"] >= 4, name
+        assert container["command"][:2] == ["timeout", "--kill-after=60s"], name
+        assert container["command"][2].endswith("s"), name
+        assert container["image"].endswith(NO_DIGEST), name
+        environment = {e["name"]: e["value"] for e in container["env"]}
+        assert environment == {"TEXTMILL_IMAGE_DIGEST": NO_DIGEST}, name
+        retry = tasks(spec)[name]["retryPolicy"]
+        assert retry == {
+            "maxRetryCount": 2, "backoffDuration": "60s", "backoffFactor": 2.0,
+            "backoffMaxDuration": "3600s",
+        }, name  # fmt: skip
+        cached = tasks(spec)[name].get("cachingOptions", {}).get("enableCache", False)
+        assert cached == (name != "RunRecord"), name
+    assert found["InstanceGen"]["resources"] == {"cpuLimit": 16.0, "memoryLimit": 64.0}
+    assert found["Trainer"]["command"][2] == f"{48 * 3600 + 900}s"
+
+
+def test_what_the_containers_call_can_be_imported(spec: dict[str, Any]) -> None:
+    from tfx.utils import import_utils
+
+    for container in containers(spec).values():
+        arguments = container["args"]
+        path = arguments[arguments.index("--executor_class_path") + 1]
+        assert not path.startswith("__main__")
+        assert import_utils.import_class_by_path(path)
+        for command in (container["command"], *_hooks(container)):
+            assert importlib.util.find_spec(command[command.index("-m") + 1])
+
+
+def _hooks(container: dict[str, Any]) -> list[list[str]]:
+    return [hook["command"] for hook in container.get("lifecycle", {}).values()]
+
+
+def test_the_exit_handler_comes_last_and_is_told_everything(spec: dict[str, Any]) -> None:
+    task = spec["root"]["dag"]["tasks"]["RunRecord"]
+    assert task["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED"
+    given = task["inputs"]["parameters"]
+    assert given["final_status"] == {"taskFinalStatus": {"producerTask": "tfx-dag"}}
+    arguments = containers(spec)["RunRecord"]["args"]
+    types = json.loads(arguments[arguments.index("--json_serialized_inputs_spec_args") + 1])
+    assert set(types["parameters"]) == set(given)
+    assert types["parameters"]["steps"] == {"parameterType": "NUMBER_INTEGER"}
+
+
+def test_drift_is_told_with_the_first_differences(spec: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "pipeline.yaml"
+    text = to_yaml(spec, "vertex", [])
+    with pytest.raises(DriftError, match="no such file"):
+        compare(file, text)
+    file.write_text(text.replace("maxRetryCount: 2", "maxRetryCount: 9"), encoding="utf-8")
+    with pytest.raises(DriftError, match=r"make spec") as told:
+        compare(file, text)
+    lines = str(told.value).splitlines()
+    assert lines[1].endswith("tasks.CorpusReportGen.retryPolicy.maxRetryCount: 9 → 2")
+    assert len(lines) <= 14
+    file.write_text(text.replace("uncased", "Uncased") + "\n", encoding="utf-8")
+    with pytest.raises(DriftError, match="its comment or its order"):
+        compare(file, text)
+
+
+def test_what_cannot_be_compiled_is_told() -> None:
+    with pytest.raises(InputError, match="has no part `vertex:`"):
+        compile_to_file("demo", Path("x.yaml"), [], check=False)
+    with pytest.raises(InputError, match=r"ends with \.yaml"):
+        compile_to_file("vertex", Path("x.json"), [], check=False)
+    with pytest.raises(InputError, match="no task is called Trainor"):
+        compile_to_file("vertex", Path("x.yaml"), ["vertex.resources.Trainor.cpu=4"], check=True)
+    with pytest.raises(RecipeError, match=r"vertex\.images\.data"):
+        load_recipe("vertex", ["vertex.images.data=repository/image:latest"])
+
+
+def test_texts_of_several_lines_stay_texts(tmp_path: Path) -> None:
+    value = {"b": "one\ntwo\n", "a": ["{{$}}", 'x "y"', "über"], "c": {"d": 1, "e": 1.5, "f": True}}
+    value["g"] = value["c"]
+    written = to_yaml(value, "r", ["a.b=1"])
+    assert yaml.safe_load(written) == value
+    assert "&" not in written
+    assert "--set a.b=1" in written

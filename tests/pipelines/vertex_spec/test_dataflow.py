@@ -1,0 +1,87 @@
+"""The switch sends the large steps to Dataflow, with flags that Beam knows."""
+
+from typing import Any
+
+import pytest
+
+from pipelines.recipe_file import RecipeError, load_recipe
+from pipelines.vertex.placeholders import named_in
+from tests.pipelines.vertex_spec.test_compile import containers, tasks
+
+IMAGE = "us-docker.pkg.dev/p/textmill/dataflow@sha256:" + "cd" * 32
+SWITCH = [
+    "vertex.dataflow={max_workers: 9, subnetwork: regions/r/subnetworks/s, public_ips: false, "
+    "service_account: w@p.iam.gserviceaccount.com}",
+    f"vertex.images.dataflow={IMAGE}",
+]
+SPREAD = {"TextExampleGen", "DocumentStatistics", "InstanceGen", "InstanceStatistics"}
+
+
+@pytest.fixture(scope="module")
+def dataflow_spec() -> dict[str, Any]:
+    from pipelines.vertex.compile import compile_recipe
+
+    return compile_recipe(load_recipe("vertex", SWITCH))
+
+
+def flags_of(container: dict[str, Any]) -> list[str]:
+    return [a for a in container["args"] if a.startswith("--") and "json_" not in a]
+
+
+def test_the_large_steps_and_no_others_run_there(
+    dataflow_spec: dict[str, Any], spec: dict[str, Any]
+) -> None:
+    there = {
+        name for name, c in containers(dataflow_spec).items()
+        if "--runner=DataflowRunner" in c["args"]
+    }  # fmt: skip
+    assert there == SPREAD
+    assert not any("DataflowRunner" in str(c["args"]) for c in containers(spec).values())
+
+
+def test_flags_are_beams_own(dataflow_spec: dict[str, Any]) -> None:
+    from apache_beam.options.pipeline_options import (
+        DebugOptions,
+        GoogleCloudOptions,
+        PipelineOptions,
+        SetupOptions,
+        WorkerOptions,
+    )
+
+    for name in SPREAD:
+        container = containers(dataflow_spec)[name]
+        flags = [f for f in flags_of(container) if f != "--executor_class_path"]
+        options = PipelineOptions(flags)
+        assert not (
+            set(options._extra_args_unknown) if hasattr(options, "_extra_args_unknown") else ()
+        )
+        workers = options.view_as(WorkerOptions)
+        assert workers.sdk_container_image == IMAGE
+        assert workers.max_num_workers == 9
+        assert workers.machine_type == "n2-standard-4"
+        assert workers.subnetwork == "regions/r/subnetworks/s"
+        assert workers.use_public_ips is False
+        cloud = options.view_as(GoogleCloudOptions)
+        assert cloud.service_account_email == "w@p.iam.gserviceaccount.com"
+        assert cloud.labels == ["textmill_recipe=vertex"]
+        assert options.view_as(SetupOptions).sdk_location == "container"
+        assert options.view_as(DebugOptions) is not None
+        known = set(options.get_all_options())
+        for flag in flags:
+            word = flag.removeprefix("--").partition("=")[0]
+            assert word.removeprefix("worker_").removeprefix("no_") in known or word in known, flag
+
+
+def test_a_flags_parameters_reach_its_task(dataflow_spec: dict[str, Any]) -> None:
+    for name in SPREAD:
+        named = {p for flag in containers(dataflow_spec)[name]["args"] for p in named_in(flag)}
+        assert named == {"project", "region", "pipeline_root"}
+        given = tasks(dataflow_spec)[name]["inputs"]["parameters"]
+        declared = dataflow_spec["components"][name]["inputDefinitions"]["parameters"]
+        assert all(given[p] == {"componentInputParameter": p} for p in named)
+        assert named <= set(declared)
+
+
+def test_dataflow_needs_its_image() -> None:
+    with pytest.raises(RecipeError, match=r"images\.dataflow is not"):
+        load_recipe("vertex", SWITCH[:1])

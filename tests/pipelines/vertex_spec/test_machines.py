@@ -1,0 +1,132 @@
+"""Every machine that is offered is one that Vertex AI's API takes and TensorFlow drives."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from google.cloud import aiplatform_v1 as v1
+
+from pipelines.recipe_file import load_recipe
+from pipelines.vertex.compile import custom_job
+from pipelines.vertex.machines import MachineError, Preset, preset, presets, worker_pools
+from pipelines.vertex.prices import PRICES, PriceError, hourly_price, load_prices
+from trainer.errors import InputError
+
+IMAGE = "us-docker.pkg.dev/p/textmill/trainer@sha256:" + "ab" * 32
+# By cloud.google.com/vertex-ai/docs/training/configure-compute.
+EXPECTED = {
+    "cpu": {"machine_type": "n2-standard-32"},
+    "a100": {"machine_type": "a2-highgpu-1g", "accelerator_type": "NVIDIA_TESLA_A100", "n": 1},
+    "a100-8": {"machine_type": "a2-highgpu-8g", "accelerator_type": "NVIDIA_TESLA_A100", "n": 8},
+    "h100": {"machine_type": "a3-highgpu-1g", "accelerator_type": "NVIDIA_H100_80GB", "n": 1},
+    "h100-8": {"machine_type": "a3-highgpu-8g", "accelerator_type": "NVIDIA_H100_80GB", "n": 8},
+    "tpu-v2-8": {"machine_type": "cloud-tpu", "accelerator_type": "TPU_V2", "n": 8},
+    "tpu-v3-8": {"machine_type": "cloud-tpu", "accelerator_type": "TPU_V3", "n": 8},
+    "tpu-v5e-1": {"machine_type": "ct5lp-hightpu-1t", "tpu_topology": "1x1"},
+    "tpu-v5e-4": {"machine_type": "ct5lp-hightpu-4t", "tpu_topology": "2x2"},
+    "tpu-v5e-8": {"machine_type": "ct5lp-hightpu-8t", "tpu_topology": "2x4"},
+}
+NAMES = sorted(presets())
+
+
+def pools_of(machine: Preset) -> Any:
+    """As the API's own message holds them; what it does not know is an error there."""
+    job = v1.CustomJob(
+        display_name="x", job_spec={"worker_pool_specs": worker_pools(machine, IMAGE, 100)}
+    )
+    return job.job_spec.worker_pool_specs
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_api_takes_every_preset(name: str) -> None:
+    machine = preset(name)
+    pools = pools_of(machine)
+    assert sum(pool.replica_count for pool in pools) == machine.hosts
+    assert pools[0].replica_count == 1
+    for pool in pools:
+        assert pool.container_spec.image_uri == IMAGE
+        spec = pool.machine_spec
+        expected = EXPECTED[name.partition("x")[0]]
+        assert spec.machine_type == expected["machine_type"]
+        assert spec.accelerator_count == expected.get("n", 0)
+        assert spec.tpu_topology == expected.get("tpu_topology", "")
+        if "accelerator_type" in expected:
+            assert v1.AcceleratorType(spec.accelerator_type).name == expected["accelerator_type"]
+        environment = {e.name: e.value for e in pool.container_spec.env}
+        assert environment["TEXTMILL_IMAGE_DIGEST"] == "sha256:" + "ab" * 32
+        assert ("TPU_NAME" in environment) == name.startswith("tpu")
+        assert ("NEXT_PLUGGABLE_DEVICE_USE_C_API" in environment) == name.startswith("tpu-v5e")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("tpu-v6e-4", "from 2.18 on"),
+        ("ct6e-standard-4t", "from 2.18 on"),
+        ("tpu-v3-32", "base image"),
+        ("tpu-v5e-16", "base image"),
+        ("tpu-v4-8", "v2, v3 and v5e only"),
+        ("tpu-v5p-8", "v2, v3 and v5e only"),
+        ("tpu7x-4", "does not run on TPU7x"),
+        ("b200-8", "CUDA 12.8"),
+        ("a2-highgpu-1g", "a preset is wanted"),
+        ("a100x8", "Did you mean a100"),
+    ],
+)
+def test_other_machines_are_refused_with_the_reason(name: str, told: str) -> None:
+    with pytest.raises(MachineError, match=told):
+        preset(name)
+
+
+def test_a_refused_machine_stops_the_compilation() -> None:
+    vertex = load_recipe("vertex", ["vertex.training.machine=tpu-v6e-8"]).vertex
+    assert vertex is not None
+    with pytest.raises(InputError, match="tpu-v6e-8 is not offered"):
+        custom_job("x", vertex)
+
+
+def test_the_job_says_spot_timeout_network_and_restart() -> None:
+    vertex = load_recipe(
+        "vertex", ["vertex.network=projects/1/global/networks/n", "vertex.training.timeout_hours=2"]
+    ).vertex
+    assert vertex is not None
+    job = v1.CustomJob(**custom_job("vertex", vertex))
+    assert job.job_spec.scheduling.strategy == v1.Scheduling.Strategy.SPOT
+    assert job.job_spec.scheduling.restart_job_on_worker_restart
+    assert job.job_spec.scheduling.timeout.seconds == 7200
+    assert job.job_spec.network == "projects/1/global/networks/n"
+    assert job.labels == {"textmill_recipe": "vertex"}
+    on_demand = vertex.model_copy(
+        update={"training": vertex.training.model_copy(update={"spot": False})}
+    )
+    assert "strategy" not in custom_job("vertex", on_demand)["job_spec"]["scheduling"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_preset_has_a_price_and_a_speed(name: str) -> None:
+    machine, prices = preset(name), load_prices()
+    on_demand = hourly_price(machine, prices, spot=False)
+    assert on_demand > machine.hosts
+    assert machine.peak_flops == machine.peak_tflops * 1e12 * machine.chips * machine.hosts
+    if machine.image == "cpu":
+        with pytest.raises(PriceError, match="No spot price of n2-standard-32"):
+            hourly_price(machine, prices, spot=True)
+    else:
+        assert hourly_price(machine, prices, spot=True) < on_demand
+
+
+def test_a_price_table_of_ones_own(tmp_path: Path) -> None:
+    table = yaml.safe_load(PRICES.read_text(encoding="utf-8"))
+    table["machines"] = {"a2-highgpu-1g": {"on_demand": 2.0}}
+    table["surcharge"] = 0
+    file = tmp_path / "prices.yaml"
+    file.write_text(yaml.safe_dump(table))
+    assert hourly_price(preset("a100"), load_prices(file), spot=False) == 2.0
+    with pytest.raises(PriceError, match="a3-highgpu-1g"):
+        hourly_price(preset("h100"), load_prices(file), spot=False)
+    file.write_text(yaml.safe_dump({**table, "currency": "EUR"}))
+    with pytest.raises(PriceError, match="currency"):
+        load_prices(file)
+    with pytest.raises(PriceError, match="cannot be read"):
+        load_prices(tmp_path / "none.yaml")
