@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from trainer import storage
 from trainer.architecture import Architecture
@@ -12,6 +13,7 @@ from trainer.errors import InputError
 from trainer.manifest import file_digest
 from trainer.models.parameters import ParameterList
 from trainer.settings import ModelSettings
+from trainer.tokenizer_file import TOKENIZER_FILE
 from trainer.transformers_folder import (
     CONFIG,
     TRANSFORMERS_FOLDER,
@@ -20,6 +22,7 @@ from trainer.transformers_folder import (
     read_model,
     read_transformers_folder,
 )
+from trainer.unigram_entries import SPIECE_FILE, read_pieces
 from trainer.vocab_file import VOCAB_FILE, parse_vocab
 from trainer.vocabulary import Vocabulary
 
@@ -141,9 +144,31 @@ def _check_vocabulary(folder: str, found: Architecture, vocabulary: Vocabulary) 
             f"{folder}: has {found.vocab_size} tokens, and the instances' vocabulary "
             f"{vocabulary.size}. Set vocabulary.import_from to {folder}."
         )
-    path = storage.join(start_folder(folder), VOCAB_FILE)
-    if storage.exists(path) and parse_vocab(storage.read_bytes(path), path) != vocabulary.tokens:
+    path, tokens = _tokens_in(start_folder(folder))
+    if tokens is not None and tokens != vocabulary.tokens:
         raise WarmStartError(
             f"{path}: its tokens are not those of the instances' vocabulary. Set "
             f"vocabulary.import_from to {folder}."
         )
+
+
+def _tokens_in(folder: str) -> tuple[str, tuple[str, ...] | None]:
+    """The tokenizer's file and its tokens by id; None if the folder has weights alone."""
+    readers = {VOCAB_FILE: parse_vocab, SPIECE_FILE: _pieces, TOKENIZER_FILE: _tokens}
+    for name, read in readers.items():
+        path = storage.join(folder, name)
+        if storage.exists(path):
+            return path, read(storage.read_bytes(path), path)
+    return folder, None
+
+
+def _pieces(content: bytes, path: str) -> tuple[str, ...]:
+    return tuple(piece for piece, _ in read_pieces(content, path))
+
+
+def _tokens(content: bytes, path: str) -> tuple[str, ...]:
+    try:
+        vocabulary = Tokenizer.from_buffer(content).get_vocab()
+    except ValueError as error:
+        raise WarmStartError(f"{path}: not a tokenizer ({error}). Download it again.") from error
+    return tuple(sorted(vocabulary, key=vocabulary.__getitem__))

@@ -11,6 +11,7 @@ from tests.small_pieces import write_small_pieces
 from trainer.errors import InputError
 from trainer.unigram_entries import continues_word, ends_word
 from trainer.vocabulary import load_vocabulary
+from trainer.warm_start import _tokens_in
 
 
 @pytest.fixture
@@ -85,3 +86,12 @@ def test_a_damaged_model_is_refused(folder: Path) -> None:
     (folder / "spiece.model").write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match=r"spiece\.model"):
         load_vocabulary(str(folder))
+
+
+def test_a_warm_start_finds_the_same_tokens_in_each_of_the_files(folder: Path) -> None:
+    tokens = load_vocabulary(str(folder)).tokens
+    for name in ("spiece.model", "tokenizer.json"):
+        path, found = _tokens_in(str(folder))
+        assert (Path(path).name, found) == (name, tokens)
+        Path(path).unlink()
+    assert _tokens_in(str(folder)) == (str(folder), None)

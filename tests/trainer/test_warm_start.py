@@ -1,12 +1,15 @@
 """A model that was trained before is gone on with: its weights, its shape, its vocabulary."""
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.numpy
 
+from tests.small_pieces import write_small_pieces
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.training_tools import train_some
 from trainer.export import export_model
@@ -94,20 +97,42 @@ def test_other_settings_than_the_folders_are_refused(
         start(make_settings, trained["bert"][0], static_folder, **change)
 
 
+def swap_two_words(folder: Path) -> None:
+    tokens = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    tokens[100], tokens[101] = tokens[101], tokens[100]
+    (folder / "vocab.txt").write_text("\n".join(tokens), encoding="utf-8")
+
+
+def swap_two_words_of_tokenizer_json(folder: Path) -> None:
+    """As newer transformers write it: no vocab.txt beside it."""
+    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    vocab = tokenizer["model"]["vocab"]
+    first, second = [token for token, n in vocab.items() if n in (100, 101)]
+    vocab[first], vocab[second] = vocab[second], vocab[first]
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    (folder / "vocab.txt").unlink()
+
+
+def put_pieces_for_words(folder: Path) -> None:
+    (folder / "vocab.txt").unlink()
+    write_small_pieces(folder)
+
+
+@pytest.mark.parametrize(
+    "change", [swap_two_words, swap_two_words_of_tokenizer_json, put_pieces_for_words]
+)
 def test_another_vocabulary_is_refused(
+    change: Callable[[Path], None],
     trained: dict[str, tuple[Path, Arrays]],
     static_folder: str,
     make_settings: MakeSettings,
     tmp_path: Path,
 ) -> None:
-    source = trained["bert"][0] / "transformers"
-    for name in ("config.json", "model.safetensors"):
-        (tmp_path / name).write_bytes((source / name).read_bytes())
-    tokens = (source / "vocab.txt").read_text(encoding="utf-8").splitlines()
-    tokens[100], tokens[101] = tokens[101], tokens[100]
-    (tmp_path / "vocab.txt").write_text("\n".join(tokens), encoding="utf-8")
+    folder = shutil.copytree(trained["bert"][0] / "transformers", tmp_path / "theirs")
+    start(make_settings, folder, static_folder)  # unchanged, it is fine
+    change(folder)
     with pytest.raises(WarmStartError, match=r"tokens are not.*vocabulary\.import_from"):
-        start(make_settings, tmp_path, static_folder)
+        start(make_settings, folder, static_folder)
 
 
 def test_a_folder_without_a_weight_of_the_encoder_is_refused(
