@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import yaml
 from rich.console import Console
@@ -27,6 +28,9 @@ from pipelines.workdir import Workdir, hold, open_workdir
 from trainer import storage
 from trainer.errors import InputError, StoppedError, TextmillError, printable
 from trainer.provenance import git_state
+
+if TYPE_CHECKING:
+    from pipelines.create_pipeline import Places
 
 RECIPE, LOG = "recipe.yaml", "log.txt"
 
@@ -69,7 +73,7 @@ def run_recipe(
             f"--span {span}: --text holds no {{SPAN}}. Write it where the spans differ."
         )
     hush(verbose)
-    with hold(order.workdir, wait_seconds), _sigterm_stops():
+    with hold(order.workdir, wait_seconds), sigterm_stops():
         check_store(order.workdir)
         closed = close_unfinished(order.workdir, "its process was killed; closed by the next run")
         return _run(order, closed)
@@ -107,7 +111,7 @@ def _run(order: Order, closed: list[int]) -> int:
     except Exception as wrong:
         # Not swallowed: the run is reported as failed, and the log has the whole trace.
         logging.getLogger(__name__).exception("the run failed")
-        state, error, code = "failed", _explain(wrong, folder), FAILED
+        state, error, code = "failed", explain(wrong, folder), FAILED
     if state == "interrupted":
         close_unfinished(workdir, error or "")
     summary = summarise(
@@ -120,7 +124,7 @@ def _run(order: Order, closed: list[int]) -> int:
         git=git_state(),
         places={"summary": str(folder / SUMMARY), "log": str(folder / LOG)},
     )
-    unkept = _keep(summary, workdir)
+    unkept = keep(summary, workdir)
     print_summary(summary, console)
     _print_ending(summary, recipe, workdir, console)
     if unkept:
@@ -128,7 +132,7 @@ def _run(order: Order, closed: list[int]) -> int:
     return FAILED if unkept and code == SUCCEEDED else code
 
 
-def _keep(summary: RunSummary, workdir: Workdir) -> str | None:
+def keep(summary: RunSummary, workdir: Workdir) -> str | None:
     """Writes what is kept of a run; returns the message if the disk has no room for it."""
     try:
         write_summary(summary, workdir.runs / summary.run_id)
@@ -140,7 +144,7 @@ def _keep(summary: RunSummary, workdir: Workdir) -> str | None:
     return None
 
 
-def _explain(error: Exception, folder: Path) -> str:
+def explain(error: Exception, folder: Path) -> str:
     """What failed, in the words of a full disk where it is one."""
     if isinstance(error, TextmillError):
         return str(error)
@@ -154,7 +158,7 @@ def _explain(error: Exception, folder: Path) -> str:
 
 
 @contextlib.contextmanager
-def _sigterm_stops() -> Iterator[None]:
+def sigterm_stops() -> Iterator[None]:
     """SIGTERM ends a run in good order, as Ctrl-C does; training saves its state before."""
 
     def stop(number: int, _: FrameType | None) -> None:
@@ -176,24 +180,28 @@ def _execute(order: Order, run_id: str, clock: "NodeClock") -> None:
     folder = workdir.runs / run_id
     write_recipe(recipe, folder)
     clock.say(f"run {run_id}: loading TFX and TensorFlow")
-    from pipelines.create_pipeline import Places, create_pipeline
+    from pipelines.create_pipeline import create_pipeline
     from pipelines.local_runner import Watch, run_locally
 
     log_to(folder / LOG, order.verbose)
-    pipeline = create_pipeline(
-        recipe,
-        Places(
-            input_base=order.text.base,
-            patterns=order.text.patterns,
-            pipeline_root=str(workdir.pipeline_root(recipe.name)),
-            checkpoint_root=str(workdir.checkpoints(recipe.name)),
-            destination=str(workdir.published(recipe.name)),
-            span=order.span,
-            metadata_path=str(workdir.metadata),
-        ),
-    )
+    pipeline = create_pipeline(recipe, places_of(recipe, order.text, workdir, order.span))
     watch = Watch(clock.begins, clock.ended)
     run_locally(pipeline, run_id, watch, order.until, run_origin(recipe))
+
+
+def places_of(recipe: Recipe, text: TextLocation, workdir: Workdir, span: int | None) -> "Places":
+    """Where a local run reads and writes."""
+    from pipelines.create_pipeline import Places
+
+    return Places(
+        input_base=text.base,
+        patterns=text.patterns,
+        pipeline_root=str(workdir.pipeline_root(recipe.name)),
+        checkpoint_root=str(workdir.checkpoints(recipe.name)),
+        destination=str(workdir.published(recipe.name)),
+        span=span,
+        metadata_path=str(workdir.metadata),
+    )
 
 
 def write_recipe(recipe: Recipe, folder: Path) -> None:

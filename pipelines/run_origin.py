@@ -9,11 +9,11 @@ from trainer.provenance import git_state, hardware, image_digest, who
 LIBRARIES = ("textmill", "tfx", "tensorflow", "apache-beam", "numpy", "tokenizers")
 
 
-def run_origin(recipe: Recipe) -> dict[str, str]:
+def run_origin(recipe: Recipe | None = None) -> dict[str, str]:
     """Properties of a run in ML Metadata; none of them enters an artifact or a cache key.
 
     Args:
-        recipe: with its overrides applied.
+        recipe: with its overrides applied; None where only its compiled form is known.
 
     Returns:
         `recipe` and `versions` as JSON, `git_commit`, `git_dirty` (yes or no), `image_digest`,
@@ -21,7 +21,7 @@ def run_origin(recipe: Recipe) -> dict[str, str]:
     """
     git = git_state()
     known = {
-        "recipe": recipe.model_dump_json(),
+        "recipe": recipe and recipe.model_dump_json(),
         "git_commit": git["commit"],
         "git_dirty": None if git["dirty"] is None else "yes" if git["dirty"] else "no",
         "image_digest": image_digest(),

@@ -1,23 +1,20 @@
 """`textmill run-spec`: a compiled spec and a workdir to a finished run and its summary."""
 
-import contextlib
 import json
 import logging
 import shutil
-import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 from rich.markup import escape
 
-from pipelines.exit_codes import FAILED, INTERRUPTED, SUCCEEDED
-from pipelines.lineage.seal import seal_run
+from pipelines.exit_codes import FAILED, INTERRUPTED, SUCCEEDED, TERMINATED
 from pipelines.quiet import hush
-from pipelines.run_command import NodeClock
-from pipelines.run_summary import SUMMARY, RunSummary, print_summary, summarise, write_summary
+from pipelines.run_command import NodeClock, explain, keep, sigterm_stops
+from pipelines.run_origin import run_origin
+from pipelines.run_summary import SUMMARY, RunSummary, print_summary, summarise
 from pipelines.spec_runner.container_task import Tools
 from pipelines.spec_runner.custom_jobs import CustomJobs
 from pipelines.spec_runner.dag import DagRunner
@@ -29,10 +26,11 @@ from pipelines.spec_runner.processes import Processes
 from pipelines.spec_runner.record import Recorder
 from pipelines.spec_runner.spec_file import Spec, load_spec
 from pipelines.spec_runner.unsupported import check_supported
+from pipelines.store_care import check_store, close_unfinished
 from pipelines.text_location import locate_text
 from pipelines.workdir import Workdir, hold, open_workdir
 from trainer import storage
-from trainer.errors import printable
+from trainer.errors import StoppedError, printable
 from trainer.provenance import git_state
 
 SPEC, PARAMETERS, LOG = "spec.yaml", "parameters.json", "tasks"
@@ -89,7 +87,9 @@ def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) ->
     parameters = settle_parameters(definitions, given, spec.parameter_values, stand_ins)
     _check_text(parameters, places)
     hush(options.verbose)
-    with hold(home), _terminated_like_ctrl_c():
+    with hold(home), sigterm_stops():
+        check_store(home)
+        close_unfinished(home, "its process was killed; closed by the next run")
         return _run(Order(spec, parameters, home, places, options))
 
 
@@ -134,10 +134,12 @@ def _run(order: Order) -> int:
             state, error, code = "failed", str(failed), FAILED
     except KeyboardInterrupt:
         state, error, code = "interrupted", "Stopped by Ctrl-C.", INTERRUPTED
+    except StoppedError:
+        state, error, code = "interrupted", "Stopped by SIGTERM.", TERMINATED
     except Exception as wrong:
         # Not swallowed: the run is reported as failed, and the log has the whole trace.
         logging.getLogger(__name__).exception("the run failed")
-        state, error, code = "failed", f"{type(wrong).__name__}: {wrong}", FAILED
+        state, error, code = "failed", explain(wrong, folder), FAILED
     summary = summarise(
         metadata_path=workdir.metadata,
         run_id=run_id,
@@ -148,12 +150,12 @@ def _run(order: Order) -> int:
         git=git_state(),
         places={"summary": str(folder / SUMMARY), "logs": str(folder / LOG)},
     )
-    write_summary(summary, folder)
-    if summary.nodes:
-        seal_run(workdir.root, run_id)
+    unkept = keep(summary, workdir)
     print_summary(summary, console)
     _print_ending(summary, console)
-    return code
+    if unkept:
+        console.print(f"\n[bold red]error:[/] {escape(printable(unkept))}", soft_wrap=True)
+    return FAILED if unkept and code == SUCCEEDED else code
 
 
 def _execute(order: Order, run_id: str, clock: NodeClock) -> Exception | None:
@@ -170,9 +172,9 @@ def _execute(order: Order, run_id: str, clock: NodeClock) -> Exception | None:
         use_cache=options.use_cache,
         retry=options.retry,
     )
-    processes = Processes()
+    processes = Processes(echo=options.verbose)
     custom_jobs = CustomJobs(processes, order.places, job.folder / LOG)
-    recorder = Recorder(workdir.metadata, job.pipeline, run_id)
+    recorder = Recorder(workdir.metadata, job.pipeline, run_id, run_origin())
     tools = Tools(job, recorder, processes, custom_jobs, clock.say)
     try:
         with custom_jobs.serving():
@@ -201,21 +203,3 @@ def _print_ending(summary: RunSummary, console: Console) -> None:
         console.print("The same command goes on from here: what is done is cached.")
     elif summary.nodes:
         console.print("Run again when that is mended: what is done is cached.")
-
-
-@contextlib.contextmanager
-def _terminated_like_ctrl_c() -> Iterator[None]:
-    """SIGTERM ends the tasks as Ctrl-C does, so that none is left behind."""
-
-    def interrupt(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not the main thread, as in tests; who started it ends it
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ RUNNING, SUCCEEDED, FAILED, CANCELLED = 3, 4, 5, 7
 ROLES = ("chief", "worker", "ps", "evaluator")
 _POLL_SECONDS = 0.1
 _JOBS = re.compile(r"/v1/(?P<parent>projects/[^/]+/locations/[^/]+)/customJobs$")
+_LABEL = re.compile(r'labels\.([\w-]+)="([^"]*)"')
 _JOB = re.compile(r"/v1/(?P<name>projects/[^/]+/locations/[^/]+/customJobs/\d+)(?P<verb>:cancel)?$")
 
 
@@ -102,6 +104,15 @@ class CustomJobs:
         threading.Thread(target=self._work, args=(job, number), daemon=True).start()
         return job
 
+    def find(self, query: str) -> list[Json]:
+        """The jobs with the labels that a filter `labels.x="y"` asks for."""
+        wanted = dict(_LABEL.findall(query))
+        return [
+            job.answer()
+            for job in self.jobs.values()
+            if wanted.items() <= job.body.get("labels", {}).items()
+        ]
+
     def cancel(self, job: Job) -> None:
         """Ends a job that runs."""
         if job.state == RUNNING:
@@ -164,9 +175,8 @@ class CustomJobs:
         self, job: Job, container: Json, cluster: Json, who: tuple[str, str, int]
     ) -> dict[str, str]:
         role, pool, index = who
-        own = {
-            v["name"]: self._places.localise(v.get("value", "")) for v in container.get("env", ())
-        }
+        variables = {v["name"]: v.get("value", "") for v in container.get("env", ())}
+        own = self._places.localise_all(variables)
         task = {"type": role, "index": index}
         members = {name: hosts for name, hosts in cluster["roles"].items() if name != "evaluator"}
         tf_config = {"cluster": members, "task": task, "environment": "cloud"}
@@ -177,8 +187,11 @@ class CustomJobs:
         outputs = {}
         if base:
             folder = self._places.localise(base).rstrip("/")
-            outputs = {"AIP_MODEL_DIR": f"{folder}/model/", "AIP_CHECKPOINT_DIR": f"{folder}/checkpoints/",
-                       "AIP_TENSORBOARD_LOG_DIR": f"{folder}/logs/"}  # fmt: skip
+            outputs = {
+                "AIP_MODEL_DIR": f"{folder}/model/",
+                "AIP_CHECKPOINT_DIR": f"{folder}/checkpoints/",
+                "AIP_TENSORBOARD_LOG_DIR": f"{folder}/logs/",
+            }
         played = {
             "CLOUD_ML_JOB_ID": job.name.rpartition("/")[2],
             "CLOUD_ML_PROJECT_ID": project,
@@ -241,7 +254,7 @@ def _handler(service: CustomJobs) -> type[http.server.BaseHTTPRequestHandler]:
             if (match := _JOB.match(path)) and match["name"] in service.jobs:
                 self._reply(200, service.jobs[match["name"]].answer())
             elif _JOBS.match(path):
-                self._reply(200, {"customJobs": [job.answer() for job in service.jobs.values()]})
+                self._reply(200, {"customJobs": service.find(urllib.parse.unquote_plus(self.path))})
             else:
                 self._unknown()
 

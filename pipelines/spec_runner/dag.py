@@ -23,6 +23,8 @@ from pipelines.spec_runner.spec_file import Spec
 from trainer.errors import TextmillError
 
 COMPLETED = pb.PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
+# tfx.orchestration.kubeflow.v2.step_builder's endings of task names
+_RESOLVERS = {"-model-blessing-resolver": "-blessing", "-model-resolver": ""}
 TFX_DAG = "tfx-dag"  # where TFX puts all tasks of a pipeline that has an exit handler
 
 
@@ -46,7 +48,7 @@ class DagRunner:
         tasks = component.dag.tasks
         for name in order(tasks):
             task = tasks[name]
-            node_id = prefix + name
+            node_id = prefix + _node(name)
             if not self._may_run(task, results):
                 results[name] = Result(state=SKIPPED)
                 continue
@@ -90,6 +92,14 @@ class DagRunner:
         return ContainerTask(
             self.tools, node_id, task, component, executor.container, parameters, inputs
         ).run()
+
+
+def _node(task: str) -> str:
+    """The name that a node has in TFX, which makes two tasks of one resolver."""
+    for ending, short in _RESOLVERS.items():
+        if task.endswith(ending):
+            return task.removesuffix(ending) + short
+    return task
 
 
 def order(tasks: Mapping[str, Any]) -> list[str]:

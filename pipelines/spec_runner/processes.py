@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pipelines
+from trainer.provenance import IMAGE_DIGEST
 
 GRACE_SECONDS = 20  # between asking a process to end and making it; training saves its state then
 TAIL_LINES = 15
@@ -20,9 +21,14 @@ _STARTUP = Path(__file__).parent / "container_start"  # its sitecustomize is run
 
 
 class Processes:
-    """Every process group that is at work, so that all can be ended."""
+    """Every process group that is at work, so that all can be ended.
 
-    def __init__(self) -> None:
+    Args:
+        echo: also show on the terminal what commands print.
+    """
+
+    def __init__(self, *, echo: bool = False) -> None:
+        self._echo = echo
         self._lock = threading.Lock()
         self._alive: set[subprocess.Popen[bytes]] = set()
         self._stopped = threading.Event()
@@ -48,13 +54,24 @@ class Processes:
         Returns:
             The exit code; negative for a signal, TIMED_OUT for the time limit.
         """
+        shown = log.stat().st_size if log.exists() else 0
         process = self.start(command, environment=environment, folder=folder, log=log)
-        return self.wait(process, timeout_seconds)
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        try:
+            while process.poll() is None:
+                if deadline is not None and time.monotonic() > deadline:
+                    return TIMED_OUT
+                shown = self._show(log, shown)
+                time.sleep(_POLL_SECONDS)
+            self._show(log, shown)
+            return process.returncode
+        finally:
+            self.end(process)
 
     def start(
         self, command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
     ) -> subprocess.Popen[bytes]:
-        """Starts a command in a process group of its own; `wait` has to follow."""
+        """Starts a command in a process group of its own; `end` has to follow."""
         folder.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as stream, self._lock:
@@ -72,23 +89,21 @@ class Processes:
             self._alive.add(process)
         return process
 
-    def wait(self, process: subprocess.Popen[bytes], timeout_seconds: float | None = None) -> int:
-        """Waits for the end of a process; ends its whole group whatever happens."""
-        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        try:
-            while process.poll() is None:
-                if deadline is not None and time.monotonic() > deadline:
-                    return TIMED_OUT
-                time.sleep(_POLL_SECONDS)
-            return process.returncode
-        finally:
-            self.end(process)
-
     def end(self, process: subprocess.Popen[bytes]) -> None:
         """Ends a process, and what it left behind in its group."""
         _end([process])
         with self._lock:
             self._alive.discard(process)
+
+    def _show(self, log: Path, shown: int) -> int:
+        """Prints what a log got since the last look; gives how much of it is printed."""
+        if not self._echo:
+            return shown
+        with log.open("rb") as stream:
+            stream.seek(shown)
+            news = stream.read()
+        sys.stderr.write(news.decode("utf-8", "replace"))
+        return shown + len(news)
 
     def stop_all(self) -> None:
         """Ends every group, and lets none start any more."""
@@ -134,7 +149,10 @@ def container_environment(own: Mapping[str, str], *, redirect: bool) -> dict[str
         paths.append(os.environ["PYTHONPATH"])
     environment["PYTHONPATH"] = os.pathsep.join(paths)
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    return {**environment, **own}
+    environment.update(own)
+    # No image runs here, so nothing may say that one did.
+    environment.pop(IMAGE_DIGEST, None)
+    return environment
 
 
 def search_path() -> str:

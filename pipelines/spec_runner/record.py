@@ -1,15 +1,18 @@
 """What a run does, to ML Metadata: the same contexts, types and events as a local run's."""
 
 import json
+import logging
 import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ml_metadata import errors, metadata_store
+from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from components.publisher.publishing import check_version
 from pipelines.metadata_store import NODE_CONTEXT, RUN_CONTEXT
+from pipelines.output_digest import OUTPUT_DIGEST, UNCHECKED_TYPES, find_damage, output_digest
 from pipelines.spec_runner.artifacts import (
     ArtifactType,
     LiveArtifact,
@@ -17,8 +20,12 @@ from pipelines.spec_runner.artifacts import (
     set_value,
     to_store,
 )
+from trainer.errors import InputError
+
+log = logging.getLogger(__name__)
 
 PIPELINE_CONTEXT, CACHE_CONTEXT = "pipeline", "execution_cache"  # TFX's names
+PUBLISHED = "pushed_destination"  # TFX's property of a pushed model: the version's folder
 OUTPUT_PARAMETERS = "output_parameters"  # JSON; what a task gave beside artifacts
 Artifacts = dict[str, list[LiveArtifact]]  # by input or output key
 
@@ -30,9 +37,10 @@ class Recorder:
         path: the SQLite file; made if need be.
         pipeline: the pipeline's name.
         run_id: the run's.
+        origin: what is known of the run as a whole: commit, hardware, user.
     """
 
-    def __init__(self, path: Path, pipeline: str, run_id: str) -> None:
+    def __init__(self, path: Path, pipeline: str, run_id: str, origin: Mapping[str, str]) -> None:
         config = mlmd.ConnectionConfig()
         config.sqlite.filename_uri = str(path)
         config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
@@ -40,7 +48,7 @@ class Recorder:
         self._pipeline = pipeline
         self._contexts = [
             self._context(PIPELINE_CONTEXT, pipeline),
-            self._context(RUN_CONTEXT, run_id),
+            self._context(RUN_CONTEXT, run_id, **origin),
         ]
         self._types: dict[str, int] = {}
 
@@ -86,6 +94,9 @@ class Recorder:
         """
         kind = mlmd.Event.INTERNAL_OUTPUT if found else mlmd.Event.OUTPUT
         if not found:
+            for artifact in (a for several in outputs.values() for a in several):
+                if Path(artifact.uri).is_dir():
+                    artifact.metadata[OUTPUT_DIGEST] = output_digest(artifact.uri)
             self._update(outputs, mlmd.Artifact.LIVE)
         self._end(execution_id, mlmd.Execution.COMPLETE, parameters, outputs, kind)
         if cache_key is not None:
@@ -149,9 +160,10 @@ class Recorder:
             key = keys[record.id]
             if key not in types or record.state != mlmd.Artifact.LIVE:
                 return None
-            if not Path(record.uri).exists():
+            artifact = from_store(record, types[key])
+            if not _is_whole(artifact):
                 return None
-            outputs.setdefault(key, []).append(from_store(record, types[key]))
+            outputs.setdefault(key, []).append(artifact)
         return outputs if outputs.keys() == types.keys() else None
 
     def _update(self, outputs: Artifacts, state: int) -> None:
@@ -207,18 +219,35 @@ class Recorder:
             )
         return self._types[artifact_type.name]
 
-    def _context(self, type_name: str, name: str) -> Any:
+    def _context(self, type_name: str, name: str, **properties: str) -> Any:
         found = self._store.get_context_by_type_and_name(type_name, name)
         if found is not None:
             return found
         type_id = self._store.put_context_type(
             mlmd.ContextType(name=type_name), can_add_fields=True, can_omit_fields=True
         )
-        try:
-            self._store.put_contexts([mlmd.Context(type_id=type_id, name=name)])
-        except errors.AlreadyExistsError:  # made by another process since we looked
-            pass
+        context = mlmd.Context(type_id=type_id, name=name)
+        for key, value in properties.items():
+            set_value(context.custom_properties[key], value)
+        # The holder of the workdir's lock is the only writer.
+        self._store.put_contexts([context])
         return self._store.get_context_by_type_and_name(type_name, name)
+
+
+def _is_whole(artifact: LiveArtifact) -> bool:
+    """Whether a cached artifact is on the disk as it was written; a single file is only there."""
+    if artifact.type.name in UNCHECKED_TYPES or Path(artifact.uri).is_file():
+        return Path(artifact.uri).exists()
+    damage = find_damage(artifact.uri, artifact.metadata.get(OUTPUT_DIGEST))
+    published = artifact.metadata.get(PUBLISHED)
+    if damage is None and published:
+        try:
+            check_version(published)
+        except InputError as error:
+            damage = str(error)
+    if damage is not None:
+        log.warning("A cached result is not used: %s", damage)
+    return damage is None
 
 
 def _pairs(artifacts: Artifacts, kind: int) -> Iterable[tuple[LiveArtifact, Any]]:

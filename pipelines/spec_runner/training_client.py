@@ -1,7 +1,8 @@
 """TFX's client for Vertex AI's training, pointed at the service that this machine plays.
 
-TFX hard-codes the endpoint and polls every 30 seconds (tfx/extensions/google_cloud_ai_platform).
-Everything else of it stays as it is: the request is built, sent and read by Google's own client.
+TFX hard-codes the endpoint (tfx/extensions/google_cloud_ai_platform), and waiting jobs are looked
+at every 30 seconds. Everything else stays as it is: the request is built, sent and read by
+Google's own client.
 """
 
 import importlib.abc
@@ -15,7 +16,11 @@ from typing import Any
 ENDPOINT = "TEXTMILL_TRAINING_ENDPOINT"  # environment: http://127.0.0.1:PORT
 POLL_SECONDS = 0.5
 _CLIENTS = "tfx.extensions.google_cloud_ai_platform.training_clients"
-_RUNNER = "tfx.extensions.google_cloud_ai_platform.runner"
+# Where TFX and we wait for a job, and the name of the seconds between two looks.
+_WAITS = {
+    "tfx.extensions.google_cloud_ai_platform.runner": "_POLLING_INTERVAL_IN_SECONDS",
+    "components.vertex_trainer.launch": "POLL_SECONDS",
+}
 
 
 def redirect() -> None:
@@ -25,13 +30,13 @@ def redirect() -> None:
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds the two modules where they are, and changes them right after they ran."""
+    """Finds the modules where they are, and changes them right after they ran."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """The module's own spec with a loader that also calls `_change`."""
-        if name not in (_CLIENTS, _RUNNER):
+        if name != _CLIENTS and name not in _WAITS:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
@@ -52,8 +57,8 @@ class _Loader(importlib.abc.Loader):
 
 
 def _change(module: Any) -> None:
-    if module.__name__ == _RUNNER:
-        module._POLLING_INTERVAL_IN_SECONDS = POLL_SECONDS
+    if module.__name__ in _WAITS:
+        setattr(module, _WAITS[module.__name__], POLL_SECONDS)
     else:
         module.gapic = _Gapic(module.gapic)
 
@@ -72,6 +77,6 @@ class _Gapic:
 
         return self._original.JobServiceClient(
             transport="rest",
-            credentials=AnonymousCredentials(),
+            credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
             client_options={"api_endpoint": os.environ[ENDPOINT]},
         )
