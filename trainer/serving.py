@@ -101,8 +101,8 @@ class ServingModel(tf.Module):
         """`scores` (B, N, V) of every token at the slots (B, N); a softmax makes them shares."""
         weights = self._tensors()
         inputs = input_ids, input_mask, segment_ids
-        hidden = self._model.generate(weights, *inputs, NO_NOISE)
-        logits = self._model.score_tokens(weights, hidden, masked_lm_positions)
+        hidden = self._model.generate(weights, *inputs, NO_NOISE, masked_lm_positions)
+        logits = self._model.score_tokens(weights, hidden)
         shape = tf.concat([tf.shape(masked_lm_positions), [-1]], 0)
         return {"scores": tf.reshape(logits, shape)}
 

@@ -84,9 +84,11 @@ def make_replica_step(
         with compiled_kernels(_has_fast_kernels(context)):
             sums, gradients = _add_parts(learn, batch, accumulate_steps, objective, variables)
         gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        clipped, norm = tf.clip_by_global_norm(gradients, clip_norm)
+        norm = tf.linalg.global_norm(gradients)
+        clip = clip_norm / tf.maximum(norm, clip_norm)
         rate = schedule(step)
-        optimizer.apply(dict(zip(variables, clipped, strict=True)), rate, step)
+        with compiled_kernels(_has_fast_kernels(context)):
+            optimizer.apply(dict(zip(variables, gradients, strict=True)), clip, rate, step)
         one = tf.ones([])
         return {
             **all_reduce_sums(sums),
@@ -144,8 +146,11 @@ def all_reduce_sums(sums: Sums) -> Sums:
 
 def _has_fast_kernels(context: tf.distribute.ReplicaContext) -> bool:
     """Whether small operations are to be compiled: on one CPU, where the step runs op by op."""
-    devices = context.strategy.extended.worker_devices
-    return len(devices) == 1 and "CPU" in devices[0].upper()
+    strategy = context.strategy
+    if not isinstance(strategy, tf.distribute.OneDeviceStrategy):
+        return False
+    (device,) = strategy.extended.worker_devices
+    return "CPU" in device.upper()
 
 
 def _add_parts(

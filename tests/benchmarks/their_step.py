@@ -11,7 +11,7 @@ import sys
 import time
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - PyTorch's own name for it
+import torch.nn.functional as F
 from transformers import BertConfig, BertForPreTraining
 
 

@@ -1,50 +1,47 @@
 """Hidden states to mixed hidden states: multi-head self-attention."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from trainer.architecture import Architecture
 from trainer.models.kernels import differentiable_kernel, kernel
-from trainer.models.layers import Weights
+from trainer.models.layers import Weights, size
 from trainer.models.names import LayerNames
 from trainer.models.noise import Noise, drop
 
 MASKED_SCORE = -1e9  # added to the scores of padding; exp of it is 0 in float32 and bfloat16
-
-Shape = tuple[int | tf.Tensor, int | tf.Tensor]  # B, L
 
 
 def attend(
     weights: Weights,
     layer: LayerNames,
     architecture: Architecture,
+    asking: tf.Tensor,
     x: tf.Tensor,
     input_mask: tf.Tensor,
-    shape: Shape,
     noise: Noise,
 ) -> tf.Tensor:
-    """Every token's mixture of all tokens' values, head beside head.
+    """A mixture of all tokens' values for each token that asks, head beside head.
 
     Args:
         weights: by name.
         layer: where they are.
         architecture: sizes and the rate of dropout.
-        x: (B * L, H).
+        asking: (B, Q, H), the tokens that ask; x itself, if all do.
+        x: (B, L, H).
         input_mask: (B, L) int32, 1 on real tokens.
-        shape: B and L.
         noise: for dropout.
 
     Returns:
-        (B * L, H), not yet projected.
+        (B, Q, H), not yet projected.
     """
     a = architecture
-    names = layer.query, layer.key, layer.value
-    # One product of three times the width is faster than three.
-    weight = tf.concat([weights[f"{name}.weight"] for name in names], 0)
-    bias = tf.concat([weights[f"{name}.bias"] for name in names], 0)
-    together = tf.matmul(x, weight, transpose_b=True)
-    query, key, value = split_heads(together, bias, shape=shape, heads=(a.num_heads, a.head_size))
+    if asking is x:
+        query, key, value = _heads(weights, [layer.query, layer.key, layer.value], x, a)
+    else:
+        (query,) = _heads(weights, [layer.query], asking, a)
+        key, value = _heads(weights, [layer.key, layer.value], x, a)
     scores = tf.matmul(query, key, transpose_b=True)
     shares = attention_shares(
         scores,
@@ -53,24 +50,40 @@ def attend(
         scale=a.head_size**-0.5,
         share=noise.share(a.attention_dropout),
     )
-    mixed = tf.matmul(shares, value)
-    return tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [-1, a.hidden_size])
+    mixed = tf.transpose(tf.matmul(shares, value), [0, 2, 1, 3])
+    return tf.reshape(mixed, [*size(asking)[:2], a.hidden_size])
 
 
-@differentiable_kernel
-def split_heads(
-    x: tf.Tensor, bias: tf.Tensor, *, shape: Shape, heads: tuple[int, int]
+def _heads(
+    weights: Weights, names: Sequence[str], x: tf.Tensor, architecture: Architecture
 ) -> tuple[tf.Tensor, ...]:
-    """(B * L, 3H) + bias (3H,) to queries, keys and values, each (B, A, L, H / A)."""
-    batch, length = shape
-    apart = tf.reshape(x + bias, [batch, length, 3, *heads])
+    """The linear layers of x (B, L, H), each (B, A, L, H / A).
+
+    One product of several times the width is faster than several products.
+    """
+    weight = tf.concat([weights[f"{name}.weight"] for name in names], 0)
+    bias = tf.concat([weights[f"{name}.bias"] for name in names], 0)
+    together = tf.matmul(tf.reshape(x, [-1, x.shape[-1]]), weight, transpose_b=True)
+    parts = len(names), architecture.num_heads, architecture.head_size
+    return split_heads(together, bias, shape=(*size(x)[:2], *parts))
+
+
+@differentiable_kernel(bias="x")
+def split_heads(
+    x: tf.Tensor, bias: tf.Tensor, *, shape: tuple[int | tf.Tensor, ...]
+) -> tuple[tf.Tensor, ...]:
+    """Cuts x (B * L, C * H) + bias (C * H,) into C tensors (B, A, L, H / A).
+
+    The shape is (B, L, C, A, H / A).
+    """
+    apart = tf.reshape(x + bias, shape)
     return tuple(tf.unstack(tf.transpose(apart, [2, 0, 3, 1, 4])))
 
 
 def attention_shares(
     scores: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor, *, scale: float, share: float
 ) -> tf.Tensor:
-    """Scores (B, A, L, L) to shares, which sum to 1 before some are dropped.
+    """Scores (B, A, Q, L) to shares, which sum to 1 before some are dropped.
 
     The shares before dropout are kept for the backward pass, because working them out again would
     cost as much as all else in it.

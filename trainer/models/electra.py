@@ -52,10 +52,14 @@ class Electra:
         input_mask: tf.Tensor,
         segment_ids: tf.Tensor,
         noise: Noise,
+        at: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """The discriminator's hidden states (B, L, H); ids, mask and segments are (B, L) int32."""
+        """The discriminator's hidden states (B, L, H), or (B, Q, H) at the positions (B, Q).
+
+        Ids, mask and segments are (B, L) int32.
+        """
         inputs = input_ids, input_mask, segment_ids
-        return encode(weights, self._names, self.architecture, *inputs, noise)
+        return encode(weights, self._names, self.architecture, *inputs, noise, at)
 
     def pool(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
         """The input's vector (B, H): [CLS]'s own; ELECTRA has no pooler."""
@@ -69,14 +73,15 @@ class Electra:
         input_mask: tf.Tensor,
         segment_ids: tf.Tensor,
         noise: Noise,
+        at: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """The generator's hidden states; arguments as for `encode`."""
         inputs = input_ids, input_mask, segment_ids
-        return encode(weights, self._generator_names, self.generator, *inputs, noise)
+        return encode(weights, self._generator_names, self.generator, *inputs, noise, at)
 
-    def score_tokens(self, weights: Weights, hidden: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
-        """Scores (B * N, V) at the slots (B, N) of `generate`'s hidden states."""
-        return score_tokens(weights, self._head, self.generator, hidden, positions)
+    def score_tokens(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
+        """Scores (B * N, V) of `generate`'s hidden states (B, N, H)."""
+        return score_tokens(weights, self._head, self.generator, hidden)
 
     def score_replaced(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
         """(B, L) float32 from `encode`'s hidden states; above 0: more likely replaced than not."""

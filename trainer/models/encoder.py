@@ -13,8 +13,9 @@ from trainer.models.layers import (
     norm_and_drop,
     norm_weights,
     product,
+    size,
 )
-from trainer.models.names import EncoderNames
+from trainer.models.names import EncoderNames, LayerNames
 from trainer.models.noise import Noise
 from trainer.models.parameters import (
     ParameterList,
@@ -57,6 +58,7 @@ def encode(
     input_mask: tf.Tensor,
     segment_ids: tf.Tensor,
     noise: Noise,
+    at: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Runs the encoder.
 
@@ -68,26 +70,43 @@ def encode(
         input_mask: (B, L) int32, 1 on real tokens.
         segment_ids: (B, L) int32.
         noise: for dropout; `NO_NOISE` outside training.
+        at: (B, Q) int32, the positions whose hidden states are wanted; None: all. Only these are
+            worked out in the last layer, which saves three quarters of it where Q is L / 6.
 
     Returns:
-        (B, L, H), the last layer's hidden states.
+        (B, L, H) or (B, Q, H), the last layer's hidden states.
     """
+    x = _embed(weights, names, architecture, input_ids, segment_ids, noise)
+    for number, layer in enumerate(names.layers):
+        is_last = number == len(names.layers) - 1
+        asking = x if at is None or not is_last else tf.gather(x, at, batch_dims=1)
+        mixed = attend(weights, layer, architecture, asking, x, input_mask, noise)
+        x = _transform(weights, layer, architecture, asking, mixed, noise)
+    return x
+
+
+def _transform(
+    weights: Weights,
+    layer: LayerNames,
+    architecture: Architecture,
+    x: tf.Tensor,
+    mixed: tf.Tensor,
+    noise: Noise,
+) -> tf.Tensor:
+    """The rest of a layer, token by token: x and what attention made of it, both (B, L, H)."""
     a = architecture
-    x = _embed(weights, names, a, input_ids, segment_ids, noise)
-    batch, length = _batch_and_length(input_ids)
 
     def end_block(x: tf.Tensor, inner: tf.Tensor, last: str, norm: str) -> tf.Tensor:
         change, bias = product(inner, weights, last), weights[f"{last}.bias"]
         seed, share = noise.next_seed(), noise.share(a.hidden_dropout)
         return add_and_norm(x, change, bias, *norm_weights(weights, norm), seed, share=share)
 
-    for layer in names.layers:
-        mixed = attend(weights, layer, a, x, input_mask, (batch, length), noise)
-        x = end_block(x, mixed, layer.attention_output, layer.attention_norm)
-        wide = product(x, weights, layer.intermediate)
-        wide = activate(wide, weights[f"{layer.intermediate}.bias"], form=a.activation)
-        x = end_block(x, wide, layer.output, layer.output_norm)
-    return tf.reshape(x, [batch, length, a.hidden_size])
+    rows, mixed = (tf.reshape(y, [-1, a.hidden_size]) for y in (x, mixed))
+    rows = end_block(rows, mixed, layer.attention_output, layer.attention_norm)
+    inner = product(rows, weights, layer.intermediate)
+    inner = activate(inner, weights[f"{layer.intermediate}.bias"], form=a.activation)
+    rows = end_block(rows, inner, layer.output, layer.output_norm)
+    return tf.reshape(rows, size(x))
 
 
 def _embed(
@@ -98,9 +117,9 @@ def _embed(
     segment_ids: tf.Tensor,
     noise: Noise,
 ) -> tf.Tensor:
-    """Word + position + segment, normalised, and projected to the layers' width: (B * L, H)."""
+    """Word + position + segment, normalised, and projected to the layers' width: (B, L, H)."""
     e = names.embeddings
-    length = _batch_and_length(input_ids)[1]
+    batch, length = size(input_ids)
     total = (
         look_up(weights[f"{e}.word_embeddings.weight"], input_ids)
         + weights[f"{e}.position_embeddings.weight"][None, :length]
@@ -112,11 +131,5 @@ def _embed(
         noise.next_seed(),
         share=noise.share(architecture.hidden_dropout),
     )
-    return dense(x, weights, names.projection) if architecture.is_projected else x
-
-
-def _batch_and_length(ids: tf.Tensor) -> tuple[int | tf.Tensor, int | tf.Tensor]:
-    """Static where they are known, as in training; a serving signature leaves them open."""
-    dynamic = tf.shape(ids)
-    batch, length = ids.shape
-    return (dynamic[0] if batch is None else batch), (dynamic[1] if length is None else length)
+    x = dense(x, weights, names.projection) if architecture.is_projected else x
+    return tf.reshape(x, [batch, length, architecture.hidden_size])

@@ -8,6 +8,7 @@ oneDNN's are faster on a CPU than XLA's.
 import contextlib
 import contextvars
 import functools
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -43,37 +44,46 @@ def kernel(function: Function) -> Function:
     return call
 
 
-def differentiable_kernel(function: Function) -> Function:
+def differentiable_kernel(**biases: str) -> Callable[[Function], Function]:
     """A function whose gradient is a kernel too, which computes the function's inside anew.
 
     The function takes tensors of rows (R, …), and vectors (C,) that it broadcasts to rows of its
     result or of an argument with C columns; keyword arguments are constants. It returns one tensor
     or a tuple.
+
+    Args:
+        biases: vectors that are only ever added to one argument, or to the "result", by name. Their
+            gradient is that one's, summed over rows; it is not written twice.
     """
-    forward = kernel(function)
-    backward = kernel(functools.partial(_pull_back, function))
 
-    @functools.wraps(function)
-    def call(*tensors: tf.Tensor, **constants: Any) -> Any:
-        if not _compiling.get():
-            return function(*tensors, **constants)
+    def decorate(function: Function) -> Function:
+        parameters = inspect.signature(function).parameters.values()
+        names = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
+        forward = kernel(function)
+        backward = kernel(functools.partial(_pull_back, function, {names.index(b) for b in biases}))
 
-        @tf.custom_gradient
-        def run(*tensors: tf.Tensor) -> tuple[Any, Callable[..., list[tf.Tensor | None]]]:
-            def gradient(*upstream: tf.Tensor) -> list[tf.Tensor | None]:
-                found = iter(backward(upstream, *tensors, **constants))
-                return [
-                    (sum_rows(next(found), x.dtype) if x.shape.rank == 1 else next(found))
-                    if x.dtype.is_floating
-                    else None
-                    for x in tensors
-                ]
+        @functools.wraps(function)
+        def call(*tensors: tf.Tensor, **constants: Any) -> Any:
+            if not _compiling.get():
+                return function(*tensors, **constants)
 
-            return forward(*tensors, **constants), gradient
+            @tf.custom_gradient
+            def run(*tensors: tf.Tensor) -> tuple[Any, Callable[..., list[tf.Tensor | None]]]:
+                def gradient(*upstream: tf.Tensor) -> list[tf.Tensor | None]:
+                    found = dict(zip(names, backward(upstream, *tensors, **constants), strict=True))
+                    found |= {bias: found.get(to, upstream[0]) for bias, to in biases.items()}
+                    return [
+                        sum_rows(found[name], x.dtype) if _is_vector(x) else found[name]
+                        for name, x in zip(names, tensors, strict=True)
+                    ]
 
-        return run(*tensors)
+                return forward(*tensors, **constants), gradient
 
-    return call
+            return run(*tensors)
+
+        return call
+
+    return decorate
 
 
 def sum_rows(x: tf.Tensor, dtype: tf.DType | None = None) -> tf.Tensor:
@@ -83,21 +93,28 @@ def sum_rows(x: tf.Tensor, dtype: tf.DType | None = None) -> tf.Tensor:
 
 
 def _pull_back(
-    function: Function, upstream: tuple[tf.Tensor, ...], *tensors: tf.Tensor, **constants: Any
-) -> list[tf.Tensor]:
-    """Gradients of the floating tensors; those of vectors are not summed over rows yet."""
+    function: Function,
+    biases: set[int],
+    upstream: tuple[tf.Tensor, ...],
+    *tensors: tf.Tensor,
+    **constants: Any,
+) -> list[tf.Tensor | None]:
+    """Gradients of the tensors: None for integers and biases; vectors' not yet summed over rows."""
     rows, dtype = tensors[0].shape[0], tensors[0].dtype
+    wanted = [n for n, x in enumerate(tensors) if x.dtype.is_floating and n not in biases]
     spread = [
-        tf.broadcast_to(x, [rows, x.shape[0]]) if _is_vector(x) else tf.identity(x) for x in tensors
+        tf.broadcast_to(x, [rows, *x.shape]) if n in wanted and _is_vector(x) else tf.identity(x)
+        for n, x in enumerate(tensors)
     ]
-    floating = [x for x in spread if x.dtype.is_floating]
     with tf.GradientTape() as tape:
-        tape.watch(floating)
+        tape.watch([spread[n] for n in wanted])
         result = function(*spread, **constants)
     results = result if isinstance(result, tuple) else (result,)
-    found = tape.gradient(results, floating, list(upstream))
-    given = [x for x in tensors if x.dtype.is_floating]
-    return [tf.cast(g, dtype) if _is_vector(x) else g for g, x in zip(found, given, strict=True)]
+    found = tape.gradient(results, [spread[n] for n in wanted], list(upstream))
+    gradients: list[tf.Tensor | None] = [None] * len(tensors)
+    for n, gradient in zip(wanted, found, strict=True):
+        gradients[n] = tf.cast(gradient, dtype) if _is_vector(tensors[n]) else gradient
+    return gradients
 
 
 def _is_vector(x: tf.Tensor) -> bool:

@@ -9,7 +9,6 @@ from trainer.models.layers import (
     Weights,
     activate,
     add_bias,
-    gather_masked,
     layer_norm,
     norm_weights,
     product,
@@ -46,21 +45,20 @@ def score_tokens(
     names: HeadNames,
     architecture: Architecture,
     hidden: tf.Tensor,
-    positions: tf.Tensor,
 ) -> tf.Tensor:
-    """Scores of every token at the masked slots.
+    """Scores of every token.
 
     Args:
         weights: by name.
         names: where the head's weights are.
         architecture: for the activation.
-        hidden: (B, L, H), from the encoder.
-        positions: (B, N) int32. Only these are scored: all L would cost L / N times as much.
+        hidden: (B, N, H), from the encoder at the masked slots alone: all L would cost L / N times
+            as much.
 
     Returns:
         (B * N, V), in the type of the computation.
     """
-    x = product(gather_masked(hidden, positions), weights, names.dense)
+    x = product(tf.reshape(hidden, [-1, hidden.shape[-1]]), weights, names.dense)
     x = activate(x, weights[f"{names.dense}.bias"], form=architecture.activation)
     x = layer_norm(x, *norm_weights(weights, names.norm))
     logits = tf.matmul(x, weights[names.words], transpose_b=True)

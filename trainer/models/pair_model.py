@@ -52,8 +52,12 @@ class PairModel:
         input_mask: tf.Tensor,
         segment_ids: tf.Tensor,
         noise: Noise,
+        at: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """Hidden states (B, L, H) of ids, mask and segments, each (B, L) int32."""
+        """Hidden states (B, L, H), or (B, Q, H) at the positions (B, Q).
+
+        Ids, mask and segments are (B, L) int32.
+        """
         return encode(
             weights,
             self._names.encoder,
@@ -62,6 +66,7 @@ class PairModel:
             input_mask,
             segment_ids,
             noise,
+            at,
         )
 
     def generate(
@@ -71,17 +76,18 @@ class PairModel:
         input_mask: tf.Tensor,
         segment_ids: tf.Tensor,
         noise: Noise,
+        at: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """The states that `score_tokens` reads: here the encoder's own (ELECTRA's are others)."""
-        return self.encode(weights, input_ids, input_mask, segment_ids, noise)
+        return self.encode(weights, input_ids, input_mask, segment_ids, noise, at)
 
     def pool(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
         """The input's vector (B, H), from [CLS]."""
         return tf.tanh(dense(hidden[:, 0], weights, self._names.pooler))
 
-    def score_tokens(self, weights: Weights, hidden: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
-        """Scores (B * N, V) at the slots (B, N) of `encode`'s hidden states."""
-        return score_tokens(weights, self._names.head, self.architecture, hidden, positions)
+    def score_tokens(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
+        """Scores (B * N, V) of `encode`'s hidden states (B, N, H)."""
+        return score_tokens(weights, self._names.head, self.architecture, hidden)
 
     def score_pairs(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
         """Scores of the pair's two classes: (B, 2) float32."""

@@ -55,8 +55,8 @@ class ElectraObjective:
         mask, segments = batch["input_mask"], batch["segment_ids"]
         positions = batch["masked_lm_positions"]
         slots = batch["masked_lm_ids"], batch["masked_lm_weights"]
-        hidden = model.generate(weights, batch["input_ids"], mask, segments, noise)
-        scores = model.score_tokens(weights, hidden, positions)
+        hidden = model.generate(weights, batch["input_ids"], mask, segments, noise, positions)
+        scores = model.score_tokens(weights, hidden)
         sampled = sample_tokens(scores, self._temperature, _draws(noise, positions))
         input_ids, is_replaced = fill_masks(batch["input_ids"], positions, *slots, sampled)
         found = model.score_replaced(

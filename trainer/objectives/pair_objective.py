@@ -45,11 +45,11 @@ class PairObjective:
             noise: `NO_NOISE` outside training.
         """
         model, pair = self.model, self.pair
-        hidden = model.encode(
-            weights, batch["input_ids"], batch["input_mask"], batch["segment_ids"], noise
-        )
+        inputs = batch["input_ids"], batch["input_mask"], batch["segment_ids"]
+        positions = tf.pad(batch["masked_lm_positions"], [[0, 0], [1, 0]])  # and [CLS], at 0
+        hidden = model.encode(weights, *inputs, noise, positions)
         slots = batch["masked_lm_ids"], batch["masked_lm_weights"]
-        scores = model.score_tokens(weights, hidden, batch["masked_lm_positions"])
+        scores = model.score_tokens(weights, hidden[:, 1:])
         losses = {"masked_lm_loss": masked_lm_loss(scores, *slots)}
         measures = {"masked_lm_accuracy": masked_lm_accuracy(scores, *slots)}
         if pair:
