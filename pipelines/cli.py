@@ -8,6 +8,7 @@ import typer
 
 from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED
 from pipelines.lineage.commands import app as lineage_app
+from pipelines.plan_command import plan
 from pipelines.vertex.doctor_command import doctor
 from pipelines.vertex.run_commands import app as runs_app
 from pipelines.vertex.schedule_commands import app as schedule_app
@@ -22,6 +23,7 @@ app = typer.Typer(
     help="Raw text to a pre-trained language encoder, with every step recorded.",
 )
 app.add_typer(lineage_app, name="lineage")
+app.command()(plan)
 app.command()(submit)
 app.add_typer(schedule_app, name="schedule")
 app.add_typer(runs_app, name="runs")

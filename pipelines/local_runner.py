@@ -54,7 +54,7 @@ class LocalRunner(tfx_runner.IrBasedRunner):
         runtime_parameter_utils.substitute_runtime_parameter(
             pipeline, {RUN_ID_PARAMETER: self._run_id}
         )
-        nodes = _nodes_until(list(pipeline.nodes), self._until)
+        nodes = nodes_until(list(pipeline.nodes), self._until)
         _note_origin(pipeline, nodes[0].pipeline_node, self._run_id, self._origin)
         for node in nodes:
             node_id = node.pipeline_node.node_info.id
@@ -121,8 +121,12 @@ def run_locally(
 Node = Any  # pipeline_pb2.Pipeline.PipelineOrNode, which comes without types
 
 
-def _nodes_until(nodes: list[Node], until: str | None) -> list[Node]:
-    """The node and its ancestors, in the order given."""
+def nodes_until(nodes: list[Node], until: str | None) -> list[Node]:
+    """The node and its ancestors, in the order given.
+
+    Raises:
+        UnknownNodeError: there is no such node.
+    """
     if until is None:
         return nodes
     needs = {n.pipeline_node.node_info.id: list(n.pipeline_node.upstream_nodes) for n in nodes}
