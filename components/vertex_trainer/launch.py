@@ -52,16 +52,18 @@ def run_job(project: str, region: str, job: dict[str, Any]) -> str:
         StoppedError: SIGTERM came; the job was cancelled.
     """
     client = training_clients.VertexJobClient(region)
+    parent, label = f"projects/{project}/locations/{region}", job["labels"][RUN_LABEL]
     with _told_to_end():
-        _end_earlier(client, f"projects/{project}/locations/{region}", job["labels"][RUN_LABEL])
-        client.launch_job(project, job)
-        name = client.get_job_name()
-        log.info("Training as %s: %s", name, _console(name))
+        for earlier in _cancel_all(client, parent, label):  # left by a try of this task before us
+            _wait(client, earlier)
         try:
+            client.launch_job(project, job)
+            name = client.get_job_name()
+            log.info("Training as %s: %s", name, _console(name))
             ended = _wait(client, name)
         except BaseException:
-            log.warning("Cancelling %s: the task that waits for it ends", name)
-            _cancel(client, name)
+            # By its label: the signal may come before the answer that says the name.
+            _cancel_all(client, parent, label)
             raise
     if ended.state != JobState.JOB_STATE_SUCCEEDED:
         state = JobState(ended.state).name.removeprefix("JOB_STATE_").lower()
@@ -84,16 +86,16 @@ def run_label(settings: str, model_uri: str) -> str:
     return hashlib.sha256(json.dumps([pipeline_job, settings]).encode()).hexdigest()[:20]
 
 
-def _end_earlier(client: Any, parent: str, label: str) -> None:
-    """Ends what an earlier try of this task left running."""
+def _cancel_all(client: Any, parent: str, label: str) -> list[str]:
+    """Cancels the jobs of a run that have not ended; returns their names."""
     found = client._client.list_custom_jobs(
         request={"parent": parent, "filter": f'labels.{RUN_LABEL}="{label}"'}
     )
-    for job in found:
-        if job.state not in ENDED:
-            log.warning("An earlier try left %s running; it is cancelled", job.name)
-            _cancel(client, job.name)
-            _wait(client, job.name)
+    names = [job.name for job in found if job.state not in ENDED]
+    for name in names:
+        log.warning("Cancelling %s: nobody waits for it any more", name)
+        client._client.cancel_custom_job(name=name)
+    return names
 
 
 def _wait(client: Any, name: str) -> CustomJob:
@@ -106,10 +108,6 @@ def _wait(client: Any, name: str) -> CustomJob:
         if state in ENDED:
             return job
         time.sleep(POLL_SECONDS)
-
-
-def _cancel(client: Any, name: str) -> None:
-    client._client.cancel_custom_job(name=name)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """`textmill compile`: a recipe to pipeline.yaml, or the news that the file is out of date."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,7 +90,7 @@ def _differences(written: str, compiled: str) -> Iterator[str]:
     for key in sorted(before.keys() | now.keys()):
         old, new = (str(values.get(key, "nothing")) for values in (before, now))
         if old != new:
-            at = len(os.path.commonprefix([old, new]))
+            at = next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), 0)
             yield f"{'.'.join(key)}: {_around(old, at)} → {_around(new, at)}"
 
 

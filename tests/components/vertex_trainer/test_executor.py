@@ -1,0 +1,185 @@
+"""The Trainer's task on Vertex AI: its job, its end, and what is left when it is stopped."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform_v1 as v1
+from tfx.extensions.google_cloud_ai_platform import training_clients
+from tfx.types import standard_artifacts
+
+from components.vertex_trainer import launch
+from components.vertex_trainer.executor import Executor
+from components.vertex_trainer.launch import TrainingJobError
+from components.vertex_trainer.overrides import OverrideError
+from pipelines.vertex.machines import preset, presets, worker_pools
+from tests.vertex_server import VertexServer
+from trainer.errors import StoppedError
+from trainer.settings import MaskingSettings, ModelSettings, TrainerSettings, TrainingSettings
+
+IMAGE = "us-docker.pkg.dev/p/textmill/trainer@sha256:" + "ab" * 32
+OUTPUT = "gs://b/t/123/weekly-20261124/Trainer_-77/model"
+State = v1.JobState
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[VertexServer]:
+    with VertexServer() as server:
+
+        def client(client_options: dict[str, str]) -> Any:
+            assert client_options["api_endpoint"] == "us-central1-aiplatform.googleapis.com"
+            return v1.JobServiceClient(
+                transport="rest",
+                credentials=AnonymousCredentials(),
+                client_options={"api_endpoint": server.url},
+            )
+
+        monkeypatch.setattr(training_clients.gapic, "JobServiceClient", client)
+        monkeypatch.setattr(launch, "POLL_SECONDS", 0.02)
+        yield server
+
+
+def properties(machine: str = "cpu", **values: Any) -> dict[str, Any]:
+    training = TrainingSettings(
+        model=ModelSettings(),
+        masking=MaskingSettings(),
+        trainer=TrainerSettings(steps=100, warmup_steps=10),
+        seed=7,
+        checkpoint_root="",
+        code_digest="code",
+    )
+    job = {
+        "display_name": "textmill-weekly",
+        "labels": {"textmill_recipe": "weekly"},
+        "job_spec": {"worker_pool_specs": worker_pools(preset(machine), IMAGE, 100)},
+    }
+    config = {"ai_platform_enable_vertex": True, "training": training.model_dump_json()}
+    return {
+        "run_fn": "trainer.run_fn.run_fn",
+        "train_args": "{}",
+        "eval_args": "{}",
+        "custom_config": json.dumps({**config, "ai_platform_training_args": job}),
+        "code_digest": "launcher",
+        "project": "acme-nlp",
+        "region": "us-central1",
+        "service_account": "",
+        "checkpoint_root": "gs://b/t/checkpoints/weekly",
+        "steps": 100,
+        "warmup_steps": 10,
+        "learning_rate": 1e-4,
+        "global_batch_size": 256,
+        "seed": 7,
+        "model_size": "tiny",
+        **values,
+    }
+
+
+def train(given: dict[str, Any]) -> None:
+    examples, model, run = (
+        standard_artifacts.Examples(), standard_artifacts.Model(), standard_artifacts.ModelRun(),
+    )  # fmt: skip
+    examples.uri, model.uri, run.uri = "gs://b/instances", OUTPUT, OUTPUT.replace("model", "run")
+    Executor().Do({"examples": [examples]}, {"model": [model], "model_run": [run]}, given)
+
+
+def only_job(server: VertexServer) -> v1.CustomJob:
+    (job,) = server.custom_jobs.values()
+    return job
+
+
+def training_of(job: v1.CustomJob) -> TrainingSettings:
+    command = list(job.job_spec.worker_pool_specs[0].container_spec.command)
+    sent = json.loads(command[command.index("--exec-properties") + 1])
+    return TrainingSettings.model_validate_json(json.loads(sent["custom_config"])["training"])
+
+
+@pytest.mark.parametrize("machine", sorted(presets()))
+def test_every_presets_job_arrives_as_it_should(server: VertexServer, machine: str) -> None:
+    train(properties(machine, service_account="trainer@acme-nlp.iam.gserviceaccount.com"))
+    job = only_job(server)
+    assert job.state == State.JOB_STATE_SUCCEEDED
+    assert job.name.startswith("projects/acme-nlp/locations/us-central1/")
+    assert job.labels["textmill_recipe"] == "weekly"
+    assert job.job_spec.service_account == "trainer@acme-nlp.iam.gserviceaccount.com"
+    pools = job.job_spec.worker_pool_specs
+    assert [p.replica_count for p in pools] == [1, preset(machine).hosts - 1][: len(pools)]
+    for pool in pools:
+        assert pool.machine_spec.machine_type == preset(machine).machine_type
+        assert list(pool.container_spec.command[:3]) == ["python", "-m", "tfx.scripts.run_executor"]
+        assert "components.phased_trainer.executor.Executor" in pool.container_spec.command
+
+
+def test_values_of_the_submission_reach_the_trainer(server: VertexServer) -> None:
+    train(properties(steps=400, learning_rate=0.01, seed=9, model_size="mini"))
+    settings = training_of(only_job(server))
+    assert (settings.trainer.steps, settings.trainer.learning_rate) == (400, 0.01)
+    assert (settings.seed, settings.model.size) == (9, "mini")
+    assert settings.checkpoint_root == "gs://b/t/checkpoints/weekly"
+    assert only_job(server).job_spec.service_account == ""
+
+
+def test_a_value_that_cannot_be_trained_with_costs_nothing(server: VertexServer) -> None:
+    with pytest.raises(OverrideError, match="parameter steps"):
+        train(properties(steps=0))
+    with pytest.raises(OverrideError, match="warmup_steps"):
+        train(properties(steps=5))
+    assert not server.custom_jobs
+
+
+def test_a_failure_says_why_and_where_its_log_is(server: VertexServer) -> None:
+    def fail(job: v1.CustomJob) -> None:
+        raise RuntimeError("replica workerpool0-0 exited with 1")
+
+    server.on_custom_job = fail
+    with pytest.raises(TrainingJobError) as failed:
+        train(properties())
+    told = str(failed.value)
+    assert "replica workerpool0-0 exited with 1" in told
+    assert "console.cloud.google.com/vertex-ai/locations/us-central1/training/" in told
+    assert "goes on from its last checkpoint" in told
+
+
+def wait_until_stopped(job: v1.CustomJob) -> None:
+    deadline = time.monotonic() + 20
+    while job.state == State.JOB_STATE_RUNNING and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def test_who_is_stopped_stops_the_job(server: VertexServer) -> None:
+    """Else it would train on, and be paid for, with nobody to take its model."""
+    server.on_custom_job = wait_until_stopped
+
+    def stop_us() -> None:
+        while not server.custom_jobs or only_job(server).state != State.JOB_STATE_RUNNING:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    threading.Thread(target=stop_us).start()
+    with pytest.raises(StoppedError) as stopped:
+        train(properties())
+    assert stopped.value.code == 128 + signal.SIGTERM
+    assert only_job(server).state == State.JOB_STATE_CANCELLED
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_second_try_ends_what_the_first_left_running(server: VertexServer) -> None:
+    """Two jobs would write the same checkpoints."""
+    train(properties())
+    first = only_job(server)
+    first.state = State.JOB_STATE_RUNNING
+    other = v1.CustomJob(first)
+    other.name, other.labels["textmill_run"] = first.name + "9", "another-run"
+    server.custom_jobs[other.name] = other
+    server.on_custom_job = lambda _: None
+    train(properties())
+    assert first.state == State.JOB_STATE_CANCELLED
+    assert other.state == State.JOB_STATE_RUNNING
+    states = [job.state for job in server.custom_jobs.values()]
+    assert states.count(State.JOB_STATE_SUCCEEDED) == 1
