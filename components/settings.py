@@ -33,7 +33,9 @@ class VocabularySettings(Settings):
     """The tokenizer: trained on the train split, or imported."""
 
     kind: Literal["wordpiece", "sentencepiece"] = "wordpiece"  # BERT's and ELECTRA's, or ALBERT's
-    import_from: str | None = None  # a folder that `transformers` wrote; None: train
+    # a folder that `transformers` wrote; None: train. latest_blessed: that of the newest model of
+    # this pipeline that was good enough, or else train
+    import_from: str | None = None
     size: int = Field(default=8000, ge=64)  # entries, specials among them (ignored on import)
     lowercase: bool = True  # BERT's uncased form
     strip_accents: bool = False  # lower-casing does not imply it: NFD breaks Hangul

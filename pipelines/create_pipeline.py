@@ -26,12 +26,15 @@ from components.instance_import.importing import records_digest
 from components.model_card.component import ModelCardGen
 from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
 from components.model_evaluator.component import ModelEvaluator
+from components.phased_trainer.component import PhasedTrainer
+from components.phased_trainer.executor import PHASE_EXAMPLES
 from components.publisher.component import Publisher
 from components.settings import ModelCardSettings
 from components.text_example_gen.component import TextExampleGen
 from components.vocabulary_gen.component import VocabularyGen
 from pipelines.settings import Recipe
 from trainer.settings import TrainingSettings
+from trainer.settings_base import LATEST_BLESSED
 from trainer.warm_start import start_digest
 
 RUN_FN = "trainer.run_fn.run_fn"
@@ -54,16 +57,31 @@ class TrainerMaker(Protocol):
     """Makes the node that trains."""
 
     def __call__(
-        self, *, examples: BaseChannel, run_fn: str, custom_config: dict[str, Any]
+        self,
+        *,
+        examples: BaseChannel,
+        run_fn: str,
+        custom_config: dict[str, Any],
+        base_model: BaseChannel | None,
+        phases: dict[str, BaseChannel],
     ) -> base_node.BaseNode:
-        """As TFX's Trainer."""
+        """As TFX's Trainer; `phases` are the instances of later phases, by PHASE_EXAMPLES."""
+
+
+def train_here(
+    *, phases: dict[str, BaseChannel], base_model: BaseChannel | None, **arguments: Any
+) -> base_node.BaseNode:
+    """TFX's Trainer, or ours where there are phases."""
+    if phases:
+        return PhasedTrainer(phases=phases, base_model=base_model, **arguments)
+    return Trainer(base_model=base_model, **arguments)
 
 
 @dataclass(frozen=True)
 class Platform:
     """What runs the pipeline. The default is this machine."""
 
-    trainer: TrainerMaker = Trainer
+    trainer: TrainerMaker = train_here
     seed: RuntimeParameter | None = None  # given at submission; None: the recipe's
     # flags of the Beam nodes; None: as many processes as the recipe says
     beam_args: tuple[str, ...] | None = None
@@ -112,10 +130,12 @@ def _data_nodes(recipe: Recipe, places: Places, platform: Platform) -> Nodes:
     statistics = StatisticsGen(examples=documents.outputs["examples"]).with_id("DocumentStatistics")
     schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=False)
     validator = _validator(statistics, schema.outputs["schema"], "DocumentValidator")
+    base = _base_model(recipe)
     vocabulary = VocabularyGen(
         documents=documents.outputs["examples"],
         vocabulary_settings=recipe.vocabulary.model_dump_json(),
         code_digest=_digest_of(VocabularyGen),
+        base_model=_if_asked(recipe.vocabulary.import_from, base),
     )
     vocabulary.add_upstream_node(validator)
     instances = _instances(recipe, platform, documents, vocabulary)
@@ -129,6 +149,7 @@ def _data_nodes(recipe: Recipe, places: Places, platform: Platform) -> Nodes:
         code_digest=_digest_of(CorpusReportGen),
     )
     nodes: Nodes = {
+        **base,
         "documents": documents,
         "statistics": statistics,
         "schema": schema,
@@ -149,7 +170,37 @@ def _data_nodes(recipe: Recipe, places: Places, platform: Platform) -> Nodes:
         )
         export.add_upstream_node(nodes["instance_validator"])
         nodes["export"] = export
+    for number in _later_phases(recipe):
+        nodes |= _phase_nodes(number, recipe, platform, documents, vocabulary)
     return nodes
+
+
+def _later_phases(recipe: Recipe) -> range:
+    """Their numbers, from 2 on."""
+    return range(2, 2 + len(recipe.trainer.phases))
+
+
+def _phase_nodes(
+    number: int,
+    recipe: Recipe,
+    platform: Platform,
+    documents: TextExampleGen,
+    vocabulary: VocabularyGen,
+) -> Nodes:
+    """Validated instances of a later phase's length."""
+    phase = recipe.trainer.phases[number - 2]
+    length = {"seq_length": phase.seq_length, "max_predictions": phase.max_predictions}
+    of_phase = recipe.model_copy(update={"instances": recipe.instances.model_copy(update=length)})
+    instances = _instances(of_phase, platform, documents, vocabulary)
+    instances = instances.with_id(f"InstanceGenPhase{number}")
+    statistics = StatisticsGen(examples=instances.outputs["instances"])
+    statistics = statistics.with_id(f"InstanceStatisticsPhase{number}")
+    schema, node_id = instances.outputs["schema"], f"InstanceValidatorPhase{number}"
+    return {
+        f"instances_{number}": instances,
+        f"instance_statistics_{number}": statistics,
+        f"instance_validator_{number}": _validator(statistics, schema, node_id),
+    }
 
 
 def _instances(
@@ -175,7 +226,11 @@ def _instances(
 
 def _model_nodes(recipe: Recipe, places: Places, platform: Platform, data: Nodes) -> Nodes:
     """Validated instances to a trained, evaluated and published model."""
-    instances = data["instances"].outputs["instances"]
+    first, *later = (
+        data[key].outputs["instances"]
+        for key in ("instances", *(f"instances_{n}" for n in _later_phases(recipe)))
+    )
+    instances = [first, *later][-1]  # what the model is for, and measured on
     training = TrainingSettings(
         model=recipe.model,
         masking=recipe.masking,
@@ -185,11 +240,18 @@ def _model_nodes(recipe: Recipe, places: Places, platform: Platform, data: Nodes
         code_digest=code_digest(RUN_FN.rpartition(".")[0]),
     )
     custom_config = {"training": training.model_dump_json()}
-    if recipe.model.start_from:
+    if recipe.model.start_from not in (None, LATEST_BLESSED):
         # TFX's cache key would see the folder's name alone.
         custom_config["start_digest"] = start_digest(recipe.model.start_from)
-    trainer = platform.trainer(examples=instances, run_fn=RUN_FN, custom_config=custom_config)
-    trainer.with_id("Trainer").add_upstream_node(data["instance_validator"])
+    trainer = platform.trainer(
+        examples=first,
+        run_fn=RUN_FN,
+        custom_config=custom_config,
+        base_model=_if_asked(recipe.model.start_from, data),
+        phases=dict(zip(PHASE_EXAMPLES, later, strict=False)),
+    ).with_id("Trainer")
+    for key in ("instance_validator", *(f"instance_validator_{n}" for n in _later_phases(recipe))):
+        trainer.add_upstream_node(data[key])
     model = trainer.outputs["model"]
     baseline = _baseline(model, platform)
     evaluator = ModelEvaluator(
@@ -224,6 +286,22 @@ def _model_nodes(recipe: Recipe, places: Places, platform: Platform, data: Nodes
         "card": card,
         "publisher": publisher,
     }
+
+
+def _base_model(recipe: Recipe) -> Nodes:
+    """What finds the latest blessed model, for a recipe that begins with its words or weights."""
+    if LATEST_BLESSED not in (recipe.vocabulary.import_from, recipe.model.start_from):
+        return {}
+    resolver = Resolver(
+        strategy_class=LatestBlessedModelStrategy,
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+    )
+    return {"base": resolver.with_id("BaseModel")}
+
+
+def _if_asked(setting: str | None, nodes: Nodes) -> BaseChannel | None:
+    return nodes["base"].outputs["model"] if setting == LATEST_BLESSED else None
 
 
 def _baseline(candidate: BaseChannel, platform: Platform) -> Resolver:

@@ -14,7 +14,7 @@ from components.settings import (
 )
 from pipelines.vertex.settings import VertexSettings
 from trainer.settings import MaskingSettings, ModelSettings, TrainerSettings
-from trainer.settings_base import Settings
+from trainer.settings_base import LATEST_BLESSED, Settings
 from trainer.storage import is_remote
 
 # What a type of model can learn from, its paper's own objective first.
@@ -64,7 +64,7 @@ class Recipe(Settings):
         for group, key in (("vocabulary", "import_from"), ("model", "start_from")):
             settings: Settings = getattr(self, group)
             path: str | None = getattr(settings, key)
-            if path is not None:
+            if path not in (None, LATEST_BLESSED):
                 changes[group] = settings.model_copy(update={key: _absolute(path)})
         if records := self.instances.import_from:
             paths = {"train": _absolute(records.train), "eval": _absolute(records.eval)}
@@ -74,11 +74,19 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> "Recipe":
-        if self.instances.seq_length > self.model.max_position:
+        lengths = {"instances.seq_length": self.instances.seq_length}
+        for number, phase in enumerate(self.trainer.phases):
+            lengths[f"trainer.phases[{number}].seq_length"] = phase.seq_length
+        for name, length in lengths.items():
+            if length > self.model.max_position:
+                raise ValueError(
+                    f"{name} is {length}, but the model has {self.model.max_position} positions. "
+                    f"Raise model.max_position or lower {name}."
+                )
+        if self.trainer.phases and self.instances.import_from:
             raise ValueError(
-                f"instances.seq_length is {self.instances.seq_length}, but the model has "
-                f"{self.model.max_position} positions. Raise model.max_position or "
-                f"lower instances.seq_length."
+                "trainer.phases cuts the text again at another length, and "
+                "instances.import_from brings instances of one length. Remove one of the two."
             )
         objectives = OBJECTIVES[self.model.type]
         if self.instances.objective not in objectives:
@@ -90,6 +98,11 @@ class Recipe(Settings):
             raise ValueError(
                 "masking.schedule moves the rate with the step, and instances.form is static, "
                 "whose masks are on disk. Set instances.form to dynamic, or remove the schedule."
+            )
+        if self.model.start_from == LATEST_BLESSED and self.vocabulary.import_from is None:
+            raise ValueError(
+                "model.start_from is latest_blessed, and a vocabulary that is trained anew on "
+                "each text would not fit its weights. Set vocabulary.import_from: latest_blessed."
             )
         if self.trainer.warmup_steps >= self.trainer.steps:
             raise ValueError(

@@ -12,8 +12,15 @@ def run_fn(fn_args: Any) -> None:
     Args:
         fn_args: TFX's FnArgs. `custom_config["training"]` is TrainingSettings as JSON;
             `train_files` holds one glob, `…/Split-train/*`, in the instances of each phase;
-            `serving_model_dir` and `model_run_dir` are written.
+            `base_model` is the folder that `model.start_from: latest_blessed` stands for, or
+            None; `serving_model_dir` and `model_run_dir` are written.
     """
     settings = TrainingSettings.model_validate_json(fn_args.custom_config["training"])
     folders = [glob.rsplit("/", 2)[0] for glob in fn_args.train_files]
-    train_and_export(settings, folders, fn_args.serving_model_dir, fn_args.model_run_dir)
+    train_and_export(
+        settings,
+        folders,
+        fn_args.serving_model_dir,
+        fn_args.model_run_dir,
+        latest_blessed=fn_args.base_model,
+    )

@@ -64,6 +64,7 @@ class ModelSettings(Settings):
     type: Literal["bert", "albert", "electra"] = "bert"  # the paper's name
     # A folder that transformers or Textmill wrote: its shape and weights are the start, and the
     # size is not read. The vocabulary has to be the folder's (vocabulary.import_from).
+    # latest_blessed: the newest model of this pipeline that was good enough, if there is one.
     start_from: str | None = None
     # bert: tiny to large; albert: tiny, base to xxlarge; electra: tiny, small, base, large
     size: Literal["tiny", "mini", "small", "medium", "base", "large", "xlarge", "xxlarge"] = "tiny"

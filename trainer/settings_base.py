@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict
 
+LATEST_BLESSED = "latest_blessed"  # in the place of a folder: the pipeline finds the model
+
 
 class Settings(BaseModel):
     """Base of all settings: read once at the border, then passed on as values."""

@@ -31,7 +31,7 @@ from trainer.settings import TrainingSettings
 from trainer.state import State, run_digest, start_state
 from trainer.stop_signals import note_stop_signals
 from trainer.strategy import Choice, accelerators, select_strategy
-from trainer.warm_start import start_digest
+from trainer.warm_start import start_digest, with_start
 from trainer.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ def train_and_export(
     instances_folders: Sequence[str],
     model_folder: str,
     run_folder: str,
+    latest_blessed: str | None = None,
 ) -> None:
     """Trains a model, or goes on where a stopped run left off, and exports it.
 
@@ -66,10 +67,13 @@ def train_and_export(
         instances_folders: the instances of each phase.
         model_folder: for the SavedModel and the `transformers` folder.
         run_folder: for TensorBoard's events and `training.json`.
+        latest_blessed: the folder that `model.start_from: latest_blessed` stands for; None if no
+            model was blessed so far, and the weights are drawn.
 
     Raises:
         InputError: instances, settings or device do not fit together; before the first step.
     """
+    asked, settings = settings, with_start(settings, latest_blessed)
     choice = select_strategy(settings.trainer.device)  # First: TensorFlow wants it so.
     instances = [open_instances(folder) for folder in instances_folders]
     phases = plan_phases(settings.trainer, instances)
@@ -82,6 +86,8 @@ def train_and_export(
     workers = Workers(choice.strategy)
     try:
         values, facts = _train(settings, phases, choice, workers, objective, state, run_folder)
+        # Where the latest blessed model lay would make equal models differ.
+        facts["settings"] = _told(asked)
         failpoint("before-export")
         if workers.is_chief:
             export_model(model_folder, objective.model, values, instances[-1], facts)
@@ -90,8 +96,9 @@ def train_and_export(
         if workers.count == 1:
             raise
         raise WorkerLostError(
-            f"One of the {workers.count} workers is gone ({str(error).splitlines()[0]}). Start all "
-            f"of them again: they go on from the last checkpoint in {settings.checkpoint_root}."
+            f"One of the {workers.count} workers is gone ({type(error).__name__}; its own log says "
+            f"why). Start all of them again: they go on from the last checkpoint in "
+            f"{settings.checkpoint_root}."
         ) from error
 
 
@@ -235,6 +242,11 @@ def _facts(settings: TrainingSettings, choice: Choice, figures: Figures) -> Fact
         "git": git_state(),
         "image_digest": image_digest(),
         "hardware": hardware(accelerators(choice.strategy)),
-        "settings": settings.model_dump(mode="json", exclude={"checkpoint_root", "code_digest"}),
+        "settings": _told(settings),
         "versions": {name: version(name) for name in ("tensorflow", "numpy")},
     }
+
+
+def _told(settings: TrainingSettings) -> JsonValue:
+    told: JsonValue = settings.model_dump(mode="json", exclude={"checkpoint_root", "code_digest"})
+    return told

@@ -12,7 +12,8 @@ from trainer.architecture import Architecture
 from trainer.errors import InputError
 from trainer.manifest import file_digest
 from trainer.models.parameters import ParameterList
-from trainer.settings import ModelSettings
+from trainer.settings import ModelSettings, TrainingSettings
+from trainer.settings_base import LATEST_BLESSED
 from trainer.tokenizer_file import TOKENIZER_FILE
 from trainer.transformers_folder import (
     CONFIG,
@@ -36,6 +37,21 @@ Values = dict[str, np.ndarray]
 
 class WarmStartError(InputError):
     """A folder that a model cannot start from."""
+
+
+def with_start(settings: TrainingSettings, latest_blessed: str | None) -> TrainingSettings:
+    """The settings with a folder in the place of `model.start_from: latest_blessed`.
+
+    Args:
+        settings: as the recipe has them.
+        latest_blessed: the model's folder; None if there is no such model yet, so that the weights
+            are drawn.
+    """
+    if settings.model.start_from != LATEST_BLESSED:
+        return settings
+    log.info("Starting from the latest blessed model: %s", latest_blessed or "there is none yet")
+    model = settings.model.model_copy(update={"start_from": latest_blessed})
+    return settings.model_copy(update={"model": model})
 
 
 def start_folder(folder: str) -> str:

@@ -19,7 +19,10 @@ class VocabularyGenSpec(ComponentSpec):
         "import_digest": ExecutionParameter(type=str),
         "code_digest": ExecutionParameter(type=str),
     }
-    INPUTS = {"documents": ChannelParameter(type=standard_artifacts.Examples)}
+    INPUTS = {
+        "documents": ChannelParameter(type=standard_artifacts.Examples),
+        "base_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
+    }
     OUTPUTS = {"vocabulary": ChannelParameter(type=Vocabulary)}
 
 
@@ -43,7 +46,12 @@ class VocabularyGen(base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(VocabularyGenExecutor)
 
     def __init__(
-        self, *, documents: types.BaseChannel, vocabulary_settings: str, code_digest: str
+        self,
+        *,
+        documents: types.BaseChannel,
+        vocabulary_settings: str,
+        code_digest: str,
+        base_model: types.BaseChannel | None = None,
     ) -> None:
         """Describes the step.
 
@@ -52,10 +60,12 @@ class VocabularyGen(base_component.BaseComponent):
             vocabulary_settings: JSON of `VocabularySettings`. The files that it imports count in
                 the cache key.
             code_digest: of the executor's code.
+            base_model: the model that `import_from: latest_blessed` stands for.
         """
         settings = VocabularySettings.model_validate_json(vocabulary_settings)
         spec = VocabularyGenSpec(
             documents=documents,
+            base_model=base_model,
             vocabulary_settings=vocabulary_settings,
             import_digest=import_digest(settings.import_from),
             code_digest=code_digest,

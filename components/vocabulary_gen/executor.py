@@ -4,9 +4,15 @@ from typing import Any
 
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact, artifact_utils
+from tfx.utils import path_utils
 
 from components.settings import VocabularySettings
 from components.vocabulary_gen.make_vocabulary import make_vocabulary
+from trainer import storage
+
+# trainer.transformers_folder.TRANSFORMERS_FOLDER; were it imported, an edit of the models would
+# run this node again.
+TRANSFORMERS = "transformers"
 
 
 class VocabularyGenExecutor(base_executor.BaseExecutor):
@@ -21,7 +27,8 @@ class VocabularyGenExecutor(base_executor.BaseExecutor):
         """Makes the vocabulary that the settings describe.
 
         Args:
-            input_dict: `documents`, one Examples artifact.
+            input_dict: `documents`, one Examples artifact; `base_model`, which may be missing or
+                empty.
             output_dict: `vocabulary`, one Vocabulary artifact.
             exec_properties: `vocabulary_settings` (JSON), `code_digest`.
         """
@@ -31,4 +38,12 @@ class VocabularyGenExecutor(base_executor.BaseExecutor):
             VocabularySettings.model_validate_json(exec_properties["vocabulary_settings"]),
             artifact_utils.get_single_uri(output_dict["vocabulary"]),
             exec_properties["code_digest"],
+            latest_blessed=_tokenizer_folder(input_dict.get("base_model") or []),
         )
+
+
+def _tokenizer_folder(models: list[artifact.Artifact]) -> str | None:
+    """Where a model keeps its tokenizer."""
+    if not models:
+        return None
+    return storage.join(path_utils.serving_model_path(models[0].uri), TRANSFORMERS)

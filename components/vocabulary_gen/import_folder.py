@@ -10,6 +10,7 @@ from components.vocabulary_gen.import_unigram import unigram_from_json, unigram_
 from components.vocabulary_gen.made import Made
 from components.vocabulary_gen.train import make_tokenizer
 from trainer import storage
+from trainer.settings_base import LATEST_BLESSED
 from trainer.unigram_entries import PIECE_SPECIALS, SPIECE_FILE
 from trainer.vocab_file import SPECIALS, VOCAB_FILE, VocabularyError, parse_vocab
 from trainer.vocabulary import CONFIG_FILE, TOKENIZER_FILE, Kind, model_kind
@@ -49,8 +50,8 @@ def import_vocabulary(folder: str, kind: Kind) -> Made:
 
 
 def import_digest(folder: str | None) -> str:
-    """The digest of what an import reads; "" where nothing is imported."""
-    if folder is None:
+    """The digest of what an import reads; "" where no folder is imported."""
+    if folder is None or folder == LATEST_BLESSED:
         return ""
     digest = hashlib.sha256()
     for name, content in sorted(_contents(folder).items()):

@@ -13,11 +13,16 @@ from components.vocabulary_gen.train import train_tokenizer
 from components.vocabulary_gen.train_unigram import train_unigram
 from components.vocabulary_gen.write_vocabulary import write_vocabulary
 from trainer.manifest import Manifest, describe_file, read_manifest, write_manifest
+from trainer.settings_base import LATEST_BLESSED
 from trainer.vocabulary import Vocabulary, load_vocabulary
 
 
 def make_vocabulary(
-    documents_folder: str, settings: VocabularySettings, folder: str, code_digest: str
+    documents_folder: str,
+    settings: VocabularySettings,
+    folder: str,
+    code_digest: str,
+    latest_blessed: str | None = None,
 ) -> Manifest:
     """Writes the vocabulary and, last, the manifest.
 
@@ -26,18 +31,23 @@ def make_vocabulary(
         settings: trained how, or imported from where.
         folder: the vocabulary artifact's.
         code_digest: for the manifest.
+        latest_blessed: the folder that `import_from: latest_blessed` stands for; None if no model
+            was blessed so far, and a vocabulary is trained.
 
     Raises:
         VocabularyError: the import cannot be used, or too many words are unknown.
     """
     documents = read_manifest(documents_folder)
     sample = TextSample(documents_folder, documents, settings.sample_bytes)
-    made = _make(sample, settings)
+    source = settings.import_from
+    if source == LATEST_BLESSED:
+        source = latest_blessed
+    made = _make(sample, settings, source)
     write_vocabulary(made, folder)
     vocabulary = load_vocabulary(folder)
     tokenizer, counts = vocabulary.tokenizer(), made.counts
     measurement = measure(tokenizer, vocabulary.unk_id, sample)
-    check_unknown_rate(measurement, settings.max_unknown_rate, _remedy(settings))
+    check_unknown_rate(measurement, settings.max_unknown_rate, _remedy(source))
     if made.kind == "sentencepiece":
         counts["differing_sentences"] = count_differing(tokenizer, made.spiece_model, sample)
     counts.update(
@@ -64,13 +74,14 @@ def make_vocabulary(
         },
     )
     write_manifest(folder, manifest)
-    _tell(settings, vocabulary)
+    if source is None:
+        _tell(settings, vocabulary)
     return manifest
 
 
-def _make(sample: TextSample, settings: VocabularySettings) -> Made:
-    if settings.import_from is not None:
-        return import_vocabulary(settings.import_from, settings.kind)
+def _make(sample: TextSample, settings: VocabularySettings, source: str | None) -> Made:
+    if source is not None:
+        return import_vocabulary(source, settings.kind)
     made = (_train_wordpiece if settings.kind == "wordpiece" else _train_unigram)(sample, settings)
     made.counts["trained_bytes"] = sample.text_bytes
     made.counts["missing_entries"] = settings.size - made.tokenizer.get_vocab_size()
@@ -99,8 +110,8 @@ def _train_unigram(sample: TextSample, settings: VocabularySettings) -> Made:
     return Made("sentencepiece", tokenizer, model, counts)
 
 
-def _remedy(settings: VocabularySettings) -> str:
-    if settings.import_from is not None:
+def _remedy(source: str | None) -> str:
+    if source is not None:
         return (
             "Import a vocabulary of the text's languages, train one, or raise "
             "vocabulary.max_unknown_rate."
@@ -109,7 +120,7 @@ def _remedy(settings: VocabularySettings) -> str:
 
 
 def _tell(settings: VocabularySettings, vocabulary: Vocabulary) -> None:
-    if settings.import_from is None and vocabulary.size < settings.size:
+    if vocabulary.size < settings.size:
         logging.getLogger(__name__).info(
             "%d entries of the %d asked for: the text supports no more",
             vocabulary.size,
