@@ -35,8 +35,13 @@ class Manifest(Settings):
     kind: str  # "documents", "vocabulary", "instances", "model" …
     format_version: int = 1
     shards: dict[str, list[Shard]]
+    files: list[Shard] = []  # beside the splits: figures that were summed up over them
     counts: dict[str, dict[str, int]]
     facts: dict[str, JsonValue]
+
+    def all_files(self) -> list[Shard]:
+        """The shards of all splits, and what is beside them."""
+        return [*(shard for shards in self.shards.values() for shard in shards), *self.files]
 
     def content_digest(self) -> str:
         """sha256 over the shards' digests and the facts: equal content, equal digest.
@@ -81,12 +86,12 @@ def read_manifest(folder: str) -> Manifest:
 
 
 def verify_shards(folder: str, manifest: Manifest) -> None:
-    """Recomputes every shard's digest.
+    """Recomputes the digest of every file that the manifest names.
 
     Raises:
         InputError: a shard is missing or is not what was written.
     """
-    for shard in (shard for shards in manifest.shards.values() for shard in shards):
+    for shard in manifest.all_files():
         path = storage.join(folder, shard.path)
         if not storage.exists(path):
             raise InputError(f"{path}: the manifest names this file and it is gone. Run again.")

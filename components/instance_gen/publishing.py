@@ -14,9 +14,18 @@ from components.instance_gen.schema import dynamic_schema, schema_text, static_s
 from components.settings import InstanceSettings
 from trainer import storage
 from trainer.errors import InputError
-from trainer.manifest import MANIFEST, Manifest, Shard, read_manifest, write_manifest
+from trainer.instances import TOKEN_COUNTS
+from trainer.manifest import (
+    MANIFEST,
+    Manifest,
+    Shard,
+    describe_file,
+    read_manifest,
+    write_manifest,
+)
 
 Results = dict[str, list[dict[str, Any]]]  # of the units, by split
+HISTOGRAMS = "histograms.json"
 MOST_WITHOUT_PAIR = 0.5  # share of documents; more of them are no corpus for pairs
 
 
@@ -36,11 +45,12 @@ def publish(folder: str, results: Results, facts: dict[str, JsonValue]) -> Manif
         check_counts(split, numbers)
     histograms = {s: add_histograms(r["histograms"] for r in p) for s, p in results.items()}
     content = json.dumps(histograms, sort_keys=True) + "\n"
-    storage.write_bytes(storage.join(folder, "histograms.json"), content.encode())
+    storage.write_bytes(storage.join(folder, HISTOGRAMS), content.encode())
     _write_token_counts(folder, [r["token_counts"] for r in results.get("train", [])])
     manifest = Manifest(
         kind="instances",
         shards={s: [Shard(**r["shard"]) for r in parts] for s, parts in results.items()},
+        files=[describe_file(folder, name) for name in (HISTOGRAMS, TOKEN_COUNTS)],
         counts=counts,
         facts=facts,
     )
@@ -94,4 +104,4 @@ def _write_token_counts(folder: str, paths: Sequence[str]) -> None:
     total = sum(np.load(io.BytesIO(storage.read_bytes(p)), allow_pickle=False) for p in paths)
     content = io.BytesIO()
     np.save(content, np.asarray(total, np.int64), allow_pickle=False)
-    storage.write_bytes(storage.join(folder, "token_counts.npy"), content.getvalue())
+    storage.write_bytes(storage.join(folder, TOKEN_COUNTS), content.getvalue())

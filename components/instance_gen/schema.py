@@ -27,6 +27,7 @@ def static_schema(
     _add_integer(schema, "masked_lm_ids", token, max_predictions)
     weights = _add_feature(schema, "masked_lm_weights", schema_pb2.FLOAT)
     weights.float_domain.min, weights.float_domain.max = 0.0, 1.0
+    weights.float_domain.disallow_nan = weights.float_domain.disallow_inf = True
     weights.shape.dim.add(size=max_predictions)
     _add_integer(schema, label, BINARY, 1)
     return schema

@@ -60,7 +60,7 @@ def check_manifest(folder: Path) -> Iterator[Finding]:
     except InputError as error:
         yield Finding("changed", str(folder / MANIFEST), str(error))
         return
-    listed = [shard for shards in manifest.shards.values() for shard in shards]
+    listed = manifest.all_files()
     for shard in listed:
         yield from _check_shard(folder, shard)
     yield from _unnamed(folder, manifest, {shard.path for shard in listed})
@@ -94,7 +94,7 @@ def _unnamed(folder: Path, manifest: Manifest, named: set[str]) -> Iterator[Find
         copied = manifest.kind == "instances" and inner.startswith("vocabulary/")
         if path.is_file() and inner not in named | beside and not copied:
             yield Finding("added", str(path), "is in no manifest")
-    for name in sorted(beside - {MANIFEST}):
+    for name in sorted(beside - {MANIFEST} - named):
         if not (folder / name).is_file():
             yield Finding("missing", str(folder / name), "is gone")
 

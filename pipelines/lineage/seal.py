@@ -107,10 +107,10 @@ def _loose_files(folder: Path) -> Iterator[tuple[str, str]]:
     named: set[Path] = set()
     for manifest in folder.rglob("manifest.json"):
         try:
-            shards = read_manifest(str(manifest.parent)).shards
+            files = read_manifest(str(manifest.parent)).all_files()
         except InputError:
             continue
-        named |= {manifest.parent / shard.path for part in shards.values() for shard in part}
+        named |= {manifest.parent / file.path for file in files}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path not in named:
             yield str(path), _digest(path)

@@ -111,6 +111,8 @@ def test_sound_dynamic_instances_of_many_lengths_pass(tmp_path: Path) -> None:
         ({"input_ids": [b"x"] * L}, r"feature input_ids: .*"),
         ({"masked_lm_weights": [1, 0]}, r"feature masked_lm_weights: .*"),
         ({"masked_lm_weights": [1.0, 2.0]}, r"feature masked_lm_weights: .*BIG_FLOAT"),
+        ({"masked_lm_weights": [1.0, float("nan")]}, r"feature masked_lm_weights: .*HAS_NAN"),
+        ({"masked_lm_weights": [float("inf"), 0.0]}, r"feature masked_lm_weights: .*HAS_INF"),
     ],
 )
 def test_what_spoils_training_stops_the_run(

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from components.artifacts import Vocabulary
 from components.instance_gen.component import InstanceGen
 from components.instance_gen.executor import Executor
 from components.settings import InstanceSettings
+from trainer.errors import InputError
 from trainer.manifest import Manifest, file_digest, read_manifest, verify_shards
 from trainer.settings import MaskingSettings
 from trainer.vocabulary import load_vocabulary
@@ -73,6 +75,7 @@ def test_the_folder_is_complete_and_explains_itself(result: tuple[Path, Manifest
         "Split-train", "Split-eval", "vocabulary", "manifest.json", "histograms.json",
         "token_counts.npy",
     }  # fmt: skip
+    assert [file.path for file in manifest.files] == ["histograms.json", "token_counts.npy"]
     vocabulary = load_vocabulary(str(folder / "vocabulary"))
     assert manifest.facts["vocabulary_digest"] == vocabulary.digest
     assert manifest.facts["max_predictions"] == 20
@@ -85,6 +88,15 @@ def test_the_folder_is_complete_and_explains_itself(result: tuple[Path, Manifest
         assert sum(histograms[split]["length"]) == numbers["instances"]
         assert sum(histograms[split]["masked_position"]) == numbers["masked_tokens"]
         assert sum(histograms[split]["sentence_tokens"]) == numbers["sentences"]
+
+
+def test_a_changed_figure_beside_the_splits_is_found(
+    result: tuple[Path, Manifest], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(result[0] / "instances", tmp_path / "instances")
+    (folder / "token_counts.npy").write_bytes(b"0")
+    with pytest.raises(InputError, match=r"token_counts.npy: its content is not what was written"):
+        verify_shards(str(folder), result[1])
 
 
 def test_labels_are_balanced_exactly_in_every_split(result: tuple[Path, Manifest]) -> None:
