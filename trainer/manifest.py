@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from pydantic import JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from trainer import storage
 from trainer.errors import InputError
@@ -35,7 +35,9 @@ class Manifest(Settings):
     kind: str  # "documents", "vocabulary", "instances", "model" …
     format_version: int = 1
     shards: dict[str, list[Shard]]
-    files: list[Shard] = []  # beside the splits: figures that were summed up over them
+    files: list[Shard] = Field(
+        default_factory=list
+    )  # beside the splits: figures that were summed up over them
     counts: dict[str, dict[str, int]]
     facts: dict[str, JsonValue]
 
