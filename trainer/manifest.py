@@ -35,9 +35,7 @@ class Manifest(Settings):
     kind: str  # "documents", "vocabulary", "instances", "model" …
     format_version: int = 1
     shards: dict[str, list[Shard]]
-    files: list[Shard] = Field(
-        default_factory=list
-    )  # beside the splits: figures that were summed up over them
+    files: list[Shard] = Field(default_factory=list)  # beside the splits: summed-up figures
     counts: dict[str, dict[str, int]]
     facts: dict[str, JsonValue]
 
