@@ -26,6 +26,7 @@ def call(settings: TrainingSettings, folder: str, scratch: Path) -> types.Simple
         eval_files=[f"{folder}/Split-eval/*"],
         serving_model_dir=str(scratch / "Format-Serving"),
         model_run_dir=str(scratch / "run"),
+        base_model=None,
     )
     run_fn(fn_args)
     return fn_args
