@@ -45,7 +45,7 @@ def main() -> None:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     text = _text(arguments, work)
-    documents, vocabulary = _prepare(text, work, arguments.vocabulary_size)
+    documents, vocabulary = _prepare(text, work, arguments)
     lines = list(_ours(arguments, text, documents, vocabulary, work))
     if arguments.peer:
         lines.append(_peer(arguments, text, vocabulary, work))
@@ -59,6 +59,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--html", help="a folder of HTML pages")
     parser.add_argument("--megabytes", type=float, default=30)
     parser.add_argument("--vocabulary-size", type=int, default=30_000)
+    parser.add_argument(
+        "--cased", action="store_true", help="for Korean, which the peer else takes apart"
+    )
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--peer", help="the Python of the peer's environment")
     parser.add_argument("--peer-megabytes", type=float, help="a part of the text; default: all")
@@ -80,11 +83,13 @@ def _whole_documents(text: bytes, size: int) -> bytes:
     return text[: text.find(b"\n\n", min(size, len(text)) - 1) + 2] if size < len(text) else text
 
 
-def _prepare(text: Path, work: Path, vocabulary_size: int) -> tuple[str, str]:
+def _prepare(text: Path, work: Path, arguments: argparse.Namespace) -> tuple[str, str]:
     """Documents and a vocabulary by the pipeline itself."""
     command = [sys.executable, "-m", "pipelines.cli", "run", "bert-mini", "--text", str(text)]
     command += ["--workdir", str(work / "run"), "--until", "VocabularyGen"]
-    command += ["--set", f"vocabulary.size={vocabulary_size}", "--set", "text.eval_fraction=0.01"]
+    command += ["--set", f"vocabulary.size={arguments.vocabulary_size}"]
+    command += ["--set", f"vocabulary.lowercase={not arguments.cased}"]
+    command += ["--set", "text.eval_fraction=0.01"]
     run_measured(command, QUIET)
     (documents,) = (work / "run").glob("**/TextExampleGen/examples/*")
     (vocabulary,) = (work / "run").glob("**/VocabularyGen/vocabulary/*")
@@ -121,24 +126,24 @@ def _peer(arguments: argparse.Namespace, text: Path, vocabulary: str, work: Path
     size = int((arguments.peer_megabytes or arguments.megabytes) * 1e6)
     part.write_bytes(_whole_documents(text.read_bytes(), size))
     tiny.write_bytes(_whole_documents(text.read_bytes(), 2000))
-    start = _run_peer(arguments.peer, tiny, vocabulary, work)
-    whole = _run_peer(arguments.peer, part, vocabulary, work)
+    start = _run_peer(arguments, tiny, vocabulary, work)
+    whole = _run_peer(arguments, part, vocabulary, work)
     count = _count_records(work / "peer.tfrecord")
     seconds = whole.seconds - start.seconds
     return Line("Model Garden, 1 process", part.stat().st_size / 1e6, count, seconds, whole)
 
 
-def _run_peer(python: str, text: Path, vocabulary: str, work: Path) -> Measured:
+def _run_peer(arguments: argparse.Namespace, text: Path, vocabulary: str, work: Path) -> Measured:
     flags = {
         "input_file": text,
         "output_file": work / "peer.tfrecord",
         "vocab_file": Path(vocabulary) / "vocab.txt",
-        "do_lower_case": True,
+        "do_lower_case": not arguments.cased,
         "max_seq_length": SEQ_LENGTH,
         "max_predictions_per_seq": MAX_PREDICTIONS,
         "dupe_factor": DUPE_FACTOR,
     }
-    command = [python, "-m", PEER, *(f"--{name}={value}" for name, value in flags.items())]
+    command = [arguments.peer, "-m", PEER, *(f"--{name}={value}" for name, value in flags.items())]
     return run_measured(command, QUIET)
 
 
