@@ -188,9 +188,7 @@ def _phase_nodes(
     vocabulary: VocabularyGen,
 ) -> Nodes:
     """Validated instances of a later phase's length."""
-    phase = recipe.trainer.phases[number - 2]
-    length = {"seq_length": phase.seq_length, "max_predictions": phase.max_predictions}
-    of_phase = recipe.model_copy(update={"instances": recipe.instances.model_copy(update=length)})
+    of_phase = recipe.model_copy(update={"instances": recipe.instances_by_phase()[number - 1]})
     instances = _instances(of_phase, platform, documents, vocabulary)
     instances = instances.with_id(f"InstanceGenPhase{number}")
     statistics = StatisticsGen(examples=instances.outputs["instances"])

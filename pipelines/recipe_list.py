@@ -1,6 +1,7 @@
 """The shipped recipes to a list: model, size, tokens, arithmetic, cost."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rich.console import Console
 from rich.padding import Padding
@@ -47,14 +48,16 @@ def work_out_cost(recipe: Recipe) -> Cost:
 
     architecture = resolve_architecture(recipe.model, vocab_size=recipe.vocabulary.size, pad_id=0)
     objective = objective_of(architecture, recipe.instances.objective, recipe.model.electra)
-    length = recipe.instances.seq_length
-    instances = recipe.trainer.steps * recipe.trainer.global_batch_size
-    predictions = slots(recipe.instances, recipe.masking)
-    return Cost(
-        parameters=count_parameters(objective.model.parameters()),
-        tokens=instances * length,
-        flops=instances * training_flops(architecture, length, predictions),
-    )
+    tokens, flops = 0, 0.0
+    spans = pairwise(recipe.trainer.borders())
+    for (first, end), trainer, of_phase in zip(
+        spans, recipe.trainer.by_phase(), recipe.instances_by_phase(), strict=True
+    ):
+        length, predictions = of_phase.seq_length, slots(of_phase, recipe.masking)
+        instances = (end - first) * trainer.global_batch_size
+        tokens += instances * length
+        flops += instances * training_flops(architecture, length, predictions)
+    return Cost(count_parameters(objective.model.parameters()), tokens, flops)
 
 
 def in_words(number: float) -> str:

@@ -72,6 +72,14 @@ class Recipe(Settings):
             changes["instances"] = self.instances.model_copy(update=here)
         return self.model_copy(update=changes)
 
+    def instances_by_phase(self) -> list[InstanceSettings]:
+        """How the text is cut for each phase of the training."""
+        later = (
+            {"seq_length": phase.seq_length, "max_predictions": phase.max_predictions}
+            for phase in self.trainer.phases
+        )
+        return [self.instances, *(self.instances.model_copy(update=length) for length in later)]
+
     @model_validator(mode="after")
     def _parts_agree(self) -> "Recipe":
         lengths = {"instances.seq_length": self.instances.seq_length}

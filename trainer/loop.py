@@ -58,14 +58,18 @@ def train(
     """
     s, last = looks.settings, looks.settings.steps
     interval = Interval()
+    first = int(step.numpy())
     while (now := int(step.numpy())) < phase.end_step:
-        count = _steps_to_next_stop(now, phase.end_step, s)
+        # The first call compiles, so it makes one step, which no rate counts.
+        count = 1 if now == first else _steps_to_next_stop(now, phase.end_step, s)
         sums, broken = train_steps(batches, tf.constant(count, tf.int32))
         _check_finite(int(broken.numpy()), phase)
         interval.add(sums)
         now += count
         failpoint("train-steps")
         ends = now == phase.end_step
+        if now == first + 1 and now % s.log_every_steps and not ends:
+            looks.progress.start_clock(now)
         if now % s.log_every_steps == 0 or ends:
             looks.progress.report(now, interval.means(loss_weights))
             interval = Interval()

@@ -58,18 +58,15 @@ def plan_phases(settings: TrainerSettings, instances: Sequence[Instances]) -> li
             f"There are {1 + len(settings.phases)} phases (trainer.phases and the one before), and "
             f"{len(instances)} sets of instances. Give the Trainer one set for each."
         )
-    starts = [0, *(phase.from_step for phase in settings.phases), settings.steps]
     anew = [0, *(p.from_step for p in settings.phases if p.learning_rate), settings.steps]
+    for number, changes in enumerate(settings.phases, 2):
+        _check(changes, instances[number - 1], instances[0], number)
     phases: list[Phase] = []
-    merged = settings
-    for number, (first, end) in enumerate(pairwise(starts), 1):
-        if number > 1:
-            changes = settings.phases[number - 2]
-            _check(changes, instances[number - 1], instances[0], number)
-            merged = merged.model_copy(update=changes.changes())
+    spans = pairwise(settings.borders())
+    for number, ((first, end), merged) in enumerate(zip(spans, settings.by_phase(), strict=True)):
         start, stop = next(span for span in pairwise(anew) if span[0] <= first < span[1])
         of_phase = merged.model_copy(update={"steps": stop - start})
-        phases.append(Phase(number, instances[number - 1], first, end, of_phase, start))
+        phases.append(Phase(number + 1, instances[number], first, end, of_phase, start))
     return phases
 
 

@@ -63,9 +63,13 @@ class Progress:
         self._writer = tf.summary.create_file_writer(folder) if folder else None
         self._started = self._last_time = time.perf_counter()
         self._tokens = 0
-        self._last_step = first_step
+        self._told_step = self._last_step = first_step
         shows = folder is not None and sys.stderr.isatty()
         self._bar = _start_bar(first_step, self._steps) if shows else None
+
+    def start_clock(self, step: int) -> None:
+        """Leaves out of the rate what came before: compiling is not training."""
+        self._last_step, self._last_time = step, time.perf_counter()
 
     def report(self, step: int, scalars: Scalars) -> None:
         """Takes the means over the last interval, which ends at a step and lies in one phase."""
@@ -74,8 +78,9 @@ class Progress:
         pace = next(pace for pace in self._paces if step <= pace.end_step)
         speed = count * pace.flops_per_step / seconds
         left = self._flops_after(step) / speed
-        self._tokens += count * pace.tokens_per_step
-        self._last_step, self._last_time = step, now
+        self._tokens += (step - self._told_step) * pace.tokens_per_step
+        self._told_step = self._last_step = step
+        self._last_time = now
         scalars = {
             **scalars,
             "tokens_per_second": count * pace.tokens_per_step / seconds,

@@ -154,12 +154,21 @@ class TrainerSettings(Settings):
     # a device's peak, FLOP/s, for the share of it that is reached; None: measured at the start
     peak_flops: float | None = Field(default=None, gt=0)
 
+    def borders(self) -> list[int]:
+        """The first step of each phase, and the step after the last."""
+        return [0, *(phase.from_step for phase in self.phases), self.steps]
+
+    def by_phase(self) -> list[Self]:
+        """The settings as they hold in each phase."""
+        found = [self]
+        for phase in self.phases:
+            found.append(found[-1].model_copy(update=phase.changes()))
+        return found
+
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        size, parts = self.global_batch_size, self.accumulate_steps
-        for changes in (None, *self.phases):
-            size = (changes and changes.global_batch_size) or size
-            parts = (changes and changes.accumulate_steps) or parts
+        for of_phase in self.by_phase():
+            size, parts = of_phase.global_batch_size, of_phase.accumulate_steps
             if size % parts:
                 raise ValueError(
                     f"accumulate_steps is {parts}, which does not divide global_batch_size "
@@ -169,7 +178,7 @@ class TrainerSettings(Settings):
 
     @model_validator(mode="after")
     def _phases_follow(self) -> Self:
-        steps = [0, *(phase.from_step for phase in self.phases), self.steps]
+        steps = self.borders()
         if any(later <= earlier for earlier, later in pairwise(steps)):
             raise ValueError(
                 f"phases begin at steps {steps[1:-1]} of {self.steps}. Let each from_step lie "

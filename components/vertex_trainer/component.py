@@ -11,17 +11,18 @@ from tfx.extensions.google_cloud_ai_platform import constants
 from tfx.extensions.google_cloud_ai_platform.trainer.executor import TRAINING_ARGS_KEY
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto import trainer_pb2
-from tfx.types import standard_artifacts, standard_component_specs
+from tfx.types import standard_artifacts
 from tfx.types.component_spec import ExecutionParameter
 
+from components.phased_trainer.component import PhasedTrainerSpec
 from components.vertex_trainer import executor
 
 
-class VertexTrainerSpec(standard_component_specs.TrainerSpec):
-    """TFX's spec, and what is given at submission."""
+class VertexTrainerSpec(PhasedTrainerSpec):
+    """The local Trainer's spec, and what is given at submission."""
 
     PARAMETERS = {
-        **standard_component_specs.TrainerSpec.PARAMETERS,
+        **PhasedTrainerSpec.PARAMETERS,
         "project": ExecutionParameter(type=str),
         "region": ExecutionParameter(type=str),
         "service_account": ExecutionParameter(type=str),
@@ -60,6 +61,7 @@ class VertexTrainer(tfx_trainer.Trainer):
         code_digest: str,
         values: Mapping[str, str | RuntimeParameter],
         base_model: types.BaseChannel | None = None,
+        phases: Mapping[str, types.BaseChannel] | None = None,
     ) -> None:
         """Describes the step.
 
@@ -71,9 +73,11 @@ class VertexTrainer(tfx_trainer.Trainer):
             code_digest: of the executor that starts the job; that of the trainer is in `training`.
             values: what is known at submission only, by the names in `VertexTrainerSpec`.
             base_model: a model to start from.
+            phases: InstanceGen's instances of the later phases, as for `PhasedTrainer`.
         """
         spec = VertexTrainerSpec(
             examples=examples,
+            **(phases or {}),
             run_fn=run_fn,
             train_args=trainer_pb2.TrainArgs(),
             eval_args=trainer_pb2.EvalArgs(),

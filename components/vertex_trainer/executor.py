@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 from tfx import types
-from tfx.components.trainer import executor as tfx_trainer
 from tfx.extensions.google_cloud_ai_platform import constants, training_clients
 from tfx.extensions.google_cloud_ai_platform.trainer import executor as tfx_vertex
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import json_utils, name_utils
 
+from components.phased_trainer import executor as phased_trainer
 from components.vertex_trainer.launch import RUN_LABEL, run_job, run_label
 from components.vertex_trainer.overrides import override
 from trainer.settings import TrainingSettings
@@ -53,7 +53,7 @@ class Executor(tfx_vertex.GenericExecutor):
             input_dict,
             output_dict,
             stock,
-            name_utils.get_full_name(tfx_trainer.GenericExecutor),
+            name_utils.get_full_name(phased_trainer.Executor),
             job_args,
             None,
             None,

@@ -21,7 +21,8 @@ from trainer.training import train_and_export
 SCRIPT = "import sys; from tests.trainer.test_workers import main; main(*sys.argv[1:])"
 WEIGHTS = "transformers/model.safetensors"
 NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
-RUN = {"steps": 40, "save_every_steps": 10, "log_every_steps": 10, "evaluate_every_steps": 20}
+# Few steps, as sums in another order drift apart, and slow ones, so that they can be stopped.
+RUN = {"steps": 40, "save_every_steps": 2, "steps_per_loop": 1, "evaluate_every_steps": 20}
 
 
 def main(settings: str, instances: str, model: str, run: str) -> None:
@@ -41,21 +42,20 @@ def one_device(dynamic_folder: str, tmp_path_factory: pytest.TempPathFactory) ->
     return scratch
 
 
-def test_two_workers_train_as_one_device_and_go_on_after_one_was_killed(
+def test_two_workers_train_as_one_device_and_go_on_after_one_was_stopped_or_killed(
     one_device: Path, dynamic_folder: str, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     settings = make_settings(NO_DROPOUT, **RUN)
-    checkpoints = Path(settings.checkpoint_root)
-    workers = _start(settings, dynamic_folder, tmp_path, "killed")
-    while not list(checkpoints.glob("*/step-*.json")):
-        assert all(worker.poll() is None for worker in workers), _logs(tmp_path, "killed")
-        time.sleep(0.05)
-    workers[1].send_signal(signal.SIGKILL)
-    assert workers[0].wait(timeout=120) == 1
+    # One is told to stop: both save and end.
+    ends = _signal_one(settings, dynamic_folder, tmp_path, "stopped", signal.SIGTERM)
+    assert ends == [128 + signal.SIGTERM] * 2, _logs(tmp_path, "stopped")
+    # One is killed: the other says so.
+    ends = _signal_one(settings, dynamic_folder, tmp_path, "killed", signal.SIGKILL)
+    assert ends == [1, -signal.SIGKILL]
     assert "WorkerLostError: One of the 2 workers is gone" in _logs(tmp_path, "killed")
+    assert _newest(settings) < "step-000000040"
     workers = _start(settings, dynamic_folder, tmp_path, "resumed")
-    for worker in workers:
-        assert worker.wait(timeout=240) == 0, _logs(tmp_path, "resumed")
+    assert [worker.wait(timeout=240) for worker in workers] == [0, 0], _logs(tmp_path, "resumed")
     _assert_equal_models(one_device / "model", tmp_path / "resumed-0")
     # Only the chief wrote, and both saw the end.
     assert not (tmp_path / "resumed-1").exists()
@@ -68,6 +68,25 @@ def test_two_workers_train_as_one_device_and_go_on_after_one_was_killed(
         assert ours["held_out_masked_lm_loss"] == pytest.approx(
             expected["held_out_masked_lm_loss"], rel=1e-4
         )
+
+
+def _signal_one(
+    settings: TrainingSettings, folder: str, scratch: Path, name: str, sent: signal.Signals
+) -> list[int]:
+    """Starts both, signals the second after a new checkpoint, and returns their exit codes."""
+    before = _newest(settings)
+    workers = _start(settings, folder, scratch, name)
+    while _newest(settings) == before:
+        assert all(worker.poll() is None for worker in workers), _logs(scratch, name)
+        time.sleep(0.01)
+    workers[1].send_signal(sent)
+    return [worker.wait(timeout=120) for worker in workers]
+
+
+def _newest(settings: TrainingSettings) -> str:
+    """The name of the newest sealed checkpoint; empty if there is none."""
+    seals = Path(settings.checkpoint_root).glob("*/step-*.json")
+    return max((path.stem for path in seals), default="")
 
 
 def _start(

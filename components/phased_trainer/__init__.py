@@ -1,0 +1,1 @@
+"""PhasedTrainer: TFX's Trainer with instances of several lengths."""

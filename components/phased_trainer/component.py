@@ -1,0 +1,80 @@
+"""The PhasedTrainer component: training on instances of one length, then of another."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tfx import types
+from tfx.components.trainer import component as tfx_trainer
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.proto import trainer_pb2
+from tfx.types import standard_artifacts, standard_component_specs
+from tfx.types.component_spec import ChannelParameter
+from tfx.utils import json_utils
+
+from components.phased_trainer import executor
+
+
+class PhasedTrainerSpec(standard_component_specs.TrainerSpec):
+    """TFX's spec, and an input for the instances of each later phase."""
+
+    INPUTS = {
+        **standard_component_specs.TrainerSpec.INPUTS,
+        **{
+            key: ChannelParameter(type=standard_artifacts.Examples, optional=True)
+            for key in executor.PHASE_EXAMPLES
+        },
+    }
+
+
+class PhasedTrainer(tfx_trainer.Trainer):
+    """Trains through phases (`trainer.phases`), as BERT was trained at length 128, then at 512.
+
+    Example:
+    ```
+      trainer = PhasedTrainer(
+          examples=short.outputs["instances"],
+          phases={"phase_2_examples": long.outputs["instances"]},
+          run_fn="trainer.run_fn.run_fn",
+          custom_config={"training": settings.model_dump_json()},
+      )
+    ```
+
+    Component outputs contains:
+     - `model`: Channel of type `standard_artifacts.Model`.
+     - `model_run`: Channel of type `standard_artifacts.ModelRun`, with TensorBoard's events.
+    """
+
+    SPEC_CLASS = PhasedTrainerSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        *,
+        examples: types.BaseChannel,
+        phases: Mapping[str, types.BaseChannel],
+        run_fn: str,
+        custom_config: Mapping[str, Any],
+        base_model: types.BaseChannel | None = None,
+    ) -> None:
+        """Describes the step.
+
+        Args:
+            examples: InstanceGen's instances of the first phase.
+            phases: those of the later phases, by the names in `PHASE_EXAMPLES`.
+            run_fn: dotted path of the function that trains.
+            custom_config: as for TFX's Trainer; `training` is `TrainingSettings` as JSON.
+            base_model: a model to start from.
+        """
+        spec = PhasedTrainerSpec(
+            examples=examples,
+            **phases,
+            run_fn=run_fn,
+            train_args=trainer_pb2.TrainArgs(),
+            eval_args=trainer_pb2.EvalArgs(),
+            custom_config=json_utils.dumps(dict(custom_config)),
+            base_model=base_model,
+            model=types.Channel(type=standard_artifacts.Model),
+            model_run=types.Channel(type=standard_artifacts.ModelRun),
+        )
+        # TFX's own constructor would build TFX's spec.
+        base_component.BaseComponent.__init__(self, spec=spec)
