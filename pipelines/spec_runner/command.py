@@ -15,6 +15,7 @@ from pipelines.quiet import hush
 from pipelines.run_command import NodeClock, explain, keep, sigterm_stops
 from pipelines.run_origin import run_origin
 from pipelines.run_summary import SUMMARY, RunSummary, print_summary, summarise
+from pipelines.spec_runner.cache_key import executor_class
 from pipelines.spec_runner.container_task import Tools
 from pipelines.spec_runner.custom_jobs import CustomJobs
 from pipelines.spec_runner.dag import DagRunner
@@ -26,6 +27,7 @@ from pipelines.spec_runner.processes import Processes
 from pipelines.spec_runner.record import Recorder
 from pipelines.spec_runner.spec_file import Spec, load_spec
 from pipelines.spec_runner.unsupported import check_supported
+from pipelines.spec_runner.warm import WarmPython, module_call
 from pipelines.store_care import check_store, close_unfinished
 from pipelines.text_location import locate_text
 from pipelines.workdir import Workdir, hold, open_workdir
@@ -46,6 +48,7 @@ class Options:
     text: str | None = None  # a file, folder or glob, for the spec's text parameters
     use_cache: bool = True
     retry: bool = True
+    warm: bool = False  # run TFX's commands in forks of one Python that has loaded it
     verbose: bool = False
 
 
@@ -172,7 +175,8 @@ def _execute(order: Order, run_id: str, clock: NodeClock) -> Exception | None:
         use_cache=options.use_cache,
         retry=options.retry,
     )
-    processes = Processes(echo=options.verbose)
+    warm = WarmPython(_modules(order.spec)) if options.warm else None
+    processes = Processes(echo=options.verbose, warm=warm)
     custom_jobs = CustomJobs(processes, order.places, job.folder / LOG)
     recorder = Recorder(workdir.metadata, job.pipeline, run_id, run_origin())
     tools = Tools(job, recorder, processes, custom_jobs, clock.say)
@@ -182,6 +186,19 @@ def _execute(order: Order, run_id: str, clock: NodeClock) -> Exception | None:
     finally:
         processes.stop_all()
     return result.error
+
+
+def _modules(spec: Spec) -> list[str]:
+    """What TFX's commands load: the modules that they run, and those of their executors."""
+    found = set()
+    for executor in spec.executors.values():
+        container = executor.container
+        for command in (container.command, container.lifecycle.pre_cache_check.command):
+            if call := module_call(command):
+                found.add(call.module)
+        if path := executor_class(container):
+            found.add(path.rpartition(".")[0])
+    return sorted(found)
 
 
 def _ends(clock: NodeClock) -> Callable[[str], None]:

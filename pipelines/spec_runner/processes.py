@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pipelines
+from pipelines.spec_runner.warm import WarmPython, module_call
 from trainer.provenance import IMAGE_DIGEST
 
 GRACE_SECONDS = 20  # between asking a process to end and making it; training saves its state then
 TAIL_LINES = 15
+TIMED_OUT_BY_COMMAND = 124  # GNU timeout's exit code
 TIMED_OUT = -1000  # no exit code is; signals give -1 to -64
 _POLL_SECONDS = 0.05
 _STARTUP = Path(__file__).parent / "container_start"  # its sitecustomize is run by each Python
@@ -25,10 +27,12 @@ class Processes:
 
     Args:
         echo: also show on the terminal what commands print.
+        warm: runs commands of TFX; None: each starts a Python of its own.
     """
 
-    def __init__(self, *, echo: bool = False) -> None:
+    def __init__(self, *, echo: bool = False, warm: WarmPython | None = None) -> None:
         self._echo = echo
+        self._warm = warm
         self._lock = threading.Lock()
         self._alive: set[subprocess.Popen[bytes]] = set()
         self._stopped = threading.Event()
@@ -55,6 +59,12 @@ class Processes:
             The exit code; negative for a signal, TIMED_OUT for the time limit.
         """
         shown = log.stat().st_size if log.exists() else 0
+        call = module_call(command) if self._warm else None
+        if self._warm and call:
+            folder.mkdir(parents=True, exist_ok=True)
+            log.parent.mkdir(parents=True, exist_ok=True)
+            self._warm.start(call, environment=environment, folder=folder, log=log)
+            return self._wait_warm(self._warm, log, shown, call.limit_seconds)
         process = self.start(command, environment=environment, folder=folder, log=log)
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         try:
@@ -67,6 +77,28 @@ class Processes:
             return process.returncode
         finally:
             self.end(process)
+
+    def _wait_warm(
+        self, warm: WarmPython, log: Path, shown: int, limit_seconds: float | None
+    ) -> int:
+        """Waits for a fork; ends its whole group whatever happens."""
+        deadline = None if limit_seconds is None else time.monotonic() + limit_seconds
+        code: int | None = None
+        try:
+            while (code := warm.poll(_POLL_SECONDS)) is None:
+                shown = self._show(log, shown)
+                if deadline is not None and time.monotonic() > deadline:
+                    return TIMED_OUT_BY_COMMAND
+            self._show(log, shown)
+            return code
+        finally:
+            warm.signal_group(signal.SIGTERM)
+            deadline = time.monotonic() + GRACE_SECONDS
+            while code is None and time.monotonic() < deadline:
+                code = warm.poll(_POLL_SECONDS)
+            warm.signal_group(signal.SIGKILL)
+            while code is None:
+                code = warm.poll(_POLL_SECONDS)
 
     def start(
         self, command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
@@ -108,6 +140,8 @@ class Processes:
     def stop_all(self) -> None:
         """Ends every group, and lets none start any more."""
         self._stopped.set()
+        if self._warm:
+            self._warm.close()
         with self._lock:
             alive = list(self._alive)
         _end(alive)
