@@ -59,8 +59,8 @@ class Recorder:
         record = self._execution(type_name, mlmd.Execution.RUNNING)
         for name, value in settings.items():
             set_value(record.custom_properties[name], value)
-        pairs = list(_pairs(inputs, mlmd.Event.INPUT))
-        return self._put(record, [event for _, event in pairs], node_id)
+        events = [event for _, event in _pairs(inputs, mlmd.Event.INPUT)]
+        return self._put(record, events, node_id)
 
     def note(self, execution_id: int, settings: Mapping[str, Any]) -> None:
         """Adds settings that were found out after the begin."""
@@ -250,10 +250,13 @@ def _is_whole(artifact: LiveArtifact) -> bool:
     return damage is None
 
 
-def _pairs(artifacts: Artifacts, kind: int) -> Iterable[tuple[LiveArtifact, Any]]:
-    for key, several in artifacts.items():
+def _pairs(artifacts: Artifacts, kind: int) -> list[tuple[LiveArtifact, Any]]:
+    """An event for each artifact; ML Metadata takes one of a kind, so the last key counts."""
+    found: dict[int, tuple[LiveArtifact, Any]] = {}
+    for key, several in sorted(artifacts.items()):
         for index, artifact in enumerate(several):
             event = mlmd.Event(type=kind, artifact_id=artifact.id)
             event.path.steps.add().key = key
             event.path.steps.add().index = index
-            yield artifact, event
+            found[artifact.id] = (artifact, event)
+    return list(found.values())
