@@ -14,7 +14,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 TRANSFORMERS := .venv-transformers/.ready
 DEMO := work/demo
-LOCKS := uv textmill dev transformers
+LOCKS := uv textmill gpu tpu dev transformers
 
 .PHONY: help run test setup transformers check format lint types contracts spec spec-check lock clean
 
@@ -42,6 +42,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+	$(BIN)/hadolint docker/Dockerfile
 
 types: $(READY)
 	$(BIN)/mypy
@@ -58,7 +59,8 @@ spec-check: $(READY)
 lock: $(UV)  ## pin requirements/*.in anew, with hashes
 	for name in $(LOCKS); do \
 	  version=3.10; [ $$name = transformers ] && version=3.11; \
-	  $(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url \
+	  more=; [ $$name = tpu ] && more=--no-deps; \
+	  $(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url $$more \
 	    --python-version $$version requirements/$$name.in -o requirements/$$name.txt > /dev/null; \
 	done
 

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 
 import numpy as np
 import tensorflow as tf
@@ -243,7 +242,8 @@ def _facts(settings: TrainingSettings, choice: Choice, figures: Figures) -> Fact
         "image_digest": image_digest(),
         "hardware": hardware(accelerators(choice.strategy)),
         "settings": _told(settings),
-        "versions": {name: version(name) for name in ("tensorflow", "numpy")},
+        # Not the package's: on TPUs it has another name.
+        "versions": {"tensorflow": tf.__version__, "numpy": np.__version__},
     }
 
 

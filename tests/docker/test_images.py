@@ -1,0 +1,164 @@
+"""The images' install steps, executed in a clean folder and a clean environment.
+
+There is no container engine here. Left out: the base images, the download of the locked packages
+(this environment's are used), CUDA, libtpu, Beam's boot program, and the user.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from pipelines.vertex.machines import LIBTPU, presets
+
+TOP = Path(__file__).parents[2]
+DOCKERFILE = TOP / "docker" / "Dockerfile"
+UV = TOP / ".tools/uv/bin/uv"
+SITE_PACKAGES = sysconfig.get_paths()["purelib"]
+
+
+def stages() -> dict[str, list[str]]:
+    """Stage to its instructions, continued lines joined."""
+    text = re.sub(r"^\s*#.*\n", "", DOCKERFILE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found: dict[str, list[str]] = defaultdict(list)
+    name = ""
+    for line in text.replace("\\\n", " ").splitlines():
+        if begin := re.match(r"FROM \S+ AS (\S+)", line):
+            name = begin[1]
+        if line.strip():
+            found[name].append(" ".join(line.split()))
+    return found
+
+
+def copied(stage: str) -> list[str]:
+    """What a stage copies from the checkout."""
+    lines = [i.split()[1:-1] for i in stages()[stage] if re.match(r"COPY (?!--from)", i)]
+    return [name for names in lines for name in names]
+
+
+def commands(stage: str) -> list[list[str]]:
+    """What a stage runs, without its mounts."""
+    runs = [i.removeprefix("RUN ") for i in stages()[stage] if i.startswith("RUN ")]
+    plain = [re.sub(r"--mount=\S+ ", "", run) for run in runs]
+    return [command.split() for run in plain for command in run.split(" && ")]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The python of an environment that our wheel was installed into, as the image does it."""
+    folder = tmp_path_factory.mktemp("image")
+    build, wheel, venv = folder / "build", folder / "wheel", folder / "venv"
+    for name in copied("wheel"):
+        target = build / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (TOP / name).is_dir():
+            shutil.copytree(TOP / name, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(TOP / name, target)
+    (step,) = commands("wheel")
+    run(step, build, wheel, Path(sys.prefix))
+    subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, venv], check=True)
+    # In the place of the locked packages. A .pth file within is not read, so the checkout, which
+    # is installed in this environment as editable, stays out.
+    packages = next(venv.glob("lib/python*/site-packages"))
+    (packages / "locked.pth").write_text(f"{SITE_PACKAGES}\n", encoding="utf-8")
+    (step,) = commands("venv-data")
+    run(step, build, wheel, venv)
+    return venv / "bin" / "python"
+
+
+def run(command: list[str], folder: Path, wheel: Path, venv: Path) -> None:
+    """Runs a step of the Dockerfile with its paths moved here."""
+    words: list[str] = []
+    for word in command:
+        moved = word.replace("/wheel", str(wheel), 1) if word.startswith("/wheel") else word
+        words += map(str, wheel.glob("*.whl")) if moved.endswith("*.whl") else [moved]
+    assert words[0] == "uv"
+    subprocess.run(
+        [UV, *words[1:]],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        env={"PATH": f"{venv}/bin:/usr/bin:/bin", "VIRTUAL_ENV": str(venv), "HOME": str(folder)},
+    )
+
+
+def check(python: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [python, TOP / "docker" / "check_image.py", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            "PATH": f"{python.parent}:/usr/bin:/bin",
+            "HOME": str(folder),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        },
+    )
+
+
+def test_all_that_the_spec_calls_comes_from_the_installed_wheel(
+    installed: Path, tmp_path: Path
+) -> None:
+    checked = check(installed, tmp_path, "data", str(TOP / "pipeline.yaml"))
+    assert checked.returncode == 0, checked.stderr[-2000:]
+    assert re.search(r"data: \d\d names of the spec can be imported", checked.stdout)
+    where = subprocess.run(
+        [installed, "-c", "import pipelines.cli as m; print(m.__file__)"],
+        cwd=tmp_path, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert where.stdout.startswith(str(installed.parents[1]))
+    assert (installed.parent / "textmill").is_file()
+
+
+def test_every_file_beside_the_code_is_in_the_wheel(installed: Path) -> None:
+    """Recipes, pages, schemas: whatever git knows in the packages, but the tests."""
+    listed = subprocess.run(
+        ["git", "-C", str(TOP), "ls-files", "trainer", "components", "pipelines"],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    packages = next(installed.parents[1].glob("lib/python*/site-packages"))
+    missing = [name for name in listed.stdout.split() if (TOP / name).is_file()
+               and not (packages / name).is_file()]  # fmt: skip
+    assert missing == []
+
+
+def test_a_checkout_on_the_path_is_refused(tmp_path: Path) -> None:
+    """Else an image would seem whole because the builder's folder was."""
+    checked = check(Path(sys.executable), tmp_path, "trainer")
+    assert checked.returncode != 0
+    assert "is not installed but comes from" in checked.stderr
+
+
+def test_bases_are_pinned_and_nothing_runs_as_root_but_dataflow() -> None:
+    text = DOCKERFILE.read_text(encoding="utf-8")
+    assert re.search(r"^ARG PYTHON=python:3\.10\S*@sha256:[0-9a-f]{64}$", text, re.MULTILINE)
+    origins = {name: lines[0].split()[1] for name, lines in stages().items() if name}
+    assert set(origins.values()) <= {"${PYTHON}", "${BEAM_SDK}", *origins}
+    users = {name: [i for i in lines if i.startswith("USER")] for name, lines in stages().items()}
+    assert users["runtime"] == ["USER 1000"]
+    assert {n for n, origin in origins.items() if origin == "runtime"} == {
+        "data", "trainer-gpu", "trainer-tpu",
+    }  # fmt: skip
+    for install in (i for lines in stages().values() for i in lines if "pip install" in i):
+        for command in re.findall(r"pip install [^&]*", install):
+            known = "--require-hashes" in command or "#sha256=" in command or "/wheel/" in command
+            assert known, command
+
+
+def test_the_images_are_those_that_machines_want() -> None:
+    targets = set(stages())
+    assert {f"trainer-{p.image}" for p in presets().values() if p.image != "cpu"} <= targets
+    assert Path(LIBTPU).is_relative_to("/opt/venv/lib/python3.10/site-packages")
+
+
+def test_hadolint_finds_nothing() -> None:
+    linter = Path(sys.executable).with_name("hadolint")
+    found = subprocess.run([linter, DOCKERFILE], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (0, "")
