@@ -13,7 +13,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from components.lost_worker import fail_on_lost_worker
+from components.beam_workers import mind_workers
 from trainer import storage
 from trainer.errors import InputError
 from trainer.failpoints import failpoint
@@ -48,7 +48,7 @@ def map_units(
         LostWorkerError: a worker process died.
     """
     storage.make_folder(scratch)
-    with _progress(scratch, len(units), label), fail_on_lost_worker(), make_pipeline() as pipeline:
+    with _progress(scratch, len(units), label), mind_workers(), make_pipeline() as pipeline:
         _ = (
             pipeline
             | "Units" >> beam.Create(list(enumerate(units)))

@@ -10,7 +10,7 @@ from typing import Any
 from tfx.orchestration.portable import cache_utils, launcher
 from tfx.types import Artifact
 
-from components.lost_worker import fail_on_lost_worker
+from components.beam_workers import mind_workers
 from components.publisher.publishing import check_version
 from pipelines.output_digest import OUTPUT_DIGEST, UNCHECKED_TYPES, find_damage, output_digest
 from trainer import storage
@@ -39,7 +39,7 @@ class NodeLauncher(launcher.Launcher):
             if not storage.is_remote(artifact.uri) and Path(artifact.uri).is_dir():
                 log.warning("%s: of an execution that this store does not know", artifact.uri)
                 shutil.rmtree(artifact.uri)
-        with fail_on_lost_worker():  # of TFX's own components, too
+        with mind_workers():  # of TFX's own components, too
             return super()._run_executor(execution_info)
 
     def _publish_successful_execution(

@@ -79,18 +79,33 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        if any(isinstance(e, yaml.AliasEvent) for e in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise RecipeError(f"{path}: aliases (*name) are not allowed. Write the values out.")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        lines = dict(_walk_keys(root, (), path))
-        values = yaml.safe_load(text)
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}).") from error
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    root, values = _read_plain(text, str(path))
+    lines = dict(_walk_keys(root, (), path))
     if not isinstance(values, dict):
         raise RecipeError(f"{path}: a recipe is a mapping of settings, as `name: demo`.")
     return values, lines
+
+
+def _read_plain(text: str, where: str) -> tuple[yaml.Node | None, Any]:
+    """YAML of plain values: its nodes, and the values.
+
+    Raises:
+        RecipeError: not YAML, or with aliases (which grow to any size) or tags (which make other
+            objects than texts, numbers, lists and mappings).
+    """
+    try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):
+                raise RecipeError(f"{where}: aliases (*name) are not allowed. Write values out.")
+            if tag := getattr(event, "tag", None):
+                raise RecipeError(f"{where}: tags ({tag}) are not allowed. Leave them out.")
+        return yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+    except RecursionError as error:
+        raise RecipeError(f"{where}: nested too deeply for a recipe.") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that no calendar has
+        raise RecipeError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def _walk_keys(node: yaml.Node | None, at: KeyPath, path: Path) -> Iterator[tuple[KeyPath, int]]:
@@ -114,10 +129,7 @@ def _apply_override(values: dict[str, Any], override: str) -> KeyPath:
     dotted, equals, text = override.partition("=")
     if not equals or not dotted:
         raise RecipeError(f"--set {override}: write it as --set trainer.steps=2000.")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"--set {override}: the value is not valid YAML.") from error
+    _, value = _read_plain(text, f"--set {override}")
     *groups, last = key = tuple(dotted.split("."))
     inner = values
     for group in groups:

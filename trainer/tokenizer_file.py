@@ -15,17 +15,19 @@ def read_tokenizer(folder: str) -> tuple[dict[str, Any], bytes]:
     Raises:
         VocabularyError: it is missing, or not a tokenizer of the `tokenizers` library.
     """
+    from tokenizers import Tokenizer
+
     content = read_file(folder, TOKENIZER_FILE)
     try:
         tokenizer = json.loads(content)
-        if isinstance(tokenizer["model"], dict):
-            return tokenizer, content
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise VocabularyError(
-        f"{storage.join(folder, TOKENIZER_FILE)}: not a tokenizer file of the `tokenizers` "
-        f"library. Take the vocabulary from its source again."
-    )
+        if tokenizer["model"].get("type", "WordPiece") in ("WordPiece", "Unigram"):
+            Tokenizer.from_str(content.decode())  # of other types there is more to tell
+        return tokenizer, content
+    except Exception as error:  # the library has no narrower one
+        raise VocabularyError(
+            f"{storage.join(folder, TOKENIZER_FILE)}: not a tokenizer file of the `tokenizers` "
+            f"library ({type(error).__name__}: {error}). Take the vocabulary from its source again."
+        ) from error
 
 
 def read_file(folder: str, name: str) -> bytes:

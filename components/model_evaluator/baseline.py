@@ -1,12 +1,18 @@
 """Which earlier model a new one has to beat: the latest blessed one that is not itself."""
 
+import logging
 from typing import Any
 
 from tfx import types
 from tfx.components.evaluator import constants
 from tfx.dsl.components.common import resolver
+from tfx.utils import path_utils
+
+from trainer.errors import InputError
+from trainer.manifest import read_manifest, verify_shards
 
 Artifacts = dict[str, list[types.Artifact]]
+log = logging.getLogger(__name__)
 
 
 class LatestOtherBlessedModelStrategy(resolver.ResolverStrategy):
@@ -14,7 +20,8 @@ class LatestOtherBlessedModelStrategy(resolver.ResolverStrategy):
 
     TFX's own LatestBlessedModelStrategy also returns the candidate when a run is repeated and its
     model comes from the cache: the model would be compared with itself, and evaluation and
-    publishing would run again. Here a repeated run resolves the same baseline as before.
+    publishing would run again. Here a repeated run resolves the same baseline as before, also when
+    its model was made anew because the first was lost. A model that is not whole is none.
     """
 
     def resolve_artifacts(self, store: Any, input_dict: Artifacts) -> Artifacts:
@@ -29,11 +36,27 @@ class LatestOtherBlessedModelStrategy(resolver.ResolverStrategy):
             The same keys; `model` and `model_blessing` have one element or none.
         """
         candidates = {artifact.id for artifact in input_dict["candidate"]}
+        contents = {_content(artifact, verify=False) for artifact in input_dict["candidate"]}
         models = {artifact.id: artifact for artifact in input_dict["model"]}
         newest_first = sorted(input_dict["model_blessing"], key=lambda a: a.id, reverse=True)
         for blessing in newest_first:
             of = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY)
             value = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
-            if value == constants.BLESSED_VALUE and of in models and of not in candidates:
+            if value != constants.BLESSED_VALUE or of not in models or of in candidates:
+                continue
+            if _content(models[of], verify=True) not in {None, *contents}:
                 return {**input_dict, "model": [models[of]], "model_blessing": [blessing]}
         return {**input_dict, "model": [], "model_blessing": []}
+
+
+def _content(model: types.Artifact, *, verify: bool) -> str | None:
+    """The digest of a model's content; None if it is gone, or verified and not whole."""
+    folder = path_utils.serving_model_path(model.uri)
+    try:
+        manifest = read_manifest(folder)
+        if verify:
+            verify_shards(folder, manifest)
+    except InputError as error:
+        log.warning("A blessed model is passed over as a baseline: %s", error)
+        return None
+    return manifest.content_digest()

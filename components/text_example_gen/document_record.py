@@ -6,6 +6,8 @@ the features in alphabetical order, as TensorFlow's own deterministic serialisat
 
 from collections.abc import Iterator, Sequence
 
+from trainer.errors import InputError
+
 
 def encode_document(document_id: str, sentences: Sequence[str], source: str) -> bytes:
     """The serialised tf.Example of a document.
@@ -29,11 +31,21 @@ def encode_bytes_feature(values: Sequence[bytes]) -> bytes:
 
 
 def decode_sentences(record: bytes) -> list[str]:
-    """The sentences of a serialised document; unknown features are passed over."""
-    for entry in _values(next(_values(record))):
-        name, feature = _values(entry)
-        if name == b"sentences":
-            return [value.decode() for value in _values(next(_values(feature)))]
+    """The sentences of a serialised document; unknown features are passed over.
+
+    Raises:
+        InputError: the record is no document.
+    """
+    try:
+        for entry in _values(next(_values(record))):
+            name, feature = _values(entry)
+            if name == b"sentences":
+                return [value.decode() for value in _values(next(_values(feature)))]
+    except (IndexError, StopIteration, ValueError) as error:
+        raise InputError(
+            f"A record of {len(record)} bytes is no document ({error or 'it ends too soon'}). Give "
+            f"documents that TextExampleGen wrote, or run it again."
+        ) from error
     return []
 
 

@@ -1,5 +1,7 @@
 """A model is blessed when it beats the unigram baseline and is no worse than the latest blessed."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
 from components.model_evaluator.comparable import why_not_comparable
 from components.model_evaluator.verdict import Baseline, judge
 from components.settings import EvaluationSettings
-from trainer.manifest import Manifest
+from trainer.manifest import Manifest, describe_file, write_manifest
 
 METRICS = {"masked_lm_loss": 4.0, "unigram_loss": 6.0}
 
@@ -79,9 +81,15 @@ def test_models_compare_on_equal_terms_only(changes: dict[str, Any], told: str |
     assert reason is None if told is None else told in str(reason)
 
 
-def model(number: int) -> standard_artifacts.Model:
+def model(number: int, root: Path, content: str = "") -> standard_artifacts.Model:
+    """A model in a folder of its own, of one file."""
     artifact = standard_artifacts.Model()
-    artifact.id = number
+    artifact.id, artifact.uri = number, str(root / str(number))
+    folder = root / str(number) / "Format-Serving"
+    folder.mkdir(parents=True)
+    (folder / "weights").write_text(content or str(number), encoding="utf-8")
+    shards = {"all": [describe_file(str(folder), "weights")]}
+    write_manifest(str(folder), Manifest(kind="model", shards=shards, counts={}, facts={}))
     return artifact
 
 
@@ -104,12 +112,27 @@ def blessing(number: int, of: int, blessed: int) -> standard_artifacts.ModelBles
     ],
 )
 def test_the_baseline_is_the_latest_blessed_other_model(
-    candidate: int, blessings: list[tuple[int, int, int]], baseline: list[int]
+    candidate: int, blessings: list[tuple[int, int, int]], baseline: list[int], tmp_path: Path
 ) -> None:
+    models = [model(number, tmp_path) for number in (1, 2, 3)]
     channels: dict[str, Any] = {
-        "candidate": [model(candidate)],
-        "model": [model(number) for number in (1, 2, 3)],
+        "candidate": [models[candidate - 1]],
+        "model": models,
         "model_blessing": [blessing(*values) for values in blessings],
     }
     found = LatestOtherBlessedModelStrategy().resolve_artifacts(None, channels)
     assert [artifact.id for artifact in found["model"]] == baseline
+
+
+def test_a_model_that_is_gone_altered_or_the_same_is_no_baseline(tmp_path: Path) -> None:
+    models = [model(number, tmp_path, content) for number, content in enumerate("abcd", 1)]
+    candidate = model(5, tmp_path, "b")  # made anew after number 2 was lost
+    shutil.rmtree(models[3].uri)
+    Path(models[2].uri, "Format-Serving", "weights").write_text("C", encoding="utf-8")
+    channels: dict[str, Any] = {
+        "candidate": [candidate],
+        "model": [*models, candidate],
+        "model_blessing": [blessing(10 + number, number, 1) for number in (1, 2, 3, 4)],
+    }
+    found = LatestOtherBlessedModelStrategy().resolve_artifacts(None, channels)
+    assert [artifact.id for artifact in found["model"]] == [1]

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 TOP = Path(__file__).parents[2]
 RECIPE = str(TOP / "tests/pipelines/tiny.yaml")
@@ -92,25 +92,18 @@ class Lane:
         """The command, always the same but for what a test adds."""
         return "run", RECIPE, "--text", str(self.text), "--workdir", str(self.workdir), *more
 
-    def start(
-        self,
-        *more: str,
-        failpoint: str | None = None,
-        flag: str | None = None,
-        largest_file: int | None = None,
-    ) -> Running:
+    def start(self, *more: str, command: tuple[str, ...] = (), **disturbed: Any) -> Running:
+        """Starts the command with more words, or another command.
+
+        `disturbed` are fields of Start.
+        """
         self._runs += 1
         output = str(self.root / f"output-{self._runs}.txt")
-        return Running(Start(self.words(*more), output, failpoint, flag, largest_file))
+        return Running(Start(command or self.words(*more), output, **disturbed))
 
-    def run(
-        self,
-        *more: str,
-        failpoint: str | None = None,
-        flag: str | None = None,
-        largest_file: int | None = None,
-    ) -> Ended:
-        return self.start(*more, failpoint=failpoint, flag=flag, largest_file=largest_file).wait()
+    def run(self, *more: str, command: tuple[str, ...] = (), **disturbed: Any) -> Ended:
+        """Starts it, and waits for its end."""
+        return self.start(*more, command=command, **disturbed).wait()
 
     def keep(self, stage: str) -> None:
         """Copies the workdir, to come back to."""

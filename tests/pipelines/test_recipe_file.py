@@ -49,7 +49,7 @@ def test_an_override_changes_one_setting_and_leaves_the_rest(tmp_path: Path) -> 
         ("trainer:\n  steps: '20'\n", "trainer.steps: Input should be a valid integer"),
         ("masking:\n  rate: 1.5\n", "mine.yaml:5: masking.rate: Input should be less than 1"),
         ("model: &m {size: tiny}\ntext: *m\n", "aliases (*name) are not allowed"),
-        ("model: !!python/object:os.system {}\n", "not valid YAML"),
+        ("model: !!python/object:os.system {}\n", "are not allowed"),
         ("instances:\n  seq_length: 1024\n", "Raise model.max_position"),
         ("trainer: [1]\n", "mine.yaml:4: trainer: Input should be an object"),
     ],

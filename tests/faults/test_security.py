@@ -1,0 +1,192 @@
+"""No code is loaded from data, no secret is written down, and hostile text stays text."""
+
+import ast
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from pipelines.run_command import run_recipe
+from tests.faults import hostile
+from tests.faults.conftest import DONE
+from tests.faults.lane import RECIPE, TOP, Lane
+from trainer.errors import InputError
+from trainer.failpoints import POINTS, arm
+
+PACKAGES = ("components", "pipelines", "trainer", "docker")
+SOURCES = [path for package in PACKAGES for path in sorted((TOP / package).rglob("*.py"))]
+# They run what they read, or unpack it wherever it says.
+MODULES = {
+    "pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "joblib", "jsonpickle",
+    "tarfile", "zipfile",
+}  # fmt: skip
+CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "pty.spawn"}
+UNSAFE_YAML = {
+    "yaml.full_load", "yaml.unsafe_load", "yaml.full_load_all", "yaml.unsafe_load_all",
+    "yaml.Loader", "yaml.FullLoader", "yaml.UnsafeLoader", "yaml.CLoader", "yaml.CFullLoader",
+}  # fmt: skip
+WHOLE_MODELS = {"load_model", "model_from_json", "unpickle", "read_pickle"}
+# The one file that writes files, and three that write what no artifact holds: a probe, a log of a
+# container, and a file that TFX's launcher on Vertex AI waits for.
+WRITERS = {
+    "trainer/storage.py", "pipelines/workdir.py", "pipelines/spec_runner/processes.py",
+    "components/text_example_gen/vertex_driver.py",
+}  # fmt: skip
+SHOWN_RAW = re.compile(f"[{hostile.ESCAPE}{hostile.BIDI}\x07]")
+
+
+def calls_of(path: Path) -> Iterator[tuple[ast.Call, str]]:
+    """Every call in a file, with the dotted name of what is called."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            yield node, ast.unparse(node.func)
+
+
+def keywords_of(call: ast.Call) -> dict[str | None, str]:
+    return {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(TOP)))
+def test_no_code_is_loaded_from_data(path: Path) -> None:
+    found: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [a.name for a in node.names if a.name.partition(".")[0] in MODULES]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in MODULES:
+            found.append(str(node.module))
+        elif isinstance(node, ast.Attribute) and ast.unparse(node) in UNSAFE_YAML:
+            found.append(ast.unparse(node))
+    for call, name in calls_of(path):
+        given = keywords_of(call)
+        if name in CALLS or name.rpartition(".")[2] in WHOLE_MODELS:
+            found.append(name)
+        if given.get("shell", "False") != "False" or given.get("allow_pickle", "False") != "False":
+            found.append(f"{name}(shell or allow_pickle)")
+        if name in ("yaml.load", "yaml.load_all") and "Loader" not in given:
+            found.append(name)
+        if name == "torch.load":
+            found.append(name)
+    assert found == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(TOP)))
+def test_whatever_is_written_goes_through_storage(path: Path) -> None:
+    """So what holds for its full disks, renames and names of half-written files holds for all."""
+    name = path.relative_to(TOP).as_posix()
+    found = []
+    for call, called in calls_of(path):
+        of, _, method = called.rpartition(".")
+        modes = [a.value for a in call.args if isinstance(a, ast.Constant)]
+        modes += [keywords_of(call).get("mode", "''").strip("'\"")]
+        is_open = method in ("open", "GFile") and any(
+            isinstance(mode, str) and re.fullmatch(r"[rwaxbt+]*[wax+][rwaxbt+]*", mode)
+            for mode in modes
+        )
+        if is_open or (method in ("write_text", "write_bytes") and of != "storage"):
+            found.append(f"line {call.lineno}: {called}")
+    assert found == [] or name in WRITERS
+
+
+def test_failpoints_are_called_by_their_names_and_refuse_others() -> None:
+    called = {
+        str(call.args[0].value)
+        for path in SOURCES
+        for call, name in calls_of(path)
+        if name == "failpoint" and isinstance(call.args[0], ast.Constant)
+    }
+    assert called == set(POINTS)
+    for order in ("no-such-point:1", "read-text", "read-text:x", "read-text:1:HUP"):
+        with pytest.raises(ValueError, match="unset it"):
+            arm(order)
+    arm(None)
+
+
+def test_a_secret_of_the_environment_is_written_nowhere(
+    lane: Lane, undisturbed: dict[str, str]
+) -> None:
+    """Neither in the store, its copy, logs, reports, cards, models nor in what was printed."""
+    secret = hostile.CANARY.encode()
+    places = [lane.root / DONE, *lane.root.glob("output-*.txt")]
+    files = [p for place in places for p in (place.rglob("*") if place.is_dir() else [place])]
+    looked = [path for path in files if path.is_file()]
+    assert any(path.name == "metadata.sqlite" for path in looked)
+    assert any(path.name == "log.txt" for path in looked)
+    assert [str(path) for path in looked if secret in path.read_bytes()] == []
+
+
+class Elements(HTMLParser):
+    """What a browser would make of a page: elements, and their attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scripts: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self._in_script = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += attrs
+        self._in_script = tag == "script"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_script = False
+
+    def handle_data(self, data: str) -> None:
+        if self._in_script:
+            self.scripts.append(data)
+
+
+@pytest.fixture(scope="module")
+def pages(
+    lane: Lane, undisturbed: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """All that a person is shown of a run on hostile text."""
+    lane.restore(DONE)
+    folder = tmp_path_factory.mktemp("pages")
+    words = ["lineage", "report", "-o", str(folder / "lineage.html")]
+    assert CliRunner().invoke(app, [*words, "--workdir", str(lane.workdir)]).exit_code == 0
+    for pattern in ("*/report.html", "*/README.md", "published/*/*/README.md"):
+        for number, path in enumerate(sorted(lane.workdir.rglob(pattern))):
+            content = path.read_text(encoding="utf-8")
+            (folder / f"{number}-{path.name}").write_text(content, encoding="utf-8")
+    for command in (["list"], ["show"], ["verify"]):
+        outcome = CliRunner().invoke(app, ["lineage", *command, "--workdir", str(lane.workdir)])
+        (folder / f"{command[0]}.terminal").write_text(outcome.output, encoding="utf-8")
+    for path in lane.root.glob("output-*.txt"):
+        content = path.read_text(encoding="utf-8")
+        (folder / f"{path.stem}.terminal").write_text(content, encoding="utf-8")
+    return folder
+
+
+def test_hostile_text_is_shown_as_text(pages: Path) -> None:
+    names = sorted(path.name for path in pages.iterdir())
+    assert any(name.endswith("report.html") for name in names)
+    assert any(name.endswith(".terminal") for name in names)
+    for path in pages.iterdir():
+        shown = path.read_text(encoding="utf-8")
+        assert not SHOWN_RAW.search(shown), path.name
+        if path.suffix == ".html":
+            page = Elements()
+            page.feed(shown)
+            assert not [s for s in page.scripts if hostile.SCRIPT in s], path.name
+            loud = [name for name, value in page.attributes if name.startswith("on")]
+            linked = [v for n, v in page.attributes if n in ("href", "src") and v]
+            assert loud == [], path.name
+            assert not [link for link in linked if link.startswith("javascript:")], path.name
+        if path.suffix == ".md":
+            assert hostile.SCRIPT not in shown, path.name
+    assert not (TOP / "owned").exists()
+
+
+def test_text_that_lies_outside_of_its_folder_is_refused(tmp_path: Path) -> None:
+    outside = tmp_path / "secret.txt"
+    outside.write_text("A secret sentence.\nAnd another one.\n", encoding="utf-8")
+    folder = tmp_path / "text"
+    folder.mkdir()
+    (folder / "a.txt").symlink_to(outside)
+    with pytest.raises(InputError, match="a link that leads out of"):
+        run_recipe(RECIPE, [str(folder)], workdir=str(tmp_path / "work"), overrides=[])
+    assert not (tmp_path / "work").exists()
