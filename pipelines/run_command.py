@@ -15,6 +15,7 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
+from components.text_example_gen.look_over import look_over
 from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED, TERMINATED
 from pipelines.lineage.seal import seal_run
 from pipelines.quiet import hush, log_to
@@ -72,6 +73,8 @@ def run_recipe(
         raise InputError(
             f"--span {span}: --text holds no {{SPAN}}. Write it where the spans differ."
         )
+    if not order.text.has_span:
+        look_over(order.text.base, order.text.patterns, recipe.text)
     hush(verbose)
     with hold(order.workdir, wait_seconds), sigterm_stops():
         check_store(order.workdir)

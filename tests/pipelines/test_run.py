@@ -1,5 +1,6 @@
 """A run does the whole pipeline; a repeat does nothing; a change does what depends on it."""
 
+import gzip
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import pytest
 
 from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED
 from pipelines.run_command import run_recipe
+from trainer.errors import InputError
 
 TOP = Path(__file__).parents[2]
 RECIPE = str(Path(__file__).with_name("tiny.yaml"))
@@ -145,9 +147,7 @@ def test_the_newest_span_is_taken_or_the_one_that_is_named(
     ("name", "content", "told"),
     [
         ("a.txt", b"", "no sentence in"),
-        ("a.txt", b"One sentence.\nA bad byte \xff here.\n", "a.txt:2"),
-        ("a.txt", "두 문장.\n".encode("cp949") * 3, "CP949"),
-        ("a.txt", "One.\nTwo.\n\nThree.\n".encode("utf-16"), "UTF-16"),
+        ("a.txt.gz", gzip.compress(b"A bad byte \xff here.\n"), "a.txt.gz:1"),
         ("a.txt", b"One document.\nWith three sentences.\nAnd no other.\n", "document"),
     ],
 )
@@ -160,6 +160,23 @@ def test_bad_text_is_told_before_training_and_exits_with_2(
     assert told in error
     assert "error:" in capsys.readouterr().err
     assert "Trainer" not in {n["node"] for n in last_summary(tmp_path / "w")["nodes"]}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"One sentence.\nA bad byte \xff here.\n", r"a\.txt:2:12"),
+        ("두 문장.\n".encode("cp949") * 3, "CP949"),
+        ("One.\nTwo.\n\nThree.\n".encode("utf-16"), "UTF-16"),
+    ],
+)
+def test_wrong_bytes_are_told_before_a_run_begins(
+    tmp_path: Path, content: bytes, told: str
+) -> None:
+    (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(InputError, match=told):
+        textmill_run(tmp_path / "w", text=tmp_path / "a.txt")
+    assert not list((tmp_path / "w" / "runs").glob("*"))
 
 
 def test_an_edit_of_the_trainer_reruns_the_trainer_and_no_data_node(tmp_path: Path) -> None:
