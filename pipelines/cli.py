@@ -155,6 +155,19 @@ def recipes() -> None:
 
 
 @app.command()
+def machines(
+    prices: Annotated[
+        Path | None,
+        typer.Option(help="A price table of your own, as pipelines/vertex/prices.yaml."),
+    ] = None,
+) -> None:
+    """Lists the machines that training on Vertex AI may run on, with their list prices."""
+    from pipelines.vertex.machine_list import print_machines
+
+    print_machines(prices)
+
+
+@app.command()
 def demo_text(
     folder: Annotated[Path, typer.Argument(help="Where to write; made if it is not there.")],
 ) -> None:

@@ -61,9 +61,11 @@ def _explain(error: ValidationError) -> list[str]:
     told = []
     for detail in error.errors():
         path = tuple(str(part) for part in detail["loc"])
-        name = names.get(path, ".".join(path))
         message = detail["msg"].removeprefix("Value error, ").rstrip(".")
-        told.append(f"parameter {name}: {message}; got {detail['input']!r}.")
+        if path in names:
+            told.append(f"parameter {names[path]}: {message}; got {detail['input']!r}.")
+        else:  # values that do not fit together
+            told.append(f"the parameters and the recipe's {'.'.join(path)} settings: {message}.")
     return told
 
 

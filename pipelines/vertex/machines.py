@@ -57,10 +57,10 @@ def preset(name: str) -> Preset:
     known = presets()
     if name in known:
         return known[name]
-    for refused in _file()["refused"]:
-        if name.lower().startswith(tuple(refused["names"])):
+    for names, reason in refused():
+        if name.lower().startswith(names):
             raise MachineError(
-                f"vertex.training.machine: {name} is not offered: {refused['reason']}. "
+                f"vertex.training.machine: {name} is not offered: {reason}. "
                 f"Take one of {', '.join(known)}."
             )
     close = difflib.get_close_matches(name, known, n=1)
@@ -77,6 +77,11 @@ def presets() -> dict[str, Preset]:
         name: Preset.model_validate({"name": name, **values})
         for name, values in _file()["presets"].items()
     }
+
+
+def refused() -> list[tuple[tuple[str, ...], str]]:
+    """What names of machines may begin with that are not offered, and why."""
+    return [(tuple(entry["names"]), entry["reason"]) for entry in _file()["refused"]]
 
 
 def worker_pools(machine: Preset, image: str, disk_gb: int) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from google.cloud import aiplatform_v1 as v1
 
 from pipelines.recipe_file import load_recipe
 from pipelines.vertex.compile import custom_job
+from pipelines.vertex.machine_list import print_machines
 from pipelines.vertex.machines import MachineError, Preset, preset, presets, worker_pools
 from pipelines.vertex.prices import PRICES, PriceError, hourly_price, load_prices
 from trainer.errors import InputError
@@ -130,3 +131,11 @@ def test_a_price_table_of_ones_own(tmp_path: Path) -> None:
         load_prices(file)
     with pytest.raises(PriceError, match="cannot be read"):
         load_prices(tmp_path / "none.yaml")
+
+
+def test_the_list_shows_every_machine_and_every_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    print_machines()
+    shown = " ".join(capsys.readouterr().out.split())
+    assert all(name in shown for name in NAMES)
+    assert "2 x a3-highgpu-8g" in shown
+    assert "does not run on TPU7x" in shown

@@ -15,6 +15,7 @@ from pipelines.vertex.parameters import (
     training_settings,
 )
 from trainer.errors import InputError
+from trainer.settings import PhaseSettings
 
 PLACES = {
     "project": "p", "region": "us-central1", "pipeline_root": "gs://b/t", "text_root": "gs://b/x",
@@ -83,6 +84,17 @@ def test_overrides_that_say_what_the_recipe_says_change_nothing(
     assert settings is not None
     defaults = {p.name: p.default for p in parameters_of(vertex_recipe) if p.default is not None}
     assert override(settings, defaults) == settings
+
+
+def test_a_run_shorter_than_its_phases_is_refused(spec: dict[str, Any]) -> None:
+    settings = training_settings(spec)
+    assert settings is not None
+    phases = (PhaseSettings(from_step=90_000, seq_length=512),)
+    trainer = settings.trainer.model_copy(update={"phases": phases})
+    longer = settings.model_copy(update={"trainer": trainer})
+    assert override(longer, {"steps": 95_000}).trainer.phases == phases
+    with pytest.raises(OverrideError, match=r"phases begin at steps \[90000\] of 90000"):
+        override(longer, {"steps": 90_000})
 
 
 def test_a_size_that_would_change_nothing_is_refused(spec: dict[str, Any]) -> None:
