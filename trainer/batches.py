@@ -1,12 +1,14 @@
 """Instances to batches: read, parsed as batches, masked, and shared out to replicas."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from trainer.draw import draw_seed
 from trainer.dynamic_masking import MaskVocabulary, mask_tokens, rate_at
 from trainer.instances import Instances, InstancesError
+from trainer.length_buckets import batches_in_window, sort_window
 from trainer.record_order import ordered_records
 from trainer.settings import MaskingSettings
 
@@ -21,6 +23,7 @@ def training_batches(
     seed: int,
     first_step: int,
     steps_before: int = 0,
+    length_buckets: Sequence[int] = (),
 ) -> tf.data.Dataset:
     """The train split's global batches from a step on, for ever.
 
@@ -35,6 +38,8 @@ def training_batches(
         seed: the recipe's.
         first_step: updates made so far on these instances.
         steps_before: updates made on others, which the schedule of the masking rate counts too.
+        length_buckets: if there are any, a batch's records are of like lengths; it then holds those
+            positions of its window (see `length_buckets.py`).
 
     Returns:
         A dataset of dicts: `input_ids`, `input_mask`, `segment_ids` (B, L) int32;
@@ -42,16 +47,24 @@ def training_batches(
         `next_sentence_labels` or `sentence_order_labels` (B,) int32 where there are pairs.
     """
     shards = instances.shards("train")
+    window = batches_in_window(batch_size) if length_buckets else 1
+    first_window, into_window = divmod(first_step, window)
     records = ordered_records(
         instances.paths("train"),
         [shard.records for shard in shards],
         seed=draw_seed(seed, "order"),
-        first=first_step * batch_size,
+        first=first_window * window * batch_size,
     )
-    batches = records.batch(batch_size, drop_remainder=True)
-    prepare = _make_prepare(instances, masking, draw_seed(seed, "mask"), steps_before)
-    numbered = batches.enumerate(start=first_step)
-    return numbered.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    parse = _make_parse(instances)
+    mask = _make_mask(instances, masking, draw_seed(seed, "mask"), steps_before)
+    serialised = records.batch(window * batch_size, drop_remainder=True)
+    if not length_buckets:
+        numbered = serialised.enumerate(start=first_step)
+        return _map(numbered, lambda number, records: mask(number, parse(records)))
+    sort = functools.partial(sort_window, batches=window, seed=draw_seed(seed, "window's batches"))
+    windows = _map(serialised, parse).enumerate(start=first_window)
+    batches = _map(windows, lambda number, records: sort(records, number)).unbatch()
+    return _map(batches.skip(into_window).enumerate(start=first_step), mask)
 
 
 def evaluation_batches(
@@ -75,9 +88,10 @@ def evaluation_batches(
     """
     records = tf.data.TFRecordDataset(instances.paths(split), compression_type="GZIP")
     level = masking.model_copy(update={"schedule": None})
-    prepare = _make_prepare(instances, level, draw_seed(seed, "evaluation mask"))
-    batches = records.batch(batch_size, drop_remainder=drop_remainder)
-    return batches.enumerate().map(prepare).prefetch(tf.data.AUTOTUNE)
+    parse = _make_parse(instances)
+    mask = _make_mask(instances, level, draw_seed(seed, "evaluation mask"))
+    batches = records.batch(batch_size, drop_remainder=drop_remainder).map(parse)
+    return batches.enumerate().map(mask).prefetch(tf.data.AUTOTUNE)
 
 
 def share_out(
@@ -115,43 +129,52 @@ def share_out(
     return strategy.distribute_datasets_from_function(of_worker)
 
 
-def _make_prepare(
+def _map(data: tf.data.Dataset, function: Callable[..., Batch]) -> tf.data.Dataset:
+    """On several threads, and in order."""
+    return data.map(function, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def _make_parse(instances: Instances) -> Callable[[tf.Tensor], Batch]:
+    """The function that turns serialised records (B,) into a batch, which is masked or not."""
+    parse = _parse_static if instances.form == "static" else _parse_dynamic
+    return lambda serialised: _check_ids(parse(serialised, instances), instances)
+
+
+def _make_mask(
     instances: Instances, masking: MaskingSettings, mask_seed: int, steps_before: int = 0
-) -> Callable[[tf.Tensor, tf.Tensor], Batch]:
-    """The function that turns (number, serialised batch) into a batch.
+) -> Callable[[tf.Tensor, Batch], Batch]:
+    """The function that masks a batch, given its number, where that was not done on disk.
 
     Masks depend on the number, and a schedule of their rate on the number and `steps_before`.
     """
-    vocabulary = instances.vocabulary
     if instances.form == "static":
-        return lambda _, serialised: _check_ids(
-            _parse_static(serialised, instances), vocabulary.size
-        )
+        return lambda _, batch: batch
+    vocabulary = instances.vocabulary
     mask_vocabulary = MaskVocabulary(
         mask_id=vocabulary.mask_id, special_ids=vocabulary.special_ids, vocab_size=vocabulary.size
     )
 
-    def prepare(number: tf.Tensor, serialised: tf.Tensor) -> Batch:
-        batch = _check_ids(_parse_dynamic(serialised, instances), vocabulary.size)
+    def mask(number: tf.Tensor, batch: Batch) -> Batch:
         masked = mask_tokens(
             batch["input_ids"],
             batch["input_mask"],
-            batch.pop("word_starts"),
+            batch["word_starts"],
             masking=masking,
             max_predictions=instances.max_predictions,
             vocabulary=mask_vocabulary,
             seed=tf.stack([tf.constant(mask_seed, tf.int32), tf.cast(number, tf.int32)]),
             rate=rate_at(masking, number + steps_before),
         )
+        rest = {name: values for name, values in batch.items() if name != "word_starts"}
         return {
-            **batch,
+            **rest,
             "input_ids": masked.input_ids,
             "masked_lm_positions": masked.masked_lm_positions,
             "masked_lm_ids": masked.masked_lm_ids,
             "masked_lm_weights": masked.masked_lm_weights,
         }
 
-    return prepare
+    return mask
 
 
 def _parse_static(serialised: tf.Tensor, instances: Instances) -> Batch:
@@ -198,9 +221,21 @@ def _label_feature(pair: str | None) -> dict[str, tf.io.FixedLenFeature]:
     return {f"{pair}_labels": tf.io.FixedLenFeature([], tf.int64)} if pair else {}
 
 
-def _check_ids(batch: Batch, vocab_size: int) -> Batch:
-    """Fails on an id that has no embedding: a GPU or TPU would read it as zeros or NaN."""
-    highest = tf.reduce_max(batch["input_ids"])
-    check = tf.debugging.assert_less(highest, vocab_size, "An id is not in the vocabulary.")
-    with tf.control_dependencies([check]):
+def _check_ids(batch: Batch, instances: Instances) -> Batch:
+    """Fails on a number that stands for nothing: a GPU or TPU would read it as zeros or NaN."""
+    limits = {
+        "input_ids": (instances.vocabulary.size, "An id is not in the vocabulary."),
+        "segment_ids": (instances.segment_types, "A segment is of a type that is not declared."),
+        f"{instances.pair}_labels": (instances.sequence_classes, "A label is no declared class."),
+    }
+    checks = [
+        check
+        for name, (limit, message) in limits.items()
+        if name in batch
+        for check in (
+            tf.debugging.assert_less(batch[name], limit, message),
+            tf.debugging.assert_non_negative(batch[name], message),
+        )
+    ]
+    with tf.control_dependencies(checks):
         return {**batch, "input_ids": tf.identity(batch["input_ids"])}

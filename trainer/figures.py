@@ -67,25 +67,35 @@ def training_flops(a: Architecture, seq_length: int, max_predictions: int) -> fl
     """Floating point operations of one instance's update.
 
     A matrix product of (m, k) and (k, n) is 2mkn; the backward pass has two for each of the
-    forward pass. Look-ups, normalisation, softmax and the heads on [CLS] are left out.
+    forward pass. Look-ups, normalisation, softmax and the heads on [CLS] are left out, and so is
+    what the last layer need not work out: all but the masked positions and [CLS].
     """
     if a.type == "electra":
         generator = generator_architecture(a)
-        products = _encoder(a, seq_length) + a.hidden_size**2 * seq_length
-        products += _encoder(generator, seq_length) + _token_head(generator, max_predictions)
+        products = _encoder(a, seq_length, seq_length) + a.hidden_size**2 * seq_length
+        products += _encoder(generator, seq_length, max_predictions)
+        products += _token_head(generator, max_predictions)
     else:
-        products = _encoder(a, seq_length) + _token_head(a, max_predictions)
+        products = _encoder(a, seq_length, max_predictions + 1) + _token_head(a, max_predictions)
     return 3 * 2.0 * products
 
 
-def _encoder(a: Architecture, length: int) -> int:
-    """Multiplications of the forward pass; weights that layers share are used by each."""
+def _encoder(a: Architecture, length: int, wanted: int) -> int:
+    """Multiplications of the forward pass; weights that layers share are used by each.
+
+    Args:
+        a: the sizes.
+        length: L.
+        wanted: the positions that the last layer is worked out at.
+    """
     h = a.hidden_size
-    projections = 4 * h * h  # query, key, value, output
-    scores = 2 * h * length  # query times key, shares times value
-    inner = 2 * h * a.intermediate_size
+    keys = 2 * h * h  # and values
+    rest = 2 * h * h  # query, output
+    rest += 2 * h * length  # query times key, shares times value
+    rest += 2 * h * a.intermediate_size
     embeddings = a.embedding_size * h if a.is_projected else 0
-    return length * (a.num_layers * (projections + scores + inner) + embeddings)
+    layers = (a.num_layers - 1) * length * (keys + rest) + length * keys + wanted * rest
+    return layers + length * embeddings
 
 
 def _token_head(a: Architecture, slots: int) -> int:

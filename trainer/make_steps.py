@@ -10,7 +10,7 @@ from trainer.objectives.choose import PreTraining
 from trainer.optimizers.schedule import learning_rate
 from trainer.settings import TrainerSettings
 from trainer.state import State
-from trainer.step import ReplicaStep, TrainSteps, make_replica_step, make_train_steps
+from trainer.step import FILL, ReplicaStep, TrainSteps, make_replica_step, make_train_steps
 
 Rate = Callable[[tf.Tensor], tf.Tensor]  # of a step
 
@@ -39,7 +39,8 @@ def make_steps(
     """
     _check_batch(settings, strategy.num_replicas_in_sync)
     replica_step = step_of_replica(settings, objective, state, seed=seed, rate=rate)
-    names = (*objective.loss_weights, *objective.measures, "gradient_norm", "learning_rate")
+    own = *FILL, "gradient_norm", "learning_rate"
+    names = (*objective.loss_weights, *objective.measures, *own)
     return make_train_steps(strategy, replica_step, state.step, names)
 
 
@@ -61,6 +62,7 @@ def step_of_replica(
         clip_norm=settings.clip_norm,
         seed=seed,
         accumulate_steps=settings.accumulate_steps,
+        length_buckets=settings.length_buckets,
     )
 
 

@@ -39,6 +39,7 @@ class Phase:
             seed=seed if self.number == 1 else draw_seed(seed, "phase", self.number),
             first_step=step - self.first_step,
             steps_before=self.first_step,
+            length_buckets=self.settings.length_buckets,
         )
 
 

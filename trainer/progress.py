@@ -62,7 +62,7 @@ class Progress:
         self._held_out = _earlier_history(folder, "held_out", first_step)
         self._writer = tf.summary.create_file_writer(folder) if folder else None
         self._started = self._last_time = time.perf_counter()
-        self._tokens = 0
+        self._tokens = self._real_tokens = 0.0
         self._told_step = self._last_step = first_step
         shows = folder is not None and sys.stderr.isatty()
         self._bar = _start_bar(first_step, self._steps) if shows else None
@@ -76,14 +76,18 @@ class Progress:
         now = time.perf_counter()
         seconds, count = max(1e-9, now - self._last_time), step - self._last_step
         pace = next(pace for pace in self._paces if step <= pace.end_step)
-        speed = count * pace.flops_per_step / seconds
-        left = self._flops_after(step) / speed
-        self._tokens += (step - self._told_step) * pace.tokens_per_step
+        real = scalars["real_tokens"]
+        slots = real / scalars["filled_share"]  # of a step; length buckets leave some out
+        left = self._flops_after(step) * seconds / (count * pace.flops_per_step)
+        speed = count * pace.flops_per_step / seconds * slots / pace.tokens_per_step
+        self._tokens += (step - self._told_step) * slots
+        self._real_tokens += (step - self._told_step) * real
         self._told_step = self._last_step = step
         self._last_time = now
         scalars = {
             **scalars,
-            "tokens_per_second": count * pace.tokens_per_step / seconds,
+            "tokens_per_second": count * slots / seconds,
+            "real_tokens_per_second": count * real / seconds,
             "share_of_peak": speed / self._peak,
         }
         self._history.append({"step": step, **scalars})
@@ -132,6 +136,7 @@ class Progress:
             "held_out": self._held_out,
             "seconds": seconds,
             "tokens_per_second": self._tokens / max(1e-9, seconds),
+            "real_tokens_per_second": self._real_tokens / max(1e-9, seconds),
             "peak_flops_per_second": self._peak,
             "figures": dict(self._figures),
             **facts,
@@ -154,7 +159,8 @@ def _earlier_history(folder: str | None, name: str, first_step: int) -> list[Sca
 def _describe(scalars: Scalars) -> str:
     return (
         f"loss {scalars['loss']:.4f}, learning rate {scalars['learning_rate']:.2e}, "
-        f"{scalars['tokens_per_second']:,.0f} tokens/s, {scalars['share_of_peak']:.0%} of peak"
+        f"{scalars['tokens_per_second']:,.0f} tokens/s ({scalars['filled_share']:.0%} real), "
+        f"{scalars['share_of_peak']:.0%} of peak"
     )
 
 

@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
 from trainer.settings_base import Settings
@@ -140,6 +140,9 @@ class TrainerSettings(Settings):
     clip_norm: float = Field(default=1.0, gt=0)  # global norm, after the replicas' sum
     precision: Literal["float32", "bfloat16"] = "float32"  # of the computation; weights are float32
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"  # auto: TPU, else GPUs, else CPU
+    # Batches of like lengths, each computed at the shortest of these numbers of tokens, or of
+    # instances.seq_length, that holds it. None: every batch at instances.seq_length.
+    length_buckets: list[int] = Field(default=[], max_length=16)
     steps_per_loop: int = Field(default=10, ge=1)  # steps on the device between two looks at it
     log_every_steps: int = Field(default=50, ge=1)  # to the terminal and TensorBoard
     save_every_steps: int = Field(default=1000, ge=1)  # checkpoints; a killed run repeats as many
@@ -175,6 +178,13 @@ class TrainerSettings(Settings):
                     f"{size}. Set accumulate_steps to a divisor."
                 )
         return self
+
+    @field_validator("length_buckets")
+    @classmethod
+    def _lengths_rise(cls, lengths: list[int]) -> list[int]:
+        if any(low >= high for low, high in pairwise([0, *lengths])):
+            raise ValueError(f"{lengths} are not rising numbers of tokens. Sort them.")
+        return lengths
 
     @model_validator(mode="after")
     def _phases_follow(self) -> Self:

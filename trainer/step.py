@@ -1,11 +1,13 @@
 """A batch to an update: the training step, the same on one replica and on many."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import tensorflow as tf
 
 from trainer.draw import draw_seed
+from trainer.length_buckets import at_shortest_length
 from trainer.models.kernels import compiled_kernels
 from trainer.models.layers import Weights, compute_weights
 from trainer.models.noise import Noise
@@ -16,6 +18,7 @@ from trainer.row_draws import RowDraws
 Batch = Mapping[str, tf.Tensor]
 Sums = dict[str, Ratio]  # losses and measures, summed over replicas and steps
 ReplicaStep = Callable[[Batch, tf.Tensor], Sums]
+FILL = ("real_tokens", "filled_share")  # of a step
 TrainSteps = Callable[[Any, tf.Tensor], tuple[Sums, tf.Tensor]]
 
 
@@ -48,12 +51,16 @@ def make_replica_step(
     clip_norm: float,
     seed: int,
     accumulate_steps: int,
+    length_buckets: Sequence[int] = (),
 ) -> ReplicaStep:
     """The function that every replica runs on its slice of the global batch.
 
     The order is: denominators of the whole global batch, losses and gradients part by part, their
     sum over parts and replicas, clipping by the sum's norm, the update. Clipping before the sum, or
     dividing by the count of a part, would make the result depend on the number of parts.
+
+    A replica's slice is computed at the shortest of `length_buckets` that holds it: padding changes
+    nothing.
     """
     dropout_seed = draw_seed(seed, "noise")
     row_seed = draw_seed(seed, "rows")
@@ -79,10 +86,14 @@ def make_replica_step(
                     ]
                 )
             gradients = tape.gradient(loss, list(variables.values()), unconnected_gradients="zero")
-            return {**outcome.losses, **outcome.measures}, gradients
+            fill = _fill(part, parts)
+            return {**outcome.losses, **outcome.measures, **fill}, gradients
+
+        def learn_all(batch: Batch) -> tuple[Sums, list[tf.Tensor]]:
+            return _add_parts(learn, batch, accumulate_steps, objective, variables)
 
         with compiled_kernels(_has_fast_kernels(context)):
-            sums, gradients = _add_parts(learn, batch, accumulate_steps, objective, variables)
+            sums, gradients = at_shortest_length(length_buckets, batch, learn_all)
         gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         norm = tf.linalg.global_norm(gradients)
         clip = clip_norm / tf.maximum(norm, clip_norm)
@@ -144,6 +155,16 @@ def all_reduce_sums(sums: Sums) -> Sums:
     return {name: Ratio(numerators[name], denominators[name]) for name in sums}
 
 
+def _fill(part: Batch, parts: int) -> Sums:
+    """How many real tokens a step has, and their share of all slots that are computed."""
+    real = tf.reduce_sum(tf.cast(part["input_mask"], tf.float32))
+    slots = float(math.prod(part["input_mask"].shape))
+    return {
+        "real_tokens": Ratio(real, tf.constant(1 / parts)),
+        "filled_share": Ratio(real, tf.constant(slots)),
+    }
+
+
 def _has_fast_kernels(context: tf.distribute.ReplicaContext) -> bool:
     """Whether small operations are to be compiled: on one CPU, where the step runs op by op."""
     strategy = context.strategy
@@ -164,7 +185,7 @@ def _add_parts(
     if count == 1:
         return learn(batch, tf.constant(0))
     parts = {k: tf.reshape(v, [count, v.shape[0] // count, *v.shape[1:]]) for k, v in batch.items()}
-    names = (*objective.loss_weights, *objective.measures)
+    names = (*objective.loss_weights, *objective.measures, *FILL)
     sums = {name: Ratio(tf.zeros([]), tf.zeros([])) for name in names}
     gradients = [tf.zeros_like(variable) for variable in variables.values()]
 

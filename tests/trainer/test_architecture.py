@@ -63,10 +63,11 @@ def test_another_width_brings_berts_proportions_with_it() -> None:
 
 def test_flops_are_six_for_each_weight_and_token_and_the_scores() -> None:
     architecture = resolve(1000, size="tiny")
-    layer_weights = 2 * (4 * 128**2 + 2 * 128 * 512)
-    scores = 2 * 2 * 128 * 64
+    keys, rest = 2 * 128**2, 2 * 128**2 + 2 * 128 * 512
+    scores = 2 * 128 * 64
     head = 10 * (128 * 128 + 128 * 1000)
-    expected = 6 * (64 * (layer_weights + scores) + head)
+    # The second layer has all keys and values, and the rest at 10 slots and [CLS].
+    expected = 6 * (64 * (2 * keys + rest + scores) + 11 * (rest + scores) + head)
     assert training_flops(architecture, 64, 10) == expected
 
 
