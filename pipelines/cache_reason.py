@@ -16,8 +16,8 @@ from pipelines.metadata_store import (
 
 MAX_SHOWN = 3  # changes named; the rest is counted
 MAX_VALUE_CHARACTERS = 24
-# Recorded by TFX for itself; they say nothing about why a node ran.
-UNTOLD = {"module_path", "span", "version"}
+# Recorded by TFX and the spec runner for themselves; they say nothing about why a node ran.
+UNTOLD = {"module_path", "span", "version", "output_parameters"}
 
 
 def settle(

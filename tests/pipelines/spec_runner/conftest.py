@@ -1,0 +1,54 @@
+"""The tiny recipe compiled for Vertex AI, and one run of it here that tests share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.exit_codes import SUCCEEDED
+from pipelines.run_command import run_recipe
+from pipelines.spec_runner.command import Options, run_spec
+
+HERE = Path(__file__).parent
+TINY = HERE.parent / "tiny.yaml"
+REAL_TEXT = HERE.parents[1] / "data/language_reference.txt"
+IMAGE = f"europe-docker.pkg.dev/p/textmill/any@sha256:{'1' * 64}"
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What was run, and where."""
+
+    spec: Path
+    workdir: Path  # of the compiled spec
+    local: Path  # of `textmill run`
+
+
+def compile_tiny(folder: Path, **groups: dict[str, object]) -> Path:
+    """Compiles the tiny recipe with other settings; gives the spec's path."""
+    from pipelines.recipe_file import load_recipe
+    from pipelines.vertex.compile_command import compile_to_file
+
+    content = yaml.safe_load(TINY.read_text(encoding="utf-8"))
+    for group, values in groups.items():
+        content[group] = {**content[group], **values}
+    content["vertex"] = {"images": {"data": IMAGE, "trainer": IMAGE}}
+    recipe, spec = folder / "recipe.yaml", folder / "pipeline.yaml"
+    recipe.write_text(yaml.safe_dump(content), encoding="utf-8")
+    load_recipe(str(recipe))
+    compile_to_file(str(recipe), spec, [], check=False)
+    return spec
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """One run of the compiled spec and one of the recipe, of the same text."""
+    folder = tmp_path_factory.mktemp("spec")
+    spec = compile_tiny(folder)
+    options = Options(text=str(REAL_TEXT), warm=True)
+    assert run_spec(str(spec), workdir=str(folder / "spec-run"), options=options) == SUCCEEDED
+    recipe = str(folder / "recipe.yaml")
+    text = [str(REAL_TEXT)]
+    assert run_recipe(recipe, text, workdir=str(folder / "run"), overrides=[]) == SUCCEEDED
+    return Runs(spec, folder / "spec-run", folder / "run")

@@ -1,0 +1,84 @@
+"""The compiled spec of the whole pipeline, run here: its model is that of `textmill run`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines.exit_codes import FAILED, SUCCEEDED
+from pipelines.lineage.archive import Archive
+from pipelines.spec_runner.command import Options, run_spec
+from tests.pipelines.spec_runner.conftest import REAL_TEXT, Runs
+from tests.pipelines.spec_runner.small_specs import last_summary, states
+from trainer.errors import InputError
+
+pytestmark = pytest.mark.slow
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def published(workdir: Path) -> list[Path]:
+    return sorted((workdir / "published" / "tiny").glob("[0-9]*"))
+
+
+def test_the_published_model_is_that_of_a_local_run_byte_for_byte(runs: Runs) -> None:
+    (of_spec,), (of_run,) = published(runs.workdir), published(runs.local)
+    assert files_in(of_spec) == files_in(of_run)
+    secret = (str(runs.workdir), last_summary(runs.workdir)["run_id"], "checkpoints")
+    for name, content in files_in(of_spec).items():
+        assert not [words for words in secret if words.encode() in content], name
+
+
+def test_every_task_ran_and_is_in_the_lineage_as_after_a_local_run(runs: Runs) -> None:
+    local, summary = last_summary(runs.local), last_summary(runs.workdir)
+    of_run = {node["node"] for node in local["nodes"]}
+    assert set(states(summary)) == of_run | {"LatestBlessedModel-blessing", "RunRecord"}
+    assert set(states(summary).values()) == {"ran"}
+    counts = {node["node"]: node["counts"] for node in summary["nodes"]}
+    for node in local["nodes"]:
+        if node["node"] not in ("Trainer", "Pusher"):  # these count seconds and the version
+            assert counts[node["node"]] == node["counts"], node["node"]
+    types = [
+        sorted(a.type_name for a in Archive(w).graph.artifacts.values() if a.live)
+        for w in (runs.workdir, runs.local)
+    ]
+    assert types[0] == types[1]
+    record = runs.workdir / "runs" / summary["run_id"] / "run.json"
+    assert json.loads(record.read_text())["state"] == "SUCCEEDED"
+
+
+def test_a_second_run_is_cached_and_publishes_nothing_new(runs: Runs) -> None:
+    options = Options(text=str(REAL_TEXT), warm=True)
+    assert run_spec(str(runs.spec), workdir=str(runs.workdir), options=options) == SUCCEEDED
+    summary = last_summary(runs.workdir)
+    ran = {name for name, state in states(summary).items() if state == "ran"}
+    # The resolver now finds the model of the first run, so that what asks it looks again.
+    assert ran >= {"LatestBlessedModel", "ModelEvaluator", "RunRecord"}
+    assert states(summary)["Trainer"] == states(summary)["TextExampleGen"] == "cached"
+    assert len(published(runs.workdir)) == 1, "the same model is no new version"
+
+
+def test_a_failing_task_shows_its_log_and_is_recorded(
+    runs: Runs, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.txt").write_bytes(b"One sentence.\nA bad byte \xff here.\n")
+    options = Options(text=str(tmp_path), warm=True, retry=False)
+    assert run_spec(str(runs.spec), workdir=str(tmp_path / "w"), options=options) == FAILED
+    assert "byte 0xff is not UTF-8" in capfd.readouterr().err.replace("\n", " ")
+    summary = last_summary(tmp_path / "w")
+    assert states(summary)["TextExampleGen"] == "failed"
+    assert states(summary)["RunRecord"] == "ran"
+    record = json.loads((tmp_path / "w/runs" / summary["run_id"] / "run.json").read_text())
+    assert record["state"] == "FAILED"
+    assert "TextExampleGen" in record["error"]["message"]
+
+
+def test_text_that_is_not_there_is_told_before_anything_runs(runs: Runs, tmp_path: Path) -> None:
+    given = ["text_root=gs://bucket/text"]
+    with pytest.raises(InputError, match=r"there is no folder .*/gs/bucket/text.*--map"):
+        run_spec(str(runs.spec), workdir=str(tmp_path), options=Options(parameters=given))
+    with pytest.raises(InputError, match="Without a value: text_root"):
+        run_spec(str(runs.spec), workdir=str(tmp_path))
