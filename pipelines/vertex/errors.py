@@ -1,6 +1,7 @@
 """An error of Google Cloud to a sentence: what was refused, where, why, and what to do."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,13 +65,24 @@ def _refusal(error: Any, place: Place) -> VertexError:
     """What the service said, by its reason first and its code else."""
     words = " ".join(str(error.message).split())[:MOST_CHARACTERS]
     words = re.sub(r"^[A-Z]+ https?://\S+: ", "", words).rstrip(".")
-    by_reason = _REASONS.get(error.reason or "")
-    if by_reason:
-        return VertexError(f"{words}. {by_reason(error.metadata or {}, place)}")
+    reason, metadata = _error_info(error)
+    if reason in _REASONS:
+        return VertexError(f"{words}. {_REASONS[reason](metadata, place)}")
     code = int(error.code or 0)
     remedy = _remedy_of(code, words, place)
     kind = Retryable if is_passing(code, words) else VertexError
     return kind(f"{words} ({code}). {remedy}")
+
+
+def _error_info(error: Any) -> tuple[str, Mapping[str, str]]:
+    """The reason that Google's APIs give, and its data; empty if they give none.
+
+    google-api-core's own `error.reason` cannot read the details that come by REST (2.29).
+    """
+    for detail in error.details:
+        if isinstance(detail, Mapping) and str(detail.get("@type", "")).endswith("ErrorInfo"):
+            return str(detail.get("reason", "")), detail.get("metadata", {})
+    return "", {}
 
 
 def is_passing(code: int, words: str) -> bool:

@@ -1,12 +1,16 @@
-"""AIP-160's filters as far as Vertex's lists take them: comparisons joined by AND and OR."""
+"""AIP-160's filters as far as Vertex's lists and Cloud Logging's take them.
+
+either  = both {"AND" both}
+both    = term {"OR" term}                      OR binds before AND, as the AIP has it
+term    = "(" either ")" | in_context("NAME") | FIELD SIGN value
+value   = TEXT | "(" TEXT {"OR" TEXT} ")"
+"""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-COMPARISON = re.compile(r"\s*([\w.]+)\s*(!=|>=|<=|=|:|>|<)\s*(\"[^\"]*\"|'[^']*'|[^\s()]+)\s*$")
-CONTEXT = re.compile(r"\s*in_context\(\s*[\"']([^\"']+)[\"']\s*\)\s*$")
-KEY_IN_MAP = re.compile(r'\.("[^"]+"|\w[\w-]*)')
+TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|\'[^\']*\'|!=|>=|<=|[=:<>()]|[^\s()=:<>!"\']+)')
 
 
 class FilterError(ValueError):
@@ -17,40 +21,119 @@ def matches(expression: str, row: Mapping[str, Any]) -> bool:
     """Whether a resource, as JSON, passes a filter; an empty filter lets all pass.
 
     Raises:
-        FilterError: not a comparison, or a field that is none.
+        FilterError: it cannot be read.
     """
     if not expression.strip():
         return True
-    return any(
-        all(_holds(part, row) for part in re.split(r"\bAND\b", alternative))
-        for alternative in re.split(r"\bOR\b", _without_outer_brackets(expression))
-    )
+    reader = _Reader(_tokens(expression), row)
+    passes = reader.all_of()
+    if reader.tokens:
+        raise FilterError(f"cannot read {reader.tokens[0]!r}")
+    return passes
 
 
-def _without_outer_brackets(expression: str) -> str:
-    text = expression.strip()
-    inner = text[1:-1]
-    return inner if text.startswith("(") and text.endswith(")") and "(" not in inner else text
+def _tokens(expression: str) -> list[str]:
+    tokens, at = [], 0
+    while expression[at:].strip():
+        found = TOKEN.match(expression, at)
+        if not found:
+            raise FilterError(f"cannot read {expression[at:]!r}")
+        tokens.append(found[1])
+        at = found.end()
+    return tokens
 
 
-def _holds(part: str, row: Mapping[str, Any]) -> bool:
-    if found := CONTEXT.match(part):
-        return found[1] in row.get("_contexts", ())
-    found = COMPARISON.match(part)
-    if not found:
-        raise FilterError(f"cannot read {part.strip()!r}")
-    path, sign, value = found[1], found[2], found[3].strip("\"'")
-    known = _look_up(row, path)
+class _Reader:
+    """Reads and evaluates at once; what is left of the tokens is in `tokens`."""
+
+    def __init__(self, tokens: list[str], row: Mapping[str, Any]) -> None:
+        self.tokens = tokens
+        self._row = row
+
+    def all_of(self) -> bool:
+        parts = [self._any_of()]
+        while self._takes("AND"):
+            parts.append(self._any_of())
+        return all(parts)
+
+    def _any_of(self) -> bool:
+        parts = [self._term()]
+        while self._takes("OR"):
+            parts.append(self._term())
+        return any(parts)
+
+    def _term(self) -> bool:
+        if self._takes("("):
+            passes = self.all_of()
+            self._must(")")
+            return passes
+        name = self._next()
+        if name == "in_context":
+            self._must("(")
+            context = self._next().strip("\"'")
+            self._must(")")
+            return context in self._row.get("_contexts", ())
+        sign = self._next()
+        known = _look_up(self._row, name)
+        if not self._takes("("):
+            return _holds(known, sign, self._next())
+        values = [self._next()]
+        while self._takes("OR"):
+            values.append(self._next())
+        self._must(")")
+        return any(_holds(known, sign, value) for value in values)
+
+    def _next(self) -> str:
+        if not self.tokens:
+            raise FilterError("it ends too early")
+        return self.tokens.pop(0)
+
+    def _takes(self, token: str) -> bool:
+        is_next = bool(self.tokens) and self.tokens[0] == token
+        if is_next:
+            self.tokens.pop(0)
+        return is_next
+
+    def _must(self, token: str) -> None:
+        if not self._takes(token):
+            raise FilterError(f"{token} is missing")
+
+
+SEVERITIES = ("DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
+
+
+def _holds(known: Any, sign: str, text: str) -> bool:
+    value = re.sub(r"\\(.)", r"\1", text[1:-1]) if text[0] in "\"'" else text
     if sign == ":":
         return known is not None and (value == "*" or value in str(known))
     if sign == "=":
         return known is not None and _same(known, value)
     if sign == "!=":
         return known is None or not _same(known, value)
+    if sign not in {">", "<", ">=", "<="}:
+        raise FilterError(f"cannot read {sign!r}")
     if known is None:
         return False
-    left, right = (float(known), float(value)) if _is_number(value) else (str(known), value)
-    return {">": left > right, "<": left < right, ">=": left >= right, "<=": left <= right}[sign]
+    left, right = _comparable(known, value)
+    return bool(
+        {">": left > right, "<": left < right, ">=": left >= right, "<=": left <= right}[sign]
+    )
+
+
+def _comparable(known: Any, value: str) -> tuple[Any, Any]:
+    if _is_number(value):
+        return float(known), float(value)
+    if re.match(r"\d{4}-\d\d-\d\dT", value):
+        return _moment(str(known)), _moment(value)
+    if known in SEVERITIES and value in SEVERITIES:
+        return SEVERITIES.index(known), SEVERITIES.index(value)
+    return str(known), value
+
+
+def _moment(text: str) -> tuple[str, str]:
+    """Whole seconds, then what is beyond them, of a time in ISO form and UTC."""
+    whole, _, rest = text.removesuffix("Z").partition(".")
+    return whole, rest.ljust(9, "0")
 
 
 def _look_up(row: Mapping[str, Any], path: str) -> Any:

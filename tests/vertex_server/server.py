@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.vertex_server import custom_jobs, google_apis, metadata, pipeline_jobs, schedules
+from tests.vertex_server.filters import FilterError
 from tests.vertex_server.resources import Call, Refusal, dump
 
 ROUTES = (
@@ -127,6 +128,8 @@ class VertexServer(Services):
                 return 200, {}, json.dumps(self._handle(call))
             except Refusal as refusal:
                 return refusal.code, refusal.headers, json.dumps(refusal.content)
+            except FilterError as error:
+                return 400, {}, json.dumps(Refusal(400, f"Invalid filter: {error}.").content)
 
     def _handle(self, call: Call) -> Any:
         for method, pattern, handler in ROUTES:

@@ -60,6 +60,7 @@ def textmill(
         "GOOGLE_CLOUD_REGION": REGION,
         "TEXTMILL_PIPELINE_ROOT": ROOT,
         "COLUMNS": "120",
+        "NO_GCE_CHECK": "true",  # no looking for a metadata server
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

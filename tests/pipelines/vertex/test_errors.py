@@ -1,0 +1,162 @@
+"""What Google Cloud refuses, as sentences that end with what to do."""
+
+import json
+from typing import Any
+
+import pytest
+import requests
+
+from pipelines.exit_codes import FAILED, SUCCEEDED
+from pipelines.vertex.errors import Place, explain, without_secrets
+from tests.pipelines.vertex.conftest import PROJECT, REGION, TEXT, Textmill
+from tests.vertex_server import VertexServer
+
+NOW = {"Retry-After": "0"}
+
+
+def info(reason: str, **metadata: str) -> list[dict[str, Any]]:
+    """The detail by which Google's APIs name the reason of a refusal."""
+    kind = "type.googleapis.com/google.rpc.ErrorInfo"
+    return [{"@type": kind, "reason": reason, "domain": "googleapis.com", "metadata": metadata}]
+
+
+CASES: dict[str, tuple[int, str, list[dict[str, Any]], str]] = {
+    "expired": (401, "Request had invalid credentials.", [], "gcloud auth application-default login"),
+    "token": (401, "Expired.", info("ACCESS_TOKEN_EXPIRED"), "gcloud auth application-default login"),
+    "permission": (
+        403, "Permission 'aiplatform.pipelineJobs.create' denied on resource.", [],
+        f"lacks the permission aiplatform.pipelineJobs.create in project {PROJECT}",
+    ),
+    "permission by reason": (
+        403, "Denied.", info("IAM_PERMISSION_DENIED", permission="aiplatform.pipelineJobs.create"),
+        "lacks the permission aiplatform.pipelineJobs.create",
+    ),
+    "act as": (
+        403, "You do not have permission to act as service account: run@acme.", [],
+        "roles/iam.serviceAccountUser",
+    ),
+    "api": (
+        403, "Vertex AI API has not been used in project 1 before or it is disabled.",
+        info("SERVICE_DISABLED", service="aiplatform.googleapis.com"),
+        f"gcloud services enable aiplatform.googleapis.com --project={PROJECT}",
+    ),
+    "billing": (403, "No billing.", info("BILLING_DISABLED"), "Link a billing account"),
+    "project": (403, "Denied.", info("CONSUMER_INVALID"), f"There is no project {PROJECT}"),
+    "quota project": (403, "Denied.", info("USER_PROJECT_DENIED"), "set-quota-project"),
+    "not found": (404, "Not found.", [], f"Looked in project {PROJECT}, region {REGION}"),
+    "conflict": (409, "Already exists.", [], "Take another name"),
+    "quota": (
+        429, "The following quota metrics exceed quota limits: "
+        "aiplatform.googleapis.com/custom_model_training_nvidia_a100_gpus", [],
+        f"Ask for more of custom_model_training_nvidia_a100_gpus in {REGION}",
+    ),
+    "invalid": (400, "Invalid pipeline spec: no root.", [], "Invalid pipeline spec: no root"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_refusals_become_sentences_with_a_remedy(
+    server: VertexServer, textmill: Textmill, spec: str, case: str
+) -> None:
+    status, message, details, remedy = CASES[case]
+    server.fault("POST", "pipelineJobs$", status, message, details=details)
+    ended = textmill("submit", spec, *TEXT)
+    assert ended.code == FAILED
+    assert ended.err.startswith("error: Cannot submit the run: ")
+    assert remedy in ended.err
+    assert "Traceback" not in ended.told
+    assert len(server.calls("POST", "pipelineJobs$")) == 1  # trying again would not help
+
+
+def test_a_busy_service_is_asked_again_as_it_says(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    server.fault("POST", "pipelineJobs$", 429, "Quota exceeded, per minute.", headers=NOW, times=2)
+    ended = textmill("submit", spec, *TEXT)
+    assert ended.code == SUCCEEDED
+    assert ended.err.count("Google Cloud answers 429; trying again in 0 s") == 2
+    assert len(server.pipeline_jobs) == 1
+
+
+def test_a_run_whose_answer_was_lost_is_not_started_twice(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    textmill("submit", spec, *TEXT, "--run-id", "one")  # came through,
+    server.received.clear()
+    server.fault("POST", "pipelineJobs$", 503, "Unavailable.", headers=NOW)  # but said this
+    ended = textmill("submit", spec, *TEXT, "--run-id", "one")
+    assert ended.code == SUCCEEDED
+    assert [call.method for call in server.received] == ["POST", "POST", "GET"]
+    assert len(server.pipeline_jobs) == 1
+
+
+def test_an_id_that_is_taken_is_an_error(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    textmill("submit", spec, *TEXT, "--run-id", "one")
+    ended = textmill("submit", spec, *TEXT, "--run-id", "one")
+    assert ended.code == FAILED
+    assert "already exists" in ended.err
+
+
+def test_a_schedule_is_never_created_twice(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    server.fault("POST", "schedules$", 503, "Unavailable.", headers=NOW)
+    ended = textmill("schedule", "create", spec, *TEXT, "--cron", "0 3 * * 1")
+    assert ended.code == FAILED
+    assert len(server.calls("POST", "schedules$")) == 1
+    assert "Cannot create the schedule" in ended.err
+
+
+def test_an_outage_while_waiting_is_sat_out(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    textmill("submit", spec, *TEXT, "--run-id", "one")
+    server.fault("GET", "pipelineJobs/one$", 503, "Unavailable.", headers=NOW, times=3)
+    assert textmill("runs", "show", "one", "--wait", "--poll-seconds", "0.01").code == SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    "body", ["<html>Proxy: please log in</html>", "", '{"pipelineJobs": [{"name": 3}]}', "\x00\xff"]
+)
+def test_an_answer_that_is_not_vertex_ais(
+    server: VertexServer, textmill: Textmill, spec: str, body: str
+) -> None:
+    server.fault("GET", "pipelineJobs", 200, body=body)
+    ended = textmill("runs", "list")
+    assert ended.code == FAILED
+    assert "is not one of Vertex AI's" in ended.err
+    assert "Traceback" not in ended.told
+
+
+def test_a_region_that_is_none() -> None:
+    host = f"{REGION}7-aiplatform.googleapis.com"
+    error = requests.ConnectionError(f"HTTPSConnectionPool: Failed to resolve '{host}'")
+    told = str(explain(error, "list the runs", Place(PROJECT, f"{REGION}7")))
+    assert told.startswith("Cannot list the runs: the host of Vertex AI in us-central17 is not")
+    assert "Check --region" in told
+
+
+def test_no_credentials(textmill: Textmill, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "nowhere.json")
+    ended = textmill("runs", "list", "--endpoint", "https://localhost:1")
+    assert ended.code == FAILED
+    assert "no application default credentials were found" in ended.err
+    assert "gcloud auth application-default login" in ended.err
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "ya29.a0AfH6SMB-x_y.z",
+        "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.c2lnbmF0dXJl",
+        "1//0gabcdefghijklmnopqrstuv",
+        "-----BEGIN PRIVATE KEY-----\nMIIE\nvQ==\n-----END PRIVATE KEY-----",
+    ],
+)
+def test_secrets_are_blotted_out_of_any_text(secret: str) -> None:
+    told = without_secrets(f'403: {{"authorization": "Bearer {secret}", "x": "{secret}"}}')
+    assert secret not in told
+    assert json.dumps(secret).strip('"') not in told
+    assert "403" in told

@@ -1,0 +1,161 @@
+"""`textmill runs …`: lists, logs, errors, and what hostile names do to a terminal."""
+
+import json
+
+import pytest
+from google.cloud import aiplatform_v1 as v1
+
+from pipelines.exit_codes import FAILED, INPUT_ERROR, SUCCEEDED
+from tests.pipelines.vertex.conftest import PROJECT, REGION, TEXT, Textmill
+from tests.vertex_server import VertexServer
+
+PARENT = f"projects/{PROJECT}/locations/{REGION}"
+HOSTILE = "\x1b[2J\x1b]0;owned\x07 \u202egnp.exe [bold red]not ours[/]\r\n"
+
+
+def test_runs_are_listed_newest_first_page_by_page(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    for number in range(5):
+        textmill("submit", spec, *TEXT, "--run-id", f"run-{number}")
+    runs = json.loads(textmill("runs", "list", "--json", "--most", "3").out)
+    assert [run["run"] for run in runs] == ["run-4", "run-3", "run-2"]
+    lists = server.calls("GET", "pipelineJobs$")
+    assert len(lists) == 1
+    assert "runtimeConfig" not in lists[0].query["readMask"][0]  # the specs stay where they are
+    table = textmill("runs", "list").out
+    assert "run-0" in table
+    assert "hand" in table
+
+
+def test_runs_of_others_are_left_out_unless_asked_for(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    textmill("submit", spec, *TEXT, "--run-id", "ours")
+    other = v1.PipelineJob(server.pipeline_jobs[f"{PARENT}/pipelineJobs/ours"])
+    other.name, other.labels = f"{PARENT}/pipelineJobs/other", {}
+    server.pipeline_jobs[other.name] = other
+    assert [r["run"] for r in json.loads(textmill("runs", "list", "--json").out)] == ["ours"]
+    every = json.loads(textmill("runs", "list", "--all", "--json").out)
+    assert {run["run"] for run in every} == {"ours", "other"}
+    failed = json.loads(textmill("runs", "list", "--state", "failed", "--json").out)
+    assert failed == []
+    wrong = textmill("runs", "list", "--state", "broken")
+    assert wrong.code == INPUT_ERROR
+    assert "none of queued, pending" in wrong.err
+
+
+def test_a_run_is_shown_with_its_parameters_and_tasks(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    server.failing_tasks["InstanceGen"] = "corpus/a.txt:2:12: byte 0xff is not UTF-8."
+    textmill(
+        "submit", spec, *TEXT, "--param", "steps=20000", "--run-id", "one", "--wait",
+        "--poll-seconds", "0.01",
+    )  # fmt: skip
+    shown = textmill("runs", "show", "latest")
+    assert shown.code == SUCCEEDED  # it was shown; how it ended is told
+    assert "steps=20000" in shown.out
+    assert "InstanceGen: corpus/a.txt:2:12: byte 0xff is not UTF-8." in shown.out
+    as_json = json.loads(textmill("runs", "show", "one", "--json").out)
+    assert as_json["state"] == "PIPELINE_STATE_FAILED"
+    again = textmill("runs", "cancel", "one")
+    assert again.code == INPUT_ERROR
+    assert "has ended already: failed" in again.err
+
+
+@pytest.mark.parametrize("name", ["nowhere", "latest"])
+def test_a_run_that_is_not_there(textmill: Textmill, name: str) -> None:
+    ended = textmill("runs", "show", name)
+    assert ended.code in {FAILED, INPUT_ERROR}
+    assert f"{PROJECT}, region {REGION}" in ended.err or "There is no run" in ended.err
+
+
+def test_a_name_of_another_region_says_which(textmill: Textmill) -> None:
+    name = f"projects/{PROJECT}/locations/europe-west4/pipelineJobs/x"
+    ended = textmill("runs", "show", name)
+    assert ended.code == INPUT_ERROR
+    assert "Give --region europe-west4" in ended.err
+
+
+def write_logs(server: VertexServer, job: str) -> None:
+    """A task that ran in custom job 11, the training that it started, and another run's job."""
+    run = server.pipeline_jobs[f"{PARENT}/pipelineJobs/{job}"]
+    for task in run.job_detail.task_details:
+        if task.task_name == "Trainer":
+            task.executor_detail.container_detail.main_job = f"{PARENT}/customJobs/11"
+            training = v1.CustomJob(
+                name=f"{PARENT}/customJobs/7001", labels={"textmill_recipe": "vertex"},
+                create_time=task.start_time,
+            )  # fmt: skip
+            server.custom_jobs[training.name] = training
+    for number, (job_id, severity, words) in enumerate(
+        [
+            ("11", "INFO", "Submitting the training job"),
+            ("7001", "INFO", "step 100 loss 9.1"),
+            ("7001", "WARNING", "step 200 loss 9.0 " + HOSTILE),
+            ("99", "INFO", "another run's secret plans"),
+        ]
+    ):
+        server.log_entries.append(
+            {
+                "timestamp": f"2999-01-01T00:00:0{number}.123Z",
+                "severity": severity,
+                "resource": {"type": "ml_job", "labels": {"job_id": job_id}},
+                **({"textPayload": words} if number % 2 else {"jsonPayload": {"message": words}}),
+            }
+        )
+
+
+def test_logs_are_those_of_the_tasks_and_of_the_training(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    textmill("submit", spec, *TEXT, "--run-id", "one", "--wait", "--poll-seconds", "0.01")
+    write_logs(server, "one")
+    told = textmill("runs", "logs", "one", "--task", "Trainer").out
+    assert [line.split(maxsplit=3)[3][:24] for line in told.splitlines()] == [
+        "Submitting the training ", "step 100 loss 9.1", "step 200 loss 9.0 \ufffd[2J\ufffd]",
+    ]  # fmt: skip
+    assert "another run" not in textmill("runs", "logs", "one").out
+    warnings = textmill("runs", "logs", "one", "--task", "Trainer", "--severity", "warning").out
+    assert len(warnings.splitlines()) == 1
+    newest = textmill("runs", "logs", "one", "--most", "1").out
+    assert "step 200" in newest
+    assert "step 100" not in newest
+
+
+def test_the_gcloud_command_asks_for_the_same(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    textmill("submit", spec, *TEXT, "--run-id", "one", "--wait", "--poll-seconds", "0.01")
+    write_logs(server, "one")
+    command = textmill("runs", "logs", "one", "--command").out
+    textmill("runs", "logs", "one")
+    sent = server.calls("POST", "entries:list")[0].body["filter"]
+    assert command.startswith(f"gcloud logging read '{sent}' --project={PROJECT}")
+    wrong = textmill("runs", "logs", "one", "--task", "Trainr")
+    assert wrong.code == INPUT_ERROR
+    assert "none of" in wrong.err
+
+
+def test_hostile_names_do_nothing_to_the_terminal(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    textmill("schedule", "create", spec, *TEXT, "--cron", "0 3 * * 1", "--name", "weekly")
+    server.failing_tasks["Trainer"] = HOSTILE
+    textmill("submit", spec, *TEXT, "--run-id", "one", "--wait", "--poll-seconds", "0.01")
+    for job in server.pipeline_jobs.values():
+        job.display_name = HOSTILE
+        job.labels["textmill_recipe"] = "vertex"
+    for schedule in server.schedules.values():
+        schedule.display_name = HOSTILE
+    write_logs(server, "one")
+    shown = [
+        textmill("runs", "list"), textmill("runs", "show", "one"), textmill("runs", "logs", "one"),
+        textmill("schedule", "list"), textmill("schedule", "show", "4001"),
+        textmill("schedule", "pause", "4001"), textmill("schedule", "show", "weekly"),
+    ]  # fmt: skip
+    for ended in shown:
+        for sign in ("\x1b", "\x07", "\u202e", "\r"):
+            assert sign not in ended.told
+    assert "[bold red]not ours[/]" in shown[0].out  # told as it is, not obeyed
