@@ -70,7 +70,10 @@ class InstanceSettings(Settings):
 
     form: Literal["static", "dynamic"] = "static"  # masks on disk, or drawn at every step
     # next_sentence: BERT; sentence_order: ALBERT; contiguous: ELECTRA; none: RoBERTa's full inputs
-    objective: Literal["next_sentence", "sentence_order", "contiguous", "none"] = "next_sentence"
+    # sequence_relation: whatever the label of imported records tells, of sequence_classes classes
+    objective: Literal[
+        "next_sentence", "sentence_order", "sequence_relation", "contiguous", "none"
+    ] = "next_sentence"
     # of next_sentence. balanced: as many labels 1 as 0, short targets by instance. reference: as
     # google-research/bert's script draws, to compare with it; about 56 % of its labels are 1
     pair_draws: Literal["balanced", "reference"] = "balanced"
@@ -81,6 +84,25 @@ class InstanceSettings(Settings):
     dupe_factor: int = Field(default=10, ge=1)  # copies with other masks and pairs; static only
     # records of another system in the place of those that InstanceGen would make of the text
     import_from: RecordsSettings | None = None
+    sequence_classes: int = Field(default=2, ge=2)  # sequence_relation: labels lie below it
+    segment_types: int = Field(default=2, ge=1)  # of imported records: segment ids lie below it
+
+    @model_validator(mode="after")
+    def _labels_have_a_source(self) -> Self:
+        if self.import_from is None and (
+            self.objective == "sequence_relation" or self.segment_types != 2
+        ):
+            raise ValueError(
+                "text has no relations of sequences to learn and two types of segments; other "
+                "labels and types come with imported records. Set import_from, or remove "
+                "objective=sequence_relation and segment_types."
+            )
+        if self.objective != "sequence_relation" and self.sequence_classes != 2:
+            raise ValueError(
+                f"sequence_classes is {self.sequence_classes}, and {self.objective} has two "
+                f"labels or none. Set objective=sequence_relation, or remove sequence_classes."
+            )
+        return self
 
     @model_validator(mode="after")
     def _reference_is_berts(self) -> Self:

@@ -19,8 +19,8 @@ from trainer.storage import is_remote
 
 # What a type of model can learn from, its paper's own objective first.
 OBJECTIVES = {
-    "bert": ("next_sentence", "none", "sentence_order", "contiguous"),
-    "albert": ("sentence_order", "next_sentence", "none", "contiguous"),
+    "bert": ("next_sentence", "none", "sentence_order", "contiguous", "sequence_relation"),
+    "albert": ("sentence_order", "next_sentence", "none", "contiguous", "sequence_relation"),
     "electra": ("contiguous", "none"),
 }
 
@@ -101,6 +101,12 @@ class Recipe(Settings):
             raise ValueError(
                 f"instances.objective is {self.instances.objective}, which {self.model.type} does "
                 f"not learn from. Set instances.objective to {' or '.join(objectives)}."
+            )
+        if self.instances.segment_types > self.model.type_vocab_size:
+            raise ValueError(
+                f"instances.segment_types is {self.instances.segment_types}, and the model has "
+                f"{self.model.type_vocab_size}. Set model.type_vocab_size to "
+                f"{self.instances.segment_types}."
             )
         if self.instances.form == "static" and self.masking.schedule:
             raise ValueError(

@@ -66,6 +66,7 @@ class Architecture:
     initializer_range: float
     activation: str = "gelu"  # or "gelu_new", the tanh form that some published ALBERTs have
     generator_share: float | None = None  # of hidden size, heads and inner size (ELECTRA)
+    sequence_classes: int = 2  # that the head on [CLS] tells apart (BERT, ALBERT)
 
     @property
     def head_size(self) -> int:
@@ -78,8 +79,16 @@ class Architecture:
         return self.embedding_size != self.hidden_size
 
 
-def resolve_architecture(model: ModelSettings, *, vocab_size: int, pad_id: int) -> Architecture:
+def resolve_architecture(
+    model: ModelSettings, *, vocab_size: int, pad_id: int, sequence_classes: int = 2
+) -> Architecture:
     """Fills what the settings leave to the size, and checks that the parts fit together.
+
+    Args:
+        model: the settings.
+        vocab_size: V.
+        pad_id: the id of [PAD].
+        sequence_classes: of the instances' label.
 
     Raises:
         InputError: the type has no such size, or the hidden size is not a multiple of the heads.
@@ -106,6 +115,7 @@ def resolve_architecture(model: ModelSettings, *, vocab_size: int, pad_id: int) 
         hidden_dropout=model.hidden_dropout,
         attention_dropout=model.attention_dropout,
         initializer_range=model.initializer_range,
+        sequence_classes=sequence_classes,
     )
 
 

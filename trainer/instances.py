@@ -14,7 +14,7 @@ from trainer.settings import MaskingSettings
 from trainer.vocabulary import Vocabulary, load_vocabulary
 
 KIND = "instances"
-PAIRS = ("next_sentence", "sentence_order")
+PAIRS = ("next_sentence", "sentence_order", "sequence_relation")
 VOCABULARY_FOLDER = "vocabulary"
 TOKEN_COUNTS = "token_counts.npy"  # noqa: S105 - a file's name
 
@@ -34,6 +34,8 @@ class Instances:
     objective: str  # "next_sentence", "sentence_order", or one without pairs
     seq_length: int  # L
     max_predictions: int  # N
+    sequence_classes: int = 2  # of the label; labels lie below it
+    segment_types: int = 2  # segment ids lie below it
 
     @property
     def pair(self) -> str | None:
@@ -92,6 +94,8 @@ def open_instances(folder: str) -> Instances:
         objective=str(facts["objective"]),
         seq_length=_number(manifest, "seq_length"),
         max_predictions=_number(manifest, "max_predictions"),
+        sequence_classes=_number(manifest, "sequence_classes", 2),
+        segment_types=_number(manifest, "segment_types", 2),
     )
 
 
@@ -106,6 +110,12 @@ def check_fit(instances: Instances, model: Architecture, masking: MaskingSetting
             f"{instances.folder}: instances have {instances.seq_length} tokens and the model has "
             f"{model.max_position} positions. Raise model.max_position, or lower "
             f"instances.seq_length."
+        )
+    if instances.segment_types > model.type_vocab_size:
+        raise InstancesError(
+            f"{instances.folder}: instances have {instances.segment_types} types of segments and "
+            f"the model {model.type_vocab_size}. Set model.type_vocab_size to "
+            f"{instances.segment_types}."
         )
     if instances.form == "static":
         written = instances.manifest.facts.get("masking")
@@ -163,8 +173,8 @@ def read_token_counts(instances: Instances) -> np.ndarray:
     return counts
 
 
-def _number(manifest: Manifest, name: str) -> int:
-    value = manifest.facts[name]
+def _number(manifest: Manifest, name: str, default: int | None = None) -> int:
+    value = manifest.facts.get(name, default)
     if not isinstance(value, int):
         raise InstancesError(f"The instances' manifest says {name}: {value!r}, not a number.")
     return value

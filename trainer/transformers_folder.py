@@ -42,7 +42,8 @@ def write_transformers_folders(
         vocabulary: its files are copied.
     """
     main = {name: value for name, value in values.items() if not name.startswith(GENERATOR)}
-    config = _config(architecture, _CLASSES[architecture.type])
+    config = _config(architecture, _class_of(architecture))
+    main = _with_classifier(architecture, main)
     _write(storage.join(folder, TRANSFORMERS_FOLDER), config, main, vocabulary)
     if architecture.type == "electra":
         generator = {n.removeprefix(GENERATOR): v for n, v in values.items() if n not in main}
@@ -130,7 +131,31 @@ def _config(a: Architecture, class_name: str) -> dict[str, Any]:
         config |= {"num_hidden_groups": 1, "inner_group_num": 1}
     if a.type == "electra":
         config["generator_share"] = a.generator_share  # ours; `transformers` keeps and ignores it
+    if a.sequence_classes != 2:
+        config["id2label"] = {str(n): f"LABEL_{n}" for n in range(a.sequence_classes)}
+        config["label2id"] = {label: int(n) for n, label in config["id2label"].items()}
+        config["sequence_classes"] = a.sequence_classes  # ours
     return config
+
+
+def _class_of(a: Architecture) -> str:
+    """What `transformers` is to load; its BertForPreTraining has no more than two classes."""
+    is_wide = a.type == "bert" and a.sequence_classes != 2
+    return "BertForMaskedLM" if is_wide else _CLASSES[a.type]
+
+
+def _with_classifier(architecture: Architecture, values: Values) -> Values:
+    """The head of other than two classes also under the name of `…ForSequenceClassification`.
+
+    It computes the same: a linear layer on the pooled [CLS]. `BertForPreTraining` has two classes
+    only.
+    """
+    head = {"bert": "cls.seq_relationship.", "albert": "sop_classifier.classifier."}
+    if architecture.sequence_classes == 2:
+        return values
+    prefix = head[architecture.type]
+    copies = {n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)}
+    return {**values, **{f"classifier.{name}": value for name, value in copies.items()}}
 
 
 def _architecture(config: dict[str, Any]) -> Architecture:
@@ -150,4 +175,5 @@ def _architecture(config: dict[str, Any]) -> Architecture:
         initializer_range=config["initializer_range"],
         activation=config["hidden_act"],
         generator_share=config.get("generator_share"),
+        sequence_classes=config.get("sequence_classes", 2),
     )

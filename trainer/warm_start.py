@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 SHAPE = ("num_layers", "hidden_size", "num_heads", "intermediate_size", "embedding_size")
 # Kept by `transformers` as weights, and no weights: counters, and copies of tied tables.
 _NO_WEIGHTS = ("position_ids", "token_type_ids", "decoder.weight", "decoder.bias")
+_CLASS_HEADS = ("cls.seq_relationship", "sop_classifier")
 Values = dict[str, np.ndarray]
 
 
@@ -79,9 +80,12 @@ def read_start(folder: str) -> tuple[Architecture, Values]:
 
 
 def start_architecture(
-    settings: ModelSettings, folder: str, vocabulary: Vocabulary
+    settings: ModelSettings, folder: str, vocabulary: Vocabulary, sequence_classes: int
 ) -> Architecture:
     """The folder's shape, with what the settings say of dropout and initialisation.
+
+    The head that tells classes is as wide as the instances ask, and there may be more types of
+    segments than the folder's.
 
     Raises:
         WarmStartError: the settings give another type or shape, or the vocabulary is another.
@@ -103,6 +107,8 @@ def start_architecture(
         hidden_dropout=settings.hidden_dropout,
         attention_dropout=settings.attention_dropout,
         initializer_range=settings.initializer_range,
+        type_vocab_size=max(found.type_vocab_size, settings.type_vocab_size),
+        sequence_classes=sequence_classes,
     )
 
 
@@ -120,6 +126,7 @@ def start_values(
     Raises:
         WarmStartError: the folder lacks a weight of the encoder, or one has another shape.
     """
+    found = _fit(first, found, parameters)
     missing = [name for name in parameters if name not in found]
     lacking = [name for name in missing if ".encoder.layer" in name or "embeddings" in name]
     lacking = [name for name in lacking if not name.startswith("generator.")]
@@ -136,6 +143,18 @@ def start_values(
     log.info("Drawn, because it has none: %s", ", ".join(missing) or "none")
     log.info("In it and not used: %s", ", ".join(unused) or "none")
     return {name: found.get(name, first[name]) for name in parameters}
+
+
+def _fit(first: Mapping[str, np.ndarray], found: Values, parameters: ParameterList) -> Values:
+    """Leaves out a head for other classes, and adds drawn rows for new types of segments."""
+    fitted = dict(found)
+    for name in parameters.keys() & found.keys():
+        value, shape = found[name], parameters[name].shape
+        if name.startswith(_CLASS_HEADS) and value.shape != shape:
+            del fitted[name]
+        elif "token_type_embeddings" in name and len(value) < shape[0]:
+            fitted[name] = np.concatenate([value, first[name][len(value) :]])
+    return fitted
 
 
 def start_digest(folder: str) -> str:

@@ -125,7 +125,14 @@ def _frames(
     layout = LAYOUTS[settings.layout]
     own = own_layout(instances.form, instances.pair)
     path = storage.join(instances.folder, unit["path"])
-    batches = read_batches(path, own, instances.vocabulary, instances.seq_length)
+    batches = read_batches(
+        path,
+        own,
+        instances.vocabulary,
+        instances.seq_length,
+        classes=instances.sequence_classes,
+        segment_types=instances.segment_types,
+    )
     for number, (batch, written) in enumerate(batches):
         masked = written
         if layout.is_masked and masked is None:

@@ -26,7 +26,13 @@ class LayoutError(InputError):
 
 
 def read_batches(
-    path: str, layout: Layout, vocabulary: Vocabulary, seq_length: int
+    path: str,
+    layout: Layout,
+    vocabulary: Vocabulary,
+    seq_length: int,
+    *,
+    classes: int = 2,
+    segment_types: int = 2,
 ) -> Iterator[tuple[Batch, Masked | None]]:
     """Reads a file of records, gzipped if its name ends in `.gz`.
 
@@ -35,19 +41,25 @@ def read_batches(
         layout: which features they have.
         vocabulary: whose ids they hold; it says where words begin where the records do not.
         seq_length: L, to which records without padding are padded.
+        classes: labels lie below it.
+        segment_types: segment ids lie below it.
 
     Returns:
         Batches with what stood at the masked positions put back, and, where the layout is
         masked, the masks.
 
     Raises:
-        LayoutError: a feature is missing or of another length, or an id is not in the vocabulary.
+        LayoutError: a feature is missing or of another length, an id is not in the vocabulary, or
+            a label or segment is out of its range.
     """
     records = read_records(path)
     number = 0
     while block := list(itertools.islice(records, AT_ONCE)):
         try:
-            yield _read_block(block, layout, vocabulary, seq_length)
+            batch, masked = _read_block(block, layout, vocabulary, seq_length)
+            _check_range(batch.label, classes, "label", "sequence_classes")
+            _check_range(batch.segment_ids, segment_types, "segment id", "segment_types")
+            yield batch, masked
         except LayoutError as error:
             last = number + len(block) - 1
             raise LayoutError(f"{path}: records {number:,} to {last:,}: {error}") from error
@@ -75,13 +87,21 @@ def _read_block(
     batch = Batch(
         input_ids=ids,
         input_mask=mask,
-        segment_ids=(segments > 0) & mask,
+        segment_ids=np.where(mask, segments, 0),
         word_starts=starts,
         maskable=~special_table(vocabulary)[ids] & mask,
         lengths=mask.sum(axis=1),
         label=label,
     )
     return batch, masked
+
+
+def _check_range(values: npt.NDArray[Any], limit: int, name: str, setting: str) -> None:
+    if values.min(initial=0) < 0 or values.max(initial=0) >= limit:
+        raise LayoutError(
+            f"a {name} of {values.min() if values.min() < 0 else values.max()}, and "
+            f"instances.{setting} is {limit}. Set it to how many there are."
+        )
 
 
 def _read_tokens(

@@ -25,7 +25,7 @@ class Batch:
 
     input_ids: Int32  # (n, L), and so the four that follow
     input_mask: Bool
-    segment_ids: Bool
+    segment_ids: Bool | Int64  # of imported instances, more than 0 and 1
     word_starts: Bool
     maskable: Bool  # no special token and no padding
     lengths: Int64  # (n,) real tokens, specials among them

@@ -55,6 +55,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         facts = {
             **facts_of(job, vocabulary, exec_properties["code_digest"]),
             "pair_draws": settings.pair_draws,
+            "sequence_classes": settings.sequence_classes,
+            "segment_types": settings.segment_types,
             "short_seq_fraction": settings.short_seq_fraction,
             "dupe_factor": settings.dupe_factor if settings.form == "static" else 1,
             "documents_digest": documents.content_digest(),

@@ -16,6 +16,7 @@ from components.settings import InstanceSettings
 LABELS = {  # objectives that have one
     "next_sentence": "next_sentence_labels",
     "sentence_order": "sentence_order_labels",
+    "sequence_relation": "sequence_relation_labels",
 }
 NO_LABEL = "next_sentence_labels"  # BERT's seventh feature, all 0 where there is nothing to tell
 LABEL_COUNTERS = {  # of label 1, of label 0

@@ -26,8 +26,8 @@ def plan_units(
         settings: the objective decides whether a unit sees more than its own shard.
 
     Returns:
-        Units with `split`, `number`, `documents` (paths, in the corpus's order), `own` (which of
-        them the instances are made of) and `output` (the shard to write).
+        Units with `split`, `number`, `documents` (paths, in the corpus's order), their `digests`,
+        `own` (which of them the instances are made of) and `output` (the shard to write).
 
     Raises:
         InputError: a split has a single document, and the objective needs another one.
@@ -50,6 +50,7 @@ def plan_units(
                     "split": split,
                     "number": number,
                     "documents": [storage.join(documents_folder, shards[n].path) for n in pool],
+                    "digests": [shards[n].sha256 for n in pool],
                     "own": pool.index(number),
                     "output": f"Split-{split}/instances-{number:05d}-of-{len(shards):05d}"
                     ".tfrecord.gz",

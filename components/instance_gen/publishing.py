@@ -93,10 +93,13 @@ def write_schema(
 ) -> None:
     """Writes `schema.pbtxt`, the exact schema of these instances."""
     label = LABELS.get(settings.objective)
+    ranges = {"classes": settings.sequence_classes, "segment_types": settings.segment_types}
     if settings.form == "static":
-        schema = static_schema(settings.seq_length, max_predictions, vocab_size, label or NO_LABEL)
+        schema = static_schema(
+            settings.seq_length, max_predictions, vocab_size, label or NO_LABEL, **ranges
+        )
     else:
-        schema = dynamic_schema(settings.seq_length, vocab_size, label)
+        schema = dynamic_schema(settings.seq_length, vocab_size, label, **ranges)
     storage.write_bytes(storage.join(folder, "schema.pbtxt"), schema_text(schema))
 
 

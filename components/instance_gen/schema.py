@@ -8,7 +8,13 @@ BINARY: Bounds = (0, 1)
 
 
 def static_schema(
-    seq_length: int, max_predictions: int, vocab_size: int, label: str
+    seq_length: int,
+    max_predictions: int,
+    vocab_size: int,
+    label: str,
+    *,
+    classes: int = 2,
+    segment_types: int = 2,
 ) -> schema_pb2.Schema:
     """BERT's seven features: fixed shapes, and the range of every number.
 
@@ -17,37 +23,52 @@ def static_schema(
         max_predictions: N.
         vocab_size: V.
         label: the name of the label feature.
+        classes: labels lie below it.
+        segment_types: segment ids lie below it.
     """
     schema = schema_pb2.Schema()
     token = (0, vocab_size - 1)
     _add_integer(schema, "input_ids", token, seq_length)
     _add_integer(schema, "input_mask", BINARY, seq_length)
-    _add_integer(schema, "segment_ids", BINARY, seq_length)
+    _add_integer(schema, "segment_ids", (0, segment_types - 1), seq_length)
     _add_integer(schema, "masked_lm_positions", (0, seq_length - 1), max_predictions)
     _add_integer(schema, "masked_lm_ids", token, max_predictions)
     weights = _add_feature(schema, "masked_lm_weights", schema_pb2.FLOAT)
     weights.float_domain.min, weights.float_domain.max = 0.0, 1.0
     weights.float_domain.disallow_nan = weights.float_domain.disallow_inf = True
     weights.shape.dim.add(size=max_predictions)
-    _add_integer(schema, label, BINARY, 1)
+    _add_integer(schema, label, (0, classes - 1), 1)
     return schema
 
 
-def dynamic_schema(seq_length: int, vocab_size: int, label: str | None) -> schema_pb2.Schema:
+def dynamic_schema(
+    seq_length: int,
+    vocab_size: int,
+    label: str | None,
+    *,
+    classes: int = 2,
+    segment_types: int = 2,
+) -> schema_pb2.Schema:
     """Unmasked and unpadded instances: from one token between two specials up to L.
 
     Args:
         seq_length: L.
         vocab_size: V.
         label: the name of the label feature, None if there is none.
+        classes: labels lie below it.
+        segment_types: segment ids lie below it.
     """
     schema = schema_pb2.Schema()
-    bounds = {"input_ids": (0, vocab_size - 1), "segment_ids": BINARY, "word_starts": BINARY}
+    bounds = {
+        "input_ids": (0, vocab_size - 1),
+        "segment_ids": (0, segment_types - 1),
+        "word_starts": BINARY,
+    }
     for name, domain in bounds.items():
         feature = _add_integer(schema, name, domain, None)
         feature.value_count.min, feature.value_count.max = 3, seq_length
     if label is not None:
-        _add_integer(schema, label, BINARY, 1)
+        _add_integer(schema, label, (0, classes - 1), 1)
     return schema
 
 

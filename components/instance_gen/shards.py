@@ -22,7 +22,7 @@ from components.instance_gen.objective import (
 )
 from components.instance_gen.spans import Spans
 from components.instance_gen.tokenizing import ChunkTokenizer, Int32, Int64
-from components.records import write_frames
+from components.records import check_records, write_frames
 from components.settings import InstanceSettings
 from trainer import storage
 from trainer.draw import draw
@@ -125,6 +125,8 @@ def _read_documents(
     unit: dict[str, Any], tokenizer: ChunkTokenizer
 ) -> tuple[Corpus, tuple[int, int]]:
     """The documents that the unit may draw from, and which of them are its own."""
+    for path, digest in zip(unit["documents"], unit["digests"], strict=True):
+        check_records(path, digest)
     parts = [read_corpus(path, tokenizer) for path in unit["documents"]]
     sizes = [len(part.document_ids) for part in parts]
     begin = sum(sizes[: unit["own"]])

@@ -124,12 +124,22 @@ def _frames(
     tally: Tally,
     tokens: Int64,
 ) -> Iterator[Frames]:
-    objective = settings.objective
+    objective, classes = settings.objective, settings.sequence_classes
     layout = LAYOUTS[records_of(settings).layout]
-    batches = read_batches(unit["path"], layout, vocabulary, settings.seq_length)
+    batches = read_batches(
+        unit["path"],
+        layout,
+        vocabulary,
+        settings.seq_length,
+        classes=classes,
+        segment_types=settings.segment_types,
+    )
     for number, (batch, written) in enumerate(batches):
         tokens += np.bincount(batch.input_ids[batch.maskable], minlength=len(tokens))
         tally.add_batch(batch, vocabulary.unk_id, LABEL_COUNTERS.get(objective))
+        if objective == "sequence_relation":
+            for label, count in enumerate(np.bincount(batch.label, minlength=classes)):
+                tally.add(f"sequence_class_{label}", int(count))
         if settings.form == "dynamic":
             yield encode_dynamic(batch, LABELS.get(objective))
             continue

@@ -18,6 +18,7 @@ TYPES = {"albert": "ALBERT", "bert": "BERT", "electra": "ELECTRA"}
 TASKS = {
     "next_sentence": "masked-token and next-sentence prediction (BERT's)",
     "sentence_order": "masked-token and sentence-order prediction (ALBERT's)",
+    "sequence_relation": "masked-token prediction and telling classes of sequences",
     "contiguous": "masked-token prediction",
     "none": "masked-token prediction",
 }

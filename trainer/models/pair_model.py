@@ -42,7 +42,7 @@ class PairModel:
             **encoder_parameters(names.encoder, a),
             **dense_parameters(names.pooler, a.hidden_size, a.hidden_size),
             **head_parameters(names.head, a),
-            **dense_parameters(names.pair, a.hidden_size, 2),
+            **dense_parameters(names.pair, a.hidden_size, a.sequence_classes),
         }
 
     def encode(
@@ -90,7 +90,7 @@ class PairModel:
         return score_tokens(weights, self._names.head, self.architecture, hidden)
 
     def score_pairs(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
-        """Scores of the pair's two classes: (B, 2) float32."""
+        """Scores of the pair's C classes: (B, C) float32."""
         return tf.cast(dense(self.pool(weights, hidden), weights, self._names.pair), tf.float32)
 
 

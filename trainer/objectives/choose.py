@@ -17,10 +17,15 @@ def choose_objective(settings: ModelSettings, instances: Instances) -> PreTraini
     """The objective of a model that these settings describe, on these instances."""
     vocabulary = instances.vocabulary
     if settings.start_from:
-        architecture = start_architecture(settings, settings.start_from, vocabulary)
+        architecture = start_architecture(
+            settings, settings.start_from, vocabulary, instances.sequence_classes
+        )
     else:
         architecture = resolve_architecture(
-            settings, vocab_size=vocabulary.size, pad_id=vocabulary.pad_id
+            settings,
+            vocab_size=vocabulary.size,
+            pad_id=vocabulary.pad_id,
+            sequence_classes=instances.sequence_classes,
         )
     return objective_of(architecture, instances.pair, settings.electra)
 

@@ -14,7 +14,7 @@ from trainer.objectives.sentence_pair import label_share, pair_accuracy, pair_lo
 from trainer.row_draws import RowDraws
 
 Batch = Mapping[str, tf.Tensor]
-# What the share of label 1 is called.
+# What the share of label 1 is called, where there are two.
 SHARES = {"next_sentence": "random_next_share", "sentence_order": "swapped_share"}
 
 
@@ -24,7 +24,8 @@ class PairObjective:
     Args:
         model: BERT or ALBERT.
         pair: what the pair's label is: "next_sentence" (1 = random), "sentence_order"
-            (1 = swapped), or None where the instances have no pairs.
+            (1 = swapped), "sequence_relation" (any number of classes), or None where the
+            instances have no pairs.
     """
 
     def __init__(self, model: PairModel, pair: str | None) -> None:
@@ -60,13 +61,22 @@ class PairObjective:
         return Outcome(losses, measures, {})
 
     def evaluate(self, weights: Weights, batch: Batch, rows: RowDraws) -> Outcome:
-        """As a call, without dropout, and with the labels' share; nothing is drawn."""
+        """As a call, without dropout, and with the labels' shares; nothing is drawn."""
         del rows
         outcome = self(weights, batch, Noise(None))
         if self.pair:
-            share = label_share(batch[f"{self.pair}_labels"])
-            outcome.measures[SHARES[self.pair]] = share
+            labels = batch[f"{self.pair}_labels"]
+            outcome.measures.update(
+                {name: label_share(labels, label) for label, name in self._shares().items()}
+            )
         return outcome
+
+    def _shares(self) -> dict[int, str]:
+        """Label to what its share is called; of two labels one says all."""
+        if self.pair in SHARES:
+            return {1: SHARES[self.pair]}
+        classes = self.model.architecture.sequence_classes
+        return {label: f"{self.pair}_share_{label}" for label in range(classes)}
 
     def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
         """What each loss is divided by: masked tokens; pairs."""
@@ -77,5 +87,6 @@ class PairObjective:
         return found
 
     def expected_first_loss(self) -> float:
-        """What an untrained model gets: it holds every token, and both labels, equally likely."""
-        return math.log(self.model.architecture.vocab_size) + (math.log(2) if self.pair else 0.0)
+        """What an untrained model gets: it holds every token, and every label, equally likely."""
+        a = self.model.architecture
+        return math.log(a.vocab_size) + (math.log(a.sequence_classes) if self.pair else 0.0)

@@ -21,6 +21,6 @@ def pair_accuracy(scores: tf.Tensor, labels: tf.Tensor) -> Ratio:
     return weighted(right, tf.ones_like(labels))
 
 
-def label_share(labels: tf.Tensor) -> Ratio:
-    """The share of label 1; labels (B,) int32."""
-    return weighted(labels, tf.ones_like(labels))
+def label_share(labels: tf.Tensor, label: int) -> Ratio:
+    """The share of a label among labels (B,) int32."""
+    return weighted(labels == label, tf.ones_like(labels))
