@@ -12,6 +12,7 @@ from tests.pipelines.vertex.conftest import PROJECT, REGION, TEXT, Textmill
 from tests.vertex_server import VertexServer
 
 NOW = {"Retry-After": "0"}
+LOGIN = "gcloud auth application-default login"
 
 
 def info(reason: str, **metadata: str) -> list[dict[str, Any]]:
@@ -21,8 +22,8 @@ def info(reason: str, **metadata: str) -> list[dict[str, Any]]:
 
 
 CASES: dict[str, tuple[int, str, list[dict[str, Any]], str]] = {
-    "expired": (401, "Request had invalid credentials.", [], "gcloud auth application-default login"),
-    "token": (401, "Expired.", info("ACCESS_TOKEN_EXPIRED"), "gcloud auth application-default login"),
+    "expired": (401, "Request had invalid credentials.", [], LOGIN),
+    "token": (401, "Expired.", info("ACCESS_TOKEN_EXPIRED"), LOGIN),
     "permission": (
         403, "Permission 'aiplatform.pipelineJobs.create' denied on resource.", [],
         f"lacks the permission aiplatform.pipelineJobs.create in project {PROJECT}",

@@ -1,0 +1,252 @@
+"""`textmill doctor`: each thing that would stop a run is found, with what to do."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.exit_codes import FAILED, SUCCEEDED
+from pipelines.vertex.doctor import local
+from pipelines.vertex.spec_facts import Machines, images_of, machines_of
+from pipelines.vertex.template import load_template
+from tests.pipelines.vertex.conftest import ACCOUNT, REGION, SPEC, TEXT, Textmill
+from tests.vertex_server import VertexServer
+from tests.vertex_server.google_apis import Account, Bucket
+
+BUCKET, TEXT_BUCKET = "acme-nlp-textmill", "acme-nlp-text"
+QUOTA = "aiplatform.googleapis.com/custom_model_training_preemptible_nvidia_a100_gpus"
+
+
+@pytest.fixture
+def ready(server: VertexServer) -> VertexServer:
+    """A project where nothing is wrong."""
+    server.buckets |= {BUCKET: Bucket(), TEXT_BUCKET: Bucket()}
+    server.objects[f"{TEXT_BUCKET}/news/week-1/a.txt"] = 300_000_000
+    server.accounts[ACCOUNT] = Account()
+    server.quotas[QUOTA, REGION] = 8
+    server.quotas[QUOTA, "europe-west4"] = 0
+    return server
+
+
+Found = dict[str, tuple[str, str]]
+
+
+@pytest.fixture
+def look(ready: VertexServer, textmill: Textmill, spec: str) -> Callable[..., tuple[int, Found]]:
+    """Runs the doctor; its exit code, and state and words of each check."""
+
+    def call(*more: str) -> tuple[int, Found]:
+        ended = textmill("doctor", spec, *TEXT, "--service-account", ACCOUNT, "--json", *more)
+        checks = json.loads(ended.out)
+        return ended.code, {c["name"]: (c["state"], c["told"] + " " + c["remedy"]) for c in checks}
+
+    return call
+
+
+def test_where_all_is_well_nothing_is_said_against_it(
+    look: Callable[..., tuple[int, Found]],
+) -> None:
+    code, found = look()
+    assert code == SUCCEEDED
+    cloud = {name: state for name, (state, _) in found.items() if name not in LOCAL}
+    assert set(cloud.values()) == {"ok"}
+    assert set(cloud) == {
+        "credentials", "project", "apis", "region", "permissions", "bucket", "bucket, you", "text",
+        "service account", "account's roles", "image data", "image trainer-gpu", "quota",
+    }  # fmt: skip
+    assert "300 MB" in found["text"][1]
+
+
+LOCAL = {"python", "processor", "memory", "disk", "packages", "limits"}
+
+
+def break_apis(server: VertexServer) -> None:
+    server.enabled_apis = {"storage.googleapis.com"}
+
+
+def break_bucket(server: VertexServer) -> None:
+    del server.buckets[BUCKET]
+
+
+def break_bucket_place(server: VertexServer) -> None:
+    server.buckets[BUCKET].location = "EU"
+
+
+def break_bucket_access(server: VertexServer) -> None:
+    server.buckets[BUCKET].public_access = "inherited"
+
+
+def break_text(server: VertexServer) -> None:
+    server.objects.clear()
+
+
+def break_account(server: VertexServer) -> None:
+    server.accounts[ACCOUNT].disabled = True
+
+
+def break_act_as(server: VertexServer) -> None:
+    server.accounts[ACCOUNT].permissions.clear()
+
+
+def break_roles(server: VertexServer) -> None:
+    server.denied.add((ACCOUNT, "iam.serviceAccounts.actAs"))
+
+
+def break_images(server: VertexServer) -> None:
+    server.images = set()
+
+
+def break_quota(server: VertexServer) -> None:
+    server.quotas[QUOTA, REGION] = 0
+
+
+def break_quota_silence(server: VertexServer) -> None:
+    server.quotas.clear()
+
+
+def break_region(server: VertexServer) -> None:
+    server.regions.clear()
+
+
+def break_project(server: VertexServer) -> None:
+    server.project_state = "DELETE_REQUESTED"
+
+
+def break_permissions(server: VertexServer) -> None:
+    server.project_permissions = {"aiplatform.pipelineJobs.create"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "name", "state", "remedy"),
+    [
+        (break_apis, "apis", "failed", "gcloud services enable aiplatform.googleapis.com"),
+        (break_bucket, "bucket", "failed", "does not exist"),
+        (break_bucket_place, "bucket", "warning", f"--location={REGION}"),
+        (break_bucket_access, "bucket access", "warning", "--public-access-prevention"),
+        (break_text, "text", "failed", "Check text_root"),
+        (break_account, "service account", "failed", "service-accounts enable"),
+        (break_act_as, "service account", "failed", "roles/iam.serviceAccountUser"),
+        (break_roles, "account's roles", "failed", "iam.serviceAccounts.actAs"),
+        (break_images, "image trainer-gpu", "failed", "Push it"),
+        (break_quota, "quota", "failed", "the training needs 1"),
+        (break_quota_silence, "quota", "warning", "nothing is told"),
+        (break_region, "region", "failed", f"region {REGION}"),
+        (break_project, "project", "failed", "Restore it"),
+        (break_permissions, "permissions", "failed", "aiplatform.schedules.create"),
+    ],
+)
+def test_each_fault_is_found_and_it_alone(
+    look: Callable[..., tuple[int, Found]],
+    ready: VertexServer,
+    spoil: Callable[[VertexServer], None],
+    name: str,
+    state: str,
+    remedy: str,
+) -> None:
+    spoil(ready)
+    code, found = look()
+    assert found[name][0] == state
+    assert remedy in found[name][1]
+    others = {n for n, (s, _) in found.items() if s == "failed" and not n.startswith("image")}
+    assert others <= {name, "bucket"}
+    assert code == (FAILED if state == "failed" else SUCCEEDED)
+
+
+def test_what_may_not_be_looked_at_is_a_warning(
+    look: Callable[..., tuple[int, Found]], ready: VertexServer
+) -> None:
+    ready.fault("POST", "iam:troubleshoot", 403, "Policy Troubleshooter API is off.", times=99)
+    ready.fault("GET", "quotaInfos", 403, "Denied.", times=99)
+    code, found = look()
+    assert code == SUCCEEDED
+    assert found["account's roles"][0] == found["quota"][0] == "warning"
+    assert "Policy Troubleshooter API is off" in found["account's roles"][1]
+
+
+def test_images_that_were_not_built_are_found_without_asking(
+    ready: VertexServer, textmill: Textmill
+) -> None:
+    ended = textmill("doctor", str(SPEC), *TEXT, "--service-account", ACCOUNT)
+    assert ended.code == FAILED
+    assert ended.out.count("was not built yet") == 2
+    assert ready.calls("GET", "dockerImages") == []
+
+
+def test_no_account_is_a_warning(ready: VertexServer, textmill: Textmill, spec: str) -> None:
+    ended = textmill("doctor", spec, *TEXT)
+    assert ended.code == SUCCEEDED
+    assert "Compute Engine's default account" in ended.out
+    assert "Nothing would stop a run, 1 warning." in ended.out
+
+
+def test_wrong_options_are_told_as_by_submit(textmill: Textmill, spec: str) -> None:
+    assert "Did you mean steps?" in textmill("doctor", spec, *TEXT, "--param", "stepps=1").err
+
+
+def test_without_a_spec_only_this_machine_is_looked_at(
+    server: VertexServer, textmill: Textmill
+) -> None:
+    ended = textmill("doctor", "--json")
+    assert {check["name"] for check in json.loads(ended.out)} == LOCAL
+    assert server.received == []
+
+
+def test_a_folder_that_may_not_be_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local.os, "access", lambda *_: False)
+    states = {check.name: check for check in local.local_checks(tmp_path / "new")}
+    assert states["disk"].state == "failed"
+    assert str(tmp_path) in states["disk"].told
+
+
+def test_a_package_of_another_version_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.metadata
+
+    wanted = ["typer<0.1", "no-such-package-here", "rich"]
+    monkeypatch.setattr(importlib.metadata, "requires", lambda _: wanted)
+    (check,) = (c for c in local.local_checks(Path()) if c.name == "packages")
+    assert check.state == "failed"
+    assert "is not <0.1" in check.told
+    assert "no-such-package-here is missing" in check.told
+    assert check.remedy == "Run `make setup`."
+
+
+def test_the_shipped_spec_asks_for_what_its_recipe_says() -> None:
+    spec = load_template(str(SPEC)).spec
+    assert machines_of(spec) == Machines(
+        machine_type="a2-highgpu-1g",
+        accelerator="NVIDIA_TESLA_A100",
+        count=1,
+        hosts=1,
+        is_spot=True,
+    )
+    assert [image.split("@")[0].rsplit("/")[-1] for image in images_of(spec)] == [
+        "data", "trainer-gpu",
+    ]  # fmt: skip
+
+
+def test_more_hosts_than_shards_are_found(
+    ready: VertexServer, textmill: Textmill, spec: str, tmp_path: Path
+) -> None:
+    """Two hosts, and text for one shard."""
+    spec_of_two = json.dumps(_with_hosts(load_template(spec).spec, 2))
+    path = tmp_path / "two.json"
+    path.write_text(spec_of_two, encoding="utf-8")
+    ready.objects = {f"{TEXT_BUCKET}/news/a.txt": 1000}
+    ended = textmill("doctor", str(path), *TEXT, "--service-account", ACCOUNT)
+    assert ended.code == FAILED
+    assert "about 1 shard for 2 hosts" in ended.out
+
+
+def _with_hosts(spec: dict[str, Any], hosts: int) -> dict[str, Any]:
+    """The spec with a training of several hosts."""
+    task = spec["components"]["tfx-dag"]["dag"]["tasks"]["Trainer"]
+    parameter = task["inputs"]["parameters"]["custom_config"]["runtimeValue"]
+    config = json.loads(parameter["constant"])
+    pools = config["ai_platform_training_args"]["job_spec"]["worker_pool_specs"]
+    pools.append({**pools[0], "replica_count": hosts - 1})
+    parameter["constant"] = json.dumps(config)
+    return spec

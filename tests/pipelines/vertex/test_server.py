@@ -1,0 +1,139 @@
+"""The server itself: metadata and custom jobs by Google's own clients, filters, faults."""
+
+import pytest
+from google.api_core.exceptions import AlreadyExists, InvalidArgument, NotFound
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform_v1 as v1
+
+from tests.pipelines.vertex.conftest import PROJECT, REGION
+from tests.vertex_server import VertexServer
+from tests.vertex_server.filters import FilterError, matches
+
+PARENT = f"projects/{PROJECT}/locations/{REGION}"
+STORE = f"{PARENT}/metadataStores/default"
+
+
+def client(kind: type, server: VertexServer):
+    return kind(
+        credentials=AnonymousCredentials(), transport="rest",
+        client_options={"api_endpoint": server.url},
+    )  # fmt: skip
+
+
+def test_metadata_keeps_nodes_edges_and_lineage(server: VertexServer) -> None:
+    """Text → [train] → model → [evaluate] → blessing, all of them in one run."""
+    store = client(v1.MetadataServiceClient, server)
+    names = {}
+    for node_id, title in (("text", "tfx.Examples"), ("model", "tfx.Model"),
+                           ("blessing", "tfx.ModelBlessing")):  # fmt: skip
+        artifact = v1.Artifact(schema_title=title, uri=f"gs://b/{node_id}", metadata={"blessed": 1})
+        made = store.create_artifact(parent=STORE, artifact=artifact, artifact_id=node_id)
+        names[node_id] = made.name
+    for node_id in ("train", "evaluate"):
+        execution = v1.Execution(display_name=node_id, state=v1.Execution.State.COMPLETE)
+        names[node_id] = store.create_execution(
+            parent=STORE, execution=execution, execution_id=node_id
+        ).name
+    kind = v1.Event.Type
+    for execution, artifact, way in (("train", "text", kind.INPUT), ("train", "model", kind.OUTPUT),
+                                     ("evaluate", "model", kind.INPUT),
+                                     ("evaluate", "blessing", kind.OUTPUT)):  # fmt: skip
+        store.add_execution_events(
+            execution=names[execution], events=[v1.Event(artifact=names[artifact], type_=way)]
+        )
+    run = store.create_context(
+        parent=STORE, context=v1.Context(schema_title="system.PipelineRun"), context_id="run-1"
+    )
+    store.add_context_artifacts_and_executions(
+        context=run.name, artifacts=[names["model"]], executions=[names["train"]]
+    )
+
+    def artifacts(expression: str) -> list[str]:
+        found = store.list_artifacts(
+            request={"parent": STORE, "filter": expression, "page_size": 1}
+        )
+        return [artifact.name.rsplit("/")[-1] for artifact in found]
+
+    assert artifacts('schema_title="tfx.Model" AND metadata.blessed.number_value=1') == ["model"]
+    assert artifacts(f'in_context("{run.name}")') == ["model"]
+    assert sorted(artifacts("")) == ["blessing", "model", "text"]
+
+    def lineage(hops: int | None) -> set[str]:
+        request = {"artifact": names["text"], **({} if hops is None else {"max_hops": hops})}
+        graph = store.query_artifact_lineage_subgraph(request=request)
+        return {n.name.rsplit("/")[-1] for n in (*graph.artifacts, *graph.executions)}
+
+    assert lineage(0) == {"text"}
+    assert lineage(2) == {"text", "train", "model"}
+    assert lineage(None) == {"text", "train", "model", "evaluate", "blessing"}
+    graph = store.query_execution_inputs_and_outputs(execution=names["evaluate"])
+    assert {event.type_ for event in graph.events} == {kind.INPUT, kind.OUTPUT}
+    graph = store.query_context_lineage_subgraph(context=run.name)
+    assert [e.artifact for e in graph.events] == [names["model"]]
+    with pytest.raises(AlreadyExists):
+        store.create_artifact(parent=STORE, artifact=v1.Artifact(), artifact_id="model")
+    with pytest.raises(NotFound):
+        store.get_artifact(name=f"{STORE}/artifacts/none")
+
+
+def test_a_custom_job_is_run_by_what_a_test_gives(server: VertexServer) -> None:
+    jobs = client(v1.JobServiceClient, server)
+    seen = []
+
+    def run(job: v1.CustomJob) -> None:
+        seen.append(job.display_name)
+        if job.display_name == "bad":
+            raise RuntimeError("out of memory")
+
+    server.on_custom_job = run
+    pool = {
+        "machine_spec": {"machine_type": "n2-standard-4"},
+        "replica_count": 1,
+        "container_spec": {"image_uri": "i"},
+    }
+    for name in ("good", "bad"):
+        job = v1.CustomJob(display_name=name, job_spec={"worker_pool_specs": [pool]})
+        jobs.create_custom_job(parent=PARENT, custom_job=job)
+    for thread in server.job_threads:
+        thread.join()
+    ended = {job.display_name: job for job in jobs.list_custom_jobs(parent=PARENT)}
+    assert sorted(seen) == ["bad", "good"]
+    assert ended["good"].state == v1.JobState.JOB_STATE_SUCCEEDED
+    assert ended["bad"].state == v1.JobState.JOB_STATE_FAILED
+    assert ended["bad"].error.message == "RuntimeError: out of memory"
+    with pytest.raises(InvalidArgument, match="worker_pool_specs"):
+        jobs.create_custom_job(parent=PARENT, custom_job=v1.CustomJob(display_name="empty"))
+
+
+ROW = {
+    "displayName": "weekly",
+    "state": "ACTIVE",
+    "metadata": {"blessed": 1.0},
+    "labels": {"a": "b"},
+}
+
+
+@pytest.mark.parametrize(
+    ("expression", "passes"),
+    [
+        ("", True),
+        ('display_name="weekly"', True),
+        ('displayName="weekly" AND state="PAUSED"', False),
+        ('state="PAUSED" OR state="ACTIVE" AND displayName="weekly"', True),
+        ('displayName="no" AND state="PAUSED" OR state="ACTIVE"', False),  # OR binds first
+        ('(displayName="no" AND state="PAUSED") OR state="ACTIVE"', True),
+        ('state=("PAUSED" OR "ACTIVE")', True),
+        ("metadata.blessed.number_value=1", True),
+        ("labels.a:*", True),
+        ("labels.b:*", False),
+        ('state!="ACTIVE"', False),
+    ],
+)
+def test_filters_read_as_the_services_do(expression: str, passes: bool) -> None:
+    assert matches(expression, ROW) is passes
+
+
+@pytest.mark.parametrize("expression", ["state=", "(state=1", "state 1", "state=1 2", "=", 'a="b'])
+def test_broken_filters_are_refused(expression: str) -> None:
+    with pytest.raises(FilterError):
+        matches(expression, ROW)
