@@ -1,7 +1,7 @@
 """The server itself: metadata and custom jobs by Google's own clients, filters, faults."""
 
 import pytest
-from google.api_core.exceptions import AlreadyExists, InvalidArgument, NotFound
+from google.api_core.exceptions import BadRequest, Conflict, NotFound
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1 as v1
 
@@ -63,14 +63,14 @@ def test_metadata_keeps_nodes_edges_and_lineage(server: VertexServer) -> None:
         graph = store.query_artifact_lineage_subgraph(request=request)
         return {n.name.rsplit("/")[-1] for n in (*graph.artifacts, *graph.executions)}
 
-    assert lineage(0) == {"text"}
+    assert lineage(1) == {"text", "train"}
     assert lineage(2) == {"text", "train", "model"}
     assert lineage(None) == {"text", "train", "model", "evaluate", "blessing"}
     graph = store.query_execution_inputs_and_outputs(execution=names["evaluate"])
     assert {event.type_ for event in graph.events} == {kind.INPUT, kind.OUTPUT}
     graph = store.query_context_lineage_subgraph(context=run.name)
     assert [e.artifact for e in graph.events] == [names["model"]]
-    with pytest.raises(AlreadyExists):
+    with pytest.raises(Conflict):
         store.create_artifact(parent=STORE, artifact=v1.Artifact(), artifact_id="model")
     with pytest.raises(NotFound):
         store.get_artifact(name=f"{STORE}/artifacts/none")
@@ -101,7 +101,7 @@ def test_a_custom_job_is_run_by_what_a_test_gives(server: VertexServer) -> None:
     assert ended["good"].state == v1.JobState.JOB_STATE_SUCCEEDED
     assert ended["bad"].state == v1.JobState.JOB_STATE_FAILED
     assert ended["bad"].error.message == "RuntimeError: out of memory"
-    with pytest.raises(InvalidArgument, match="worker_pool_specs"):
+    with pytest.raises(BadRequest, match="worker_pool_specs"):
         jobs.create_custom_job(parent=PARENT, custom_job=v1.CustomJob(display_name="empty"))
 
 
