@@ -1,7 +1,7 @@
 """A recipe and places to the one DAG, which every runner runs."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from tfx.components import SchemaGen, StatisticsGen, Trainer
 from tfx.dsl.components.base import base_node
@@ -85,8 +85,8 @@ class Platform:
     seed: RuntimeParameter | None = None  # given at submission; None: the recipe's
     # flags of the Beam nodes; None: as many processes as the recipe says
     beam_args: tuple[str, ...] | None = None
-    # whether resolvers of ours work; Vertex AI knows TFX's two by name and runs no code of theirs
-    has_own_resolvers: bool = True
+    # which resolvers it runs: Vertex AI knows TFX's two by name and runs no code; Kubeflow none
+    resolvers: Literal["ours", "tfx", "none"] = "ours"
 
 
 def create_pipeline(recipe: Recipe, places: Places, platform: Platform | None = None) -> Pipeline:
@@ -251,11 +251,11 @@ def _model_nodes(recipe: Recipe, places: Places, platform: Platform, data: Nodes
     for key in ("instance_validator", *(f"instance_validator_{n}" for n in _later_phases(recipe))):
         trainer.add_upstream_node(data[key])
     model = trainer.outputs["model"]
-    baseline = _baseline(model, platform)
+    baseline = {} if platform.resolvers == "none" else {"baseline": _baseline(model, platform)}
     evaluator = ModelEvaluator(
         model=model,
         instances=instances,
-        baseline_model=baseline.outputs["model"],
+        baseline_model=baseline["baseline"].outputs["model"] if baseline else None,
         evaluation_settings=recipe.evaluation.model_dump_json(),
         seed=platform.seed or recipe.seed,
         code_digest=_digest_of(ModelEvaluator),
@@ -279,7 +279,7 @@ def _model_nodes(recipe: Recipe, places: Places, platform: Platform, data: Nodes
     ).with_id("Pusher")
     return {
         "trainer": trainer,
-        "baseline": baseline,
+        **baseline,
         "evaluator": evaluator,
         "card": card,
         "publisher": publisher,
@@ -309,7 +309,7 @@ def _baseline(candidate: BaseChannel, platform: Platform) -> Resolver:
         "model_blessing": Channel(type=standard_artifacts.ModelBlessing),
     }
     strategy = LatestBlessedModelStrategy
-    if platform.has_own_resolvers:
+    if platform.resolvers == "ours":
         strategy = LatestOtherBlessedModelStrategy
         channels["candidate"] = candidate
     return Resolver(strategy_class=strategy, **channels).with_id("LatestBlessedModel")

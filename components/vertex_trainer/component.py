@@ -93,3 +93,12 @@ class VertexTrainer(tfx_trainer.Trainer):
         )
         # TFX's own constructor would build TFX's spec.
         base_component.BaseComponent.__init__(self, spec=spec)
+
+
+class InPlaceTrainer(VertexTrainer):
+    """Trains in its own container, where no custom jobs are: Kubeflow Pipelines.
+
+    Component outputs contains: as VertexTrainer's.
+    """
+
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.InPlaceExecutor)

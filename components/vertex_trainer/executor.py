@@ -75,3 +75,25 @@ def settle(exec_properties: dict[str, Any]) -> dict[str, Any]:
     if account := exec_properties["service_account"]:
         job["job_spec"]["service_account"] = account
     return config
+
+
+class InPlaceExecutor(phased_trainer.Executor):
+    """Trains in the task's own container with the values of the submission."""
+
+    def Do(
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
+    ) -> None:
+        """Trains here.
+
+        Args:
+            input_dict: as for `Executor`.
+            output_dict: `model`, `model_run`.
+            exec_properties: as for `Executor`.
+
+        Raises:
+            OverrideError: a value of the submission cannot be trained with.
+        """
+        config = settle(exec_properties)
+        del config[tfx_vertex.TRAINING_ARGS_KEY]
+        settled = {**exec_properties, CUSTOM_CONFIG: json_utils.dumps(config)}
+        super().Do(input_dict, output_dict, settled)

@@ -5,10 +5,11 @@ from typing import Any
 
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
+from tfx.orchestration.kubeflow.v2.pipeline_builder import DEFAULT_IMAGE_PATH_KEY
 
 from components.code_digest import code_digest
 from components.run_record.component import RunRecord
-from components.vertex_trainer.component import VertexTrainer
+from components.vertex_trainer.component import InPlaceTrainer, VertexTrainer
 from pipelines.create_pipeline import Places, Platform, create_pipeline
 from pipelines.settings import Recipe
 from pipelines.vertex.dataflow import send_to_dataflow
@@ -16,8 +17,9 @@ from pipelines.vertex.machines import preset, worker_pools
 from pipelines.vertex.parameters import parameters_of
 from pipelines.vertex.placeholders import placeholder
 from pipelines.vertex.settings import VertexSettings
-from pipelines.vertex.spec import finish_spec
+from pipelines.vertex.spec import TRAINER_TASK, finish_spec
 from trainer.errors import InputError
+from trainer.settings_base import LATEST_BLESSED
 
 TO_THE_TRAINER = (
     "project", "region", "service_account", "steps", "warmup_steps", "learning_rate",
@@ -38,6 +40,9 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
     vertex = recipe.vertex
     if vertex is None:
         raise InputError(f"The recipe {recipe.name} has no part `vertex:`.")
+    on_kubeflow = vertex.platform == "kubeflow"
+    if on_kubeflow:
+        check_kubeflow(recipe, vertex)
     given = {p.name: RuntimeParameter(name=p.name, ptype=p.type) for p in parameters}
     root = placeholder("pipeline_root")
     pipeline = create_pipeline(
@@ -52,7 +57,7 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
         ),
         Platform(
             trainer=functools.partial(
-                VertexTrainer,
+                InPlaceTrainer if on_kubeflow else VertexTrainer,
                 job=custom_job(recipe.name, vertex),
                 code_digest=code_digest("components.vertex_trainer.executor"),
                 values={
@@ -62,19 +67,46 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
             ),
             seed=given["seed"],
             beam_args=() if vertex.dataflow else None,
-            has_own_resolvers=False,
+            resolvers="none" if on_kubeflow else "tfx",
         ),
     )
     if vertex.dataflow:
         send_to_dataflow(pipeline.components, recipe.name, vertex.dataflow, vertex.images.dataflow)
     runner = kubeflow.KubeflowV2DagRunner(
         config=kubeflow.KubeflowV2DagRunnerConfig(
-            default_image=vertex.images.data, use_pipeline_spec_2_1=True
+            default_image=images_by_task(vertex), use_pipeline_spec_2_1=True
         )
     )
     runner.set_exit_handler(RunRecord(recipe=recipe.name, record_root=f"{root}/runs"))
     spec: dict[str, Any] = runner.run(pipeline, write_out=False)["pipelineSpec"]
     return finish_spec(spec, recipe.description, vertex, parameters)
+
+
+def check_kubeflow(recipe: Recipe, vertex: VertexSettings) -> None:
+    """Refuses what Kubeflow Pipelines cannot do.
+
+    Raises:
+        InputError: the recipe wants an earlier model, a TPU, or several hosts.
+    """
+    if LATEST_BLESSED in (recipe.model.start_from, recipe.vocabulary.import_from):
+        raise InputError(
+            "vertex.platform is kubeflow, which looks up no earlier model (its compiler says "
+            '"resolver not implemented yet"), and the recipe wants the latest blessed one. Name '
+            "a folder in model.start_from and vocabulary.import_from."
+        )
+    machine = preset(vertex.training.machine)
+    if machine.is_tpu or machine.hosts > 1:
+        raise InputError(
+            f"vertex.platform is kubeflow, where training has one container, and "
+            f"vertex.training.machine is {machine.name}. Take cpu, or GPUs of one host."
+        )
+
+
+def images_by_task(vertex: VertexSettings) -> str | dict[str, str]:
+    """The data image for all tasks, and where training has no job of its own, its image for it."""
+    if vertex.platform == "vertex":
+        return vertex.images.data
+    return {DEFAULT_IMAGE_PATH_KEY: vertex.images.data, TRAINER_TASK: vertex.images.trainer}
 
 
 def custom_job(name: str, vertex: VertexSettings) -> dict[str, Any]:

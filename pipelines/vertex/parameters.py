@@ -48,11 +48,12 @@ def parameters_of(recipe: Recipe) -> tuple[Parameter, ...]:
             f"Copy it from pipelines/recipes/vertex.yaml."
         )
     trainer = recipe.trainer
+    # On Kubeflow only Dataflow asks for these two.
+    unknown = None if vertex.platform == "vertex" or vertex.dataflow else ""
+    project, region = vertex.project or unknown, vertex.region or unknown
     return (
-        Parameter(
-            "project", str, "Google Cloud project that the training runs in.", vertex.project
-        ),
-        Parameter("region", str, "Region of the training, as us-central1.", vertex.region),
+        Parameter("project", str, "Google Cloud project that the training runs in.", project),
+        Parameter("region", str, "Region of the training, as us-central1.", region),
         Parameter(
             "pipeline_root",
             str,

@@ -1,6 +1,6 @@
 """How a recipe runs on Vertex AI: images, machines, resources, retries. No secret belongs here."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 from typing_extensions import Self
@@ -60,6 +60,9 @@ class Retries(Settings):
 class VertexSettings(Settings):
     """A recipe's part for Vertex AI. Project, region and places may be left to the submission."""
 
+    # kubeflow: Kubeflow Pipelines of one's own, which looks up no earlier models and starts no
+    # custom jobs: the model is compared with none, and is trained in its task's container
+    platform: Literal["vertex", "kubeflow"] = "vertex"
     images: Images
     project: str | None = None  # id
     region: str | None = None  # of pipeline, training and Dataflow

@@ -10,7 +10,7 @@ from typing import Any
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipelines.vertex.machines import image_environment
+from pipelines.vertex.machines import image_environment, preset
 from pipelines.vertex.parameters import Parameter
 from pipelines.vertex.placeholders import named_in
 from pipelines.vertex.settings import VertexSettings
@@ -21,7 +21,8 @@ DAG = "tfx-dag"  # the component that TFX puts all tasks into when there is an e
 TEXT_TASK, TRAINER_TASK, RECORD_TASK = "TextExampleGen", "Trainer", "RunRecord"
 TEXT_DRIVER = ["python", "-m", "components.text_example_gen.vertex_driver"]
 KILL_AFTER_SECONDS = 60  # between the polite signal and the other
-DRIVER_ROOM_SECONDS = 900  # that a launching task waits longer than the job that it waits for
+LAUNCHER_ROOM_SECONDS = 900  # that a launching task waits longer than the job that it waits for
+SPARE_CPUS, USABLE_MEMORY = 1, 0.9  # of a Kubernetes node, which keeps a part for itself
 
 
 def finish_spec(
@@ -133,17 +134,10 @@ def _equip(spec: Spec, vertex: VertexSettings) -> None:
         if container is None:  # a resolver, which Vertex AI answers itself
             continue
         names.append(name)
-        resources = vertex.resources.get(name, vertex.default_resources)
-        container["resources"] = {
-            "cpuLimit": float(resources.cpu),
-            "memoryLimit": float(resources.memory_gb),
-        }
-        seconds = resources.timeout_minutes * 60
-        if name == TRAINER_TASK:  # it waits for the custom job, which has a timeout of its own
-            seconds = round(vertex.training.timeout_hours * 3600) + DRIVER_ROOM_SECONDS
-        kill = f"--kill-after={KILL_AFTER_SECONDS}s"
+        container["resources"] = _resources(name, vertex)
         container["env"] = image_environment(container["image"])
-        container["command"] = ["timeout", kill, f"{seconds}s", *container["command"]]
+        limit = ["timeout", f"--kill-after={KILL_AFTER_SECONDS}s", f"{_seconds(name, vertex)}s"]
+        container["command"] = [*limit, *container["command"]]
         task["retryPolicy"] = {
             "maxRetryCount": vertex.retries.max_retries,
             "backoffDuration": f"{vertex.retries.backoff_seconds}s",
@@ -155,3 +149,25 @@ def _equip(spec: Spec, vertex: VertexSettings) -> None:
             f"vertex.resources: no task is called {', '.join(unknown)}. Tasks of this pipeline: "
             f"{', '.join(sorted(names))}."
         )
+
+
+def _resources(task: str, vertex: VertexSettings) -> Spec:
+    """What a task's container gets: what the recipe says, or to train in it, a whole machine."""
+    if task == TRAINER_TASK and vertex.platform == "kubeflow":
+        machine = preset(vertex.training.machine)
+        whole: Spec = {
+            "cpuLimit": float(machine.vcpus - SPARE_CPUS),
+            "memoryLimit": machine.memory_gb * USABLE_MEMORY,
+        }
+        if machine.image == "gpu":
+            whole["accelerator"] = {"type": "nvidia.com/gpu", "count": str(machine.chips)}
+        return whole
+    resources = vertex.resources.get(task, vertex.default_resources)
+    return {"cpuLimit": float(resources.cpu), "memoryLimit": float(resources.memory_gb)}
+
+
+def _seconds(task: str, vertex: VertexSettings) -> int:
+    """After how long a task counts as failed."""
+    if task == TRAINER_TASK:  # a custom job has this timeout of its own, and the task waits for it
+        return round(vertex.training.timeout_hours * 3600) + LAUNCHER_ROOM_SECONDS
+    return vertex.resources.get(task, vertex.default_resources).timeout_minutes * 60

@@ -14,8 +14,9 @@ from google.cloud import aiplatform_v1 as v1
 from tfx.extensions.google_cloud_ai_platform import training_clients
 from tfx.types import standard_artifacts
 
+from components.phased_trainer import executor as phased_trainer
 from components.vertex_trainer import launch
-from components.vertex_trainer.executor import Executor
+from components.vertex_trainer.executor import Executor, InPlaceExecutor
 from components.vertex_trainer.launch import TrainingJobError
 from components.vertex_trainer.overrides import OverrideError
 from pipelines.vertex.machines import preset, presets, worker_pools
@@ -130,6 +131,20 @@ def test_a_value_that_cannot_be_trained_with_costs_nothing(server: VertexServer)
     with pytest.raises(OverrideError, match="warmup_steps"):
         train(properties(steps=5))
     assert not server.custom_jobs
+
+
+def test_on_kubeflow_the_task_trains_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = {}
+
+    def do(_: Any, inputs: Any, outputs: Any, given: dict[str, Any]) -> None:
+        taken.update(json.loads(given["custom_config"]))
+
+    monkeypatch.setattr(phased_trainer.Executor, "Do", do)
+    InPlaceExecutor().Do({}, {}, properties(steps=400, region="", project=""))
+    assert "ai_platform_training_args" not in taken
+    assert TrainingSettings.model_validate_json(taken["training"]).trainer.steps == 400
+    with pytest.raises(OverrideError, match="parameter steps"):
+        InPlaceExecutor().Do({}, {}, properties(steps=0))
 
 
 def test_a_failure_says_why_and_where_its_log_is(server: VertexServer) -> None:

@@ -224,6 +224,35 @@ def test_the_exit_handler_comes_last_and_is_told_everything(spec: dict[str, Any]
     assert types["parameters"]["steps"] == {"parameterType": "NUMBER_INTEGER"}
 
 
+def test_kubeflow_gets_no_resolver_and_trains_in_its_own_container(tmp_path: Path) -> None:
+    """Its compiler knows no resolvers, its driver no hook, and custom jobs are Vertex AI's."""
+    from kfp import components
+
+    from pipelines.vertex.compile import compile_recipe
+
+    switch = ["vertex.platform=kubeflow", "vertex.training.machine=a100-8"]
+    spec = compile_recipe(load_recipe("vertex", switch))
+    assert set(tasks(spec)) == set(containers(spec))
+    trainer = containers(spec)["Trainer"]
+    assert "components.vertex_trainer.executor.InPlaceExecutor" in trainer["args"]
+    assert "trainer-gpu@" in trainer["image"]
+    assert "/data@" in containers(spec)["InstanceGen"]["image"]
+    assert trainer["resources"]["accelerator"] == {"type": "nvidia.com/gpu", "count": "8"}
+    assert "baseline_model" not in tasks(spec)["ModelEvaluator"]["inputs"]["artifacts"]
+    file = tmp_path / "kubeflow.yaml"
+    file.write_text(to_yaml(spec, "vertex", switch), encoding="utf-8")
+    inputs = components.load_component_from_file(str(file)).component_spec.inputs
+    assert (inputs["project"].default, inputs["region"].default) == ("", "")
+    for machine, told in (("tpu-v3-8", "one container"), ("h100-8x2", "GPUs of one host")):
+        with pytest.raises(InputError, match=told):
+            compile_recipe(
+                load_recipe("vertex", [*switch[:1], f"vertex.training.machine={machine}"])
+            )
+    latest = ["model.start_from=latest_blessed", "vocabulary.import_from=latest_blessed"]
+    with pytest.raises(InputError, match="looks up no earlier model"):
+        compile_recipe(load_recipe("vertex", [*switch, *latest]))
+
+
 def test_drift_is_told_with_the_first_differences(spec: dict[str, Any], tmp_path: Path) -> None:
     file = tmp_path / "pipeline.yaml"
     text = to_yaml(spec, "vertex", [])
