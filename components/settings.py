@@ -26,7 +26,8 @@ class TextSettings(Settings):
     # (MinHash); 0.8 is usual. None: none goes
     drop_near_duplicates: float | None = Field(default=None, ge=0.3, le=1)
     eval_fraction: float = Field(default=0.1, gt=0, lt=1)  # share of documents held out
-    shard_bytes: int = Field(default=8 << 20, ge=1 << 16)  # text per shard, bytes
+    # text per shard, bytes; splits of less than eight such shards have smaller ones
+    shard_bytes: int = Field(default=8 << 20, ge=1 << 16)
 
 
 class VocabularySettings(Settings):

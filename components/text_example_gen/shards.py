@@ -11,19 +11,25 @@ from components.text_example_gen.near_duplicates import read_dropped
 from components.text_example_gen.runs import Entry, read_range
 from components.text_example_gen.split_choice import SPLITS
 
+# A split too small for so many shards of the size that is set has smaller ones, so that as many
+# workers have something to do; but none for which starting on it costs more than the work.
+SHARDS_FOR_WORKERS = 8
+WORTHWHILE_BYTES = 1 << 20
+
 
 def cut_shards(text_bytes: npt.NDArray[np.int64], shard_bytes: int) -> list[tuple[int, int]]:
     """Buckets to shards of about equal size, none empty.
 
     Args:
         text_bytes: (buckets,) bytes of text in each bucket of a split.
-        shard_bytes: the size that is aimed at.
+        shard_bytes: the size that is aimed at, but in small splits.
 
     Returns:
         For each shard its first bucket and the one after its last; together all buckets.
     """
     total = int(text_bytes.sum())
-    num_shards = max(1, round(total / shard_bytes))
+    for_workers = min(SHARDS_FOR_WORKERS, total // WORTHWHILE_BYTES)
+    num_shards = max(1, round(total / shard_bytes), for_workers)
     before = np.cumsum(text_bytes) - text_bytes
     shard_of = (before * num_shards // max(total, 1))[text_bytes > 0]
     buckets = np.flatnonzero(text_bytes)

@@ -189,6 +189,14 @@ def test_shards_are_even_and_none_is_empty() -> None:
     assert cut_shards(huge, 1 << 16) == [(0, 9), (9, 1 << 14)]
 
 
+@pytest.mark.parametrize(("megabytes", "shards"), [(0.5, 1), (1.5, 1), (6, 6), (30, 8), (100, 12)])
+def test_small_splits_have_smaller_shards_so_that_workers_have_some_each(
+    megabytes: float, shards: int
+) -> None:
+    text_bytes = np.full(1 << 14, round(megabytes * (1 << 20) / (1 << 14)), np.int64)
+    assert len(cut_shards(text_bytes, 8 << 20)) == shards
+
+
 def test_a_split_without_documents_says_what_to_set(tmp_path: Path) -> None:
     corpus = put(tmp_path / "c", ENGLISH[:4])
     with pytest.raises(InputError, match="No document falls into the eval split") as caught:
