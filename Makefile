@@ -13,10 +13,11 @@ UV := .tools/uv/bin/uv
 BIN := .venv/bin
 READY := .venv/.ready
 TRANSFORMERS := .venv-transformers/.ready
+AUDIT := .venv-audit/.ready
 DEMO := work/demo
-LOCKS := uv textmill gpu tpu dev transformers
+LOCKS := uv textmill gpu tpu dev transformers audit
 
-.PHONY: help run test setup transformers check format lint types contracts spec spec-check lock clean
+.PHONY: help run test setup transformers check format lint types contracts spec spec-check faults audit sbom lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -26,7 +27,22 @@ run: $(READY)  ## pre-train, evaluate and publish a small BERT on real text, her
 	$(BIN)/textmill run demo --text $(DEMO)/text --workdir $(DEMO)
 
 test: $(READY) $(TRANSFORMERS)  ## run the tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/faults
+
+faults: export TEXTMILL_FAULT_TABLE := $(CURDIR)/work/faults.jsonl
+faults: export TEXTMILL_FAULT_RUNS := $(if $(FULL),$(or $(RUNS),20),1)
+faults: $(READY)  ## kill, fill, corrupt and crowd runs; FULL=1: each kill point RUNS=20 times
+	mkdir -p work && rm -f $(TEXTMILL_FAULT_TABLE)
+	$(BIN)/python -m pytest tests/faults --numprocesses 2 --dist worksteal
+	$(BIN)/python -m tests.faults.table $(TEXTMILL_FAULT_TABLE)
+
+audit: $(READY) $(AUDIT)  ## look up known holes of the dependencies, and check the locks
+	$(BIN)/python -m tests.check_dependencies .venv-audit/bin/pip-audit \
+	  $(addsuffix .txt,$(addprefix requirements/,$(LOCKS)))
+
+sbom: $(AUDIT)  ## write sbom.json: what Textmill stands on, in CycloneDX's form
+	.venv-audit/bin/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml \
+	  --output-format JSON --output-file sbom.json requirements/textmill.txt
 
 setup: $(READY)  ## make the environment .venv
 
@@ -65,7 +81,7 @@ lock: $(UV)  ## pin requirements/*.in anew, with hashes
 	done
 
 clean:  ## remove the environments and the demo's work
-	rm -rf .venv .venv-transformers .tools work
+	rm -rf .venv .venv-transformers .venv-audit .tools work
 
 # uv comes from a hash-pinned wheel, by any Python that has pip; it then finds or fetches Python
 # 3.10. The step to / keeps pyenv from asking for 3.10 where it is not installed.
@@ -82,6 +98,11 @@ $(READY): $(UV) requirements/textmill.txt requirements/dev.txt pyproject.toml
 	$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python \
 	  requirements/textmill.txt requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(AUDIT): $(UV) requirements/audit.txt
+	[ -x .venv-audit/bin/python ] || $(UV) venv --quiet --python "$$(cat .python-version)" .venv-audit
+	$(UV) pip sync --quiet --require-hashes --python .venv-audit/bin/python requirements/audit.txt
 	touch $@
 
 # pip, not uv, for PyTorch: a CPU build may lie in a place that pip is configured to look at.

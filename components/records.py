@@ -11,7 +11,7 @@ from isal import igzip, isal_zlib
 from trainer import storage
 from trainer.errors import InputError
 from trainer.failpoints import failpoint
-from trainer.manifest import Shard
+from trainer.manifest import Shard, file_digest
 
 GZIP_LEVEL = 2  # ISA-L's, of 0 to 3: as small as zlib's 1 in a seventh of the time
 GZIP_WINDOW = 31  # zlib's way to say: the greatest window, in gzip's format
@@ -79,6 +79,23 @@ def read_records(path: str) -> Iterator[bytes]:
         while (record := _read_record(stream, path, number)) is not None:
             yield record
             number += 1
+
+
+def check_records(path: str, sha256: str) -> None:
+    """Compares a shard with what its manifest says, before it is read.
+
+    Raises:
+        RecordError: it is gone or altered; the message names the first bad record if one is bad.
+    """
+    if not storage.exists(path):
+        raise RecordError(f"{path}: the manifest names this shard and it is gone. Run again.")
+    if file_digest(path) == sha256:
+        return
+    records = sum(1 for _ in read_records(path))  # tells of the first that is damaged
+    raise RecordError(
+        f"{path}: its content is not what was written (sha256 differs; it has {records:,} good "
+        f"records). Delete the artifact's folder and run again to write it anew."
+    )
 
 
 def frame_record(record: bytes) -> bytes:

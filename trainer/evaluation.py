@@ -10,8 +10,8 @@ import tensorflow as tf
 from trainer.batches import Batch, evaluation_batches
 from trainer.draw import draw_seed
 from trainer.errors import InputError
-from trainer.instances import Instances, open_instances, read_token_counts
-from trainer.manifest import read_manifest
+from trainer.instances import Instances, open_instances, read_token_counts, verify_instances
+from trainer.manifest import read_manifest, verify_shards
 from trainer.models.parameters import make_variables
 from trainer.objectives.choose import PreTraining, objective_of
 from trainer.objectives.ratio import Ratio, weighted
@@ -70,6 +70,8 @@ def evaluate(
     """
     instances = open_instances(instances_folder)
     _check_vocabulary(model_folder, instances)
+    verify_shards(model_folder, read_manifest(model_folder))
+    verify_instances(instances)
     architecture, values = read_model(model_folder)
     objective = objective_of(architecture, instances.pair, ElectraSettings())
     batches = evaluation_batches(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from components.records import read_records
+from components.records import check_records, read_records
 from components.text_example_gen.document_record import decode_sentences
 from trainer import storage
 from trainer.manifest import Manifest
@@ -21,14 +21,16 @@ class TextSample:
     """
 
     def __init__(self, folder: str, documents: Manifest, max_bytes: int) -> None:
-        self._paths = [storage.join(folder, s.path) for s in documents.shards[SAMPLED_SPLIT]]
+        shards = documents.shards[SAMPLED_SPLIT]
+        self._digests = {storage.join(folder, shard.path): shard.sha256 for shard in shards}
         self._max_bytes = max_bytes
         self.text_bytes = 0
 
     def __iter__(self) -> Iterator[list[str]]:
         """The sentences of each document."""
         self.text_bytes = 0
-        for path in self._paths:
+        for path, digest in self._digests.items():
+            check_records(path, digest)
             for record in read_records(path):
                 sentences = decode_sentences(record)
                 yield sentences

@@ -1,0 +1,40 @@
+"""Rows of the kill points to a table: `python -m tests.faults.table FILE`, as `make faults` does."""
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+HEAD = ("point", "killed while", "runs", "divergent", "false complete", "lost steps at most")
+
+
+def rows_of(path: Path) -> list[tuple[str, ...]]:
+    """One row a point, in the order of the points."""
+    points: dict[str, list[dict[str, Any]]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        points.setdefault(row["point"], []).append(row)
+    return [_row(point, points[point]) for point in sorted(points, key=_place)]
+
+
+def _place(point: str) -> tuple[int, str]:
+    return int("".join(c for c in point if c.isdecimal())), point
+
+
+def _row(point: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:
+    lost = [run["lost"] for run in runs if run["lost"] is not None]
+    numbers = (len(runs), *(sum(run[name] > 0 for run in runs) for name in ("divergent", "false")))
+    return point, runs[0]["told"], *map(str, numbers), str(max(lost)) if lost else "–"
+
+
+def print_table(rows: Iterable[tuple[str, ...]]) -> None:
+    """Prints it as Markdown."""
+    print("|", " | ".join(HEAD), "|")
+    print("|---" * len(HEAD) + "|")
+    for row in rows:
+        print("|", " | ".join(row), "|")
+
+
+if __name__ == "__main__":
+    print_table(rows_of(Path(sys.argv[1])))
