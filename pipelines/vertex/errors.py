@@ -1,7 +1,7 @@
 """An error of Google Cloud to a sentence: what was refused, where, why, and what to do."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,7 +142,7 @@ def _quota(words: str, place: Place) -> str:
     return "Too many calls in a short time; it was tried several times. Try again in a minute."
 
 
-def _api_disabled(metadata: Any, place: Place) -> str:
+def _api_disabled(metadata: Mapping[str, str], place: Place) -> str:
     api = metadata.get("service", "aiplatform.googleapis.com")
     return (
         f"Enable it, wait a minute, try again: "
@@ -150,11 +150,11 @@ def _api_disabled(metadata: Any, place: Place) -> str:
     )
 
 
-def _permission_denied(metadata: Any, place: Place) -> str:
+def _permission_denied(metadata: Mapping[str, str], place: Place) -> str:
     return _denied(f"permission {metadata.get('permission', '')}", place)
 
 
-_REASONS = {
+_REASONS: dict[str, Callable[[Mapping[str, str], Place], str]] = {
     "SERVICE_DISABLED": _api_disabled,
     "IAM_PERMISSION_DENIED": _permission_denied,
     "CONSUMER_INVALID": lambda _, place: (

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pipelines.vertex.parameters import Value, check_values
+from components.vertex_trainer.overrides import Value
+from pipelines.vertex.parameters import check_values
 from pipelines.vertex.target import Target
 from pipelines.vertex.template import Template
 from trainer.errors import InputError

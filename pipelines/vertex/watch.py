@@ -14,7 +14,7 @@ from rich.text import Text
 
 from pipelines.exit_codes import CANCELLED, FAILED, SUCCEEDED
 from pipelines.lineage.words import duration
-from pipelines.vertex.client import LONG_PATIENCE, Cloud
+from pipelines.vertex.client import LONG_PATIENCE, SHORT_PATIENCE, Cloud
 from pipelines.vertex.errors import without_secrets
 
 if TYPE_CHECKING:
@@ -33,15 +33,16 @@ def state_word(state: Any) -> str:
     return "cached" if name == "skipped" else name.replace("_", " ")
 
 
-def get_run(cloud: Cloud, name: str, *, patience: float | None = None) -> "v1.PipelineJob":
+def get_run(cloud: Cloud, name: str, *, patience: float = SHORT_PATIENCE) -> "v1.PipelineJob":
     """A run as Vertex AI knows it now.
 
     Raises:
         VertexError: there is none, or it may not be read.
     """
-    options = {} if patience is None else {"patience": patience}
     return cloud.call(
-        "look at the run", lambda: cloud.pipelines.get_pipeline_job(name=name), **options
+        "look at the run",
+        lambda: cloud.pipelines.get_pipeline_job(name=name),
+        patience=patience,
     )
 
 
