@@ -14,6 +14,8 @@ import platform
 from collections.abc import Iterator
 from pathlib import Path
 
+from trainer.provenance import image_digest
+
 OUR_PACKAGES = ("components", "pipelines", "trainer")
 # A new version of these may change the bytes that a component writes.
 LIBRARIES = (
@@ -36,7 +38,8 @@ def code_digest(module: str) -> str:
     """Digest of a module's source and of all of ours that it imports, directly or not.
 
     Imports inside functions count too; so do templates and schemas beside the modules, and the
-    versions of Python and of the libraries in `LIBRARIES`.
+    versions of Python and of the libraries in `LIBRARIES`. In a container its image counts as well,
+    for it holds what no Python version tells of, as CUDA.
 
     Args:
         module: dotted name, for example "components.instance_gen.executor".
@@ -51,7 +54,8 @@ def code_digest(module: str) -> str:
             digest.update(path.read_bytes())
     versions = [f"{name}={importlib.metadata.version(name)}" for name in LIBRARIES]
     python = ".".join(platform.python_version_tuple()[:2])
-    digest.update("\0".join([f"python={python}", *versions]).encode())
+    image = [f"image={image_digest()}"] if image_digest() else []
+    digest.update("\0".join([f"python={python}", *versions, *image]).encode())
     return digest.hexdigest()[:16]
 
 

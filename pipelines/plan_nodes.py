@@ -27,15 +27,17 @@ from tfx.orchestration.portable import (
     tfx_runner,
 )
 from tfx.orchestration.portable.mlmd import context_lib
+from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
 
 from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
-from pipelines.cache_reason import settle
+from pipelines.cache_reason import compare, settle
 from pipelines.local_runner import RUN_ID_PARAMETER, nodes_until
 from pipelines.metadata_store import (
     RESOLVER,
     ArtifactRecord,
     ExecutionRecord,
+    node_executions,
     open_store,
     read_execution,
     run_executions,
@@ -125,6 +127,8 @@ class _Planner:
         self._pipeline = spec.pipeline_info.id
         self._config = runner_utils.extract_local_deployment_config(spec)
         self._runs: set[str] = set()  # nodes whose outputs are not known before the run
+        # Those that only make anew what was lost, byte for byte, by their last good execution.
+        self._remade: dict[str, ExecutionRecord] = {}
 
     def plan(self, node: Any) -> PlannedNode:
         """One node; those that it reads from were planned."""
@@ -141,7 +145,25 @@ class _Planner:
         elif state != CACHED:
             state = RUNS
             self._runs.add(node_id)
+            self._note_remade(store, node, record)
         return PlannedNode(node_id, state, why, because, self._last_seconds(store, record))
+
+    def _note_remade(self, store: Any, node: Any, record: ExecutionRecord) -> None:
+        """Notes a node that runs although neither it nor the content of its inputs changed."""
+        executions = node_executions(store, self._pipeline, record.node_id)
+        good = [e for e in executions if e.id < record.id and e.state in {"ran", CACHED}]
+        if not good:
+            return
+        anew = {
+            key: {channel.producer_node_query.id for channel in spec.channels} <= set(self._remade)
+            for key, spec in node.inputs.inputs.items()
+        }
+        inputs = {
+            key: good[-1].inputs.get(key, found) if anew.get(key) else found
+            for key, found in record.inputs.items()
+        }
+        if not any(compare(good[-1], replace(record, inputs=inputs))):
+            self._remade[record.node_id] = good[-1]
 
     def _sources(self, node: Any) -> set[str]:
         """The nodes that it reads from."""
@@ -160,15 +182,16 @@ class _Planner:
         )
         if node.node_info.type.name == RESOLVER:
             launcher.launch()  # it looks up, and runs nothing
-        else:
-            launcher._output_resolver = _ScratchOutputs(
-                self._scratch,
-                pipeline_node=node,
-                pipeline_info=self._spec.pipeline_info,
-                pipeline_runtime_spec=self._spec.runtime_spec,
-            )
-            launcher._prepare_execution()
-        return run_executions(open_store(self._copy), RUN_ID)[node_id]
+            return run_executions(open_store(self._copy), RUN_ID)[node_id]
+        launcher._output_resolver = _ScratchOutputs(
+            self._scratch,
+            pipeline_node=node,
+            pipeline_info=self._spec.pipeline_info,
+            pipeline_runtime_spec=self._spec.runtime_spec,
+        )
+        prepared = launcher._prepare_execution()
+        record = run_executions(open_store(self._copy), RUN_ID)[node_id]
+        return replace(record, settings={**record.settings, **_settings_of(prepared)})
 
     def _foresee(self, node: Any) -> ExecutionRecord:
         """The execution of a node that will read what is not there yet."""
@@ -209,14 +232,22 @@ class _Planner:
         with self._connection() as handle:
             context = handle.store.get_context_by_type_and_name(PIPELINE_CONTEXT, self._pipeline)
             known = _artifacts_of(handle.store, context) if context else {}
+        # A model that is made anew is the one that was lost, and is not compared with itself.
+        lost = {
+            artifact.id
+            for source in self._sources(node) & set(self._remade)
+            for artifact in self._remade[source].outputs.get("model", ())
+        }
+        models = known.get("Model", [])
         found = LatestOtherBlessedModelStrategy().resolve_artifacts(
             None,
             {
-                "model": known.get("Model", []),
+                "model": models,
                 "model_blessing": known.get("ModelBlessing", []),
-                "candidate": [],
+                "candidate": [model for model in models if model.id in lost],
             },
         )
+        found["candidate"] = []  # it is to come
         outputs = {
             key: tuple(ArtifactRecord(a.id, a.uri, a.type_name, {}) for a in artifacts)
             for key, artifacts in found.items()
@@ -256,6 +287,14 @@ class _Planner:
 
     def _connection(self) -> metadata.Metadata:
         return metadata.Metadata(metadata.sqlite_metadata_connection_config(str(self._copy)))
+
+
+def _settings_of(prepared: Any) -> dict[str, Any]:
+    """The exec properties with what the driver found, as an executor's end would record them."""
+    output = execution_result_pb2.ExecutorOutput()
+    outputs_utils.populate_exec_properties(output, prepared.execution_info.exec_properties)
+    values = output.execution_properties.items()
+    return {name: getattr(value, value.WhichOneof("value")) for name, value in values}
 
 
 def _artifacts_of(store: Any, context: Any) -> dict[str, list[Any]]:

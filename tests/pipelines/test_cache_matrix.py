@@ -1,0 +1,244 @@
+"""What a change makes run again, and that `textmill plan` says so before: each change, each node.
+
+The first run is a real one. After it, each change is planned and then run with its work replayed:
+drivers, cache keys, damage checks and publishing are real (tests/pipelines/replay.py).
+"""
+
+import importlib.metadata
+import importlib.util
+import json
+import shutil
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import components.code_digest as digests
+from pipelines.exit_codes import SUCCEEDED
+from pipelines.plan import make_plan
+from pipelines.run_command import run_recipe
+from tests.pipelines.replay import replayed
+
+TOP = Path(__file__).parents[2]
+TINY = Path(__file__).with_name("tiny.yaml")
+TEXT = TOP / "tests/data/language_reference.txt"
+RESOLVER = "LatestBlessedModel"
+NODES = (
+    "TextExampleGen", "DocumentStatistics", "SchemaGen", "DocumentValidator", "VocabularyGen",
+    "InstanceGen", "CorpusReportGen", "InstanceStatistics", "InstanceValidator", "Trainer",
+    "ModelEvaluator", "ModelCardGen", "Pusher",
+)  # fmt: skip
+FROM_TEXT = set(NODES)
+FROM_TRAINER = {"Trainer", "ModelEvaluator", "ModelCardGen", "Pusher"}
+FROM_INSTANCES = FROM_TRAINER | {
+    "InstanceGen", "CorpusReportGen", "InstanceStatistics", "InstanceValidator",
+}  # fmt: skip
+FROM_VOCABULARY = FROM_INSTANCES | {"VocabularyGen"}
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Mill:
+    """A workdir with one real run, its text, its recipe, and a copy of the code."""
+
+    workdir: Path
+    text: Path
+    recipe: Path
+    code: Path
+    first: str
+
+    def plan(self, overrides: list[str]) -> dict[str, tuple[str, str]]:
+        """State and reason of each node, as planned."""
+        made = make_plan(
+            str(self.recipe), [str(self.text)], workdir=str(self.workdir), overrides=overrides
+        )
+        states = {"runs": "ran"}
+        return {node.node: (states.get(node.state, node.state), node.why) for node in made.nodes}
+
+    def run(self, overrides: list[str], *, new_model: bool = True) -> dict[str, tuple[str, str]]:
+        """State and reason of each node, as they were in a run."""
+        with replayed(self.workdir / "metadata.sqlite", self.first, new_model=new_model):
+            code = run_recipe(
+                str(self.recipe), [str(self.text)], workdir=str(self.workdir), overrides=overrides
+            )
+        assert code == SUCCEEDED
+        newest = max(path.name for path in (self.workdir / "runs").iterdir())
+        summary = json.loads((self.workdir / "runs" / newest / "summary.json").read_text())
+        return {node["node"]: (node["state"], node["why"]) for node in summary["nodes"]}
+
+
+@pytest.fixture(scope="module")
+def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
+    folder = tmp_path_factory.mktemp("matrix")
+    text, recipe = folder / "text" / "a.txt", folder / "tiny.yaml"
+    text.parent.mkdir()
+    shutil.copy(TEXT, text)
+    shutil.copy(TINY, recipe)
+    for package in digests.OUR_PACKAGES:
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(TOP / package, folder / "code" / package, ignore=ignore)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(digests, "importlib", _importlib(folder / "code", {}))
+        digests.code_digest.cache_clear()
+        code = run_recipe(
+            str(recipe), [str(text.parent)], workdir=str(folder / "work"), overrides=[]
+        )
+        assert code == SUCCEEDED
+        (first,) = (path.name for path in (folder / "work" / "runs").iterdir())
+        yield Mill(folder / "work", text.parent, recipe, folder / "code", first)
+    digests.code_digest.cache_clear()
+
+
+def _importlib(code: Path, versions: dict[str, str]) -> Any:
+    """What `code_digest` asks for sources and versions: of the copy of the code, and these."""
+
+    def version(name: str) -> str:
+        return versions.get(name) or importlib.metadata.version(name)
+
+    def find_spec(name: str) -> Any:
+        return types.SimpleNamespace(origin=str(code / name / "__init__.py"))
+
+    return types.SimpleNamespace(
+        util=types.SimpleNamespace(find_spec=find_spec),
+        metadata=types.SimpleNamespace(version=version),
+    )
+
+
+@pytest.fixture
+def clean(mill: Mill) -> Iterator[Mill]:
+    """The mill as after its first run, whatever a test did with it."""
+    store = mill.workdir / "metadata.sqlite"
+    kept = {path: path.read_bytes() for path in (store, mill.text / "a.txt", mill.recipe)}
+    yield mill
+    for path, content in kept.items():
+        path.write_bytes(content)
+    (mill.text / "b.txt").unlink(missing_ok=True)
+    digests.code_digest.cache_clear()
+
+
+def change_a_byte(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"statement", b"Statement", 1))
+
+
+def prepare(mill: Mill, change: str, patch: pytest.MonkeyPatch) -> list[str]:
+    """Makes the one change; returns the overrides that it is made of."""
+    if change.startswith("--set "):
+        return [change.removeprefix("--set ")]
+    if change == "a byte of the corpus":
+        change_a_byte(mill.text / "a.txt")
+    elif change == "the name of a file":
+        (mill.text / "a.txt").rename(mill.text / "b.txt")
+    elif change == "a comment in the recipe":
+        with mill.recipe.open("a") as recipe:
+            recipe.write("# a comment\n")
+    elif change.startswith("a byte of "):
+        path = mill.code / change.removeprefix("a byte of ")
+        source = path.read_text(encoding="utf-8")
+        path.write_text(f"{source}#\n", encoding="utf-8")
+    elif change == "another TensorFlow":
+        patch.setattr(digests, "importlib", _importlib(mill.code, {"tensorflow": "2.99.0"}))
+    elif change == "another image":
+        patch.setenv("TEXTMILL_IMAGE_DIGEST", "sha256:" + "1" * 64)
+    else:
+        raise AssertionError(change)
+    return []
+
+
+MATRIX = [
+    ("a byte of the corpus", FROM_TEXT, {"TextExampleGen": "text changed"}),
+    ("the name of a file", FROM_TEXT, {"TextExampleGen": "text changed"}),
+    ("--set seed=8", FROM_INSTANCES, {"InstanceGen": "seed 7 → 8"}),
+    ("--set masking.rate=0.2", FROM_INSTANCES, {"InstanceGen": "rate 0.15 → 0.2"}),
+    ("--set instances.seq_length=32", FROM_INSTANCES, {"InstanceGen": "seq_length 64 → 32"}),
+    ("--set vocabulary.size=650", FROM_VOCABULARY, {"VocabularyGen": "size 700 → 650"}),
+    ("a comment in the recipe", set(), {}),
+    ("--set expected=Minutes.", set(), {}),
+    ("a byte of components/instance_gen/executor.py", FROM_INSTANCES,
+     {"InstanceGen": "code changed"}),
+    ("a byte of trainer/loop.py", FROM_TRAINER, {"Trainer": "code changed"}),
+    ("another TensorFlow", FROM_TEXT, {"TextExampleGen": "code changed"}),
+    ("another image", FROM_TEXT, {"TextExampleGen": "code changed"}),
+    ("--set trainer.schedule=product", FROM_TRAINER, {"Trainer": "schedule linear → product"}),
+    ("--set description=Other.", {"ModelCardGen", "Pusher"},
+     {"ModelCardGen": "description One layer, a few steps. → Other."}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "runs", "causes"), MATRIX, ids=[row[0] for row in MATRIX])
+def test_what_must_run_again_does_and_the_plan_says_so(
+    clean: Mill,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+    runs: set[str],
+    causes: dict[str, str],
+) -> None:
+    edited = clean.code / change.removeprefix("a byte of ")
+    source = edited.read_bytes() if edited.is_file() else None
+    overrides = prepare(clean, change, monkeypatch)
+    digests.code_digest.cache_clear()
+    try:
+        planned, ran = clean.plan(overrides), clean.run(overrides)
+    finally:
+        if source is not None:
+            edited.write_bytes(source)
+    resolver = planned.pop(RESOLVER), ran.pop(RESOLVER)
+    assert planned == ran, "every cell, with its cause"
+    assert resolver[0][1] == resolver[1][1], "and what the resolver finds"
+    assert {node: state for node, (state, _) in ran.items()} == {
+        node: "ran" if node in runs else "cached" for node in NODES
+    }
+    for node, why in causes.items():
+        assert ran[node][1] == why
+
+
+def test_planning_changes_nothing(clean: Mill) -> None:
+    before = _state_of(clean.workdir)
+    clean.plan(["trainer.steps=8"])
+    assert _state_of(clean.workdir) == before
+    nowhere = clean.workdir.parent / "nowhere"
+    made = make_plan(str(clean.recipe), [str(clean.text)], workdir=str(nowhere), overrides=[])
+    states = {node.node: (node.state, node.why) for node in made.nodes}
+    assert states.pop(RESOLVER)[0] == "looks up"
+    assert set(states.values()) == {("runs", "first run")}
+    assert not nowhere.exists()
+
+
+def _state_of(folder: Path) -> dict[str, tuple[int, int]]:
+    # The log is of the process, which goes on logging here after the run.
+    found = ((str(path), path.stat()) for path in folder.rglob("*") if path.name != "log.txt")
+    return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in found}
+
+
+def test_a_result_that_was_altered_is_made_again_and_the_plan_says_so(clean: Mill) -> None:
+    (shard,) = clean.workdir.glob("artifacts/tiny/VocabularyGen/vocabulary/*/vocab.txt")
+    content = shard.read_bytes()
+    shard.write_bytes(content[:-1] + b"?")
+    try:
+        planned, ran = clean.plan([]), clean.run([], new_model=False)
+    finally:
+        shard.write_bytes(content)
+    resolver = planned.pop(RESOLVER)[1], ran.pop(RESOLVER)[1]
+    assert resolver == ("found no other blessed model",) * 2, "the same model is no baseline"
+    assert planned == ran
+    assert {node for node, (state, _) in ran.items() if state == "ran"} == FROM_VOCABULARY
+    assert ran["VocabularyGen"][1] == "the earlier result is gone or was altered"
+
+
+def test_what_waits_for_what_is_told(clean: Mill) -> None:
+    made = make_plan(
+        str(clean.recipe), [str(clean.text)], workdir=str(clean.workdir), overrides=["seed=8"],
+        until="Trainer",
+    )  # fmt: skip
+    because = {node.node: node.because_of for node in made.nodes}
+    assert because["InstanceGen"] == ()
+    assert because["Trainer"] == ("InstanceGen",)
+    assert "ModelEvaluator" not in because
+    seconds = {node.node: node.last_seconds for node in made.nodes}
+    assert seconds["Trainer"] is not None
+    assert seconds["Trainer"] > 0
+    assert made.trains
+    assert made.estimates[0].machine == "here", "as fast as the last one"
