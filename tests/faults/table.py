@@ -1,4 +1,4 @@
-"""Rows of the kill points to a table: `python -m tests.faults.table FILE`, as `make faults` does."""
+"""Rows of the kill points to a table: `python -m tests.faults.table FILE`; see `make faults`."""
 
 import json
 import sys
