@@ -1,8 +1,10 @@
 """The RunRecord component: an exit handler."""
 
+from typing import ClassVar
+
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.orchestration.kubeflow.decorators import FinalStatusStr
-from tfx.types.component_spec import ComponentSpec, ExecutionParameter
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.run_record import executor
 
@@ -19,8 +21,8 @@ class RunRecordSpec(ComponentSpec):
         "record_root": ExecutionParameter(type=str),
         "recipe": ExecutionParameter(type=str),
     }
-    INPUTS = {}
-    OUTPUTS = {}
+    INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
+    OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {}
 
 
 class RunRecord(base_component.BaseComponent):

@@ -61,8 +61,9 @@ def hourly_price(machine: Preset, prices: Prices, *, spot: bool) -> float:
     # Every TPU v2 and v3 is the same "machine".
     is_old_tpu = machine.is_tpu and machine.accelerator_type is not None
     key = str(machine.accelerator_type) if is_old_tpu else machine.machine_type
-    price = prices.machines.get(key)
-    each = price and (price.spot if spot else price.on_demand)
+    each = None
+    if price := prices.machines.get(key):
+        each = price.spot if spot else price.on_demand
     if each is None:
         kind = "spot" if spot else "on_demand"
         raise PriceError(f"No {kind} price of {key} in the table of {prices.date}. Add it.")
