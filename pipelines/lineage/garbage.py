@@ -48,7 +48,7 @@ def find_orphans(archive: Archive, clock: Callable[[], float] = time.time) -> li
             if why and folder.resolve() not in kept and _is_inside(folder, root):
                 found.append(Orphan(str(folder), _size(folder), why))
     gone = tuple(orphan.path + "/" for orphan in found)
-    for place in (root, archive.workdir / "published"):
+    for place in (root, archive.workdir / "published", archive.workdir / "checkpoints"):
         for path in sorted(place.rglob(PARTIAL)):
             if not str(path).startswith(gone) and path.lstat().st_mtime < old:
                 found.append(Orphan(str(path), _size(path), "was never finished"))

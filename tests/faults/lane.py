@@ -42,6 +42,7 @@ class Start:
     failpoint: str | None = None
     flag: str | None = None
     largest_file: int | None = None  # bytes; writing beyond fails as on a full disk
+    more_memory: int | None = None  # bytes of address space, beyond what TFX's modules take
 
 
 class Running:
@@ -150,5 +151,9 @@ def _run(start: Start) -> None:
     if start.largest_file is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (start.largest_file, hard))
+    if start.more_memory is not None:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + start.more_memory
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     sys.argv = ["textmill", *start.words]
     main()
