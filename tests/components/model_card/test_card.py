@@ -169,3 +169,23 @@ def test_albert_and_electra_are_told_in_their_own_terms(
     assert [words for words in told if words not in card] == []
     wanted = "feature-extraction" if kind == "electra" else "fill-mask"
     assert ModelCard(card).data.pipeline_tag == wanted
+
+
+@pytest.mark.parametrize(
+    ("masking", "said"),
+    [
+        ({"rate": 0.2, "unit": "ngram"}, "tokens are predicted (runs of whole words)"),
+        ({"rate": 0.2, "unit": "word", "schedule": None}, "are predicted (whole words)"),
+        (
+            {"rate": 0.3, "schedule": {"end_rate": 0.15, "steps": 10_000}},
+            "30.0 % of the tokens are predicted at first, and 15.0 % from step 10,000 on (single",
+        ),
+    ],
+)
+def test_the_masks_are_told_as_they_were_drawn(
+    made: Made, masking: dict[str, Any], said: str
+) -> None:
+    origin = made.origin()
+    facts = {**origin.instances.facts, "masking": masking}
+    changed = replace(origin, instances=origin.instances.model_copy(update={"facts": facts}))
+    assert said in render_card(changed, DEMO, "abc123")
