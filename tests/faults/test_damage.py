@@ -1,0 +1,84 @@
+"""Whoever reads an artifact compares it with its manifest first, and tells what is wrong, where."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from components.publisher.publishing import check_version
+from components.records import check_records
+from tests.faults.conftest import DONE
+from tests.faults.lane import Lane
+from trainer.errors import InputError
+from trainer.manifest import Shard, read_manifest
+
+
+@pytest.fixture(scope="module")
+def done(lane: Lane, undisturbed: dict[str, str]) -> Path:
+    """A workdir of a finished run, only to be read."""
+    return lane.root / DONE
+
+
+@pytest.fixture
+def documents(done: Path, tmp_path: Path) -> tuple[Path, Shard, Shard]:
+    """A copy of the documents, and the entries of the shards of train and eval."""
+    (source,) = done.glob("artifacts/tiny/TextExampleGen/examples/*")
+    shutil.copytree(source, tmp_path / "documents")
+    shards = read_manifest(str(source)).shards
+    return tmp_path / "documents", shards["train"][0], shards["eval"][0]
+
+
+def test_a_shard_that_was_cut_short_is_told_with_record_and_remedy(
+    documents: tuple[Path, Shard, Shard],
+) -> None:
+    folder, train, _ = documents
+    path = folder / train.path
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match=rf"{path}: record \d+ is cut short .* run again"):
+        check_records(str(path), train.sha256)
+
+
+def test_a_shard_that_was_exchanged_for_a_good_one_is_told(
+    documents: tuple[Path, Shard, Shard],
+) -> None:
+    folder, train, held_out = documents
+    shutil.copy(folder / held_out.path, folder / train.path)
+    told = rf"sha256 differs; it has {held_out.records} good records.*run again"
+    with pytest.raises(InputError, match=told):
+        check_records(str(folder / train.path), train.sha256)
+    (folder / train.path).unlink()
+    with pytest.raises(InputError, match="it is gone"):
+        check_records(str(folder / train.path), train.sha256)
+
+
+def test_the_trainer_tells_the_first_bad_record_before_step_0(done: Path, tmp_path: Path) -> None:
+    from trainer.instances import open_instances, verify_instances
+
+    (source,) = done.glob("artifacts/tiny/InstanceGen/instances/*")
+    folder = tmp_path / "instances"
+    shutil.copytree(source, folder)
+    path = folder / read_manifest(str(source)).shards["train"][0].path
+    path.write_bytes(path.read_bytes()[:-100])
+    told = rf"{path}: .*sha256 differs; it has [\d,]+ bytes of [\d,]+.*Record \d+ is the first bad"
+    with pytest.raises(InputError, match=told):
+        verify_instances(open_instances(str(folder)))
+
+
+def test_an_altered_model_is_neither_measured_nor_taken_for_published(
+    done: Path, tmp_path: Path
+) -> None:
+    from trainer.evaluation import evaluate
+
+    (instances,) = done.glob("artifacts/tiny/InstanceGen/instances/*")
+    (version,) = done.glob("published/tiny/1*")
+    model = tmp_path / "model"
+    shutil.copytree(version, model)
+    assert check_version(str(model)).kind == "published model"
+    weights = model / "transformers" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(InputError, match=f"{weights}: its content is not what was written"):
+        check_version(str(model))
+    with pytest.raises(InputError, match=f"{weights}: its content is not what was written"):
+        evaluate(str(model), str(instances), "eval", 8, 1)
