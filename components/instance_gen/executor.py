@@ -55,8 +55,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         facts = {
             **facts_of(job, vocabulary, exec_properties["code_digest"]),
             "pair_draws": settings.pair_draws,
-            "sequence_classes": settings.sequence_classes,
-            "segment_types": settings.segment_types,
             "short_seq_fraction": settings.short_seq_fraction,
             "dupe_factor": settings.dupe_factor if settings.form == "static" else 1,
             "documents_digest": documents.content_digest(),
@@ -92,6 +90,8 @@ def facts_of(job: Job, vocabulary: Vocabulary, code_digest: str) -> dict[str, An
     return {
         "form": settings.form,
         "objective": settings.objective,
+        "sequence_classes": settings.sequence_classes,
+        "segment_types": settings.segment_types,
         "seq_length": settings.seq_length,
         "max_predictions": job.max_predictions,
         "masking": masking.model_dump(mode="json"),
