@@ -88,12 +88,19 @@ def _subject(
         wishes=wishes,
     )  # fmt: skip
     target, job = ready.target, ready.order.job
-    text_root = ready.order.values.get("text_root", ready.template.default_of("text_root"))
+
+    def value(name: str) -> str | None:
+        found = ready.order.values.get(name) or ready.template.default_of(name)
+        return str(found) if found else None
+
     return Subject(
         cloud=connect(target.project, target.region, target.endpoint, say=consoles()[1].print),
         template=ready.template,
         root=job.runtime_config.gcs_output_directory,
-        text_root=str(text_root) if text_root else None,
+        text_root=value("text_root"),
+        text_pattern=value("text_pattern") or "",
+        span=value("span"),
+        values=ready.order.values,
         service_account=job.service_account or None,
     )
 

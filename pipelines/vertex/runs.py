@@ -15,6 +15,7 @@ from pipelines.vertex.messages import as_json
 from pipelines.vertex.watch import (
     ENDED,
     get_run,
+    leaf_tasks,
     run_id,
     safe,
     seconds_since_epoch,
@@ -163,7 +164,7 @@ def print_runs(jobs: Sequence["v1.PipelineJob"], console: Console) -> None:
 
 
 def print_run(cloud: Cloud, job: "v1.PipelineJob", console: Console) -> None:
-    """A run with its parameters and its tasks."""
+    """A run with its parameters and the tasks that have begun."""
     told: dict[str, Any] = {
         "pipeline": job.display_name,
         "created": f"{moment(seconds_since_epoch(job.create_time))} UTC",
@@ -177,4 +178,5 @@ def print_run(cloud: Cloud, job: "v1.PipelineJob", console: Console) -> None:
         told["given"] = given
     for key, value in told.items():
         console.print(f"[dim]{key:<10}[/]{safe(value)}", soft_wrap=True)
-    console.print(tasks_table(job))
+    if leaf_tasks(job):
+        console.print(tasks_table(job))

@@ -80,8 +80,9 @@ class _Lines:
 
     def __call__(self, job: "v1.PipelineJob") -> None:
         now = datetime.now(timezone.utc)
-        states = {task.task_name: state_word(task.state) for task in leaf_tasks(job)}
-        states["run"] = state_word(job.state)
+        run = {"run": state_word(job.state)}
+        tasks = {task.task_name: state_word(task.state) for task in leaf_tasks(job)}
+        states = tasks | run if run["run"] in ENDED else run | tasks  # what is last comes last
         for task, state in states.items():
             if self._known.get(task) != state:
                 self._console.print(f"{now:%H:%M:%S} {safe(task)} {styled(state)}", soft_wrap=True)

@@ -1,6 +1,6 @@
 """One thing that was looked at, and what came of it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -31,6 +31,9 @@ class Subject:
     template: "Template"
     root: str  # gs:// of the artifacts
     text_root: str | None  # gs:// of the text, if it is known
+    text_pattern: str  # under text_root
+    span: str | None  # None is the newest
+    values: Mapping[str, int | float | str]  # given for the spec's parameters
     service_account: str | None  # None: Compute Engine's default
 
 

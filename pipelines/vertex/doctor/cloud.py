@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipelines.vertex.doctor import access, accounts, images, quotas, storage
+from pipelines.vertex.doctor import access, accounts, images, quotas, storage, text, training
 from pipelines.vertex.doctor.check import Check, Checker, State, Subject, look
 
 # Name, what looks at it, and the state if Google Cloud does not answer: a missing role to *look*
@@ -14,9 +14,10 @@ CHECKS: tuple[tuple[str, Checker, State], ...] = (
     ("permissions", access.check_caller, "warning"),
     ("bucket", storage.check_bucket, "failed"),
     ("bucket, you", storage.check_writing, "warning"),
-    ("text", storage.check_text, "warning"),
+    ("text", text.check_text, "warning"),
     ("service account", accounts.check_account, "warning"),
     ("account's roles", accounts.check_grants, "warning"),
+    ("batch", training.check_batch, "failed"),
     ("images", images.check_images, "warning"),
     ("quota", quotas.check_quota, "warning"),
 )

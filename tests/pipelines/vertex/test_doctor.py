@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.exit_codes import FAILED, SUCCEEDED
 from pipelines.vertex.doctor import local
+from pipelines.vertex.doctor.text import newest
 from pipelines.vertex.spec_facts import Machines, images_of, machines_of
 from pipelines.vertex.template import load_template
 from tests.pipelines.vertex.conftest import ACCOUNT, REGION, SPEC, TEXT, Textmill
@@ -53,7 +54,7 @@ def test_where_all_is_well_nothing_is_said_against_it(
     cloud = {name: state for name, (state, _) in found.items() if name not in LOCAL}
     assert set(cloud.values()) == {"ok"}
     assert set(cloud) == {
-        "credentials", "project", "apis", "region", "permissions", "bucket", "bucket, you", "text",
+        "credentials", "project", "apis", "region", "permissions", "bucket", "bucket, you", "text", "batch",
         "service account", "account's roles", "image data", "image trainer-gpu", "quota",
     }  # fmt: skip
     assert "300 MB" in found["text"][1]
@@ -125,7 +126,7 @@ def break_permissions(server: VertexServer) -> None:
         (break_bucket, "bucket", "failed", "does not exist"),
         (break_bucket_place, "bucket", "warning", f"--location={REGION}"),
         (break_bucket_access, "bucket access", "warning", "--public-access-prevention"),
-        (break_text, "text", "failed", "Check text_root"),
+        (break_text, "text", "failed", "Check text_root and text_pattern"),
         (break_account, "service account", "failed", "service-accounts enable"),
         (break_act_as, "service account", "failed", "roles/iam.serviceAccountUser"),
         (break_roles, "account's roles", "failed", "iam.serviceAccounts.actAs"),
@@ -228,17 +229,48 @@ def test_the_shipped_spec_asks_for_what_its_recipe_says() -> None:
     ]  # fmt: skip
 
 
-def test_more_hosts_than_shards_are_found(
+def test_a_batch_that_does_not_divide_among_the_hosts(
     ready: VertexServer, textmill: Textmill, spec: str, tmp_path: Path
 ) -> None:
-    """Two hosts, and text for one shard."""
-    spec_of_two = json.dumps(_with_hosts(load_template(spec).spec, 2))
-    path = tmp_path / "two.json"
-    path.write_text(spec_of_two, encoding="utf-8")
-    ready.objects = {f"{TEXT_BUCKET}/news/a.txt": 1000}
+    path = tmp_path / "three.json"
+    path.write_text(json.dumps(_with_hosts(load_template(spec).spec, 3)), encoding="utf-8")
     ended = textmill("doctor", str(path), *TEXT, "--service-account", ACCOUNT)
     assert ended.code == FAILED
-    assert "about 1 shard for 2 hosts" in ended.out
+    assert "256 instances do not divide among 3 replicas on 3 hosts" in ended.out
+    assert "a multiple of 3, as 255" in ended.out
+    batch = ("--param", "global_batch_size=192")
+    ended = textmill("doctor", str(path), *TEXT, *batch, "--service-account", ACCOUNT)
+    assert ended.code == SUCCEEDED
+    assert "192 instances a step, 64 for each of 3 replicas on 3 hosts" in ended.out
+
+
+NAMES = {"week-1/a.txt": 1, "week-2/a.txt": 2, "week-2/sub/b.txt": 4, "week-10/a.txt": 8,
+         "old.md": 16, "2027/01/04/x.gz": 32, "2027/01/11/x.gz": 64}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pattern", "span", "size", "told"),
+    [
+        ("**", None, 127, ""),
+        ("", None, 127, ""),
+        ("*.md", None, 16, ""),
+        ("**/*.txt", None, 15, ""),
+        ("old.md,week-1/*", None, 17, ""),
+        ("week-{SPAN}/*.txt", None, 8, "10"),
+        ("week-{SPAN}/*.txt", "newest", 8, "10"),
+        ("week-{SPAN}/*.txt", "2", 2, "2"),
+        ("week-{SPAN}/**", "2", 6, "2"),
+        ("week-{SPAN}", "1", 1, "1"),
+        ("{YYYY}/{MM}/{DD}/*", None, 64, "2027-1-11"),
+        ("week-{SPAN}/*.txt", "3", 0, ""),
+        ("none/*", None, 0, ""),
+    ],
+)
+def test_the_text_is_what_a_run_would_take(
+    pattern: str, span: str | None, size: int, told: str
+) -> None:
+    files, found = newest(NAMES, pattern, span)
+    assert (sum(files.values()), found) == (size, told)
 
 
 def _with_hosts(spec: dict[str, Any], hosts: int) -> dict[str, Any]:
