@@ -115,8 +115,6 @@ def _run(order: Order, closed: list[int]) -> int:
         # Not swallowed: the run is reported as failed, and the log has the whole trace.
         logging.getLogger(__name__).exception("the run failed")
         state, error, code = "failed", explain(wrong, folder), FAILED
-    if state == "interrupted":
-        close_unfinished(workdir, error or "")
     summary = summarise(
         metadata_path=workdir.metadata,
         run_id=run_id,
@@ -136,9 +134,13 @@ def _run(order: Order, closed: list[int]) -> int:
 
 
 def keep(summary: RunSummary, workdir: Workdir) -> str | None:
-    """Writes what is kept of a run; returns the message if the disk has no room for it."""
+    """Writes what is kept of a run; returns the message if the disk has no room for it.
+
+    Executions that did not end are closed before the seal, which holds their states.
+    """
     try:
         write_summary(summary, workdir.runs / summary.run_id)
+        close_unfinished(workdir, summary.error or "")
         if summary.nodes:
             seal_run(workdir.root, summary.run_id)
         back_up(workdir)

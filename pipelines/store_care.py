@@ -60,6 +60,9 @@ def close_unfinished(workdir: Workdir, note: str) -> list[int]:
     Args:
         workdir: of the store.
         note: why, for the executions' property `note`.
+
+    Raises:
+        StorageError: the disk is full.
     """
     if not workdir.metadata.exists():
         return []
@@ -76,7 +79,12 @@ def close_unfinished(workdir: Workdir, note: str) -> list[int]:
     for execution in executions:
         execution.last_known_state = pb.Execution.CANCELED
         execution.custom_properties[NOTE].string_value = note
-    store.put_executions(executions)
+    try:
+        store.put_executions(executions)
+    except Exception as error:  # ML Metadata's errors have no narrower base
+        if (told := storage.explain_no_room(error, str(workdir.metadata))) is None:
+            raise
+        raise storage.StorageError(told) from error
     return ids
 
 

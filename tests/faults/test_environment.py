@@ -55,6 +55,7 @@ def test_a_full_disk_is_told_and_the_next_run_works(
     again = lane.run()
     assert again.code == SUCCEEDED, again.told
     assert results(lane.workdir) == undisturbed
+    assert false_claims(lane.workdir) == []
 
 
 def test_a_full_disk_at_the_export_leaves_no_model(lane: Lane, undisturbed: Results) -> None:
