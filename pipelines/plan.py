@@ -1,7 +1,7 @@
 """A recipe, text and a workdir to a plan: what will run, why, and what it costs."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,8 +88,9 @@ def _plan_nodes(
     from pipelines.plan_nodes import plan_nodes
     from pipelines.run_command import places_of
 
-    pipeline = create_pipeline(recipe, places_of(recipe, text, workdir, span))
-    return plan_nodes(pipeline, workdir.metadata, until)
+    # TFX makes the folder of a store that it is told of; the plan works on a copy.
+    places = replace(places_of(recipe, text, workdir, span), metadata_path=None)
+    return plan_nodes(create_pipeline(recipe, places), workdir.metadata, until)
 
 
 def _estimates(
