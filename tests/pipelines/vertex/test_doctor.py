@@ -54,7 +54,8 @@ def test_where_all_is_well_nothing_is_said_against_it(
     cloud = {name: state for name, (state, _) in found.items() if name not in LOCAL}
     assert set(cloud.values()) == {"ok"}
     assert set(cloud) == {
-        "credentials", "project", "apis", "region", "permissions", "bucket", "bucket, you", "text", "batch",
+        "credentials", "project", "apis", "region", "permissions", "bucket", "bucket, you", "text",
+        "batch",
         "service account", "account's roles", "image data", "image trainer-gpu", "quota",
     }  # fmt: skip
     assert "300 MB" in found["text"][1]

@@ -1,0 +1,46 @@
+"""Watching a run: on a terminal, and when the watcher has had enough."""
+
+import io
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from rich.console import Console
+
+from pipelines.exit_codes import INTERRUPTED
+from pipelines.vertex import watch as watching
+from pipelines.vertex.client import Cloud
+from pipelines.vertex.target import make_target
+from pipelines.vertex.watch import state_word, watch
+from tests.pipelines.vertex.conftest import PROJECT, REGION, TEXT, Textmill
+from tests.vertex_server import VertexServer
+
+
+def test_on_a_terminal_a_table_is_kept_up_to_date(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    textmill("submit", spec, *TEXT, "--run-id", "one")
+    cloud = Cloud(make_target(PROJECT, REGION, server.url), AnonymousCredentials())
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100, height=60)
+    (name,) = server.pipeline_jobs
+    job = watch(cloud, name, console, every_seconds=0.1)
+    assert state_word(job.state) == "succeeded"
+    assert "Run one: running" in screen.getvalue()
+    assert "TextExampleGen" in screen.getvalue()
+
+
+def test_ctrl_c_leaves_the_run_alone_and_says_how_to_go_on(
+    server: VertexServer,
+    textmill: Textmill,
+    spec: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watching.time, "sleep", interrupt)
+    ended = textmill("submit", spec, *TEXT, "--run-id", "one", "--wait")
+    assert ended.code == INTERRUPTED
+    told = " ".join(ended.err.split())
+    assert "The run goes on. Cancel it with `textmill runs cancel one`" in told
+    assert server.calls("POST", ":cancel") == []
