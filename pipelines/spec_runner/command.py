@@ -30,6 +30,7 @@ from pipelines.spec_runner.unsupported import check_supported
 from pipelines.spec_runner.warm import WarmPython, module_call
 from pipelines.store_care import check_store, close_unfinished
 from pipelines.text_location import locate_text
+from pipelines.vertex.parameters import check_values
 from pipelines.workdir import Workdir, hold, open_workdir
 from trainer import storage
 from trainer.errors import StoppedError, printable
@@ -88,7 +89,9 @@ def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) ->
     places = Places(home.root / "gs", parse_maps(options.maps))
     stand_ins = {"project": PROJECT, "region": REGION, "pipeline_root": str(home.root)}
     parameters = settle_parameters(definitions, given, spec.parameter_values, stand_ins)
-    _check_text(parameters, places)
+    if TEXT_ROOT in definitions:
+        check_values(spec.content, parameters)  # as a submission would
+        _check_text(parameters, places)
     hush(options.verbose)
     with hold(home), sigterm_stops():
         check_store(home)

@@ -1,15 +1,12 @@
 """The part of Vertex AI's JobService that TFX's Trainer uses, played on loopback.
 
-A CustomJob's worker pools run as processes of this machine, with the variables that Vertex AI sets
-(https://cloud.google.com/vertex-ai/docs/training/distributed-training): CLUSTER_SPEC, TF_CONFIG and
-AIP_*. The client is Google's own, over REST.
+A CustomJob's worker pools run as processes of this machine. The client is Google's own, over REST.
 """
 
 import contextlib
 import http.server
 import json
 import re
-import socket
 import subprocess
 import threading
 import time
@@ -21,18 +18,11 @@ from typing import Any
 
 from pipelines.spec_runner.artifacts import Json
 from pipelines.spec_runner.places import Places
-from pipelines.spec_runner.processes import (
-    TIMED_OUT,
-    Processes,
-    container_environment,
-    tail,
-    told,
-)
+from pipelines.spec_runner.processes import TIMED_OUT, Processes, tail, told
+from pipelines.spec_runner.replicas import plan_replicas, replica_environment
 
 # google.cloud.aiplatform_v1.types.JobState
 RUNNING, SUCCEEDED, FAILED, CANCELLED = 3, 4, 5, 7
-# The roles of worker pools by their place.
-ROLES = ("chief", "worker", "ps", "evaluator")
 _POLL_SECONDS = 0.1
 _JOBS = re.compile(r"/v1/(?P<parent>projects/[^/]+/locations/[^/]+)/customJobs$")
 _LABEL = re.compile(r'labels\.([\w-]+)="([^"]*)"')
@@ -114,12 +104,9 @@ class CustomJobs:
         ]
 
     def cancel(self, job: Job) -> None:
-        """Ends a job that runs."""
+        """Ends a job that runs; whoever waits for its replicas does so."""
         if job.state == RUNNING:
             job.state = CANCELLED
-            for process in job.processes:
-                with contextlib.suppress(ProcessLookupError):
-                    process.terminate()
 
     def _work(self, job: Job, number: int) -> None:
         try:
@@ -129,105 +116,46 @@ class CustomJobs:
 
     def _run_replicas(self, job: Job, number: int) -> None:
         spec = job.body["jobSpec"]
-        replicas = list(_replicas(spec["workerPoolSpecs"]))
-        cluster = _cluster(replicas)
-        logs = []
-        for role, pool, index, container in replicas:
-            log = self._folder / f"custom-job-{number}.{role}-{index}.log"
-            command = [*container.get("command", ()), *container.get("args", ())]
+        replicas = plan_replicas(spec["workerPoolSpecs"])
+        names = [f"custom-job-{number}.{each.role}-{each.index}" for each in replicas]
+        logs = [self._folder / f"{name}.log" for name in names]
+        for replica, name, log in zip(replicas, names, logs, strict=True):
+            words = [*replica.container.get("command", ()), *replica.container.get("args", ())]
             process = self._processes.start(
-                [self._places.localise(word) for word in command],
-                environment=self._environment(job, container, cluster, (role, pool, index)),
-                folder=self._folder / f"custom-job-{number}.{role}-{index}",
+                [self._places.localise(word) for word in words],
+                environment=replica_environment(replica, replicas, job.name, spec, self._places),
+                folder=self._folder / name,
                 log=log,
             )
             job.processes.append(process)
-            logs.append(log)
         limit = _seconds(spec.get("scheduling", {}).get("timeout"))
-        codes = self._wait(job.processes, limit)
+        codes = self._wait(job, limit)
         if job.state == CANCELLED:
             return
         bad = [n for n, code in enumerate(codes) if code != 0]
         if bad:
             first = bad[0]
-            role, _, index, _ = replicas[first]
+            who = f"{replicas[first].role} {replicas[first].index}"
             job.log = logs[first]
-            job.error = f"{role} {index} {told(codes[first], limit)}: {tail(logs[first], 3)}"
+            job.error = f"{who} {told(codes[first], limit)}: {tail(logs[first], 3)}"
         job.state = FAILED if bad else SUCCEEDED
 
-    def _wait(self, processes: list[subprocess.Popen[bytes]], limit: float | None) -> list[int]:
-        """Waits for all replicas; when one fails or time is up, the others are ended."""
+    def _wait(self, job: Job, limit: float | None) -> list[int]:
+        """Waits for all replicas; on a failure, a cancellation or the limit, all are ended."""
+        processes = job.processes
         deadline = None if limit is None else time.monotonic() + limit
         codes: list[int | None] = [None] * len(processes)
         while any(code is None for code in codes):
             codes = [process.poll() for process in processes]
             late = deadline is not None and time.monotonic() > deadline
-            if late or any(code not in (None, 0) for code in codes):
-                # In one order: what failed by itself keeps its code.
+            if late or job.state == CANCELLED or any(code not in (None, 0) for code in codes):
+                # What failed by itself keeps its code.
                 codes = [(TIMED_OUT if late else 0) if code is None else code for code in codes]
                 break
             time.sleep(_POLL_SECONDS)
         for process in processes:
             self._processes.end(process)
         return [code or 0 for code in codes]
-
-    def _environment(
-        self, job: Job, container: Json, cluster: Json, who: tuple[str, str, int]
-    ) -> dict[str, str]:
-        role, pool, index = who
-        variables = {v["name"]: v.get("value", "") for v in container.get("env", ())}
-        own = self._places.localise_all(variables)
-        task = {"type": role, "index": index}
-        members = {name: hosts for name, hosts in cluster["roles"].items() if name != "evaluator"}
-        tf_config = {"cluster": members, "task": task, "environment": "cloud"}
-        spec = {"cluster": cluster["pools"], "task": {"type": pool, "index": index},
-                "environment": "cloud"}  # fmt: skip
-        _, project, _, region, *_ = job.name.split("/")
-        base = job.body["jobSpec"].get("baseOutputDirectory", {}).get("outputUriPrefix")
-        outputs = {}
-        if base:
-            folder = self._places.localise(base).rstrip("/")
-            outputs = {
-                "AIP_MODEL_DIR": f"{folder}/model/",
-                "AIP_CHECKPOINT_DIR": f"{folder}/checkpoints/",
-                "AIP_TENSORBOARD_LOG_DIR": f"{folder}/logs/",
-            }
-        played = {
-            "CLOUD_ML_JOB_ID": job.name.rpartition("/")[2],
-            "CLOUD_ML_PROJECT_ID": project,
-            "CLOUD_ML_REGION": region,
-            "TF_CONFIG": json.dumps(tf_config),
-            "CLUSTER_SPEC": json.dumps(spec),
-        }
-        return container_environment({**played, **outputs, **own}, redirect=False)
-
-
-Replica = tuple[str, str, int, Json]  # role, pool's name, index, container's spec
-
-
-def _replicas(pools: list[Json]) -> Iterator[Replica]:
-    for number, pool in enumerate(pools):
-        for index in range(int(pool.get("replicaCount", 1) or 0)):
-            yield ROLES[number], f"workerpool{number}", index, pool["containerSpec"]
-
-
-def _cluster(replicas: list[Replica]) -> Json:
-    """Addresses by role, as in TF_CONFIG, and by pool, as in CLUSTER_SPEC."""
-    roles: dict[str, list[str]] = {}
-    pools: dict[str, list[str]] = {}
-    for (role, pool, _, _), port in zip(replicas, _free_ports(len(replicas)), strict=True):
-        roles.setdefault(role, []).append(f"127.0.0.1:{port}")
-        pools.setdefault(pool, []).append(f"127.0.0.1:{port}")
-    return {"roles": roles, "pools": pools}
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens at now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def _seconds(duration: str | None) -> float | None:

@@ -183,6 +183,9 @@ def container_environment(own: Mapping[str, str], *, redirect: bool) -> dict[str
         paths.append(os.environ["PYTHONPATH"])
     environment["PYTHONPATH"] = os.pathsep.join(paths)
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if redirect:  # no proxy may stand between a command and the service on loopback
+        for name in ("NO_PROXY", "no_proxy"):
+            environment[name] = ",".join(filter(None, [environment.get(name), "127.0.0.1"]))
     environment.update(own)
     # No image runs here, so nothing may say that one did.
     environment.pop(IMAGE_DIGEST, None)

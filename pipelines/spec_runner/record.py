@@ -1,7 +1,6 @@
 """What a run does, to ML Metadata: the same contexts, types and events as a local run's."""
 
 import json
-import logging
 import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,9 +9,8 @@ from typing import Any
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.publisher.publishing import check_version
 from pipelines.metadata_store import NODE_CONTEXT, RUN_CONTEXT
-from pipelines.output_digest import OUTPUT_DIGEST, UNCHECKED_TYPES, find_damage, output_digest
+from pipelines.output_digest import OUTPUT_DIGEST, output_digest
 from pipelines.spec_runner.artifacts import (
     ArtifactType,
     LiveArtifact,
@@ -20,12 +18,9 @@ from pipelines.spec_runner.artifacts import (
     set_value,
     to_store,
 )
-from trainer.errors import InputError
-
-log = logging.getLogger(__name__)
+from pipelines.spec_runner.reuse import is_whole
 
 PIPELINE_CONTEXT, CACHE_CONTEXT = "pipeline", "execution_cache"  # TFX's names
-PUBLISHED = "pushed_destination"  # TFX's property of a pushed model: the version's folder
 OUTPUT_PARAMETERS = "output_parameters"  # JSON; what a task gave beside artifacts
 Artifacts = dict[str, list[LiveArtifact]]  # by input or output key
 
@@ -161,7 +156,7 @@ class Recorder:
             if key not in types or record.state != mlmd.Artifact.LIVE:
                 return None
             artifact = from_store(record, types[key])
-            if not _is_whole(artifact):
+            if not is_whole(artifact):
                 return None
             outputs.setdefault(key, []).append(artifact)
         return outputs if outputs.keys() == types.keys() else None
@@ -232,22 +227,6 @@ class Recorder:
         # The holder of the workdir's lock is the only writer.
         self._store.put_contexts([context])
         return self._store.get_context_by_type_and_name(type_name, name)
-
-
-def _is_whole(artifact: LiveArtifact) -> bool:
-    """Whether a cached artifact is on the disk as it was written; a single file is only there."""
-    if artifact.type.name in UNCHECKED_TYPES or Path(artifact.uri).is_file():
-        return Path(artifact.uri).exists()
-    damage = find_damage(artifact.uri, artifact.metadata.get(OUTPUT_DIGEST))
-    published = artifact.metadata.get(PUBLISHED)
-    if damage is None and published:
-        try:
-            check_version(published)
-        except InputError as error:
-            damage = str(error)
-    if damage is not None:
-        log.warning("A cached result is not used: %s", damage)
-    return damage is None
 
 
 def _pairs(artifacts: Artifacts, kind: int) -> list[tuple[LiveArtifact, Any]]:

@@ -27,6 +27,7 @@ class Spec:
     root: Component
     components: Mapping[str, Component]
     executors: Mapping[str, Executor]
+    content: Mapping[str, Any]  # the file's, but for how components are run
     parameter_values: Mapping[str, Any]  # of a PipelineJob's runtimeConfig; a bare spec has none
 
     def component(self, task: Task) -> Component:
@@ -73,6 +74,7 @@ def load_spec(path: Path) -> Spec:
         root=spec.root,
         components=dict(spec.components),
         executors=dict(config.executors),
+        content=content,
         parameter_values=job.get("runtimeConfig", {}).get("parameterValues", {}),
     )
     _check_references(loaded)

@@ -77,6 +77,6 @@ class _Gapic:
 
         return self._original.JobServiceClient(
             transport="rest",
-            credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+            credentials=AnonymousCredentials(),
             client_options={"api_endpoint": os.environ[ENDPOINT]},
         )

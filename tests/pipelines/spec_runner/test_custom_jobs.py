@@ -92,8 +92,10 @@ def test_replicas_run_with_the_cluster_in_their_environment(
     assert told[0]["AIP_CHECKPOINT_DIR"] == f"{tmp_path}/gs/bucket/out/checkpoints/"
     configs = [json.loads(each["TF_CONFIG"]) for each in told]
     assert [c["task"] for c in configs] == [
-        {"type": "chief", "index": 0}, {"type": "worker", "index": 0}, {"type": "worker", "index": 1},
-    ]  # fmt: skip
+        {"type": "chief", "index": 0},
+        {"type": "worker", "index": 0},
+        {"type": "worker", "index": 1},
+    ]
     clusters = [c["cluster"] for c in configs]
     assert clusters[0] == clusters[1] == clusters[2]
     addresses = clusters[0]["chief"] + clusters[0]["worker"]
