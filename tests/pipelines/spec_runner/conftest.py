@@ -46,7 +46,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """One run of the compiled spec and one of the recipe, of the same text."""
     folder = tmp_path_factory.mktemp("spec")
     spec = compile_tiny(folder)
-    options = Options(text=str(REAL_TEXT), warm=True)
+    options = Options(text=str(REAL_TEXT), warm=True, retry=False)
     assert run_spec(str(spec), workdir=str(folder / "spec-run"), options=options) == SUCCEEDED
     recipe = str(folder / "recipe.yaml")
     text = [str(REAL_TEXT)]

@@ -51,7 +51,7 @@ def test_every_task_ran_and_is_in_the_lineage_as_after_a_local_run(runs: Runs) -
 
 
 def test_a_second_run_is_cached_and_publishes_nothing_new(runs: Runs) -> None:
-    options = Options(text=str(REAL_TEXT), warm=True)
+    options = Options(text=str(REAL_TEXT), warm=True, retry=False)
     assert run_spec(str(runs.spec), workdir=str(runs.workdir), options=options) == SUCCEEDED
     summary = last_summary(runs.workdir)
     ran = {name for name, state in states(summary).items() if state == "ran"}
