@@ -2,8 +2,9 @@
 
 usage: python their_step.py WORK.json FORM …
 
-FORM is `eager` or `compile`, and after a + `octets` for dropout by 8 random bits a unit, which is
-what Textmill draws; without it PyTorch's own. Then see `worker.py` for what it reads and writes.
+FORM is `eager` or `compile`. It has PyTorch's fused attention (SDPA) and dropout; or, after a
+`+plain`, attention written out and dropout by 8 random bits a unit, both of which are faster here.
+Answers each line `FORM COUNT` on the standard input with the seconds of so many steps.
 """
 
 import json
