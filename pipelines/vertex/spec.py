@@ -40,6 +40,7 @@ def finish_spec(
         InputError: the settings name a task that the pipeline does not have.
     """
     spec["pipelineInfo"]["description"] = description
+    _let_resolvers_find_nothing(spec)
     _pass_embedded(spec)
     _declare(spec, parameters)
     _record_parameters(spec)
@@ -64,6 +65,20 @@ def _executor(spec: Spec, task: str) -> Any:
     """The container of a task, which TFX gives the name of its component; None for a resolver."""
     label = spec["components"][task]["executorLabel"]
     return spec["deploymentSpec"]["executors"][label].get("container")
+
+
+def _let_resolvers_find_nothing(spec: Spec) -> None:
+    """Says that what a resolver finds may be missing: in the first run there is no earlier model.
+
+    TFX does not say it; the spec's own words are that an artifact that is not optional "must be
+    able to resolve to an artifact at runtime" (kfp's pipeline_spec.proto).
+    """
+    for name, task in _tasks(spec):
+        if _executor(spec, name) is None:
+            continue
+        for key, source in task.get("inputs", {}).get("artifacts", {}).items():
+            if _executor(spec, source["taskOutputArtifact"]["producerTask"]) is None:
+                spec["components"][name]["inputDefinitions"]["artifacts"][key]["isOptional"] = True
 
 
 def _pass_embedded(spec: Spec) -> None:

@@ -25,8 +25,10 @@ TOP = Path(__file__).parents[3]
 SPEC_FILE = TOP / "pipeline.yaml"
 CANARY = "canary-4f1d9b-never-in-a-spec"
 RESOLVERS = {
-    "LatestBlessedModel-model-blessing-resolver", "LatestBlessedModel-model-resolver",
-}  # fmt: skip
+    f"{node}-{what}-resolver"
+    for node in ("BaseModel", "LatestBlessedModel")
+    for what in ("model-blessing", "model")
+}
 GIVEN = {
     "project": "a-project",
     "region": "us-central1",
@@ -104,7 +106,10 @@ def test_it_is_the_pipeline_of_a_local_run(spec: dict[str, Any], vertex_recipe: 
 
     local = create_pipeline(vertex_recipe, Places("text", ("**",), "root", "check", "out"))
     nodes = {node.id: node for node in local.components}
-    assert set(tasks(spec)) - RESOLVERS - {"RunRecord"} == set(nodes) - {"LatestBlessedModel"}
+    assert set(tasks(spec)) - RESOLVERS - {"RunRecord"} == set(nodes) - {
+        "BaseModel",
+        "LatestBlessedModel",
+    }
     for name, task in tasks(spec).items():
         given = task["inputs"].get("parameters", {}) if "inputs" in task else {}
         for key, value in nodes[name].exec_properties.items() if name in nodes else ():
@@ -213,6 +218,15 @@ def _hooks(container: dict[str, Any]) -> list[list[str]]:
     return [hook["command"] for hook in container.get("lifecycle", {}).values()]
 
 
+def test_the_first_run_needs_no_earlier_model(spec: dict[str, Any]) -> None:
+    inputs = {name: spec["components"][name]["inputDefinitions"]["artifacts"]
+              for name in ("ModelEvaluator", "VocabularyGen", "Pusher")}  # fmt: skip
+    assert inputs["ModelEvaluator"]["baseline_model"]["isOptional"]
+    assert inputs["VocabularyGen"]["base_model"]["isOptional"]
+    assert not any("isOptional" in artifact for artifact in inputs["Pusher"].values())
+    assert "isOptional" not in inputs["ModelEvaluator"]["model"]
+
+
 def test_the_exit_handler_comes_last_and_is_told_everything(spec: dict[str, Any]) -> None:
     task = spec["root"]["dag"]["tasks"]["RunRecord"]
     assert task["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED"
@@ -230,7 +244,8 @@ def test_kubeflow_gets_no_resolver_and_trains_in_its_own_container(tmp_path: Pat
 
     from pipelines.vertex.compile import compile_recipe
 
-    switch = ["vertex.platform=kubeflow", "vertex.training.machine=a100-8"]
+    switch = ["vertex.platform=kubeflow", "vocabulary.import_from=null"]
+    switch += ["vertex.training.machine=a100-8"]
     spec = compile_recipe(load_recipe("vertex", switch))
     assert set(tasks(spec)) == set(containers(spec))
     trainer = containers(spec)["Trainer"]
@@ -246,11 +261,10 @@ def test_kubeflow_gets_no_resolver_and_trains_in_its_own_container(tmp_path: Pat
     for machine, told in (("tpu-v3-8", "one container"), ("h100-8x2", "GPUs of one host")):
         with pytest.raises(InputError, match=told):
             compile_recipe(
-                load_recipe("vertex", [*switch[:1], f"vertex.training.machine={machine}"])
+                load_recipe("vertex", [*switch[:2], f"vertex.training.machine={machine}"])
             )
-    latest = ["model.start_from=latest_blessed", "vocabulary.import_from=latest_blessed"]
     with pytest.raises(InputError, match="looks up no earlier model"):
-        compile_recipe(load_recipe("vertex", [*switch, *latest]))
+        compile_recipe(load_recipe("vertex", switch[:1]))
 
 
 def test_drift_is_told_with_the_first_differences(spec: dict[str, Any], tmp_path: Path) -> None:
