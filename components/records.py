@@ -121,7 +121,8 @@ def _read_record(stream: IO[bytes], path: str, number: int) -> bytes | None:
             body = stream.read(length + 4)
             if len(body) == length + 4 and _crc_bytes(body[:length]) == body[length:]:
                 return body[:length]
-    except (EOFError, OSError, isal_zlib.error) as error:
+    # isal's stubs call the class of its errors one of its errors.
+    except (EOFError, OSError, isal_zlib.error) as error:  # type: ignore[misc]
         raise RecordError(_damaged(path, number)) from error
     raise RecordError(_damaged(path, number))
 

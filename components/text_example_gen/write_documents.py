@@ -86,7 +86,7 @@ def write_documents(
     return manifest
 
 
-def _write_files(folder: str, digests: Iterable[Sequence[str]]) -> None:
+def _write_files(folder: str, digests: Iterable[tuple[str, str]]) -> None:
     """Writes what `corpus_digest` is made of, so that a review can name the file that changed."""
     lines = (json.dumps({"name": n, "sha256": sha}) + "\n" for n, sha in sorted(digests))
     storage.write_bytes(storage.join(folder, FILES), "".join(lines).encode())
