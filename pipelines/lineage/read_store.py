@@ -135,17 +135,20 @@ def _parts_of(node: str) -> tuple[str, str]:
 def _runs(
     executions: Mapping[int, Execution], contexts: Mapping[int, tuple[str, str, int]]
 ) -> dict[str, Run]:
-    """The runs in the order of their begin; one that was killed at once has no execution."""
+    """The runs in the order of their begin; one that was killed at once has no execution.
+
+    The store numbers them in that order; their times go back when the clock is set back.
+    """
     members: dict[str, list[int]] = {}
     for number, execution in executions.items():
         members.setdefault(execution.run_id, []).append(number)
-    runs = []
-    for name, kind, made in contexts.values():
+    runs = {}
+    for _, (name, kind, made) in sorted(contexts.items()):
         if kind == "pipeline_run":
             ids = tuple(members.get(name, ()))
             pipeline = executions[ids[0]].pipeline if ids else ""
-            runs.append(Run(name, pipeline, made / 1000, ids))
-    return {run.id: run for run in sorted(runs, key=lambda run: (run.began, run.id))}
+            runs[name] = Run(name, pipeline, made / 1000, ids)
+    return runs
 
 
 def _batches(column: str, ids: Iterable[int] | None) -> Iterator[tuple[str, tuple[int, ...]]]:
