@@ -1,0 +1,193 @@
+"""The commands `textmill schedule create` and `update`: what a schedule runs, and when."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.vertex.options import (
+    DryRunOption,
+    LabelOption,
+    NetworkOption,
+    NoCacheOption,
+    ParamOption,
+    RootOption,
+    ServiceAccountOption,
+    SetOption,
+    TemplateArgument,
+    consoles,
+    print_json,
+)
+from pipelines.vertex.target import EndpointOption, ProjectOption, RegionOption
+
+if TYPE_CHECKING:
+    from pipelines.vertex.client import Cloud
+    from pipelines.vertex.schedule import Timing
+
+NameArgument = Annotated[str, typer.Argument(metavar="SCHEDULE", help="Its id or its name.")]
+CronOption = Annotated[
+    str | None,
+    typer.Option(help='Minute, hour, day, month, weekday: "0 3 * * 1" is Mondays at 3:00.'),
+]
+ZoneOption = Annotated[
+    str | None, typer.Option(help="The zone of --cron, --start and --end; UTC by default.")
+]
+StartOption = Annotated[str | None, typer.Option(help="No run before; as 2027-01-31T03:00.")]
+EndOption = Annotated[str | None, typer.Option(help="No run after.")]
+MaxRunsOption = Annotated[int | None, typer.Option(min=1, help="So many runs in all.")]
+QueueOption = Annotated[
+    bool | None,
+    typer.Option("--queue/--no-queue", help="A run without a free place waits, or is left out."),
+]
+
+
+def create(
+    spec_or_recipe: TemplateArgument,
+    cron: CronOption,
+    time_zone: ZoneOption = None,
+    name: Annotated[
+        str | None, typer.Option(help="The schedule's name; the pipeline's, if left out.")
+    ] = None,
+    start: StartOption = None,
+    end: EndOption = None,
+    max_runs: MaxRunsOption = None,
+    max_concurrent: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 1,
+    queue: QueueOption = False,
+    param: ParamOption = None,
+    label: LabelOption = None,
+    root: RootOption = None,
+    project: ProjectOption = None,
+    region: RegionOption = None,
+    service_account: ServiceAccountOption = None,
+    network: NetworkOption = None,
+    no_cache: NoCacheOption = False,
+    dry_run: DryRunOption = False,
+    set_: SetOption = None,
+    endpoint: EndpointOption = None,
+) -> None:
+    """Schedules a pipeline on Vertex AI."""
+    from pipelines.vertex import schedule as schedules
+    from pipelines.vertex.job_request import Wishes
+    from pipelines.vertex.messages import as_json
+    from pipelines.vertex.prepare import must_be_built, prepare
+    from pipelines.vertex.schedule_text import print_next_runs, print_schedule
+
+    timing = _timing(
+        cron, time_zone, "UTC", start=start, end=end, max_runs=max_runs,
+        max_concurrent=max_concurrent, queue=queue,
+    )  # fmt: skip
+    wishes = Wishes(
+        parameters=param or (), labels=label or (), root=root, service_account=service_account,
+        network=network, use_cache=False if no_cache else None,
+    )  # fmt: skip
+    ready = prepare(
+        spec_or_recipe, project=project, region=region, endpoint=endpoint, overrides=set_,
+        wishes=wishes,
+    )  # fmt: skip
+    made = schedules.make_schedule(name or ready.template.name, ready.order, ready.target, timing)
+    out, err = consoles()
+    if dry_run:
+        print_json({"parent": ready.target.parent, "schedule": as_json(made)})
+        print_next_runs(made, err)
+        return
+    must_be_built(ready.template)
+    target = ready.target
+    cloud = open_cloud(target.project, target.region, target.endpoint)
+    print_schedule(schedules.create(cloud, made), target, out)
+
+
+def update(
+    schedule: NameArgument,
+    cron: CronOption = None,
+    time_zone: ZoneOption = None,
+    name: Annotated[str | None, typer.Option(help="A new name.")] = None,
+    start: StartOption = None,
+    end: EndOption = None,
+    max_runs: MaxRunsOption = None,
+    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Runs at a time.")] = None,
+    queue: QueueOption = None,
+    spec: Annotated[
+        str | None,
+        typer.Option(metavar="SPEC_OR_RECIPE", help="What runs from now on; --param and others "
+                     "below belong to it, and what they do not give is as the spec says."),
+    ] = None,
+    param: ParamOption = None,
+    label: LabelOption = None,
+    root: RootOption = None,
+    project: ProjectOption = None,
+    region: RegionOption = None,
+    service_account: ServiceAccountOption = None,
+    network: NetworkOption = None,
+    no_cache: NoCacheOption = False,
+    set_: SetOption = None,
+    endpoint: EndpointOption = None,
+) -> None:  # fmt: skip
+    """Changes when a schedule fires, or what it runs."""
+    from pipelines.vertex import schedule as schedules
+    from pipelines.vertex.job_request import Wishes
+    from pipelines.vertex.prepare import must_be_built, prepare
+    from pipelines.vertex.schedule_text import cron_of, print_schedule
+    from trainer.errors import InputError
+
+    order = None
+    if spec is not None:
+        wishes = Wishes(
+            parameters=param or (), labels=label or (), root=root,
+            service_account=service_account, network=network,
+            use_cache=False if no_cache else None,
+        )  # fmt: skip
+        ready = prepare(
+            spec, project=project, region=region, endpoint=endpoint, overrides=set_,
+            wishes=wishes,
+        )  # fmt: skip
+        must_be_built(ready.template)
+        order, project, region = ready.order, ready.target.project, ready.target.region
+    elif param or label or network or no_cache or set_:
+        raise InputError("--param, --label, --network, --no-cache and --set need --spec.")
+    cloud = open_cloud(project, region, endpoint)
+    found = schedules.find_schedule(cloud, schedule)
+    known = cron_of(found)
+    if cron is None and time_zone is not None:
+        cron = known.fields if known else None
+    timing = _timing(
+        cron, time_zone, known.zone if known else "UTC", start=start, end=end, max_runs=max_runs,
+        max_concurrent=max_concurrent, queue=queue,
+    )  # fmt: skip
+    changed = schedules.update(cloud, found, timing, order=order, name=name)
+    print_schedule(changed, cloud.target, consoles()[0])
+
+
+def _timing(
+    fields: str | None,
+    zone: str | None,
+    known_zone: str,
+    *,
+    start: str | None,
+    end: str | None,
+    max_runs: int | None,
+    max_concurrent: int | None,
+    queue: bool | None,
+) -> "Timing":
+    """The options on time, checked; a zone that is not given stays the schedule's own."""
+    from pipelines.vertex.cron import PREFIXES, read_cron, read_moment
+    from pipelines.vertex.schedule import Timing
+
+    cron = None
+    if fields is not None:
+        own = fields.strip().startswith(PREFIXES)
+        cron = read_cron(fields, zone if own else zone or known_zone)
+    at = cron.zone if cron else known_zone
+    return Timing(
+        cron=cron,
+        start=read_moment(start, at, "--start"),
+        end=read_moment(end, at, "--end"),
+        max_runs=max_runs,
+        max_concurrent=max_concurrent,
+        queue=queue,
+    )
+
+
+def open_cloud(project: str | None, region: str | None, endpoint: str | None) -> "Cloud":
+    """Google Cloud as the options say; waiting is told on the terminal."""
+    from pipelines.vertex.client import connect
+
+    return connect(project, region, endpoint, say=consoles()[1].print)
