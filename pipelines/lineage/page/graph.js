@@ -112,7 +112,7 @@ function stateWords(node, name) {
   if (!node) return "not reached";
   if (["failed", "interrupted", "running"].includes(node.state)) return node.state;
   const made = node.state === "found" ? "looked up" : node.words.split(/, | masking/)[0].replace("version ", "v");
-  const short = made.length > (narrow.matches ? 13 : 19) ? "" : made;
+  const short = made.length > (narrow.matches ? 10 : 19) ? "" : made;
   return node.state === "cached" ? "↺ " + (short || "reused") : short || "ran";
 }
 

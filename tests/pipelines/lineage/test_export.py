@@ -33,13 +33,18 @@ def events_of(workdir: Path, *words: str) -> list[Event]:
     return [json.loads(line) for line in textmill(*words, workdir=workdir).splitlines()]
 
 
-@pytest.fixture(scope="module")
-def registry() -> Registry:
+def schema_registry() -> Registry:
+    """OpenLineage's schemas, by their ids."""
     files = SCHEMAS.rglob("*.json")
     contents = [json.loads(path.read_text(encoding="utf-8")) for path in files]
     return Registry().with_resources(
         (content["$id"], Resource.from_contents(content)) for content in contents
     )
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    return schema_registry()
 
 
 def check(event: Event, registry: Registry) -> None:

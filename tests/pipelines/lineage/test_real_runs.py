@@ -1,5 +1,6 @@
-"""The lineage of real runs: BERT twice with one setting changed, a cached run, and a killed one."""
+"""The lineage of real runs: BERT twice with one setting changed, cached, warm, failed, killed."""
 
+import hashlib
 import json
 import shutil
 import signal
@@ -13,6 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
+from pipelines.exit_codes import INPUT_ERROR, SUCCEEDED
+from pipelines.run_command import run_recipe
+from tests.pipelines.lineage.test_export import check, schema_registry
 
 TOP = Path(__file__).parents[3]
 TEXT = TOP / "tests/data/language_reference.txt"
@@ -27,12 +31,15 @@ class Runs(NamedTuple):
     first: str
     changed: str
     repeated: str
+    warm: str  # started from the model that `changed` published
+    failed: str
     killed: str
 
 
-def textmill_run(workdir: Path, text: Path, *settings: str) -> str:
-    """One run in a process of its own, as a person's; returns its id."""
-    _start(workdir, text, *settings).wait()
+def textmill_run(workdir: Path, text: Path, *settings: str, expected: int = SUCCEEDED) -> str:
+    """One run; returns its id."""
+    code = run_recipe(RECIPE, [str(text)], workdir=str(workdir), overrides=list(settings))
+    assert code == expected
     return max(path.name for path in (workdir / "runs").iterdir())
 
 
@@ -51,6 +58,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     first = textmill_run(workdir, text)
     changed = textmill_run(workdir, text, "trainer.learning_rate=0.005")
     repeated = textmill_run(workdir, text, "trainer.learning_rate=0.005")
+    parent = max((workdir / "published" / "tiny").glob("1*")) / "transformers"
+    start = (f"model.start_from={parent}", f"vocabulary.import_from={parent}")
+    warm = textmill_run(workdir, text, *start)
+    failed = textmill_run(workdir, text, "trainer.device=gpu", expected=INPUT_ERROR)
     before = set(workdir.glob("checkpoints/tiny/*"))
     process = _start(workdir, text, "trainer.steps=100000")
     deadline = time.monotonic() + 300
@@ -61,7 +72,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     process.send_signal(signal.SIGKILL)
     process.wait()
     killed = max(path.name for path in (workdir / "runs").iterdir())
-    return Runs(workdir, first, changed, repeated, killed)
+    return Runs(workdir, first, changed, repeated, warm, failed, killed)
 
 
 def ask(*words: str, workdir: Path) -> Any:
@@ -72,7 +83,7 @@ def ask(*words: str, workdir: Path) -> Any:
 def test_list_tells_how_each_run_ended(runs: Runs) -> None:
     rows = {row["run"]: row for row in ask("list", workdir=runs.workdir)}
     assert [rows[run]["state"] for run in runs[1:]] == [
-        "succeeded", "succeeded", "succeeded", "interrupted",
+        "succeeded", "succeeded", "succeeded", "succeeded", "failed", "interrupted",
     ]  # fmt: skip
     assert rows[runs.repeated]["reused"]
     assert rows[runs.first]["loss"] != rows[runs.changed]["loss"]
@@ -85,6 +96,42 @@ def test_diff_names_the_one_setting(runs: Runs) -> None:
     assert sentence.startswith("same text and code; `trainer.learning_rate` 0.001 → 0.005; loss ")
     told = ask("diff", runs.changed, runs.repeated, workdir=runs.workdir)
     assert told["sentence"] == "same text, code and settings; both stand for one model"
+
+
+def test_a_warm_start_names_its_parent_and_its_weights(runs: Runs) -> None:
+    rows = {row["run"]: row for row in ask("list", workdir=runs.workdir)}
+    told = ask("show", str(rows[runs.warm]["model"]), workdir=runs.workdir)
+    assert told["made_by"]["started_from"] == rows[runs.changed]["model"]
+    weights = Path(rows[runs.changed]["published"]) / "transformers" / "model.safetensors"
+    assert told["facts"]["start_digest"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    card = (Path(rows[runs.warm]["published"]) / "README.md").read_text(encoding="utf-8")
+    assert told["facts"]["start_digest"] in card
+
+
+def test_a_failed_run_says_at_which_node_and_why(runs: Runs) -> None:
+    told = ask("show", runs.failed, workdir=runs.workdir)
+    assert "trainer.device is gpu and TensorFlow sees no GPU" in told["error"]
+    states = {node["node"]: node["state"] for node in told["nodes"]}
+    assert states["Trainer"] == "failed"
+    sentence = ask("diff", runs.first, runs.failed, workdir=runs.workdir)["sentence"]
+    assert sentence.endswith(f"{runs.failed} failed at Trainer")
+
+
+def test_what_a_run_is_made_by_is_kept_with_it(runs: Runs) -> None:
+    for run in (runs.first, runs.killed):
+        origin = ask("show", run, workdir=runs.workdir)["origin"]
+        assert origin["recipe"]["name"] == "tiny"
+        assert origin["versions"]["tensorflow"]
+        assert origin["hardware"]["cpus"] >= 1
+        assert len(origin["git_commit"]) == 40
+        assert origin["user"]
+    (row,) = [r for r in ask("list", workdir=runs.workdir) if r["run"] == runs.first]
+    made = {n["node"]: n["made"] for n in ask("show", runs.first, workdir=runs.workdir)["nodes"]}
+    number = str(made["Pusher"]["pushed_model"]["id"])
+    known = ask("show", number, workdir=runs.workdir)["properties"]
+    assert known["published_by"] == origin["user"]
+    published = b"".join(p.read_bytes() for p in Path(row["published"]).glob("*.[jm]*"))
+    assert known["published_at"].encode() not in published, "who and when are in no published byte"
 
 
 def test_show_follows_a_published_model_to_its_text(runs: Runs) -> None:
@@ -117,3 +164,12 @@ def test_the_page_holds_all_runs(runs: Runs, tmp_path: Path) -> None:
     assert CliRunner().invoke(app, words).exit_code == 0
     text = page.read_text(encoding="utf-8")
     assert all(run in text for run in runs[1:])
+
+
+def test_the_export_of_real_runs_is_what_the_schemas_say(runs: Runs) -> None:
+    command = ["lineage", "export", "--workdir", str(runs.workdir)]
+    lines = CliRunner().invoke(app, command, catch_exceptions=False).stdout.splitlines()
+    registry = schema_registry()
+    for line in lines:
+        check(json.loads(line), registry)
+    assert len(lines) > 40
