@@ -9,6 +9,8 @@ import contextlib
 import contextvars
 import functools
 import inspect
+import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,11 +28,32 @@ def compiled_kernels(active: bool) -> Iterator[None]:
     A step that XLA compiles as a whole needs none, nor does a graph that is exported: TensorFlow
     Serving may lack XLA, and shapes are open there.
     """
+    if active:
+        _start_xla()
     token = _compiling.set(active)
     try:
         yield
     finally:
         _compiling.reset(token)
+
+
+@functools.cache
+def _start_xla() -> None:
+    """Has XLA say its first words, once in a process, where nobody hears them.
+
+    It greets on the standard error when it starts and when it has compiled for the first time,
+    whatever TensorFlow's log level is.
+    """
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        with tf.init_scope():
+            tf.function(lambda x: x + 1.0, jit_compile=True)(tf.zeros([]))
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def kernel(function: Function) -> Function:
