@@ -22,13 +22,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Raw text to a pre-trained language encoder, with every step recorded.",
 )
-app.add_typer(lineage_app, name="lineage")
-app.command()(plan)
-app.command()(submit)
-app.add_typer(schedule_app, name="schedule")
-app.add_typer(runs_app, name="runs")
-app.command()(doctor)
 
+# The parts of `textmill --help`.
+HERE = "On this machine"
+CLOUD = "For Vertex AI"
+REVIEW = "What was made, and of what"
 RecipeArgument = Annotated[
     str, typer.Argument(help="A shipped recipe's name (see `textmill recipes`) or a YAML file.")
 ]
@@ -38,7 +36,7 @@ SetOption = Annotated[
 ]
 
 
-@app.command()
+@app.command(rich_help_panel=HERE)
 def run(
     recipe: RecipeArgument,
     text: Annotated[
@@ -79,7 +77,10 @@ def run(
     raise typer.Exit(outcome)
 
 
-@app.command("compile")
+app.command(rich_help_panel=HERE)(plan)
+
+
+@app.command("compile", rich_help_panel=CLOUD)
 def compile_(
     recipe: RecipeArgument,
     output: Annotated[
@@ -96,7 +97,7 @@ def compile_(
     typer.echo(compile_to_file(recipe, output, set_ or [], check=check))
 
 
-@app.command("run-spec")
+@app.command("run-spec", rich_help_panel=CLOUD)
 def run_spec_(
     spec: Annotated[str, typer.Argument(help="A compiled pipeline: YAML or JSON, schema 2.1.")],
     workdir: Annotated[
@@ -146,7 +147,14 @@ def run_spec_(
     raise typer.Exit(run_spec(spec, workdir=workdir, options=options))
 
 
-@app.command()
+app.command(rich_help_panel=CLOUD)(doctor)
+app.command(rich_help_panel=CLOUD)(submit)
+app.add_typer(schedule_app, name="schedule", rich_help_panel=CLOUD)
+app.add_typer(runs_app, name="runs", rich_help_panel=CLOUD)
+app.add_typer(lineage_app, name="lineage", rich_help_panel=REVIEW)
+
+
+@app.command(rich_help_panel=HERE)
 def recipes() -> None:
     """Lists the shipped recipes with their model, their tokens and what they cost."""
     from pipelines.recipe_list import print_recipes
@@ -154,7 +162,7 @@ def recipes() -> None:
     print_recipes()
 
 
-@app.command()
+@app.command(rich_help_panel=CLOUD)
 def machines(
     prices: Annotated[
         Path | None,
@@ -167,7 +175,7 @@ def machines(
     print_machines(prices)
 
 
-@app.command()
+@app.command(rich_help_panel=HERE)
 def demo_text(
     folder: Annotated[Path, typer.Argument(help="Where to write; made if it is not there.")],
 ) -> None:
@@ -178,7 +186,7 @@ def demo_text(
     typer.echo(f"{documents} documents of Python's language reference are in {folder}")
 
 
-@app.command()
+@app.command(rich_help_panel=HERE)
 def version() -> None:
     """Prints the versions of Textmill and of what it stands on."""
     from importlib.metadata import version as installed
