@@ -68,7 +68,9 @@ class BestWeights:
                 f"{self._folder}: holds no best weights, though trainer.export is best. Set "
                 f"trainer.export=last, or delete the folder to train again."
             )
-        return best, safetensors.numpy.load(storage.read_bytes(self._path(best.step)))
+        values = safetensors.numpy.load(storage.read_bytes(self._path(best.step)))
+        # safetensors gives them in no order, and an export has its bytes from the order.
+        return best, {name: values[name] for name in self._variables}
 
     def _find(self) -> Best | None:
         """What an earlier part of the run kept; None if nothing is whole."""

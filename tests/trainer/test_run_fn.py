@@ -86,7 +86,12 @@ def test_training_json_and_tensorboard_hold_the_history(trained: types.SimpleNam
     tags = {
         v.tag for e in tf.compat.v1.train.summary_iterator(str(events)) for v in e.summary.value
     }
-    assert {"loss", "masked_lm_loss", "gradient_norm", "learning_rate"} <= tags
+    losses = {"loss", "masked_lm_loss", "next_sentence_loss"}
+    accuracies = {"masked_lm_accuracy", "next_sentence_accuracy"}
+    rates = {"gradient_norm", "learning_rate", "tokens_per_second", "share_of_peak"}
+    assert losses | accuracies | rates <= tags
+    assert 0 < content["history"][-1]["share_of_peak"] < 1.5
+    assert content["peak_flops_per_second"] > 1e9
 
 
 def test_evaluation_loss_of_the_saved_model_is_that_of_the_evaluation(

@@ -1,0 +1,184 @@
+"""A run in two phases is one run: its data, its schedule, its checkpoints, its best weights."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import tensorflow as tf
+
+from tests.trainer.conftest import MakeSettings, settings_in
+from tests.trainer.real_instances import write_instances
+from trainer.best_weights import BestWeights
+from trainer.errors import InputError, TextmillError
+from trainer.failpoints import FLAG_VARIABLE, VARIABLE
+from trainer.instances import open_instances
+from trainer.manifest import read_manifest
+from trainer.phases import plan_phases
+from trainer.settings import TrainerSettings, TrainingSettings
+from trainer.training import train_and_export
+from trainer.transformers_folder import read_model
+
+SCRIPT = "import sys; from tests.trainer.test_phases import main; main(*sys.argv[1:])"
+WEIGHTS = "transformers/model.safetensors"
+SHORT, LONG = 32, 64
+RUN = {
+    "steps": 24,
+    "phases": ({"from_step": 14, "seq_length": LONG, "global_batch_size": 4},),
+    "save_every_steps": 5,
+    "log_every_steps": 4,
+    "evaluate_every_steps": 4,
+    "export": "best",
+}
+POSITIONS = "bert.embeddings.position_embeddings.weight"
+
+
+def main(settings: str, short: str, long: str, scratch: str) -> None:
+    """One training run, as a process of its own."""
+    parsed = TrainingSettings.model_validate_json(settings)
+    train_and_export(parsed, [short, long], f"{scratch}/model", f"{scratch}/run")
+
+
+@pytest.fixture(scope="module")
+def folders(dynamic_folder: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Instances of both lengths."""
+    long = write_instances(tmp_path_factory.mktemp("long"), "dynamic", length=LONG, instances=40)
+    return [dynamic_folder, long]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folders: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run when nobody stops it."""
+    scratch = tmp_path_factory.mktemp("undisturbed")
+    settings = settings_in(scratch, **RUN)
+    train_and_export(settings, folders, str(scratch / "model"), str(scratch / "run"))
+    return scratch
+
+
+@pytest.mark.parametrize("order", ["train-steps:3:INT", "train-steps:9:KILL"])
+def test_a_run_that_was_stopped_before_or_behind_the_border_ends_as_one_that_was_not(
+    order: str,
+    folders: list[str],
+    undisturbed: Path,
+    make_settings: MakeSettings,
+    tmp_path: Path,
+) -> None:
+    settings = make_settings(**RUN)
+    command = [sys.executable, "-c", SCRIPT, settings.model_dump_json(), *folders, str(tmp_path)]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        VARIABLE: order,
+        FLAG_VARIABLE: str(tmp_path / "flag"),
+    }
+    stopped = subprocess.run(command, env=environment, check=False, capture_output=True)
+    sent = signal.Signals[f"SIG{order.rpartition(':')[2]}"]
+    expected = 128 + sent if sent == signal.SIGINT else -sent
+    assert stopped.returncode == expected, stopped.stderr.decode()[-2000:]
+    train_and_export(settings, folders, str(tmp_path / "model"), str(tmp_path / "run"))
+    for name in (WEIGHTS, "saved_model.pb"):
+        ours, theirs = tmp_path / "model" / name, undisturbed / "model" / name
+        assert ours.read_bytes() == theirs.read_bytes(), name
+
+
+def test_the_best_weights_of_the_last_phase_are_exported(undisturbed: Path) -> None:
+    history = json.loads((undisturbed / "run" / "training.json").read_text())
+    measured = {entry["step"]: entry["held_out_masked_lm_loss"] for entry in history["held_out"]}
+    assert list(measured) == [4, 8, 12, 16, 20, 24]
+    facts = read_manifest(str(undisturbed / "model")).facts
+    last_phase = {step: loss for step, loss in measured.items() if step > 14}
+    best = min(last_phase, key=last_phase.__getitem__)
+    assert (facts["exported_step"], facts["held_out_loss"]) == (best, last_phase[best])
+    assert facts["seq_length"] == LONG
+
+
+def test_long_positions_are_learnt_in_the_second_phase(
+    folders: list[str], make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    """In the first they have no gradient."""
+    settings = make_settings(**{**RUN, "export": "last", "evaluate_every_steps": None})
+    train_and_export(settings, folders, str(tmp_path / "model"), str(tmp_path / "run"))
+    border = next(Path(settings.checkpoint_root).glob("*/step-000000014.safetensors"))
+    state = safetensors.numpy.load_file(border)
+    halfway, moments = state[POSITIONS], state[f"first_moment/{POSITIONS}"]
+    end = read_model(str(tmp_path / "model"))[1][POSITIONS]
+    assert not moments[SHORT:].any()
+    assert moments[:SHORT].any(axis=1).all()
+    change = np.abs(end - halfway).max(axis=1)
+    assert (change[SHORT:] > 1e-3).all()
+
+
+def test_phases_have_their_own_batches_and_go_on_with_the_schedule(folders: list[str]) -> None:
+    instances = [open_instances(folder) for folder in folders]
+    settings = TrainerSettings(**{**RUN, "warmup_steps": 4, "learning_rate": 1.0})
+    first, second = plan_phases(settings, instances)
+    assert (first.first_step, first.end_step) == (0, 14)
+    assert (second.first_step, second.end_step) == (14, 24)
+    assert second.settings.global_batch_size == 4
+    rates = [float(p.rate(tf.constant(14, tf.int64))) for p in (first, second)]
+    assert rates == pytest.approx([1 - 14 / 24] * 2)
+
+
+def test_a_phase_can_have_a_schedule_of_its_own(folders: list[str]) -> None:
+    """As LAMB's users train: each phase rises and falls."""
+    instances = [open_instances(folder) for folder in folders]
+    phase = {"from_step": 14, "seq_length": LONG, "learning_rate": 0.5, "warmup_steps": 2}
+    settings = TrainerSettings(
+        **{**RUN, "phases": (phase,), "warmup_steps": 4, "learning_rate": 1.0}
+    )
+    first, second = plan_phases(settings, instances)
+    steps = [tf.constant(n, tf.int64) for n in (7, 14, 15, 19)]
+    assert float(first.rate(steps[0])) == pytest.approx(0.5)
+    found = [float(second.rate(step)) for step in steps[1:]]
+    assert found == pytest.approx([0.25, 0.5, 0.25])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"phases": ({"from_step": 30, "seq_length": LONG},)}, r"steps \[30\] of 24"),
+        ({"phases": ({"from_step": 9, "seq_length": 64, "warmup_steps": 2},)}, "without learning"),
+        ({"evaluate_every_steps": None}, r"export is best.*evaluate_every_steps"),
+    ],
+)
+def test_phases_that_do_not_fit_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TrainerSettings.model_validate({**RUN, "warmup_steps": 2, **changes})
+
+
+def test_instances_of_another_length_or_number_are_refused(folders: list[str]) -> None:
+    instances = [open_instances(folder) for folder in folders]
+    settings = TrainerSettings(**RUN)
+    with pytest.raises(InputError, match=r"2 phases.* 1 sets of instances"):
+        plan_phases(settings, instances[:1])
+    with pytest.raises(InputError, match=r"phase 2 have seq_length 32 instead of 64"):
+        plan_phases(settings, [instances[0]] * 2)
+
+
+def test_what_is_best_does_not_depend_on_what_a_killed_run_had_kept(tmp_path: Path) -> None:
+    weight = tf.Variable([0.0])
+    losses = {4: 3.0, 8: 2.0, 12: 2.5, 16: 2.0}
+    best = BestWeights(str(tmp_path), {"w": weight})
+    for step, loss in losses.items():
+        weight.assign([float(step)])
+        assert best.offer(step, 1, loss) == (step in (4, 8))
+    again = BestWeights(str(tmp_path), {"w": weight})  # killed, and resumed from step 4
+    for step in (8, 12, 16):
+        weight.assign([float(step)])
+        assert not again.offer(step, 1, losses[step])
+    kept, values = again.read()
+    assert (kept.step, kept.loss, values["w"].tolist()) == (8, 2.0, [8.0])
+    assert again.offer(20, 2, 9.0)  # a later phase counts, whatever its loss
+    assert not again.offer(24, 2, float("nan"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "best-000000020.json",
+        "best-000000020.safetensors",
+    ]
+    next(tmp_path.glob("*.safetensors")).write_bytes(b"altered")
+    with pytest.raises(TextmillError, match="holds no best weights"):
+        BestWeights(str(tmp_path), {"w": weight}).read()
