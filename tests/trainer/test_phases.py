@@ -101,7 +101,8 @@ def test_long_positions_are_learnt_in_the_second_phase(
     folders: list[str], make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     """In the first they have no gradient."""
-    settings = make_settings(**{**RUN, "export": "last", "evaluate_every_steps": None})
+    run = {**RUN, "export": "last", "evaluate_every_steps": None, "keep_checkpoints": 10}
+    settings = make_settings(**run)
     train_and_export(settings, folders, str(tmp_path / "model"), str(tmp_path / "run"))
     border = next(Path(settings.checkpoint_root).glob("*/step-000000014.safetensors"))
     state = safetensors.numpy.load_file(border)
