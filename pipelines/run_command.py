@@ -155,7 +155,7 @@ def explain(error: Exception, folder: Path) -> str:
         return str(error)
     if isinstance(error, MemoryError):
         return (
-            f"Memory ran out ({error or 'no more could be had'}). Set fewer beam.workers, a "
+            f"Memory ran out ({str(error) or 'no more could be had'}). Set fewer beam.workers, a "
             f"smaller trainer.global_batch_size or model, and run again: what is done is cached."
         )
     told = storage.explain_no_room(error, str(folder))

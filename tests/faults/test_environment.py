@@ -16,7 +16,7 @@ from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED
 from pipelines.lineage.archive import Archive
 from pipelines.workdir import open_workdir
 from tests.faults.conftest import DOCUMENTS, DONE, INSTANCES
-from tests.faults.lane import RECIPE, Lane, processes_of
+from tests.faults.lane import Lane, processes_of
 from tests.faults.results import false_claims, last_summary, results
 
 FULL = int(os.environ.get("TEXTMILL_FAULT_RUNS", "1")) > 1
@@ -68,18 +68,6 @@ def test_a_full_disk_at_the_export_leaves_no_model(lane: Lane, undisturbed: Resu
     assert false_claims(lane.workdir) == []
     assert lane.run().code == SUCCEEDED
     assert results(lane.workdir) == undisturbed
-
-
-def test_a_large_corpus_is_read_in_little_memory(lane: Lane, tmp_path: Path) -> None:
-    """40 MB of documents, each of them different, in 200 MB beyond what TFX itself takes."""
-    lane.restore(None)
-    text = (lane.text / "a.txt").read_text(encoding="utf-8")
-    with (tmp_path / "large.txt").open("w", encoding="utf-8") as large:
-        for number in range((40 << 20) // len(text)):
-            large.write(text.replace(".\n", f" {number}.\n").rstrip("\n") + "\n\n")
-    words = ("run", RECIPE, "--text", str(tmp_path), "--workdir", str(lane.workdir))
-    ended = lane.run(command=(*words, "--until", "TextExampleGen"), more_memory=200 << 20)
-    assert ended.code == SUCCEEDED, ended.told
 
 
 def test_a_run_that_memory_is_short_for_ends_and_the_next_one_works(
