@@ -24,7 +24,7 @@ from tests.vertex_server.schedules import fire
 from trainer.manifest import Manifest, read_manifest
 from trainer.warm_start import start_digest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 __all__ = ["server", "textmill"]  # fixtures
 TEXT_ROOT = "gs://acme-nlp-text/news"
 # The same in the weekly runs: steps enough to learn, and a publication for what is better alone.
