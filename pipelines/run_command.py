@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pipelines.create_pipeline import Places
 
 RECIPE, LOG = "recipe.yaml", "log.txt"
+STOPPED_BY = {INTERRUPTED: "Stopped by Ctrl-C.", TERMINATED: "Stopped by SIGTERM."}
 
 
 def run_recipe(
@@ -106,9 +107,11 @@ def _run(order: Order, closed: list[int]) -> int:
     try:
         _execute(order, run_id, clock)
     except KeyboardInterrupt:
-        state, error, code = "interrupted", "Stopped by Ctrl-C.", INTERRUPTED
-    except StoppedError:
-        state, error, code = "interrupted", "Stopped by SIGTERM.", TERMINATED
+        state, error, code = "interrupted", STOPPED_BY[INTERRUPTED], INTERRUPTED
+    except StoppedError as stopped:
+        # Training saves its state on either signal before it stops.
+        code = INTERRUPTED if stopped.code == INTERRUPTED else TERMINATED
+        state, error = "interrupted", STOPPED_BY[code]
     except InputError as wrong:
         state, error, code = "failed", str(wrong), INPUT_ERROR
     except Exception as wrong:

@@ -10,7 +10,10 @@ class InputError(TextmillError):
 
 
 class StoppedError(SystemExit):
-    """SIGTERM came and the work was left in good order; the code is the shell's for that signal."""
+    """SIGTERM or SIGINT came, and the work was left in good order.
+
+    The code is the shell's for the signal: 143 or 130.
+    """
 
 
 def printable(text: str) -> str:

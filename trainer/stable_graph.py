@@ -6,7 +6,7 @@ other bytes for the same model.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -19,6 +19,7 @@ GRAPH = "saved_model.pb"
 # TensorFlow's own hash of the graph; it is of the numbers before, and of TF 2.17 on holds a random
 # one. Loading does without, and the manifest has a digest of every file.
 FINGERPRINT = "fingerprint.pb"
+CONFIG = "config_proto"  # of the calls of functions
 _FUNCTION = re.compile(r"(.*_)(\d+)", re.DOTALL)
 _GRADIENT = re.compile(r"(CustomGradient-)(\d+)")
 _CAPTURE = re.compile(r"\d+")  # an argument that is no argument of the Python function
@@ -52,11 +53,21 @@ def _settle(graph: Any) -> None:
     order = {name: number for number, name in enumerate(functions.values())}
     library.function.sort(key=lambda f: order[f.signature.name])
     library.registered_gradients.sort(key=lambda g: order[g.gradient_func])
+    for node in _nodes(graph):
+        # The process's devices and threads; TensorFlow takes those of the process that loads.
+        if CONFIG in node.attr:
+            node.attr[CONFIG].s = b""
     for function in library.function:
         for number, argument in function.arg_attr.items():
             name = argument.attr.get("_user_specified_name")
             if name is not None and _CAPTURE.fullmatch(name.s.decode()):
                 name.s = str(number).encode()
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
+    yield from graph.graph_def.node
+    for function in graph.graph_def.library.function:
+        yield from function.node_def
 
 
 def _count_anew(names: Iterable[str], pattern: re.Pattern[str]) -> Names:

@@ -48,6 +48,7 @@ def test_lamb_scales_each_change_to_its_weights_norm() -> None:
         optimizer.apply,
         args=(
             {name: tf.constant(g) for name, g in gradients.items()},
+            tf.constant(1.0),
             tf.constant(0.5),
             tf.constant(0, tf.int64),
         ),

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from tests.trainer.conftest import settings_in
 from trainer.export import export_model
@@ -12,6 +13,7 @@ from trainer.instances import open_instances
 from trainer.manifest import read_manifest
 from trainer.models.parameters import first_values
 from trainer.objectives.choose import choose_objective
+from trainer.stable_graph import GRAPH
 
 KINDS = ("bert", "electra")
 
@@ -40,6 +42,19 @@ def test_every_file_of_two_exports_is_the_same(kind: str, twice: dict[str, list[
         assert content == second[name], name
     digests = {read_manifest(str(folder)).content_digest() for folder in twice[kind]}
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_kept_of_the_devices_of_the_process(
+    kind: str, twice: dict[str, list[Path]]
+) -> None:
+    """A call of a function holds how many CPUs and GPUs its process had."""
+    graph = (twice[kind][0] / GRAPH).read_bytes()
+    definition = saved_model_pb2.SavedModel.FromString(graph).meta_graphs[0].graph_def
+    nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
+    configs = [node.attr["config_proto"].s for node in nodes if "config_proto" in node.attr]
+    assert configs
+    assert set(configs) == {b""}
 
 
 @pytest.mark.parametrize("kind", KINDS)
