@@ -5,6 +5,8 @@ import os
 import warnings
 from pathlib import Path
 
+import absl.logging
+
 # What TensorFlow's C++ prints: 0 all, 1 no INFO, 2 no WARNING, 3 no ERROR. On machines without a
 # GPU it prints errors about missing CUDA libraries that mean nothing.
 TF_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -25,6 +27,7 @@ def hush(verbose: bool) -> None:
     os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")  # of Beam's worker processes
     warnings.filterwarnings("ignore", module=r"(google|tfx|tensorflow|apache_beam|absl)(\.|$)")
     logging.captureWarnings(True)
+    absl.logging.set_verbosity(absl.logging.ERROR)  # TFX warns of each query of its own resolvers
 
 
 def log_to(path: Path, verbose: bool) -> None:

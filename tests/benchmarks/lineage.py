@@ -35,21 +35,16 @@ def main() -> None:
     first, last = (
         run.name for run in (min((folder / "runs").iterdir()), max((folder / "runs").iterdir()))
     )
-    for words in (["list"], ["show", last], ["diff", first, last]):
-        command = [
-            sys.executable,
-            "-m",
-            "pipelines.cli",
-            "lineage",
-            *words,
-            "--workdir",
-            str(folder),
-        ]
+    where = ["list", "--where", "loss<5"]
+    for words in (["list"], where, ["show", last], ["diff", first, last]):
+        python = [sys.executable, "-m", "pipelines.cli"]
+        command = [*python, "lineage", *words, "--workdir", str(folder)]
         started = time.monotonic()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         spent = time.monotonic() - started
         most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-        print(f"{words[0]:<6} {spent:6.2f} s, at most {most} MB")
+        name = " ".join(words[:2]) if words == where else words[0]
+        print(f"{name:<13} {spent:6.2f} s, at most {most} MB")
 
 
 if __name__ == "__main__":
