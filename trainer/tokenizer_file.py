@@ -22,6 +22,9 @@ def read_tokenizer(folder: str) -> tuple[dict[str, Any], bytes]:
         tokenizer = json.loads(content)
         if tokenizer["model"].get("type", "WordPiece") in ("WordPiece", "Unigram"):
             Tokenizer.from_str(content.decode())  # of other types there is more to tell
+        # The library takes steps without a type, too; what they do would be a guess.
+        normaliser_flags(tokenizer.get("normalizer"))
+        steps_of(tokenizer.get("pre_tokenizer"))
         return tokenizer, content
     except Exception as error:  # the library has no narrower one
         raise VocabularyError(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from tests.faults.conftest import DOCUMENTS, INSTANCES
 
-STEPS, SAVE_EVERY = 6, 2  # of tests/pipelines/tiny.yaml; its loop runs 2 steps a call
+STEPS, SAVE_EVERY = 6, 2  # of tests/pipelines/tiny.yaml
 KILLED, TERMINATED, FAILED = -9, 143, 1
 
 
@@ -35,9 +35,15 @@ def _starts(stage: str | None, *passages: int, steps: int = 0) -> tuple[Start, .
     return tuple(Start(stage, passage, steps) for passage in passages)
 
 
-def _training(*passages: int) -> tuple[Start, ...]:
+def _saves(*passages: int) -> tuple[Start, ...]:
     """Passages that come once in SAVE_EVERY steps."""
     return tuple(Start(INSTANCES, passage, passage * SAVE_EVERY) for passage in passages)
+
+
+def _calls(*passages: int) -> tuple[Start, ...]:
+    """Calls of the training step: the first makes one step, the others go on to the next save."""
+    steps = [1, *range(SAVE_EVERY, STEPS + 1, SAVE_EVERY)]
+    return tuple(Start(INSTANCES, passage, steps[passage - 1]) for passage in passages)
 
 
 KILL_POINTS = (
@@ -73,8 +79,8 @@ KILL_POINTS = (
         (*_starts(DOCUMENTS, 1, 3), *_starts(None, 1), Start(INSTANCES, 2, STEPS)),
         signal="STOP",
     ),
-    KillPoint("K7", "saving a checkpoint", "save-checkpoint", _training(2, 1, 3)),
-    KillPoint("K8", "between the step and its checkpoint", "train-steps", _training(2, 1, 3)),
+    KillPoint("K7", "saving a checkpoint", "save-checkpoint", _saves(2, 1, 3)),
+    KillPoint("K8", "between the step and its checkpoint", "train-steps", _calls(3, 1, 2, 4)),
     KillPoint(
         "K9", "between training and export", "before-export", _starts(INSTANCES, 1, steps=STEPS)
     ),
@@ -97,7 +103,7 @@ KILL_POINTS = (
         "K12",
         "SIGTERM in training",
         "train-steps",
-        _training(2, 1, 3),
+        _calls(2, 1, 3),
         signal="TERM",
         code=TERMINATED,
     ),

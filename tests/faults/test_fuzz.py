@@ -166,6 +166,21 @@ def test_a_damaged_vocabulary_loads_or_is_our_error(
     assert len(set(vocabulary.named_ids.values())) == 5
 
 
+def test_a_tokenizer_whose_step_has_no_type_is_refused(
+    vocabulary_folder: Path, tmp_path: Path
+) -> None:
+    """Found by fuzzing: the `tokenizers` library takes such a file."""
+    folder = tmp_path / "vocabulary"
+    shutil.copytree(vocabulary_folder, folder)
+    (folder / MANIFEST).unlink(missing_ok=True)
+    path = folder / "tokenizer.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["normalizer"]["type"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(InputError, match="tokenizer.json: not a tokenizer file"):
+        load_vocabulary(str(folder))
+
+
 def replace_a_value(data: st.DataObject, content: Any) -> Any:
     """JSON with one value, anywhere in it, replaced or removed."""
     content = copy.deepcopy(content)

@@ -30,10 +30,11 @@ UNSAFE_YAML = {
     "yaml.Loader", "yaml.FullLoader", "yaml.UnsafeLoader", "yaml.CLoader", "yaml.CFullLoader",
 }  # fmt: skip
 WHOLE_MODELS = {"load_model", "model_from_json", "unpickle", "read_pickle"}
-# The one file that writes files, and three that write what no artifact holds: a probe, a log of a
+# The one file that writes files, and four that write what no artifact holds: a probe, logs of a
 # container, and a file that TFX's launcher on Vertex AI waits for.
 WRITERS = {
     "trainer/storage.py", "pipelines/workdir.py", "pipelines/spec_runner/processes.py",
+    "pipelines/spec_runner/warm.py",
     "components/text_example_gen/vertex_driver.py",
 }  # fmt: skip
 SHOWN_RAW = re.compile(f"[{hostile.ESCAPE}{hostile.BIDI}\x07]")
