@@ -16,7 +16,7 @@ TRANSFORMERS := .venv-transformers/.ready
 AUDIT := .venv-audit/.ready
 MINILM := .models/minilm/.ready
 DEMO := work/demo
-LOCKS := uv textmill gpu tpu dev transformers audit
+LOCKS := uv textmill gpu tpu dev transformers minilm audit
 
 .PHONY: help run test setup transformers minilm check format lint types contracts spec spec-check faults audit sbom lock clean
 
@@ -42,7 +42,8 @@ audit: $(READY) $(AUDIT)  ## look up known holes of the dependencies, and check 
 	  $(addsuffix .txt,$(addprefix requirements/,$(LOCKS)))
 
 sbom: $(AUDIT)  ## write sbom.json: what Textmill stands on, in CycloneDX's form
-	.venv-audit/bin/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml \
+	.venv-audit/bin/python -W ignore::UserWarning -m cyclonedx_py requirements \
+	  --output-reproducible --pyproject pyproject.toml \
 	  --output-format JSON --output-file sbom.json requirements/textmill.txt
 
 setup: $(READY)  ## make the environment .venv
@@ -78,7 +79,7 @@ spec-check: $(READY)
 lock: $(UV)  ## pin requirements/*.in anew, with hashes
 	for name in $(LOCKS); do \
 	  version=3.10; [ $$name = transformers ] && version=3.11; \
-	  more=; [ $$name = tpu ] && more=--no-deps; \
+	  more=; [[ $$name == @(tpu|minilm) ]] && more=--no-deps; \
 	  $(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url $$more \
 	    --python-version $$version requirements/$$name.in -o requirements/$$name.txt > /dev/null; \
 	done
