@@ -50,6 +50,7 @@ def override(settings: TrainingSettings, values: Mapping[str, Value]) -> Trainin
         result = TrainingSettings.model_validate_json(json.dumps(changed))
     except ValidationError as error:
         raise OverrideError("\n".join(_explain(error))) from error
+    _check_seed(result)
     _check_warmup(result)
     if result.model.size != settings.model.size:
         _check_size(settings.model, result.model.size)
@@ -67,6 +68,13 @@ def _explain(error: ValidationError) -> list[str]:
         else:  # values that do not fit together
             told.append(f"the parameters and the recipe's {'.'.join(path)} settings: {message}.")
     return told
+
+
+def _check_seed(settings: TrainingSettings) -> None:
+    if settings.seed < 0:  # as a recipe refuses it; the data's draws get the same seed
+        raise OverrideError(
+            f"parameter seed: {settings.seed} lies below 0. Give a whole number from 0 on."
+        )
 
 
 def _check_warmup(settings: TrainingSettings) -> None:

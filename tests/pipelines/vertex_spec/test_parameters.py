@@ -59,6 +59,7 @@ def test_texts_become_numbers(spec: dict[str, Any]) -> None:
         ({"text_pattern": 'a"b'}, "must not be in it"),
         ({"text_pattern": "{{$.x}}"}, "must not be in it"),
         ({"seed": True}, "parameter seed"),
+        ({"seed": "-1"}, "parameter seed: -1 lies below 0"),
     ],
 )
 def test_wrong_values_are_told_with_their_name(
