@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -16,7 +17,7 @@ from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED
 from pipelines.lineage.archive import Archive
 from pipelines.workdir import open_workdir
 from tests.faults.conftest import DOCUMENTS, DONE, INSTANCES
-from tests.faults.lane import Lane, processes_of
+from tests.faults.lane import RECIPE, Lane, processes_of
 from tests.faults.results import false_claims, last_summary, results
 
 FULL = int(os.environ.get("TEXTMILL_FAULT_RUNS", "1")) > 1
@@ -81,14 +82,21 @@ def test_a_run_that_memory_is_short_for_ends_and_the_next_one_works(
     assert results(lane.workdir) == undisturbed
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_workdir_is_told_before_any_work(lane: Lane) -> None:
-    lane.restore(None)
-    lane.workdir.mkdir(mode=0o500)
-    ended = lane.run()
-    lane.workdir.chmod(0o700)
-    assert ended.code == INPUT_ERROR
-    assert "cannot be written" in ended.told
+    with tempfile.TemporaryDirectory() as open_folder:  # pytest's own folders are for their user
+        place = Path(open_folder)
+        place.chmod(0o755)
+        for source in (lane.text / "a.txt", Path(RECIPE)):
+            Path(shutil.copy(source, place)).chmod(0o644)
+        workdir = place / "work"
+        workdir.mkdir(mode=0o555)
+        words = ("run", str(place / "tiny.yaml"), "--text", str(place / "a.txt"))
+        ended = lane.run(command=(*words, "--workdir", str(workdir)), as_nobody=True)
+        assert ended.code == INPUT_ERROR, ended.told
+        told = " ".join(ended.told.split())
+        assert f"{workdir}: cannot be written (Permission denied)" in told
+        assert "loading TFX" not in told
+        assert list(workdir.iterdir()) == []
 
 
 def test_a_place_where_nothing_can_be_made_is_told_before_any_work(lane: Lane) -> None:
