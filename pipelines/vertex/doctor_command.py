@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.vertex.options import (
+    EndpointOption,
     JsonOption,
     LabelOption,
     NetworkOption,
     ParamOption,
+    ProjectOption,
+    RegionOption,
     RootOption,
     ServiceAccountOption,
     SetOption,
     consoles,
+    open_cloud,
     print_json,
 )
-from pipelines.vertex.target import EndpointOption, ProjectOption, RegionOption
 
 if TYPE_CHECKING:
     from pipelines.vertex.doctor.check import Check, Subject
@@ -74,7 +77,6 @@ def _subject(
     endpoint: str | None,
 ) -> "Subject":
     """The same order that `submit` would send, so that its options are checked as well."""
-    from pipelines.vertex.client import connect
     from pipelines.vertex.doctor.check import Subject
     from pipelines.vertex.job_request import Wishes
     from pipelines.vertex.prepare import prepare
@@ -94,7 +96,7 @@ def _subject(
         return str(found) if found else None
 
     return Subject(
-        cloud=connect(target.project, target.region, target.endpoint, say=consoles()[1].print),
+        cloud=open_cloud(target.project, target.region, target.endpoint),
         template=ready.template,
         root=job.runtime_config.gcs_output_directory,
         text_root=value("text_root"),

@@ -1,9 +1,12 @@
-"""Options that `submit`, `schedule`, `runs` and `doctor` share."""
+"""Options that `submit`, `schedule`, `runs` and `doctor` share, and the cloud that they name."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from pipelines.vertex.client import Cloud
 
 TemplateArgument = Annotated[
     str,
@@ -44,6 +47,26 @@ NoCacheOption = Annotated[
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Print the request as JSON and send nothing.")
 ]
+ProjectOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="GOOGLE_CLOUD_PROJECT",
+        help="Project id; else the recipe's, else that of your credentials.",
+    ),
+]
+RegionOption = Annotated[
+    str | None,
+    typer.Option(envvar="GOOGLE_CLOUD_REGION", help="As us-central1; else the recipe's."),
+]
+EndpointOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="TEXTMILL_VERTEX_ENDPOINT",
+        help="A private endpoint, as https://{service}-corp.p.googleapis.com, where {service} is "
+        "us-central1-aiplatform, storage, …; Google's own by default. One with http:// is an "
+        "emulator on this machine and gets no credentials.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 WaitOption = Annotated[
     bool, typer.Option("--wait", help="Show the tasks' states until the run ends; exit as it does.")
@@ -64,3 +87,15 @@ def print_json(content: Any) -> None:
     from pipelines.vertex.messages import to_text
 
     typer.echo(to_text(content))
+
+
+def open_cloud(project: str | None, region: str | None, endpoint: str | None) -> "Cloud":
+    """Google Cloud as the options say; waiting is told on the terminal.
+
+    Raises:
+        InputError: project or region is missing or of the wrong form.
+        VertexError: there are no credentials.
+    """
+    from pipelines.vertex.client import connect
+
+    return connect(project, region, endpoint, say=consoles()[1].print)

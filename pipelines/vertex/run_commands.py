@@ -1,21 +1,21 @@
 """The commands `textmill runs …`."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pipelines.vertex.options import (
     POLL_SECONDS,
+    EndpointOption,
     JsonOption,
     PollOption,
+    ProjectOption,
+    RegionOption,
     WaitOption,
     consoles,
+    open_cloud,
     print_json,
 )
-from pipelines.vertex.target import EndpointOption, ProjectOption, RegionOption
-
-if TYPE_CHECKING:
-    from pipelines.vertex.client import Cloud
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode="rich", help="Runs on Vertex AI: what they do and say."
@@ -45,7 +45,7 @@ def list_(
     from pipelines.vertex.runs import list_runs, print_runs, run_row
     from pipelines.vertex.schedule import find_schedule
 
-    cloud = _connect(project, region, endpoint)
+    cloud = open_cloud(project, region, endpoint)
     jobs = list_runs(
         cloud,
         most=most,
@@ -76,7 +76,7 @@ def show(
     from pipelines.vertex.submit import follow, print_outcome
     from pipelines.vertex.watch import get_run
 
-    cloud = _connect(project, region, endpoint)
+    cloud = open_cloud(project, region, endpoint)
     job = get_run(cloud, find_run(cloud, run))
     out, err = consoles()
     if as_json:
@@ -99,7 +99,7 @@ def cancel(
     from pipelines.vertex.errors import without_secrets
     from pipelines.vertex.runs import cancel_run, find_run
 
-    cloud = _connect(project, region, endpoint)
+    cloud = open_cloud(project, region, endpoint)
     name = find_run(cloud, run)
     cancel_run(cloud, name)
     run_id = name.rsplit("/", maxsplit=1)[-1]
@@ -127,16 +127,10 @@ def logs(
     from pipelines.vertex.runs import find_run
     from pipelines.vertex.watch import get_run
 
-    cloud = _connect(project, region, endpoint)
+    cloud = open_cloud(project, region, endpoint)
     job = get_run(cloud, find_run(cloud, run))
     expression = log_filter(cloud, job, task=task, severity=severity)
     if command:
         typer.echo(gcloud_command(cloud.target, expression, most))
         return
     print_entries(read_entries(cloud, expression, most), *consoles())
-
-
-def _connect(project: str | None, region: str | None, endpoint: str | None) -> "Cloud":
-    from pipelines.vertex.client import connect
-
-    return connect(project, region, endpoint, say=consoles()[1].print)

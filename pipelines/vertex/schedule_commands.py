@@ -1,19 +1,19 @@
 """The commands `textmill schedule …`."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pipelines.vertex.options import (
+    EndpointOption,
     JsonOption,
+    ProjectOption,
+    RegionOption,
     consoles,
+    open_cloud,
     print_json,
 )
-from pipelines.vertex.schedule_edit import NameArgument, create, open_cloud, update
-from pipelines.vertex.target import EndpointOption, ProjectOption, RegionOption
-
-if TYPE_CHECKING:
-    pass
+from pipelines.vertex.schedule_edit import NameArgument, create, open_schedule, update
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -53,11 +53,9 @@ def show(
 ) -> None:
     """Shows a schedule and its next five runs, in its zone and in UTC."""
     from pipelines.vertex import messages
-    from pipelines.vertex.schedule import find_schedule
     from pipelines.vertex.schedule_text import print_schedule
 
-    cloud = open_cloud(project, region, endpoint)
-    found = find_schedule(cloud, schedule)
+    cloud, found = open_schedule(schedule, project, region, endpoint)
     if as_json:
         print_json(messages.as_json(found))
     else:
@@ -74,8 +72,7 @@ def pause(
     """Lets no run begin until the schedule is resumed; those at work go on."""
     from pipelines.vertex import schedule as schedules
 
-    cloud = open_cloud(project, region, endpoint)
-    found = schedules.find_schedule(cloud, schedule)
+    cloud, found = open_schedule(schedule, project, region, endpoint)
     schedules.pause(cloud, found)
     _say(f"Paused: {found.display_name}. `textmill schedule resume` lets it go on.")
 
@@ -94,8 +91,7 @@ def resume(
     from pipelines.vertex import schedule as schedules
     from pipelines.vertex.schedule_text import print_schedule
 
-    cloud = open_cloud(project, region, endpoint)
-    found = schedules.find_schedule(cloud, schedule)
+    cloud, found = open_schedule(schedule, project, region, endpoint)
     schedules.resume(cloud, found, catch_up=catch_up)
     print_schedule(schedules.find_schedule(cloud, found.name), cloud.target, consoles()[0])
 
@@ -113,8 +109,7 @@ def delete(
     """Deletes a schedule; the runs that it began stay."""
     from pipelines.vertex import schedule as schedules
 
-    cloud = open_cloud(project, region, endpoint)
-    found = schedules.find_schedule(cloud, schedule)
+    cloud, found = open_schedule(schedule, project, region, endpoint)
     schedules.delete(cloud, found)
     _say(f"Deleted: {found.display_name} ({schedules.schedule_id(found)}). Its runs stay.")
 

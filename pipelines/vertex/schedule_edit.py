@@ -6,20 +6,25 @@ import typer
 
 from pipelines.vertex.options import (
     DryRunOption,
+    EndpointOption,
     LabelOption,
     NetworkOption,
     NoCacheOption,
     ParamOption,
+    ProjectOption,
+    RegionOption,
     RootOption,
     ServiceAccountOption,
     SetOption,
     TemplateArgument,
     consoles,
+    open_cloud,
     print_json,
 )
-from pipelines.vertex.target import EndpointOption, ProjectOption, RegionOption
 
 if TYPE_CHECKING:
+    from google.cloud import aiplatform_v1 as v1
+
     from pipelines.vertex.client import Cloud
     from pipelines.vertex.schedule import Timing
 
@@ -143,8 +148,7 @@ def update(
         order, project, region = ready.order, ready.target.project, ready.target.region
     elif param or label or network or no_cache or set_:
         raise InputError("--param, --label, --network, --no-cache and --set need --spec.")
-    cloud = open_cloud(project, region, endpoint)
-    found = schedules.find_schedule(cloud, schedule)
+    cloud, found = open_schedule(schedule, project, region, endpoint)
     known = cron_of(found)
     if cron is None and time_zone is not None:
         cron = known.fields if known else None
@@ -186,8 +190,16 @@ def _timing(
     )
 
 
-def open_cloud(project: str | None, region: str | None, endpoint: str | None) -> "Cloud":
-    """Google Cloud as the options say; waiting is told on the terminal."""
-    from pipelines.vertex.client import connect
+def open_schedule(
+    name: str, project: str | None, region: str | None, endpoint: str | None
+) -> "tuple[Cloud, v1.Schedule]":
+    """Google Cloud as the options say, and the schedule of this id or name in it.
 
-    return connect(project, region, endpoint, say=consoles()[1].print)
+    Raises:
+        InputError: no or several schedules have the name, or an option is missing or wrong.
+        VertexError: there are no credentials, or they do not do.
+    """
+    from pipelines.vertex.schedule import find_schedule
+
+    cloud = open_cloud(project, region, endpoint)
+    return cloud, find_schedule(cloud, name)

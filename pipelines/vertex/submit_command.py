@@ -7,20 +7,23 @@ import typer
 from pipelines.vertex.options import (
     POLL_SECONDS,
     DryRunOption,
+    EndpointOption,
     LabelOption,
     NetworkOption,
     NoCacheOption,
     ParamOption,
     PollOption,
+    ProjectOption,
+    RegionOption,
     RootOption,
     ServiceAccountOption,
     SetOption,
     TemplateArgument,
     WaitOption,
     consoles,
+    open_cloud,
     print_json,
 )
-from pipelines.vertex.target import EndpointOption, ProjectOption, RegionOption
 
 
 def submit(
@@ -44,7 +47,6 @@ def submit(
     endpoint: EndpointOption = None,
 ) -> None:
     """Runs a pipeline on Vertex AI, once."""
-    from pipelines.vertex.client import connect
     from pipelines.vertex.job_request import Wishes
     from pipelines.vertex.prepare import must_be_built, prepare
     from pipelines.vertex.submit import (
@@ -77,7 +79,7 @@ def submit(
     must_be_built(ready.template)
     out, err = consoles()
     target = ready.target
-    cloud = connect(target.project, target.region, target.endpoint, say=err.print)
+    cloud = open_cloud(target.project, target.region, target.endpoint)
     job = send(cloud, request)
     print_submitted(cloud, job, out)
     if wait:

@@ -2,10 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated
 from urllib.parse import urlsplit
-
-import typer
 
 from pipelines.vertex.errors import Place
 from trainer.errors import InputError
@@ -13,27 +10,6 @@ from trainer.errors import InputError
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 PROJECT_ID = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]|(?:[a-z0-9.-]+:)[a-z][a-z0-9-]+")
 REGION = re.compile(r"[a-z]+-[a-z]+\d+")
-
-ProjectOption = Annotated[
-    str | None,
-    typer.Option(
-        envvar="GOOGLE_CLOUD_PROJECT",
-        help="Project id; else the recipe's, else that of your credentials.",
-    ),
-]
-RegionOption = Annotated[
-    str | None,
-    typer.Option(envvar="GOOGLE_CLOUD_REGION", help="As us-central1; else the recipe's."),
-]
-EndpointOption = Annotated[
-    str | None,
-    typer.Option(
-        envvar="TEXTMILL_VERTEX_ENDPOINT",
-        help="A private endpoint, as https://{service}-corp.p.googleapis.com, where {service} is "
-        "us-central1-aiplatform, storage, …; Google's own by default. One with http:// is an "
-        "emulator on this machine and gets no credentials.",
-    ),
-]
 
 
 @dataclass(frozen=True, kw_only=True)
