@@ -64,6 +64,7 @@ class Architecture:
     hidden_dropout: float
     attention_dropout: float
     initializer_range: float
+    position_start: str = "drawn"  # or "sinusoidal"
     activation: str = "gelu"  # or "gelu_new", the tanh form that some published ALBERTs have
     generator_share: float | None = None  # of hidden size, heads and inner size (ELECTRA)
     sequence_classes: int = 2  # that the head on [CLS] tells apart (BERT, ALBERT)
@@ -115,6 +116,7 @@ def resolve_architecture(
         hidden_dropout=model.hidden_dropout,
         attention_dropout=model.attention_dropout,
         initializer_range=model.initializer_range,
+        position_start=model.position_start,
         sequence_classes=sequence_classes,
     )
 

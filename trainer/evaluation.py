@@ -21,6 +21,9 @@ from trainer.transformers_folder import read_model
 
 # Whatever rate a model was trained at, it is measured at BERT's, so that models compare.
 EVALUATION_MASKING = MaskingSettings(rate=0.15)
+# ELECTRA's generator never meets random tokens, and would copy them; so all that it predicts is
+# masked, as nearly all is in its training.
+ELECTRA_MASKING = MaskingSettings(rate=0.15, mask_share=1.0, random_share=0.0)
 Sums = dict[str, tuple[float, float]]  # numerators and denominators
 
 
@@ -75,11 +78,20 @@ def evaluate(
     architecture, values = read_model(model_folder)
     objective = objective_of(architecture, instances.pair, ElectraSettings())
     batches = evaluation_batches(
-        instances, split, EVALUATION_MASKING, batch_size=batch_size, seed=seed
+        instances,
+        split,
+        evaluation_masking(architecture.type),
+        batch_size=batch_size,
+        seed=seed,
     )
     unigram = unigram_losses(read_token_counts(instances))
     variables = make_variables({name: values[name] for name in objective.model.parameters()})
     return measure(objective, variables, batches, unigram, seed)
+
+
+def evaluation_masking(model_type: str) -> MaskingSettings:
+    """What is masked where a model of this type is measured."""
+    return ELECTRA_MASKING if model_type == "electra" else EVALUATION_MASKING
 
 
 def measure(

@@ -10,7 +10,7 @@ import tensorflow as tf
 from trainer.batches import evaluation_batches, share_out
 from trainer.draw import draw_seed
 from trainer.errors import InputError
-from trainer.evaluation import EVALUATION_MASKING, area_under_curve
+from trainer.evaluation import area_under_curve, evaluation_masking
 from trainer.instances import Instances
 from trainer.objectives.choose import PreTraining
 from trainer.objectives.ratio import Ratio
@@ -71,7 +71,7 @@ class HeldOut:
         batches = evaluation_batches(
             self._instances,
             SPLIT,
-            EVALUATION_MASKING,
+            evaluation_masking(self._objective.model.architecture.type),
             batch_size=self._batch_size,
             seed=self._seed,
             drop_remainder=True,

@@ -79,6 +79,9 @@ class ModelSettings(Settings):
     hidden_dropout: float = Field(default=0.1, ge=0, lt=1)  # share of H zeroed (BERT)
     attention_dropout: float = Field(default=0.1, ge=0, lt=1)  # share of attention zeroed (BERT)
     initializer_range: float = Field(default=0.02, gt=0)  # BERT: truncated normal
+    # positions' first vectors: drawn (BERT), or sine waves of that size, which are learned on from
+    # (Vaswani et al. 2017, 3.5); then attention by distance is learned much sooner
+    position_start: Literal["drawn", "sinusoidal"] = "drawn"
     electra: ElectraSettings = ElectraSettings()
 
 

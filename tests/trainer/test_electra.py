@@ -7,7 +7,7 @@ import tensorflow as tf
 from tests.trainer.conftest import MakeSettings
 from tests.trainer.training_tools import first_batch, replica_step_of, train_some
 from trainer.batches import evaluation_batches
-from trainer.evaluation import area_under_curve, measure, unigram_losses
+from trainer.evaluation import area_under_curve, evaluation_masking, measure, unigram_losses
 from trainer.instances import open_instances, read_token_counts
 from trainer.objectives.choose import choose_objective
 from trainer.objectives.replaced_tokens import (
@@ -124,3 +124,13 @@ def test_both_halves_learn_and_share_their_embeddings(
     )
     assert np.mean(losses[-20:]) < 0.75 * losses[0]
     assert evaluation.metrics()["replaced_token_auc"] > 0.6
+
+
+def test_all_that_the_generator_is_measured_on_is_masked(dynamic_folder: str) -> None:
+    """Random tokens, as BERT is measured on, it never met; it would copy them."""
+    instances = open_instances(dynamic_folder)
+    masking = evaluation_masking("electra")
+    for batch in evaluation_batches(instances, "eval", masking, batch_size=32, seed=1):
+        chosen = tf.gather(batch["input_ids"], batch["masked_lm_positions"], batch_dims=1)
+        used = batch["masked_lm_weights"].numpy() > 0
+        assert set(chosen.numpy()[used]) == {instances.vocabulary.mask_id}

@@ -22,6 +22,7 @@ from trainer.models.parameters import (
     dense_parameters,
     embedding_parameters,
     layer_norm_parameters,
+    position_parameters,
 )
 
 
@@ -30,7 +31,9 @@ def encoder_parameters(names: EncoderNames, a: Architecture) -> ParameterList:
     h, e = a.hidden_size, names.embeddings
     parameters = {
         **embedding_parameters(f"{e}.word_embeddings", a.vocab_size, a.embedding_size),
-        **embedding_parameters(f"{e}.position_embeddings", a.max_position, a.embedding_size),
+        **position_parameters(
+            f"{e}.position_embeddings", a.max_position, a.embedding_size, a.position_start
+        ),
         **embedding_parameters(f"{e}.token_type_embeddings", a.type_vocab_size, a.embedding_size),
         **layer_norm_parameters(f"{e}.LayerNorm", a.embedding_size),
     }
