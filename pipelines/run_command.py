@@ -1,7 +1,6 @@
 """`textmill run`: a recipe, text and a workdir to a finished run and its summary."""
 
 import contextlib
-import logging
 import signal
 import threading
 import time
@@ -16,25 +15,23 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.text_example_gen.look_over import look_over
-from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED, TERMINATED
-from pipelines.lineage.seal import seal_run
+from pipelines.exit_codes import SUCCEEDED
 from pipelines.quiet import hush, log_to
 from pipelines.recipe_file import load_recipe
+from pipelines.run_ending import Begun, see_to_the_end
 from pipelines.run_origin import run_origin
-from pipelines.run_summary import SUMMARY, RunSummary, print_summary, summarise, write_summary
+from pipelines.run_summary import RunSummary
 from pipelines.settings import Recipe
-from pipelines.store_care import back_up, check_store, close_unfinished
+from pipelines.store_care import check_store, close_unfinished
 from pipelines.text_location import TextLocation, locate_text
 from pipelines.workdir import Workdir, hold, open_workdir
 from trainer import storage
-from trainer.errors import InputError, StoppedError, TextmillError, printable
-from trainer.provenance import git_state
+from trainer.errors import InputError, StoppedError
 
 if TYPE_CHECKING:
     from pipelines.create_pipeline import Places
 
 RECIPE, LOG = "recipe.yaml", "log.txt"
-STOPPED_BY = {INTERRUPTED: "Stopped by Ctrl-C.", TERMINATED: "Stopped by SIGTERM."}
 
 
 def run_recipe(
@@ -99,70 +96,16 @@ def _run(order: Order, closed: list[int]) -> int:
     recipe, workdir = order.recipe, order.workdir
     console = Console(stderr=True, highlight=False)
     run_id = workdir.new_run()
-    folder = workdir.runs / run_id
     clock = NodeClock(console)
     if closed:
         clock.say(f"an earlier run was killed at work; its executions are closed: {closed}")
-    state, error, code = "succeeded", None, SUCCEEDED
-    try:
-        _execute(order, run_id, clock)
-    except KeyboardInterrupt:
-        state, error, code = "interrupted", STOPPED_BY[INTERRUPTED], INTERRUPTED
-    except StoppedError as stopped:
-        # Training saves its state on either signal before it stops.
-        code = INTERRUPTED if stopped.code == INTERRUPTED else TERMINATED
-        state, error = "interrupted", STOPPED_BY[code]
-    except InputError as wrong:
-        state, error, code = "failed", str(wrong), INPUT_ERROR
-    except Exception as wrong:
-        # Not swallowed: the run is reported as failed, and the log has the whole trace.
-        logging.getLogger(__name__).exception("the run failed")
-        state, error, code = "failed", explain(wrong, folder), FAILED
-    summary = summarise(
-        metadata_path=workdir.metadata,
-        run_id=run_id,
-        recipe=recipe.name,
-        seconds=clock.seconds(),
-        state=state,
-        error=error,
-        git=git_state(),
-        places={"summary": str(folder / SUMMARY), "log": str(folder / LOG)},
+    begun = Begun(run_id, recipe.name, workdir, {"log": str(workdir.runs / run_id / LOG)})
+    summary, code = see_to_the_end(
+        begun, lambda: _execute(order, run_id, clock), clock.seconds, console
     )
-    unkept = keep(summary, workdir)
-    print_summary(summary, console)
-    _print_ending(summary, recipe, workdir, console)
-    if unkept:
-        console.print(f"\n[bold red]error:[/] {escape(printable(unkept))}", soft_wrap=True)
-    return FAILED if unkept and code == SUCCEEDED else code
-
-
-def keep(summary: RunSummary, workdir: Workdir) -> str | None:
-    """Writes what is kept of a run; returns the message if the disk has no room for it.
-
-    Executions that did not end are closed before the seal, which holds their states.
-    """
-    try:
-        write_summary(summary, workdir.runs / summary.run_id)
-        close_unfinished(workdir, summary.error or "")
-        if summary.nodes:
-            seal_run(workdir.root, summary.run_id)
-        back_up(workdir)
-    except storage.StorageError as error:
-        return str(error)
-    return None
-
-
-def explain(error: Exception, folder: Path) -> str:
-    """What failed, in the words of a full disk where it is one."""
-    if isinstance(error, TextmillError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return (
-            f"Memory ran out ({str(error) or 'no more could be had'}). Set fewer beam.workers, a "
-            f"smaller trainer.global_batch_size or model, and run again: what is done is cached."
-        )
-    told = storage.explain_no_room(error, str(folder))
-    return told or f"{type(error).__name__}: {error}"
+    if code == SUCCEEDED:
+        _print_next(summary, workdir.pipeline_root(recipe.name), console)
+    return code
 
 
 @contextlib.contextmanager
@@ -245,21 +188,15 @@ class NodeClock:
         return {n: self._spent.get(n, now - begun) for n, begun in self._begun.items()}
 
 
-def _print_ending(summary: RunSummary, recipe: Recipe, workdir: Workdir, console: Console) -> None:
-    """The error, or what to type next."""
-    if summary.error:
-        console.print(f"\n[bold red]error:[/] {escape(printable(summary.error))}", soft_wrap=True)
-        if summary.state == "interrupted":
-            console.print("The same command goes on from here: what is done is cached.")
-        elif summary.nodes:
-            console.print("Run again when that is mended: what is done is cached.")
-        return
+def _print_next(summary: RunSummary, pipeline_root: Path, console: Console) -> None:
+    """What to type next, if the run has a model."""
     model = summary.places.get("model")
-    if model:
-        console.print("\nNext, with `pip install transformers torch`:")
-        console.print(
-            f"  from transformers import AutoModelForMaskedLM, AutoTokenizer\n"
-            f'  model = AutoModelForMaskedLM.from_pretrained("{escape(model)}/transformers")',
-            soft_wrap=True,
-        )
-        console.print(f"  tensorboard --logdir {escape(str(workdir.pipeline_root(recipe.name)))}")
+    if not model:
+        return
+    console.print("\nNext, with `pip install transformers torch`:")
+    console.print(
+        f"  from transformers import AutoModelForMaskedLM, AutoTokenizer\n"
+        f'  model = AutoModelForMaskedLM.from_pretrained("{escape(model)}/transformers")',
+        soft_wrap=True,
+    )
+    console.print(f"  tensorboard --logdir {escape(str(pipeline_root))}", soft_wrap=True)

@@ -1,20 +1,17 @@
 """`textmill run-spec`: a compiled spec and a workdir to a finished run and its summary."""
 
 import json
-import logging
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
-from pipelines.exit_codes import FAILED, INTERRUPTED, SUCCEEDED, TERMINATED
 from pipelines.quiet import hush
-from pipelines.run_command import NodeClock, explain, keep, sigterm_stops
+from pipelines.run_command import NodeClock, sigterm_stops
+from pipelines.run_ending import Begun, see_to_the_end
 from pipelines.run_origin import run_origin
-from pipelines.run_summary import SUMMARY, RunSummary, print_summary, summarise
 from pipelines.spec_runner.cache_key import executor_class
 from pipelines.spec_runner.container_task import Tools
 from pipelines.spec_runner.custom_jobs import CustomJobs
@@ -33,8 +30,6 @@ from pipelines.text_location import locate_text
 from pipelines.vertex.parameters import check_values
 from pipelines.workdir import Workdir, hold, open_workdir
 from trainer import storage
-from trainer.errors import StoppedError, printable
-from trainer.provenance import git_state
 
 SPEC, PARAMETERS, LOG = "spec.yaml", "parameters.json", "tasks"
 TEXT_ROOT, TEXT_PATTERN = "text_root", "text_pattern"  # of the pipelines that Textmill compiles
@@ -133,35 +128,9 @@ def _run(order: Order) -> int:
     clock = NodeClock(console)
     _keep(order, folder)
     clock.say(f"run {run_id} of {spec.path}")
-    state, error, code = "succeeded", None, SUCCEEDED
-    try:
-        failed = _execute(order, run_id, clock)
-        if failed is not None:
-            state, error, code = "failed", str(failed), FAILED
-    except KeyboardInterrupt:
-        state, error, code = "interrupted", "Stopped by Ctrl-C.", INTERRUPTED
-    except StoppedError:
-        state, error, code = "interrupted", "Stopped by SIGTERM.", TERMINATED
-    except Exception as wrong:
-        # Not swallowed: the run is reported as failed, and the log has the whole trace.
-        logging.getLogger(__name__).exception("the run failed")
-        state, error, code = "failed", explain(wrong, folder), FAILED
-    summary = summarise(
-        metadata_path=workdir.metadata,
-        run_id=run_id,
-        recipe=spec.name,
-        seconds=clock.seconds(),
-        state=state,
-        error=error,
-        git=git_state(),
-        places={"summary": str(folder / SUMMARY), "logs": str(folder / LOG)},
-    )
-    unkept = keep(summary, workdir)
-    print_summary(summary, console)
-    _print_ending(summary, console)
-    if unkept:
-        console.print(f"\n[bold red]error:[/] {escape(printable(unkept))}", soft_wrap=True)
-    return FAILED if unkept and code == SUCCEEDED else code
+    begun = Begun(run_id, spec.name, workdir, {"logs": str(folder / LOG)})
+    _, code = see_to_the_end(begun, lambda: _execute(order, run_id, clock), clock.seconds, console)
+    return code
 
 
 def _execute(order: Order, run_id: str, clock: NodeClock) -> Exception | None:
@@ -213,13 +182,3 @@ def _keep(order: Order, folder: Path) -> None:
     shutil.copyfile(order.spec.path, folder / SPEC)
     content = json.dumps(order.parameters, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     storage.write_bytes(str(folder / PARAMETERS), content.encode())
-
-
-def _print_ending(summary: RunSummary, console: Console) -> None:
-    if not summary.error:
-        return
-    console.print(f"\n[bold red]error:[/] {escape(printable(summary.error))}", soft_wrap=True)
-    if summary.state == "interrupted":
-        console.print("The same command goes on from here: what is done is cached.")
-    elif summary.nodes:
-        console.print("Run again when that is mended: what is done is cached.")
