@@ -141,19 +141,18 @@ def resume(cloud: Cloud, schedule: "v1.Schedule", *, catch_up: bool) -> None:
     )
 
 
-def update(
-    cloud: Cloud,
+def make_update(
     schedule: "v1.Schedule",
+    target: Target,
     timing: Timing,
     *,
     order: Order | None = None,
     name: str | None = None,
-) -> "v1.Schedule":
-    """Changes what is given and leaves the rest.
+) -> "v1.UpdateScheduleRequest":
+    """The change as it is sent: what is given, and the names of the fields that it sets.
 
     Raises:
         InputError: nothing is given.
-        VertexError: Vertex AI refused it.
     """
     from google.cloud import aiplatform_v1 as v1
     from google.protobuf.field_mask_pb2 import FieldMask
@@ -165,16 +164,32 @@ def update(
         paths.append("display_name")
     if order is not None:
         wanted.create_pipeline_job_request = v1.CreatePipelineJobRequest(
-            parent=cloud.target.parent, pipeline_job=order.job
+            parent=target.parent, pipeline_job=order.job
         )
         paths.append("create_pipeline_job_request")
     if not paths:
         raise InputError("Nothing to change. Give --cron, --end, --spec, …; see --help.")
+    return v1.UpdateScheduleRequest(schedule=wanted, update_mask=FieldMask(paths=paths))
+
+
+def changed_by(schedule: "v1.Schedule", request: "v1.UpdateScheduleRequest") -> "v1.Schedule":
+    """The schedule as it would be after the change."""
+    from google.cloud import aiplatform_v1 as v1
+
+    changed = v1.Schedule(schedule)
+    for path in request.update_mask.paths:
+        setattr(changed, path, getattr(request.schedule, path))
+    return changed
+
+
+def update(cloud: Cloud, request: "v1.UpdateScheduleRequest") -> "v1.Schedule":
+    """Changes what the request names and leaves the rest.
+
+    Raises:
+        VertexError: Vertex AI refused it.
+    """
     return cloud.call(
-        "update the schedule",
-        lambda: cloud.schedules.update_schedule(
-            schedule=wanted, update_mask=FieldMask(paths=paths)
-        ),
+        "update the schedule", lambda: cloud.schedules.update_schedule(request=request)
     )
 
 

@@ -123,14 +123,21 @@ def update(
     service_account: ServiceAccountOption = None,
     network: NetworkOption = None,
     no_cache: NoCacheOption = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Look the schedule up, print the request as JSON and change "
+                     "nothing."),
+    ] = False,
     set_: SetOption = None,
     endpoint: EndpointOption = None,
 ) -> None:  # fmt: skip
     """Changes when a schedule fires, or what it runs."""
     from pipelines.vertex import schedule as schedules
     from pipelines.vertex.job_request import Wishes
+    from pipelines.vertex.messages import as_json
     from pipelines.vertex.prepare import must_be_built, prepare
-    from pipelines.vertex.schedule_text import cron_of, print_schedule
+    from pipelines.vertex.schedule_text import cron_of, print_next_runs, print_schedule
+    from pipelines.vertex.watch import state_word
     from trainer.errors import InputError
 
     order = None
@@ -144,7 +151,8 @@ def update(
             spec, project=project, region=region, endpoint=endpoint, overrides=set_,
             wishes=wishes,
         )  # fmt: skip
-        must_be_built(ready.template)
+        if not dry_run:
+            must_be_built(ready.template)
         order, project, region = ready.order, ready.target.project, ready.target.region
     elif param or label or network or no_cache or set_:
         raise InputError("--param, --label, --network, --no-cache and --set need --spec.")
@@ -156,8 +164,14 @@ def update(
         cron, time_zone, known.zone if known else "UTC", start=start, end=end, max_runs=max_runs,
         max_concurrent=max_concurrent, queue=queue,
     )  # fmt: skip
-    changed = schedules.update(cloud, found, timing, order=order, name=name)
-    print_schedule(changed, cloud.target, consoles()[0])
+    request = schedules.make_update(found, cloud.target, timing, order=order, name=name)
+    out, err = consoles()
+    if dry_run:
+        print_json(as_json(request))
+        if state_word(found.state) == "active":
+            print_next_runs(schedules.changed_by(found, request), err)
+        return
+    print_schedule(schedules.update(cloud, request), cloud.target, out)
 
 
 def _timing(

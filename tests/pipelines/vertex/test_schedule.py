@@ -158,6 +158,28 @@ def test_a_dry_run_creates_nothing(server: VertexServer, textmill: Textmill, spe
     assert server.received == []
 
 
+def test_a_dry_update_looks_the_schedule_up_and_changes_nothing(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    make(textmill, spec)
+    before, calls = v1.Schedule(only(server)), len(server.received)
+    ended = textmill("schedule", "update", "weekly", "--cron", "30 4 * * 2", "--dry-run")
+    assert ended.code == SUCCEEDED
+    request = json.loads(ended.out)
+    assert request["updateMask"] == "cron"
+    assert request["schedule"]["cron"] == "TZ=Europe/Berlin 30 4 * * 2"  # the zone is its own
+    assert "next runs\n  Tue " in ended.err
+    assert {call.method for call in server.received[calls:]} == {"GET"}
+    assert only(server) == before
+
+
+def test_a_dry_update_without_a_change_is_refused(textmill: Textmill, spec: str) -> None:
+    make(textmill, spec)
+    ended = textmill("schedule", "update", "weekly", "--dry-run")
+    assert ended.code == INPUT_ERROR
+    assert "Nothing to change." in ended.err
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [
