@@ -20,7 +20,7 @@ from pipelines.quiet import hush, log_to
 from pipelines.recipe_file import load_recipe
 from pipelines.run_ending import Begun, see_to_the_end
 from pipelines.run_origin import run_origin
-from pipelines.run_summary import RunSummary
+from pipelines.run_summary import RunSummary, short
 from pipelines.settings import Recipe
 from pipelines.store_care import check_store, close_unfinished
 from pipelines.text_location import TextLocation, locate_text
@@ -196,7 +196,7 @@ def _print_next(summary: RunSummary, pipeline_root: Path, console: Console) -> N
     console.print("\nNext, with `pip install transformers torch`:")
     console.print(
         f"  from transformers import AutoModelForMaskedLM, AutoTokenizer\n"
-        f'  model = AutoModelForMaskedLM.from_pretrained("{escape(model)}/transformers")',
+        f'  model = AutoModelForMaskedLM.from_pretrained("{escape(short(model))}/transformers")',
         soft_wrap=True,
     )
-    console.print(f"  tensorboard --logdir {escape(str(pipeline_root))}", soft_wrap=True)
+    console.print(f"  tensorboard --logdir {escape(short(str(pipeline_root)))}", soft_wrap=True)

@@ -1,5 +1,6 @@
 """A run's executions to its summary: `summary.json` for programs, a table for people."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from pipelines.cache_reason import settle
 from pipelines.metadata_store import ExecutionRecord, open_store, run_executions
 from pipelines.node_facts import node_counts, node_words
 from trainer import storage
+from trainer.errors import printable
 from trainer.settings_base import Settings
 
 SUMMARY = "summary.json"
@@ -109,7 +111,14 @@ def print_summary(summary: RunSummary, console: Console) -> None:
         table.add_row(node.node, f"[{style}]{node.state}[/]", f"{node.seconds:.1f}", told)
     console.print(table)
     for name, path in summary.places.items():
-        console.print(f"  [bold]{name:<12}[/] {escape(path)}", soft_wrap=True)
+        console.print(f"  [bold]{name:<12}[/] {escape(printable(short(path)))}", soft_wrap=True)
+
+
+def short(path: str) -> str:
+    """A path for people: relative to the current directory if it lies below it, else as it is."""
+    with contextlib.suppress(ValueError):
+        return str(Path(path).relative_to(Path.cwd()))
+    return path
 
 
 def _summarise_node(

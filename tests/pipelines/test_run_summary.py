@@ -1,0 +1,37 @@
+"""The summary that a run prints: paths as short as they can be typed."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipelines.run_summary import RunSummary, print_summary, short
+
+
+def test_paths_below_the_current_directory_are_told_from_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert short(f"{tmp_path}/work/runs/1/summary.json") == "work/runs/1/summary.json"
+    for elsewhere in ("/elsewhere/work", f"{tmp_path}-2/work", f"{tmp_path.parent}/work"):
+        assert short(elsewhere) == elsewhere
+    assert short("gs://bucket/published/1") == "gs://bucket/published/1"
+
+
+def test_the_printed_summary_has_short_paths_and_the_kept_one_whole_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = str(tmp_path / "work" / "published" / "1")
+    summary = RunSummary(
+        run_id="1", recipe="demo", state="succeeded", error=None, seconds=1.0, git={}, nodes=[],
+        places={"model": model, "log": "/var/log.txt"},
+    )  # fmt: skip
+    console = Console(file=io.StringIO(), width=200)
+    print_summary(summary, console)
+    assert isinstance(console.file, io.StringIO)
+    told = console.file.getvalue().split()
+    assert "work/published/1" in told
+    assert "/var/log.txt" in told
+    assert summary.places["model"] == model
