@@ -5,6 +5,9 @@ worker process, which raises when the process ends badly, and nobody listens
 (apache_beam/runners/portability/local_job_service.py); the main thread waits for the worker's
 answer meanwhile, and only a signal wakes it. When it is woken, by Ctrl-C too, it first waits for
 all workers to end, of which one that has only begun to connect never does.
+
+A signal that this process ignores, as one does that a shell started in the background, stops
+nothing: its workers are left alone, too.
 """
 
 import contextlib
@@ -12,6 +15,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -25,6 +29,9 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 WORKER_THREAD = "run_worker"  # what Beam calls the thread that waits for a worker
 WORKER_MODULE = b"apache_beam.runners.worker.sdk_worker_main"
 KILL_EVERY_SECONDS = 0.1
+# An exception that a signal raises is lost if it comes in a destructor or in code that catches
+# all; so it is raised again, but not before Beam's servers had their 5 s to close.
+RAISE_AGAIN_SECONDS = 10.0
 
 
 class LostWorkerError(TextmillError):
@@ -33,7 +40,7 @@ class LostWorkerError(TextmillError):
 
 @contextlib.contextmanager
 def mind_workers() -> Iterator[None]:
-    """Raises when a worker dies; ends all workers when SIGINT or SIGTERM comes.
+    """Raises when a worker dies; ends all workers when SIGINT or SIGTERM stops the run.
 
     Outside of the main thread, where Python takes no signals, it does nothing.
 
@@ -45,71 +52,110 @@ def mind_workers() -> Iterator[None]:
         return
     watch = _Watch()
     hook_before, threading.excepthook = threading.excepthook, watch.note
-    handlers_before = {
-        number: signal.signal(number, handler)
-        for number, handler in [(WAKING, watch.wake), *((n, watch.stop) for n in STOPPING)]
-    }
-    watch.handlers = handlers_before
     try:
+        watch.begin()
         yield
     finally:
-        watch.ended.set()
         threading.excepthook = hook_before
-        for number, handler in handlers_before.items():
-            signal.signal(number, handler)
+        watch.end()
 
 
 class _Watch:
-    """What is known of the workers while Beam is at work."""
+    """What is known of the workers while Beam is at work.
+
+    Handlers of signals run between any two steps of the main thread, which may hold a lock: they
+    take none themselves, start no thread, and leave all that to the watch's own.
+    """
 
     def __init__(self) -> None:
-        self.handlers: dict[signal.Signals, Any] = {}  # those that were there before
-        self.ended = threading.Event()
-        self._stopping = False
+        self._before: dict[signal.Signals, Any] = {}  # the handlers that were there
+        self._ended = threading.Event()
+        self._stopped_by: signal.Signals | None = None
         self._death = ""
+        self._main = threading.get_ident()
+        self._thread = threading.Thread(target=self._look, name="mind_workers", daemon=True)
+
+    def begin(self) -> None:
+        """Takes the signals over, but for those that are ignored."""
+        self._thread.start()
+        found = {number: signal.getsignal(number) for number in STOPPING}
+        self._before = {
+            number: handler
+            for number, handler in found.items()
+            if callable(handler) or handler == signal.SIG_DFL
+        }
+        self._before[WAKING] = signal.getsignal(WAKING) or signal.SIG_DFL  # None: of C code
+        for number in self._before:
+            signal.signal(number, self._wake if number == WAKING else self._stop)
+
+    def end(self) -> None:
+        """Gives the signals back, after the last that the thread may have sent."""
+        try:
+            self._ended.set()
+            self._thread.join()
+        finally:  # a stop may come in the middle of this
+            self._ended.set()
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
 
     def note(self, failure: threading.ExceptHookArgs) -> None:
         """A thread failed."""
         if failure.thread is None or failure.thread.name != WORKER_THREAD:
             log.error("a thread of Beam failed: %r", failure.exc_value)
-        elif not self._stopping:
+        elif self._stopped_by is None and not self._death:
             self._death = str(failure.exc_value)
-            os.kill(os.getpid(), WAKING)
 
-    def wake(self, _: int, __: FrameType | None) -> None:
-        """A worker died: the others are of no use any more."""
-        if self._stopping:
-            return
-        self._end_workers()
-        raise LostWorkerError(
-            f"A Beam worker died ({self._death}). Linux kills processes when memory runs out: if "
-            f"it is short, set fewer beam.workers. Nothing of the step is kept; run again."
-        )
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        """Somebody may want to stop the run: so does whoever's handler was there before.
 
-    def stop(self, number: int, frame: FrameType | None) -> None:
-        """Somebody stops the run: what was to be done then comes after."""
-        self._end_workers()
-        before = self.handlers[signal.Signals(number)]
-        if callable(before):
-            before(number, frame)
-        elif before == signal.SIG_DFL:
+        If that one raises nothing, the work goes on, and needs its workers.
+        """
+        before = self._before[signal.Signals(number)]
+        if before == signal.SIG_DFL:
+            _kill_workers()
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
-
-    def _end_workers(self) -> None:
-        """Kills those that are there, and those that a thread of Beam has yet to start."""
-        if self._stopping:
             return
-        self._stopping = True
-        threading.Thread(target=self._keep_killing, daemon=True).start()
+        try:
+            before(number, frame)
+        except BaseException:
+            self._stopped_by = signal.Signals(number)
+            raise
 
-    def _keep_killing(self) -> None:
-        while True:
-            for worker in _workers():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(worker, signal.SIGKILL)
-            if self.ended.wait(KILL_EVERY_SECONDS):
-                return
+    def _wake(self, number: int, frame: FrameType | None) -> None:
+        """The thread has something to tell the main thread; or that of a watch around this one."""
+        if self._ended.is_set():
+            return
+        outer = self._before[WAKING]
+        if self._stopped_by is not None:
+            self._stop(self._stopped_by, frame)
+        elif self._death:
+            raise LostWorkerError(
+                f"A Beam worker died ({self._death}). Linux kills processes when memory runs out: "
+                f"if it is short, set fewer beam.workers. Nothing of the step is kept; run again."
+            )
+        elif callable(outer):
+            outer(number, frame)
+
+    def _look(self) -> None:
+        """Once the run is to end: kills all workers, also those that Beam has yet to start."""
+        wake_at = 0.0
+        while not self._ended.wait(KILL_EVERY_SECONDS):
+            if self._stopped_by is None and not self._death:
+                continue
+            _kill_workers()
+            if not wake_at:
+                soon = self._stopped_by is None  # a stop has been raised once already
+                wake_at = time.monotonic() + (0 if soon else RAISE_AGAIN_SECONDS)
+            if time.monotonic() >= wake_at:
+                signal.pthread_kill(self._main, WAKING)
+                wake_at = time.monotonic() + RAISE_AGAIN_SECONDS
+
+
+def _kill_workers() -> None:
+    for worker in _workers():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
 
 
 def _workers() -> list[int]:

@@ -139,6 +139,8 @@ def is_stopped(pid: int) -> bool:
 
 def _run(start: Start) -> None:
     """The run's process."""
+    # Tests that a shell started in the background have inherited that Ctrl-C is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.setsid()
     output = os.open(start.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, 1)
