@@ -77,15 +77,17 @@ def make_replica_step(
             size = part["input_ids"].shape[0]
             rows = RowDraws(tf.stack([row_seed, now]), place * size, parts * size)
             noise = Noise(tf.stack([dropout_seed, now * parts + place]), rows)
+            weights = compute_weights(variables, compute_type)
             with tf.GradientTape() as tape:
-                outcome = objective(compute_weights(variables, compute_type), part, noise)
+                tape.watch(list(weights.values()))
+                outcome = objective(weights, part, noise)
                 loss = tf.add_n(
                     [
                         weight * tf.math.divide_no_nan(outcome.losses[name].numerator, totals[name])
                         for name, weight in objective.loss_weights.items()
                     ]
                 )
-            gradients = tape.gradient(loss, list(variables.values()), unconnected_gradients="zero")
+            gradients = tape.gradient(loss, list(weights.values()), unconnected_gradients="zero")
             fill = _fill(part, parts)
             return {**outcome.losses, **outcome.measures, **fill}, gradients
 
@@ -94,10 +96,11 @@ def make_replica_step(
 
         with compiled_kernels(_has_fast_kernels(context)):
             sums, gradients = at_shortest_length(length_buckets, batch, learn_all)
-        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        norm = tf.linalg.global_norm(gradients)
-        clip = clip_norm / tf.maximum(norm, clip_norm)
+        if context.num_replicas_in_sync > 1:
+            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, _as_float32(gradients))
         rate = schedule(step)
+        norm = tf.linalg.global_norm(_as_float32(gradients))
+        clip = clip_norm / tf.maximum(norm, clip_norm)
         with compiled_kernels(_has_fast_kernels(context)):
             optimizer.apply(dict(zip(variables, gradients, strict=True)), clip, rate, step)
         one = tf.ones([])
@@ -148,6 +151,11 @@ def make_train_steps(
     return train_steps
 
 
+def _as_float32(gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """Gradients as they are added up. The optimizer reads them as they are, half as long."""
+    return [tf.cast(gradient, tf.float32) for gradient in gradients]
+
+
 def all_reduce_sums(sums: Sums) -> Sums:
     """Each ratio over all replicas."""
     numerators = all_reduce({name: part.numerator for name, part in sums.items()})
@@ -192,8 +200,9 @@ def _add_parts(
     def add_part(
         number: tf.Tensor, sums: Sums, gradients: list[tf.Tensor]
     ) -> tuple[tf.Tensor, Sums, list[tf.Tensor]]:
-        more = learn({name: part[number] for name, part in parts.items()}, number)
-        return number + 1, *tf.nest.map_structure(tf.add, (sums, gradients), more)
+        more, found = learn({name: part[number] for name, part in parts.items()}, number)
+        sums = tf.nest.map_structure(tf.add, sums, more)
+        return number + 1, sums, tf.nest.map_structure(tf.add, gradients, _as_float32(found))
 
     _, sums, gradients = tf.while_loop(
         lambda number, *_: number < count,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from trainer.architecture import Architecture
-from trainer.models.kernels import differentiable_kernel, kernel
+from trainer.models.kernels import differentiable_kernel, kernel, sum_columns
 from trainer.models.layers import Weights, size
 from trainer.models.names import LayerNames
 from trainer.models.noise import Noise, drop
@@ -119,5 +119,4 @@ def _softmax_gradient(
 ) -> tf.Tensor:
     above = drop(tf.cast(upstream, tf.float32), seed, share)
     y = tf.cast(shares, tf.float32)
-    along = tf.reduce_sum(above * y, -1, keepdims=True)
-    return tf.cast(y * (above - along) * scale, shares.dtype)
+    return tf.cast(y * (above - sum_columns(above * y)) * scale, shares.dtype)

@@ -1,6 +1,8 @@
 """AdamW and LAMB over named variables, replica by replica the same."""
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -43,7 +45,7 @@ class Optimizer:
         """Updates every variable; call it in a replica, with gradients summed over replicas.
 
         Args:
-            gradients: by name, float32.
+            gradients: by name, of any floating type.
             clip: () float32, what they are multiplied by.
             rate: () float32, the learning rate.
             step: () int64, updates made so far.
@@ -59,16 +61,13 @@ class Optimizer:
         scalars: tf.Tensor,
     ) -> None:
         for name, variable in self._variables.items():
-            first = self.slots[f"first_moment/{name}"]
-            second = self.slots[f"second_moment/{name}"]
-            update = self._make_update(is_decayed(name))
-            strategy.extended.update(
-                variable, update, args=(gradients[name], first, second, scalars)
-            )
+            slots = (self.slots[f"{slot}/{name}"] for slot in ("first_moment", "second_moment"))
+            update = functools.partial(_update, **self._constants(is_decayed(name)))
+            strategy.extended.update(variable, update, args=(*slots, gradients[name], scalars))
 
-    def _make_update(self, is_decayed: bool) -> Callable[..., None]:
+    def _constants(self, is_decayed: bool) -> dict[str, Any]:
         s = self._settings
-        constants = {
+        return {
             "betas": (s.adam_beta_1, s.adam_beta_2),
             "epsilon": s.adam_epsilon,
             "is_corrected": s.adam_bias_correction,
@@ -76,23 +75,25 @@ class Optimizer:
             "is_scaled": is_decayed and s.optimizer == "lamb",
         }
 
-        def update(
-            variable: tf.Variable,
-            gradient: tf.Tensor,
-            first: tf.Variable,
-            second: tf.Variable,
-            scalars: tf.Tensor,
-        ) -> None:
-            state = variable.read_value(), first.read_value(), second.read_value()
-            new_value, new_first, new_second = _next_state(*state, gradient, scalars, **constants)
-            variable.assign(new_value)
-            first.assign(new_first)
-            second.assign(new_second)
-
-        return update
-
 
 @kernel
+def _update(
+    variable: tf.Variable,
+    first: tf.Variable,
+    second: tf.Variable,
+    gradient: tf.Tensor,
+    scalars: tf.Tensor,
+    **constants: Any,
+) -> None:
+    """Assigns inside the kernel, which then writes to the variables' own memory."""
+    gradient = tf.cast(gradient, variable.dtype)
+    state = variable.read_value(), first.read_value(), second.read_value()
+    for kept, value in zip(
+        (variable, first, second), _next_state(*state, gradient, scalars, **constants), strict=True
+    ):
+        kept.assign(value)
+
+
 def _next_state(
     value: tf.Tensor,
     first: tf.Tensor,
