@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.recipe_file import load_recipe
+from components.instance_gen.plan import slots
+from pipelines.recipe_file import load_recipe, shipped_recipes
+from pipelines.recipe_list import work_out_cost
 from trainer.architecture import SIZES, Architecture, resolve_architecture
 from trainer.models.electra import GENERATOR
 from trainer.models.parameters import ParameterList, count_parameters
@@ -127,7 +129,57 @@ def test_a_papers_recipe_has_the_papers_settings(
     assert (trainer.learning_rate, found.masking.rate) == (rate, masked)
     assert (trainer.steps, trainer.warmup_steps) == (steps, warmup)
     assert (trainer.optimizer, trainer.schedule) == (optimizer, schedule)
-    assert found.model.hidden_dropout == (0.0 if kind == "albert" else 0.1)
+    dropout = 0.0 if recipe == "albert-xxlarge" else 0.1
+    assert (found.model.hidden_dropout, found.model.attention_dropout) == (dropout, dropout)
+    assert (trainer.weight_decay, trainer.adam_epsilon, trainer.clip_norm) == (0.01, 1e-6, 1.0)
+    assert (trainer.adam_beta_1, trainer.adam_beta_2) == (0.9, 0.999)
+    assert not trainer.adam_bias_correction
+
+
+@pytest.mark.parametrize("recipe", ["bert-base", "bert-large"])
+def test_bert_trains_the_last_tenth_of_its_steps_at_512(recipe: str) -> None:
+    (phase,) = load_recipe(recipe).trainer.phases
+    assert (phase.from_step, phase.seq_length) == (900_000, 512)
+    assert phase.changes() == {}  # batch and schedule go on
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit", "mask", "random", "short", "electra"),
+    [
+        ("bert", "token", 0.8, 0.1, 0.1, None),
+        ("albert", "ngram", 0.8, 0.1, 0.1, None),
+        ("electra", "token", 0.85, 0.0, 0.05, (50.0, 1.0)),
+    ],
+)
+def test_a_papers_recipe_masks_as_the_paper_does(
+    kind: str,
+    unit: str,
+    mask: float,
+    random: float,
+    short: float,
+    electra: tuple[float, float] | None,
+) -> None:
+    for size in OFFERED[kind]:
+        if f"{kind}-{size}" not in shipped_recipes() or size == "mini":  # no paper's
+            continue
+        found = load_recipe(f"{kind}-{size}")
+        masking = found.masking
+        assert (masking.unit, masking.mask_share, masking.random_share) == (unit, mask, random)
+        assert found.instances.short_seq_fraction == short
+        assert masking.unit != "ngram" or masking.ngram_shares() == pytest.approx(
+            [6 / 11, 3 / 11, 2 / 11]
+        )
+        halves = found.model.electra
+        assert electra in (None, (halves.discriminator_weight, halves.temperature))
+
+
+@pytest.mark.parametrize("recipe", shipped_recipes())
+def test_no_recipe_cuts_its_masking_rate(recipe: str) -> None:
+    """With 20 slots at length 512, ALBERT's code masks a fourth of what the paper says."""
+    found = load_recipe(recipe)
+    for of_phase in found.instances_by_phase():
+        assert slots(of_phase, found.masking) >= found.masking.rate * of_phase.seq_length
+    assert work_out_cost(found).flops > 0  # its sizes fit together
 
 
 @pytest.mark.parametrize(("size", "share"), [("small", 1 / 4), ("base", 1 / 3), ("large", 1 / 4)])
