@@ -35,7 +35,7 @@ from components.vocabulary_gen.component import VocabularyGen
 from pipelines.settings import Recipe
 from trainer.settings import TrainingSettings
 from trainer.settings_base import LATEST_BLESSED
-from trainer.warm_start import start_digest
+from trainer.start_files import start_key
 
 RUN_FN = "trainer.run_fn.run_fn"
 
@@ -240,7 +240,7 @@ def _model_nodes(recipe: Recipe, places: Places, platform: Platform, data: Nodes
     custom_config = {"training": training.model_dump_json()}
     if recipe.model.start_from not in (None, LATEST_BLESSED):
         # TFX's cache key would see the folder's name alone.
-        custom_config["start_digest"] = start_digest(recipe.model.start_from)
+        custom_config["start_digest"] = start_key(recipe.model)
     trainer = platform.trainer(
         examples=first,
         run_fn=RUN_FN,

@@ -25,6 +25,10 @@ OBJECTIVES = {
 }
 
 
+# Settings that name a folder.
+FOLDERS = (("vocabulary", "import_from"), ("model", "start_from"), ("model", "generator_from"))
+
+
 class BeamSettings(Settings):
     """How the data components spread over processes on this machine."""
 
@@ -61,8 +65,8 @@ class Recipe(Settings):
     def from_here(self) -> "Recipe":
         """The recipe with absolute paths, so that it means the same from any folder."""
         changes: dict[str, Settings] = {}
-        for group, key in (("vocabulary", "import_from"), ("model", "start_from")):
-            settings: Settings = getattr(self, group)
+        for group, key in FOLDERS:
+            settings: Settings = changes.get(group, getattr(self, group))
             path: str | None = getattr(settings, key)
             if path not in (None, LATEST_BLESSED):
                 changes[group] = settings.model_copy(update={key: _absolute(path)})

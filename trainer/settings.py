@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
-from trainer.settings_base import Settings
+from trainer.settings_base import LATEST_BLESSED, Settings
 
 
 class RateSchedule(Settings):
@@ -66,6 +66,9 @@ class ModelSettings(Settings):
     # size is not read. The vocabulary has to be the folder's (vocabulary.import_from).
     # latest_blessed: the newest model of this pipeline that was good enough, if there is one.
     start_from: str | None = None
+    # electra: the folder of a generator that goes with it (ElectraForMaskedLM); None: the one in
+    # start_from, if Textmill wrote that, or a drawn one
+    generator_from: str | None = None
     # bert: tiny to large; albert: tiny, base to xxlarge; electra: tiny, small, base, large
     size: Literal["tiny", "mini", "small", "medium", "base", "large", "xlarge", "xxlarge"] = "tiny"
     embedding_size: int | None = Field(default=None, ge=8)  # albert, electra; BERT: hidden_size
@@ -83,6 +86,17 @@ class ModelSettings(Settings):
     # (Vaswani et al. 2017, 3.5); then attention by distance is learned much sooner
     position_start: Literal["drawn", "sinusoidal"] = "drawn"
     electra: ElectraSettings = ElectraSettings()
+
+    @model_validator(mode="after")
+    def _generator_has_its_discriminator(self) -> Self:
+        if self.generator_from is None:
+            return self
+        if self.type != "electra" or self.start_from in (None, LATEST_BLESSED):
+            raise ValueError(
+                "generator_from is the other half of an electra whose discriminator is in the "
+                "folder start_from. Set type: electra and start_from, or remove generator_from."
+            )
+        return self
 
 
 class PhaseSettings(Settings):

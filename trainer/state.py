@@ -13,7 +13,8 @@ from trainer.models.parameters import first_values, make_variables
 from trainer.objectives.choose import PreTraining
 from trainer.optimizers.adamw import Optimizer
 from trainer.settings import TrainingSettings
-from trainer.warm_start import read_start, start_digest, start_values
+from trainer.start_files import read_start, start_key
+from trainer.warm_start import start_values
 
 # These change how a run is watched, or what is made of its weights, and not what it computes.
 WATCHING = {
@@ -55,7 +56,7 @@ def start_state(settings: TrainingSettings, objective: PreTraining) -> State:
     deviation = objective.model.architecture.initializer_range
     values = first_values(parameters, deviation=deviation, seed=settings.seed)
     if folder := settings.model.start_from:
-        values = start_values(values, read_start(folder)[1], parameters, folder)
+        values = start_values(values, read_start(settings.model), parameters, folder)
     variables = make_variables(values)
     step = tf.Variable(
         0,
@@ -71,6 +72,6 @@ def run_digest(settings: TrainingSettings, instances: Sequence[Instances]) -> st
     computed = settings.model_dump(mode="json", exclude={"checkpoint_root"})
     computed["trainer"] = {k: v for k, v in computed["trainer"].items() if k not in WATCHING}
     computed["instances"] = [of_phase.manifest.content_digest() for of_phase in instances]
-    if folder := settings.model.start_from:
-        computed["start"] = start_digest(folder)
+    if settings.model.start_from:
+        computed["start"] = start_key(settings.model)
     return hashlib.sha256(json.dumps(computed, sort_keys=True).encode()).hexdigest()[:20]

@@ -6,7 +6,6 @@ from dataclasses import asdict
 
 import numpy as np
 import tensorflow as tf
-from pydantic import JsonValue
 
 from trainer import storage
 from trainer.batches import share_out
@@ -25,16 +24,15 @@ from trainer.objectives.choose import PreTraining, choose_objective
 from trainer.peak import measure_peak
 from trainer.phases import Phase, plan_phases
 from trainer.progress import Pace, Progress
-from trainer.provenance import git_state, hardware, image_digest
+from trainer.run_facts import Facts, facts_of, told
 from trainer.settings import TrainingSettings
 from trainer.state import State, run_digest, start_state
 from trainer.stop_signals import note_stop_signals
-from trainer.strategy import Choice, accelerators, select_strategy
-from trainer.warm_start import start_digest, with_start
+from trainer.strategy import Choice, select_strategy
+from trainer.warm_start import with_start
 from trainer.workers import Workers
 
 log = logging.getLogger(__name__)
-Facts = dict[str, JsonValue]
 
 # What TensorFlow raises where another worker is gone.
 _LOST = (
@@ -86,7 +84,7 @@ def train_and_export(
     try:
         values, facts = _train(settings, phases, choice, workers, objective, state, run_folder)
         # Where the latest blessed model lay would make equal models differ.
-        facts["settings"] = _told(asked)
+        facts["settings"] = told(asked)
         failpoint("before-export")
         if workers.is_chief:
             export_model(model_folder, objective.model, values, instances[-1], facts)
@@ -161,7 +159,7 @@ def _train(
                     best=best if workers.is_chief else None,
                 ),
             )
-    facts = _facts(settings, choice, in_all)
+    facts = facts_of(settings, choice, in_all)
     values = state.values()
     if best and workers.is_chief:
         kept, values = best.read()
@@ -224,29 +222,3 @@ def _peak(settings: TrainingSettings, choice: Choice) -> float:
     of_one = s.peak_flops or measure_peak(device, tf.as_dtype(s.precision))
     log.info("Peak of a device: %.3g FLOP/s (%s)", of_one, "as set" if s.peak_flops else "measured")
     return of_one * choice.strategy.num_replicas_in_sync
-
-
-def _facts(settings: TrainingSettings, choice: Choice, figures: Figures) -> Facts:
-    """What the model's manifest says of the run."""
-    start = settings.model.start_from
-    return {
-        "strategy": choice.explanation,
-        "replicas": choice.strategy.num_replicas_in_sync,
-        "parameters": figures.parameters,
-        "steps": settings.trainer.steps,
-        "tokens_seen": figures.tokens_in_all,
-        "seed": settings.seed,
-        "start_digest": start_digest(start) if start else None,
-        "code_digest": settings.code_digest,
-        "git": git_state(),
-        "image_digest": image_digest(),
-        "hardware": hardware(accelerators(choice.strategy)),
-        "settings": _told(settings),
-        # Not the package's: on TPUs it has another name.
-        "versions": {"tensorflow": tf.__version__, "numpy": np.__version__},
-    }
-
-
-def _told(settings: TrainingSettings) -> JsonValue:
-    told: JsonValue = settings.model_dump(mode="json", exclude={"checkpoint_root", "code_digest"})
-    return told

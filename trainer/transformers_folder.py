@@ -12,17 +12,28 @@ from trainer.errors import InputError
 from trainer.models.electra import GENERATOR
 from trainer.models.layers import LAYER_NORM_EPSILON
 from trainer.vocabulary import Vocabulary
+from trainer.weight_files import WEIGHTS, read_weights, weight_paths
 
 TRANSFORMERS_FOLDER = "transformers"
 GENERATOR_FOLDER = "transformers-generator"  # beside it, of an ELECTRA
 CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
 _CLASSES = {
     "bert": "BertForPreTraining",
     "albert": "AlbertForPreTraining",
     "electra": "ElectraForPreTraining",
 }
-_EMBEDDINGS = "electra.embeddings."
+EMBEDDINGS = "electra.embeddings."  # which both halves of an ELECTRA share
+# What a configuration may say, where it says anything; with all else we would compute other numbers
+# than its own model does.
+_ALIKE: dict[str, tuple[Any, ...]] = {
+    "hidden_act": ("gelu", "gelu_new"),
+    "layer_norm_eps": (LAYER_NORM_EPSILON,),
+    "position_embedding_type": ("absolute",),
+    "num_hidden_groups": (1,),
+    "inner_group_num": (1,),
+    "is_decoder": (False,),
+    "tie_word_embeddings": (True,),
+}
 Values = dict[str, np.ndarray]
 
 
@@ -47,7 +58,7 @@ def write_transformers_folders(
     _write(storage.join(folder, TRANSFORMERS_FOLDER), config, main, vocabulary)
     if architecture.type == "electra":
         generator = {n.removeprefix(GENERATOR): v for n, v in values.items() if n not in main}
-        embeddings = {n: v for n, v in main.items() if n.startswith(_EMBEDDINGS)}
+        embeddings = {n: v for n, v in main.items() if n.startswith(EMBEDDINGS)}
         config = _config(generator_architecture(architecture), "ElectraForMaskedLM")
         target = storage.join(folder, GENERATOR_FOLDER)
         _write(target, config, {**embeddings, **generator}, vocabulary)
@@ -58,7 +69,7 @@ def read_model(folder: str) -> tuple[Architecture, Values]:
     architecture, values = read_transformers_folder(storage.join(folder, TRANSFORMERS_FOLDER))
     if architecture.type == "electra":
         _, generator = read_transformers_folder(storage.join(folder, GENERATOR_FOLDER))
-        own = {n: v for n, v in generator.items() if not n.startswith(_EMBEDDINGS)}
+        own = {n: v for n, v in generator.items() if not n.startswith(EMBEDDINGS)}
         values |= {f"{GENERATOR}{n}": v for n, v in own.items()}
     return architecture, values
 
@@ -70,28 +81,45 @@ def read_transformers_folder(folder: str) -> tuple[Architecture, Values]:
         TransformersFolderError: as `read_architecture`.
     """
     architecture = read_architecture(folder)
-    values = safetensors.numpy.load(storage.read_bytes(storage.join(folder, WEIGHTS)))
-    return architecture, values
+    return architecture, read_weights(folder)
 
 
 def read_architecture(folder: str) -> Architecture:
     """Reads `config.json`.
 
     Raises:
-        TransformersFolderError: a file is missing, or the model is of a type that is not known.
+        InputError: a file is missing, or the model is none that we would compute as its own code
+            does; the message names the field.
     """
-    for name in (CONFIG, WEIGHTS):
-        if not storage.exists(storage.join(folder, name)):
-            raise TransformersFolderError(
-                f"{folder}: no {name}. A model is a folder with {CONFIG} and {WEIGHTS}."
-            )
-    config = json.loads(storage.read_bytes(storage.join(folder, CONFIG)))
+    path = storage.join(folder, CONFIG)
+    if not storage.exists(path):
+        raise TransformersFolderError(
+            f"{folder}: no {CONFIG}. A model is a folder with {CONFIG} and {WEIGHTS}."
+        )
+    weight_paths(folder)
+    try:
+        config = dict(json.loads(storage.read_bytes(path)))
+    except (ValueError, TypeError) as error:
+        raise TransformersFolderError(
+            f"{path}: not JSON ({error}). Take it from its source again."
+        ) from error
     if config.get("model_type") not in _CLASSES:
         raise TransformersFolderError(
-            f"{folder}: model_type is {config.get('model_type')!r}; known are "
-            f"{', '.join(_CLASSES)}."
+            f"{path}: model_type is {config.get('model_type')!r}; known are {', '.join(_CLASSES)}."
         )
-    return _architecture(config)
+    for name, known in _ALIKE.items():
+        if config.get(name, known[0]) not in known:
+            raise TransformersFolderError(
+                f"{path}: {name} is {config[name]!r}, and the models here have "
+                f"{' or '.join(map(repr, known))}. Take another model."
+            )
+    try:
+        return _architecture(config)
+    except KeyError as error:
+        raise TransformersFolderError(
+            f"{path}: says nothing of {error}. Load the model with `transformers`, and write it "
+            f"again with save_pretrained."
+        ) from error
 
 
 def _write(folder: str, config: dict[str, Any], values: Values, vocabulary: Vocabulary) -> None:

@@ -10,19 +10,14 @@ from tokenizers import Tokenizer
 from trainer import storage
 from trainer.architecture import Architecture
 from trainer.errors import InputError
-from trainer.manifest import file_digest
+from trainer.generator_start import with_generator
+from trainer.models.electra import GENERATOR
 from trainer.models.parameters import ParameterList
 from trainer.settings import ModelSettings, TrainingSettings
 from trainer.settings_base import LATEST_BLESSED
+from trainer.start_files import start_folder
 from trainer.tokenizer_file import TOKENIZER_FILE
-from trainer.transformers_folder import (
-    CONFIG,
-    TRANSFORMERS_FOLDER,
-    WEIGHTS,
-    read_architecture,
-    read_model,
-    read_transformers_folder,
-)
+from trainer.transformers_folder import Values, read_architecture
 from trainer.unigram_entries import SPIECE_FILE, read_pieces
 from trainer.vocab_file import VOCAB_FILE, parse_vocab
 from trainer.vocabulary import Vocabulary
@@ -30,10 +25,7 @@ from trainer.vocabulary import Vocabulary
 log = logging.getLogger(__name__)
 
 SHAPE = ("num_layers", "hidden_size", "num_heads", "intermediate_size", "embedding_size")
-# Kept by `transformers` as weights, and no weights: counters, and copies of tied tables.
-_NO_WEIGHTS = ("position_ids", "token_type_ids", "decoder.weight", "decoder.bias")
 _CLASS_HEADS = ("cls.seq_relationship", "sop_classifier")
-Values = dict[str, np.ndarray]
 
 
 class WarmStartError(InputError):
@@ -55,30 +47,6 @@ def with_start(settings: TrainingSettings, latest_blessed: str | None) -> Traini
     return settings.model_copy(update={"model": model})
 
 
-def start_folder(folder: str) -> str:
-    """Where `config.json` is: the folder, or `transformers/` in a model that Textmill exported."""
-    inner = storage.join(folder, TRANSFORMERS_FOLDER)
-    return inner if storage.exists(storage.join(inner, CONFIG)) else folder
-
-
-def read_start(folder: str) -> tuple[Architecture, Values]:
-    """The architecture and weights in a folder, under the names that we use.
-
-    Args:
-        folder: one that `transformers` wrote, or a model that Textmill exported (an ELECTRA then
-            brings its generator).
-    """
-    if start_folder(folder) != folder:
-        return read_model(folder)
-    architecture, values = read_transformers_folder(folder)
-    kept = {n: v.astype(np.float32) for n, v in values.items() if not n.endswith(_NO_WEIGHTS)}
-    prefix = f"{architecture.type}."
-    if not any(name.startswith(prefix) for name in kept):
-        # A bare encoder, as BertModel saves it, has its names without the prefix.
-        kept = {f"{prefix}{name}": value for name, value in kept.items()}
-    return architecture, kept
-
-
 def start_architecture(
     settings: ModelSettings, folder: str, vocabulary: Vocabulary, sequence_classes: int
 ) -> Architecture:
@@ -88,7 +56,7 @@ def start_architecture(
     segments than the folder's.
 
     Raises:
-        WarmStartError: the settings give another type or shape, or the vocabulary is another.
+        InputError: the settings give another type or shape, or the vocabulary is another.
     """
     found = read_architecture(start_folder(folder))
     asked = {name: getattr(settings, name) for name in SHAPE}
@@ -101,6 +69,8 @@ def start_architecture(
                 f"says {value}. Set it to {getattr(found, name)}, or remove model.start_from."
             )
     _check_vocabulary(folder, found, vocabulary)
+    if found.type == "electra":
+        found = with_generator(found, settings, folder)
     return dataclasses.replace(
         found,
         pad_id=vocabulary.pad_id,
@@ -129,7 +99,7 @@ def start_values(
     found = _fit(first, found, parameters)
     missing = [name for name in parameters if name not in found]
     lacking = [name for name in missing if ".encoder.layer" in name or "embeddings" in name]
-    lacking = [name for name in lacking if not name.startswith("generator.")]
+    lacking = [name for name in lacking if not name.startswith(GENERATOR)]
     if lacking:
         raise WarmStartError(f"{folder}: has no {lacking[0]} ({len(lacking)} weights are missing).")
     for name in parameters.keys() & found.keys():
@@ -155,21 +125,6 @@ def _fit(first: Mapping[str, np.ndarray], found: Values, parameters: ParameterLi
         elif "token_type_embeddings" in name and len(value) < shape[0]:
             fitted[name] = np.concatenate([value, first[name][len(value) :]])
     return fitted
-
-
-def start_digest(folder: str) -> str:
-    """sha256 of the weights in a folder, which a run's result depends on.
-
-    Raises:
-        WarmStartError: there are none.
-    """
-    path = storage.join(start_folder(folder), WEIGHTS)
-    if not storage.exists(path):
-        raise WarmStartError(
-            f"{path}: no such file. Set model.start_from to a folder that `transformers` wrote "
-            f"with save_pretrained, or to a model that Textmill published."
-        )
-    return file_digest(path)
 
 
 def _check_vocabulary(folder: str, found: Architecture, vocabulary: Vocabulary) -> None:

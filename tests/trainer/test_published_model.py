@@ -16,9 +16,10 @@ from trainer.instances import open_instances, read_token_counts
 from trainer.models.noise import NO_NOISE
 from trainer.models.pair_model import PairModel
 from trainer.objectives.choose import choose_objective
-from trainer.settings import TrainingSettings
+from trainer.settings import ModelSettings, TrainingSettings
+from trainer.start_files import read_start
 from trainer.state import State
-from trainer.warm_start import read_start
+from trainer.transformers_folder import read_architecture
 
 STEPS = 40
 
@@ -35,7 +36,8 @@ def test_hidden_states_are_those_of_transformers(
         "input_mask": mask,
         "segment_ids": np.repeat([[0] * 16 + [1] * 16], 3, 0).astype(np.int32),
     }
-    architecture, values = read_start(minilm_folder)
+    architecture = read_architecture(minilm_folder)
+    values = read_start(ModelSettings(start_from=minilm_folder))
     weights = {name: tf.constant(value) for name, value in values.items()}
     ours = PairModel(architecture).encode(weights, *inputs.values(), NO_NOISE).numpy()
     jobs = {"BertModel": Path(minilm_folder)}

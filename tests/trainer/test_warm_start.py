@@ -12,10 +12,12 @@ import safetensors.numpy
 from tests.small_pieces import write_small_pieces
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.training_tools import train_some
+from trainer.errors import InputError
 from trainer.export import export_model
 from trainer.instances import open_instances
 from trainer.objectives.choose import choose_objective
-from trainer.warm_start import WarmStartError, start_digest
+from trainer.start_files import start_digest
+from trainer.warm_start import WarmStartError
 
 KINDS = ("bert", "albert", "electra")
 SHAPE = {"num_layers", "hidden_size", "num_heads", "intermediate_size"}
@@ -152,7 +154,5 @@ def test_a_folder_without_a_weight_of_the_encoder_is_refused(
 
 
 def test_a_folder_without_weights_is_refused_before_anything_runs(tmp_path: Path) -> None:
-    with pytest.raises(
-        WarmStartError, match=r"model\.safetensors: no such file.* model\.start_from"
-    ):
+    with pytest.raises(InputError, match=r"model\.safetensors: no such file.* model\.start_from"):
         start_digest(str(tmp_path))

@@ -22,7 +22,7 @@ from tests.vertex_server import VertexServer
 from tests.vertex_server.resources import dump
 from tests.vertex_server.schedules import fire
 from trainer.manifest import Manifest, read_manifest
-from trainer.warm_start import start_digest
+from trainer.start_files import start_digest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 __all__ = ["server", "textmill"]  # fixtures

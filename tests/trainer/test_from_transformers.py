@@ -1,0 +1,121 @@
+"""Models that `transformers` made and wrote are the same models here."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.trainer.real_instances import write_vocabulary
+from tests.trainer.test_transformers_parity import run_transformers
+from trainer.generator_start import with_generator
+from trainer.models.electra import Electra
+from trainer.models.noise import NO_NOISE
+from trainer.models.pair_model import PairModel
+from trainer.settings import ModelSettings
+from trainer.start_files import read_start
+from trainer.transformers_folder import read_architecture
+from trainer.weight_files import INDEX
+
+pytestmark = pytest.mark.transformers
+
+SCRIPT = Path(__file__).with_name("make_transformers_models.py")
+CLASSES = {
+    "bert": "BertForPreTraining",
+    "albert": "AlbertForPreTraining",
+    "electra": "ElectraForPreTraining",
+}
+GENERATOR_CLASS = "ElectraForMaskedLM"
+Arrays = dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def folder(transformers_python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of each class."""
+    root = tmp_path_factory.mktemp("theirs")
+    write_vocabulary(root / "words")
+    command = [transformers_python, str(SCRIPT), str(root), str(root / "words")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+@pytest.fixture(scope="module")
+def inputs() -> Arrays:
+    """Three rows of ids, one of them padded, two segments."""
+    rng = np.random.default_rng(0)
+    mask = np.ones((3, 32), np.int32)
+    mask[1, 20:] = 0
+    return {
+        "input_ids": rng.integers(5, 800, (3, 32)).astype(np.int32),
+        "input_mask": mask,
+        "segment_ids": np.repeat([[0] * 16 + [1] * 16], 3, 0).astype(np.int32),
+    }
+
+
+@pytest.fixture(scope="module")
+def theirs(
+    folder: Path,
+    inputs: Arrays,
+    transformers_python: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Arrays]:
+    """Their outputs, by class."""
+    jobs = {name: folder / name for name in (*CLASSES.values(), GENERATOR_CLASS)}
+    found = run_transformers(transformers_python, jobs, inputs, tmp_path_factory.mktemp("outputs"))
+    return {name: outputs for name, (outputs, _) in found.items()}
+
+
+def scores(kind: str, folder: Path, inputs: Arrays) -> list[np.ndarray]:
+    """What our model makes of their weights: each head's scores."""
+    start = str(folder / CLASSES[kind])
+    settings = ModelSettings(
+        type=kind,  # type: ignore[arg-type]
+        start_from=start,
+        generator_from=str(folder / GENERATOR_CLASS) if kind == "electra" else None,
+    )
+    weights = {name: tf.constant(value) for name, value in read_start(settings).items()}
+    architecture = read_architecture(start)
+    if kind == "electra":
+        electra = Electra(with_generator(architecture, settings, start))
+        assert electra.parameters().keys() <= weights.keys()
+        states = electra.generate(weights, *inputs.values(), NO_NOISE)
+        found = electra.encode(weights, *inputs.values(), NO_NOISE)
+        return [
+            electra.score_tokens(weights, states).numpy(),
+            electra.score_replaced(weights, found).numpy(),
+        ]
+    model = PairModel(architecture)
+    assert model.parameters().keys() <= weights.keys()
+    states = model.encode(weights, *inputs.values(), NO_NOISE)
+    return [
+        model.score_tokens(weights, states).numpy(),
+        model.score_pairs(weights, states).numpy(),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "outputs"),
+    [
+        ("bert", [("BertForPreTraining", n) for n in ("prediction", "seq_relationship")]),
+        ("albert", [("AlbertForPreTraining", n) for n in ("prediction", "sop")]),
+        ("electra", [("ElectraForMaskedLM", ""), ("ElectraForPreTraining", "")]),
+    ],
+)
+def test_scores_from_their_weights_are_theirs(
+    kind: str,
+    outputs: list[tuple[str, str]],
+    folder: Path,
+    inputs: Arrays,
+    theirs: dict[str, Arrays],
+) -> None:
+    assert (folder / CLASSES[kind] / INDEX).exists()  # they come in shards
+    real = inputs["input_mask"].astype(bool)
+    for found, (name, head) in zip(scores(kind, folder, inputs), outputs, strict=True):
+        expected = theirs[name][f"{head}_logits".lstrip("_")]
+        ours = found.reshape(expected.shape)
+        judged = real if expected.shape[:2] == real.shape else ...
+        np.testing.assert_allclose(
+            ours[judged], expected[judged], atol=1e-4, err_msg=f"{name} {head}"
+        )

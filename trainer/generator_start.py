@@ -1,0 +1,142 @@
+"""A folder's generator to the half of an ELECTRA that starts from it."""
+
+import dataclasses
+import logging
+
+import numpy as np
+
+from trainer import storage
+from trainer.architecture import SIZES, Architecture, generator_architecture
+from trainer.errors import InputError
+from trainer.models.electra import GENERATOR
+from trainer.settings import ModelSettings
+from trainer.transformers_folder import (
+    CONFIG,
+    EMBEDDINGS,
+    GENERATOR_FOLDER,
+    Values,
+    read_architecture,
+    read_transformers_folder,
+)
+
+log = logging.getLogger(__name__)
+
+_HEAD = "generator_predictions."  # what a generator has, and a discriminator has not
+_TIED = ("generator_lm_head.weight", "position_ids", "token_type_ids")  # the table itself; counters
+_COMPARED = (
+    "type",
+    "vocab_size",
+    "num_layers",
+    "hidden_size",
+    "num_heads",
+    "intermediate_size",
+    "embedding_size",
+    "max_position",
+    "activation",
+)
+
+
+class GeneratorStartError(InputError):
+    """A generator that does not go with its discriminator."""
+
+
+def generator_folder(folder: str) -> str:
+    """Where its `config.json` is: the folder, or the generator's in a model that we exported."""
+    inner = storage.join(folder, GENERATOR_FOLDER)
+    return inner if storage.exists(storage.join(inner, CONFIG)) else folder
+
+
+def with_generator(found: Architecture, settings: ModelSettings, folder: str) -> Architecture:
+    """An ELECTRA's architecture with the generator's share, wherever it is told.
+
+    The generator's folder tells it, or the discriminator's if Textmill wrote it, or the settings,
+    or the paper, for a discriminator of one of its sizes.
+
+    Args:
+        found: the discriminator's.
+        settings: `generator_from` and `generator_share` are read.
+        folder: the discriminator's, for messages.
+
+    Raises:
+        GeneratorStartError: nothing tells it, two tell different ones, or the folder's generator
+            is of a shape that no share makes.
+    """
+    share = found.generator_share
+    if settings.generator_from:
+        theirs = read_architecture(generator_folder(settings.generator_from))
+        share = theirs.hidden_size / found.hidden_size
+        ours = generator_architecture(dataclasses.replace(found, generator_share=share))
+        _compare(ours, theirs, settings.generator_from)
+    asked = settings.generator_share
+    if share and asked and abs(share - asked) > 1e-3:  # a third has no end
+        raise GeneratorStartError(
+            f"{settings.generator_from or folder}: its generator's share of the hidden size is "
+            f"{share:g}, and model.generator_share says {asked:g}. Remove model.generator_share."
+        )
+    share = share or asked or _papers_share(found)
+    if share is None:
+        raise GeneratorStartError(
+            f"{folder}: has no generator. Set model.generator_from to the folder of its own, or "
+            f"model.generator_share to the share of the hidden size that a drawn one is to have."
+        )
+    return dataclasses.replace(found, generator_share=share)
+
+
+def read_generator(folder: str, embeddings: Values) -> Values:
+    """The generator's weights, under our names and without the embeddings that both halves share.
+
+    Args:
+        folder: one that `transformers` wrote for its ElectraForMaskedLM, or an export of ours.
+        embeddings: the discriminator's weights, which are kept; that others are lost is told.
+
+    Raises:
+        GeneratorStartError: the folder holds no generator.
+    """
+    _, values = read_transformers_folder(generator_folder(folder))
+    if not any(name.startswith(_HEAD) for name in values):
+        raise GeneratorStartError(
+            f"{folder}: has no {_HEAD}…, so it is no generator. Set model.generator_from to a "
+            f"folder of ElectraForMaskedLM."
+        )
+    for name in (n for n in values if n.startswith(EMBEDDINGS) and n in embeddings):
+        if not np.array_equal(values[name], embeddings[name]):
+            log.warning("%s: its %s is another than the discriminator's, which stays", folder, name)
+    own = {n: v for n, v in values.items() if not n.startswith(EMBEDDINGS)}
+    return {
+        f"{GENERATOR}{n}": v.astype(np.float32) for n, v in own.items() if not n.endswith(_TIED)
+    }
+
+
+def check_discriminator(values: Values, folder: str) -> None:
+    """Refuses a generator in the discriminator's place.
+
+    Raises:
+        GeneratorStartError: the weights have a generator's head.
+    """
+    if any(name.startswith(_HEAD) for name in values):
+        raise GeneratorStartError(
+            f"{folder}: holds a generator (it has {_HEAD}…). Set model.start_from to the "
+            f"discriminator's folder, and model.generator_from to this one."
+        )
+
+
+def _papers_share(found: Architecture) -> float | None:
+    """The paper's share for a discriminator of its layers and width."""
+    shares = {
+        (size.num_layers, size.hidden_size): size.generator_share
+        for size in SIZES["electra"].values()
+    }
+    return shares.get((found.num_layers, found.hidden_size))
+
+
+def _compare(ours: Architecture, theirs: Architecture, folder: str) -> None:
+    differences = [
+        f"{name} {getattr(theirs, name)} instead of {getattr(ours, name)}"
+        for name in _COMPARED
+        if getattr(theirs, name) != getattr(ours, name)
+    ]
+    if differences:
+        raise GeneratorStartError(
+            f"{folder}: no generator for this discriminator; it has {', '.join(differences)}. Take "
+            f"the generator that was trained together with it."
+        )

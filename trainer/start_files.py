@@ -1,0 +1,97 @@
+"""The folders that a model starts from to weights by our names, and to their digests."""
+
+import hashlib
+
+import numpy as np
+
+from trainer import storage
+from trainer.generator_start import check_discriminator, generator_folder, read_generator
+from trainer.models.electra import GENERATOR
+from trainer.settings import ModelSettings
+from trainer.transformers_folder import (
+    CONFIG,
+    TRANSFORMERS_FOLDER,
+    Values,
+    read_architecture,
+    read_model,
+    read_transformers_folder,
+)
+from trainer.weight_files import weights_digest
+
+# Kept by `transformers` as weights, and no weights: counters, and copies of tied tables.
+_NO_WEIGHTS = ("position_ids", "token_type_ids", "decoder.weight", "decoder.bias")
+# What a normalisation's weights are called in models that Google's TensorFlow code began, such as
+# bert-base-uncased; `transformers` translates them too.
+_OLD_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
+
+
+def start_folder(folder: str) -> str:
+    """Where `config.json` is: the folder, or `transformers/` in a model that Textmill exported."""
+    inner = storage.join(folder, TRANSFORMERS_FOLDER)
+    return inner if storage.exists(storage.join(inner, CONFIG)) else folder
+
+
+def read_start(settings: ModelSettings) -> Values:
+    """The weights that the settings start from, under the names that we use.
+
+    Args:
+        settings: `start_from` is a folder that `transformers` wrote, or a model that Textmill
+            exported (an ELECTRA then brings its generator); `generator_from` is the folder of a
+            generator, which is taken instead.
+    """
+    folder = str(settings.start_from)
+    is_ours = start_folder(folder) != folder
+    values = read_model(folder)[1] if is_ours else _read_published(folder)
+    if settings.generator_from:
+        values = {name: v for name, v in values.items() if not name.startswith(GENERATOR)}
+        values |= read_generator(settings.generator_from, values)
+    return values
+
+
+def start_digest(folder: str) -> str:
+    """sha256 of the weights in a folder, by which a model tells where it began.
+
+    Raises:
+        InputError: there are none that are read.
+    """
+    return weights_digest(start_folder(folder))
+
+
+def start_key(settings: ModelSettings) -> str:
+    """The digest of every file that a start's result depends on, after a look at each.
+
+    Raises:
+        InputError: one of them is missing, or is of a model that is not read.
+    """
+    folder = str(settings.start_from)
+    generator = generator_folder(settings.generator_from or folder)
+    folders = [start_folder(folder)]
+    if settings.generator_from or generator != folder:
+        folders.append(generator)
+    digest = hashlib.sha256()
+    for path in folders:
+        read_architecture(path)
+        config = storage.read_bytes(storage.join(path, CONFIG))
+        digest.update(f"{weights_digest(path)} {hashlib.sha256(config).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def _read_published(folder: str) -> Values:
+    architecture, found = read_transformers_folder(folder)
+    if architecture.type == "electra":
+        check_discriminator(found, folder)
+    values = {
+        _our_name(n): v.astype(np.float32) for n, v in found.items() if not n.endswith(_NO_WEIGHTS)
+    }
+    prefix = f"{architecture.type}."
+    if not any(name.startswith(prefix) for name in values):
+        # A bare encoder, as BertModel saves it, has its names without the prefix.
+        values = {f"{prefix}{name}": value for name, value in values.items()}
+    return values
+
+
+def _our_name(name: str) -> str:
+    for old, new in _OLD_NAMES.items():
+        if name.endswith(old):
+            return name.removesuffix(old) + new
+    return name
