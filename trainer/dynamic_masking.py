@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from trainer.mask_choice import (
     RESOLUTION,
+    MaskDraws,
     choose_tokens,
     choose_words,
-    draw_integers,
     random_keys,
     word_numbers,
 )
@@ -46,6 +46,8 @@ def mask_tokens(
     max_predictions: int,
     vocabulary: MaskVocabulary,
     seed: tf.Tensor,
+    first_row: int = 0,
+    of_rows: int | None = None,
     rate: tf.Tensor | None = None,
     proposal_distribution: tf.Tensor | None = None,
     disallow_from_mask: tf.Tensor | None = None,
@@ -61,6 +63,8 @@ def mask_tokens(
         max_predictions: N, slots per instance.
         vocabulary: special ids.
         seed: (2,) int32; another seed gives other masks.
+        first_row: the first row's place, where the inputs are a part of a larger batch.
+        of_rows: rows of that batch, whose masks these rows get; None: the inputs are all of it.
         rate: () float32, in the place of `masking.rate`, for a schedule over steps.
         proposal_distribution: (B, L) float32, how much rather a token is chosen; a word is as
             likely as its tokens together. None: all alike.
@@ -77,15 +81,16 @@ def mask_tokens(
     if disallow_from_mask is not None:
         maskable &= ~disallow_from_mask
     word = word_numbers(word_starts)
+    draws = MaskDraws(seed, first_row, of_rows)
     if masking.unit == "token":
-        keys = random_keys(maskable, proposal_distribution, seed)
+        keys = random_keys(maskable, proposal_distribution, draws)
         positions = choose_tokens(keys, maskable, budget, max_predictions)
     else:
         chosen = choose_words(
-            maskable, word, budget, masking.ngram_shares(), proposal_distribution, seed
+            maskable, word, budget, masking.ngram_shares(), proposal_distribution, draws
         )
         positions = _positions(chosen, max_predictions)
-    return _fill_slots(input_ids, positions, word, masking, vocabulary, seed)
+    return _fill_slots(input_ids, positions, word, masking, vocabulary, draws)
 
 
 def rate_at(masking: MaskingSettings, step: tf.Tensor) -> tf.Tensor | None:
@@ -138,18 +143,18 @@ def _fill_slots(
     word: tf.Tensor,
     masking: MaskingSettings,
     vocabulary: MaskVocabulary,
-    seed: tf.Tensor,
+    draws: MaskDraws,
 ) -> Masked:
     used = positions < input_ids.shape[1]
     positions = tf.where(used, positions, 0)
     original = tf.gather(input_ids, positions, batch_dims=1)
     if masking.decide == "piece":
-        share = draw_integers(tf.shape(positions), seed, "share", RESOLUTION)
+        share = draws.integers(positions, "share", RESOLUTION)
     else:
-        of_word = draw_integers(tf.shape(input_ids), seed, "share", RESOLUTION)
+        of_word = draws.integers(input_ids, "share", RESOLUTION)
         word_at = tf.gather(word, positions, batch_dims=1)
         share = tf.gather(of_word, word_at, batch_dims=1)
-    replaced = _replace(original, share, masking, vocabulary, seed)
+    replaced = _replace(original, share, masking, vocabulary, draws)
     # Positions of a row differ, and an unused slot adds 0 to position 0.
     change = tf.where(used, replaced - original, 0)
     rows = tf.broadcast_to(tf.range(tf.shape(positions)[0])[:, None], tf.shape(positions))
@@ -166,11 +171,11 @@ def _replace(
     share: tf.Tensor,
     masking: MaskingSettings,
     vocabulary: MaskVocabulary,
-    seed: tf.Tensor,
+    draws: MaskDraws,
 ) -> tf.Tensor:
     """What stands in the place of the chosen tokens: [MASK], a random token, or the same."""
     allowed = np.setdiff1d(np.arange(vocabulary.vocab_size), vocabulary.special_ids)
-    drawn = draw_integers(tf.shape(original), seed, "random_id", len(allowed))
+    drawn = draws.integers(original, "random_id", len(allowed))
     mask_below = round(masking.mask_share * RESOLUTION)
     random_below = round((masking.mask_share + masking.random_share) * RESOLUTION)
     return tf.where(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from trainer.batches import Batch, evaluation_batches
+from trainer.batches import evaluation_batches
 from trainer.draw import draw_seed
 from trainer.errors import InputError
 from trainer.instances import Instances, open_instances, read_token_counts, verify_instances
@@ -15,6 +15,7 @@ from trainer.manifest import read_manifest, verify_shards
 from trainer.models.parameters import make_variables
 from trainer.objectives.choose import PreTraining, objective_of
 from trainer.objectives.ratio import Ratio, weighted
+from trainer.parse_records import Batch
 from trainer.row_draws import RowDraws
 from trainer.settings import ElectraSettings, MaskingSettings
 from trainer.transformers_folder import read_model

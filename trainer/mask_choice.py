@@ -5,7 +5,7 @@ bits; so a choice without a proposal distribution is the same with and without X
 """
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import tensorflow as tf
 
@@ -15,6 +15,37 @@ LEAST_WEIGHT = 1e-30  # in the place of a weight of 0, whose logarithm is no num
 
 Purpose = Literal["keys", "share", "random_id", "runs"]
 PURPOSES = get_args(Purpose)
+
+
+class MaskDraws(NamedTuple):
+    """Random numbers of a batch's masks, by each row's place in the global batch.
+
+    A worker that masks its own rows alone gets the numbers that these rows get anywhere. All rows'
+    are drawn and the others' dropped: they are few beside what masking does with them.
+    """
+
+    seed: tf.Tensor  # (2,) int32
+    first: int = 0  # the batch's first row in the global one
+    rows: int | None = None  # of the global batch; None: the batch is all of it
+
+    def integers(self, like: tf.Tensor, purpose: Purpose, limit: int) -> tf.Tensor:
+        """Int32 below the limit, uniform, of the shape (B, C) of another tensor.
+
+        Every purpose has numbers of its own.
+        """
+        own_seed = tf.random.experimental.stateless_fold_in(
+            self.seed, PURPOSES.index(purpose), alg=ALGORITHM
+        )
+        shape = tf.shape(like)
+        drawn = tf.random.stateless_uniform(
+            [shape[0] if self.rows is None else self.rows, shape[1]],
+            own_seed,
+            0,
+            limit,
+            dtype=tf.int32,
+            alg=ALGORITHM,
+        )
+        return drawn if self.rows is None else tf.slice(drawn, [self.first, 0], shape)
 
 
 def choose_tokens(
@@ -43,7 +74,7 @@ def choose_words(
     budget: tf.Tensor,
     ngram_shares: Sequence[float],
     proposal: tf.Tensor | None,
-    seed: tf.Tensor,
+    draws: MaskDraws,
 ) -> tf.Tensor:
     """Runs of whole words in random order, until no word is left that would fit.
 
@@ -56,7 +87,7 @@ def choose_words(
         budget: (B,) int32.
         ngram_shares: how likely a run of 1, 2 … words is; [1.0] chooses single words.
         proposal: (B, L) float32 or None, how much rather a token is chosen.
-        seed: (2,) int32.
+        draws: the batch's random numbers.
 
     Returns:
         (B, L) bool, the tokens of the chosen words.
@@ -66,9 +97,9 @@ def choose_words(
     preference = None
     if proposal is not None:
         preference = _sum_words(tf.where(maskable, proposal, 0.0), word, length)
-    keys = random_keys(sizes > 0, preference, seed)
+    keys = random_keys(sizes > 0, preference, draws)
     order = tf.argsort(keys, axis=1, direction="DESCENDING")
-    runs = _draw_runs(ngram_shares, tf.shape(maskable), seed)
+    runs = _draw_runs(ngram_shares, maskable, draws)
     sizes = tf.pad(sizes, [[0, 0], [0, most]])  # a run may look beyond the last word
 
     def goes_on(rank: tf.Tensor, left: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
@@ -92,13 +123,13 @@ def choose_words(
     return tf.gather(taken, word, batch_dims=1) & maskable
 
 
-def random_keys(wanted: tf.Tensor, proposal: tf.Tensor | None, seed: tf.Tensor) -> tf.Tensor:
+def random_keys(wanted: tf.Tensor, proposal: tf.Tensor | None, draws: MaskDraws) -> tf.Tensor:
     """(B, L) keys whose descending order is a random order; what is not wanted comes last.
 
     With a proposal the order is that of drawing without replacement by its weights: the key is
     log(weight) plus Gumbel noise (Gumbel's top-k).
     """
-    keys = draw_integers(tf.shape(wanted), seed, "keys", RESOLUTION)
+    keys = draws.integers(wanted, "keys", RESOLUTION)
     if proposal is None:
         return tf.where(wanted, keys, -1)
     uniform = (tf.cast(keys, tf.float32) + 0.5) / RESOLUTION
@@ -113,14 +144,6 @@ def word_numbers(word_starts: tf.Tensor) -> tf.Tensor:
     return tf.maximum(tf.cumsum(word_starts, axis=1) - 1, 0)
 
 
-def draw_integers(shape: tf.Tensor, seed: tf.Tensor, purpose: Purpose, limit: int) -> tf.Tensor:
-    """Uniform int32 below the limit; every purpose has numbers of its own."""
-    own_seed = tf.random.experimental.stateless_fold_in(
-        seed, PURPOSES.index(purpose), alg=ALGORITHM
-    )
-    return tf.random.stateless_uniform(shape, own_seed, 0, limit, dtype=tf.int32, alg=ALGORITHM)
-
-
 def _sum_words(values: tf.Tensor, word: tf.Tensor, length: int) -> tf.Tensor:
     """(B, L) values of tokens to (B, L) sums of words."""
     rows = tf.shape(word)[0]
@@ -129,8 +152,8 @@ def _sum_words(values: tf.Tensor, word: tf.Tensor, length: int) -> tf.Tensor:
     return tf.reshape(sums, [rows, length])
 
 
-def _draw_runs(shares: Sequence[float], shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def _draw_runs(shares: Sequence[float], like: tf.Tensor, draws: MaskDraws) -> tf.Tensor:
     """Numbers of words, each as likely as its share."""
-    drawn = draw_integers(shape, seed, "runs", RESOLUTION)
+    drawn = draws.integers(like, "runs", RESOLUTION)
     bounds = [round(sum(shares[: n + 1]) * RESOLUTION) for n in range(len(shares) - 1)]
     return 1 + sum((tf.cast(drawn >= bound, tf.int32) for bound in bounds), tf.zeros_like(drawn))

@@ -29,8 +29,10 @@ class Phase:
         """The learning rate () float32 of a step () int64 of the run."""
         return learning_rate(self.settings, step - self.schedule_start)
 
-    def batches(self, masking: MaskingSettings, *, seed: int, step: int) -> tf.data.Dataset:
-        """The phase's global batches from a step of the run on, for ever."""
+    def batches(
+        self, masking: MaskingSettings, rows: slice, *, seed: int, step: int
+    ) -> tf.data.Dataset:
+        """Some rows of the phase's global batches, from a step of the run on, for ever."""
         return training_batches(
             self.instances,
             masking,
@@ -40,6 +42,7 @@ class Phase:
             first_step=step - self.first_step,
             steps_before=self.first_step,
             length_buckets=self.settings.length_buckets,
+            rows=rows,
         )
 
 

@@ -1,5 +1,6 @@
 """Instances and settings to a trained, exported model: the whole of one training run."""
 
+import functools
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -135,7 +136,9 @@ def _train(
         for phase in phases:
             if state.now() >= phase.end_step:
                 continue
-            batches = phase.batches(settings.masking, seed=settings.seed, step=state.now())
+            batches = functools.partial(
+                phase.batches, settings.masking, seed=settings.seed, step=state.now()
+            )
             size = phase.settings.global_batch_size
             train(
                 make_steps(

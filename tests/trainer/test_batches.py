@@ -1,5 +1,6 @@
 """Instances of both forms become batches that a step's number alone decides."""
 
+import functools
 from itertools import islice
 
 import numpy as np
@@ -123,6 +124,47 @@ def test_replicas_get_slices_of_the_same_global_batch(folder: str) -> None:
     halves = [strategy.experimental_local_results(v) for v in shared.values()]
     joined = {k: np.concatenate(h) for k, h in zip(shared, halves, strict=True)}
     assert_equal([joined], read(folder, count=1))
+
+
+@pytest.mark.parametrize("buckets", [[], [16, 24]], ids=["whole", "buckets"])
+@pytest.mark.parametrize("unit", ["token", "ngram"])
+def test_a_workers_rows_are_those_of_the_global_batch(
+    unit: str, buckets: list[int], folder: str
+) -> None:
+    masking = MaskingSettings(unit=unit if folder.endswith("dynamic0") else "token")  # type: ignore[arg-type]
+    make = functools.partial(
+        training_batches,
+        open_instances(folder),
+        masking,
+        batch_size=12,
+        seed=5,
+        first_step=3,
+        length_buckets=buckets,
+    )
+
+    def first(rows: slice | None) -> list[Arrays]:
+        return [{k: v.numpy() for k, v in batch.items()} for batch in islice(make(rows=rows), 3)]
+
+    whole = first(None)
+    for rows in (slice(0, 4), slice(4, 8), slice(8, 12)):
+        assert_equal([{k: v[rows] for k, v in batch.items()} for batch in whole], first(rows))
+
+
+def test_a_worker_asks_for_its_own_rows_alone(folder: str) -> None:
+    strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+    asked: list[slice] = []
+
+    def part(rows: slice) -> tf.data.Dataset:
+        asked.append(rows)
+        return training_batches(
+            open_instances(folder), MaskingSettings(), batch_size=8, seed=5, first_step=0, rows=rows
+        )
+
+    shared = next(iter(share_out(strategy, part, 8)))
+    halves = [strategy.experimental_local_results(v) for v in shared.values()]
+    joined = {k: np.concatenate(h) for k, h in zip(shared, halves, strict=True)}
+    assert_equal([joined], read(folder, count=1))
+    assert asked == [slice(0, 8)]  # one worker, two replicas
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused(static_folder: str) -> None:
