@@ -67,6 +67,12 @@ class Progress:
         shows = folder is not None and sys.stderr.isatty()
         self._bar = _start_bar(first_step, self._steps) if shows else None
 
+    def tell(self, line: str) -> None:
+        """Says a sentence above the moving line, and to the log."""
+        log.info("%s", line)
+        if self._bar is not None:
+            self._bar.console.print(line, highlight=False, markup=False)
+
     def start_clock(self, step: int) -> None:
         """Leaves out of the rate what came before: compiling is not training."""
         self._last_step, self._last_time = step, time.perf_counter()
@@ -105,7 +111,7 @@ class Progress:
         self._write(step, named)
         if self._folder:
             text = ", ".join(f"{n} {v:.4f}" for n, v in scalars.items() if "loss" in n)
-            log.info("step %d, held out: %s", step, text)
+            self.tell(f"step {step}, held out: {text}")
         self._last_time = time.perf_counter()
 
     def _write(self, step: int, scalars: Scalars) -> None:

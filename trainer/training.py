@@ -120,17 +120,18 @@ def _train(
     _check_same_step(workers, state.now(), settings.checkpoint_root)
     figures = [_work_out(settings, phase, objective) for phase in phases]
     in_all = add_up(figures)
-    for line in (choice.explanation, *in_all.lines()):
-        log.info("%s", line)
-    if resumed:
-        log.info("Going on from %s", resumed)
+    peak = _peak(settings, choice)
     progress = Progress(
         run_folder if workers.is_chief else None,
         asdict(in_all),
         [_pace(*pair) for pair in zip(phases, figures, strict=True)],
         first_step=state.now(),
-        peak=_peak(settings, choice),
+        peak=peak,
     )
+    for line in (choice.explanation, *in_all.lines()):
+        progress.tell(line)
+    if resumed:
+        progress.tell(f"Going on from {resumed}")
     best = BestWeights(folder, state.variables) if s.export == "best" else None
     with note_stop_signals(workers) as stop:
         for phase in phases:
