@@ -1,6 +1,7 @@
 """Instances to batches: read, parsed as batches, masked, and shared out to replicas."""
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -60,8 +61,16 @@ def training_batches(
     parse = make_parse(instances)
     rows = rows or slice(0, batch_size)
     mask = _make_mask(
-        instances, masking, draw_seed(seed, "mask"), steps_before, rows.start, batch_size
+        instances,
+        masking,
+        draw_seed(seed, "mask"),
+        slots=instances.max_predictions,
+        steps_before=steps_before,
+        first_row=rows.start,
+        of_rows=batch_size,
     )
+    if instances.form == "static":
+        mask = _keep_masks
     serialised = records.batch(window * batch_size, drop_remainder=True)
     if not length_buckets:
         numbered = serialised.enumerate(start=first_step)
@@ -82,12 +91,16 @@ def evaluation_batches(
     seed: int,
     drop_remainder: bool = False,
 ) -> tf.data.Dataset:
-    """Every instance of a split once, in order; dynamic instances get masks frozen by the seed.
+    """Every instance of a split once, in order, with masks that the seed freezes.
+
+    Static instances keep the masks that they were written with, if those are the masks that are
+    asked for; otherwise they are undone and drawn anew, so that models compare that were trained
+    under other masks.
 
     Args:
         instances: the artifact.
         split: of it.
-        masking: as for training, but without the schedule of its rate.
+        masking: what the model is measured under; a schedule of its rate is not followed.
         batch_size: B; the last batch may be smaller.
         seed: of the masks.
         drop_remainder: whether a smaller last batch is left out, so that shapes are static.
@@ -95,8 +108,14 @@ def evaluation_batches(
     records = tf.data.TFRecordDataset(instances.paths(split), compression_type="GZIP")
     level = masking.model_copy(update={"schedule": None})
     parse = make_parse(instances)
-    mask = _make_mask(instances, level, draw_seed(seed, "evaluation mask"))
     batches = records.batch(batch_size, drop_remainder=drop_remainder).map(parse)
+    if instances.form == "static":
+        if instances.manifest.facts.get("masking") == level.model_dump(mode="json"):
+            return batches.prefetch(tf.data.AUTOTUNE)
+        batches = batches.map(_unmask)
+    # A model that was trained at a lower rate than this has fewer slots.
+    slots = max(instances.max_predictions, math.ceil(round(level.rate * instances.seq_length, 6)))
+    mask = _make_mask(instances, level, draw_seed(seed, "evaluation mask"), slots=slots)
     return batches.enumerate().map(mask).prefetch(tf.data.AUTOTUNE)
 
 
@@ -159,17 +178,17 @@ def _make_mask(
     instances: Instances,
     masking: MaskingSettings,
     mask_seed: int,
+    *,
+    slots: int,
     steps_before: int = 0,
     first_row: int = 0,
     of_rows: int | None = None,
 ) -> Callable[[tf.Tensor, Batch], Batch]:
-    """The function that masks a batch, given its number, where that was not done on disk.
+    """The function that masks a batch in N slots, given its number.
 
     Masks depend on the number and the row's place in the global batch, and a schedule of their rate
     on the number and `steps_before`.
     """
-    if instances.form == "static":
-        return lambda _, batch: batch
     vocabulary = instances.vocabulary
     mask_vocabulary = MaskVocabulary(
         mask_id=vocabulary.mask_id, special_ids=vocabulary.special_ids, vocab_size=vocabulary.size
@@ -181,7 +200,7 @@ def _make_mask(
             batch["input_mask"],
             batch["word_starts"],
             masking=masking,
-            max_predictions=instances.max_predictions,
+            max_predictions=slots,
             vocabulary=mask_vocabulary,
             seed=tf.stack([tf.constant(mask_seed, tf.int32), tf.cast(number, tf.int32)]),
             first_row=first_row,
@@ -198,3 +217,18 @@ def _make_mask(
         }
 
     return mask
+
+
+def _keep_masks(_: tf.Tensor, batch: Batch) -> Batch:
+    return batch
+
+
+def _unmask(batch: Batch) -> Batch:
+    """A static batch as it was before it was masked; every token is taken for a word."""
+    positions, ids = batch["masked_lm_positions"], batch["masked_lm_ids"]
+    masked = batch["input_ids"]
+    change = ids - tf.gather(masked, positions, batch_dims=1)
+    change = tf.where(batch["masked_lm_weights"] > 0, change, 0)  # Unused slots are at position 0.
+    rows = tf.broadcast_to(tf.range(tf.shape(positions)[0])[:, None], tf.shape(positions))
+    restored = tf.tensor_scatter_nd_add(masked, tf.stack([rows, positions], -1), change)
+    return {**batch, "input_ids": restored, "word_starts": tf.ones_like(masked)}

@@ -1,5 +1,6 @@
 """Instances of both forms become batches that a step's number alone decides."""
 
+import dataclasses
 import functools
 from itertools import islice
 
@@ -8,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from trainer.batches import evaluation_batches, share_out, training_batches
-from trainer.instances import InstancesError, open_instances
+from trainer.instances import Instances, InstancesError, open_instances
 from trainer.settings import MaskingSettings, RateSchedule
 
 Arrays = dict[str, np.ndarray]
@@ -185,3 +186,46 @@ def test_evaluation_reads_every_instance_once_with_frozen_masks(folder: str) -> 
     batches = read_all(10)
     assert [len(batch["input_ids"]) for batch in batches] == [10, 10, 4]
     assert_equal(batches, read_all(10))
+
+
+def originals(batches: list[Arrays]) -> np.ndarray:
+    """The ids as they were before they were masked."""
+    restored = []
+    for batch in batches:
+        ids = batch["input_ids"].copy()
+        rows, slots = np.nonzero(batch["masked_lm_weights"])
+        ids[rows, batch["masked_lm_positions"][rows, slots]] = batch["masked_lm_ids"][rows, slots]
+        restored.append(ids)
+    return np.concatenate(restored)
+
+
+def evaluate_at(instances: Instances, rate: float) -> list[Arrays]:
+    masking = MaskingSettings(rate=rate)
+    batches = evaluation_batches(instances, "eval", masking, batch_size=8, seed=3)
+    return [{k: v.numpy() for k, v in batch.items()} for batch in batches]
+
+
+def test_what_was_trained_at_a_low_rate_is_measured_at_15_percent(dynamic_folder: str) -> None:
+    """Its instances have slots for fewer tokens."""
+    few = dataclasses.replace(open_instances(dynamic_folder), max_predictions=2)
+    (share,) = masked_shares([merge(evaluate_at(few, 0.15))])
+    assert share == pytest.approx(0.15, abs=0.015)  # whole tokens only
+
+
+def test_static_masks_of_another_rate_are_undone_and_drawn_at_15_percent(
+    static_folder: str,
+) -> None:
+    asked = open_instances(static_folder)
+    other = {"masking": MaskingSettings(rate=0.3).model_dump(mode="json")}
+    manifest = asked.manifest.model_copy(update={"facts": {**asked.manifest.facts, **other}})
+    found = evaluate_at(dataclasses.replace(asked, manifest=manifest), 0.15)
+    kept = evaluate_at(asked, 0.15)
+    assert (merge(found)["masked_lm_positions"] != merge(kept)["masked_lm_positions"]).any()
+    np.testing.assert_array_equal(originals(found), originals(kept))
+    (share,) = masked_shares([merge(found)])
+    assert share == pytest.approx(0.15, abs=0.015)  # whole tokens only
+    assert_equal(found, evaluate_at(dataclasses.replace(asked, manifest=manifest), 0.15))
+
+
+def merge(batches: list[Arrays]) -> Arrays:
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
