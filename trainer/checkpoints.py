@@ -34,6 +34,8 @@ class Checkpoints:
         step: () int64, part of the state; it names the files.
         keep: how many stay.
         writes: whether `save` does anything; of several workers only the chief's does.
+        facts: what shapes do not tell, such as the vocabulary; a checkpoint with other ones is
+            refused.
     """
 
     def __init__(
@@ -44,12 +46,14 @@ class Checkpoints:
         *,
         keep: int,
         writes: bool = True,
+        facts: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self._state = {**state, "step": step}
         self._step = step
         self._keep = keep
         self._writes = writes
+        self._facts = dict(facts or {})
 
     def save(self) -> str:
         """Writes the state, then forgets the oldest checkpoints. Returns the path."""
@@ -59,7 +63,8 @@ class Checkpoints:
         values = {name: np.asarray(v.numpy()) for name, v in self._state.items()}
         storage.write_bytes(path, safetensors.numpy.save(values))
         failpoint("save-checkpoint")
-        seal = json.dumps({"sha256": file_digest(path), "tensors": len(values)})
+        told = {"sha256": file_digest(path), "tensors": len(values), "facts": self._facts}
+        seal = json.dumps(told)
         storage.write_bytes(_seal(path), seal.encode())
         for old in self._paths()[: -self._keep]:
             for file in (_seal(old), old):
@@ -74,7 +79,7 @@ class Checkpoints:
             Its path, or None if there is none: the variables are as they were.
 
         Raises:
-            CheckpointError: its tensors are not this run's.
+            CheckpointError: its tensors or facts are not this run's; the message names them.
         """
         for path in reversed(self._paths()):
             if _is_whole(path):
@@ -84,8 +89,14 @@ class Checkpoints:
         return None
 
     def _restore(self, path: str) -> None:
-        values = safetensors.numpy.load(storage.read_bytes(path))
+        told: dict[str, str] = json.loads(storage.read_bytes(_seal(path))).get("facts", {})
         differences = [
+            f"{name}: {told.get(name, 'nothing')} in the file, {fact} in the run"
+            for name, fact in self._facts.items()
+            if told.get(name) != fact
+        ]
+        values = safetensors.numpy.load(storage.read_bytes(path))
+        differences += [
             f"{name}: {describe(values.get(name))} in the file, {describe(variable)} in the model"
             for name, variable in self._state.items()
             if describe(values.get(name)) != describe(variable)

@@ -114,7 +114,15 @@ def _train(
     digest = run_digest(settings, [phase.instances for phase in phases])
     folder = storage.join(settings.checkpoint_root, digest)
     checkpoints = Checkpoints(
-        folder, state.everything(), state.step, keep=s.keep_checkpoints, writes=workers.is_chief
+        folder,
+        state.everything(),
+        state.step,
+        keep=s.keep_checkpoints,
+        writes=workers.is_chief,
+        facts={
+            "model.type": settings.model.type,
+            "vocabulary": phases[0].instances.vocabulary.digest,
+        },
     )
     resumed = checkpoints.restore_latest()
     _check_same_step(workers, state.now(), settings.checkpoint_root)

@@ -1,18 +1,20 @@
 """A run that was stopped, in whatever way, ends with the bytes of one that was not."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.trainer.conftest import MakeSettings, settings_in
-from tests.trainer.training_tools import assert_equal_states, mean, one_cpu, train_some
+from tests.trainer.training_tools import assert_equal_states, one_cpu, total, train_some
 from trainer.batches import share_out, training_batches
 from trainer.checkpoints import CheckpointError, Checkpoints
 from trainer.instances import open_instances
@@ -42,11 +44,25 @@ def undisturbed(dynamic_folder: str, tmp_path_factory: pytest.TempPathFactory) -
     return (scratch / "model" / WEIGHTS).read_bytes()
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("model", "trainer"),
+    [
+        ("bert", {}),
+        ("bert", {"precision": "bfloat16"}),
+        ("bert", {"precision": "bfloat16", "accumulate_steps": 4}),
+        ("bert", {"precision": "bfloat16", "length_buckets": [16, 24]}),
+        ("albert", {"optimizer": "lamb", "schedule": "stable", "decay_steps": 20}),
+        ("electra", {"precision": "bfloat16", "accumulate_steps": 2, "schedule": "product"}),
+    ],
+)
 def test_17_and_23_steps_are_40_steps_to_the_bit(
-    precision: str, dynamic_folder: str, make_settings: MakeSettings, tmp_path: Path
+    model: str,
+    trainer: dict[str, Any],
+    dynamic_folder: str,
+    make_settings: MakeSettings,
+    tmp_path: Path,
 ) -> None:
-    settings = make_settings(precision=precision)
+    settings = make_settings({"type": model}, **trainer)
     whole, whole_losses = train_some(settings, dynamic_folder, 40)
     first, first_losses = train_some(settings, dynamic_folder, 17)
     Checkpoints(str(tmp_path), first.everything(), first.step, keep=1).save()
@@ -71,13 +87,14 @@ def go_on(
         batch_size=size,
         seed=settings.seed,
         first_step=int(state.step.numpy()),
+        length_buckets=settings.trainer.length_buckets,
     )
     iterator = iter(share_out(one_cpu(), batches, size))
     train_steps = make_steps(settings.trainer, one_cpu(), objective, state, seed=settings.seed)
     losses = []
     for _ in range(steps):
         sums, _ = train_steps(iterator, tf.constant(1))
-        losses.append(sum(mean(sums, name) for name in objective.loss_weights))
+        losses.append(total(sums, objective.loss_weights))
     return state, losses
 
 
@@ -147,6 +164,32 @@ def test_a_checkpoint_of_another_shape_is_refused_by_name(
         Checkpoints(str(tmp_path), wide.everything(), wide.step, keep=1).restore_latest()
     for name, value in before.items():
         np.testing.assert_array_equal(value, wide.values()[name])
+
+
+def test_a_checkpoint_of_another_vocabulary_is_refused_by_name(
+    static_folder: str, make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    """Of the same size, so that no shape tells."""
+    state, _ = train_some(make_settings(), static_folder, 0)
+
+    def checkpoints(vocabulary: str) -> Checkpoints:
+        facts = {"model.type": "bert", "vocabulary": vocabulary}
+        return Checkpoints(str(tmp_path), state.everything(), state.step, keep=1, facts=facts)
+
+    checkpoints("words").save()
+    assert checkpoints("words").restore_latest()
+    with pytest.raises(CheckpointError, match=r"vocabulary: words in the file, others in the run"):
+        checkpoints("others").restore_latest()
+
+
+def test_a_run_keeps_its_vocabulary_with_its_checkpoints(
+    static_folder: str, make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    settings = make_settings(steps=2)
+    _run(settings, static_folder, tmp_path, "first")
+    (seal,) = Path(settings.checkpoint_root).glob("*/step-*.json")
+    facts = json.loads(seal.read_text())["facts"]
+    assert facts["vocabulary"] == open_instances(static_folder).vocabulary.digest
 
 
 def _stop_after_a_checkpoint(

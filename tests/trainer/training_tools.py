@@ -40,7 +40,12 @@ def train_some(
         state = start_state(settings, objective)
     size = settings.trainer.global_batch_size
     batches = training_batches(
-        instances, settings.masking, batch_size=size, seed=settings.seed, first_step=0
+        instances,
+        settings.masking,
+        batch_size=size,
+        seed=settings.seed,
+        first_step=0,
+        length_buckets=settings.trainer.length_buckets,
     )
     iterator = iter(share_out(strategy, batches, size))
     train_steps = make_steps(settings.trainer, strategy, objective, state, seed=settings.seed)
