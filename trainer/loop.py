@@ -121,11 +121,8 @@ def _look_at_held_out(now: int, phase: Phase, held_out: HeldOut, looks: Looks) -
 def _check_finite(broken: int, phase: Phase) -> None:
     if broken < 0:
         return
-    size = phase.settings.global_batch_size
-    first = (broken - phase.first_step) * size
     raise DivergedError(
-        f"Step {broken}: the loss or its gradient is not a finite number (batch of the records at "
-        f"positions {first} to {first + size - 1} of the training order of "
-        f"{phase.instances.folder}). Lower trainer.learning_rate or raise trainer.warmup_steps; "
-        f"the last checkpoint is from before."
+        f"Step {broken}: the loss or its gradient is not a finite number "
+        f"({phase.batch_in_words(broken)}). Lower trainer.learning_rate or raise "
+        f"trainer.warmup_steps; the last checkpoint is from before."
     )

@@ -10,6 +10,7 @@ from trainer.batches import training_batches
 from trainer.draw import draw_seed
 from trainer.errors import InputError
 from trainer.instances import Instances
+from trainer.length_buckets import batches_in_window
 from trainer.optimizers.schedule import learning_rate
 from trainer.settings import MaskingSettings, PhaseSettings, TrainerSettings
 
@@ -28,6 +29,16 @@ class Phase:
     def rate(self, step: tf.Tensor) -> tf.Tensor:
         """The learning rate () float32 of a step () int64 of the run."""
         return learning_rate(self.settings, step - self.schedule_start)
+
+    def batch_in_words(self, step: int) -> str:
+        """Which records a step of the run trains on."""
+        size, number = self.settings.global_batch_size, step - self.first_step
+        window = batches_in_window(size) if self.settings.length_buckets else 1
+        first = number // window * window * size
+        return (
+            f"batch {number % window + 1} of {window} that the records at positions {first} to "
+            f"{first + window * size - 1} of the training order of {self.instances.folder} make"
+        )
 
     def batches(
         self, masking: MaskingSettings, rows: slice, *, seed: int, step: int

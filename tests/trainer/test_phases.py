@@ -86,6 +86,22 @@ def test_a_run_that_was_stopped_before_or_behind_the_border_ends_as_one_that_was
         assert ours.read_bytes() == theirs.read_bytes(), name
 
 
+@pytest.mark.parametrize(
+    ("buckets", "step", "told"),
+    [
+        ([], 16, r"batch 1 of 1 that the records at positions 8 to 11 "),
+        ([16], 16, r"batch 3 of 1024 that the records at positions 0 to 4095 "),
+        ([16], 14 + 1024, r"batch 1 of 1024 that the records at positions 4096 to 8191 "),
+    ],
+)
+def test_a_step_tells_which_records_it_trains_on(
+    buckets: list[int], step: int, told: str, folders: list[str], make_settings: MakeSettings
+) -> None:
+    settings = make_settings(**{**RUN, "steps": 2000, "length_buckets": buckets}).trainer
+    phase = plan_phases(settings, [open_instances(folder) for folder in folders])[1]
+    assert phase.batch_in_words(step).startswith(told)
+
+
 def test_the_best_weights_of_the_last_phase_are_exported(undisturbed: Path) -> None:
     history = json.loads((undisturbed / "run" / "training.json").read_text())
     measured = {entry["step"]: entry["held_out_masked_lm_loss"] for entry in history["held_out"]}
