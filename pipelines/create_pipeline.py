@@ -36,6 +36,7 @@ from pipelines.settings import Recipe
 from trainer.settings import TrainingSettings
 from trainer.settings_base import LATEST_BLESSED
 from trainer.start_files import start_key
+from trainer.warm_start import check_start
 
 RUN_FN = "trainer.run_fn.run_fn"
 
@@ -239,6 +240,7 @@ def _model_nodes(recipe: Recipe, places: Places, platform: Platform, data: Nodes
     )
     custom_config = {"training": training.model_dump_json()}
     if recipe.model.start_from not in (None, LATEST_BLESSED):
+        check_start(recipe.model)  # Now, and not when text and instances are made.
         # TFX's cache key would see the folder's name alone.
         custom_config["start_digest"] = start_key(recipe.model)
     trainer = platform.trainer(

@@ -58,6 +58,26 @@ def start_architecture(
     Raises:
         InputError: the settings give another type or shape, or the vocabulary is another.
     """
+    found = check_start(settings)
+    _check_vocabulary(folder, found, vocabulary)
+    return dataclasses.replace(
+        found,
+        pad_id=vocabulary.pad_id,
+        hidden_dropout=settings.hidden_dropout,
+        attention_dropout=settings.attention_dropout,
+        initializer_range=settings.initializer_range,
+        type_vocab_size=max(found.type_vocab_size, settings.type_vocab_size),
+        sequence_classes=sequence_classes,
+    )
+
+
+def check_start(settings: ModelSettings) -> Architecture:
+    """The shape of the model in `start_from`, after a comparison with what the settings say of it.
+
+    Raises:
+        InputError: they say another type or shape, or a half of an ELECTRA does not fit.
+    """
+    folder = str(settings.start_from)
     found = read_architecture(start_folder(folder))
     asked = {name: getattr(settings, name) for name in SHAPE}
     asked = {name: value for name, value in asked.items() if value is not None}
@@ -68,18 +88,7 @@ def start_architecture(
                 f"{folder}: its {name} is {getattr(found, name)}, and model.{name} "
                 f"says {value}. Set it to {getattr(found, name)}, or remove model.start_from."
             )
-    _check_vocabulary(folder, found, vocabulary)
-    if found.type == "electra":
-        found = with_generator(found, settings, folder)
-    return dataclasses.replace(
-        found,
-        pad_id=vocabulary.pad_id,
-        hidden_dropout=settings.hidden_dropout,
-        attention_dropout=settings.attention_dropout,
-        initializer_range=settings.initializer_range,
-        type_vocab_size=max(found.type_vocab_size, settings.type_vocab_size),
-        sequence_classes=sequence_classes,
-    )
+    return with_generator(found, settings, folder) if found.type == "electra" else found
 
 
 def start_values(

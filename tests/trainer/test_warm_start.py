@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from pipelines.create_pipeline import Places, create_pipeline
+from pipelines.recipe_file import load_recipe
 from tests.small_pieces import write_small_pieces
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.training_tools import train_some
@@ -156,3 +158,13 @@ def test_a_folder_without_a_weight_of_the_encoder_is_refused(
 def test_a_folder_without_weights_is_refused_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"model\.safetensors: no such file.* model\.start_from"):
         start_digest(str(tmp_path))
+
+
+def test_a_start_that_does_not_fit_is_refused_before_anything_runs(
+    trained: dict[str, tuple[Path, Arrays]],
+) -> None:
+    """While the pipeline is made, and not when text and instances are."""
+    places = Places("text", ("*.txt",), "root", "checkpoints", "published")
+    recipe = load_recipe("quick", ["model.type=albert", f"model.start_from={trained['bert'][0]}"])
+    with pytest.raises(WarmStartError, match=r"its type is bert, and model\.type says albert"):
+        create_pipeline(recipe, places)
