@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from components.text_example_gen.look_over import look_over
 from pipelines.exit_codes import SUCCEEDED
+from pipelines.lineage.folders import read_json
 from pipelines.quiet import hush, log_to
 from pipelines.recipe_file import load_recipe
 from pipelines.run_ending import Begun, see_to_the_end
@@ -104,7 +105,7 @@ def _run(order: Order, closed: list[int]) -> int:
         begun, lambda: _execute(order, run_id, clock), clock.seconds, console
     )
     if code == SUCCEEDED:
-        _print_next(summary, workdir.pipeline_root(recipe.name), console)
+        print_next(summary, workdir.pipeline_root(recipe.name), console)
     return code
 
 
@@ -188,15 +189,24 @@ class NodeClock:
         return {n: self._spent.get(n, now - begun) for n, begun in self._begun.items()}
 
 
-def _print_next(summary: RunSummary, pipeline_root: Path, console: Console) -> None:
-    """What to type next, if the run has a model."""
+def print_next(summary: RunSummary, pipeline_root: Path, console: Console) -> None:
+    """Prints what to type next, if the run has a model."""
     model = summary.places.get("model")
     if not model:
         return
+    folder = short(model)
     console.print("\nNext, with `pip install transformers torch`:")
     console.print(
-        f"  from transformers import AutoModelForMaskedLM, AutoTokenizer\n"
-        f'  model = AutoModelForMaskedLM.from_pretrained("{escape(short(model))}/transformers")',
+        f"  from transformers import {_class_of(model)}, AutoTokenizer\n"
+        f'  model = {_class_of(model)}.from_pretrained("{escape(folder)}/transformers")',
         soft_wrap=True,
     )
     console.print(f"  tensorboard --logdir {escape(short(str(pipeline_root)))}", soft_wrap=True)
+
+
+def _class_of(model: str) -> str:
+    """What opens a published model's main folder; an ELECTRA's has no head for masked tokens."""
+    config = read_json(Path(model) / "transformers" / "config.json")
+    return {"electra": "ElectraForPreTraining"}.get(
+        config.get("model_type", ""), "AutoModelForMaskedLM"
+    )

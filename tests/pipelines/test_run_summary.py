@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from pipelines.run_command import print_next
 from pipelines.run_summary import RunSummary, print_summary, short
 
 
@@ -35,3 +36,28 @@ def test_the_printed_summary_has_short_paths_and_the_kept_one_whole_ones(
     assert "work/published/1" in told
     assert "/var/log.txt" in told
     assert summary.places["model"] == model
+
+
+@pytest.mark.parametrize(
+    ("kind", "opens"),
+    [
+        ("bert", "AutoModelForMaskedLM"),
+        ("albert", "AutoModelForMaskedLM"),
+        ("electra", "ElectraForPreTraining"),  # what it publishes first is the discriminator
+    ],
+)
+def test_what_to_type_next_opens_the_model_with_all_its_weights(
+    kind: str, opens: str, tmp_path: Path
+) -> None:
+    (tmp_path / "transformers").mkdir()
+    (tmp_path / "transformers" / "config.json").write_text(f'{{"model_type": "{kind}"}}')
+    summary = RunSummary(
+        run_id="1", recipe="demo", state="succeeded", error=None, seconds=1.0, git={}, nodes=[],
+        places={"model": str(tmp_path)},
+    )  # fmt: skip
+    console = Console(file=io.StringIO(), width=200)
+    print_next(summary, tmp_path, console)
+    assert isinstance(console.file, io.StringIO)
+    told = console.file.getvalue()
+    assert f"from transformers import {opens}, AutoTokenizer" in told
+    assert f'{opens}.from_pretrained("{tmp_path}/transformers")' in told
