@@ -100,7 +100,9 @@ class Progress:
         self._write(step, scalars)
         text = _describe(scalars)
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=step, text=f"{text}, {_clock(left)}")
+            self._bar.update(
+                self._bar.task_ids[0], completed=step, text=f"{text}, {_clock(left)} left"
+            )
         elif self._folder:
             log.info("step %d of %d: %s, %s left", step, self._steps, text, _clock(left))
 
@@ -185,7 +187,6 @@ def _start_bar(first_step: int, steps: int) -> "RichProgress":
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
         progress.TextColumn("{task.fields[text]}"),
-        progress.TimeRemainingColumn(),
         console=Console(stderr=True),
     )
     bar.start()

@@ -47,7 +47,14 @@ def test_a_terminal_shows_the_figures_and_a_moving_line(
     for line in (*FIGURES, "step 4, held out: masked_lm_loss"):
         assert line in shown
     last = shown.strip().splitlines()[-1]
-    for part in (r"4/4", r"loss \d", r"learning rate \d", r"tokens/s", r"% of peak", r"\d:\d\d"):
+    for part in (
+        r"4/4",
+        r"loss \d",
+        r"learning rate \d",
+        r"tokens/s",
+        r"% of peak",
+        r"\d:\d\d left",
+    ):
         assert re.search(part, last), part
 
 
