@@ -115,6 +115,20 @@ def test_the_whole_step_compiles_under_xla_to_the_same_update(
         np.testing.assert_allclose(value, xla_state.values()[name], atol=1e-4, err_msg=name)
 
 
+@pytest.mark.parametrize(("kind", "buckets"), [("bert", [16, 24]), ("electra", [])])
+def test_the_step_of_an_accelerator_compiles_under_xla(
+    kind: str, buckets: list[int], dynamic_folder: str, make_settings: MakeSettings
+) -> None:
+    """In bfloat16, and at each length of its own static shapes."""
+    settings = make_settings(MODELS[kind], precision="bfloat16", length_buckets=buckets)
+    batch = {k: tf.constant(v) for k, v in first_batch(settings, dynamic_folder).items()}
+    step = tf.constant(0, tf.int64)
+    plain, _ = _one_step(settings, dynamic_folder, batch, step, compiled=False)
+    under_xla, _ = _one_step(settings, dynamic_folder, batch, step, compiled=True)
+    for name in (n for n in plain if n.endswith("_loss")):
+        np.testing.assert_allclose(under_xla[name], plain[name], rtol=0.02)
+
+
 def _one_step(
     settings: TrainingSettings,
     folder: str,

@@ -136,6 +136,14 @@ def test_a_papers_recipe_has_the_papers_settings(
     assert not trainer.adam_bias_correction
 
 
+@pytest.mark.parametrize("size", ["tiny", "mini", "small", "medium"])
+def test_the_smaller_berts_are_bert_base_with_another_size(size: str) -> None:
+    """The standard recipe at other widths and depths (Turc et al. 2019)."""
+    found = load_recipe("bert-base", [f"model.size={size}"])
+    a = resolve_architecture(found.model, vocab_size=found.vocabulary.size, pad_id=0)
+    assert a == architecture_of("bert", size)
+
+
 @pytest.mark.parametrize("recipe", ["bert-base", "bert-large"])
 def test_bert_trains_the_last_tenth_of_its_steps_at_512(recipe: str) -> None:
     (phase,) = load_recipe(recipe).trainer.phases

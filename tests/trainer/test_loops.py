@@ -1,0 +1,60 @@
+"""Several steps in one call: the same updates, and nothing for the host to do between them."""
+
+import pytest
+import tensorflow as tf
+
+from tests.trainer.conftest import MakeSettings
+from tests.trainer.training_tools import assert_equal_states, one_cpu
+from trainer.batches import share_out, training_batches
+from trainer.instances import open_instances
+from trainer.make_steps import make_steps
+from trainer.objectives.choose import choose_objective
+from trainer.settings import TrainingSettings
+from trainer.state import State, start_state
+from trainer.step import TrainSteps
+
+HOST_WORK = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "PrintV2", "Assert", "WriteSummary"}
+
+
+def steps_and_state(
+    settings: TrainingSettings, folder: str
+) -> tuple[TrainSteps, tf.distribute.DistributedIterator, State]:
+    """The compiled steps, their batches, and what they change."""
+    instances = open_instances(folder)
+    objective = choose_objective(settings.model, instances)
+    with one_cpu().scope():
+        state = start_state(settings, objective)
+    size = settings.trainer.global_batch_size
+    batches = training_batches(
+        instances, settings.masking, batch_size=size, seed=settings.seed, first_step=0
+    )
+    train_steps = make_steps(settings.trainer, one_cpu(), objective, state, seed=settings.seed)
+    return train_steps, iter(share_out(one_cpu(), batches, size)), state
+
+
+def test_the_number_of_steps_in_a_call_changes_nothing(
+    dynamic_folder: str, make_settings: MakeSettings
+) -> None:
+    settings = make_settings()
+    one, batches, alone = steps_and_state(settings, dynamic_folder)
+    for _ in range(6):
+        one(batches, tf.constant(1))
+    several, batches, together = steps_and_state(settings, dynamic_folder)
+    for count in (4, 2):
+        several(batches, tf.constant(count))
+    assert_equal_states(alone, together)
+
+
+@pytest.mark.parametrize("kind", ["bert", "albert", "electra"])
+def test_nothing_in_a_loop_of_steps_is_the_hosts(
+    kind: str, dynamic_folder: str, make_settings: MakeSettings
+) -> None:
+    settings = make_settings({"type": kind}, accumulate_steps=2)
+    train_steps, batches, _ = steps_and_state(settings, dynamic_folder)
+    traced = train_steps.get_concrete_function(batches, tf.constant(3))  # type: ignore[attr-defined]
+    graph = traced.graph.as_graph_def()
+    bodies = [graph.node, *(function.node_def for function in graph.library.function)]
+    found = {node.op for nodes in bodies for node in nodes}
+    assert {"While", "StatelessWhile"} & found  # the steps are a loop in the graph
+    assert "MatMul" in found
+    assert not found & HOST_WORK

@@ -1,0 +1,98 @@
+"""A training step of each type is PyTorch's on the same batch: losses, clipping, every weight."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.trainer.conftest import settings_in
+from tests.trainer.training_tools import first_batch, replica_step_of
+from trainer.draw import draw_seed
+from trainer.export import export_model
+from trainer.instances import open_instances
+from trainer.models.electra import Electra
+from trainer.models.noise import NO_NOISE
+from trainer.objectives.choose import choose_objective
+from trainer.objectives.replaced_tokens import DRAWS, fill_masks, sample_tokens
+from trainer.row_draws import RowDraws
+from trainer.settings import TrainingSettings
+from trainer.transformers_folder import GENERATOR_FOLDER, TRANSFORMERS_FOLDER
+
+pytestmark = pytest.mark.transformers
+
+SCRIPT = Path(__file__).with_name("torch_step.py")
+EXACT = {"hidden_dropout": 0.0, "attention_dropout": 0.0, "initializer_range": 0.1}
+MODELS: dict[str, dict[str, object]] = {
+    "bert": {"num_layers": 2},
+    "albert": {"num_layers": 3, "embedding_size": 16},  # three layers, one set of weights
+    "electra": {"num_layers": 2, "embedding_size": 16, "generator_share": 0.5},
+}
+Arrays = dict[str, np.ndarray]
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_step_is_that_of_pytorch(
+    kind: str, static_folder: str, transformers_python: str, tmp_path: Path
+) -> None:
+    settings = settings_in(tmp_path, {"type": kind, **EXACT, **MODELS[kind]})
+    batch = first_batch(settings, static_folder)
+    replica_step, state = replica_step_of(settings, static_folder)
+    export(settings, static_folder, state.values(), tmp_path)
+    if kind == "electra":
+        batch["filled_ids"] = filled(settings, static_folder, state.variables, batch)
+        assert (batch["filled_ids"] != batch["input_ids"]).any()
+    theirs = step_of_torch(transformers_python, kind, batch, tmp_path)
+    given = {name: tf.constant(value) for name, value in batch.items() if name != "filled_ids"}
+    sums = tf.function(replica_step)(given, tf.constant(0, tf.int64))
+    assert len([name for name in theirs if name.startswith("loss.")]) == 2
+    for name in (n.removeprefix("loss.") for n in theirs if n.startswith("loss.")):
+        ours = float(sums[name].numerator / sums[name].denominator)
+        assert ours == pytest.approx(float(theirs[f"loss.{name}"]), rel=2e-5), name
+    norm = float(sums["gradient_norm"].numerator)
+    assert norm > 1  # so that clipping counts
+    assert norm == pytest.approx(float(theirs["gradient_norm"]), rel=1e-4)
+    for name, variable in state.variables.items():
+        np.testing.assert_allclose(variable.numpy(), theirs[name], atol=3e-5, err_msg=name)
+
+
+def export(settings: TrainingSettings, folder: str, values: Arrays, scratch: Path) -> None:
+    instances = open_instances(folder)
+    model = choose_objective(settings.model, instances).model
+    export_model(str(scratch / "model"), model, values, instances, {})
+
+
+def filled(
+    settings: TrainingSettings, folder: str, weights: dict[str, tf.Variable], batch: Arrays
+) -> np.ndarray:
+    """The ids with the samples of step 0, whose draws are by the row's place in the batch."""
+    electra = choose_objective(settings.model, open_instances(folder)).model
+    assert isinstance(electra, Electra)
+    inputs = batch["input_ids"], batch["input_mask"], batch["segment_ids"]
+    positions = tf.constant(batch["masked_lm_positions"])
+    hidden = electra.generate(weights, *map(tf.constant, inputs), NO_NOISE, positions)
+    size, slots = positions.shape
+    rows = RowDraws(tf.stack([draw_seed(settings.seed, "rows"), 0]), 0, size)
+    draws = tf.reshape(rows.integers(size, slots * 2, DRAWS), [-1, 2])
+    sampled = sample_tokens(electra.score_tokens(weights, hidden), 1.0, draws)
+    masked = batch["masked_lm_ids"], batch["masked_lm_weights"]
+    return fill_masks(tf.constant(batch["input_ids"]), positions, *masked, sampled)[0].numpy()
+
+
+def step_of_torch(python: str, kind: str, batch: Arrays, scratch: Path) -> Arrays:
+    np.savez(scratch / "batch.npz", **batch)
+    folders = [scratch / "model" / TRANSFORMERS_FOLDER]
+    if kind == "electra":
+        folders.append(scratch / "model" / GENERATOR_FOLDER)
+    done = subprocess.run(
+        [python, str(SCRIPT), "batch.npz", kind, *map(str, folders)],
+        cwd=scratch,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(np.load(scratch / f"{kind}.npz"))
