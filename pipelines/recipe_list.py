@@ -10,6 +10,7 @@ from rich.text import Text
 from pipelines.quiet import hush
 from pipelines.recipe_file import load_recipe, shipped_recipes
 from pipelines.settings import Recipe
+from trainer.settings_base import LATEST_BLESSED
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,13 @@ def work_out_cost(recipe: Recipe) -> Cost:
     from trainer.figures import training_flops
     from trainer.models.parameters import count_parameters
     from trainer.objectives.choose import objective_of
+    from trainer.warm_start import check_start
 
-    architecture = resolve_architecture(recipe.model, vocab_size=recipe.vocabulary.size, pad_id=0)
+    if recipe.model.start_from in (None, LATEST_BLESSED):
+        size = recipe.vocabulary.size
+        architecture = resolve_architecture(recipe.model, vocab_size=size, pad_id=0)
+    else:
+        architecture = check_start(recipe.model)  # the folder's, whatever size the recipe says
     objective = objective_of(architecture, recipe.instances.objective, recipe.model.electra)
     tokens, flops = 0, 0.0
     spans = pairwise(recipe.trainer.borders())

@@ -14,10 +14,12 @@ from trainer.transformers_folder import (
     CONFIG,
     EMBEDDINGS,
     GENERATOR_FOLDER,
+    TRANSFORMERS_FOLDER,
     Values,
     read_architecture,
     read_transformers_folder,
 )
+from trainer.weight_files import weight_names
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +43,19 @@ class GeneratorStartError(InputError):
 
 
 def generator_folder(folder: str) -> str:
-    """Where its `config.json` is: the folder, or the generator's in a model that we exported."""
-    inner = storage.join(folder, GENERATOR_FOLDER)
-    return inner if storage.exists(storage.join(inner, CONFIG)) else folder
+    """Where its `config.json` is.
+
+    Args:
+        folder: a generator's own; or a model that Textmill exported, or that model's folder for
+            `transformers`, beside which its generator lies.
+
+    Returns:
+        The generator's folder; what was given, if there is none in it or beside it.
+    """
+    parent, _, name = folder.rstrip("/").rpartition("/")
+    homes = (folder, parent) if name == TRANSFORMERS_FOLDER else (folder,)
+    places = (storage.join(home, GENERATOR_FOLDER) for home in homes)
+    return next((p for p in places if storage.exists(storage.join(p, CONFIG))), folder)
 
 
 def with_generator(found: Architecture, settings: ModelSettings, folder: str) -> Architecture:
@@ -64,6 +76,7 @@ def with_generator(found: Architecture, settings: ModelSettings, folder: str) ->
     share = found.generator_share
     if settings.generator_from:
         theirs = read_architecture(generator_folder(settings.generator_from))
+        _check_generator(settings.generator_from)
         share = theirs.hidden_size / found.hidden_size
         ours = generator_architecture(dataclasses.replace(found, generator_share=share))
         _compare(ours, theirs, settings.generator_from)
@@ -92,12 +105,8 @@ def read_generator(folder: str, embeddings: Values) -> Values:
     Raises:
         GeneratorStartError: the folder holds no generator.
     """
+    _check_generator(folder)
     _, values = read_transformers_folder(generator_folder(folder))
-    if not any(name.startswith(_HEAD) for name in values):
-        raise GeneratorStartError(
-            f"{folder}: has no {_HEAD}…, so it is no generator. Set model.generator_from to a "
-            f"folder of ElectraForMaskedLM."
-        )
     for name in (n for n in values if n.startswith(EMBEDDINGS) and n in embeddings):
         if not np.array_equal(values[name], embeddings[name]):
             log.warning("%s: its %s is another than the discriminator's, which stays", folder, name)
@@ -107,17 +116,32 @@ def read_generator(folder: str, embeddings: Values) -> Values:
     }
 
 
-def check_discriminator(values: Values, folder: str) -> None:
+def check_discriminator(folder: str) -> None:
     """Refuses a generator in the discriminator's place.
 
+    Args:
+        folder: the discriminator's own, with its `config.json`.
+
     Raises:
-        GeneratorStartError: the weights have a generator's head.
+        GeneratorStartError: its weights have a generator's head.
     """
-    if any(name.startswith(_HEAD) for name in values):
+    if _has_generators_head(folder):
         raise GeneratorStartError(
             f"{folder}: holds a generator (it has {_HEAD}…). Set model.start_from to the "
             f"discriminator's folder, and model.generator_from to this one."
         )
+
+
+def _check_generator(folder: str) -> None:
+    if not _has_generators_head(generator_folder(folder)):
+        raise GeneratorStartError(
+            f"{folder}: has no {_HEAD}…, so it is no generator. Set model.generator_from to a "
+            f"folder of ElectraForMaskedLM."
+        )
+
+
+def _has_generators_head(folder: str) -> bool:
+    return any(name.startswith(_HEAD) for name in weight_names(folder))
 
 
 def _papers_share(found: Architecture) -> float | None:

@@ -5,17 +5,22 @@ import tensorflow as tf
 from pydantic import JsonValue
 
 from trainer.figures import Figures
+from trainer.generator_start import generator_folder
 from trainer.provenance import git_state, hardware, image_digest
 from trainer.settings import TrainingSettings
 from trainer.start_files import start_digest
 from trainer.strategy import Choice, accelerators
+from trainer.weight_files import weights_digest
 
 Facts = dict[str, JsonValue]
 
 
 def facts_of(settings: TrainingSettings, choice: Choice, figures: Figures) -> Facts:
     """What the model's manifest says of the run."""
-    start = settings.model.start_from
+    start, generator = settings.model.start_from, settings.model.generator_from
+    halves = (
+        {"generator_start_digest": weights_digest(generator_folder(generator))} if generator else {}
+    )
     return {
         "strategy": choice.explanation,
         "replicas": choice.strategy.num_replicas_in_sync,
@@ -24,6 +29,7 @@ def facts_of(settings: TrainingSettings, choice: Choice, figures: Figures) -> Fa
         "tokens_seen": figures.tokens_in_all,
         "seed": settings.seed,
         "start_digest": start_digest(start) if start else None,
+        **halves,
         "code_digest": settings.code_digest,
         "git": git_state(),
         "image_digest": image_digest(),

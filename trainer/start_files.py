@@ -5,15 +5,13 @@ import hashlib
 import numpy as np
 
 from trainer import storage
-from trainer.generator_start import check_discriminator, generator_folder, read_generator
-from trainer.models.electra import GENERATOR
+from trainer.generator_start import generator_folder, read_generator
 from trainer.settings import ModelSettings
 from trainer.transformers_folder import (
     CONFIG,
     TRANSFORMERS_FOLDER,
     Values,
     read_architecture,
-    read_model,
     read_transformers_folder,
 )
 from trainer.weight_files import weights_digest
@@ -39,12 +37,9 @@ def read_start(settings: ModelSettings) -> Values:
             exported (an ELECTRA then brings its generator); `generator_from` is the folder of a
             generator, which is taken instead.
     """
-    folder = str(settings.start_from)
-    is_ours = start_folder(folder) != folder
-    values = read_model(folder)[1] if is_ours else _read_published(folder)
-    if settings.generator_from:
-        values = {name: v for name, v in values.items() if not name.startswith(GENERATOR)}
-        values |= read_generator(settings.generator_from, values)
+    values = _read_published(start_folder(str(settings.start_from)))
+    if generator := _generator_of(settings):
+        values |= read_generator(generator, values)
     return values
 
 
@@ -63,11 +58,9 @@ def start_key(settings: ModelSettings) -> str:
     Raises:
         InputError: one of them is missing, or is of a model that is not read.
     """
-    folder = str(settings.start_from)
-    generator = generator_folder(settings.generator_from or folder)
-    folders = [start_folder(folder)]
-    if settings.generator_from or generator != folder:
-        folders.append(generator)
+    folders = [start_folder(str(settings.start_from))]
+    if generator := _generator_of(settings):
+        folders.append(generator_folder(generator))
     digest = hashlib.sha256()
     for path in folders:
         read_architecture(path)
@@ -76,10 +69,15 @@ def start_key(settings: ModelSettings) -> str:
     return digest.hexdigest()
 
 
+def _generator_of(settings: ModelSettings) -> str | None:
+    """The folder of the generator that the settings begin with; None: they begin with none."""
+    folder = str(settings.start_from)
+    is_there = generator_folder(folder) != folder
+    return settings.generator_from or (folder if is_there else None)
+
+
 def _read_published(folder: str) -> Values:
     architecture, found = read_transformers_folder(folder)
-    if architecture.type == "electra":
-        check_discriminator(found, folder)
     values = {
         _our_name(n): v.astype(np.float32) for n, v in found.items() if not n.endswith(_NO_WEIGHTS)
     }

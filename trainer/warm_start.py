@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from trainer import storage
 from trainer.architecture import Architecture
 from trainer.errors import InputError
-from trainer.generator_start import with_generator
+from trainer.generator_start import check_discriminator, with_generator
 from trainer.models.electra import GENERATOR
 from trainer.models.parameters import ParameterList
 from trainer.settings import ModelSettings, TrainingSettings
@@ -88,7 +88,10 @@ def check_start(settings: ModelSettings) -> Architecture:
                 f"{folder}: its {name} is {getattr(found, name)}, and model.{name} "
                 f"says {value}. Set it to {getattr(found, name)}, or remove model.start_from."
             )
-    return with_generator(found, settings, folder) if found.type == "electra" else found
+    if found.type != "electra":
+        return found
+    check_discriminator(start_folder(folder))
+    return with_generator(found, settings, folder)
 
 
 def start_values(

@@ -20,6 +20,7 @@ OTHER_FORMS = (
     "tf_model.h5",
     "flax_model.msgpack",
 )
+LONGEST_HEAD = 100_000_000  # bytes; the format's own limit
 _TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64}
 Values = dict[str, np.ndarray]
 
@@ -44,6 +45,26 @@ def read_weights(folder: str) -> Values:
             f"({len(missing)} weights are missing). Download the folder again."
         )
     return values
+
+
+def weight_names(folder: str) -> set[str]:
+    """The names of the tensors in a folder; of each file only the head is read.
+
+    Raises:
+        WeightFilesError: as `weight_paths`; or a file has no whole head.
+    """
+    names: set[str] = set()
+    for path in weight_paths(folder):
+        with storage.open_input(path) as stream:
+            size = int.from_bytes(stream.read(8), "little")
+            head = stream.read(min(size, LONGEST_HEAD))
+        try:
+            names |= json.loads(head).keys() - {"__metadata__"}
+        except (ValueError, AttributeError) as error:
+            raise WeightFilesError(
+                f"{path}: not a whole safetensors file ({error}). Download it again."
+            ) from error
+    return names
 
 
 def weights_digest(folder: str) -> str:

@@ -113,6 +113,8 @@ def provenance(origin: Origin, settings: ModelCardSettings, code_digest: str) ->
         "Model": origin.model.content_digest(),
         "Started from": nested(nested(facts, "settings"), "model").get("start_from"),
         "Weights it started from": facts.get("start_digest"),
+        "Generator started from": nested(nested(facts, "settings"), "model").get("generator_from"),
+        "Weights the generator started from": facts.get("generator_start_digest"),
         "Seed": facts.get("seed"),
         "Tokens seen": facts.get("tokens_seen"),
         "Strategy": facts.get("strategy"),

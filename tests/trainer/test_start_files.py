@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from pipelines.recipe_file import load_recipe
+from pipelines.recipe_list import work_out_cost
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.training_tools import train_some
 from trainer.errors import InputError
@@ -230,6 +232,16 @@ def test_both_halves_of_a_published_electra_are_gone_on_with(
     assert_equal(start(make_settings, static_folder, root / "plain", **halves), values)
 
 
+def test_an_exported_electra_brings_its_generator_from_either_of_its_folders(
+    static_folder: str, make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    root, values = exported("electra", tmp_path, static_folder)
+    shutil.move(root / "plain", root / "model" / "transformers")
+    shutil.move(root / "generator", root / "model" / "transformers-generator")
+    for folder in (root / "model", root / "model" / "transformers"):
+        assert_equal(start(make_settings, static_folder, folder, type="electra"), values)
+
+
 def test_a_discriminator_alone_gets_a_drawn_generator_of_the_share_that_is_asked(
     electra: tuple[Path, Arrays], static_folder: str, make_settings: MakeSettings
 ) -> None:
@@ -313,3 +325,10 @@ def test_a_share_that_contradicts_the_folder_is_refused(
 def test_a_generator_without_its_discriminator_is_refused_in_the_recipe() -> None:
     with pytest.raises(ValueError, match=r"generator_from is the other half of an electra"):
         ModelSettings(type="electra", generator_from="somewhere")
+
+
+def test_a_plan_is_of_the_model_in_the_folder(bert: tuple[Path, Arrays]) -> None:
+    """Not of the recipe's size."""
+    folder, values = bert[0] / "plain", bert[1]
+    recipe = load_recipe("quick", [f"model.start_from={folder}"])
+    assert work_out_cost(recipe).parameters == sum(value.size for value in values.values())
