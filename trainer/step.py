@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from trainer.draw import draw_seed
 from trainer.length_buckets import at_shortest_length
-from trainer.models.kernels import compiled_kernels
+from trainer.models.kernels import compiled_kernels, sum_squares
 from trainer.models.layers import Weights, compute_weights
 from trainer.models.noise import Noise
 from trainer.objectives.ratio import Outcome, Ratio
@@ -99,9 +99,9 @@ def make_replica_step(
         if context.num_replicas_in_sync > 1:
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, _as_float32(gradients))
         rate = schedule(step)
-        norm = tf.linalg.global_norm(_as_float32(gradients))
-        clip = clip_norm / tf.maximum(norm, clip_norm)
         with compiled_kernels(_has_fast_kernels(context)):
+            norm = tf.sqrt(tf.add_n([sum_squares(gradient) for gradient in gradients]))
+            clip = clip_norm / tf.maximum(norm, clip_norm)
             optimizer.apply(dict(zip(variables, gradients, strict=True)), clip, rate, step)
         one = tf.ones([])
         return {

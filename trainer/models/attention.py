@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from trainer.architecture import Architecture
-from trainer.models.kernels import differentiable_kernel, kernel, sum_columns
-from trainer.models.layers import Weights, size
+from trainer.models.kernels import kernel, sum_columns, sum_rows
+from trainer.models.layers import Differentiable, Weights, size
 from trainer.models.names import LayerNames
 from trainer.models.noise import Noise, drop
 
@@ -68,16 +68,25 @@ def _heads(
     return split_heads(together, bias, shape=(*size(x)[:2], *parts))
 
 
-@differentiable_kernel(bias="x")
 def split_heads(
     x: tf.Tensor, bias: tf.Tensor, *, shape: tuple[int | tf.Tensor, ...]
 ) -> tuple[tf.Tensor, ...]:
     """Cuts x (B * L, C * H) + bias (C * H,) into C tensors (B, A, L, H / A).
 
-    The shape is (B, L, C, A, H / A).
+    The shape is (B, L, C, A, H / A). Back, oneDNN's transposition takes a third of XLA's time.
     """
-    apart = tf.reshape(x + bias, shape)
-    return tuple(tf.unstack(tf.transpose(apart, [2, 0, 3, 1, 4])))
+
+    @tf.custom_gradient
+    def run(x: tf.Tensor, bias: tf.Tensor) -> Differentiable:
+        def gradient(*upstream: tf.Tensor) -> list[tf.Tensor]:
+            together = tf.transpose(tf.stack(upstream), [1, 3, 0, 2, 4])
+            dx = tf.reshape(together, tf.shape(x))
+            return [dx, sum_rows(dx)]
+
+        return _split_heads(x, bias, shape=shape), gradient
+
+    heads: tuple[tf.Tensor, ...] = run(x, bias)
+    return heads
 
 
 def attention_shares(
@@ -103,6 +112,14 @@ def attention_shares(
 
 
 @kernel
+def _split_heads(
+    x: tf.Tensor, bias: tf.Tensor, *, shape: tuple[int | tf.Tensor, ...]
+) -> tuple[tf.Tensor, ...]:
+    apart = tf.reshape(x + bias, shape)
+    return tuple(tf.unstack(tf.transpose(apart, [2, 0, 3, 1, 4])))
+
+
+@kernel
 def _softmax(scores: tf.Tensor, input_mask: tf.Tensor, *, scale: float) -> tf.Tensor:
     bias = tf.cast(1 - input_mask, tf.float32)[:, None, None, :] * MASKED_SCORE
     return tf.cast(tf.nn.softmax(tf.cast(scores, tf.float32) * scale + bias), scores.dtype)
@@ -110,7 +127,7 @@ def _softmax(scores: tf.Tensor, input_mask: tf.Tensor, *, scale: float) -> tf.Te
 
 @kernel
 def _drop(shares: tf.Tensor, seed: tf.Tensor, *, share: float) -> tf.Tensor:
-    return drop(shares, seed, share)
+    return tf.cast(drop(tf.cast(shares, tf.float32), seed, share), shares.dtype)
 
 
 @kernel

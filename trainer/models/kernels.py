@@ -8,7 +8,6 @@ oneDNN's are faster on a CPU than XLA's.
 import contextlib
 import contextvars
 import functools
-import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +19,8 @@ _compiling = contextvars.ContextVar("compiling", default=False)
 
 Function = Callable[..., Any]
 VECTOR = 32  # columns: two of AVX-512's registers in float32
+LARGE = 1 << 20  # numbers; below it a kernel's call costs more than it saves
+PIECES = 16  # that a long row is cut into, a power of 2; measured: 8 to 32 are alike
 
 
 @contextlib.contextmanager
@@ -58,7 +59,11 @@ def _start_xla() -> None:
 
 
 def kernel(function: Function) -> Function:
-    """A function without a gradient of its own; keyword arguments are constants."""
+    """A function of tensors, without a gradient of its own; keyword arguments are constants.
+
+    XLA compiles a loop for each of its results, and works out in each what they share. So what is
+    costly and used by several is a kernel of its own.
+    """
     compiled = tf.function(function, jit_compile=True, autograph=False)
 
     @functools.wraps(function)
@@ -68,50 +73,14 @@ def kernel(function: Function) -> Function:
     return call
 
 
-def differentiable_kernel(**biases: str) -> Callable[[Function], Function]:
-    """A function whose gradient is a kernel too, which computes the function's inside anew.
-
-    The function takes tensors of rows (R, …), and vectors (C,) that it broadcasts to rows of its
-    result or of an argument with C columns; keyword arguments are constants. It returns one tensor
-    or a tuple.
-
-    Args:
-        biases: vectors that are only ever added to one argument, or to the "result", by name. Their
-            gradient is that one's, summed over rows; it is not written twice.
-    """
-
-    def decorate(function: Function) -> Function:
-        parameters = inspect.signature(function).parameters.values()
-        names = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
-        forward = kernel(function)
-        backward = kernel(functools.partial(_pull_back, function, {names.index(b) for b in biases}))
-
-        @functools.wraps(function)
-        def call(*tensors: tf.Tensor, **constants: Any) -> Any:
-            if not _compiling.get():
-                return function(*tensors, **constants)
-
-            @tf.custom_gradient
-            def run(*tensors: tf.Tensor) -> tuple[Any, Callable[..., list[tf.Tensor | None]]]:
-                def gradient(*upstream: tf.Tensor) -> list[tf.Tensor | None]:
-                    found = dict(zip(names, backward(upstream, *tensors, **constants), strict=True))
-                    found |= {bias: found.get(to, upstream[0]) for bias, to in biases.items()}
-                    return [
-                        sum_rows(found[name], x.dtype) if _is_vector(x) else found[name]
-                        for name, x in zip(names, tensors, strict=True)
-                    ]
-
-                return forward(*tensors, **constants), gradient
-
-            return run(*tensors)
-
-        return call
-
-    return decorate
-
-
 def sum_rows(x: tf.Tensor, dtype: tf.DType | None = None) -> tf.Tensor:
-    """The sum of the rows of x (R, C): (C,). A product with ones is the fastest form on a CPU."""
+    """The sum of the rows of x (R, C), in float32: (C,).
+
+    Beside kernels it is a product with ones, the fastest form on a CPU. A TPU would round that
+    product's factors to bfloat16.
+    """
+    if not _compiling.get():
+        return tf.cast(tf.reduce_sum(tf.cast(x, tf.float32), 0), dtype or x.dtype)
     ones = tf.ones([1, tf.shape(x)[0]], x.dtype)
     return tf.cast(tf.matmul(ones, x)[0], dtype or x.dtype)
 
@@ -129,30 +98,44 @@ def sum_columns(x: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(x, -1, keepdims=True)
 
 
-def _pull_back(
-    function: Function,
-    biases: set[int],
-    upstream: tuple[tf.Tensor, ...],
-    *tensors: tf.Tensor,
-    **constants: Any,
-) -> list[tf.Tensor | None]:
-    """Gradients of the tensors: None for integers and biases; vectors' not yet summed over rows."""
-    rows, dtype = tensors[0].shape[0], tensors[0].dtype
-    wanted = [n for n, x in enumerate(tensors) if x.dtype.is_floating and n not in biases]
-    spread = [
-        tf.broadcast_to(x, [rows, *x.shape]) if n in wanted and _is_vector(x) else tf.identity(x)
-        for n, x in enumerate(tensors)
-    ]
-    with tf.GradientTape() as tape:
-        tape.watch([spread[n] for n in wanted])
-        result = function(*spread, **constants)
-    results = result if isinstance(result, tuple) else (result,)
-    found = tape.gradient(results, [spread[n] for n in wanted], list(upstream))
-    gradients: list[tf.Tensor | None] = [None] * len(tensors)
-    for n, gradient in zip(wanted, found, strict=True):
-        gradients[n] = tf.cast(gradient, dtype) if _is_vector(tensors[n]) else gradient
-    return gradients
+def sum_squares(x: tf.Tensor) -> tf.Tensor:
+    """The sum of the squares of all of x's numbers, in float32: ().
+
+    A kernel leaves a vector of partial sums, so that no float32 copy of a large x is written.
+    """
+    if _compiling.get() and x.shape.num_elements() >= LARGE:
+        return tf.reduce_sum(_partial_squares(x))
+    return tf.reduce_sum(tf.square(tf.cast(x, tf.float32)))
 
 
-def _is_vector(x: tf.Tensor) -> bool:
-    return bool(x.dtype.is_floating and x.shape.rank == 1)
+@kernel
+def _partial_squares(x: tf.Tensor) -> tf.Tensor:
+    """Of x's numbers, PIECES by PIECES: the sum of squares of those that share a place."""
+    flat = tf.reshape(x, [-1])
+    flat = tf.pad(flat, [[0, -flat.shape[0] % PIECES]])
+    pieces = tf.split(flat, PIECES)
+    return tf.add_n([tf.square(tf.cast(piece, tf.float32)) for piece in pieces])
+
+
+def fold_columns(
+    x: tf.Tensor, of_piece: Callable[[tf.Tensor], tf.Tensor], operation: str
+) -> tf.Tensor:
+    """The sum or maximum of each row of `of_piece(x)`, for x (R, C) with many columns: (R,).
+
+    Args:
+        x: any type.
+        of_piece: element by element, of some columns.
+        operation: "add" or "max".
+
+    A row is cut into pieces, which are added up column by column, with the processor's vectors.
+    """
+    pair, fold = {"add": (tf.add, tf.reduce_sum), "max": (tf.maximum, tf.reduce_max)}[operation]
+    width = x.shape[-1] // PIECES if _compiling.get() else 0
+    if width < VECTOR:
+        return fold(of_piece(x), -1)
+    pieces = [of_piece(x[:, n * width : (n + 1) * width]) for n in range(PIECES)]
+    while len(pieces) > 1:
+        pieces = [pair(*both) for both in zip(pieces[::2], pieces[1::2], strict=True)]
+    found = fold(pieces[0], -1)
+    rest = x[:, PIECES * width :]
+    return pair(found, fold(of_piece(rest), -1)) if rest.shape[-1] else found

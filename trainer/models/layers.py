@@ -1,15 +1,17 @@
 """Tensors to tensors: the few operations that an encoder is made of, in their fast forms."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import tensorflow as tf
 
-from trainer.models.kernels import differentiable_kernel, kernel, sum_columns, sum_rows
+from trainer.models.kernels import kernel, sum_columns, sum_rows
 from trainer.models.noise import drop
 
 LAYER_NORM_EPSILON = 1e-12  # BERT's, not Keras's 1e-3
 
 Weights = Mapping[str, tf.Tensor]
+Differentiable = tuple[Any, Callable[..., Any]]  # results, and results' gradients to arguments'
 
 
 def dense(x: tf.Tensor, weights: Weights, name: str) -> tf.Tensor:
@@ -37,23 +39,24 @@ def _add(x: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     return x + bias
 
 
-@differentiable_kernel(bias="x")
 def activate(x: tf.Tensor, bias: tf.Tensor, *, form: str) -> tf.Tensor:
     """GELU of x (R, C) + bias (C,), in float32; returns x's type.
 
-    Its form is "gelu", by the error function, or "gelu_new", by tanh (Hugging Face's names).
+    Its form is "gelu", by the error function, or "gelu_new", by tanh (Hugging Face's names). The
+    backward pass works the function's inside out anew.
     """
-    total = tf.cast(x, tf.float32) + tf.cast(bias, tf.float32)
-    return tf.cast(tf.nn.gelu(total, approximate=form == "gelu_new"), x.dtype)
+
+    @tf.custom_gradient
+    def run(x: tf.Tensor, bias: tf.Tensor) -> Differentiable:
+        def gradient(dy: tf.Tensor) -> list[tf.Tensor]:
+            dx = _activation_gradient(dy, x, bias, form=form)
+            return [dx, sum_rows(dx)]
+
+        return _activation(x, bias, form=form), gradient
+
+    return run(x, bias)
 
 
-@differentiable_kernel(shift="result")
-def layer_norm(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
-    """Normalises the rows of x (R, C), in float32; returns x's type."""
-    return tf.cast(_normalise(tf.cast(x, tf.float32)) * scale + shift, x.dtype)
-
-
-@differentiable_kernel(bias="change", shift="result")
 def add_and_norm(
     x: tf.Tensor,
     change: tf.Tensor,
@@ -75,18 +78,45 @@ def add_and_norm(
         seed: (2,) int32, for dropout.
         share: of units that are dropped.
     """
-    dropped = drop(tf.cast(change, tf.float32) + tf.cast(bias, tf.float32), seed, share)
-    total = tf.cast(x, tf.float32) + dropped
-    return tf.cast(_normalise(total) * scale + shift, x.dtype)
+
+    @tf.custom_gradient
+    def add(x: tf.Tensor, change: tf.Tensor, bias: tf.Tensor) -> Differentiable:
+        def gradient(dy: tf.Tensor) -> list[tf.Tensor]:
+            dropped = _drop(dy, seed, share=share) if share else dy
+            return [dy, dropped, sum_rows(dropped)]
+
+        return _add_dropped(x, change, bias, seed, share=share), gradient
+
+    return layer_norm(add(x, change, bias), scale, shift)
 
 
-@differentiable_kernel()
 def norm_and_drop(
     x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor, seed: tf.Tensor, *, share: float
 ) -> tf.Tensor:
     """The end of the embeddings: drop(norm(x)); arguments as above."""
-    normalised = _normalise(tf.cast(x, tf.float32)) * scale + shift
-    return tf.cast(drop(normalised, seed, share), x.dtype)
+
+    @tf.custom_gradient
+    def dropped(x: tf.Tensor) -> Differentiable:
+        return _drop(x, seed, share=share), lambda dy: _drop(dy, seed, share=share)
+
+    y = layer_norm(x, scale, shift)
+    return dropped(y) if share else y
+
+
+@tf.custom_gradient
+def layer_norm(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> Differentiable:
+    """Normalises the rows of x (R, C), in float32; returns x's type.
+
+    The gradient is in closed form, of the rows' means and deviations (fewer passes than
+    autodiff's).
+    """
+    y, mean, inverse = _norm(x, scale, shift)
+
+    def gradient(dy: tf.Tensor) -> list[tf.Tensor]:
+        dx, dy_by_scale = _norm_gradient(dy, x, mean, inverse, scale)
+        return [dx, sum_rows(dy_by_scale, scale.dtype), sum_rows(dy, shift.dtype)]
+
+    return y, gradient
 
 
 def norm_weights(weights: Weights, name: str) -> tuple[tf.Tensor, tf.Tensor]:
@@ -94,20 +124,59 @@ def norm_weights(weights: Weights, name: str) -> tuple[tf.Tensor, tf.Tensor]:
     return weights[f"{name}.weight"], weights[f"{name}.bias"]
 
 
-@tf.custom_gradient
-def _normalise(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """(x - mean) / deviation, with the gradient in closed form (fewer passes than autodiff's)."""
+@kernel
+def _activation(x: tf.Tensor, bias: tf.Tensor, *, form: str) -> tf.Tensor:
+    total = tf.cast(x, tf.float32) + tf.cast(bias, tf.float32)
+    return tf.cast(tf.nn.gelu(total, approximate=form == "gelu_new"), x.dtype)
+
+
+@kernel
+def _activation_gradient(dy: tf.Tensor, x: tf.Tensor, bias: tf.Tensor, *, form: str) -> tf.Tensor:
+    total = tf.cast(x, tf.float32) + tf.cast(bias, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(total)
+        y = tf.nn.gelu(total, approximate=form == "gelu_new")
+    return tf.cast(tape.gradient(y, total, tf.cast(dy, tf.float32)), x.dtype)
+
+
+@kernel
+def _add_dropped(
+    x: tf.Tensor, change: tf.Tensor, bias: tf.Tensor, seed: tf.Tensor, *, share: float
+) -> tf.Tensor:
+    biased = tf.cast(change, tf.float32) + tf.cast(bias, tf.float32)
+    return tf.cast(tf.cast(x, tf.float32) + drop(biased, seed, share), x.dtype)
+
+
+@kernel
+def _drop(x: tf.Tensor, seed: tf.Tensor, *, share: float) -> tf.Tensor:
+    return tf.cast(drop(tf.cast(x, tf.float32), seed, share), x.dtype)
+
+
+@kernel
+def _norm(
+    x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The normalised rows, their means (R, 1) and inverse deviations (R, 1)."""
     share = 1 / x.shape[-1]
-    centred = x - sum_columns(x) * share
-    variance = sum_columns(tf.square(centred)) * share
-    inverse = tf.math.rsqrt(variance + LAYER_NORM_EPSILON)
-    y = centred * inverse
+    wide = tf.cast(x, tf.float32)
+    mean = sum_columns(wide) * share
+    centred = wide - mean
+    inverse = tf.math.rsqrt(sum_columns(tf.square(centred)) * share + LAYER_NORM_EPSILON)
+    return tf.cast(centred * inverse * scale + shift, x.dtype), mean, inverse
 
-    def gradient(dy: tf.Tensor) -> tf.Tensor:
-        along = sum_columns(dy * y) * share
-        return inverse * (dy - sum_columns(dy) * share - y * along)
 
-    return y, gradient
+@kernel
+def _norm_gradient(
+    dy: tf.Tensor, x: tf.Tensor, mean: tf.Tensor, inverse: tf.Tensor, scale: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Gradients of x, and of the scale before its rows are added up: both (R, C)."""
+    share = 1 / x.shape[-1]
+    wide = tf.cast(dy, tf.float32)
+    y = (tf.cast(x, tf.float32) - mean) * inverse
+    scaled = wide * scale
+    along = sum_columns(scaled * y) * share
+    dx = inverse * (scaled - sum_columns(scaled) * share - y * along)
+    return tf.cast(dx, x.dtype), tf.cast(wide * y, x.dtype)
 
 
 def look_up(table: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:

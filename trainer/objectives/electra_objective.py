@@ -8,7 +8,7 @@ import tensorflow as tf
 from trainer.models.electra import Electra
 from trainer.models.layers import Weights
 from trainer.models.noise import Noise
-from trainer.objectives.masked_lm import masked_lm_accuracy, masked_lm_loss
+from trainer.objectives.masked_lm import masked_lm_measures
 from trainer.objectives.ratio import Outcome
 from trainer.objectives.replaced_tokens import (
     DRAWS,
@@ -62,13 +62,14 @@ class ElectraObjective:
         found = model.score_replaced(
             weights, model.encode(weights, input_ids, mask, segments, noise)
         )
+        loss, accuracy = masked_lm_measures(scores, *slots)
         return Outcome(
             {
-                "masked_lm_loss": masked_lm_loss(scores, *slots),
+                "masked_lm_loss": loss,
                 "replaced_token_loss": replaced_token_loss(found, is_replaced, mask),
             },
             {
-                "masked_lm_accuracy": masked_lm_accuracy(scores, *slots),
+                "masked_lm_accuracy": accuracy,
                 **replaced_measures(found, is_replaced, mask),
             },
             replaced_histograms(found, is_replaced, mask),

@@ -4,48 +4,51 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from trainer.models.kernels import kernel
+from trainer.models.kernels import fold_columns, kernel
 from trainer.objectives.ratio import Ratio, weighted
 
 
-def masked_lm_loss(logits: tf.Tensor, ids: tf.Tensor, weights: tf.Tensor) -> Ratio:
-    """Cross-entropy in nats, in float32.
+def masked_lm_measures(
+    logits: tf.Tensor, ids: tf.Tensor, weights: tf.Tensor
+) -> tuple[Ratio, Ratio]:
+    """The mean cross-entropy in nats, and the share of slots whose right token scores best.
 
     Args:
         logits: (B * N, V) of any floating type.
         ids: (B, N) int32, the tokens that were there.
         weights: (B, N) float32, 0 on unused slots.
     """
-    losses = _cross_entropy(logits, tf.reshape(ids, [-1]))
-    return weighted(losses, tf.reshape(weights, [-1]))
+    losses, is_best = _cross_entropy(logits, tf.reshape(ids, [-1]))
+    slots = tf.reshape(weights, [-1])
+    return weighted(losses, slots), weighted(is_best, slots)
 
 
-def masked_lm_accuracy(logits: tf.Tensor, ids: tf.Tensor, weights: tf.Tensor) -> Ratio:
-    """The share of masked slots whose best score is the right token; arguments as above."""
-    right = _is_best(logits, tf.reshape(ids, [-1]))
-    return weighted(right, tf.reshape(weights, [-1]))
+def _cross_entropy(logits: tf.Tensor, ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Of logits (R, V) and ids (R,): losses (R,) float32, and whether no token scores more (R,).
 
-
-def _cross_entropy(logits: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
-    """(R,) float32 of logits (R, V) and ids (R,).
-
-    TensorFlow's own keeps a float32 copy of all scores and takes three times as long. Rows are
-    added up, and their maxima found, outside kernels: XLA does it number by number.
+    TensorFlow's own keeps a float32 copy of all scores and takes three times as long.
     """
 
     @tf.custom_gradient
-    def run(logits: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-        best = tf.cast(tf.reduce_max(logits, -1), tf.float32)
-        normaliser = best + tf.math.log(tf.reduce_sum(_exp(logits, best), -1))
+    def run(logits: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable[..., tf.Tensor]]:
+        best, normaliser = _normalisers(logits)
         score = tf.cast(tf.gather(logits, ids, batch_dims=1), tf.float32)
-        return normaliser - score, lambda dy: _score_gradient(logits, ids, normaliser, dy)
 
-    return run(logits)
+        def gradient(dy: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+            return _score_gradient(logits, ids, normaliser, dy)
+
+        return (normaliser - score, tf.cast(score >= best, tf.float32)), gradient
+
+    losses, is_best = run(logits)
+    return losses, tf.stop_gradient(is_best)
 
 
 @kernel
-def _exp(logits: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
-    return tf.exp(tf.cast(logits, tf.float32) - shift[:, None])
+def _normalisers(logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Of each row of (R, V): the best score, and the logarithm of the sum of exponentials."""
+    best = tf.cast(fold_columns(logits, tf.identity, "max"), tf.float32)
+    total = fold_columns(logits, lambda x: tf.exp(tf.cast(x, tf.float32) - best[:, None]), "add")
+    return best, best + tf.math.log(total)
 
 
 @kernel
@@ -55,8 +58,3 @@ def _score_gradient(
     shares = tf.exp(tf.cast(logits, tf.float32) - normaliser[:, None])
     is_right = tf.cast(tf.range(logits.shape[-1]) == ids[:, None], tf.float32)
     return tf.cast((shares - is_right) * upstream[:, None], logits.dtype)
-
-
-def _is_best(logits: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
-    """Whether no token scores more than the right one."""
-    return tf.gather(logits, ids, batch_dims=1) >= tf.reduce_max(logits, -1)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from trainer.models.layers import Weights
 from trainer.models.noise import Noise
 from trainer.models.pair_model import PairModel
-from trainer.objectives.masked_lm import masked_lm_accuracy, masked_lm_loss
+from trainer.objectives.masked_lm import masked_lm_measures
 from trainer.objectives.ratio import Outcome
 from trainer.objectives.sentence_pair import label_share, pair_accuracy, pair_loss
 from trainer.row_draws import RowDraws
@@ -51,8 +51,8 @@ class PairObjective:
         hidden = model.encode(weights, *inputs, noise, positions)
         slots = batch["masked_lm_ids"], batch["masked_lm_weights"]
         scores = model.score_tokens(weights, hidden[:, 1:])
-        losses = {"masked_lm_loss": masked_lm_loss(scores, *slots)}
-        measures = {"masked_lm_accuracy": masked_lm_accuracy(scores, *slots)}
+        loss, accuracy = masked_lm_measures(scores, *slots)
+        losses, measures = {"masked_lm_loss": loss}, {"masked_lm_accuracy": accuracy}
         if pair:
             labels = batch[f"{pair}_labels"]
             pair_scores = model.score_pairs(weights, hidden)
