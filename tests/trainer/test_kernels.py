@@ -1,0 +1,156 @@
+"""Each fast operation against its definition, which TensorFlow differentiates by itself."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer.models.attention import MASKED_SCORE, attention_shares, split_heads
+from trainer.models.kernels import LARGE, PIECES, VECTOR, compiled_kernels, sum_squares
+from trainer.models.layers import (
+    LAYER_NORM_EPSILON,
+    activate,
+    add_and_norm,
+    layer_norm,
+    norm_and_drop,
+)
+from trainer.models.noise import drop
+from trainer.objectives.masked_lm import masked_lm_measures
+
+SEED = tf.constant([3, 4])
+SHARE = 0.25
+SHAPE = (2, 5, 3, 4, 8)  # B, L, C, A, H / A
+MASK = tf.constant([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
+IDS = tf.constant([[3, 0, 7], [1, 1, 9]])
+WEIGHTS = tf.constant([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]])
+WIDE = PIECES * VECTOR + 5  # columns that are cut into pieces, and a rest
+
+Function = Callable[..., tf.Tensor | tuple[tf.Tensor, ...]]
+
+
+def wide(x: tf.Tensor) -> tf.Tensor:
+    """As normalisation's scale and shift are in every computation."""
+    return tf.cast(x, tf.float32)
+
+
+def normalised(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
+    mean, variance = tf.nn.moments(x, [-1], keepdims=True)
+    return (x - mean) / tf.sqrt(variance + LAYER_NORM_EPSILON) * scale + shift
+
+
+def cross_entropy(scores: tf.Tensor) -> tf.Tensor:
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.reshape(IDS, [-1]), scores)
+    return tf.reduce_sum(losses * tf.reshape(WEIGHTS, [-1]))
+
+
+def heads(x: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    return tuple(tf.unstack(tf.transpose(tf.reshape(x + bias, SHAPE), [2, 0, 3, 1, 4])))
+
+
+def shares(scores: tf.Tensor) -> tf.Tensor:
+    bias = tf.cast(1 - MASK, tf.float32)[:, None, None, :] * MASKED_SCORE
+    return drop(tf.nn.softmax(scores * 0.3 + bias), SEED, SHARE)
+
+
+# name: the fast operation, its definition, the shapes of its arguments
+OPERATIONS: dict[str, tuple[Function, Function, Sequence[tuple[int, ...]]]] = {
+    "gelu": (
+        lambda x, b: activate(x, b, form="gelu"),
+        lambda x, b: tf.nn.gelu(x + b),
+        [(6, 64), (64,)],
+    ),
+    "gelu by tanh": (
+        lambda x, b: activate(x, b, form="gelu_new"),
+        lambda x, b: tf.nn.gelu(x + b, approximate=True),
+        [(6, 64), (64,)],
+    ),
+    "normalisation": (
+        lambda x, s, t: layer_norm(x, wide(s), wide(t)),
+        normalised,
+        [(6, 96), (96,), (96,)],
+    ),
+    "end of a block": (
+        lambda x, c, b, s, t: add_and_norm(x, c, b, wide(s), wide(t), SEED, share=SHARE),
+        lambda x, c, b, s, t: normalised(x + drop(c + b, SEED, SHARE), s, t),
+        [(6, 96), (6, 96), (96,), (96,), (96,)],
+    ),
+    "end of a block, nothing dropped": (
+        lambda x, c, b, s, t: add_and_norm(x, c, b, wide(s), wide(t), SEED, share=0.0),
+        lambda x, c, b, s, t: normalised(x + c + b, s, t),
+        [(6, 30), (6, 30), (30,), (30,), (30,)],
+    ),
+    "end of the embeddings": (
+        lambda x, s, t: norm_and_drop(x, wide(s), wide(t), SEED, share=SHARE),
+        lambda x, s, t: drop(normalised(x, s, t), SEED, SHARE),
+        [(6, 96), (96,), (96,)],
+    ),
+    "heads": (lambda x, b: split_heads(x, b, shape=SHAPE), heads, [(10, 96), (96,)]),
+    "shares of attention": (
+        lambda s: attention_shares(s, MASK, SEED, scale=0.3, share=SHARE),
+        shares,
+        [(2, 4, 5, 5)],
+    ),
+    "cross-entropy": (
+        lambda x: masked_lm_measures(x, IDS, WEIGHTS)[0].numerator,
+        cross_entropy,
+        [(6, WIDE)],
+    ),
+    "squares": (sum_squares, lambda x: tf.reduce_sum(x * x), [(LARGE // 64 + 1, 67)]),
+}
+
+
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "plain"])
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_results_and_gradients_are_those_of_the_definition(name: str, compiled: bool) -> None:
+    fast, definition, shapes = OPERATIONS[name]
+    arguments = draw(shapes, tf.float32)
+    found, wanted = derive(fast, arguments, compiled), derive(definition, arguments, False)
+    for mine, theirs in zip(found, wanted, strict=True):
+        scale = float(tf.reduce_max(tf.abs(theirs)))
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=2e-6 * scale)
+
+
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if name != "squares"])
+def test_in_bfloat16_they_are_off_by_no_more_than_its_digits_allow(name: str) -> None:
+    """As far from the definition in float32 as some roundings of 2^-9 bring it."""
+    fast, definition, shapes = OPERATIONS[name]
+    arguments = draw(shapes, tf.bfloat16)
+    found = derive(fast, arguments, True)
+    wanted = derive(definition, [tf.cast(x, tf.float32) for x in arguments], False)
+    for mine, theirs in zip(found, wanted, strict=True):
+        error = tf.sqrt(tf.reduce_mean(tf.square(tf.cast(mine, tf.float32) - theirs)))
+        assert float(error) < 0.01 * float(tf.sqrt(tf.reduce_mean(tf.square(theirs))))
+
+
+def test_the_right_token_is_best_only_where_none_scores_more() -> None:
+    scores = np.zeros([6, WIDE], np.float32)
+    scores[np.arange(6), np.reshape(IDS, -1)] = 1.0
+    scores[1, WIDE - 1] = 2.0  # among the rest of the columns
+    scores[2, 40] = 1.0  # as good, not better
+    with compiled_kernels(True):
+        accuracy = masked_lm_measures(tf.constant(scores), IDS, WEIGHTS)[1]
+    assert (float(accuracy.numerator), float(accuracy.denominator)) == (4.0, 5.0)
+
+
+def test_scores_beyond_what_an_exponential_holds_give_a_finite_loss() -> None:
+    scores = tf.constant(np.linspace(-3e4, 3e4, 6 * WIDE, dtype=np.float32).reshape(6, WIDE))
+    with compiled_kernels(True):
+        loss = masked_lm_measures(scores, IDS, WEIGHTS)[0].numerator
+    assert np.isclose(float(loss), float(cross_entropy(scores)), rtol=1e-5)
+
+
+def draw(shapes: Sequence[tuple[int, ...]], dtype: tf.DType) -> list[tf.Tensor]:
+    rng = np.random.default_rng(5)
+    return [tf.constant(rng.standard_normal(shape), dtype) for shape in shapes]
+
+
+def derive(function: Function, arguments: Sequence[tf.Tensor], compiled: bool) -> list[tf.Tensor]:
+    """A function's results, and its gradients for fixed gradients of the results."""
+    with compiled_kernels(compiled), tf.GradientTape() as tape:
+        tape.watch(arguments)
+        results = tf.nest.flatten(function(*arguments))
+        rng = np.random.default_rng(6)
+        upstream = [tf.constant(rng.standard_normal(y.shape), y.dtype) for y in results]
+        gradients = tape.gradient(results, arguments, upstream)
+    return [*results, *gradients]
