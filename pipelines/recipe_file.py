@@ -75,12 +75,16 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     """Reads a mapping and the line of each key.
 
     Raises:
-        RecipeError: not YAML, not a mapping, a key twice, a tag or an alias.
+        RecipeError: cannot be read, not YAML, not a mapping, a key twice, a tag or an alias.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}).") from error
+    except OSError as error:
+        raise RecipeError(
+            f"{path}: cannot be read ({error.strerror}). Change its permissions."
+        ) from error
     root, values = _read_plain(text, str(path))
     lines = dict(_walk_keys(root, (), path))
     if not isinstance(values, dict):

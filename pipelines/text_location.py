@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.text_example_gen.errors import shown
 from components.text_example_gen.find_files import find_files
 from trainer.errors import InputError
 
@@ -50,7 +51,16 @@ def locate_text(names: list[str]) -> TextLocation:
 
 def _split(name: str) -> tuple[Path, str]:
     """A name's longest folder without wildcards, and the rest as a pattern."""
+    if not name:  # of a shell's variable that is not set; it would mean the current folder
+        raise TextLocationError("--text is empty. Name a file, a folder or a glob.")
     path = Path(os.path.abspath(Path(name).expanduser()))  # noqa: PTH100 - links stay links
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise TextLocationError(
+            f"--text {shown(name)}: a path that is not UTF-8 cannot be recorded. Rename it; files "
+            f"in a folder may be called anything, if the folder is given."
+        ) from error
     parts = path.parts
     wild = [n for n, part in enumerate(parts) if WILD.search(part)]
     if wild and not path.exists():

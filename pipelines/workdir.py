@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +12,11 @@ from pathlib import Path
 
 import filelock
 
+from components.text_example_gen.errors import shown
 from trainer import storage
 from trainer.errors import InputError
+
+_WILD = re.compile(r"[*?\[]")  # TFX and TFDV take the paths of artifacts for patterns
 
 
 class WorkdirError(InputError):
@@ -29,6 +33,11 @@ class Workdir:
     def metadata(self) -> Path:
         """The SQLite file of ML Metadata."""
         return self.root / "metadata.sqlite"
+
+    @property
+    def lock(self) -> Path:
+        """The file whose lock a run holds."""
+        return self.root / ".lock"
 
     @property
     def runs(self) -> Path:
@@ -67,9 +76,10 @@ def open_workdir(folder: str) -> Workdir:
     """Makes the folder if need be.
 
     Raises:
-        WorkdirError: it cannot be made or written.
+        WorkdirError: it cannot be made, or it or what lies in it cannot be written.
     """
     root = Path(folder).expanduser().resolve()
+    _check_name(root)
     probe = root / f".probe-{os.getpid()}"
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -79,7 +89,9 @@ def open_workdir(folder: str) -> Workdir:
         raise WorkdirError(
             f"{root}: cannot be written ({error.strerror}). Give another folder with --workdir."
         ) from error
-    return Workdir(root)
+    workdir = Workdir(root)
+    _check_owner(workdir)
+    return workdir
 
 
 @contextlib.contextmanager
@@ -95,15 +107,43 @@ def hold(workdir: Workdir, wait_seconds: float = 0) -> Iterator[None]:
     Raises:
         WorkdirError: another run holds it; the message says which.
     """
-    lock, holder = workdir.root / ".lock", workdir.root / ".holder.json"
+    holder = workdir.root / ".holder.json"
     try:
-        with filelock.FileLock(lock, timeout=wait_seconds):
+        with filelock.FileLock(workdir.lock, timeout=wait_seconds):
             who = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
             storage.write_bytes(str(holder), json.dumps(who).encode())
             yield
             holder.unlink(missing_ok=True)
     except filelock.Timeout as error:
         raise WorkdirError(f"{workdir.root}: {_held_by(holder)}") from error
+
+
+def _check_name(root: Path) -> None:
+    """Refuses a name that TFX cannot work with: it would fail late, or read another folder."""
+    if _WILD.search(str(root)):
+        raise WorkdirError(
+            f"{root}: a workdir's path has no *, ? or [, which TFX takes for patterns. Give "
+            f"another folder with --workdir."
+        )
+    try:
+        str(root).encode()
+    except UnicodeEncodeError as error:
+        raise WorkdirError(
+            f"{shown(str(root))}: a workdir's path is UTF-8, as ML Metadata keeps it. Give another "
+            f"folder with --workdir."
+        ) from error
+
+
+def _check_owner(workdir: Workdir) -> None:
+    """Refuses what another user made, as a container's root does, and this one may not change."""
+    made = [workdir.root / name for name in ("artifacts", "checkpoints", "published")]
+    for path in (workdir.lock, workdir.metadata, workdir.runs, *made):
+        if path.exists() and not os.access(path, os.W_OK):
+            raise WorkdirError(
+                f"{path}: cannot be written (Permission denied); user {path.stat().st_uid} made "
+                f"it, and this is user {os.geteuid()}. Run as that user, change the owner of all "
+                f"of it (chown -R), or give another folder with --workdir."
+            )
 
 
 def _held_by(holder: Path) -> str:

@@ -9,6 +9,7 @@ from components.settings import TextSettings
 from components.text_example_gen.errors import CorpusError, shown
 from components.text_example_gen.fingerprint import PREFIX
 from components.text_example_gen.split_choice import HASH_BUCKETS, SPLITS, choose_split
+from components.wording import plural
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ def check_corpus(
     highest = max(part["buckets"][1] for part in parts)
     if highest < 0:
         raise CorpusError(
-            f"{shown(corpus.root)}: {counts['files']} files and no sentence in them. Give text "
-            f"that is not blank."
+            f"{shown(corpus.root)}: {plural(counts['files'], 'file', 'files')} and no sentence in "
+            f"them. Give text that is not blank."
         )
     if choose_split(lowest, settings.eval_fraction) == choose_split(
         highest, settings.eval_fraction

@@ -39,7 +39,13 @@ class TextInputProcessor(input_processor.FileBasedInputProcessor):
             ) from error
 
     def resolve_span_and_version(self) -> tuple[int, int | None]:
-        """The latest span, or that of the range config, and its latest version."""
+        """The latest span, or that of the range config, and its latest version.
+
+        Text without spans has span 0. TFX would list all files for a fingerprint that is not
+        used, and fail at a name that is not UTF-8.
+        """
+        if not any("{" in joined for joined in self._joined):
+            return 0, None
         try:
             return super().resolve_span_and_version()
         except ValueError as error:

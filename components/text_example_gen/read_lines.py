@@ -14,7 +14,12 @@ from trainer.failpoints import failpoint
 
 CHUNK_BYTES = 1 << 18
 RATIO_GRACE_BYTES = 1 << 20  # a small file may be as regular as it likes
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_MARKS = {  # the longer ones first: UTF-32's begins with UTF-16's
+    b"\xff\xfe\0\0": "UTF-32",
+    b"\0\0\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
 
 
 class LongLine:
@@ -37,8 +42,8 @@ class LineReader:
         r"""The lines without their ends; only \n, \r\n and \r end a line.
 
         Raises:
-            CorpusError: the file is damaged, is UTF-16, decompresses to more than the ratio
-                allows, or changed while it was read.
+            CorpusError: the file is damaged, is UTF-16 or UTF-32, decompresses to more than the
+                ratio allows, or changed while it was read.
         """
         before = _status(self._file)
         try:
@@ -70,7 +75,7 @@ class LineReader:
         size = 0
         while chunk := stream.read(CHUNK_BYTES):
             if not size:
-                _refuse_utf16(chunk, self._file.path)
+                _refuse_other_encodings(chunk, self._file.path)
             failpoint("read-text")
             size += len(chunk)
             if zipped and size > max(RATIO_GRACE_BYTES, self._max_gzip_ratio * raw.size):
@@ -114,15 +119,32 @@ def _unix_ends(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield b"\n"
 
 
-def _refuse_utf16(head: bytes, path: str) -> None:
+def _refuse_other_encodings(head: bytes, path: str) -> None:
     sample = head[:4096]
-    pairs = max(len(sample) // 2, 1)
-    looks = max(sample[0::2].count(0), sample[1::2].count(0)) > 0.7 * pairs and pairs > 1
-    if sample.startswith(_UTF16_MARKS) or looks:
+    encoding = next((name for mark, name in _MARKS.items() if sample.startswith(mark)), None)
+    if encoding is None and len(sample) >= 4:
+        encoding = _by_its_zeros(sample)
+    if encoding == "":
         raise CorpusError(
-            f"{shown(path)}:1: the file looks like UTF-16, and only UTF-8 is read. Convert it: "
-            f"iconv -f UTF-16 -t UTF-8."
+            f"{shown(path)}:1: hardly a byte but zeros, so this is no text. Leave the file out of "
+            f"the pattern."
         )
+    if encoding:
+        raise CorpusError(
+            f"{shown(path)}:1: the file looks like {encoding}, and only UTF-8 is read. Convert it: "
+            f"iconv -f {encoding} -t UTF-8."
+        )
+
+
+def _by_its_zeros(sample: bytes) -> str | None:
+    """UTF-16 and UTF-32 of Latin letters by their bytes of 0; "" for nothing but zeros."""
+    shares = [sample[lane::4].count(0) / len(sample[lane::4]) for lane in range(4)]
+    filled = [share > 0.7 for share in shares]
+    if all(filled):
+        return ""
+    if filled in ([False, True, True, True], [True, True, True, False]):
+        return "UTF-32"
+    return "UTF-16" if filled in ([False, True, False, True], [True, False, True, False]) else None
 
 
 def _status(file: CorpusFile) -> tuple[int, int] | None:

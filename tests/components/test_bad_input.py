@@ -162,7 +162,7 @@ def test_two_names_of_one_file_are_counted_as_duplicates(corpus: Path, tmp_path:
     ("files", "message"),
     [
         ({}, r"No file matches '\*' in "),
-        ({"a.txt": b""}, r"1 files and no sentence in them\. Give text"),
+        ({"a.txt": b""}, r"1 file and no sentence in them\. Give text"),
         ({"a.txt": b"one.\ntwo.\n"}, r"No document falls into the (train|eval) split.*blank line"),
     ],
 )

@@ -1,5 +1,6 @@
 """Whatever way a person names text, ExampleGen gets one folder and patterns under it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,21 @@ def test_a_name_with_a_wildcard_in_it_means_that_file(corpus: Path) -> None:
     (corpus / "a" / "[one] what?.txt").write_text("x", encoding="utf-8")
     found = locate_text([str(corpus / "a" / "[one] what?.txt")])
     assert [file.name for file in find_files(found.base, found.patterns)] == ["[one] what?.txt"]
+
+
+def test_an_empty_name_does_not_mean_the_current_folder() -> None:
+    """As of a shell's variable that is not set."""
+    with pytest.raises(InputError, match=r"--text is empty\. Name a file"):
+        locate_text([""])
+
+
+def test_a_name_that_is_no_utf8_is_refused_by_itself_and_read_in_its_folder(corpus: Path) -> None:
+    file = corpus / "a" / os.fsdecode(b"bad-\xff.txt")
+    file.write_text("x", encoding="utf-8")
+    with pytest.raises(InputError, match=r"bad-\\udcff\.txt: a path that is not UTF-8.*folder"):
+        locate_text([str(file)])
+    found = locate_text([str(corpus / "a")])
+    assert file.name in {Path(f.path).name for f in find_files(found.base, found.patterns)}
 
 
 @pytest.mark.parametrize("name", ["nothing.txt", "nowhere/*.txt", "a/*.md"])

@@ -1,5 +1,6 @@
 """A workdir has one owner at a time, and says so when it cannot be used."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,19 @@ def test_a_folder_that_cannot_be_made_is_told_with_a_remedy(tmp_path: Path) -> N
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     with pytest.raises(WorkdirError, match=r"cannot be written .* --workdir"):
         open_workdir(str(tmp_path / "file" / "work"))
+
+
+@pytest.mark.parametrize("name", ["w[1]", "w*", "what?"])
+def test_a_name_that_tfx_takes_for_a_pattern_is_refused(tmp_path: Path, name: str) -> None:
+    """TFX's steps would end late, with their own words, or read the folder beside it."""
+    with pytest.raises(WorkdirError, match=r"no \*, \? or \[.*--workdir"):
+        open_workdir(str(tmp_path / name))
+    assert not (tmp_path / name).exists()
+
+
+def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WorkdirError, match=r"w\\udcff: a workdir's path is UTF-8.*--workdir"):
+        open_workdir(str(tmp_path / os.fsdecode(b"w\xff")))
 
 
 def test_a_second_run_is_told_who_holds_the_workdir_and_a_killed_holder_frees_it(

@@ -53,6 +53,13 @@ def test_a_touch_and_a_copy_change_nothing(tmp_path: Path) -> None:
     assert fingerprint(put(tmp_path / "b", two="text two", one="text one"), "*.txt") == before
 
 
+def test_a_name_that_is_no_utf8_is_read_and_counts(tmp_path: Path) -> None:
+    corpus = put(tmp_path, one="text one")
+    before = fingerprint(corpus, "**")
+    (corpus / os.fsdecode(b"two-\xff.txt")).write_text("text two", encoding="utf-8")
+    assert fingerprint(corpus, "**") != before
+
+
 def test_an_edit_that_keeps_size_and_time_is_seen(tmp_path: Path) -> None:
     corpus = put(tmp_path, one="text one")
     before, stock = (

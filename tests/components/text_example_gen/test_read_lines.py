@@ -91,11 +91,18 @@ def test_damaged_gzip_is_refused(tmp_path: Path, damage: str) -> None:
         list(reader(write(tmp_path / "a.gz", bytes(content))))
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32-le"])
-def test_utf16_gets_a_hint(tmp_path: Path, encoding: str) -> None:
-    content = "The class statement.\n".encode(encoding)
-    with pytest.raises(InputError, match=r"a\.txt:1: .* looks like UTF-16.* iconv"):
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+@pytest.mark.parametrize("order", ["", "-le", "-be"])
+def test_utf16_and_utf32_get_a_hint(tmp_path: Path, encoding: str, order: str) -> None:
+    content = "The class statement.\n".encode(encoding + order)
+    told = rf"a\.txt:1: .* looks like {encoding.upper()}.* iconv -f {encoding.upper()} "
+    with pytest.raises(InputError, match=told):
         list(reader(write(tmp_path / "a.txt", content)))
+
+
+def test_a_file_of_zeros_is_not_taken_for_text(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.txt:1: hardly a byte but zeros.*Leave the file out"):
+        list(reader(write(tmp_path / "a.txt", bytes(5000))))
 
 
 def test_utf16_korean_with_its_mark_gets_a_hint(tmp_path: Path) -> None:
