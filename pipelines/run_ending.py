@@ -1,6 +1,7 @@
 """How a run ends, whichever command began it: its exit code, its summary, what is kept of it."""
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,7 @@ def see_to_the_end(
     Returns:
         The summary, and the exit code.
     """
-    outcome = _do(work, begun.folder)
+    outcome = _do(work, begun)
     summary = summarise(
         metadata_path=begun.workdir.metadata,
         run_id=begun.run_id,
@@ -85,7 +86,7 @@ def see_to_the_end(
     return summary, FAILED if unkept and outcome.code == SUCCEEDED else outcome.code
 
 
-def _do(work: Callable[[], Exception | None], folder: Path) -> Outcome:
+def _do(work: Callable[[], Exception | None], begun: Begun) -> Outcome:
     try:
         failed = work()
     except KeyboardInterrupt:
@@ -96,24 +97,32 @@ def _do(work: Callable[[], Exception | None], folder: Path) -> Outcome:
         return Outcome("interrupted", STOPPED_BY[code], code)
     except InputError as wrong:
         return Outcome("failed", str(wrong), INPUT_ERROR)
+    except TextmillError as wrong:  # explained: a trace would only hide it, where no log is yet
+        return Outcome("failed", str(wrong), FAILED)
     except Exception as wrong:
         # Not swallowed: the run is reported as failed, and the log has the whole trace.
         logging.getLogger(__name__).exception("the run failed")
-        return Outcome("failed", _explain(wrong, folder), FAILED)
+        return Outcome("failed", _explain(wrong, begun), FAILED)
     return Outcome() if failed is None else Outcome("failed", str(failed), FAILED)
 
 
-def _explain(error: Exception, folder: Path) -> str:
+def _explain(error: Exception, begun: Begun) -> str:
     """What failed, in the words of a full disk where it is one."""
-    if isinstance(error, TextmillError):
-        return str(error)
     if isinstance(error, MemoryError):
         return (
             f"Memory ran out ({str(error) or 'no more could be had'}). Set fewer beam.workers, a "
             f"smaller trainer.global_batch_size or model, and run again: what is done is cached."
         )
-    told = storage.explain_no_room(error, str(folder))
+    told = storage.explain_no_room(error, _place_of(error, begun))
     return told or f"{type(error).__name__}: {error}"
+
+
+def _place_of(error: Exception, begun: Begun) -> str:
+    """The file that the error is about, as far as its text says."""
+    if storage.is_of_sqlite(error):
+        return str(begun.workdir.metadata)
+    named = re.search(rf"{re.escape(str(begun.workdir.root))}/[^\s'\":;]+", str(error))
+    return named[0] if named else str(begun.folder)
 
 
 def _keep(summary: RunSummary, workdir: Workdir) -> str | None:

@@ -135,6 +135,11 @@ def explain_no_room(error: BaseException, path: str) -> str | None:
     )
 
 
+def is_of_sqlite(error: BaseException) -> bool:
+    """Whether SQLite had no room, which tells in its text alone, and without a path."""
+    return any(reason in str(error) for reason in _SQLITE_NO_ROOM)
+
+
 def _gfile() -> Any:
     """TensorFlow's file system, which speaks gs://; imported only where it is needed."""
     import tensorflow as tf

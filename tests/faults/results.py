@@ -1,6 +1,8 @@
 """What a run made, as digests by name: two runs made the same if these are equal."""
 
+import contextlib
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,7 @@ def false_claims(workdir: Path) -> list[str]:
     for manifest in workdir.rglob("manifest.json"):
         if ".partial" not in str(manifest):
             found += [f"{f.path} {f.told}" for f in check_manifest(manifest.parent)]
-    if (workdir / "metadata.sqlite").exists():
+    if _has_tables(workdir / "metadata.sqlite"):
         archive = Archive(workdir)
         found += [f"{finding.path} {finding.told}" for finding in verify(archive).findings]
         graph = archive.graph
@@ -53,6 +55,14 @@ def false_claims(workdir: Path) -> list[str]:
             if makes and not graph.outputs(execution.id):
                 found.append(f"{execution.node_id} is complete and made nothing")
     return found
+
+
+def _has_tables(store: Path) -> bool:
+    """Whether the store claims anything; a run that ended while it was made leaves it empty."""
+    if not store.exists():
+        return False
+    with contextlib.closing(sqlite3.connect(store)) as connection:
+        return bool(connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall())
 
 
 def _digests(folder: Path, name: str) -> dict[str, str]:
