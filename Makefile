@@ -14,11 +14,13 @@ BIN := .venv/bin
 READY := .venv/.ready
 TRANSFORMERS := .venv-transformers/.ready
 AUDIT := .venv-audit/.ready
+FUZZ := .fuzz/.ready
+FUZZED := text records vocabulary model manifest recipe override
 MINILM := .models/minilm/.ready
 DEMO := work/demo
-LOCKS := uv textmill gpu tpu dev transformers minilm audit
+LOCKS := uv textmill gpu tpu dev transformers minilm audit fuzz
 
-.PHONY: help run test setup transformers minilm check format lint types contracts spec spec-check faults audit sbom lock clean
+.PHONY: help run test setup transformers minilm check format lint types contracts spec spec-check faults fuzz audit sbom lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -36,6 +38,14 @@ faults: $(READY)  ## kill, fill, corrupt and crowd runs; FULL=1: each kill point
 	mkdir -p work && rm -f $(TEXTMILL_FAULT_TABLE)
 	$(BIN)/python -m pytest tests/faults --numprocesses 2 --dist worksteal
 	$(BIN)/python -m tests.faults.table $(TEXTMILL_FAULT_TABLE)
+
+# A case that is found ends it, and stays in tests/fuzz/cases, where `make faults` tries it again.
+fuzz: export TF_CPP_MIN_LOG_LEVEL := 3
+fuzz: export PYTHONPATH := $(CURDIR)/.fuzz
+fuzz: $(READY) $(FUZZ)  ## fuzz with atheris what reads bytes from outside, SECONDS=60 each
+	for target in $(FUZZED); do \
+	  $(BIN)/python -m tests.fuzz.run $$target $(or $(SECONDS),60); \
+	done
 
 audit: $(READY) $(AUDIT)  ## look up known holes of the dependencies, and check the locks
 	$(BIN)/python -m tests.check_dependencies .venv-audit/bin/pip-audit \
@@ -85,7 +95,7 @@ lock: $(UV)  ## pin requirements/*.in anew, with hashes
 	done
 
 clean:  ## remove the environments and the demo's work
-	rm -rf .venv .venv-transformers .venv-audit .tools .models work
+	rm -rf .venv .venv-transformers .venv-audit .fuzz .tools .models work
 
 # uv comes from a hash-pinned wheel, by any Python that has pip; it then finds or fetches Python
 # 3.10. The step to / keeps pyenv from asking for 3.10 where it is not installed.
@@ -107,6 +117,12 @@ $(READY): $(UV) requirements/textmill.txt requirements/dev.txt pyproject.toml
 $(AUDIT): $(UV) requirements/audit.txt
 	[ -x .venv-audit/bin/python ] || $(UV) venv --quiet --python "$$(cat .python-version)" .venv-audit
 	$(UV) pip sync --quiet --require-hashes --python .venv-audit/bin/python requirements/audit.txt
+	touch $@
+
+$(FUZZ): $(UV) $(READY) requirements/fuzz.txt
+	rm -rf .fuzz
+	$(UV) pip install --quiet --python $(BIN)/python --target .fuzz --no-deps --require-hashes \
+	  -r requirements/fuzz.txt
 	touch $@
 
 # pip, not uv, for PyTorch: a CPU build may lie in a place that pip is configured to look at.

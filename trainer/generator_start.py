@@ -10,8 +10,8 @@ from trainer.architecture import SIZES, Architecture, generator_architecture
 from trainer.errors import InputError
 from trainer.models.electra import GENERATOR
 from trainer.settings import ModelSettings
+from trainer.transformers_config import CONFIG
 from trainer.transformers_folder import (
-    CONFIG,
     EMBEDDINGS,
     GENERATOR_FOLDER,
     TRANSFORMERS_FOLDER,

@@ -7,8 +7,8 @@ import numpy as np
 from trainer import storage
 from trainer.generator_start import generator_folder, read_generator
 from trainer.settings import ModelSettings
+from trainer.transformers_config import CONFIG
 from trainer.transformers_folder import (
-    CONFIG,
     TRANSFORMERS_FOLDER,
     Values,
     read_architecture,

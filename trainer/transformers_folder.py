@@ -8,37 +8,16 @@ import safetensors.numpy
 
 from trainer import storage
 from trainer.architecture import Architecture, generator_architecture
-from trainer.errors import InputError
 from trainer.models.electra import GENERATOR
 from trainer.models.layers import LAYER_NORM_EPSILON
+from trainer.transformers_config import CLASSES, CONFIG, read_config
 from trainer.vocabulary import Vocabulary
 from trainer.weight_files import WEIGHTS, read_weights, weight_paths
 
 TRANSFORMERS_FOLDER = "transformers"
 GENERATOR_FOLDER = "transformers-generator"  # beside it, of an ELECTRA
-CONFIG = "config.json"
-_CLASSES = {
-    "bert": "BertForPreTraining",
-    "albert": "AlbertForPreTraining",
-    "electra": "ElectraForPreTraining",
-}
 EMBEDDINGS = "electra.embeddings."  # which both halves of an ELECTRA share
-# What a configuration may say, where it says anything; with all else we would compute other numbers
-# than its own model does.
-_ALIKE: dict[str, tuple[Any, ...]] = {
-    "hidden_act": ("gelu", "gelu_new"),
-    "layer_norm_eps": (LAYER_NORM_EPSILON,),
-    "position_embedding_type": ("absolute",),
-    "num_hidden_groups": (1,),
-    "inner_group_num": (1,),
-    "is_decoder": (False,),
-    "tie_word_embeddings": (True,),
-}
 Values = dict[str, np.ndarray]
-
-
-class TransformersFolderError(InputError):
-    """A `transformers` folder that cannot be read as one of our models."""
 
 
 def write_transformers_folders(
@@ -78,7 +57,7 @@ def read_transformers_folder(folder: str) -> tuple[Architecture, Values]:
     """Reads the architecture and the weights of one folder, under their names in it.
 
     Raises:
-        TransformersFolderError: as `read_architecture`.
+        InputError: as `read_architecture`, or the weights are damaged.
     """
     architecture = read_architecture(folder)
     return architecture, read_weights(folder)
@@ -97,29 +76,7 @@ def read_architecture(folder: str) -> Architecture:
             f"{folder}: no {CONFIG}. A model is a folder with {CONFIG} and {WEIGHTS}."
         )
     weight_paths(folder)
-    try:
-        config = dict(json.loads(storage.read_bytes(path)))
-    except (ValueError, TypeError) as error:
-        raise TransformersFolderError(
-            f"{path}: not JSON ({error}). Take it from its source again."
-        ) from error
-    if config.get("model_type") not in _CLASSES:
-        raise TransformersFolderError(
-            f"{path}: model_type is {config.get('model_type')!r}; known are {', '.join(_CLASSES)}."
-        )
-    for name, known in _ALIKE.items():
-        if config.get(name, known[0]) not in known:
-            raise TransformersFolderError(
-                f"{path}: {name} is {config[name]!r}, and the models here have "
-                f"{' or '.join(map(repr, known))}. Take another model."
-            )
-    try:
-        return _architecture(config)
-    except KeyError as error:
-        raise TransformersFolderError(
-            f"{path}: says nothing of {error}. Load the model with `transformers`, and write it "
-            f"again with save_pretrained."
-        ) from error
+    return read_config(path)
 
 
 def _write(folder: str, config: dict[str, Any], values: Values, vocabulary: Vocabulary) -> None:
@@ -169,7 +126,7 @@ def _config(a: Architecture, class_name: str) -> dict[str, Any]:
 def _class_of(a: Architecture) -> str:
     """What `transformers` is to load; its BertForPreTraining has no more than two classes."""
     is_wide = a.type == "bert" and a.sequence_classes != 2
-    return "BertForMaskedLM" if is_wide else _CLASSES[a.type]
+    return "BertForMaskedLM" if is_wide else CLASSES[a.type]
 
 
 def _with_classifier(architecture: Architecture, values: Values) -> Values:
@@ -184,24 +141,3 @@ def _with_classifier(architecture: Architecture, values: Values) -> Values:
     prefix = head[architecture.type]
     copies = {n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)}
     return {**values, **{f"classifier.{name}": value for name, value in copies.items()}}
-
-
-def _architecture(config: dict[str, Any]) -> Architecture:
-    return Architecture(
-        type=config["model_type"],
-        vocab_size=config["vocab_size"],
-        pad_id=config.get("pad_token_id") or 0,
-        num_layers=config["num_hidden_layers"],
-        hidden_size=config["hidden_size"],
-        num_heads=config["num_attention_heads"],
-        intermediate_size=config["intermediate_size"],
-        embedding_size=config.get("embedding_size", config["hidden_size"]),
-        max_position=config["max_position_embeddings"],
-        type_vocab_size=config["type_vocab_size"],
-        hidden_dropout=config["hidden_dropout_prob"],
-        attention_dropout=config["attention_probs_dropout_prob"],
-        initializer_range=config["initializer_range"],
-        activation=config["hidden_act"],
-        generator_share=config.get("generator_share"),
-        sequence_classes=config.get("sequence_classes", 2),
-    )

@@ -135,13 +135,14 @@ def read_pieces(content: bytes, path: str) -> list[tuple[str, float]]:
     try:
         model = SentencePieceProcessor(model_proto=content)
         number = model.get_piece_size() if content else 0
-    except RuntimeError:
-        number = 0
-    if not number:
+        pieces = [(model.id_to_piece(n), model.get_score(n)) for n in range(number)]
+    except (RuntimeError, UnicodeDecodeError):  # the latter of a piece that is not UTF-8
+        pieces = []
+    if not pieces:
         raise VocabularyError(
             f"{path}: not a SentencePiece model. Take the vocabulary from its source again."
         )
-    return [(model.id_to_piece(n), model.get_score(n)) for n in range(number)]
+    return pieces
 
 
 def _compare(vocab: list[tuple[str, float]], pieces: list[tuple[str, float]], path: str) -> None:

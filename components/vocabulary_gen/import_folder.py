@@ -11,6 +11,7 @@ from components.vocabulary_gen.made import Made
 from components.vocabulary_gen.train import make_tokenizer
 from trainer import storage
 from trainer.settings_base import LATEST_BLESSED
+from trainer.tokenizer_file import normaliser_flags, steps_of
 from trainer.unigram_entries import PIECE_SPECIALS, SPIECE_FILE
 from trainer.vocab_file import SPECIALS, VOCAB_FILE, VocabularyError, parse_vocab
 from trainer.vocabulary import CONFIG_FILE, TOKENIZER_FILE, Kind, model_kind
@@ -72,8 +73,9 @@ def _wordpiece(contents: dict[str, bytes], folder: str) -> Made:
         tokenizer = make_tokenizer(vocab, _bert_normalizer(_config(contents, folder)))
         return Made("wordpiece", tokenizer)
     path = storage.join(folder, TOKENIZER_FILE)
-    _check_entries(_parse_json(contents[TOKENIZER_FILE], path), tokens, path)
-    return Made("wordpiece", _read_tokenizer(contents[TOKENIZER_FILE], path, SPECIALS))
+    parsed, tokenizer = _read_tokenizer(contents[TOKENIZER_FILE], path, SPECIALS)
+    _check_entries(parsed, tokens, path)
+    return Made("wordpiece", tokenizer)
 
 
 def _sentencepiece(contents: dict[str, bytes], folder: str) -> Made:
@@ -82,9 +84,8 @@ def _sentencepiece(contents: dict[str, bytes], folder: str) -> Made:
         model = unigram_from_spiece(spiece or b"", _config(contents, folder), folder)
         return Made("sentencepiece", *model)
     path = storage.join(folder, TOKENIZER_FILE)
-    content = unigram_from_json(_parse_json(contents[TOKENIZER_FILE], path), spiece, folder)
-    tokenizer = _read_tokenizer(contents[TOKENIZER_FILE], path, PIECE_SPECIALS)
-    return Made("sentencepiece", tokenizer, content)
+    parsed, tokenizer = _read_tokenizer(contents[TOKENIZER_FILE], path, PIECE_SPECIALS)
+    return Made("sentencepiece", tokenizer, unigram_from_json(parsed, spiece, folder))
 
 
 def _check_entries(parsed: dict[str, Any], tokens: tuple[str, ...], path: str) -> None:
@@ -103,19 +104,26 @@ def _check_entries(parsed: dict[str, Any], tokens: tuple[str, ...], path: str) -
         )
 
 
-def _read_tokenizer(content: bytes, path: str, specials: tuple[str, ...]) -> Tokenizer:
+def _read_tokenizer(
+    content: bytes, path: str, specials: tuple[str, ...]
+) -> tuple[dict[str, Any], Tokenizer]:
+    """The parsed file, whose parts are as the library wants them, and the tokenizer."""
+    parsed = _parse_json(content, path)
     try:
         tokenizer = Tokenizer.from_str(content.decode())
+        # The library takes steps without a type, too; what they do would be a guess.
+        normaliser_flags(parsed.get("normalizer"))
+        steps_of(parsed.get("pre_tokenizer"))
     except Exception as error:  # the library raises bare Exceptions
         raise VocabularyError(
-            f"{path}: the `tokenizers` library cannot read it ({error}). Write it again with a "
-            f"current version of `transformers`."
+            f"{path}: the `tokenizers` library cannot read it ({type(error).__name__}: {error}). "
+            f"Write it again with a current version of `transformers`."
         ) from error
     tokenizer.no_truncation()  # instances are cut by InstanceGen, and padded
     tokenizer.no_padding()
     added = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
     tokenizer.add_special_tokens([name for name in specials if name not in added])
-    return tokenizer
+    return parsed, tokenizer
 
 
 def _config(contents: dict[str, bytes], folder: str) -> dict[str, Any]:

@@ -8,17 +8,24 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import safetensors.numpy
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from components.records import read_records, write_records
-from components.settings import TextSettings
-from components.text_example_gen.document_record import decode_sentences, encode_document
-from components.text_example_gen.find_files import CorpusFile
-from components.text_example_gen.read_documents import DocumentReader
+from components.text_example_gen.document_record import encode_document
 from pipelines.recipe_file import load_recipe
 from tests.faults.lane import RECIPE
+from tests.fuzz import targets
+from tests.fuzz.targets import (
+    CONFIG_OF_A_BERT,
+    import_a_vocabulary,
+    read_document,
+    read_text,
+    read_vocabulary,
+)
 from tests.real_text import ENGLISH, KOREAN
 from tests.small_vocabulary import write_small_vocabulary
 from trainer.errors import InputError
@@ -26,6 +33,7 @@ from trainer.manifest import MANIFEST, Manifest, read_manifest
 from trainer.vocabulary import load_vocabulary
 
 FULL = int(os.environ.get("TEXTMILL_FAULT_RUNS", "1")) > 1
+CASES = Path(targets.__file__).with_name("cases")
 fuzzed = settings(
     max_examples=20_000 if FULL else 200,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -58,24 +66,7 @@ def test_the_reader_gives_clean_sentences_or_our_error(
     path = tmp_path / ("a.txt.gz" if zipped else "a.txt")
     content = b"".join(pieces)
     path.write_bytes(gzip.compress(content, 1) if zipped else content)
-    chosen = TextSettings.model_validate_json(
-        json.dumps({"form": form, "on_bad_line": bad, "max_line_bytes": 64})
-    )
-    file = CorpusFile(path=str(path), name=path.name, size_bytes=path.stat().st_size)
-    try:
-        documents = list(DocumentReader(chosen).read(file))
-    except InputError as error:
-        assert str(path) in str(error)
-        return
-    for sentence in (s for document in documents for s in document.sentences):
-        assert sentence == sentence.strip() != ""
-        assert len(sentence.splitlines()) == 1
-        assert "\x00" not in sentence
-        assert "\x1b" not in sentence
-
-
-def records_of(path: Path) -> list[bytes]:
-    return list(read_records(str(path)))
+    read_text(path, form=form, bad=bad)
 
 
 @pytest.fixture(scope="module")
@@ -128,11 +119,7 @@ def test_a_damaged_shard_gives_its_own_records_or_our_error(
 @example(b"")
 @example(b"\n\xff\xff\xff\xff\xff\x0f")
 def test_a_record_that_is_no_document_is_our_error(record: bytes) -> None:
-    try:
-        sentences = decode_sentences(record)
-    except InputError:
-        return
-    assert all(isinstance(sentence, str) for sentence in sentences)
+    read_document(record)
 
 
 @pytest.fixture(scope="module")
@@ -157,13 +144,8 @@ def test_a_damaged_vocabulary_loads_or_is_our_error(
         path.write_text(json.dumps(replace_a_value(data, content)), encoding="utf-8")
     else:
         path.write_bytes(change_bytes(data, path.read_bytes()))
-    try:
-        vocabulary = load_vocabulary(str(folder))
-    except InputError as error:
-        assert str(folder) in str(error)
-        return
-    assert len(vocabulary.tokens) == vocabulary.size
-    assert len(set(vocabulary.named_ids.values())) == 5
+    read_vocabulary(folder)
+    import_a_vocabulary(folder)
 
 
 def test_a_tokenizer_whose_step_has_no_type_is_refused(
@@ -204,6 +186,17 @@ def change_bytes(data: st.DataObject, content: bytes) -> bytes:
     begin = data.draw(st.integers(0, len(content)))
     end = min(len(content), begin + data.draw(st.integers(0, 40)))
     return content[:begin] + data.draw(st.binary(max_size=8)) + content[end:]
+
+
+@fuzzed
+@given(data=st.data())
+def test_a_damaged_model_folder_is_read_or_is_our_error(
+    data: st.DataObject, tmp_path: Path
+) -> None:
+    changed = replace_a_value(data, CONFIG_OF_A_BERT)
+    targets.model(b"\0" + json.dumps(changed).encode(), tmp_path)
+    weights = safetensors.numpy.save({"a": np.zeros((2, 3), np.float32)})
+    targets.model(b"\1" + change_bytes(data, weights), tmp_path)
 
 
 @fuzzed
@@ -259,6 +252,14 @@ def test_an_override_is_taken_or_is_our_error(key: str, value: str) -> None:
         load_recipe(RECIPE, [f"{key}={value}"])
     except InputError as error:
         assert str(error)
+
+
+KEPT = sorted(path for path in CASES.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.name[:14]}")
+def test_a_case_that_the_fuzzer_found_stays_mended(path: Path, tmp_path: Path) -> None:
+    targets.TARGETS[path.parent.name](path.read_bytes(), tmp_path)
 
 
 def test_a_recipe_that_is_nested_deeply_is_our_error(tmp_path: Path) -> None:

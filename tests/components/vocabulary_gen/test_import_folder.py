@@ -11,6 +11,13 @@ from components.vocabulary_gen.import_folder import import_digest, import_vocabu
 from tests.small_vocabulary import ENTRIES, write_small_vocabulary
 from trainer.errors import InputError
 
+WORDPIECE = {
+    "type": "WordPiece",
+    "unk_token": "[UNK]",
+    "continuing_subword_prefix": "##",
+    "max_input_chars_per_word": 100,
+}
+
 
 def import_tokenizer(folder: str) -> Tokenizer:
     return import_vocabulary(folder, "wordpiece").tokenizer
@@ -78,7 +85,7 @@ def test_a_vocabulary_of_the_other_kind_is_refused(folder: Path) -> None:
 
 def test_ids_with_a_gap_are_refused(folder: Path) -> None:
     vocab = {entry: 2 * n for n, entry in enumerate(ENTRIES)}
-    change(folder, model={"type": "WordPiece", "unk_token": "[UNK]", "vocab": vocab})
+    change(folder, model={**WORDPIECE, "vocab": vocab})
     with pytest.raises(InputError, match="the ids are not 0 to 13"):
         import_tokenizer(str(folder))
 
@@ -86,7 +93,7 @@ def test_ids_with_a_gap_are_refused(folder: Path) -> None:
 def test_a_missing_special_is_refused(folder: Path) -> None:
     (folder / "vocab.txt").unlink()
     vocab = {entry: n for n, entry in enumerate(e for e in ENTRIES if e != "[MASK]")}
-    change(folder, added_tokens=[], model={"type": "WordPiece", "vocab": vocab})
+    change(folder, added_tokens=[], model={**WORDPIECE, "vocab": vocab})
     with pytest.raises(InputError, match=r"tokenizer\.json: \[MASK\] missing"):
         import_tokenizer(str(folder))
 

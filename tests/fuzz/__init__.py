@@ -1,0 +1,1 @@
+"""Fuzzing by the code that inputs reach (`make fuzz`); found cases are kept under `cases`."""

@@ -1,0 +1,61 @@
+"""Good inputs of each target, from which the fuzzer goes on: from nothing it finds no JSON.
+
+The first byte chooses, as the targets say.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+
+from components.text_example_gen.document_record import encode_document
+from components.vocabulary_gen.import_folder import FILES
+from tests.fuzz.targets import CONFIG_OF_A_BERT
+from tests.real_text import ENGLISH, KOREAN
+from tests.small_pieces import train_spiece
+from tests.small_vocabulary import write_small_vocabulary
+
+RECIPE = Path(__file__).parents[1] / "pipelines/tiny.yaml"
+UNTABLED = {"normalization_rule_name": "identity"}  # the usual table has 240 kB
+
+
+def seeds(target: str) -> Iterator[bytes]:
+    """The good inputs of a target."""
+    if target == "text":
+        content = "\n\n".join("\n".join(d[:2]) for d in (*ENGLISH[:2], *KOREAN[:2])).encode()
+        yield from (bytes([choice]) + content for choice in range(8))
+    if target == "records":
+        documents = [*ENGLISH[:2], *KOREAN[:2]]
+        records = [encode_document(f"{n:032x}", d[:2], "a.txt") for n, d in enumerate(documents)]
+        yield from (b"\2" + record for record in records)
+    if target == "vocabulary":
+        yield from _vocabulary_files()
+    if target == "model":
+        for kind in ("bert", "albert", "electra"):
+            config = {**CONFIG_OF_A_BERT, "model_type": kind, "embedding_size": 16}
+            yield b"\0" + json.dumps(config).encode()
+        yield b"\1" + safetensors.numpy.save({"a": np.zeros((2, 2), np.float32)})
+    if target == "manifest":
+        shards = {"train": [{"path": "a", "records": 1, "size_bytes": 2, "sha256": "00"}]}
+        counts = {"train": {"n": 1}}
+        yield json.dumps({"kind": "a", "shards": shards, "counts": counts, "facts": {}}).encode()
+    if target == "recipe":
+        yield RECIPE.read_bytes()
+        yield from (f"{line}\n".encode() for line in RECIPE.read_text("utf-8").splitlines())
+    if target == "override":
+        for setting in ("trainer.steps=20", "masking={rate: 0.2}", "text=[a, b]", "seed=0x1f"):
+            yield setting.encode()
+
+
+def _vocabulary_files() -> Iterator[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        write_small_vocabulary(Path(folder))
+        for number, name in enumerate(FILES):
+            path = Path(folder, name)
+            if path.exists():
+                yield bytes([number]) + path.read_bytes()
+    yield bytes([FILES.index("spiece.model")]) + train_spiece(size=120, **UNTABLED)
+    yield bytes([FILES.index("tokenizer_config.json")]) + b'{"do_lower_case": true}'

@@ -1,0 +1,184 @@
+"""What is fuzzed: bytes from outside become a result, or an error of ours that says where.
+
+A target takes any bytes and a folder to write in. All that it raises is a fault of Textmill.
+"""
+
+import gzip
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import safetensors.numpy
+
+from components.records import frame_record, read_records
+from components.settings import TextSettings
+from components.text_example_gen.document_record import decode_sentences
+from components.text_example_gen.find_files import CorpusFile
+from components.text_example_gen.read_documents import DocumentReader
+from components.vocabulary_gen.import_folder import FILES, import_vocabulary
+from pipelines.recipe_file import load_recipe
+from tests.small_vocabulary import write_small_vocabulary
+from trainer.errors import InputError
+from trainer.manifest import MANIFEST, read_manifest
+from trainer.transformers_config import CONFIG
+from trainer.transformers_folder import read_transformers_folder
+from trainer.vocabulary import load_vocabulary
+from trainer.weight_files import WEIGHTS
+
+Target = Callable[[bytes, Path], None]
+MAX_LINE_BYTES = 64
+CONFIG_OF_A_BERT = {
+    "model_type": "bert", "vocab_size": 700, "hidden_size": 32, "num_hidden_layers": 1,
+    "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 64,
+    "type_vocab_size": 2, "hidden_act": "gelu", "initializer_range": 0.02,
+    "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
+}  # fmt: skip
+
+
+def text(data: bytes, folder: Path) -> None:
+    """A text file; the first byte chooses settings and gzip."""
+    choice, content = data[:1] or b"\0", data[1:]
+    is_prose, is_skipped, is_zipped, is_damaged = (choice[0] >> bit & 1 for bit in range(4))
+    if is_zipped and not is_damaged:
+        content = gzip.compress(content, 1)
+    path = folder / ("a.txt.gz" if is_zipped else "a.txt")
+    path.write_bytes(content)
+    read_text(path, form="prose" if is_prose else "lines", bad="skip" if is_skipped else "fail")
+
+
+def read_text(path: Path, *, form: str, bad: str) -> None:
+    """Reads a text file, and looks at what comes out."""
+    chosen = TextSettings.model_validate_json(
+        json.dumps({"form": form, "on_bad_line": bad, "max_line_bytes": MAX_LINE_BYTES})
+    )
+    file = CorpusFile(path=str(path), name=path.name, size_bytes=path.stat().st_size)
+    try:
+        documents = list(DocumentReader(chosen).read(file))
+    except InputError as error:
+        assert str(path) in str(error)
+        return
+    for sentence in (s for document in documents for s in document.sentences):
+        assert sentence == sentence.strip() != ""
+        assert len(sentence.splitlines()) == 1
+        assert "\x00" not in sentence
+        assert "\x1b" not in sentence
+
+
+def records(data: bytes, folder: Path) -> None:
+    """A shard; the first byte chooses gzip and whether the frames are good."""
+    choice, content = data[:1] or b"\0", data[1:]
+    is_zipped, is_framed, is_damaged = (choice[0] >> bit & 1 for bit in range(3))
+    if is_framed:
+        content = b"".join(map(frame_record, content.split(b"\n")))
+    if is_zipped and not is_damaged:
+        content = gzip.compress(content, 1)
+    path = folder / ("a.tfrecord.gz" if is_zipped else "a.tfrecord")
+    path.write_bytes(content)
+    try:
+        for record in read_records(str(path)):
+            read_document(record)
+    except InputError as error:
+        assert str(path) in str(error)
+        assert "run again" in str(error)
+
+
+def read_document(record: bytes) -> None:
+    """Reads a document's sentences."""
+    try:
+        sentences = decode_sentences(record)
+    except InputError:
+        return
+    assert all(isinstance(sentence, str) for sentence in sentences)
+
+
+def vocabulary(data: bytes, folder: Path) -> None:
+    """One file of a vocabulary, which the first byte chooses; it is loaded, and imported."""
+    words = folder / "vocabulary"
+    if not words.exists():
+        write_small_vocabulary(words)
+    name = FILES[(data[:1] or b"\0")[0] % len(FILES)]
+    before = (words / name).read_bytes() if (words / name).exists() else None
+    (words / name).write_bytes(data[1:])
+    try:
+        read_vocabulary(words)
+        import_a_vocabulary(words)
+        alone = folder / "alone"  # no other file says what it should be
+        shutil.rmtree(alone, ignore_errors=True)
+        alone.mkdir()
+        (alone / name).write_bytes(data[1:])
+        import_a_vocabulary(alone)
+    finally:
+        (words / name).unlink() if before is None else (words / name).write_bytes(before)
+
+
+def read_vocabulary(folder: Path) -> None:
+    """Loads a vocabulary, and looks at it."""
+    try:
+        loaded = load_vocabulary(str(folder))
+    except InputError as error:
+        assert str(folder) in str(error)
+        return
+    assert len(loaded.tokens) == loaded.size
+    assert len(set(loaded.named_ids.values())) == 5
+
+
+def import_a_vocabulary(folder: Path) -> None:
+    """Imports a vocabulary of either kind."""
+    for kind in ("wordpiece", "sentencepiece"):
+        try:
+            import_vocabulary(str(folder), kind)  # type: ignore[arg-type]
+        except InputError as error:
+            assert str(folder) in str(error)
+
+
+def model(data: bytes, folder: Path) -> None:
+    """The config.json of a `transformers` folder, or its weights if the first byte is odd."""
+    choice, content = data[:1] or b"\0", data[1:]
+    is_weights = choice[0] % 2 == 1
+    (folder / CONFIG).write_bytes(json.dumps(CONFIG_OF_A_BERT).encode() if is_weights else content)
+    (folder / WEIGHTS).write_bytes(content if is_weights else safetensors.numpy.save({}))
+    try:
+        read_transformers_folder(str(folder))
+    except InputError as error:
+        assert str(folder) in str(error)
+
+
+def manifest(data: bytes, folder: Path) -> None:
+    """An artifact's manifest."""
+    (folder / MANIFEST).write_bytes(data)
+    try:
+        read_manifest(str(folder)).content_digest()
+    except InputError as error:
+        assert str(folder) in str(error)
+
+
+def recipe(data: bytes, folder: Path) -> None:
+    """A recipe."""
+    path = folder / "recipe.yaml"
+    path.write_bytes(data)
+    try:
+        load_recipe(str(path))
+    except InputError as error:
+        assert str(error)
+
+
+def override(data: bytes, folder: Path) -> None:
+    """A `--set`."""
+    path = folder / "recipe.yaml"
+    path.write_text("name: a\ndescription: A.\nexpected: Seconds.\n", encoding="utf-8")
+    try:
+        load_recipe(str(path), [data.decode("utf-8", "surrogateescape")])
+    except InputError as error:
+        assert str(error)
+
+
+TARGETS: dict[str, Target] = {
+    "text": text,
+    "records": records,
+    "vocabulary": vocabulary,
+    "model": model,
+    "manifest": manifest,
+    "recipe": recipe,
+    "override": override,
+}
