@@ -15,7 +15,7 @@ from pipelines import workdir as workdir_module
 from pipelines.exit_codes import INPUT_ERROR, INTERRUPTED, SUCCEEDED
 from pipelines.lineage.archive import Archive
 from pipelines.workdir import open_workdir
-from tests.faults.conftest import DOCUMENTS, DONE, INSTANCES
+from tests.faults.conftest import DOCUMENTS, DONE
 from tests.faults.lane import Lane, processes_of
 from tests.faults.results import false_claims, last_summary, results
 
@@ -26,17 +26,6 @@ Results = dict[str, str]
 
 def states(workdir: Path) -> dict[str, str]:
     return {node["node"]: node["state"] for node in last_summary(workdir)["nodes"]}
-
-
-def test_a_run_that_memory_is_short_for_ends_and_the_next_one_works(
-    lane: Lane, undisturbed: Results
-) -> None:
-    lane.restore(INSTANCES)
-    ended = lane.run(more_memory=96 << 20)
-    assert ended.code != SUCCEEDED
-    assert false_claims(lane.workdir) == []
-    assert lane.run().code == SUCCEEDED
-    assert results(lane.workdir) == undisturbed
 
 
 def _truncate(store: Path) -> None:

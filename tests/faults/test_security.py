@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
+from pipelines.exit_codes import SUCCEEDED
 from pipelines.run_command import run_recipe
 from tests.faults import hostile
 from tests.faults.conftest import DONE
@@ -117,6 +118,14 @@ def test_a_secret_of_the_environment_is_written_nowhere(
     assert any(path.name == "metadata.sqlite" for path in looked)
     assert any(path.name == "log.txt" for path in looked)
     assert [str(path) for path in looked if secret in path.read_bytes()] == []
+
+
+def test_a_secret_of_the_environment_is_not_compiled(lane: Lane, tmp_path: Path) -> None:
+    spec = tmp_path / "pipeline.yaml"
+    ended = lane.run(command=("compile", "vertex", "-o", str(spec)))
+    assert ended.code == SUCCEEDED, ended.told
+    assert "deploymentSpec" in spec.read_text(encoding="utf-8")
+    assert hostile.CANARY not in spec.read_text(encoding="utf-8") + ended.told
 
 
 class Elements(HTMLParser):

@@ -1,0 +1,63 @@
+"""Memory: a larger corpus takes no more of it, and a run that has too little leaves no harm."""
+
+import os
+import time
+from pathlib import Path
+
+from pipelines.exit_codes import SUCCEEDED
+from tests.faults.conftest import INSTANCES, TEXT
+from tests.faults.lane import RECIPE, Lane
+from tests.faults.results import false_claims, results
+
+FULL = int(os.environ.get("TEXTMILL_FAULT_RUNS", "1")) > 1
+# More than the text that TextExampleGen sorts at once (components.text_example_gen.runs.RUN_BYTES).
+SMALL_BYTES = 40 << 20
+LARGE_BYTES = (240 if FULL else 80) << 20
+Results = dict[str, str]
+
+
+def write_corpus(path: Path, size: int) -> Path:
+    """Real text, again and again; no document is like another one."""
+    documents = TEXT.read_text(encoding="utf-8").split("\n\n")
+    copy = 0
+    with path.open("w", encoding="utf-8") as stream:
+        while stream.tell() < size:
+            stream.writelines(f"Copy {copy} of it.\n{text}\n\n" for text in documents)
+            copy += 1
+    return path
+
+
+def peak_bytes(lane: Lane, text: Path, workdir: Path) -> int:
+    """The most memory that a run took, up to its instances."""
+    # What a vocabulary is learnt from is bounded by its setting alone.
+    words = ("--until", "InstanceGen", "--set", "vocabulary.sample_bytes=1000000")
+    running = lane.start(
+        command=("run", RECIPE, "--text", str(text), "--workdir", str(workdir), *words)
+    )
+    status, peak = Path(f"/proc/{running.pid}/status"), 0
+    while running.is_alive():
+        lines = status.read_text().splitlines()
+        peak = max(peak, *(int(s.split()[1]) << 10 for s in lines if s.startswith("VmHWM")), 0)
+        time.sleep(0.02)
+    assert running.wait().code == SUCCEEDED, running.told()
+    return peak
+
+
+def test_memory_does_not_grow_with_the_corpus(lane: Lane, tmp_path: Path) -> None:
+    small, large = (
+        peak_bytes(lane, write_corpus(tmp_path / f"{size}.txt", size), tmp_path / f"work-{size}")
+        for size in (SMALL_BYTES, LARGE_BYTES)
+    )
+    # Held, the text alone would take this much more, and as Python's objects several times that.
+    assert large - small < 0.75 * (LARGE_BYTES - SMALL_BYTES)
+
+
+def test_a_run_that_memory_is_short_for_ends_and_the_next_one_works(
+    lane: Lane, undisturbed: Results
+) -> None:
+    lane.restore(INSTANCES)
+    ended = lane.run(more_memory=96 << 20)
+    assert ended.code != SUCCEEDED
+    assert false_claims(lane.workdir) == []
+    assert lane.run().code == SUCCEEDED
+    assert results(lane.workdir) == undisturbed
