@@ -10,6 +10,7 @@ from trainer.errors import InputError
 from trainer.models.layers import LAYER_NORM_EPSILON
 
 CONFIG = "config.json"
+Rule = Callable[[object], bool]
 CLASSES = {  # model_type: what `transformers` loads its pre-training with
     "bert": "BertForPreTraining",
     "albert": "AlbertForPreTraining",
@@ -63,7 +64,8 @@ def _parse(path: str) -> dict[str, Any]:
 
 def _check_numbers(config: dict[str, Any], path: str) -> None:
     """What is built from it has sizes that can be."""
-    rules = {**dict.fromkeys(_SIZES, _is_size), **dict.fromkeys(_SHARES, _is_share)}
+    rules: dict[str, Rule] = dict.fromkeys(_SIZES, _is_size)
+    rules |= dict.fromkeys(_SHARES, _is_share)
     rules |= {name: rule for name, rule in _OPTIONAL.items() if name in config}
     wrong = [name for name, holds in rules.items() if not holds(config[name])]
     if not wrong and config["hidden_size"] % config["num_attention_heads"]:
@@ -114,7 +116,7 @@ _SIZES = (
     "type_vocab_size",
 )
 _SHARES = ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range")
-_OPTIONAL: dict[str, Callable[[object], bool]] = {
+_OPTIONAL: dict[str, Rule] = {
     "pad_token_id": lambda value: value is None or value == 0 or _is_size(value),
     "embedding_size": _is_size,
     "generator_share": lambda value: value is None or _is_share(value),

@@ -10,7 +10,7 @@ from trainer import storage
 from trainer.architecture import Architecture, generator_architecture
 from trainer.models.electra import GENERATOR
 from trainer.models.layers import LAYER_NORM_EPSILON
-from trainer.transformers_config import CLASSES, CONFIG, read_config
+from trainer.transformers_config import CLASSES, CONFIG, TransformersFolderError, read_config
 from trainer.vocabulary import Vocabulary
 from trainer.weight_files import WEIGHTS, read_weights, weight_paths
 
