@@ -80,7 +80,6 @@ def resize(place: Path, size: int | str) -> None:
         pytest.param(None, "600k", "artifacts/tiny/TextExampleGen/", id="documents"),
         pytest.param(INSTANCES, "400k", "checkpoints/", id="checkpoint", marks=full),
         pytest.param(INSTANCES, "1800k", "artifacts/tiny/Trainer/", id="export", marks=full),
-        pytest.param(INSTANCES, "2800k", "published/", id="published-model"),
     ],
 )
 def test_a_full_disk_is_told_with_the_file_and_the_next_run_works(
@@ -89,6 +88,22 @@ def test_a_full_disk_is_told_with_the_file_and_the_next_run_works(
     with small_disk(lane, stage, room):
         told = assert_told(lane.run())
         assert told.startswith(f"{lane.workdir}/{place}")
+        resize(lane.workdir, ROOMY)
+        assert_goes_on(lane, undisturbed)
+
+
+def test_a_disk_that_is_full_at_the_published_model_leaves_no_part_of_it(
+    lane: Lane, undisturbed: Results
+) -> None:
+    with small_disk(lane, INSTANCES, "0k"):
+        resize(lane.workdir, ROOMY)
+        assert lane.run("--until", "ModelCardGen").code == SUCCEEDED
+        model = lane.workdir / "artifacts/tiny/Trainer/model"
+        size = sum(path.stat().st_size for path in model.rglob("*") if path.is_file())
+        resize(lane.workdir, used_bytes(lane.workdir) + size // 2)  # it is published as a copy
+        told = assert_told(lane.run())
+        assert told.startswith(f"{lane.workdir}/published/")
+        assert "published" not in results(lane.workdir)
         resize(lane.workdir, ROOMY)
         assert_goes_on(lane, undisturbed)
 
