@@ -1,12 +1,12 @@
 """A stranger's `config.json` to an architecture that we compute as its own code does."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from trainer import storage
 from trainer.architecture import Architecture
 from trainer.errors import InputError
+from trainer.json_object import parse_object
 from trainer.models.layers import LAYER_NORM_EPSILON
 
 CONFIG = "config.json"
@@ -29,7 +29,7 @@ def read_config(path: str) -> Architecture:
         TransformersFolderError: it is no configuration of a model that we would compute as its own
             code does; the message names the field.
     """
-    config = _parse(path)
+    config = parse_object(storage.read_bytes(path), path, TransformersFolderError)
     if config.get("model_type") not in list(CLASSES):  # a list: it may be of any type
         raise TransformersFolderError(
             f"{path}: model_type is {config.get('model_type')!r}; known are {', '.join(CLASSES)}."
@@ -48,18 +48,6 @@ def read_config(path: str) -> Architecture:
             )
     _check_numbers(config, path)
     return _architecture(config)
-
-
-def _parse(path: str) -> dict[str, Any]:
-    try:
-        config = json.loads(storage.read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        raise TransformersFolderError(
-            f"{path}: not JSON ({error}). Take it from its source again."
-        ) from error
-    if not isinstance(config, dict):
-        raise TransformersFolderError(f"{path}: not a JSON object. Take it from its source again.")
-    return config
 
 
 def _check_numbers(config: dict[str, Any], path: str) -> None:

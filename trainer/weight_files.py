@@ -9,6 +9,7 @@ import safetensors
 
 from trainer import storage
 from trainer.errors import InputError
+from trainer.json_object import parse_object
 from trainer.manifest import file_digest
 
 WEIGHTS = "model.safetensors"
@@ -60,7 +61,7 @@ def weight_names(folder: str) -> set[str]:
             head = stream.read(min(size, LONGEST_HEAD))
         try:
             names |= json.loads(head).keys() - {"__metadata__"}
-        except (ValueError, AttributeError) as error:
+        except (ValueError, AttributeError, RecursionError) as error:
             raise WeightFilesError(
                 f"{path}: not a whole safetensors file ({error}). Download it again."
             ) from error
@@ -122,12 +123,9 @@ def _indexed(folder: str) -> dict[str, str]:
     path = storage.join(folder, INDEX)
     if storage.exists(storage.join(folder, WEIGHTS)) or not storage.exists(path):
         return {}
-    try:
-        index = dict(json.loads(storage.read_bytes(path))["weight_map"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise WeightFilesError(
-            f"{path}: not an index of shards ({error!r}). Download it again."
-        ) from error
+    index = parse_object(storage.read_bytes(path), path, WeightFilesError).get("weight_map")
+    if not isinstance(index, dict):
+        raise WeightFilesError(f"{path}: not an index of shards. Download it again.")
     for name in index.values():
         if not isinstance(name, str) or "/" in name or not name.endswith(".safetensors"):
             raise WeightFilesError(f"{path}: {name!r} is no name of a shard. Download it again.")

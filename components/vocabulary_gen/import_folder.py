@@ -1,7 +1,6 @@
 """A folder that `transformers` wrote to a tokenizer that keeps its entries and its normaliser."""
 
 import hashlib
-import json
 from typing import Any
 
 from tokenizers import Tokenizer, normalizers
@@ -10,6 +9,7 @@ from components.vocabulary_gen.import_unigram import unigram_from_json, unigram_
 from components.vocabulary_gen.made import Made
 from components.vocabulary_gen.train import make_tokenizer
 from trainer import storage
+from trainer.json_object import parse_object
 from trainer.settings_base import LATEST_BLESSED
 from trainer.tokenizer_file import normaliser_flags, steps_of
 from trainer.unigram_entries import PIECE_SPECIALS, SPIECE_FILE
@@ -29,7 +29,7 @@ def import_vocabulary(folder: str, kind: Kind) -> Made:
     contents = _contents(folder)
     if TOKENIZER_FILE in contents:
         path = storage.join(folder, TOKENIZER_FILE)
-        parsed = _parse_json(contents[TOKENIZER_FILE], path)
+        parsed = parse_object(contents[TOKENIZER_FILE], path, VocabularyError)
         model = parsed.get("model")
         found = model_kind(
             model.get("type", "WordPiece") if isinstance(model, dict) else "", folder
@@ -108,7 +108,7 @@ def _read_tokenizer(
     content: bytes, path: str, specials: tuple[str, ...]
 ) -> tuple[dict[str, Any], Tokenizer]:
     """The parsed file, whose parts are as the library wants them, and the tokenizer."""
-    parsed = _parse_json(content, path)
+    parsed = parse_object(content, path, VocabularyError)
     try:
         tokenizer = Tokenizer.from_str(content.decode())
         # The library takes steps without a type, too; what they do would be a guess.
@@ -127,19 +127,9 @@ def _read_tokenizer(
 
 
 def _config(contents: dict[str, bytes], folder: str) -> dict[str, Any]:
-    return _parse_json(contents.get(CONFIG_FILE, b"{}"), storage.join(folder, CONFIG_FILE))
-
-
-def _parse_json(content: bytes, path: str) -> dict[str, Any]:
-    try:
-        parsed = json.loads(content)
-    except ValueError as error:
-        raise VocabularyError(
-            f"{path}: not JSON ({error}). Take it from its source again."
-        ) from error
-    if not isinstance(parsed, dict):
-        raise VocabularyError(f"{path}: not a JSON object. Take it from its source again.")
-    return parsed
+    return parse_object(
+        contents.get(CONFIG_FILE, b"{}"), storage.join(folder, CONFIG_FILE), VocabularyError
+    )
 
 
 def _bert_normalizer(config: dict[str, Any]) -> Any:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -52,6 +53,19 @@ def static_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 def dynamic_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Unmasked instances."""
     return write_instances(tmp_path_factory.mktemp("dynamic"), "dynamic")
+
+
+@pytest.fixture(scope="session")
+def inputs() -> dict[str, np.ndarray]:
+    """For `transformers` and us: three rows of ids, one of them padded, two segments."""
+    rng = np.random.default_rng(0)
+    mask = np.ones((3, 32), np.int32)
+    mask[1, 20:] = 0
+    return {
+        "input_ids": rng.integers(5, 800, (3, 32)).astype(np.int32),
+        "input_mask": mask,
+        "segment_ids": np.repeat([[0] * 16 + [1] * 16], 3, 0).astype(np.int32),
+    }
 
 
 @pytest.fixture

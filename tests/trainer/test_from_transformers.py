@@ -42,19 +42,6 @@ def folder(transformers_python: str, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="module")
-def inputs() -> Arrays:
-    """Three rows of ids, one of them padded, two segments."""
-    rng = np.random.default_rng(0)
-    mask = np.ones((3, 32), np.int32)
-    mask[1, 20:] = 0
-    return {
-        "input_ids": rng.integers(5, 800, (3, 32)).astype(np.int32),
-        "input_mask": mask,
-        "segment_ids": np.repeat([[0] * 16 + [1] * 16], 3, 0).astype(np.int32),
-    }
-
-
-@pytest.fixture(scope="module")
 def theirs(
     folder: Path,
     inputs: Arrays,

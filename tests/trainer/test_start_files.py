@@ -198,6 +198,9 @@ def test_a_damaged_file_is_refused(
         ({"position_embedding_type": "relative_key"}, r"position_embedding_type is 'relative_key'"),
         ({"model_type": "roberta"}, r"model_type is 'roberta'; known are bert, albert, electra"),
         ({"hidden_size": None}, r"says nothing of 'hidden_size'"),
+        ({"vocab_size": -1}, r"vocab_size is -1, which no bert has"),
+        ({"num_attention_heads": 3}, r"num_attention_heads is 3, which no bert has"),
+        ({"hidden_dropout_prob": 2}, r"hidden_dropout_prob is 2, which no bert has"),
     ],
 )
 def test_a_model_that_we_would_compute_otherwise_is_refused_by_its_field(
@@ -206,6 +209,18 @@ def test_a_model_that_we_would_compute_otherwise_is_refused_by_its_field(
     folder = shutil.copytree(bert[0] / "plain", tmp_path / "theirs")
     change_config(folder, **changes)
     with pytest.raises(InputError, match=message):
+        read_architecture(str(folder))
+
+
+@pytest.mark.parametrize(("name", "content"), [("config.json", "[" * 100_000), (INDEX, "[1]")])
+def test_a_file_that_holds_no_json_object_is_named(
+    name: str, content: str, bert: tuple[Path, Arrays], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(bert[0] / "plain", tmp_path / "theirs")
+    if name == INDEX:
+        (folder / "model.safetensors").unlink()
+    (folder / name).write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=rf"{name}: not (JSON|a JSON object)"):
         read_architecture(str(folder))
 
 

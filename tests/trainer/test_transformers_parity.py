@@ -54,19 +54,6 @@ def exported(static_folder: str, tmp_path_factory: pytest.TempPathFactory) -> di
     return folders
 
 
-@pytest.fixture(scope="module")
-def inputs() -> Arrays:
-    """Three rows of ids, one of them padded, two segments."""
-    rng = np.random.default_rng(0)
-    mask = np.ones((3, 32), np.int32)
-    mask[1, 20:] = 0
-    return {
-        "input_ids": rng.integers(5, 800, (3, 32)).astype(np.int32),
-        "input_mask": mask,
-        "segment_ids": np.repeat([[0] * 16 + [1] * 16], 3, 0).astype(np.int32),
-    }
-
-
 def run_transformers(
     python: str, jobs: dict[str, Path], inputs: Arrays, scratch: Path
 ) -> dict[str, tuple[Arrays, dict]]:

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from trainer.architecture import Architecture
 from trainer.models.kernels import kernel, sum_columns, sum_rows
-from trainer.models.layers import Differentiable, Weights, size
+from trainer.models.layers import Differentiable, Weights, drop_units, size
 from trainer.models.names import LayerNames
 from trainer.models.noise import Noise, drop
 
@@ -101,7 +101,7 @@ def attention_shares(
     @tf.custom_gradient
     def run(scores: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
         shares = _softmax(scores, input_mask, scale=scale)
-        dropped = _drop(shares, seed, share=share) if share else shares
+        dropped = drop_units(shares, seed, share=share) if share else shares
 
         def gradient(upstream: tf.Tensor) -> tf.Tensor:
             return _softmax_gradient(upstream, shares, seed, scale=scale, share=share)
@@ -123,11 +123,6 @@ def _split_heads(
 def _softmax(scores: tf.Tensor, input_mask: tf.Tensor, *, scale: float) -> tf.Tensor:
     bias = tf.cast(1 - input_mask, tf.float32)[:, None, None, :] * MASKED_SCORE
     return tf.cast(tf.nn.softmax(tf.cast(scores, tf.float32) * scale + bias), scores.dtype)
-
-
-@kernel
-def _drop(shares: tf.Tensor, seed: tf.Tensor, *, share: float) -> tf.Tensor:
-    return tf.cast(drop(tf.cast(shares, tf.float32), seed, share), shares.dtype)
 
 
 @kernel

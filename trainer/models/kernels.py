@@ -11,7 +11,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 
@@ -118,16 +118,17 @@ def _partial_squares(x: tf.Tensor) -> tf.Tensor:
 
 
 def fold_columns(
-    x: tf.Tensor, of_piece: Callable[[tf.Tensor], tf.Tensor], operation: str
+    x: tf.Tensor, of_piece: Callable[[tf.Tensor], tf.Tensor], operation: Literal["add", "max"]
 ) -> tf.Tensor:
     """The sum or maximum of each row of `of_piece(x)`, for x (R, C) with many columns: (R,).
 
     Args:
         x: any type.
         of_piece: element by element, of some columns.
-        operation: "add" or "max".
+        operation: what is made of a row's numbers.
 
-    A row is cut into pieces, which are added up column by column, with the processor's vectors.
+    A kernel cuts a row into pieces, which it puts together column by column, with the processor's
+    vectors.
     """
     pair, fold = {"add": (tf.add, tf.reduce_sum), "max": (tf.maximum, tf.reduce_max)}[operation]
     width = x.shape[-1] // PIECES if _compiling.get() else 0

@@ -10,6 +10,8 @@ from trainer.models.noise import drop
 
 LAYER_NORM_EPSILON = 1e-12  # BERT's, not Keras's 1e-3
 
+drop_units = kernel(drop)
+
 Weights = Mapping[str, tf.Tensor]
 Differentiable = tuple[Any, Callable[..., Any]]  # results, and results' gradients to arguments'
 
@@ -82,7 +84,7 @@ def add_and_norm(
     @tf.custom_gradient
     def add(x: tf.Tensor, change: tf.Tensor, bias: tf.Tensor) -> Differentiable:
         def gradient(dy: tf.Tensor) -> list[tf.Tensor]:
-            dropped = _drop(dy, seed, share=share) if share else dy
+            dropped = drop_units(dy, seed, share=share) if share else dy
             return [dy, dropped, sum_rows(dropped)]
 
         return _add_dropped(x, change, bias, seed, share=share), gradient
@@ -97,7 +99,7 @@ def norm_and_drop(
 
     @tf.custom_gradient
     def dropped(x: tf.Tensor) -> Differentiable:
-        return _drop(x, seed, share=share), lambda dy: _drop(dy, seed, share=share)
+        return drop_units(x, seed, share=share), lambda dy: drop_units(dy, seed, share=share)
 
     y = layer_norm(x, scale, shift)
     return dropped(y) if share else y
@@ -145,11 +147,6 @@ def _add_dropped(
 ) -> tf.Tensor:
     biased = tf.cast(change, tf.float32) + tf.cast(bias, tf.float32)
     return tf.cast(tf.cast(x, tf.float32) + drop(biased, seed, share), x.dtype)
-
-
-@kernel
-def _drop(x: tf.Tensor, seed: tf.Tensor, *, share: float) -> tf.Tensor:
-    return tf.cast(drop(tf.cast(x, tf.float32), seed, share), x.dtype)
 
 
 @kernel

@@ -37,7 +37,7 @@ NO_NOISE = Noise(None)
 
 
 def drop(x: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
-    """Sets a share of x's units to 0 and scales the others up.
+    """Sets a share of x's units to 0 and scales the others up, in float32; returns x's type.
 
     Whether a unit stays depends on the seed and the unit's place alone. So the backward pass works
     it out again, and nothing has to be kept between the two.
@@ -54,7 +54,7 @@ def drop(x: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
     words = tf.bitcast(seed, tf.uint32)
     draws = _scatter(_scatter(places ^ words[0]) ^ words[1])
     keep = draws >= tf.constant(round(share * 2**32), tf.uint32)
-    return tf.where(keep, x * tf.constant(1 / (1 - share), x.dtype), tf.zeros([], x.dtype))
+    return tf.cast(tf.where(keep, tf.cast(x, tf.float32) * (1 / (1 - share)), 0.0), x.dtype)
 
 
 def _scatter(x: tf.Tensor) -> tf.Tensor:

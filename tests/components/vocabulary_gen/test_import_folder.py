@@ -105,7 +105,7 @@ def test_two_files_that_contradict_each_other_are_refused(folder: Path) -> None:
         import_tokenizer(str(folder))
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"model": null}'])
+@pytest.mark.parametrize("content", ["{", "[]", '{"model": null}', "[" * 100_000])
 def test_a_damaged_file_is_refused(folder: Path, content: str) -> None:
     (folder / "tokenizer.json").write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=r"tokenizer\.json: (not JSON|not a JSON|the model is )"):
