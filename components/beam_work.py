@@ -14,9 +14,9 @@ from typing import Any
 import apache_beam as beam
 
 from components.beam_workers import mind_workers
-from trainer import storage
-from trainer.errors import InputError
-from trainer.failpoints import failpoint
+from core import storage
+from core.errors import InputError
+from core.failpoints import failpoint
 
 Unit = dict[str, Any]
 Result = dict[str, Any]

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from trainer.errors import TextmillError
+from core.errors import TextmillError
 
 log = logging.getLogger(__name__)
 WAKING = signal.SIGUSR1

@@ -14,9 +14,9 @@ import platform
 from collections.abc import Iterator
 from pathlib import Path
 
-from trainer.provenance import image_digest
+from core.provenance import image_digest
 
-OUR_PACKAGES = ("components", "pipelines", "trainer")
+OUR_PACKAGES = ("components", "core", "pipelines", "trainer")
 # A new version of these may change the bytes that a component writes.
 LIBRARIES = (
     "isal",

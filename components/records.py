@@ -8,10 +8,10 @@ from typing import IO
 import google_crc32c
 from isal import igzip, isal_zlib
 
-from trainer import storage
-from trainer.errors import InputError
-from trainer.failpoints import failpoint
-from trainer.manifest import Shard, file_digest
+from core import storage
+from core.errors import InputError
+from core.failpoints import failpoint
+from core.manifest import Shard, file_digest
 
 GZIP_LEVEL = 2  # ISA-L's, of 0 to 3: as small as zlib's 1 in a seventh of the time
 GZIP_WINDOW = 31  # zlib's way to say: the greatest window, in gzip's format

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
-from trainer.settings_base import Settings
+from core.settings import Settings
 
 
 class TextSettings(Settings):

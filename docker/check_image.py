@@ -28,7 +28,7 @@ def main(kind: str, spec_file: str | None = None) -> None:
     must(Path(sys.executable).name.startswith("python"), "this interpreter is no Python")
     must(shutil.which("python") is not None, "python is not on the PATH")
     must(shutil.which("timeout") is not None, "timeout (coreutils) is not on the PATH")
-    for package in ("trainer", "components", "pipelines"):
+    for package in ("core", "trainer", "components", "pipelines"):
         origin = importlib.import_module(package).__file__ or ""
         must("site-packages" in origin, f"{package} is not installed but comes from {origin}")
     for package, names in RESOURCES.items():

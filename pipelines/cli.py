@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
+from core.errors import InputError, TextmillError, printable
 from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED
 from pipelines.lineage.commands import app as lineage_app
-from pipelines.plan_command import plan
-from pipelines.vertex.doctor_command import doctor
-from pipelines.vertex.run_commands import app as runs_app
-from pipelines.vertex.schedule_commands import app as schedule_app
-from pipelines.vertex.submit_command import submit
-from trainer.errors import InputError, TextmillError, printable
+from pipelines.plan.command import plan
+from pipelines.vertex.commands.doctor import doctor
+from pipelines.vertex.commands.runs import app as runs_app
+from pipelines.vertex.commands.schedule import app as schedule_app
+from pipelines.vertex.commands.submit import submit
 
 app = typer.Typer(
     add_completion=False,
@@ -62,7 +62,7 @@ def run(
     ] = False,
 ) -> None:
     """Runs a recipe's whole pipeline on this machine."""
-    from pipelines.run_command import run_recipe
+    from pipelines.local.run_command import run_recipe
 
     outcome = run_recipe(
         recipe,
@@ -92,7 +92,7 @@ def compile_(
     ] = False,
 ) -> None:
     """Compiles a recipe for Vertex AI and Kubeflow Pipelines."""
-    from pipelines.vertex.compile_command import compile_to_file
+    from pipelines.vertex.commands.compile import compile_to_file
 
     typer.echo(compile_to_file(recipe, output, set_ or [], check=check))
 
@@ -157,7 +157,7 @@ app.add_typer(lineage_app, name="lineage", rich_help_panel=REVIEW)
 @app.command(rich_help_panel=HERE)
 def recipes() -> None:
     """Lists the shipped recipes with their model, their tokens and what they cost."""
-    from pipelines.recipe_list import print_recipes
+    from pipelines.recipe.listing import print_recipes
 
     print_recipes()
 
@@ -166,11 +166,11 @@ def recipes() -> None:
 def machines(
     prices: Annotated[
         Path | None,
-        typer.Option(help="A price table of your own, as pipelines/vertex/prices.yaml."),
+        typer.Option(help="A price table of your own, as pipelines/vertex/compile/prices.yaml."),
     ] = None,
 ) -> None:
     """Lists the machines that training on Vertex AI may run on, with their list prices."""
-    from pipelines.vertex.machine_list import print_machines
+    from pipelines.vertex.commands.machines import print_machines
 
     print_machines(prices)
 
@@ -180,7 +180,7 @@ def demo_text(
     folder: Annotated[Path, typer.Argument(help="Where to write; made if it is not there.")],
 ) -> None:
     """Writes Python's language reference as a small corpus of real English prose."""
-    from pipelines.demo_text import write_demo_text
+    from pipelines.local.demo_text import write_demo_text
 
     documents = write_demo_text(folder)
     typer.echo(f"{documents} documents of Python's language reference are in {folder}")

@@ -32,11 +32,11 @@ from components.publisher.component import Publisher
 from components.settings import ModelCardSettings
 from components.text_example_gen.component import TextExampleGen
 from components.vocabulary_gen.component import VocabularyGen
-from pipelines.settings import Recipe
+from core.settings import LATEST_BLESSED
+from pipelines.recipe.settings import Recipe
 from trainer.settings import TrainingSettings
-from trainer.settings_base import LATEST_BLESSED
-from trainer.start_files import start_key
-from trainer.warm_start import check_start
+from trainer.warm_start.files import start_key
+from trainer.warm_start.start import check_start
 
 RUN_FN = "trainer.run_fn.run_fn"
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import filelock
 
 from components.text_example_gen.errors import shown
-from trainer import storage
-from trainer.errors import InputError
+from core import storage
+from core.errors import InputError
 
 _WILD = re.compile(r"[*?\[]")  # TFX and TFDV take the paths of artifacts for patterns
 

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from trainer.batches import evaluation_batches
-from trainer.draw import draw_seed
-from trainer.errors import InputError
-from trainer.instances import Instances, open_instances, read_token_counts, verify_instances
-from trainer.manifest import read_manifest, verify_shards
+from core.draw import draw_seed
+from core.errors import InputError
+from core.manifest import read_manifest, verify_shards
+from trainer.draws import RowDraws
+from trainer.huggingface.folder import read_model
+from trainer.input.batches import evaluation_batches
+from trainer.input.instances import Instances, open_instances, read_token_counts, verify_instances
+from trainer.input.parse_records import Batch
 from trainer.models.parameters import make_variables
 from trainer.objectives.choose import PreTraining, objective_of
 from trainer.objectives.ratio import Ratio, weighted
-from trainer.parse_records import Batch
-from trainer.row_draws import RowDraws
 from trainer.settings import ElectraSettings, MaskingSettings
-from trainer.transformers_folder import read_model
 
 # Whatever rate a model was trained at, it is measured at BERT's, so that models compare.
 EVALUATION_MASKING = MaskingSettings(rate=0.15)

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
-from trainer.settings_base import LATEST_BLESSED, Settings
+from core.settings import LATEST_BLESSED, Settings
 
 
 class RateSchedule(Settings):

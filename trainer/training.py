@@ -8,30 +8,30 @@ from dataclasses import asdict
 import numpy as np
 import tensorflow as tf
 
-from trainer import storage
-from trainer.batches import share_out
-from trainer.best_weights import BestWeights
-from trainer.checkpoints import Checkpoints
-from trainer.errors import InputError, TextmillError
-from trainer.export import export_model
-from trainer.failpoints import failpoint
-from trainer.figures import Figures, add_up, work_out
-from trainer.held_out import HeldOut
-from trainer.instances import check_fit, open_instances, verify_instances
-from trainer.loop import Looks, train
-from trainer.make_steps import make_steps
+from core import storage
+from core.errors import InputError, TextmillError
+from core.failpoints import failpoint
+from trainer.devices.peak import measure_peak
+from trainer.devices.stop_signals import note_stop_signals
+from trainer.devices.strategy import Choice, select_strategy
+from trainer.devices.workers import Workers
+from trainer.export.export import export_model
+from trainer.input.batches import share_out
+from trainer.input.instances import check_fit, open_instances, verify_instances
+from trainer.loop.best_weights import BestWeights
+from trainer.loop.checkpoints import Checkpoints
+from trainer.loop.held_out import HeldOut
+from trainer.loop.loop import Looks, train
+from trainer.loop.make_steps import make_steps
+from trainer.loop.phases import Phase, plan_phases
+from trainer.loop.state import State, run_digest, start_state
 from trainer.models.parameters import count_parameters
 from trainer.objectives.choose import PreTraining, choose_objective
-from trainer.peak import measure_peak
-from trainer.phases import Phase, plan_phases
-from trainer.progress import Pace, Progress
-from trainer.run_facts import Facts, facts_of, told
+from trainer.report.figures import Figures, add_up, work_out
+from trainer.report.progress import Pace, Progress
+from trainer.report.run_facts import Facts, facts_of, told
 from trainer.settings import TrainingSettings
-from trainer.state import State, run_digest, start_state
-from trainer.stop_signals import note_stop_signals
-from trainer.strategy import Choice, select_strategy
-from trainer.warm_start import with_start
-from trainer.workers import Workers
+from trainer.warm_start.start import with_start
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from components.corpus_report.figures import Bins
-from components.wording import compact, number, percent
+from core.wording import compact, number, percent
 
 WIDTH, HEIGHT = 480, 230
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 14, 40  # margins around the plot

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from components.corpus_report.reading import Record
-from components.safe_text import visible
+from core.safe_text import visible
 
 SPACE = "▁"  # SentencePiece: a space stands before this piece; WordPiece: `##`, none does
 SPECIALS = ("[CLS]", "[SEP]", "[UNK]", "[PAD]", "[MASK]", "<unk>", "<pad>")

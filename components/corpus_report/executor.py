@@ -10,7 +10,7 @@ from components.corpus_report.findings import find_all
 from components.corpus_report.page import render_report
 from components.corpus_report.reading import read_corpus
 from components.settings import ReportSettings
-from trainer import storage
+from core import storage
 
 REPORT = "report.html"
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from components.corpus_report.figures import Rates, rates_of, share
 from components.corpus_report.reading import Corpus
-from components.wording import counter_name, number, percent, plural
+from core.wording import counter_name, number, percent, plural
 
 # Where a figure becomes a finding. Ours, from what spoils a run; no standard names them.
 HIGH_UNKNOWN = 0.01  # of real tokens

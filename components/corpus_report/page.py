@@ -8,12 +8,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from components import wording
 from components.corpus_report import sections
 from components.corpus_report.findings import find_all
 from components.corpus_report.reading import Corpus
-from components.safe_text import visible
 from components.settings import ReportSettings
+from core import wording
+from core.safe_text import visible
 
 HERE = Path(__file__).parent
 

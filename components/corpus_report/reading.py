@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from components.records import read_records
 from components.settings import ReportSettings
-from trainer import storage
-from trainer.errors import InputError
-from trainer.manifest import Manifest, read_manifest
-from trainer.vocab_file import VOCAB_FILE, parse_vocab
-from trainer.vocabulary import load_vocabulary
+from core import storage
+from core.errors import InputError
+from core.manifest import Manifest, read_manifest
+from core.vocabulary.vocab_file import VOCAB_FILE, parse_vocab
+from core.vocabulary.vocabulary import load_vocabulary
 
 HISTOGRAMS = "histograms.json"
 COUNTS_FILE = "token_counts.npy"

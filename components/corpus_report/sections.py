@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 import numpy as np
 from markupsafe import Markup
 
-from components import wording
 from components.corpus_report import charts, figures
 from components.corpus_report.examples import read_example
 from components.corpus_report.reading import Corpus
+from core import wording
 
 FIRST_SPLITS = ("train", "eval")
 # Name in histograms.json to title, what the values are, what is counted, and whether the last

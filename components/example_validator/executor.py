@@ -8,7 +8,7 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils, standard_component_specs
 
 from components.example_validator.verdict import explain, list_anomalies
-from trainer.errors import InputError
+from core.errors import InputError
 
 Artifacts = dict[str, list[types.Artifact]]
 ANOMALIES = standard_component_specs.ANOMALIES_KEY

@@ -11,7 +11,7 @@ from tfx.types import artifact_utils
 from components.beam_work import map_units
 from components.instance_export.exporting import Job, export_instances
 from components.settings import ExportSettings
-from trainer import storage
+from core import storage
 
 Artifacts = dict[str, list[types.Artifact]]
 

@@ -18,10 +18,10 @@ from components.instance_gen.masking import Masked, mask_batch
 from components.instance_gen.publishing import copy_vocabulary
 from components.records import write_frames
 from components.settings import ExportSettings
-from trainer import storage
-from trainer.draw import draw
-from trainer.instances import Instances, open_instances
-from trainer.manifest import Manifest, Shard, write_manifest
+from core import storage
+from core.draw import draw
+from core.manifest import Manifest, Shard, write_manifest
+from trainer.input.instances import Instances, open_instances
 from trainer.settings import MaskingSettings
 
 Unit = dict[str, Any]

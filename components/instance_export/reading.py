@@ -14,8 +14,8 @@ from components.instance_gen.assembling import Batch, find_words, special_table
 from components.instance_gen.masking import Masked
 from components.instance_gen.tokenizing import Int32
 from components.records import read_records
-from trainer.errors import InputError
-from trainer.vocabulary import Vocabulary
+from core.errors import InputError
+from core.vocabulary.vocabulary import Vocabulary
 
 AT_ONCE = 2048  # records; some 10 MB at L = 128
 Features = dict[str, npt.NDArray[Any]]

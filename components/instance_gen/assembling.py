@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from components.instance_gen.spans import PAIR_SPECIALS, SINGLE_SPECIALS, Spans
 from components.instance_gen.tokenizing import Int32, Int64
-from trainer.vocabulary import Vocabulary
+from core.vocabulary.vocabulary import Vocabulary
 
 Bool = npt.NDArray[np.bool_]
 

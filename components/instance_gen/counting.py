@@ -10,7 +10,7 @@ from components.instance_gen.assembling import Batch
 from components.instance_gen.corpus import Corpus
 from components.instance_gen.masking import Masked
 from components.instance_gen.tokenizing import Int64
-from trainer.vocabulary import Vocabulary
+from core.vocabulary.vocabulary import Vocabulary
 
 Counts = dict[str, int]
 Histograms = dict[str, list[int]]

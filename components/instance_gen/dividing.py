@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trainer.tokenizer_file import steps_of
+from core.vocabulary.tokenizer_file import steps_of
 
 Int64 = npt.NDArray[np.int64]
 Divider = Callable[[pa.Array], tuple[pa.Array, Int64]]

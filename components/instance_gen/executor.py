@@ -14,10 +14,10 @@ from components.instance_gen.plan import plan_units, slots
 from components.instance_gen.publishing import copy_vocabulary, publish, write_schema
 from components.instance_gen.shards import Job, write_shard
 from components.settings import InstanceSettings
-from trainer import storage
-from trainer.manifest import Manifest, read_manifest
+from core import storage
+from core.manifest import Manifest, read_manifest
+from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from trainer.settings import MaskingSettings
-from trainer.vocabulary import Vocabulary, load_vocabulary
 
 Artifacts = dict[str, list[types.Artifact]]
 VOCABULARY_FOLDER = "vocabulary"

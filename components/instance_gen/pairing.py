@@ -6,7 +6,7 @@ from components.instance_gen.chunks import Chunks, cut_chunks
 from components.instance_gen.corpus import Corpus
 from components.instance_gen.spans import PAIR_SPECIALS, Spans, truncate
 from components.instance_gen.tokenizing import Int64
-from trainer.errors import InputError
+from core.errors import InputError
 
 
 def pair_next_sentences(

@@ -6,9 +6,9 @@ from typing import Any
 
 from components.instance_gen.objective import draws_from_others
 from components.settings import InstanceSettings
-from trainer import storage
-from trainer.errors import InputError
-from trainer.manifest import Manifest
+from core import storage
+from core.errors import InputError
+from core.manifest import Manifest
 from trainer.settings import MaskingSettings
 
 ENOUGH_DOCUMENTS = 64  # to draw random segments from; a shard of fewer borrows from its neighbours

@@ -12,17 +12,10 @@ from components.instance_gen.counting import add_counts, add_histograms
 from components.instance_gen.objective import LABELS, NO_LABEL
 from components.instance_gen.schema import dynamic_schema, schema_text, static_schema
 from components.settings import InstanceSettings
-from trainer import storage
-from trainer.errors import InputError
-from trainer.instances import TOKEN_COUNTS
-from trainer.manifest import (
-    MANIFEST,
-    Manifest,
-    Shard,
-    describe_file,
-    read_manifest,
-    write_manifest,
-)
+from core import storage
+from core.errors import InputError
+from core.manifest import MANIFEST, Manifest, Shard, describe_file, read_manifest, write_manifest
+from trainer.input.instances import TOKEN_COUNTS
 
 Results = dict[str, list[dict[str, Any]]]  # of the units, by split
 HISTOGRAMS = "histograms.json"

@@ -24,10 +24,10 @@ from components.instance_gen.spans import Spans
 from components.instance_gen.tokenizing import ChunkTokenizer, Int32, Int64
 from components.records import check_records, write_frames
 from components.settings import InstanceSettings
-from trainer import storage
-from trainer.draw import draw
+from core import storage
+from core.draw import draw
+from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from trainer.settings import MaskingSettings
-from trainer.vocabulary import Vocabulary, load_vocabulary
 
 BATCH_INSTANCES = 2048  # made, masked and encoded together; some 10 MB at L = 128
 

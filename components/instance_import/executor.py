@@ -17,8 +17,8 @@ from components.instance_gen.executor import (
 from components.instance_gen.publishing import copy_vocabulary, publish, write_schema
 from components.instance_import.importing import find_records, import_shard, plan_files, records_of
 from components.settings import InstanceSettings
-from trainer import storage
-from trainer.vocabulary import load_vocabulary
+from core import storage
+from core.vocabulary.vocabulary import load_vocabulary
 
 Artifacts = dict[str, list[types.Artifact]]
 

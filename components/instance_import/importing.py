@@ -18,12 +18,12 @@ from components.instance_gen.shards import Job
 from components.instance_gen.tokenizing import Int64
 from components.records import write_frames
 from components.settings import InstanceSettings, RecordsSettings
-from trainer import storage
-from trainer.draw import draw
-from trainer.errors import InputError
-from trainer.manifest import file_digest
+from core import storage
+from core.draw import draw
+from core.errors import InputError
+from core.manifest import file_digest
+from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from trainer.settings import MaskingSettings
-from trainer.vocabulary import Vocabulary, load_vocabulary
 
 Unit = dict[str, Any]
 SPLITS = ("train", "eval")

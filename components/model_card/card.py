@@ -6,12 +6,12 @@ from typing import Any
 
 import jinja2
 
-from components import wording
 from components.model_card.front_matter import front_matter
 from components.model_card.markdown import Markdown, as_code, as_markdown, as_paragraphs
 from components.model_card.measures import list_measures
 from components.model_card.origin import Origin, nested
 from components.settings import ModelCardSettings
+from core import wording
 
 HERE = Path(__file__).parent
 TYPES = {"albert": "ALBERT", "bert": "BERT", "electra": "ELECTRA"}

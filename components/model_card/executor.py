@@ -10,7 +10,7 @@ from tfx.utils import path_utils
 from components.model_card.card import provenance, render_card
 from components.model_card.origin import read_origin
 from components.settings import ModelCardSettings
-from trainer import storage
+from core import storage
 
 CARD = "README.md"
 Artifacts = dict[str, list[types.Artifact]]

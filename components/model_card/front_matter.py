@@ -5,8 +5,8 @@ from typing import Any
 import yaml
 
 from components.model_card.origin import Metrics, Origin
-from components.safe_text import visible
 from components.settings import ModelCardSettings
+from core.safe_text import visible
 
 # Names that the hub knows as metrics, and ours.
 _METRICS = {

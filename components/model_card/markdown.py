@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from components.safe_text import visible
+from core.safe_text import visible
 
 # All that starts a span, a link, a table cell, HTML or a heading in CommonMark and GitHub's form.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]|~!#$])")

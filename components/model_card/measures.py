@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from components.model_card.origin import Metrics
-from components.wording import percent
+from core.wording import percent
 
 MISSING = "–"
 

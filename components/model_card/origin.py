@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from trainer import storage
-from trainer.errors import InputError
-from trainer.manifest import Manifest, read_manifest
+from core import storage
+from core.errors import InputError
+from core.manifest import Manifest, read_manifest
 
 METRICS = "metrics.json"
 Metrics = dict[str, float]

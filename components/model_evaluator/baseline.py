@@ -8,8 +8,8 @@ from tfx.components.evaluator import constants
 from tfx.dsl.components.common import resolver
 from tfx.utils import path_utils
 
-from trainer.errors import InputError
-from trainer.manifest import read_manifest, verify_shards
+from core.errors import InputError
+from core.manifest import read_manifest, verify_shards
 
 Artifacts = dict[str, list[types.Artifact]]
 log = logging.getLogger(__name__)

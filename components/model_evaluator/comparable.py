@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from trainer.manifest import Manifest
+from core.manifest import Manifest
 
 
 def why_not_comparable(baseline: Manifest, candidate: Manifest) -> str | None:

@@ -13,9 +13,9 @@ from tfx.utils import path_utils
 from components.model_evaluator.comparable import why_not_comparable
 from components.model_evaluator.verdict import Baseline, Metrics, Verdict, judge
 from components.settings import EvaluationSettings
-from trainer import storage
+from core import storage
+from core.manifest import read_manifest
 from trainer.evaluation import evaluate
-from trainer.manifest import read_manifest
 
 Artifacts = dict[str, list[types.Artifact]]
 METRICS = "metrics.json"

@@ -11,8 +11,8 @@ from tfx.components.pusher import executor as tfx_pusher
 from tfx.types import artifact_utils, standard_component_specs
 
 from components.publisher.publishing import publish
-from trainer import storage
-from trainer.provenance import who
+from core import storage
+from core.provenance import who
 
 Artifacts = dict[str, list[types.Artifact]]
 PUBLISHED = "published.json"

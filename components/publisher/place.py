@@ -10,10 +10,10 @@ import shutil
 import time
 from pathlib import Path
 
-from trainer import storage
-from trainer.errors import InputError
-from trainer.failpoints import failpoint
-from trainer.manifest import MANIFEST, Manifest, Shard, write_manifest
+from core import storage
+from core.errors import InputError
+from core.failpoints import failpoint
+from core.manifest import MANIFEST, Manifest, Shard, write_manifest
 
 PARTIAL = ".partial"
 # A partial folder this old belongs to a publisher that was killed; no copy takes a day.

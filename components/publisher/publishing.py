@@ -17,16 +17,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from components.publisher.place import Files, claim_version, complete_versions, write_version
-from trainer import storage
-from trainer.errors import InputError
-from trainer.manifest import (
-    MANIFEST,
-    Manifest,
-    Shard,
-    describe_file,
-    read_manifest,
-    verify_shards,
-)
+from core import storage
+from core.errors import InputError
+from core.manifest import MANIFEST, Manifest, Shard, describe_file, read_manifest, verify_shards
 
 log = logging.getLogger(__name__)
 CARD = "README.md"

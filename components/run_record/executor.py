@@ -9,7 +9,7 @@ from google.protobuf import json_format, struct_pb2
 from tfx import types
 from tfx.dsl.components.base import base_executor
 
-from trainer import storage
+from core import storage
 
 Artifacts = dict[str, list[types.Artifact]]
 RECORD = "run.json"

@@ -9,7 +9,7 @@ from components.settings import TextSettings
 from components.text_example_gen.errors import CorpusError, shown
 from components.text_example_gen.fingerprint import PREFIX
 from components.text_example_gen.split_choice import HASH_BUCKETS, SPLITS, choose_split
-from components.wording import plural
+from core.wording import plural
 
 
 @dataclass(frozen=True)

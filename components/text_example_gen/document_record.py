@@ -6,7 +6,7 @@ the features in alphabetical order, as TensorFlow's own deterministic serialisat
 
 from collections.abc import Iterator, Sequence
 
-from trainer.errors import InputError
+from core.errors import InputError
 
 
 def encode_document(document_id: str, sentences: Sequence[str], source: str) -> bytes:

@@ -1,6 +1,6 @@
 """The error of a corpus, and how its file names are printed."""
 
-from trainer.errors import InputError
+from core.errors import InputError
 
 
 class CorpusError(InputError):

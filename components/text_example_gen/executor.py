@@ -16,7 +16,7 @@ from components.text_example_gen.driver import resolve_text
 from components.text_example_gen.find_files import split_patterns
 from components.text_example_gen.split_choice import SPLITS
 from components.text_example_gen.write_documents import SCRATCH, Unit, write_documents
-from trainer import storage
+from core import storage
 
 
 class TextExampleGenExecutor(base_beam_executor.BaseBeamExecutor):

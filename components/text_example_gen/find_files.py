@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.text_example_gen.errors import CorpusError, shown
-from trainer import storage
+from core import storage
 
 _WILD = re.compile(r"[*?\[]")
 _COMMA = re.compile(r"(?<!\[),|,(?!\])")  # not that of [,]

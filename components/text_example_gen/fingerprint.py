@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from components.text_example_gen.find_files import CorpusFile
-from trainer.manifest import file_digest
+from core.manifest import file_digest
 
 PREFIX = "sha256:"
 

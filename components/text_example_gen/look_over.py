@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from components.settings import TextSettings
 from components.text_example_gen.find_files import CorpusFile, find_files
 from components.text_example_gen.read_documents import DocumentReader
-from trainer import storage
+from core import storage
 
 LOOKED_AT_BYTES = 256 << 20  # of all files together; a fifth of a second of decoding
 CHUNK_BYTES = 1 << 20

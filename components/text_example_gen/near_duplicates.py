@@ -18,7 +18,7 @@ import numpy.typing as npt
 from components.text_example_gen.runs import BUCKETS
 from components.text_example_gen.signatures import PLACES, SIGNED
 from components.text_example_gen.split_choice import choose_split, hash_bucket
-from trainer import storage
+from core import storage
 
 Int64 = npt.NDArray[np.int64]
 MISSED = 0.01  # chance that a pair exactly at the threshold is not compared

@@ -9,8 +9,8 @@ from typing import IO
 
 from components.text_example_gen.errors import CorpusError, shown
 from components.text_example_gen.find_files import CorpusFile
-from trainer import storage
-from trainer.failpoints import failpoint
+from core import storage
+from core.failpoints import failpoint
 
 CHUNK_BYTES = 1 << 18
 RATIO_GRACE_BYTES = 1 << 20  # a small file may be as regular as it likes

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.text_example_gen.read_documents import DOCUMENT_ID_LENGTH
-from trainer import storage
+from core import storage
 
 BUCKETS = 1 << 14  # of a split; a shard is 1/16384 of the corpus at least
 RUN_BYTES = 32 << 20  # records held before a run is written

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from trainer import storage
+from core import storage
 
 PHRASE_WORDS = 5  # that follow each other, in lower case, without punctuation (Lee et al. 2022)
 PLACES = 128  # of a signature

@@ -30,8 +30,8 @@ from components.text_example_gen.split_choice import (
     choose_split,
     hash_bucket,
 )
-from trainer import storage
-from trainer.manifest import Manifest, Shard, write_manifest
+from core import storage
+from core.manifest import Manifest, Shard, write_manifest
 
 Unit = dict[str, Any]
 MapUnits = Callable[[Callable[[Unit], Unit], Sequence[Unit], str], list[Unit]]

@@ -18,7 +18,7 @@ from typing import Any
 from google.cloud.aiplatform_v1.types import CustomJob, JobState
 from tfx.extensions.google_cloud_ai_platform import training_clients
 
-from trainer.errors import StoppedError, TextmillError
+from core.errors import StoppedError, TextmillError
 
 POLL_SECONDS = 30.0
 RUN_LABEL = "textmill_run"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from trainer.errors import InputError
+from core.errors import InputError
 from trainer.settings import ModelSettings, TrainingSettings
 
 Value = int | float | str

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from trainer.unigram_entries import WORD_BEGIN
+from core.vocabulary.unigram import WORD_BEGIN
 
 PLANES_WITH_TEXT = (
     0xE0200  # what follows is for private use; left out, as it would double the table

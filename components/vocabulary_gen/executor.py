@@ -8,9 +8,9 @@ from tfx.utils import path_utils
 
 from components.settings import VocabularySettings
 from components.vocabulary_gen.make_vocabulary import make_vocabulary
-from trainer import storage
+from core import storage
 
-# trainer.transformers_folder.TRANSFORMERS_FOLDER; were it imported, an edit of the models would
+# trainer.huggingface.folder.TRANSFORMERS_FOLDER; were it imported, an edit of the models would
 # run this node again.
 TRANSFORMERS = "transformers"
 

@@ -8,13 +8,13 @@ from tokenizers import Tokenizer, normalizers
 from components.vocabulary_gen.import_unigram import unigram_from_json, unigram_from_spiece
 from components.vocabulary_gen.made import Made
 from components.vocabulary_gen.train import make_tokenizer
-from trainer import storage
-from trainer.json_object import parse_object
-from trainer.settings_base import LATEST_BLESSED
-from trainer.tokenizer_file import normaliser_flags, steps_of
-from trainer.unigram_entries import PIECE_SPECIALS, SPIECE_FILE
-from trainer.vocab_file import SPECIALS, VOCAB_FILE, VocabularyError, parse_vocab
-from trainer.vocabulary import CONFIG_FILE, TOKENIZER_FILE, Kind, model_kind
+from core import storage
+from core.json_object import parse_object
+from core.settings import LATEST_BLESSED
+from core.vocabulary.tokenizer_file import normaliser_flags, steps_of
+from core.vocabulary.unigram import PIECE_SPECIALS, SPIECE_FILE
+from core.vocabulary.vocab_file import SPECIALS, VOCAB_FILE, VocabularyError, parse_vocab
+from core.vocabulary.vocabulary import CONFIG_FILE, TOKENIZER_FILE, Kind, model_kind
 
 FILES = (TOKENIZER_FILE, VOCAB_FILE, SPIECE_FILE, CONFIG_FILE)
 

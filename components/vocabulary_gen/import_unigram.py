@@ -12,15 +12,10 @@ from components.vocabulary_gen.spiece import (
     spiece_model,
     unigram_tokenizer,
 )
-from trainer import storage
-from trainer.tokenizer_file import TOKENIZER_FILE, added_specials, steps_of
-from trainer.unigram_entries import (
-    PIECE_SPECIALS,
-    SPIECE_FILE,
-    check_unigram,
-    read_pieces,
-)
-from trainer.vocab_file import VocabularyError
+from core import storage
+from core.vocabulary.tokenizer_file import TOKENIZER_FILE, added_specials, steps_of
+from core.vocabulary.unigram import PIECE_SPECIALS, SPIECE_FILE, check_unigram, read_pieces
+from core.vocabulary.vocab_file import VocabularyError
 
 
 def unigram_from_spiece(

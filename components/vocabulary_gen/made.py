@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from tokenizers import Tokenizer
 
-from trainer.vocabulary import Kind
+from core.vocabulary.vocabulary import Kind
 
 
 @dataclass(frozen=True)

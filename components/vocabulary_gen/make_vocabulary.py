@@ -12,9 +12,9 @@ from components.vocabulary_gen.read_text import TextSample
 from components.vocabulary_gen.train import train_tokenizer
 from components.vocabulary_gen.train_unigram import train_unigram
 from components.vocabulary_gen.write_vocabulary import write_vocabulary
-from trainer.manifest import Manifest, describe_file, read_manifest, write_manifest
-from trainer.settings_base import LATEST_BLESSED
-from trainer.vocabulary import Vocabulary, load_vocabulary
+from core.manifest import Manifest, describe_file, read_manifest, write_manifest
+from core.settings import LATEST_BLESSED
+from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 
 
 def make_vocabulary(

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from components.records import check_records, read_records
 from components.text_example_gen.document_record import decode_sentences
-from trainer import storage
-from trainer.manifest import Manifest
+from core import storage
+from core.manifest import Manifest
 
 SAMPLED_SPLIT = "train"  # the eval split has no say in the vocabulary
 

@@ -18,7 +18,7 @@ from tokenizers import (
     processors,
 )
 
-from trainer.unigram_entries import PIECE_SPECIALS, WORD_BEGIN
+from core.vocabulary.unigram import PIECE_SPECIALS, WORD_BEGIN
 
 Pieces = Sequence[tuple[str, float]]  # piece and its log-probability, by id
 NORMAL, UNKNOWN, CONTROL = 1, 2, 3  # SentencePiece.Type

@@ -3,10 +3,10 @@
 import json
 
 from components.vocabulary_gen.made import Made
-from trainer import storage
-from trainer.unigram_entries import PIECE_SPECIALS, SPIECE_FILE
-from trainer.vocab_file import SPECIALS, VOCAB_FILE
-from trainer.vocabulary import CONFIG_FILE, TOKENIZER_FILE, normaliser_flags
+from core import storage
+from core.vocabulary.unigram import PIECE_SPECIALS, SPIECE_FILE
+from core.vocabulary.vocab_file import SPECIALS, VOCAB_FILE
+from core.vocabulary.vocabulary import CONFIG_FILE, TOKENIZER_FILE, normaliser_flags
 
 
 def write_vocabulary(made: Made, folder: str) -> None:

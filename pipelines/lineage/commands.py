@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trainer.errors import InputError
+from core.errors import InputError
 
 if TYPE_CHECKING:
-    from pipelines.lineage.archive import Archive
+    from pipelines.lineage.store.archive import Archive
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -66,9 +66,9 @@ def list_(
     """Lists runs or models with their dates, metrics, verdicts and versions."""
     from dataclasses import asdict
 
-    from pipelines.lineage.choose_runs import choose, parse_condition, parse_day
-    from pipelines.lineage.print_text import print_runs
-    from pipelines.lineage.run_list import list_runs
+    from pipelines.lineage.find.choose_runs import choose, parse_condition, parse_day
+    from pipelines.lineage.find.print_text import print_runs
+    from pipelines.lineage.find.run_list import list_runs
 
     conditions = [parse_condition(text) for text in where or ()]
     began = parse_day(since, "--since"), parse_day(until, "--until", end=True)
@@ -95,9 +95,9 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Shows a run, a model or any artifact, and what it was made from."""
-    from pipelines.lineage.print_text import print_show
-    from pipelines.lineage.select import select
-    from pipelines.lineage.show import show as show_it
+    from pipelines.lineage.find.print_text import print_show
+    from pipelines.lineage.find.select import select
+    from pipelines.lineage.find.show import show as show_it
 
     archive = _open(workdir, source)
     direction: Any = "downstream" if downstream else "upstream"
@@ -117,9 +117,9 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """Explains how two runs or models differ: the shortest explanation first, then the parts."""
-    from pipelines.lineage.compare import compare_runs
-    from pipelines.lineage.print_text import print_comparison
-    from pipelines.lineage.select import run_of, select
+    from pipelines.lineage.compare.compare import compare_runs
+    from pipelines.lineage.find.print_text import print_comparison
+    from pipelines.lineage.find.select import run_of, select
 
     archive = _open(workdir, source)
     runs = [run_of(archive, select(archive, what)) for what in (before, after)]
@@ -139,9 +139,9 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Computes every digest anew; says what was changed or is missing, and then exits with 1."""
-    from pipelines.lineage.print_text import print_verdict
-    from pipelines.lineage.select import select
-    from pipelines.lineage.verify import verify as verify_it
+    from pipelines.lineage.find.print_text import print_verdict
+    from pipelines.lineage.find.select import select
+    from pipelines.lineage.verify.verify import verify as verify_it
 
     archive = _open(workdir)
     verdict = verify_it(archive, select(archive, what) if what else None)
@@ -162,8 +162,8 @@ def report(
     source: SourceOption = None,
 ) -> None:
     """Writes one HTML file: the runs, the graph of each, and any two side by side."""
+    from core import storage
     from pipelines.lineage.page.render import render_page
-    from trainer import storage
 
     page = render_page(_open(workdir, source), output.resolve().parent, most)
     storage.write_bytes(str(output), page.encode())
@@ -191,10 +191,10 @@ def export(
     source: SourceOption = None,
 ) -> None:
     """Writes OpenLineage events, one a line, or the graph as JSON, for other systems."""
-    from components.wording import plural
-    from pipelines.lineage.export import graph_json, open_lineage_lines, send_open_lineage
-    from pipelines.lineage.select import run_of, select
-    from trainer import storage
+    from core import storage
+    from core.wording import plural
+    from pipelines.lineage.export.export import graph_json, open_lineage_lines, send_open_lineage
+    from pipelines.lineage.find.select import run_of, select
 
     if send and (as_json or output):
         raise InputError("--send: sends events, so it takes neither --json nor --output.")
@@ -221,8 +221,8 @@ def seal(
     workdir: Annotated[Path, typer.Option(help="The folder of the runs.")] = WORK,
 ) -> None:
     """Notes the digests of a run's files, cards and records, so that `verify` covers them too."""
-    from pipelines.lineage.seal import seal_run
-    from pipelines.lineage.select import run_of, select
+    from pipelines.lineage.find.select import run_of, select
+    from pipelines.lineage.verify.seal import seal_run
 
     archive = _open(workdir)
     typer.echo(f"{seal_run(workdir, run_of(archive, select(archive, run)).id)}")
@@ -239,8 +239,8 @@ def gc(
     """Lists what killed and failed runs left on the disk, and with --delete deletes it."""
     from dataclasses import asdict
 
-    from components.wording import plural, size
-    from pipelines.lineage.garbage import delete_orphans, find_orphans
+    from core.wording import plural, size
+    from pipelines.lineage.verify.garbage import delete_orphans, find_orphans
     from pipelines.workdir import hold, open_workdir
 
     archive = _open(workdir)
@@ -252,7 +252,7 @@ def gc(
     if as_json:
         _print_json({"deleted": delete, "orphans": [asdict(orphan) for orphan in orphans]})
         return
-    from trainer.errors import printable
+    from core.errors import printable
 
     for orphan in orphans:
         typer.echo(f"{size(orphan.size_bytes):>8}  {printable(orphan.path)}  ({orphan.why})")
@@ -270,7 +270,7 @@ def serve(
     workdir: WorkdirOption = WORK,
 ) -> None:
     """Shows the page of the live store, to this machine alone; Ctrl-C ends it."""
-    from pipelines.lineage.serve import LOOPBACK, make_server
+    from pipelines.lineage.page.serve import LOOPBACK, make_server
 
     _open(workdir)
     with make_server(workdir.resolve(), port, most) as server:
@@ -279,10 +279,10 @@ def serve(
 
 
 def _open(workdir: Path, source: str | None = None) -> "Archive":
-    from pipelines.lineage.archive import Archive
+    from pipelines.lineage.store.archive import Archive
 
     if source is not None:
-        from pipelines.lineage.read_vertex import open_vertex_store
+        from pipelines.lineage.store.read_vertex import open_vertex_store
 
         return Archive(workdir, open_vertex_store(source))
     if not workdir.is_dir():

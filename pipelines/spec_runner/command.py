@@ -8,28 +8,28 @@ from pathlib import Path
 
 from rich.console import Console
 
+from core import storage
+from pipelines.local.run_command import NodeClock, sigterm_stops
+from pipelines.local.run_ending import Begun, see_to_the_end
+from pipelines.local.run_origin import run_origin
+from pipelines.local.store_care import check_store, close_unfinished
+from pipelines.local.text_location import locate_text
 from pipelines.quiet import hush
-from pipelines.run_command import NodeClock, sigterm_stops
-from pipelines.run_ending import Begun, see_to_the_end
-from pipelines.run_origin import run_origin
-from pipelines.spec_runner.cache_key import executor_class
-from pipelines.spec_runner.container_task import Tools
-from pipelines.spec_runner.custom_jobs import CustomJobs
-from pipelines.spec_runner.dag import DagRunner
 from pipelines.spec_runner.errors import SpecError
 from pipelines.spec_runner.job import PROJECT, REGION, Job
-from pipelines.spec_runner.parameters import Values, settle_parameters
-from pipelines.spec_runner.places import Places, parse_maps
-from pipelines.spec_runner.processes import Processes
+from pipelines.spec_runner.processes.custom_jobs import CustomJobs
+from pipelines.spec_runner.processes.processes import Processes
+from pipelines.spec_runner.processes.warm import WarmPython, module_call
 from pipelines.spec_runner.record import Recorder
-from pipelines.spec_runner.spec_file import Spec, load_spec
+from pipelines.spec_runner.spec.parameters import Values, settle_parameters
+from pipelines.spec_runner.spec.places import Places, parse_maps
+from pipelines.spec_runner.spec.spec_file import Spec, load_spec
+from pipelines.spec_runner.tasks.cache_key import executor_class
+from pipelines.spec_runner.tasks.container_task import Tools
+from pipelines.spec_runner.tasks.dag import DagRunner
 from pipelines.spec_runner.unsupported import check_supported
-from pipelines.spec_runner.warm import WarmPython, module_call
-from pipelines.store_care import check_store, close_unfinished
-from pipelines.text_location import locate_text
-from pipelines.vertex.parameters import check_values
+from pipelines.vertex.compile.parameters import check_values
 from pipelines.workdir import Workdir, hold, open_workdir
-from trainer import storage
 
 SPEC, PARAMETERS, LOG = "spec.yaml", "parameters.json", "tasks"
 TEXT_ROOT, TEXT_PATTERN = "text_root", "text_pattern"  # of the pipelines that Textmill compiles

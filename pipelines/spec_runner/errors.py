@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from trainer.errors import InputError, TextmillError
+from core.errors import InputError, TextmillError
 
 
 class SpecError(InputError):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.spec_runner.places import Places
+from pipelines.spec_runner.spec.places import Places
 
 PROJECT = REGION = "local"
 

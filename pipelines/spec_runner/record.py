@@ -9,16 +9,16 @@ from typing import Any
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from pipelines.metadata_store import NODE_CONTEXT, RUN_CONTEXT
-from pipelines.output_digest import OUTPUT_DIGEST, output_digest
-from pipelines.spec_runner.artifacts import (
+from pipelines.metadata.output_digest import OUTPUT_DIGEST, output_digest
+from pipelines.metadata.records import NODE_CONTEXT, RUN_CONTEXT
+from pipelines.spec_runner.spec.artifacts import (
     ArtifactType,
     LiveArtifact,
     from_store,
     set_value,
     to_store,
 )
-from pipelines.spec_runner.reuse import is_whole
+from pipelines.spec_runner.tasks.reuse import is_whole
 
 PIPELINE_CONTEXT, CACHE_CONTEXT = "pipeline", "execution_cache"  # TFX's names
 OUTPUT_PARAMETERS = "output_parameters"  # JSON; what a task gave beside artifacts

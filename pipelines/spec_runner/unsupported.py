@@ -3,10 +3,10 @@
 import shutil
 from collections.abc import Iterator
 
-from pipelines.spec_runner.condition import parse_condition
 from pipelines.spec_runner.errors import SpecError
-from pipelines.spec_runner.processes import search_path
-from pipelines.spec_runner.spec_file import Executor, Spec, Task
+from pipelines.spec_runner.processes.processes import search_path
+from pipelines.spec_runner.spec.condition import parse_condition
+from pipelines.spec_runner.spec.spec_file import Executor, Spec, Task
 
 # Parts of a command that give away what it needs.
 _INSTALLS = ("pip install", "ensurepip", "apt-get")

@@ -26,9 +26,9 @@ from components.instance_gen.shards import BATCH_INSTANCES
 from components.instance_gen.spans import Spans
 from components.instance_gen.tokenizing import ChunkTokenizer
 from components.records import GZIP_LEVEL, GZIP_WINDOW
-from trainer.draw import draw
+from core.draw import draw
+from core.vocabulary.vocabulary import load_vocabulary
 from trainer.settings import MaskingSettings
-from trainer.vocabulary import load_vocabulary
 
 T = TypeVar("T")
 SEQ_LENGTH, MAX_PREDICTIONS, COPIES = 128, 20, 10

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from trainer.architecture import resolve_architecture
-from trainer.make_steps import make_steps
+from trainer.loop.make_steps import make_steps
+from trainer.loop.state import start_state
+from trainer.models.architecture import resolve_architecture
 from trainer.objectives.choose import PreTraining, objective_of
 from trainer.settings import (
     ElectraSettings,
@@ -25,7 +26,6 @@ from trainer.settings import (
     TrainerSettings,
     TrainingSettings,
 )
-from trainer.state import start_state
 
 
 def main(work_text: str) -> None:

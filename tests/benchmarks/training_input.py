@@ -18,8 +18,8 @@ import tensorflow as tf
 from tests.benchmarks.our_step import Step
 from tests.benchmarks.training_step import BATCH, SHAPE
 from tests.trainer.real_instances import write_instances
-from trainer.batches import training_batches
-from trainer.instances import Instances, open_instances
+from trainer.input.batches import training_batches
+from trainer.input.instances import Instances, open_instances
 from trainer.settings import MaskingSettings
 
 SHARDS = 16

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainer.architecture import resolve_architecture
-from trainer.figures import training_flops
+from trainer.models.architecture import resolve_architecture
+from trainer.report.figures import training_flops
 from trainer.settings import ModelSettings
 
 ROOT = Path(__file__).parents[2]

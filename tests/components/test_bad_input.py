@@ -19,15 +19,15 @@ from components.instance_gen.shards import Job, write_shard
 from components.records import RecordError, read_records
 from components.settings import InstanceSettings, TextSettings
 from components.text_example_gen.look_over import look_over
+from core.errors import InputError
+from core.manifest import read_manifest, verify_shards
+from core.vocabulary.vocabulary import load_vocabulary
 from tests.components.instance_export.folders import write_instances
 from tests.components.instance_gen.folders import write_documents, write_vocabulary
 from tests.components.text_example_gen.test_write_documents import write
 from tests.real_text import ENGLISH, KOREAN
-from trainer.errors import InputError
-from trainer.instances import open_instances
-from trainer.manifest import read_manifest, verify_shards
+from trainer.input.instances import open_instances
 from trainer.settings import MaskingSettings
-from trainer.vocabulary import load_vocabulary
 
 GOOD = "\n\n".join("\n".join(document) for document in ENGLISH[:40]).encode()
 KOREAN_TEXT = "\n".join(KOREAN[0])

@@ -14,7 +14,7 @@ import pytest
 
 from components import beam_workers
 from components.beam_workers import LostWorkerError, mind_workers
-from trainer.errors import StoppedError
+from core.errors import StoppedError
 
 LONG_SECONDS = 20.0
 

@@ -11,7 +11,7 @@ from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
 from components.model_evaluator.comparable import why_not_comparable
 from components.model_evaluator.verdict import Baseline, judge
 from components.settings import EvaluationSettings
-from trainer.manifest import Manifest, describe_file, write_manifest
+from core.manifest import Manifest, describe_file, write_manifest
 
 METRICS = {"masked_lm_loss": 4.0, "unigram_loss": 6.0}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.safe_text import shorten, visible
+from core.safe_text import shorten, visible
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.wording import compact, counter_name, counter_order, flatten, number, percent, size
+from core.wording import compact, counter_name, counter_order, flatten, number, percent, size
 
 
 @pytest.mark.parametrize(

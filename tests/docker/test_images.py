@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.vertex.machines import LIBTPU, presets
+from pipelines.vertex.compile.machines import LIBTPU, presets
 
 TOP = Path(__file__).parents[2]
 DOCKERFILE = TOP / "docker" / "Dockerfile"
@@ -120,7 +120,7 @@ def test_all_that_the_spec_calls_comes_from_the_installed_wheel(
 def test_every_file_beside_the_code_is_in_the_wheel(installed: Path) -> None:
     """Recipes, pages, schemas: whatever git knows in the packages, but the tests."""
     listed = subprocess.run(
-        ["git", "-C", str(TOP), "ls-files", "trainer", "components", "pipelines"],
+        ["git", "-C", str(TOP), "ls-files", "core", "trainer", "components", "pipelines"],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     packages = next(installed.parents[1].glob("lib/python*/site-packages"))

@@ -18,7 +18,11 @@ from typing import Any, NamedTuple
 
 TOP = Path(__file__).parents[2]
 RECIPE = str(TOP / "tests/pipelines/tiny.yaml")
-PRELOADED = ["pipelines.create_pipeline", "pipelines.local_runner", "pipelines.run_command"]
+PRELOADED = [
+    "pipelines.create_pipeline",
+    "pipelines.local.local_runner",
+    "pipelines.local.run_command",
+]
 LONGEST_SECONDS = 500  # below the limit on a test
 LOOK_SECONDS = 0.01
 NOBODY = 65534  # the user that owns nothing, on every Linux
@@ -145,8 +149,8 @@ def _run(start: Start) -> None:
     output = os.open(start.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
+    from core import failpoints
     from pipelines.cli import main
-    from trainer import failpoints
 
     if start.failpoint:  # Beam's workers are told by the environment
         os.environ[failpoints.VARIABLE] = start.failpoint

@@ -6,10 +6,10 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from pipelines.lineage.archive import Archive
-from pipelines.lineage.check_folder import check_manifest
-from pipelines.lineage.verify import verify
-from trainer.manifest import file_digest
+from core.manifest import file_digest
+from pipelines.lineage.store.archive import Archive
+from pipelines.lineage.verify.check_folder import check_manifest
+from pipelines.lineage.verify.verify import verify
 
 LOOKS_UP = "LatestBlessedModel"  # makes nothing
 WATCHING = "model_run"  # TensorBoard's events and wall times

@@ -7,10 +7,10 @@ import pytest
 
 from components.publisher.publishing import check_version
 from components.records import check_records
+from core.errors import InputError
+from core.manifest import Shard, read_manifest
 from tests.faults.conftest import DONE
 from tests.faults.lane import Lane
-from trainer.errors import InputError
-from trainer.manifest import Shard, read_manifest
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_a_shard_that_was_exchanged_for_a_good_one_is_told(
 
 
 def test_the_trainer_tells_the_first_bad_record_before_step_0(done: Path, tmp_path: Path) -> None:
-    from trainer.instances import open_instances, verify_instances
+    from trainer.input.instances import open_instances, verify_instances
 
     (source,) = done.glob("artifacts/tiny/InstanceGen/instances/*")
     folder = tmp_path / "instances"

@@ -16,7 +16,10 @@ from hypothesis import strategies as st
 
 from components.records import read_records, write_records
 from components.text_example_gen.document_record import encode_document
-from pipelines.recipe_file import load_recipe
+from core.errors import InputError
+from core.manifest import MANIFEST, Manifest, read_manifest
+from core.vocabulary.vocabulary import load_vocabulary
+from pipelines.recipe.file import load_recipe
 from tests.faults.lane import RECIPE
 from tests.fuzz import targets
 from tests.fuzz.targets import (
@@ -28,9 +31,6 @@ from tests.fuzz.targets import (
 )
 from tests.real_text import ENGLISH, KOREAN
 from tests.small_vocabulary import write_small_vocabulary
-from trainer.errors import InputError
-from trainer.manifest import MANIFEST, Manifest, read_manifest
-from trainer.vocabulary import load_vocabulary
 
 FULL = int(os.environ.get("TEXTMILL_FAULT_RUNS", "1")) > 1
 CASES = Path(targets.__file__).with_name("cases")

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from core.errors import InputError
+from core.failpoints import POINTS, arm
 from pipelines.cli import app
 from pipelines.exit_codes import SUCCEEDED
-from pipelines.run_command import run_recipe
+from pipelines.local.run_command import run_recipe
 from tests.faults import hostile
 from tests.faults.conftest import DONE
 from tests.faults.lane import RECIPE, TOP, Lane
-from trainer.errors import InputError
-from trainer.failpoints import POINTS, arm
 
-PACKAGES = ("components", "pipelines", "trainer", "docker")
+PACKAGES = ("components", "core", "pipelines", "trainer", "docker")
 SOURCES = [path for package in PACKAGES for path in sorted((TOP / package).rglob("*.py"))]
 # They run what they read, or unpack it wherever it says.
 MODULES = {
@@ -34,8 +34,8 @@ WHOLE_MODELS = {"load_model", "model_from_json", "unpickle", "read_pickle"}
 # The one file that writes files, and four that write what no artifact holds: a probe, logs of a
 # container, and a file that TFX's launcher on Vertex AI waits for.
 WRITERS = {
-    "trainer/storage.py", "pipelines/workdir.py", "pipelines/spec_runner/processes.py",
-    "pipelines/spec_runner/warm.py",
+    "core/storage.py", "pipelines/workdir.py", "pipelines/spec_runner/processes/processes.py",
+    "pipelines/spec_runner/processes/warm.py",
     "components/text_example_gen/vertex_driver.py",
 }  # fmt: skip
 SHOWN_RAW = re.compile(f"[{hostile.ESCAPE}{hostile.BIDI}\x07]")

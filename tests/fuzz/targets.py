@@ -17,14 +17,14 @@ from components.text_example_gen.document_record import decode_sentences
 from components.text_example_gen.find_files import CorpusFile
 from components.text_example_gen.read_documents import DocumentReader
 from components.vocabulary_gen.import_folder import FILES, import_vocabulary
-from pipelines.recipe_file import load_recipe
+from core.errors import InputError
+from core.manifest import MANIFEST, read_manifest
+from core.vocabulary.vocabulary import load_vocabulary
+from pipelines.recipe.file import load_recipe
 from tests.small_vocabulary import write_small_vocabulary
-from trainer.errors import InputError
-from trainer.manifest import MANIFEST, read_manifest
-from trainer.transformers_config import CONFIG
-from trainer.transformers_folder import read_transformers_folder
-from trainer.vocabulary import load_vocabulary
-from trainer.weight_files import WEIGHTS
+from trainer.huggingface.config import CONFIG
+from trainer.huggingface.folder import read_transformers_folder
+from trainer.huggingface.weights import WEIGHTS
 
 Target = Callable[[bytes, Path], None]
 MAX_LINE_BYTES = 64

@@ -14,9 +14,9 @@ import pytest
 from tfx.orchestration.portable import outputs_utils
 from tfx.proto.orchestration import execution_result_pb2
 
-from pipelines.metadata_store import open_store, run_executions
-from pipelines.node_launcher import NodeLauncher
-from trainer.manifest import read_manifest, write_manifest
+from core.manifest import read_manifest, write_manifest
+from pipelines.local.node_launcher import NodeLauncher
+from pipelines.metadata.records import open_store, run_executions
 
 
 @contextmanager

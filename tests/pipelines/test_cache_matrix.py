@@ -18,8 +18,8 @@ import pytest
 
 import components.code_digest as digests
 from pipelines.exit_codes import SUCCEEDED
-from pipelines.plan import make_plan
-from pipelines.run_command import run_recipe
+from pipelines.local.run_command import run_recipe
+from pipelines.plan.plan import make_plan
 from tests.pipelines.replay import replayed
 
 TOP = Path(__file__).parents[2]
@@ -159,7 +159,7 @@ MATRIX = [
     ("--set expected=Minutes.", set(), {}),
     ("a byte of components/instance_gen/executor.py", FROM_INSTANCES,
      {"InstanceGen": "code changed"}),
-    ("a byte of trainer/loop.py", FROM_TRAINER, {"Trainer": "code changed"}),
+    ("a byte of trainer/loop/loop.py", FROM_TRAINER, {"Trainer": "code changed"}),
     ("another TensorFlow", FROM_TEXT, {"TextExampleGen": "code changed"}),
     ("another image", FROM_TEXT, {"TextExampleGen": "code changed"}),
     ("--set trainer.schedule=product", FROM_TRAINER, {"Trainer": "schedule linear → product"}),

@@ -2,8 +2,8 @@
 
 import json
 
-from pipelines.cache_reason import compare
-from pipelines.metadata_store import ArtifactRecord, ExecutionRecord
+from pipelines.metadata.cache_reason import compare
+from pipelines.metadata.records import ArtifactRecord, ExecutionRecord
 
 
 def execution(settings: dict[str, object], instances: int = 1) -> ExecutionRecord:

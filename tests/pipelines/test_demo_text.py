@@ -6,7 +6,7 @@ from pydoc_data.topics import topics
 from components.settings import TextSettings
 from components.text_example_gen.find_files import find_files
 from components.text_example_gen.read_documents import DocumentReader
-from pipelines.demo_text import (
+from pipelines.local.demo_text import (
     FILE,
     documents_of,
     paragraphs_of,

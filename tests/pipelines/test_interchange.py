@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
+from core.manifest import read_manifest, verify_shards
 from pipelines.exit_codes import INPUT_ERROR, SUCCEEDED
-from pipelines.run_command import run_recipe
-from trainer.manifest import read_manifest, verify_shards
+from pipelines.local.run_command import run_recipe
 
 TOP = Path(__file__).parents[2]
 RECIPE = str(Path(__file__).with_name("tiny.yaml"))

@@ -12,11 +12,11 @@ import tensorflow as tf
 from components.instance_gen.plan import plan_units, slots
 from components.instance_gen.shards import Job, write_shard
 from components.vocabulary_gen.make_vocabulary import make_vocabulary
-from pipelines.recipe_file import load_recipe
+from core.manifest import read_manifest
+from core.vocabulary.vocabulary import load_vocabulary
+from pipelines.recipe.file import load_recipe
 from tests.components.instance_gen.folders import write_documents
 from tests.real_text import KOREAN
-from trainer.manifest import read_manifest
-from trainer.vocabulary import load_vocabulary
 
 HANGUL = re.compile("[가-힣]+")
 PUNCTUATION = re.compile(r"[^\w\s\u2581]|_")

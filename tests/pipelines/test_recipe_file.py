@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import components.settings
-import pipelines.settings
+import pipelines.recipe.settings
 import trainer.settings
-from pipelines.recipe_file import RecipeError, load_recipe, shipped_recipes
-from trainer.settings_base import Settings
+from core.settings import Settings
+from pipelines.recipe.file import RecipeError, load_recipe, shipped_recipes
 
 GOOD = "name: mine\ndescription: A trial.\nexpected: Seconds.\n"
 
@@ -87,7 +87,9 @@ def test_an_unknown_recipe_names_the_nearest() -> None:
         load_recipe("demoo")
 
 
-@pytest.mark.parametrize("module", [pipelines.settings, components.settings, trainer.settings])
+@pytest.mark.parametrize(
+    "module", [pipelines.recipe.settings, components.settings, trainer.settings]
+)
 def test_every_setting_says_what_it_is(module: object) -> None:
     source = inspect.getsource(module)  # type: ignore[arg-type]
     lines = source.splitlines()

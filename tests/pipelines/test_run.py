@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from core.errors import InputError
 from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED
-from pipelines.run_command import run_recipe
-from trainer.errors import InputError
+from pipelines.local.run_command import run_recipe
 
 TOP = Path(__file__).parents[2]
 RECIPE = str(Path(__file__).with_name("tiny.yaml"))
@@ -81,7 +81,7 @@ def test_a_run_executes_every_node_and_publishes_a_model(done: tuple[Path, Path]
 
 
 def test_what_was_run_is_kept_as_a_recipe_that_runs(done: tuple[Path, Path]) -> None:
-    from pipelines.recipe_file import load_recipe
+    from pipelines.recipe.file import load_recipe
 
     workdir, _ = done
     kept = next((workdir / "runs").glob("*/recipe.yaml"))

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipelines.run_command import print_next
-from pipelines.run_summary import RunSummary, print_summary, short
+from pipelines.local.run_command import print_next
+from pipelines.local.run_summary import RunSummary, print_summary, short
 
 
 def test_paths_below_the_current_directory_are_told_from_there(

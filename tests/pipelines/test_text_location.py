@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from components.text_example_gen.find_files import find_files
-from pipelines.text_location import locate_text
-from trainer.errors import InputError
+from core.errors import InputError
+from pipelines.local.text_location import locate_text
 
 
 @pytest.fixture

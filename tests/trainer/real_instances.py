@@ -14,10 +14,10 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 from components.records import write_records
 from components.vocabulary_gen.import_folder import import_vocabulary
 from components.vocabulary_gen.write_vocabulary import write_vocabulary as import_into
-from trainer.draw import draw
-from trainer.manifest import Manifest, Shard, describe_file, write_manifest
+from core.draw import draw
+from core.manifest import Manifest, Shard, describe_file, write_manifest
+from core.vocabulary.vocabulary import SPECIALS, Vocabulary, files_digest, load_vocabulary
 from trainer.settings import MaskingSettings
-from trainer.vocabulary import SPECIALS, Vocabulary, files_digest, load_vocabulary
 
 # The first articles of the Universal Declaration of Human Rights.
 KOREAN = (

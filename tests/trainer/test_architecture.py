@@ -2,12 +2,12 @@
 
 import pytest
 
-from trainer.architecture import Architecture, generator_architecture, resolve_architecture
-from trainer.errors import InputError
-from trainer.figures import training_flops
+from core.errors import InputError
+from trainer.models.architecture import Architecture, generator_architecture, resolve_architecture
 from trainer.models.electra import Electra
 from trainer.models.pair_model import PairModel
 from trainer.models.parameters import count_parameters
+from trainer.report.figures import training_flops
 from trainer.settings import ModelSettings
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.batches import evaluation_batches, share_out, training_batches
-from trainer.instances import Instances, InstancesError, open_instances
+from trainer.input.batches import evaluation_batches, share_out, training_batches
+from trainer.input.instances import Instances, InstancesError, open_instances
 from trainer.settings import MaskingSettings, RateSchedule
 
 Arrays = dict[str, np.ndarray]

@@ -6,7 +6,7 @@ from pydoc_data.topics import topics
 import pytest
 import tensorflow as tf
 
-from trainer.dynamic_masking import Masked, MaskVocabulary, mask_tokens
+from trainer.input.dynamic_masking import Masked, MaskVocabulary, mask_tokens
 from trainer.settings import MaskingSettings
 
 LENGTH = 32

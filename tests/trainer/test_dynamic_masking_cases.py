@@ -19,7 +19,7 @@ from tests.mask_claims import (
     cases,
     check_masks,
 )
-from trainer.dynamic_masking import MaskVocabulary, mask_tokens
+from trainer.input.dynamic_masking import MaskVocabulary, mask_tokens
 from trainer.settings import MaskingSettings
 
 CASES = 10_000

@@ -6,9 +6,10 @@ import tensorflow as tf
 
 from tests.trainer.conftest import MakeSettings
 from tests.trainer.training_tools import first_batch, replica_step_of, train_some
-from trainer.batches import evaluation_batches
+from trainer.draws import RowDraws
 from trainer.evaluation import area_under_curve, evaluation_masking, measure, unigram_losses
-from trainer.instances import open_instances, read_token_counts
+from trainer.input.batches import evaluation_batches
+from trainer.input.instances import open_instances, read_token_counts
 from trainer.objectives.choose import choose_objective
 from trainer.objectives.replaced_tokens import (
     BINS,
@@ -17,7 +18,6 @@ from trainer.objectives.replaced_tokens import (
     replaced_histograms,
     sample_tokens,
 )
-from trainer.row_draws import RowDraws
 from trainer.settings import MaskingSettings
 
 ELECTRA = {"type": "electra", "embedding_size": 16, "generator_share": 0.5}

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tests.trainer.conftest import MakeSettings
-from trainer.instances import open_instances
+from trainer.input.instances import open_instances
+from trainer.loop.state import start_state
 from trainer.models.parameters import sinusoids
 from trainer.objectives.choose import choose_objective
-from trainer.state import start_state
 
 
 @pytest.mark.parametrize("size", [64, 63, 1])

@@ -9,14 +9,14 @@ import tensorflow as tf
 
 from tests.trainer.real_instances import write_vocabulary
 from tests.trainer.test_transformers_parity import run_transformers
-from trainer.generator_start import with_generator
+from trainer.huggingface.folder import read_architecture
+from trainer.huggingface.weights import INDEX
 from trainer.models.electra import Electra
 from trainer.models.noise import NO_NOISE
 from trainer.models.pair_model import PairModel
 from trainer.settings import ModelSettings
-from trainer.start_files import read_start
-from trainer.transformers_folder import read_architecture
-from trainer.weight_files import INDEX
+from trainer.warm_start.files import read_start
+from trainer.warm_start.generator import with_generator
 
 pytestmark = pytest.mark.transformers
 

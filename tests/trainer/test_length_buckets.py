@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from tests.trainer.conftest import MakeSettings
 from tests.trainer.training_tools import one_cpu, train_some
-from trainer.batches import training_batches
-from trainer.instances import open_instances
-from trainer.length_buckets import at_shortest_length, batches_in_window, sort_window
+from trainer.input.batches import training_batches
+from trainer.input.instances import open_instances
+from trainer.input.length_buckets import at_shortest_length, batches_in_window, sort_window
 from trainer.settings import MaskingSettings, TrainerSettings
 
 LENGTHS = [16, 24]

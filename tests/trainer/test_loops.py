@@ -5,13 +5,13 @@ import tensorflow as tf
 
 from tests.trainer.conftest import MakeSettings
 from tests.trainer.training_tools import assert_equal_states, one_cpu
-from trainer.batches import share_out, training_batches
-from trainer.instances import open_instances
-from trainer.make_steps import make_steps
+from trainer.input.batches import share_out, training_batches
+from trainer.input.instances import open_instances
+from trainer.loop.make_steps import make_steps
+from trainer.loop.state import State, start_state
+from trainer.loop.step import TrainSteps
 from trainer.objectives.choose import choose_objective
 from trainer.settings import TrainingSettings
-from trainer.state import State, start_state
-from trainer.step import TrainSteps
 
 HOST_WORK = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "PrintV2", "Assert", "WriteSummary"}
 

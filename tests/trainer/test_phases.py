@@ -12,17 +12,17 @@ import pytest
 import safetensors.numpy
 import tensorflow as tf
 
+from core.errors import InputError, TextmillError
+from core.failpoints import FLAG_VARIABLE, VARIABLE
+from core.manifest import read_manifest
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.real_instances import write_instances
-from trainer.best_weights import BestWeights
-from trainer.errors import InputError, TextmillError
-from trainer.failpoints import FLAG_VARIABLE, VARIABLE
-from trainer.instances import open_instances
-from trainer.manifest import read_manifest
-from trainer.phases import plan_phases
+from trainer.huggingface.folder import read_model
+from trainer.input.instances import open_instances
+from trainer.loop.best_weights import BestWeights
+from trainer.loop.phases import plan_phases
 from trainer.settings import TrainerSettings, TrainingSettings
 from trainer.training import train_and_export
-from trainer.transformers_folder import read_model
 
 SCRIPT = "import sys; from tests.trainer.test_phases import main; main(*sys.argv[1:])"
 WEIGHTS = "transformers/model.safetensors"

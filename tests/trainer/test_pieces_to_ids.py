@@ -10,10 +10,10 @@ from components.vocabulary_gen.made import Made
 from components.vocabulary_gen.normalizer import make_normalizer
 from components.vocabulary_gen.train_unigram import train_unigram
 from components.vocabulary_gen.write_vocabulary import write_vocabulary
+from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from tests.real_text import ENGLISH, KOREAN
 from tests.small_pieces import write_small_pieces
-from trainer.text_to_ids import TextToIds
-from trainer.vocabulary import Vocabulary, load_vocabulary
+from trainer.export.text_to_ids import TextToIds
 
 SENTENCES = [s for document in ENGLISH[:60] + KOREAN for s in document]
 ODD = ["", " ", "\t\n", " a  b ", "[MASK] <pad> \u2581x\u2581", "漢字かな交じり文です。", "x" * 300]

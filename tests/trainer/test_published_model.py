@@ -10,16 +10,16 @@ from tests.trainer.conftest import settings_in
 from tests.trainer.real_instances import write_instances
 from tests.trainer.test_transformers_parity import run_transformers
 from tests.trainer.training_tools import train_some
-from trainer.batches import evaluation_batches
 from trainer.evaluation import EVALUATION_MASKING, Evaluation, measure, unigram_losses
-from trainer.instances import open_instances, read_token_counts
+from trainer.huggingface.folder import read_architecture
+from trainer.input.batches import evaluation_batches
+from trainer.input.instances import open_instances, read_token_counts
+from trainer.loop.state import State
 from trainer.models.noise import NO_NOISE
 from trainer.models.pair_model import PairModel
 from trainer.objectives.choose import choose_objective
 from trainer.settings import ModelSettings, TrainingSettings
-from trainer.start_files import read_start
-from trainer.state import State
-from trainer.transformers_folder import read_architecture
+from trainer.warm_start.files import read_start
 
 STEPS = 40
 

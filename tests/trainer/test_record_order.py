@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.records import write_records
-from trainer.record_order import GROUP_SHARDS, group_order, ordered_records
+from trainer.input.record_order import GROUP_SHARDS, group_order, ordered_records
 
 SIZES = [7, 12, 5, 9]
 TOTAL = sum(SIZES)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from core.errors import InputError
 from tests.trainer.conftest import MakeSettings
 from tests.trainer.training_tools import (
     first_batch,
@@ -12,12 +13,11 @@ from tests.trainer.training_tools import (
     train_some,
     two_cpus,
 )
-from trainer.errors import InputError
-from trainer.instances import open_instances
+from trainer.draws import RowDraws
+from trainer.input.instances import open_instances
+from trainer.loop.state import State
 from trainer.objectives.choose import choose_objective
-from trainer.row_draws import RowDraws
 from trainer.settings import TrainingSettings
-from trainer.state import State
 
 NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
 MODELS: dict[str, dict[str, object]] = {

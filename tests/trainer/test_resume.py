@@ -15,13 +15,13 @@ import tensorflow as tf
 
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.training_tools import assert_equal_states, one_cpu, total, train_some
-from trainer.batches import share_out, training_batches
-from trainer.checkpoints import CheckpointError, Checkpoints
-from trainer.instances import open_instances
-from trainer.make_steps import make_steps
+from trainer.input.batches import share_out, training_batches
+from trainer.input.instances import open_instances
+from trainer.loop.checkpoints import CheckpointError, Checkpoints
+from trainer.loop.make_steps import make_steps
+from trainer.loop.state import State, start_state
 from trainer.objectives.choose import choose_objective
 from trainer.settings import TrainingSettings
-from trainer.state import State, start_state
 from trainer.training import train_and_export
 
 SCRIPT = "import sys; from tests.trainer.test_resume import main; main(*sys.argv[1:])"

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+from core.errors import InputError
+from core.manifest import MANIFEST, read_manifest, verify_shards
 from tests.trainer.conftest import MakeSettings, settings_in
-from trainer.errors import InputError
 from trainer.evaluation import evaluate
-from trainer.instances import InstancesError
-from trainer.loop import DivergedError
-from trainer.manifest import MANIFEST, read_manifest, verify_shards
+from trainer.input.instances import InstancesError
+from trainer.loop.loop import DivergedError
 from trainer.run_fn import run_fn
 from trainer.settings import TrainingSettings
 
@@ -97,8 +97,8 @@ def test_training_json_and_tensorboard_hold_the_history(trained: types.SimpleNam
 def test_evaluation_loss_of_the_saved_model_is_that_of_the_evaluation(
     trained: types.SimpleNamespace, static_folder: str
 ) -> None:
-    from trainer.batches import evaluation_batches
-    from trainer.instances import open_instances
+    from trainer.input.batches import evaluation_batches
+    from trainer.input.instances import open_instances
     from trainer.settings import MaskingSettings
 
     signature = tf.saved_model.load(trained.serving_model_dir).signatures["evaluation_loss"]

@@ -16,19 +16,19 @@ import safetensors.numpy
 import tensorflow as tf
 
 from components.settings import InstanceSettings
-from pipelines.settings import Recipe
+from core.errors import InputError
+from core.manifest import read_manifest
+from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
+from pipelines.recipe.settings import Recipe
 from tests.components.instance_import.test_importing import run_executor, write_rows
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.real_instances import read_documents, write_vocabulary
 from tests.trainer.training_tools import train_some
-from trainer.errors import InputError
 from trainer.evaluation import evaluate
-from trainer.instances import InstancesError, open_instances
-from trainer.manifest import read_manifest
+from trainer.huggingface.folder import read_model
+from trainer.input.instances import InstancesError, open_instances
 from trainer.settings import TrainingSettings
 from trainer.training import train_and_export
-from trainer.transformers_folder import read_model
-from trainer.vocabulary import Vocabulary, load_vocabulary
 
 LENGTH, CLASSES, TYPES = 32, 4, 3
 EXACT = {"hidden_dropout": 0.0, "attention_dropout": 0.0, "initializer_range": 0.12}
@@ -183,7 +183,7 @@ def test_a_model_of_pairs_can_be_gone_on_with(
     static_folder: str, brought_in: str, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     """Its head for two classes is drawn anew; types of segments are added."""
-    from trainer.export import export_model
+    from trainer.export.export import export_model
     from trainer.objectives.choose import choose_objective
 
     before = make_settings()

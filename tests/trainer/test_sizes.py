@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from components.instance_gen.plan import slots
-from pipelines.recipe_file import load_recipe, shipped_recipes
-from pipelines.recipe_list import work_out_cost
-from trainer.architecture import SIZES, Architecture, resolve_architecture
+from pipelines.recipe.file import load_recipe, shipped_recipes
+from pipelines.recipe.listing import work_out_cost
+from trainer.models.architecture import SIZES, Architecture, resolve_architecture
 from trainer.models.electra import GENERATOR
 from trainer.models.parameters import ParameterList, count_parameters
 from trainer.objectives.choose import objective_of

@@ -7,13 +7,13 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from core.manifest import read_manifest
 from tests.trainer.conftest import settings_in
-from trainer.export import export_model
-from trainer.instances import open_instances
-from trainer.manifest import read_manifest
+from trainer.export.export import export_model
+from trainer.export.stable_graph import GRAPH
+from trainer.input.instances import open_instances
 from trainer.models.parameters import first_values
 from trainer.objectives.choose import choose_objective
-from trainer.stable_graph import GRAPH
 
 KINDS = ("bert", "electra")
 

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from pipelines.recipe_file import load_recipe
-from pipelines.recipe_list import work_out_cost
+from core.errors import InputError
+from pipelines.recipe.file import load_recipe
+from pipelines.recipe.listing import work_out_cost
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.training_tools import train_some
-from trainer.errors import InputError
-from trainer.export import export_model
-from trainer.instances import open_instances
+from trainer.export.export import export_model
+from trainer.huggingface.folder import read_architecture
+from trainer.huggingface.weights import INDEX, WEIGHTS
+from trainer.input.instances import open_instances
 from trainer.models.electra import GENERATOR
 from trainer.objectives.choose import choose_objective
 from trainer.settings import ModelSettings
-from trainer.start_files import start_digest, start_key
-from trainer.transformers_folder import read_architecture
-from trainer.weight_files import INDEX, WEIGHTS
+from trainer.warm_start.files import start_digest, start_key
 
 SHAPE = {"num_layers", "hidden_size", "num_heads", "intermediate_size"}
 Arrays = dict[str, np.ndarray]
@@ -277,7 +277,7 @@ def test_a_published_discriminator_of_a_papers_size_has_the_papers_share(
 ) -> None:
     from dataclasses import replace
 
-    from trainer.generator_start import with_generator
+    from trainer.warm_start.generator import with_generator
 
     small = replace(read_architecture(str(electra[0] / "plain")), num_layers=12, hidden_size=768)
     settings = ModelSettings(type="electra", size="base")

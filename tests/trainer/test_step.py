@@ -9,11 +9,11 @@ import tensorflow as tf
 from tests.trainer.conftest import MakeSettings
 from tests.trainer.numpy_bert import numpy_losses
 from tests.trainer.training_tools import first_batch, one_cpu, train_some
-from trainer.instances import open_instances
+from trainer.input.instances import open_instances
+from trainer.loop.state import start_state
 from trainer.models.noise import NO_NOISE
 from trainer.objectives.choose import choose_objective
 from trainer.optimizers.adamw import is_decayed
-from trainer.state import start_state
 
 NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
 
@@ -112,7 +112,7 @@ def test_bfloat16_computes_and_float32_keeps(
 
 
 def _batches(settings, folder: str, count: int) -> list[dict[str, np.ndarray]]:  # type: ignore[no-untyped-def]
-    from trainer.batches import training_batches
+    from trainer.input.batches import training_batches
 
     batches = training_batches(
         open_instances(folder),

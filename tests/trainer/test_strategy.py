@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from trainer.strategy import DeviceError, select_strategy
+from trainer.devices.strategy import DeviceError, select_strategy
 
 
 def test_without_accelerators_auto_takes_the_cpu_and_says_why(

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from tests.small_vocabulary import SPECIALS, write_small_vocabulary
 from tests.trainer.real_instances import KOREAN, read_documents
-from trainer.text_to_ids import TextToIds
-from trainer.vocabulary import Vocabulary, load_vocabulary
+from trainer.export.text_to_ids import TextToIds
 
 
 @pytest.fixture(scope="module")

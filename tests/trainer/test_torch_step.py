@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from core.draw import draw_seed
 from tests.trainer.conftest import settings_in
 from tests.trainer.training_tools import first_batch, replica_step_of
-from trainer.draw import draw_seed
-from trainer.export import export_model
-from trainer.instances import open_instances
+from trainer.draws import RowDraws
+from trainer.export.export import export_model
+from trainer.huggingface.folder import GENERATOR_FOLDER, TRANSFORMERS_FOLDER
+from trainer.input.instances import open_instances
 from trainer.models.electra import Electra
 from trainer.models.noise import NO_NOISE
 from trainer.objectives.choose import choose_objective
 from trainer.objectives.replaced_tokens import DRAWS, fill_masks, sample_tokens
-from trainer.row_draws import RowDraws
 from trainer.settings import TrainingSettings
-from trainer.transformers_folder import GENERATOR_FOLDER, TRANSFORMERS_FOLDER
 
 pytestmark = pytest.mark.transformers
 

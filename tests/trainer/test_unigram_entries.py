@@ -7,11 +7,11 @@ import pytest
 
 from components.vocabulary_gen.import_folder import import_vocabulary
 from components.vocabulary_gen.write_vocabulary import write_vocabulary
+from core.errors import InputError
+from core.vocabulary.unigram import continues_word, ends_word
+from core.vocabulary.vocabulary import load_vocabulary
 from tests.small_pieces import write_small_pieces
-from trainer.errors import InputError
-from trainer.unigram_entries import continues_word, ends_word
-from trainer.vocabulary import load_vocabulary
-from trainer.warm_start import _tokens_in
+from trainer.warm_start.start import _tokens_in
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import InputError
+from core.manifest import Manifest, write_manifest
+from core.vocabulary.vocab_file import parse_vocab
+from core.vocabulary.vocabulary import load_vocabulary, normaliser_flags
 from tests.small_vocabulary import ENTRIES, write_small_vocabulary
-from trainer.errors import InputError
-from trainer.manifest import Manifest, write_manifest
-from trainer.vocab_file import parse_vocab
-from trainer.vocabulary import load_vocabulary, normaliser_flags
 
 
 def test_ids_are_line_numbers(tmp_path: Path) -> None:

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from core.errors import InputError
 from pipelines.create_pipeline import Places, create_pipeline
-from pipelines.recipe_file import load_recipe
+from pipelines.recipe.file import load_recipe
 from tests.small_pieces import write_small_pieces
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.training_tools import train_some
-from trainer.errors import InputError
-from trainer.export import export_model
-from trainer.instances import open_instances
+from trainer.export.export import export_model
+from trainer.input.instances import open_instances
 from trainer.objectives.choose import choose_objective
-from trainer.start_files import start_digest
-from trainer.warm_start import WarmStartError
+from trainer.warm_start.files import start_digest
+from trainer.warm_start.start import WarmStartError
 
 KINDS = ("bert", "albert", "electra")
 SHAPE = {"num_layers", "hidden_size", "num_heads", "intermediate_size"}

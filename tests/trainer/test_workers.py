@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from core.errors import TextmillError
 from tests.trainer.conftest import MakeSettings, settings_in
-from trainer.errors import TextmillError
 from trainer.settings import TrainingSettings
 from trainer.training import train_and_export
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from trainer.batches import share_out, training_batches
-from trainer.instances import open_instances
-from trainer.make_steps import make_steps, step_of_replica
+from trainer.input.batches import share_out, training_batches
+from trainer.input.instances import open_instances
+from trainer.loop.make_steps import make_steps, step_of_replica
+from trainer.loop.state import State, start_state
+from trainer.loop.step import ReplicaStep, Sums
 from trainer.objectives.choose import choose_objective
 from trainer.settings import TrainingSettings
-from trainer.state import State, start_state
-from trainer.step import ReplicaStep, Sums
 
 
 def one_cpu() -> tf.distribute.Strategy:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from trainer.architecture import Architecture
+from trainer.models.architecture import Architecture
 from trainer.models.kernels import kernel, sum_columns, sum_rows
 from trainer.models.layers import Differentiable, Weights, drop_units, size
 from trainer.models.names import LayerNames

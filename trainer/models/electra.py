@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from trainer.architecture import Architecture, generator_architecture
+from trainer.models.architecture import Architecture, generator_architecture
 from trainer.models.encoder import encode, encoder_parameters
 from trainer.models.layers import Weights, activate, dense, product
 from trainer.models.masked_lm_head import HeadNames, head_parameters, score_tokens

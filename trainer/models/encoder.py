@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from trainer.architecture import Architecture
+from trainer.models.architecture import Architecture
 from trainer.models.attention import attend
 from trainer.models.layers import (
     Weights,

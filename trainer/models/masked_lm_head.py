@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from trainer.architecture import Architecture
+from trainer.models.architecture import Architecture
 from trainer.models.layers import (
     Weights,
     activate,

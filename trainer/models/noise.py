@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from trainer.row_draws import RowDraws
+from trainer.draws import RowDraws
 
 
 class Noise:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from trainer.architecture import Architecture
+from trainer.models.architecture import Architecture
 from trainer.models.encoder import encode, encoder_parameters
 from trainer.models.layers import Weights, dense
 from trainer.models.masked_lm_head import HeadNames, head_parameters, score_tokens

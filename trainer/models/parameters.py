@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from trainer.draw import draw
+from core.draw import draw
 
 # A weight drawn further out than this many standard deviations is drawn again (BERT's
 # `truncated_normal_initializer`).

@@ -1,13 +1,13 @@
 """Settings and instances to what is learned: the one place that knows every type of model."""
 
-from trainer.architecture import Architecture, resolve_architecture
-from trainer.instances import Instances
+from trainer.input.instances import Instances
+from trainer.models.architecture import Architecture, resolve_architecture
 from trainer.models.electra import Electra
 from trainer.models.pair_model import PairModel
-from trainer.objectives.electra_objective import ElectraObjective
-from trainer.objectives.pair_objective import PairObjective
+from trainer.objectives.electra import ElectraObjective
+from trainer.objectives.pairs import PairObjective
 from trainer.settings import ElectraSettings, ModelSettings
-from trainer.warm_start import start_architecture
+from trainer.warm_start.start import start_architecture
 
 PreTraining = PairObjective | ElectraObjective
 Model = PairModel | Electra

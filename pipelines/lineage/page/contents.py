@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from components.safe_text import shorten, visible
-from components.wording import flatten
-from pipelines.lineage.archive import Archive
-from pipelines.lineage.compare import compare_runs, run_parts
-from pipelines.lineage.graph import CACHED, RAN, Artifact, Execution, Run
+from core.safe_text import shorten, visible
+from core.wording import flatten
+from pipelines.lineage.compare.compare import compare_runs, run_parts
+from pipelines.lineage.find.run_list import RunRow, list_runs, run_ending, run_state
+from pipelines.lineage.find.select import parent_model
 from pipelines.lineage.page.dag_layout import lay_out
-from pipelines.lineage.recipe_keys import code_digest, opened, recipe_settings
-from pipelines.lineage.run_list import RunRow, list_runs, run_ending, run_state
-from pipelines.lineage.select import parent_model
-from pipelines.lineage.words import artifact_words, noun
+from pipelines.lineage.store.archive import Archive
+from pipelines.lineage.store.graph import CACHED, RAN, Artifact, Execution, Run
+from pipelines.lineage.store.recipe_keys import code_digest, opened, recipe_settings
+from pipelines.lineage.store.words import artifact_words, noun
 
 Plain = dict[str, Any]
 FOUND = "found"  # the state of a resolver that did what it is there for

@@ -8,8 +8,8 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from pipelines.lineage.archive import Archive
 from pipelines.lineage.page.contents import Plain, page_contents
+from pipelines.lineage.store.archive import Archive
 
 HERE = Path(__file__).parent
 SCRIPTS = ("elements.js", "runs.js", "graph.js", "details.js", "compare.js", "start.js")

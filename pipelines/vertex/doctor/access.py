@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pipelines.vertex.doctor.check import Check, Subject
-from pipelines.vertex.spec_facts import uses_dataflow
+from pipelines.vertex.runs.spec_facts import uses_dataflow
 
 APIS = {
     "aiplatform.googleapis.com": "pipelines and training",

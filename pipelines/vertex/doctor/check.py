@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pipelines.vertex.errors import VertexError
+from pipelines.vertex.cloud.errors import VertexError
 
 if TYPE_CHECKING:
-    from pipelines.vertex.client import Cloud
-    from pipelines.vertex.template import Template
+    from pipelines.vertex.cloud.client import Cloud
+    from pipelines.vertex.runs.template import Template
 
 State = Literal["ok", "warning", "failed"]
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.wording import plural
+from core.wording import plural
 from pipelines.vertex.doctor.check import Check
 
 GIB = 1 << 30

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
-from components.wording import plural
+from core.wording import plural
 from pipelines.vertex.doctor.check import Check, Subject
 from pipelines.vertex.doctor.storage import split_root
 

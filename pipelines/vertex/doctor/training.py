@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from components.wording import plural
+from core.wording import plural
+from pipelines.vertex.compile.parameters import training_settings
 from pipelines.vertex.doctor.check import Check, Subject
-from pipelines.vertex.parameters import training_settings
-from pipelines.vertex.spec_facts import machines_of
+from pipelines.vertex.runs.spec_facts import machines_of
 
 
 def check_batch(subject: Subject) -> Iterator[Check]:

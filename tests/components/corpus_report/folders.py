@@ -15,7 +15,7 @@ import tensorflow as tf
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from components.records import write_records
-from trainer.manifest import Manifest, Shard, describe_file, write_manifest
+from core.manifest import Manifest, Shard, describe_file, write_manifest
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 LENGTH, SLOTS = 64, 10

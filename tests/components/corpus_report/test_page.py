@@ -10,9 +10,9 @@ from pathlib import Path
 from components.corpus_report.page import render_report
 from components.corpus_report.reading import read_corpus
 from components.settings import ReportSettings
-from components.wording import counter_name, number, percent
+from core.manifest import read_manifest
+from core.wording import counter_name, number, percent
 from tests.components.corpus_report.folders import Folders, topic_documents, write_folders
-from trainer.manifest import read_manifest
 
 SHOWN = ReportSettings(show_text=True)
 

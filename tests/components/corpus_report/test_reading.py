@@ -9,9 +9,9 @@ import pytest
 
 from components.corpus_report.reading import read_corpus, read_token_counts, sample_records
 from components.settings import ReportSettings
+from core.errors import InputError
+from core.manifest import read_manifest
 from tests.components.corpus_report.folders import Folders, topic_documents
-from trainer.errors import InputError
-from trainer.manifest import read_manifest
 
 
 def test_the_sample_is_the_first_records_and_no_more(folders: Folders) -> None:

@@ -14,7 +14,7 @@ from tfx_bsl.coders import example_coder
 from components.example_validator.component import ExampleValidator
 from components.example_validator.executor import Executor
 from components.instance_gen.schema import dynamic_schema, schema_text, static_schema
-from trainer.errors import InputError
+from core.errors import InputError
 
 L, N, V = 6, 2, 50
 SOUND: dict[str, list[Any]] = {

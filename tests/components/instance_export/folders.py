@@ -6,14 +6,14 @@ from components.instance_gen.plan import plan_units, slots
 from components.instance_gen.publishing import copy_vocabulary, publish
 from components.instance_gen.shards import Job, write_shard
 from components.settings import InstanceSettings
+from core.manifest import read_manifest
+from core.vocabulary.vocabulary import load_vocabulary
 from tests.components.instance_gen.folders import (
     real_documents,
     write_documents,
     write_vocabulary,
 )
-from trainer.manifest import read_manifest
 from trainer.settings import MaskingSettings
-from trainer.vocabulary import load_vocabulary
 
 LENGTH, SLOTS, SEED = 64, 10, 5
 

@@ -8,8 +8,8 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from components.instance_export.component import InstanceExport
 from components.instance_export.executor import Executor
 from components.settings import ExportSettings
+from core.manifest import read_manifest, verify_shards
 from tests.components.instance_export.folders import write_instances
-from trainer.manifest import read_manifest, verify_shards
 
 
 def test_the_executor_writes_the_records_and_describes_them(tmp_path: Path) -> None:

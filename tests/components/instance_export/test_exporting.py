@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from components.instance_export.exporting import Job, export_instances
 from components.settings import ExportSettings
+from core.manifest import Manifest, read_manifest, verify_shards
 from tests.components.instance_export.folders import LENGTH, SLOTS, write_instances
-from trainer.instances import open_instances
-from trainer.manifest import Manifest, read_manifest, verify_shards
+from trainer.input.instances import open_instances
 
 MASKS = {
     "masked_lm_positions": tf.io.FixedLenFeature([SLOTS], tf.int64),

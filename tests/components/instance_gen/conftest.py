@@ -6,12 +6,12 @@ import pytest
 
 from components.instance_gen.corpus import Corpus, read_corpus
 from components.instance_gen.tokenizing import ChunkTokenizer
+from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from tests.components.instance_gen.folders import (
     real_documents,
     write_documents,
     write_vocabulary,
 )
-from trainer.vocabulary import Vocabulary, load_vocabulary
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,9 @@ from tfx_bsl.coders import example_coder
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from components.records import write_records
+from core.manifest import Manifest, describe_file, write_manifest
+from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from tests.small_vocabulary import SPECIALS, write_small_vocabulary
-from trainer.manifest import Manifest, describe_file, write_manifest
-from trainer.vocabulary import Vocabulary, load_vocabulary
 
 Document = list[str]
 

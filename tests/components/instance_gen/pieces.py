@@ -7,8 +7,8 @@ from components.vocabulary_gen.normalizer import make_normalizer
 from components.vocabulary_gen.train import train_tokenizer
 from components.vocabulary_gen.train_unigram import train_unigram
 from components.vocabulary_gen.write_vocabulary import write_vocabulary
+from core.vocabulary.vocabulary import Kind, Vocabulary, load_vocabulary
 from tests.real_text import ENGLISH, KOREAN
-from trainer.vocabulary import Kind, Vocabulary, load_vocabulary
 
 SIZE = 3000
 # The first article of the Universal Declaration of Human Rights.

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from components.instance_gen.contiguous import LEAST_TAIL, cut_contiguous
 from components.instance_gen.corpus import Corpus
 from components.instance_gen.spans import Spans
+from core.draw import draw
 from tests.components.instance_gen.test_pairing import SEQ_LENGTH, corpus_of, documents_at, lengths
-from trainer.draw import draw
 
 
 def cut(corpus: Corpus, seed: int = 0, single: float = 0.1, short: float = 0.1) -> Spans:

@@ -13,13 +13,13 @@ from tokenizers import pre_tokenizers
 from components.instance_gen.corpus import concatenate, read_corpus
 from components.instance_gen.dividing import find_divider
 from components.instance_gen.tokenizing import ChunkTokenizer
+from core.vocabulary.vocabulary import Vocabulary
 from tests.components.instance_gen.folders import (
     document_id,
     real_documents,
     trained_entries,
     write_documents,
 )
-from trainer.vocabulary import Vocabulary
 
 HOSTILE = [
     "tab\tand  two spaces",

@@ -14,11 +14,11 @@ from components.instance_gen.dividing import divide_at_spaces, find_divider
 from components.instance_gen.tokenizing import ChunkTokenizer
 from components.vocabulary_gen.import_folder import import_vocabulary
 from components.vocabulary_gen.write_vocabulary import write_vocabulary
+from core.vocabulary.vocabulary import load_vocabulary
 from tests.components.instance_gen.pieces import CHINESE, JAPANESE, TEXT, train_pieces
 from tests.components.instance_gen.test_corpus import HOSTILE, ids_of
 from tests.real_text import ENGLISH, KOREAN
 from tests.small_pieces import write_small_pieces
-from trainer.vocabulary import load_vocabulary
 
 KINDS = ["trained", "split", "albert", "accents"]
 PIECEY = " \u2581``''´¨\u0340\u0301\u0600\x85\xa0\u3000\u200b\u200d\ufeff"

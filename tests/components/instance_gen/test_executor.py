@@ -17,10 +17,10 @@ from components.artifacts import Vocabulary
 from components.instance_gen.component import InstanceGen
 from components.instance_gen.executor import Executor
 from components.settings import InstanceSettings
-from trainer.errors import InputError
-from trainer.manifest import Manifest, file_digest, read_manifest, verify_shards
+from core.errors import InputError
+from core.manifest import Manifest, file_digest, read_manifest, verify_shards
+from core.vocabulary.vocabulary import load_vocabulary
 from trainer.settings import MaskingSettings
-from trainer.vocabulary import load_vocabulary
 
 ONE_WORKER = ["--direct_num_workers=1", "--sdk_container_image=unused"]
 TWO_WORKERS = [

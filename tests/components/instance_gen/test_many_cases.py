@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from components.instance_gen.assembling import Batch
 from components.instance_gen.masking import mask_batch
+from core.draw import draw
 from tests.components.instance_gen import test_contiguous, test_packing, test_pairing
 from tests.mask_claims import (
     CHOICES,
@@ -18,7 +19,6 @@ from tests.mask_claims import (
     cases,
     check_masks,
 )
-from trainer.draw import draw
 from trainer.settings import MaskingSettings
 
 CASES = 10_000

@@ -11,9 +11,9 @@ from components.instance_gen.corpus import Corpus
 from components.instance_gen.masking import Masked, mask_batch, word_numbers
 from components.instance_gen.pairing import pair_next_sentences
 from components.instance_gen.spans import Spans
-from trainer.draw import draw
+from core.draw import draw
+from core.vocabulary.vocabulary import Vocabulary
 from trainer.settings import MaskingSettings
-from trainer.vocabulary import Vocabulary
 
 SEQ_LENGTH = 64
 

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.instance_gen.packing import join_documents, pack_sentences
+from core.draw import draw
 from tests.components.instance_gen.test_pairing import SEQ_LENGTH, corpus_of, lengths
-from trainer.draw import draw
 
 SEP = 1_000_000
 BUDGET = SEQ_LENGTH - 2

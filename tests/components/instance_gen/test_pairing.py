@@ -10,8 +10,8 @@ from components.instance_gen.corpus import Corpus
 from components.instance_gen.pairing import pair_in_order, pair_next_sentences
 from components.instance_gen.spans import Spans, draw_targets, truncate
 from components.instance_gen.tokenizing import offsets_of
-from trainer.draw import draw
-from trainer.errors import InputError
+from core.draw import draw
+from core.errors import InputError
 
 SEQ_LENGTH = 32
 

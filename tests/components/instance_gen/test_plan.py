@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from components.instance_gen.plan import ENOUGH_DOCUMENTS, choose_pool, plan_units, slots
 from components.instance_gen.publishing import check_counts
 from components.settings import InstanceSettings
+from core.errors import InputError
+from core.manifest import read_manifest
 from tests.components.instance_gen.folders import real_documents, write_documents
-from trainer.errors import InputError
-from trainer.manifest import read_manifest
 from trainer.settings import MaskingSettings, RateSchedule
 
 

@@ -16,12 +16,12 @@ from components.instance_gen.pairing import pair_next_sentences
 from components.instance_gen.reference_pairs import pair_as_reference
 from components.instance_gen.tokenizing import ChunkTokenizer
 from components.settings import InstanceSettings
+from core.draw import draw
+from core.vocabulary.vocabulary import Vocabulary
 from tests.components.instance_gen.folders import write_documents
 from tests.components.instance_gen.test_pairing import corpus_of, documents_at, truncate_as_bert
 from tests.real_text import ENGLISH
-from trainer.draw import draw
 from trainer.settings import MaskingSettings
-from trainer.vocabulary import Vocabulary
 
 COPIES, SHORT, RATE = 300, 0.1, 0.15
 Sentences = list[int]  # the number of tokens of each

@@ -15,9 +15,9 @@ import tensorflow as tf
 from components.instance_gen.plan import plan_units
 from components.instance_gen.shards import Job, write_shard
 from components.settings import InstanceSettings
-from trainer.manifest import file_digest, read_manifest
+from core.manifest import file_digest, read_manifest
+from core.vocabulary.vocabulary import Vocabulary
 from trainer.settings import MaskingSettings
-from trainer.vocabulary import Vocabulary
 
 SEQ_LENGTH, SLOTS = 64, 10
 Result = dict[str, Any]

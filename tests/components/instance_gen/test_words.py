@@ -9,11 +9,11 @@ import pytest
 from components.instance_gen.assembling import Batch, assemble, special_table
 from components.instance_gen.masking import mask_batch, word_numbers
 from components.instance_gen.spans import Spans
+from core.draw import draw
+from core.vocabulary.vocabulary import Vocabulary
 from tests.components.instance_gen.pieces import CHINESE, JAPANESE, train_pieces
 from tests.real_text import ENGLISH, KOREAN
-from trainer.draw import draw
 from trainer.settings import MaskingSettings
-from trainer.vocabulary import Vocabulary
 
 SEQ_LENGTH = 256
 

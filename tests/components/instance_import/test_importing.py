@@ -15,12 +15,12 @@ from components.instance_import.component import InstanceImport
 from components.instance_import.executor import Executor
 from components.instance_import.importing import records_digest
 from components.settings import InstanceSettings, RecordsSettings
+from core.errors import InputError
+from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from tests.components.instance_gen.folders import real_documents, write_vocabulary
-from trainer.batches import evaluation_batches
-from trainer.errors import InputError
-from trainer.instances import open_instances, read_token_counts, verify_instances
+from trainer.input.batches import evaluation_batches
+from trainer.input.instances import open_instances, read_token_counts, verify_instances
 from trainer.settings import MaskingSettings
-from trainer.vocabulary import Vocabulary, load_vocabulary
 
 LENGTH, SLOTS = 32, 5
 NAMES = {"model_garden": {"input_ids": "input_word_ids", "segment_ids": "input_type_ids"}}

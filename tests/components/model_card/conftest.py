@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from components.model_card.origin import Origin, read_origin
+from core.manifest import Manifest, describe_file, read_manifest, write_manifest
 from tests.components.corpus_report.folders import topic_documents, write_folders
-from trainer.manifest import Manifest, describe_file, read_manifest, write_manifest
 
 METRICS = {
     "masked_lm_loss": 4.25,

@@ -12,10 +12,10 @@ from markdown_it import MarkdownIt
 from components.model_card.card import render_card
 from components.model_card.origin import nested
 from components.settings import ModelCardSettings
-from components.wording import number
+from core.errors import InputError
+from core.manifest import read_manifest
+from core.wording import number
 from tests.components.model_card.conftest import METRICS, Made, make, write_evaluation
-from trainer.errors import InputError
-from trainer.manifest import read_manifest
 
 DEMO = ModelCardSettings(recipe="demo", description="A small model.", license="apache-2.0")
 HOSTILE = (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.manifest import Manifest, describe_file, write_manifest
+from core.manifest import Manifest, describe_file, write_manifest
 
 FILES = {
     "saved_model.pb": b"graph",

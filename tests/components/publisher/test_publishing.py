@@ -11,10 +11,10 @@ import tensorflow as tf
 
 from components.publisher import place
 from components.publisher.publishing import Publication, publish
+from core import storage
+from core.errors import InputError
+from core.manifest import read_manifest, verify_shards
 from tests.components.publisher.conftest import FILES, write_model
-from trainer import storage
-from trainer.errors import InputError
-from trainer.manifest import read_manifest, verify_shards
 
 NOW = 1_763_862_000
 

@@ -12,7 +12,7 @@ from tfx.utils import proto_utils
 from components.settings import TextSettings
 from components.text_example_gen.component import TextExampleGen
 from components.text_example_gen.driver import TextDriver
-from trainer.errors import InputError
+from core.errors import InputError
 
 
 def put(folder: Path, **contents: str) -> Path:

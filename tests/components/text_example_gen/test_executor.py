@@ -14,9 +14,9 @@ from components.settings import TextSettings
 from components.text_example_gen.component import TextExampleGen
 from components.text_example_gen.driver import TextDriver
 from components.text_example_gen.executor import TextExampleGenExecutor
+from core.errors import InputError
+from core.manifest import read_manifest, verify_shards
 from tests.real_text import DATA
-from trainer.errors import InputError
-from trainer.manifest import read_manifest, verify_shards
 
 ONE_WORKER = ["--direct_num_workers=1", "--sdk_container_image=unused"]
 TWO_WORKERS = [

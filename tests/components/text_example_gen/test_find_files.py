@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.text_example_gen.find_files import find_files, join_patterns, split_patterns
-from trainer.errors import InputError
+from core.errors import InputError
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ from components.text_example_gen.signatures import (
     phrases_of,
     sign_document,
 )
+from core.draw import draw
+from core.errors import InputError
+from core.manifest import Manifest
 from tests.components.text_example_gen.test_write_documents import documents_in, put, serially
 from tests.real_text import ENGLISH, KOREAN
-from trainer.draw import draw
-from trainer.errors import InputError
-from trainer.manifest import Manifest
 
 REAL = [*ENGLISH, *KOREAN]
 Sentences = list[str]

@@ -8,8 +8,8 @@ import pytest
 from components.settings import TextSettings
 from components.text_example_gen.find_files import find_files
 from components.text_example_gen.read_documents import Document, DocumentReader
+from core.errors import InputError
 from tests.real_text import ENGLISH, KOREAN
-from trainer.errors import InputError
 
 
 def read(folder: Path, **settings: object) -> tuple[list[list[str]], DocumentReader]:

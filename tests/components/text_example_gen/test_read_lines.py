@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from components.text_example_gen.find_files import CorpusFile
 from components.text_example_gen.read_lines import LineReader, LongLine, split_lines
-from trainer.errors import InputError
+from core.errors import InputError
 
 MEBIBYTE = 1 << 20
 

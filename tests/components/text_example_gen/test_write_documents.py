@@ -21,9 +21,9 @@ from components.text_example_gen.find_files import find_files
 from components.text_example_gen.fingerprint import corpus_digest, fingerprint
 from components.text_example_gen.read_documents import Document
 from components.text_example_gen.shards import cut_shards
+from core.errors import InputError
+from core.manifest import Manifest, read_manifest, verify_shards
 from tests.real_text import ENGLISH, KOREAN
-from trainer.errors import InputError
-from trainer.manifest import Manifest, read_manifest, verify_shards
 
 Sentences = Sequence[Sequence[str]]
 REAL = [*ENGLISH, *KOREAN]

@@ -19,9 +19,9 @@ from components.vertex_trainer import launch
 from components.vertex_trainer.executor import Executor, InPlaceExecutor
 from components.vertex_trainer.launch import TrainingJobError
 from components.vertex_trainer.overrides import OverrideError
-from pipelines.vertex.machines import preset, presets, worker_pools
+from core.errors import StoppedError
+from pipelines.vertex.compile.machines import preset, presets, worker_pools
 from tests.vertex_server import VertexServer
-from trainer.errors import StoppedError
 from trainer.settings import MaskingSettings, ModelSettings, TrainerSettings, TrainingSettings
 
 IMAGE = "us-docker.pkg.dev/p/textmill/trainer@sha256:" + "ab" * 32

@@ -6,7 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from components.records import write_records
-from trainer.manifest import Manifest, write_manifest
+from core.manifest import Manifest, write_manifest
 
 
 def write_documents(folder: Path, documents: Sequence[Sequence[str]], num_shards: int = 2) -> Path:

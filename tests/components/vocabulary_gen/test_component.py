@@ -12,10 +12,10 @@ from components.artifacts import Vocabulary
 from components.settings import VocabularySettings
 from components.vocabulary_gen.component import VocabularyGen
 from components.vocabulary_gen.executor import VocabularyGenExecutor
+from core.vocabulary.vocabulary import load_vocabulary
 from tests.components.vocabulary_gen.folders import write_documents
 from tests.real_text import ENGLISH, KOREAN
 from tests.small_vocabulary import write_small_vocabulary
-from trainer.vocabulary import load_vocabulary
 
 ROOT = Path(__file__).parents[3]
 DEFAULT_PYTHON = str(ROOT / ".venv-transformers" / "bin" / "python")

@@ -8,8 +8,8 @@ import pytest
 from tokenizers import Tokenizer
 
 from components.vocabulary_gen.import_folder import import_digest, import_vocabulary
+from core.errors import InputError
 from tests.small_vocabulary import ENTRIES, write_small_vocabulary
-from trainer.errors import InputError
 
 WORDPIECE = {
     "type": "WordPiece",

@@ -12,10 +12,10 @@ from components.vocabulary_gen.import_folder import import_vocabulary
 from components.vocabulary_gen.made import Made
 from components.vocabulary_gen.spiece import charsmap_of
 from components.vocabulary_gen.write_vocabulary import write_vocabulary
+from core.errors import InputError
+from core.vocabulary.vocabulary import load_vocabulary
 from tests.real_text import ENGLISH
 from tests.small_pieces import train_spiece, write_small_pieces
-from trainer.errors import InputError
-from trainer.vocabulary import load_vocabulary
 
 SENTENCES = [sentence for document in ENGLISH for sentence in document]
 # As google-research/albert trained its own: "--user_defined_symbols=(,),\",-,.,–,£,€".

@@ -10,13 +10,13 @@ from components.vocabulary_gen.agree import count_differing
 from components.vocabulary_gen.make_vocabulary import make_vocabulary
 from components.vocabulary_gen.measure import measure
 from components.vocabulary_gen.read_text import TextSample
+from core.errors import InputError
+from core.manifest import Manifest, read_manifest, verify_shards
+from core.vocabulary.vocabulary import load_vocabulary
 from tests.components.vocabulary_gen.folders import write_documents
 from tests.real_text import ENGLISH, KOREAN
 from tests.small_pieces import train_spiece
 from tests.small_vocabulary import write_small_vocabulary
-from trainer.errors import InputError
-from trainer.manifest import Manifest, read_manifest, verify_shards
-from trainer.vocabulary import load_vocabulary
 
 
 @pytest.fixture(scope="module")

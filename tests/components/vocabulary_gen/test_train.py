@@ -16,8 +16,8 @@ from components.vocabulary_gen.train import (
     entries_of,
     train_tokenizer,
 )
+from core.vocabulary.vocab_file import SPECIALS
 from tests.real_text import ENGLISH, KOREAN
-from trainer.vocab_file import SPECIALS
 
 ROOT = Path(__file__).parents[3]
 TRAIN = """

@@ -21,9 +21,9 @@ from components.vocabulary_gen.train_unigram import (
     count_words,
     train_unigram,
 )
+from core.vocabulary.tokenizer_file import plain_tokenizer
+from core.vocabulary.vocab_file import VocabularyError
 from tests.real_text import ENGLISH, KOREAN
-from trainer.tokenizer_file import plain_tokenizer
-from trainer.vocab_file import VocabularyError
 
 ROOT = Path(__file__).parents[3]
 TRAIN = """

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import pytest
 
-from pipelines.lineage.archive import Archive
-from pipelines.lineage.graph import Graph
-from pipelines.lineage.read_store import Store
+from pipelines.lineage.store.archive import Archive
+from pipelines.lineage.store.graph import Graph
+from pipelines.lineage.store.read_store import Store
 from tests.pipelines.lineage.mill import Mill
 from tests.pipelines.lineage.mill_folders import PROSE
 

@@ -12,8 +12,8 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from components.publisher.publishing import publish
 from components.records import write_records
 from components.text_example_gen.document_record import encode_document
-from trainer.manifest import Manifest, describe_file, read_manifest, write_manifest
-from trainer.vocabulary import files_digest
+from core.manifest import Manifest, describe_file, read_manifest, write_manifest
+from core.vocabulary.vocabulary import files_digest
 
 Documents = Sequence[Sequence[str]]
 Outputs = dict[str, pb.Artifact]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from components.records import write_records
-from pipelines.lineage.seal import SEAL
-from trainer.manifest import MANIFEST, describe_file
+from core.manifest import MANIFEST, describe_file
+from pipelines.lineage.verify.seal import SEAL
 
 DOCUMENTS = "artifacts/tiny/TextExampleGen/examples/1"
 TRAIN = f"{DOCUMENTS}/Split-train/documents-00000-of-00001.tfrecord.gz"

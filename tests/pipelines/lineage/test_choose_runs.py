@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from core.errors import InputError
 from pipelines.cli import app
-from pipelines.lineage.archive import Archive
-from pipelines.lineage.choose_runs import parse_condition, parse_day
-from pipelines.lineage.garbage import find_orphans
+from pipelines.lineage.find.choose_runs import parse_condition, parse_day
+from pipelines.lineage.store.archive import Archive
+from pipelines.lineage.verify.garbage import find_orphans
 from tests.pipelines.lineage.conftest import History
 from tests.pipelines.lineage.mill import Mill
-from trainer.errors import InputError
 
 
 def listed(workdir: Path, *words: str) -> list[Any]:

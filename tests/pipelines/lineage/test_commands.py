@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.lineage.archive import Archive
-from pipelines.lineage.select import SelectionError, run_of, select
+from pipelines.lineage.find.select import SelectionError, run_of, select
+from pipelines.lineage.store.archive import Archive
 from tests.pipelines.lineage.conftest import History
 from tests.pipelines.lineage.mill import Mill
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from components.records import RecordError
-from pipelines.lineage.archive import Archive
-from pipelines.lineage.changes import Change
-from pipelines.lineage.compare import compare_runs
-from pipelines.lineage.explain import value_words
+from core.errors import InputError
+from pipelines.lineage.compare.changes import Change
+from pipelines.lineage.compare.compare import compare_runs
+from pipelines.lineage.compare.explain import value_words
+from pipelines.lineage.store.archive import Archive
 from tests.pipelines.lineage.conftest import NEW_TEXT, History
 from tests.pipelines.lineage.mill import Mill
 from tests.pipelines.lineage.mill_folders import PROSE
-from trainer.errors import InputError
 
 
 def sentence(archive: Archive, before: str, after: str) -> str:

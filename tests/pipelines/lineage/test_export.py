@@ -13,10 +13,10 @@ from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 from typer.testing import CliRunner
 
+from core.errors import InputError
 from pipelines.cli import app
 from tests.pipelines.lineage.conftest import History
 from tests.pipelines.lineage.mill import Mill
-from trainer.errors import InputError
 
 SCHEMAS = Path(__file__).parents[2] / "data" / "openlineage"
 Event = dict[str, Any]

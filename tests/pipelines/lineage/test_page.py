@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.lineage.archive import Archive
 from pipelines.lineage.page.dag_layout import lay_out
 from pipelines.lineage.page.render import render_page
+from pipelines.lineage.store.archive import Archive
 from tests.pipelines.lineage.browser import CHROMIUM, Browser
 from tests.pipelines.lineage.conftest import History
 from tests.pipelines.lineage.mill import Mill

@@ -9,9 +9,9 @@ import pytest
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from pipelines.lineage.graph import Graph
-from pipelines.lineage.read_store import KINDS, STATES, Store, StoreError
-from pipelines.metadata_store import open_store, read_execution
+from pipelines.lineage.store.graph import Graph
+from pipelines.lineage.store.read_store import KINDS, STATES, Store, StoreError
+from pipelines.metadata.records import open_store, read_execution
 from tests.pipelines.lineage.conftest import History
 
 

@@ -10,13 +10,13 @@ import pytest
 from google.cloud import aiplatform_v1 as v1
 from typer.testing import CliRunner
 
+from core.errors import InputError
 from pipelines.cli import app
-from pipelines.lineage.archive import Archive
-from pipelines.lineage.graph import CACHED, FAILED, INTERRUPTED, RAN
-from pipelines.lineage.read_vertex import BINDING, parse_source
+from pipelines.lineage.store.archive import Archive
+from pipelines.lineage.store.graph import CACHED, FAILED, INTERRUPTED, RAN
+from pipelines.lineage.store.read_vertex import BINDING, parse_source
 from tests.pipelines.lineage.conftest import History
 from tests.vertex_server import VertexServer
-from trainer.errors import InputError
 
 PARENT = "projects/mill/locations/us-central1/metadataStores/default"
 SOURCE = "vertex://mill-1/us-central1"
@@ -141,7 +141,7 @@ def test_the_newest_runs_of_one_pipeline_are_taken(vertex: VertexServer) -> None
 def test_a_manifest_on_an_object_store_is_read(history: History) -> None:
     import tensorflow as tf
 
-    from pipelines.lineage.folders import find_remote_manifest
+    from pipelines.lineage.store.folders import find_remote_manifest
 
     folder = history.workdir / "artifacts/tiny/TextExampleGen/examples/1"
     tf.io.gfile.makedirs("ram://bucket/examples")

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.exit_codes import INPUT_ERROR, SUCCEEDED
-from pipelines.run_command import run_recipe
+from pipelines.local.run_command import run_recipe
 from tests.pipelines.lineage.test_export import check, schema_registry
 
 TOP = Path(__file__).parents[3]

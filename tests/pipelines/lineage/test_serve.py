@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.lineage.read_store import StoreError
-from pipelines.lineage.serve import make_server
+from core.errors import InputError
+from pipelines.lineage.page.serve import make_server
+from pipelines.lineage.store.read_store import StoreError
 from tests.pipelines.lineage.conftest import History
-from trainer.errors import InputError
 
 
 @pytest.fixture(scope="module")

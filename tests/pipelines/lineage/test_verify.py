@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from core.errors import InputError
 from pipelines.cli import app
-from pipelines.lineage.archive import Archive
-from pipelines.lineage.seal import seal_run
-from pipelines.lineage.select import select
-from pipelines.lineage.verify import verify
+from pipelines.lineage.find.select import select
+from pipelines.lineage.store.archive import Archive
+from pipelines.lineage.verify.seal import seal_run
+from pipelines.lineage.verify.verify import verify
 from tests.pipelines.lineage.conftest import History
 from tests.pipelines.lineage.planted_changes import (
     FOUND_BY_THE_SEAL,
@@ -20,7 +21,6 @@ from tests.pipelines.lineage.planted_changes import (
     flip,
     remove,
 )
-from trainer.errors import InputError
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from pipelines.exit_codes import SUCCEEDED
-from pipelines.run_command import run_recipe
+from pipelines.local.run_command import run_recipe
 from pipelines.spec_runner.command import Options, run_spec
 
 HERE = Path(__file__).parent
@@ -27,8 +27,8 @@ class Runs:
 
 def compile_tiny(folder: Path, **groups: dict[str, object]) -> Path:
     """Compiles the tiny recipe with other settings; gives the spec's path."""
-    from pipelines.recipe_file import load_recipe
-    from pipelines.vertex.compile_command import compile_to_file
+    from pipelines.recipe.file import load_recipe
+    from pipelines.vertex.commands.compile import compile_to_file
 
     content = yaml.safe_load(TINY.read_text(encoding="utf-8"))
     for group, values in groups.items():

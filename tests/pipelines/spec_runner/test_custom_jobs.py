@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.spec_runner.custom_jobs import CustomJobs
-from pipelines.spec_runner.places import Places
-from pipelines.spec_runner.processes import Processes
+from pipelines.spec_runner.processes.custom_jobs import CustomJobs
+from pipelines.spec_runner.processes.processes import Processes
+from pipelines.spec_runner.spec.places import Places
 
 PARENT = "projects/p/locations/us-central1"
 TELLS = """
@@ -34,7 +34,7 @@ def client(service: CustomJobs, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Google's own client, as TFX gets it in a container of run-spec."""
     from google.cloud.aiplatform import gapic
 
-    from pipelines.spec_runner import training_client
+    from pipelines.spec_runner.processes import training_client
 
     monkeypatch.setenv(training_client.ENDPOINT, service.endpoint)
     return training_client._Gapic(gapic).JobServiceClient(client_options={"api_endpoint": "x"})

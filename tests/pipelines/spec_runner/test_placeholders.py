@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.spec_runner.errors import SpecError
-from pipelines.spec_runner.placeholders import resolve, resolve_arguments, written
+from pipelines.spec_runner.spec.placeholders import resolve, resolve_arguments, written
 
 NAMES = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_-]{0,20}", fullmatch=True)
 PLAIN = st.text(max_size=40).filter(lambda text: "{{$" not in text)

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
-from pipelines.spec_runner.artifacts import ArtifactType, LiveArtifact
-from pipelines.spec_runner.condition import parse_condition
+from core.errors import InputError
 from pipelines.spec_runner.errors import SpecError
-from pipelines.spec_runner.parameters import settle_parameters
-from pipelines.spec_runner.places import Places, parse_maps
-from pipelines.spec_runner.queries import parse_filter
-from trainer.errors import InputError
+from pipelines.spec_runner.spec.artifacts import ArtifactType, LiveArtifact
+from pipelines.spec_runner.spec.condition import parse_condition
+from pipelines.spec_runner.spec.parameters import settle_parameters
+from pipelines.spec_runner.spec.places import Places, parse_maps
+from pipelines.spec_runner.spec.queries import parse_filter
 
 
 def definitions(**parameters: Any) -> Any:

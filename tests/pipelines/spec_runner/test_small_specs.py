@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from core.errors import InputError
 from pipelines.exit_codes import FAILED, INTERRUPTED, SUCCEEDED
-from pipelines.lineage.archive import Archive
+from pipelines.lineage.store.archive import Archive
 from pipelines.spec_runner.command import Options, run_spec
 from tests.pipelines.spec_runner.small_specs import (
     INTEGER,
@@ -29,7 +30,6 @@ from tests.pipelines.spec_runner.small_specs import (
     task,
     write_spec,
 )
-from trainer.errors import InputError
 
 TOP = Path(__file__).parents[3]
 MAKE = """

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from google.cloud import aiplatform_v1 as v1
 
+from core.manifest import Manifest, read_manifest
 from pipelines.exit_codes import SUCCEEDED
-from pipelines.lineage.archive import Archive
+from pipelines.lineage.store.archive import Archive
 from pipelines.spec_runner.command import Options, run_spec
 from tests.pipelines.spec_runner.conftest import REAL_TEXT, compile_tiny
 from tests.pipelines.spec_runner.small_specs import last_summary
@@ -21,8 +22,7 @@ from tests.pipelines.vertex.conftest import Textmill, server, textmill
 from tests.vertex_server import VertexServer
 from tests.vertex_server.resources import dump
 from tests.vertex_server.schedules import fire
-from trainer.manifest import Manifest, read_manifest
-from trainer.start_files import start_digest
+from trainer.warm_start.files import start_digest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 __all__ = ["server", "textmill"]  # fixtures

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import InputError
 from pipelines.exit_codes import FAILED, SUCCEEDED
-from pipelines.lineage.archive import Archive
+from pipelines.lineage.store.archive import Archive
 from pipelines.spec_runner.command import Options, run_spec
 from tests.pipelines.spec_runner.conftest import REAL_TEXT, Runs
 from tests.pipelines.spec_runner.small_specs import last_summary, states
-from trainer.errors import InputError
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import cli
-from pipelines.vertex.settings import NO_DIGEST
+from pipelines.recipe.vertex_settings import NO_DIGEST
 from tests.vertex_server import VertexServer
 
 PROJECT, REGION = "acme-nlp", "us-central1"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.vertex.cron import both_zones, read_cron, read_moment
-from trainer.errors import InputError
+from core.errors import InputError
+from pipelines.vertex.schedule.cron import both_zones, read_cron, read_moment
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from pipelines.exit_codes import FAILED, SUCCEEDED
 from pipelines.vertex.doctor import local
 from pipelines.vertex.doctor.text import newest
-from pipelines.vertex.spec_facts import Machines, images_of, machines_of
-from pipelines.vertex.template import load_template
+from pipelines.vertex.runs.spec_facts import Machines, images_of, machines_of
+from pipelines.vertex.runs.template import load_template
 from tests.pipelines.vertex.conftest import ACCOUNT, REGION, SPEC, TEXT, Textmill
 from tests.vertex_server import VertexServer
 from tests.vertex_server.google_apis import Account, Bucket

@@ -7,10 +7,10 @@ from google.auth.credentials import AnonymousCredentials
 from rich.console import Console
 
 from pipelines.exit_codes import INTERRUPTED
-from pipelines.vertex import watch as watching
-from pipelines.vertex.client import Cloud
-from pipelines.vertex.target import make_target
-from pipelines.vertex.watch import state_word, watch
+from pipelines.vertex.cloud.client import Cloud
+from pipelines.vertex.cloud.target import make_target
+from pipelines.vertex.runs import watch as watching
+from pipelines.vertex.runs.watch import state_word, watch
 from tests.pipelines.vertex.conftest import PROJECT, REGION, TEXT, Textmill
 from tests.vertex_server import VertexServer
 

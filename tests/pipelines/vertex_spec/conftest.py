@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.recipe_file import load_recipe
-from pipelines.settings import Recipe
+from pipelines.recipe.file import load_recipe
+from pipelines.recipe.settings import Recipe
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +16,6 @@ def vertex_recipe() -> Recipe:
 @pytest.fixture(scope="session")
 def spec(vertex_recipe: Recipe) -> dict[str, Any]:
     """Read it, do not change it."""
-    from pipelines.vertex.compile import compile_recipe
+    from pipelines.vertex.compile.compile import compile_recipe
 
     return compile_recipe(vertex_recipe)

@@ -13,12 +13,12 @@ import pytest
 import yaml
 from google.protobuf import json_format
 
-from pipelines.recipe_file import RecipeError, load_recipe
-from pipelines.settings import Recipe
-from pipelines.vertex.compile_command import DriftError, compare, compile_to_file, to_yaml
-from pipelines.vertex.placeholders import named_in
-from pipelines.vertex.settings import NO_DIGEST
-from trainer.errors import InputError
+from core.errors import InputError
+from pipelines.recipe.file import RecipeError, load_recipe
+from pipelines.recipe.settings import Recipe
+from pipelines.recipe.vertex_settings import NO_DIGEST
+from pipelines.vertex.commands.compile import DriftError, compare, compile_to_file, to_yaml
+from pipelines.vertex.compile.placeholders import named_in
 from trainer.settings import TrainingSettings
 
 TOP = Path(__file__).parents[3]
@@ -242,7 +242,7 @@ def test_kubeflow_gets_no_resolver_and_trains_in_its_own_container(tmp_path: Pat
     """Its compiler knows no resolvers, its driver no hook, and custom jobs are Vertex AI's."""
     from kfp import components
 
-    from pipelines.vertex.compile import compile_recipe
+    from pipelines.vertex.compile.compile import compile_recipe
 
     switch = ["vertex.platform=kubeflow", "vocabulary.import_from=null"]
     switch += ["vertex.training.machine=a100-8"]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.recipe_file import RecipeError, load_recipe
-from pipelines.vertex.placeholders import named_in
+from pipelines.recipe.file import RecipeError, load_recipe
+from pipelines.vertex.compile.placeholders import named_in
 from tests.pipelines.vertex_spec.test_compile import containers, tasks
 
 IMAGE = "us-docker.pkg.dev/p/textmill/dataflow@sha256:" + "cd" * 32
@@ -19,7 +19,7 @@ SPREAD = {"TextExampleGen", "DocumentStatistics", "InstanceGen", "InstanceStatis
 
 @pytest.fixture(scope="module")
 def dataflow_spec() -> dict[str, Any]:
-    from pipelines.vertex.compile import compile_recipe
+    from pipelines.vertex.compile.compile import compile_recipe
 
     return compile_recipe(load_recipe("vertex", SWITCH))
 

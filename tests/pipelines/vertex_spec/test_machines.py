@@ -7,12 +7,12 @@ import pytest
 import yaml
 from google.cloud import aiplatform_v1 as v1
 
-from pipelines.recipe_file import load_recipe
-from pipelines.vertex.compile import custom_job
-from pipelines.vertex.machine_list import print_machines
-from pipelines.vertex.machines import MachineError, Preset, preset, presets, worker_pools
-from pipelines.vertex.prices import PRICES, PriceError, hourly_price, load_prices
-from trainer.errors import InputError
+from core.errors import InputError
+from pipelines.recipe.file import load_recipe
+from pipelines.vertex.commands.machines import print_machines
+from pipelines.vertex.compile.compile import custom_job
+from pipelines.vertex.compile.machines import MachineError, Preset, preset, presets, worker_pools
+from pipelines.vertex.compile.prices import PRICES, PriceError, hourly_price, load_prices
 
 IMAGE = "us-docker.pkg.dev/p/textmill/trainer@sha256:" + "ab" * 32
 # By cloud.google.com/vertex-ai/docs/training/configure-compute.

@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 
 from components.vertex_trainer.overrides import OverrideError, override
-from pipelines.recipe_file import load_recipe
-from pipelines.settings import Recipe
-from pipelines.vertex.parameters import (
+from core.errors import InputError
+from pipelines.recipe.file import load_recipe
+from pipelines.recipe.settings import Recipe
+from pipelines.vertex.compile.parameters import (
     ParameterError,
     check_values,
     parameters_of,
     read_parameters,
     training_settings,
 )
-from trainer.errors import InputError
 from trainer.settings import PhaseSettings
 
 PLACES = {

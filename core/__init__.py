@@ -1,0 +1,1 @@
+"""Hold what every floor stands on: errors, storage, manifests, settings, random draws, vocabularies."""

@@ -1,0 +1,1 @@
+"""Compare two runs or models, and explain the difference."""

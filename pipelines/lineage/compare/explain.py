@@ -1,0 +1,112 @@
+"""A comparison to the shortest sentence that explains it: what is the same, what is not, so what.
+
+same text and code; `trainer.learning_rate` 1e-4 → 5e-4; loss 3.91 → 3.72
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from core.wording import number, plural
+from pipelines.lineage.compare.changes import Change, Changes, Comparison
+
+MOST_NAMED = 3  # settings; the rest is counted
+MOST_CHARACTERS = 32  # of a value
+
+
+def explain(comparison: Comparison) -> str:
+    """One sentence: causes before effects, and no consequence of a cause that is told."""
+    causes = [*_text(comparison), *_code(comparison), *_settings(comparison.settings)]
+    causes += _versions(comparison.versions)
+    same = _same(comparison)
+    if comparison.same_model and not causes:
+        return f"{same}; both stand for one model"
+    return "; ".join([*([same] if same else []), *causes, *_effects(comparison)])
+
+
+def value_words(value: Any) -> str:
+    """A value as a person writes it: 1e-4 for 0.0001, none for null."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return number(value)
+    if isinstance(value, float):
+        if value and not 1e-3 <= abs(value) < 1e6:
+            mantissa, exponent = f"{value:.3e}".split("e")
+            return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+        return f"{value:.4g}"
+    text = str(value)
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
+
+
+def _same(comparison: Comparison) -> str:
+    kept = {
+        "text": comparison.same_text,
+        "code": not comparison.code,
+        "settings": not comparison.settings,
+    }
+    names = [name for name, is_same in kept.items() if is_same]
+    if not names:
+        return ""
+    *first, last = names
+    return f"same {', '.join(first)} and {last}" if first else f"same {last}"
+
+
+def _text(comparison: Comparison) -> Iterator[str]:
+    corpus = comparison.corpus
+    if corpus is not None and (corpus.added or corpus.removed):
+        parts = [f"{plural(corpus.added, 'document', 'documents')} added"] if corpus.added else []
+        if corpus.removed:
+            noun = "" if parts else " document" if corpus.removed == 1 else " documents"
+            parts.append(f"{number(corpus.removed)}{noun} removed")
+        yield "text: " + ", ".join(parts)
+    elif not comparison.same_text:
+        yield "other text" if corpus is None else "other files with the same documents"
+
+
+def _code(comparison: Comparison) -> Iterator[str]:
+    nodes = [change.name for change in comparison.code]
+    if not nodes:
+        return
+    told = ", ".join(nodes) if len(nodes) <= MOST_NAMED else f"{len(nodes)} nodes"
+    commits = {(c.before, c.after) for c in comparison.commits if c.name in nodes}
+    between = ""
+    if len(commits) == 1 and None not in next(iter(commits)):
+        before, after = (str(commit) for commit in next(iter(commits)))
+        between = f" ({before[:8]}{_edited(before)} → {after[:8]}{_edited(after)})"
+    yield f"other code of {told}{between}"
+
+
+def _edited(commit: str) -> str:
+    return "+" if "uncommitted" in commit else ""
+
+
+def _settings(settings: Changes) -> Iterator[str]:
+    for change in settings[:MOST_NAMED]:
+        yield f"`{change.name}` {_arrow(change)}"
+    if len(settings) > MOST_NAMED:
+        yield plural(len(settings) - MOST_NAMED, "more setting", "more settings")
+
+
+def _versions(versions: Changes) -> Iterator[str]:
+    for change in versions[:MOST_NAMED]:
+        yield f"{change.name} {_arrow(change)}"
+
+
+def _effects(comparison: Comparison) -> Iterator[str]:
+    by_name = {change.name: change for change in comparison.metrics}
+    loss = by_name.get("masked_lm_loss")
+    if loss and None not in (loss.before, loss.after):
+        digits = 2 if abs(loss.after - loss.before) >= 0.01 else 4
+        yield f"loss {loss.before:.{digits}f} → {loss.after:.{digits}f}"
+    blessed = by_name.get("blessed")
+    if blessed and None not in (blessed.before, blessed.after):
+        yield "now blessed" if blessed.after else "no longer blessed"
+    for run, ending in zip((comparison.before, comparison.after), comparison.endings, strict=True):
+        if ending != "succeeded":
+            yield f"{run} {ending}"
+
+
+def _arrow(change: Change) -> str:
+    return f"{value_words(change.before)} → {value_words(change.after)}"

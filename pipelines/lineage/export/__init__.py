@@ -1,0 +1,1 @@
+"""Export lineage as JSON and as OpenLineage events."""

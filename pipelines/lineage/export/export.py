@@ -1,0 +1,107 @@
+"""Lineage out of Textmill: OpenLineage events for other systems, or the whole graph as JSON."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+from pipelines.lineage.find.run_list import list_runs
+from pipelines.lineage.store.archive import Archive
+from pipelines.lineage.store.graph import Run
+from pipelines.lineage.store.recipe_keys import code_digest, recipe_settings
+from pipelines.lineage.store.words import artifact_words, noun
+
+GRAPH_FORMAT = "textmill-lineage/1"
+
+
+def open_lineage_lines(archive: Archive, runs: Iterable[Run], namespace: str) -> Iterator[str]:
+    """OpenLineage events as JSON, one a line, as the client's file transport writes them."""
+    from openlineage.client.serde import Serde
+
+    from pipelines.lineage.export.open_lineage import open_lineage_events
+
+    for event in open_lineage_events(archive, runs, namespace):
+        yield Serde.to_json(event)
+
+
+def send_open_lineage(archive: Archive, runs: Iterable[Run], namespace: str) -> int:
+    """Sends the events where OpenLineage's client is configured to; returns how many.
+
+    The client reads OPENLINEAGE_URL, OPENLINEAGE_API_KEY or openlineage.yml itself.
+
+    Raises:
+        requests.RequestException: the system did not take them.
+    """
+    from openlineage.client import OpenLineageClient
+
+    from pipelines.lineage.export.open_lineage import open_lineage_events
+
+    client, sent = OpenLineageClient(), 0
+    for event in open_lineage_events(archive, runs, namespace):
+        client.emit(event)
+        sent += 1
+    client.close()
+    return sent
+
+
+def graph_json(archive: Archive, runs: Iterable[Run]) -> str:
+    """Runs, executions, artifacts and edges with all that is known of them, as one JSON object.
+
+    What a run reused is there with the execution that made it.
+    """
+    graph = archive.graph
+    wanted = {run.id: run for run in runs}
+    executions = _with_origins(archive, wanted.values())
+    edges = [e for number in executions for e in (*graph.inputs(number), *graph.outputs(number))]
+    artifacts = dict.fromkeys(edge.artifact for edge in edges)
+    rows = {row.run: row for row in list_runs(archive)}
+    settings = archive.store.settings(executions)
+    content = {
+        "format": GRAPH_FORMAT,
+        "runs": [
+            {**asdict(rows[run.id]), "executions": run.executions, **_notes(archive, run)}
+            for run in wanted.values()
+        ],
+        "executions": [
+            {
+                **asdict(graph.executions[number]),
+                "settings": recipe_settings(
+                    graph.executions[number].node_id, settings.get(number, {})
+                ),
+                "code_digest": code_digest(settings.get(number, {})),
+            }
+            for number in executions
+        ],
+        "artifacts": [_artifact(archive, number) for number in artifacts],
+        "edges": [asdict(edge) for edge in edges],
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def _with_origins(archive: Archive, runs: Iterable[Run]) -> list[int]:
+    """The executions of the runs, and those that made what they read and reused."""
+    graph = archive.graph
+    found = dict.fromkeys(number for run in runs for number in run.executions)
+    touched = [e.artifact for n in found for e in (*graph.inputs(n), *graph.outputs(n))]
+    for _, artifact in graph.walk(touched, "upstream"):
+        if producer := graph.producer(artifact.id):
+            found[producer.id] = None
+    return sorted(found)
+
+
+def _notes(archive: Archive, run: Run) -> dict[str, Any]:
+    notes = archive.notes(run.id)
+    return {"error": notes.error, "git": notes.git}
+
+
+def _artifact(archive: Archive, number: int) -> dict[str, Any]:
+    artifact = archive.graph.artifacts[number]
+    manifest = archive.manifest(artifact)
+    return {
+        **asdict(artifact),
+        "noun": noun(artifact, archive.graph.producer(number)),
+        "words": artifact_words(archive, artifact),
+        "properties": archive.properties(artifact),
+        "manifest": manifest.model_dump(mode="json") if manifest else None,
+        "content_digest": manifest.content_digest() if manifest else None,
+    }

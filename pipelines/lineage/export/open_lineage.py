@@ -1,0 +1,167 @@
+"""The graph to OpenLineage events, by OpenLineage's own client: what other systems read.
+
+    Run         START … COMPLETE, FAIL or ABORT of the job "<pipeline>"
+    Execution   START … COMPLETE, FAIL or ABORT of the job "<pipeline>.<node>", child of the run
+    Artifact    an input or output dataset, named by its folder as OpenLineage names files
+
+A cached node ran nothing and is no event; its run names what it reused in a tag.
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timezone
+from importlib.metadata import version
+from typing import Any
+
+from openlineage.client import event_v2 as ol
+from openlineage.client.generated.base import JobFacet, RunFacet
+from openlineage.client.generated.error_message_run import ErrorMessageRunFacet
+from openlineage.client.generated.execution_parameters_run import (
+    ExecutionParameter,
+    ExecutionParametersRunFacet,
+)
+from openlineage.client.generated.job_type_job import JobTypeJobFacet
+from openlineage.client.generated.parent_run import Job as ParentJob
+from openlineage.client.generated.parent_run import ParentRunFacet
+from openlineage.client.generated.parent_run import Run as ParentRun
+from openlineage.client.generated.processing_engine_run import ProcessingEngineRunFacet
+from openlineage.client.generated.tags_run import TagsRunFacet, TagsRunFacetFields
+
+from core.wording import flatten
+from pipelines.lineage.export.open_lineage_data import SOURCE, read_by, written_by
+from pipelines.lineage.find.run_list import run_state
+from pipelines.lineage.store.archive import Archive
+from pipelines.lineage.store.graph import CACHED, FAILED, RAN, RUNNING, Execution, Run
+from pipelines.lineage.store.recipe_keys import code_digest, opened, recipe_settings
+
+PRODUCER = f"pkg:generic/textmill@{version('textmill')}"  # a package URL
+NAMESPACE = "textmill"  # of jobs, if the caller names no other
+# Run ids are a function of the run and the node, so that a second export repeats the first.
+IDS = uuid.uuid5(uuid.NAMESPACE_URL, "pkg:generic/textmill#lineage")
+ENDINGS = {RAN: ol.RunState.COMPLETE, "succeeded": ol.RunState.COMPLETE, FAILED: ol.RunState.FAIL}
+
+
+def open_lineage_events(
+    archive: Archive, runs: Iterable[Run], namespace: str = NAMESPACE
+) -> Iterator[ol.RunEvent]:
+    """The events of runs, oldest first.
+
+    Args:
+        archive: the workdir's.
+        runs: which.
+        namespace: of the jobs; where several workdirs report to one system, each has its own.
+
+    Yields:
+        START and ending of each run around those of its nodes; a run or node that is at work has
+        RUNNING for its ending.
+    """
+    ol.set_producer(PRODUCER)  # of the facets; the client has one for the whole process
+    for run in runs:
+        yield from _run_events(archive, run, namespace)
+
+
+def _run_events(archive: Archive, run: Run, namespace: str) -> Iterator[ol.RunEvent]:
+    state = run_state(archive, run)
+    job = ol.Job(namespace, run.pipeline or "unknown", _job_facets("DAG"))
+    of_run = ol.Run(_run_id(run), _run_facets(archive, run))
+    executions = [archive.graph.executions[number] for number in run.executions]
+    yield _event(ol.RunState.START, run.began, of_run, job)
+    for execution in executions:
+        if execution.state != CACHED and not execution.looks_up:
+            yield from _node_events(archive, run, execution, namespace)
+    ended = max((execution.ended for execution in executions), default=run.began)
+    yield _event(_ending(state), ended, of_run, job)
+
+
+def _node_events(
+    archive: Archive, run: Run, execution: Execution, namespace: str
+) -> Iterator[ol.RunEvent]:
+    name = f"{run.pipeline}.{execution.node_id}"
+    job = ol.Job(namespace, name, _job_facets("TASK"))
+    properties = archive.store.settings([execution.id]).get(execution.id, {})
+    settings = recipe_settings(execution.node_id, properties)
+    parent = ParentRunFacet(ParentRun(_run_id(run)), ParentJob(namespace, run.pipeline))
+    facets: dict[str, RunFacet] = {
+        "parent": parent,
+        "executionParameters": ExecutionParametersRunFacet(
+            [ExecutionParameter(key=k, value=v) for k, v in flatten(settings).items()]
+        ),
+        "tags": _run_tags({"code_digest": code_digest(properties)}),
+    }
+    of_node = ol.Run(str(uuid.uuid5(IDS, f"{run.id}/{execution.node_id}/{execution.id}")), facets)
+    inputs = read_by(archive, execution, settings, properties)
+    yield _event(ol.RunState.START, execution.began, of_node, job, inputs)
+    outputs = written_by(archive, execution)
+    yield _event(_ending(execution.state), execution.ended, of_node, job, inputs, outputs)
+
+
+def _event(
+    kind: ol.RunState, moment: float, run: ol.Run, job: ol.Job,
+    inputs: list[ol.InputDataset] | None = None, outputs: list[ol.OutputDataset] | None = None,
+) -> ol.RunEvent:  # fmt: skip
+    time = datetime.fromtimestamp(moment, tz=timezone.utc).isoformat(timespec="milliseconds")
+    return ol.RunEvent(
+        eventTime=time, producer=PRODUCER, run=run, job=job, eventType=kind,
+        inputs=inputs or [], outputs=outputs or [],
+    )  # fmt: skip
+
+
+def _ending(state: str) -> ol.RunState:
+    if state == RUNNING:
+        return ol.RunState.RUNNING
+    return ENDINGS.get(state, ol.RunState.ABORT)
+
+
+def _run_id(run: Run) -> str:
+    return str(uuid.uuid5(IDS, run.id))
+
+
+def _job_facets(kind: str) -> dict[str, JobFacet]:
+    return {
+        "jobType": JobTypeJobFacet(processingType="BATCH", integration=SOURCE, jobType=kind),
+    }
+
+
+def _run_facets(archive: Archive, run: Run) -> dict[str, RunFacet]:
+    notes = archive.notes(run.id)
+    of_run = archive.graph.of_run(run.id)
+    reused = {
+        f"reused.{node}": archive.graph.true_execution(execution).run_id
+        for node, execution in of_run.items() if execution.state == CACHED
+    }  # fmt: skip
+    facets: dict[str, RunFacet] = {
+        "tags": _run_tags(
+            {"run": run.id, **_prefixed("git", notes.git), **_origin(archive, run), **reused}
+        ),
+    }
+    if tfx_version := _tfx_version(archive, run):
+        facets["processing_engine"] = ProcessingEngineRunFacet(tfx_version, name="tfx")
+    if notes.error:
+        facets["errorMessage"] = ErrorMessageRunFacet(notes.error, programmingLanguage="Python")
+    return facets
+
+
+def _tfx_version(archive: Archive, run: Run) -> str | None:
+    """What TFX noted of its version with the first artifact that the run wrote."""
+    edges = (edge for number in run.executions for edge in archive.graph.outputs(number))
+    first = next((edge.artifact for edge in edges if edge.kind == "output"), None)
+    if first is None:
+        return None
+    found = archive.store.properties([first], ("tfx_version",)).get(first, {})
+    return found.get("tfx_version")
+
+
+def _origin(archive: Archive, run: Run) -> dict[str, Any]:
+    """What is known of a run beside its settings, which its nodes tell."""
+    untold = {"recipe", "git_commit", "git_dirty"}
+    origin = archive.origin(run.id)
+    return {name: opened(value) for name, value in origin.items() if name not in untold}
+
+
+def _prefixed(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{prefix}.{name}": value for name, value in values.items()}
+
+
+def _run_tags(values: Mapping[str, Any]) -> TagsRunFacet:
+    told = flatten({name: value for name, value in values.items() if value is not None})
+    return TagsRunFacet([TagsRunFacetFields(k, v, source=SOURCE) for k, v in told.items()])

@@ -1,0 +1,130 @@
+"""Artifacts to OpenLineage's datasets: what a run read and wrote, named by its folder."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from openlineage.client import event_v2 as ol
+from openlineage.client.generated.base import DatasetFacet, OutputDatasetFacet
+from openlineage.client.generated.dataset_type_dataset import DatasetTypeDatasetFacet
+from openlineage.client.generated.dataset_version_dataset import DatasetVersionDatasetFacet
+from openlineage.client.generated.documentation_dataset import DocumentationDatasetFacet
+from openlineage.client.generated.output_statistics_output_dataset import (
+    OutputStatisticsOutputDatasetFacet,
+)
+from openlineage.client.generated.tags_dataset import TagsDatasetFacet, TagsDatasetFacetFields
+
+from core.wording import flatten
+from pipelines.lineage.find.select import parent_model
+from pipelines.lineage.store.archive import Archive
+from pipelines.lineage.store.graph import Artifact, Execution
+from pipelines.lineage.store.words import artifact_words, noun
+
+SOURCE = "TEXTMILL"  # of tags
+MODELS = {"Model", "PushedModel"}  # artifact types
+ROWS = {"documents": "documents", "instances": "instances"}  # manifest kind to its counter
+
+
+def read_by(
+    archive: Archive, execution: Execution, settings: Mapping[str, Any],
+    properties: Mapping[str, Any],
+) -> list[ol.InputDataset]:  # fmt: skip
+    """What an execution read: artifacts, the text, and the model that a training started from.
+
+    Args:
+        archive: the workdir's.
+        execution: which.
+        settings: its settings by the recipe's keys.
+        properties: its exec properties.
+    """
+    edges = archive.graph.inputs(execution.id)
+    read = [_dataset(archive, archive.graph.artifacts[edge.artifact]) for edge in edges]
+    return [*read, *_outer_inputs(archive, settings, properties)]
+
+
+def written_by(archive: Archive, execution: Execution) -> list[ol.OutputDataset]:
+    """What an execution wrote: its artifacts, and the folder that it published to."""
+    edges = [e for e in archive.graph.outputs(execution.id) if e.kind == "output"]
+    written = [archive.graph.artifacts[edge.artifact] for edge in edges]
+    return [out for artifact in written for out in _outputs(archive, artifact)]
+
+
+def _dataset(archive: Archive, artifact: Artifact) -> ol.InputDataset:
+    namespace, name = _place(archive.place(artifact))
+    return ol.InputDataset(namespace, name, facets=_dataset_facets(archive, artifact))
+
+
+def _outputs(archive: Archive, artifact: Artifact) -> Iterator[ol.OutputDataset]:
+    """The artifact itself, and the published folder of what was published."""
+    facets = _dataset_facets(archive, artifact)
+    namespace, name = _place(archive.place(artifact))
+    statistics = _statistics(archive, artifact)
+    yield ol.OutputDataset(namespace, name, facets=facets, outputFacets=statistics)
+    published = archive.properties(artifact).get("pushed_destination")
+    if published:
+        namespace, name = _place(str(published))
+        yield ol.OutputDataset(namespace, name, facets=facets)
+
+
+def _outer_inputs(
+    archive: Archive, settings: Mapping[str, Any], properties: Mapping[str, Any]
+) -> Iterator[ol.InputDataset]:
+    """What no node of ours wrote: the text, and the model that a training started from."""
+    if fingerprint := properties.get("input_fingerprint"):
+        namespace, name = _place(str(properties.get("input_base", "")))
+        facets: dict[str, DatasetFacet] = {
+            "version": DatasetVersionDatasetFacet(str(fingerprint)),
+            "datasetType": DatasetTypeDatasetFacet("FILE", subType="TEXT"),
+        }
+        yield ol.InputDataset(namespace, name, facets=facets)
+    start = settings.get("model.start_from")
+    if isinstance(start, str) and (parent := parent_model(archive, settings)):
+        yield _dataset(archive, parent)
+    elif isinstance(start, str):
+        namespace, name = _place(start)
+        yield ol.InputDataset(
+            namespace, name, facets={"datasetType": DatasetTypeDatasetFacet("MODEL")}
+        )
+
+
+def _dataset_facets(archive: Archive, artifact: Artifact) -> dict[str, DatasetFacet]:
+    name = noun(artifact, archive.graph.producer(artifact.id))
+    kind = "MODEL" if artifact.type_name in MODELS else "JOB_OUTPUT"
+    facets: dict[str, DatasetFacet] = {
+        "datasetType": DatasetTypeDatasetFacet(kind, subType=name.upper().replace(" ", "_")),
+        "tags": _dataset_tags(artifact, archive.properties(artifact)),
+    }
+    if words := artifact_words(archive, artifact):
+        facets["documentation"] = DocumentationDatasetFacet(f"{name}: {words}")
+    manifest = archive.manifest(artifact)
+    if manifest:
+        facets["version"] = DatasetVersionDatasetFacet(manifest.content_digest())
+    return facets
+
+
+def _dataset_tags(artifact: Artifact, properties: dict[str, Any]) -> TagsDatasetFacet:
+    told = {"artifact": str(artifact.id), "type": artifact.type_name, **flatten(properties)}
+    return TagsDatasetFacet([TagsDatasetFacetFields(k, v, source=SOURCE) for k, v in told.items()])
+
+
+def _statistics(archive: Archive, artifact: Artifact) -> dict[str, OutputDatasetFacet]:
+    manifest = archive.manifest(artifact)
+    if manifest is None:
+        return {}
+    shards = [shard for of_split in manifest.shards.values() for shard in of_split]
+    counter = ROWS.get(manifest.kind)
+    rows = [counts[counter] for counts in manifest.counts.values() if counter in counts]
+    facet = OutputStatisticsOutputDatasetFacet(
+        rowCount=sum(rows) if rows else None,
+        size=sum(shard.size_bytes for shard in shards),
+        fileCount=len(shards),
+    )
+    return {"outputStatistics": facet}
+
+
+def _place(uri: str) -> tuple[str, str]:
+    """A folder's namespace and name as OpenLineage's Naming.md has them: file, or gs://bucket."""
+    parts = urlsplit(uri)
+    if parts.netloc:
+        return f"{parts.scheme}://{parts.netloc}", parts.path.strip("/") or "/"
+    return "file", uri

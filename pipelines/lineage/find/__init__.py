@@ -1,0 +1,1 @@
+"""Find runs and artifacts, list them and show them."""

@@ -1,0 +1,1 @@
+"""Read the lineage graph from ML Metadata, on disk or on Vertex AI."""

@@ -1,0 +1,1 @@
+"""Verify recorded digests and links, and find what killed runs left behind."""

@@ -1,0 +1,1 @@
+"""Run a recipe on this machine with TFX's local runner."""

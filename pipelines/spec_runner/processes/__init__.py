@@ -1,0 +1,1 @@
+"""Run container commands as local processes, and play the custom job service."""

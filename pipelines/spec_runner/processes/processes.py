@@ -1,0 +1,217 @@
+"""A container's command to a process group of this machine, with a log and an end."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pipelines
+from core.provenance import IMAGE_DIGEST
+from pipelines.spec_runner.processes.warm import WarmPython, module_call
+
+GRACE_SECONDS = 20  # between asking a process to end and making it; training saves its state then
+TAIL_LINES = 15
+TIMED_OUT_BY_COMMAND = 124  # GNU timeout's exit code
+TIMED_OUT = -1000  # no exit code is; signals give -1 to -64
+_POLL_SECONDS = 0.05
+_STARTUP = Path(__file__).parent / "container_start"  # its sitecustomize is run by each Python
+
+
+class Processes:
+    """Every process group that is at work, so that all can be ended.
+
+    Args:
+        echo: also show on the terminal what commands print.
+        warm: runs commands of TFX; None: each starts a Python of its own.
+    """
+
+    def __init__(self, *, echo: bool = False, warm: WarmPython | None = None) -> None:
+        self._echo = echo
+        self._warm = warm
+        self._lock = threading.Lock()
+        self._alive: set[subprocess.Popen[bytes]] = set()
+        self._stopped = threading.Event()
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        folder: Path,
+        log: Path,
+        timeout_seconds: float | None = None,
+    ) -> int:
+        """Runs a command to its end.
+
+        Args:
+            command: program and arguments; no shell reads them.
+            environment: all of it.
+            folder: where it starts; made if need be.
+            log: takes what it prints, behind what is there.
+            timeout_seconds: after which it is ended.
+
+        Returns:
+            The exit code; negative for a signal, TIMED_OUT for the time limit.
+        """
+        shown = log.stat().st_size if log.exists() else 0
+        call = module_call(command) if self._warm else None
+        if self._warm and call:
+            folder.mkdir(parents=True, exist_ok=True)
+            log.parent.mkdir(parents=True, exist_ok=True)
+            self._warm.start(call, environment=environment, folder=folder, log=log)
+            return self._wait_warm(self._warm, log, shown, call.limit_seconds)
+        process = self.start(command, environment=environment, folder=folder, log=log)
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        try:
+            while process.poll() is None:
+                if deadline is not None and time.monotonic() > deadline:
+                    return TIMED_OUT
+                shown = self._show(log, shown)
+                time.sleep(_POLL_SECONDS)
+            self._show(log, shown)
+            return process.returncode
+        finally:
+            self.end(process)
+
+    def _wait_warm(
+        self, warm: WarmPython, log: Path, shown: int, limit_seconds: float | None
+    ) -> int:
+        """Waits for a fork; ends its whole group whatever happens."""
+        deadline = None if limit_seconds is None else time.monotonic() + limit_seconds
+        code: int | None = None
+        try:
+            while (code := warm.poll(_POLL_SECONDS)) is None:
+                shown = self._show(log, shown)
+                if deadline is not None and time.monotonic() > deadline:
+                    return TIMED_OUT_BY_COMMAND
+            self._show(log, shown)
+            return code
+        finally:
+            warm.signal_group(signal.SIGTERM)
+            deadline = time.monotonic() + GRACE_SECONDS
+            while code is None and time.monotonic() < deadline:
+                code = warm.poll(_POLL_SECONDS)
+            warm.signal_group(signal.SIGKILL)
+            while code is None:
+                code = warm.poll(_POLL_SECONDS)
+
+    def start(
+        self, command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
+    ) -> subprocess.Popen[bytes]:
+        """Starts a command in a process group of its own; `end` has to follow."""
+        folder.mkdir(parents=True, exist_ok=True)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as stream, self._lock:
+            if self._stopped.is_set():
+                raise KeyboardInterrupt
+            process = subprocess.Popen(  # noqa: S603 - running the spec's commands is the point
+                list(command),
+                env=dict(environment),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self._alive.add(process)
+        return process
+
+    def end(self, process: subprocess.Popen[bytes]) -> None:
+        """Ends a process, and what it left behind in its group."""
+        _end([process])
+        with self._lock:
+            self._alive.discard(process)
+
+    def _show(self, log: Path, shown: int) -> int:
+        """Prints what a log got since the last look; gives how much of it is printed."""
+        if not self._echo:
+            return shown
+        with log.open("rb") as stream:
+            stream.seek(shown)
+            news = stream.read()
+        sys.stderr.write(news.decode("utf-8", "replace"))
+        return shown + len(news)
+
+    def stop_all(self) -> None:
+        """Ends every group, and lets none start any more."""
+        self._stopped.set()
+        if self._warm:
+            self._warm.close()
+        with self._lock:
+            alive = list(self._alive)
+        _end(alive)
+
+
+def tail(log: Path, lines: int = TAIL_LINES) -> str:
+    """The end of a log."""
+    try:
+        content = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    kept = [line.rstrip() for line in content.splitlines() if line.strip()]
+    return "\n".join(kept[-lines:])
+
+
+def told(code: int, timeout_seconds: float | None = None) -> str:
+    """An exit code in words, for "Trainer …"."""
+    if code == TIMED_OUT:
+        return f"took longer than its {timeout_seconds:g} s"
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"was ended by {signal.Signals(-code).name}"
+    return f"failed with exit code {code}"
+
+
+def container_environment(own: Mapping[str, str], *, redirect: bool) -> dict[str, str]:
+    """The environment of a container's command.
+
+    This machine's, with this Python as `python`, and this Textmill importable from any folder.
+
+    Args:
+        own: what the container's spec sets.
+        redirect: let Google's client for training talk to the service that is played here.
+    """
+    environment = {**os.environ, "PATH": search_path(), "PYTHONUNBUFFERED": "1"}
+    package = str(Path(pipelines.__file__).parents[1])
+    paths = [*([str(_STARTUP)] if redirect else []), package]
+    if os.environ.get("PYTHONPATH"):
+        paths.append(os.environ["PYTHONPATH"])
+    environment["PYTHONPATH"] = os.pathsep.join(paths)
+    environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if redirect:  # no proxy may stand between a command and the service on loopback
+        for name in ("NO_PROXY", "no_proxy"):
+            environment[name] = ",".join(filter(None, [environment.get(name), "127.0.0.1"]))
+    environment.update(own)
+    # No image runs here, so nothing may say that one did.
+    environment.pop(IMAGE_DIGEST, None)
+    return environment
+
+
+def search_path() -> str:
+    """PATH with this Python first."""
+    here = str(Path(sys.executable).parent)
+    return os.pathsep.join([here, os.environ.get("PATH", os.defpath)])
+
+
+def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    """Asks groups to end, waits, and kills what is left."""
+    running = [process for process in processes if process.poll() is None]
+    for process in processes:
+        _signal_group(process, signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_SECONDS
+    for process in running:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
+    for process in processes:
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)

@@ -1,0 +1,1 @@
+"""Parse a compiled pipeline spec: parameters, placeholders, conditions, artifacts."""

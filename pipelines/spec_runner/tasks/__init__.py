@@ -1,0 +1,1 @@
+"""Execute the tasks of a spec: inputs, drivers, cache keys, containers, results."""

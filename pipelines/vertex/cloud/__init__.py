@@ -1,0 +1,1 @@
+"""Talk to Vertex AI: clients, targets, links, and errors as sentences."""

@@ -1,0 +1,56 @@
+"""`textmill machines`: what `vertex.training.machine` may name, with its size, speed and price."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.vertex.compile.machines import Preset, presets, refused
+from pipelines.vertex.compile.prices import PriceError, Prices, hourly_price, load_prices
+
+
+def print_machines(prices_file: Path | None = None) -> None:
+    """Prints the presets, and what is not offered with the reason.
+
+    Raises:
+        PriceError: the file is no price table.
+    """
+    prices = load_prices(prices_file)
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("machine", style="bold", no_wrap=True)
+    table.add_column("Vertex AI's type", no_wrap=True)
+    for heading in ("vCPU", "GB", "TFLOP/s", "USD/h", "spot"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for machine in presets().values():
+        table.add_row(machine.name, *_row(machine, prices))
+    console.print(table)
+    console.print(
+        f"\nList prices in {prices.region}, {prices.date}, with {prices.surcharge:.0%} for managed "
+        f"training: {prices.source}",
+        style="dim",
+    )
+    console.print("\nNot offered:")
+    for names, reason in refused():
+        line = Text.assemble((", ".join(names), "bold"), f": {reason}.")
+        console.print(Padding(line, (0, 0, 0, 2)))
+
+
+def _row(machine: Preset, prices: Prices) -> tuple[str, ...]:
+    hosts = f"{machine.hosts} x " if machine.hosts > 1 else ""
+    return (
+        f"{hosts}{machine.machine_type}",
+        f"{machine.vcpus * machine.hosts}",
+        f"{machine.memory_gb * machine.hosts:,}",
+        f"{machine.peak_flops / 1e12:,.0f}",
+        *(_price(machine, prices, spot=spot) for spot in (False, True)),
+    )
+
+
+def _price(machine: Preset, prices: Prices, *, spot: bool) -> str:
+    try:
+        return f"{hourly_price(machine, prices, spot=spot):.2f}"
+    except PriceError:
+        return "-"

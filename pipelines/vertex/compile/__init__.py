@@ -1,0 +1,1 @@
+"""Compile a recipe into a Kubeflow pipeline spec."""

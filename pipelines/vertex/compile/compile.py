@@ -1,0 +1,132 @@
+"""A recipe to the Kubeflow spec that Vertex AI runs; the pipeline is that of a local run."""
+
+import functools
+from typing import Any
+
+from tfx.orchestration.data_types import RuntimeParameter
+from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
+from tfx.orchestration.kubeflow.v2.pipeline_builder import DEFAULT_IMAGE_PATH_KEY
+
+from components.code_digest import code_digest
+from components.run_record.component import RunRecord
+from components.vertex_trainer.component import InPlaceTrainer, VertexTrainer
+from core.errors import InputError
+from core.settings import LATEST_BLESSED
+from pipelines.create_pipeline import Places, Platform, create_pipeline
+from pipelines.recipe.settings import Recipe
+from pipelines.recipe.vertex_settings import VertexSettings
+from pipelines.vertex.compile.dataflow import send_to_dataflow
+from pipelines.vertex.compile.machines import preset, worker_pools
+from pipelines.vertex.compile.parameters import parameters_of
+from pipelines.vertex.compile.placeholders import placeholder
+from pipelines.vertex.compile.spec import TRAINER_TASK, finish_spec
+
+TO_THE_TRAINER = (
+    "project", "region", "service_account", "steps", "warmup_steps", "learning_rate",
+    "global_batch_size", "seed", "model_size",
+)  # fmt: skip
+
+
+def compile_recipe(recipe: Recipe) -> dict[str, Any]:
+    """Compiles a recipe with a part `vertex`.
+
+    Returns:
+        The PipelineSpec, schema 2.1, as JSON holds it.
+
+    Raises:
+        InputError: the recipe has no such part, or its machine, images or tasks do not fit.
+    """
+    parameters = parameters_of(recipe)
+    vertex = recipe.vertex
+    if vertex is None:
+        raise InputError(f"The recipe {recipe.name} has no part `vertex:`.")
+    on_kubeflow = vertex.platform == "kubeflow"
+    if on_kubeflow:
+        check_kubeflow(recipe, vertex)
+    given = {p.name: RuntimeParameter(name=p.name, ptype=p.type) for p in parameters}
+    root = placeholder("pipeline_root")
+    pipeline = create_pipeline(
+        recipe,
+        Places(
+            input_base=given["text_root"],
+            patterns=(placeholder("text_pattern"),),
+            pipeline_root="",
+            checkpoint_root="",
+            destination=f"{root}/published/{recipe.name}",
+            span=given["span"],
+        ),
+        Platform(
+            trainer=functools.partial(
+                InPlaceTrainer if on_kubeflow else VertexTrainer,
+                job=custom_job(recipe.name, vertex),
+                code_digest=code_digest("components.vertex_trainer.executor"),
+                values={
+                    "checkpoint_root": f"{root}/checkpoints/{recipe.name}",
+                    **{name: given[name] for name in TO_THE_TRAINER},
+                },
+            ),
+            seed=given["seed"],
+            beam_args=() if vertex.dataflow else None,
+            resolvers="none" if on_kubeflow else "tfx",
+        ),
+    )
+    if vertex.dataflow:
+        send_to_dataflow(pipeline.components, recipe.name, vertex.dataflow, vertex.images.dataflow)
+    runner = kubeflow.KubeflowV2DagRunner(
+        config=kubeflow.KubeflowV2DagRunnerConfig(
+            default_image=images_by_task(vertex), use_pipeline_spec_2_1=True
+        )
+    )
+    runner.set_exit_handler(RunRecord(recipe=recipe.name, record_root=f"{root}/runs"))
+    spec: dict[str, Any] = runner.run(pipeline, write_out=False)["pipelineSpec"]
+    return finish_spec(spec, recipe.description, vertex, parameters)
+
+
+def check_kubeflow(recipe: Recipe, vertex: VertexSettings) -> None:
+    """Refuses what Kubeflow Pipelines cannot do.
+
+    Raises:
+        InputError: the recipe wants an earlier model, a TPU, or several hosts.
+    """
+    if LATEST_BLESSED in (recipe.model.start_from, recipe.vocabulary.import_from):
+        raise InputError(
+            "vertex.platform is kubeflow, which looks up no earlier model (its compiler says "
+            '"resolver not implemented yet"), and the recipe wants the latest blessed one. Name '
+            "a folder in model.start_from and vocabulary.import_from."
+        )
+    machine = preset(vertex.training.machine)
+    if machine.is_tpu or machine.hosts > 1:
+        raise InputError(
+            f"vertex.platform is kubeflow, where training has one container, and "
+            f"vertex.training.machine is {machine.name}. Take cpu, or GPUs of one host."
+        )
+
+
+def images_by_task(vertex: VertexSettings) -> str | dict[str, str]:
+    """The data image for all tasks, and where training has no job of its own, its image for it."""
+    if vertex.platform == "vertex":
+        return vertex.images.data
+    return {DEFAULT_IMAGE_PATH_KEY: vertex.images.data, TRAINER_TASK: vertex.images.trainer}
+
+
+def custom_job(name: str, vertex: VertexSettings) -> dict[str, Any]:
+    """The custom job that trains, but for what the submission says."""
+    training = vertex.training
+    machine = preset(training.machine)
+    scheduling: dict[str, Any] = {
+        "timeout": f"{round(training.timeout_hours * 3600)}s",
+        "restart_job_on_worker_restart": True,
+    }
+    if training.spot:
+        scheduling["strategy"] = "SPOT"
+    job_spec: dict[str, Any] = {
+        "worker_pool_specs": worker_pools(machine, vertex.images.trainer, training.disk_gb),
+        "scheduling": scheduling,
+    }
+    if vertex.network:
+        job_spec["network"] = vertex.network
+    return {
+        "display_name": f"textmill-{name}",
+        "labels": {"textmill_recipe": name},
+        "job_spec": job_spec,
+    }

@@ -1,0 +1,1 @@
+"""Submit runs, watch them, and read their logs."""

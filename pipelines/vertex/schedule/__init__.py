@@ -1,0 +1,1 @@
+"""Create schedules and check their cron lines."""

@@ -1,0 +1,1 @@
+"""Choose the distribution strategy, supervise workers, and stop on signals."""

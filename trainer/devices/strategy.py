@@ -1,0 +1,157 @@
+"""A device setting to a `tf.distribute` strategy, with the reason for the choice."""
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import tensorflow as tf
+
+from core.errors import InputError
+
+TPU_NAME = "TPU_NAME"  # environment: a TPU's name or address, or "local" on a TPU VM
+TF_CONFIG = "TF_CONFIG"  # environment: TensorFlow's own; Vertex AI sets it for worker pools
+Device = Literal["auto", "cpu", "gpu", "tpu"]
+
+
+class DeviceError(InputError):
+    """A device that was asked for is not there."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The strategy, and a sentence that says why it was chosen."""
+
+    strategy: tf.distribute.Strategy
+    explanation: str
+
+
+def select_strategy(device: Device) -> Choice:
+    """Chooses where to train.
+
+    `auto` takes a TPU if the environment names one, then GPUs, then the CPU. Where TF_CONFIG names
+    several workers, each takes its GPUs or its CPU, and they train together. Call it before any
+    operation of TensorFlow: the workers have to find each other first.
+
+    Raises:
+        DeviceError: the device that was asked for is not there.
+    """
+    if device == "tpu" or (device == "auto" and os.environ.get(TPU_NAME)):
+        return _select_tpu()
+    gpus = tf.config.list_physical_devices("GPU")
+    if device == "gpu" and not gpus:
+        raise DeviceError(
+            "trainer.device is gpu and TensorFlow sees no GPU"
+            + _visible_devices()
+            + ". Look at the driver with nvidia-smi, or set trainer.device to auto or cpu."
+        )
+    cluster = _read_cluster()
+    if cluster is not None:
+        return _select_workers(cluster, len(gpus), device)
+    if gpus and device != "cpu":
+        return _select_gpus(len(gpus))
+    missing = f"TensorFlow sees no GPU{_visible_devices()}, {_not_set()}"
+    reason = "trainer.device is cpu" if device == "cpu" else missing
+    return Choice(tf.distribute.OneDeviceStrategy("/cpu:0"), f"One CPU: {reason}.")
+
+
+def accelerators(strategy: tf.distribute.Strategy) -> list[str]:
+    """The names of the GPUs or TPU cores that a strategy works on; none on a CPU."""
+    kinds = {tf.DeviceSpec.from_string(d).device_type for d in strategy.extended.worker_devices}
+    if "TPU" in kinds:
+        return ["TPU core"] * strategy.num_replicas_in_sync
+    if "GPU" not in kinds:
+        return []
+    found = tf.config.list_physical_devices("GPU")[: strategy.num_replicas_in_sync]
+    details = (tf.config.experimental.get_device_details(device) for device in found)
+    return [str(detail.get("device_name", "GPU")) for detail in details]
+
+
+def _select_gpus(count: int) -> Choice:
+    if count == 1:
+        reason = f"One GPU: TensorFlow sees one; {_not_set()}."
+        return Choice(tf.distribute.OneDeviceStrategy("/gpu:0"), reason)
+    return Choice(
+        tf.distribute.MirroredStrategy(),
+        f"{count} GPUs, each with a copy of the model: TensorFlow sees {count}; {_not_set()}.",
+    )
+
+
+def _read_cluster() -> dict[str, Any] | None:
+    """TF_CONFIG, if it names more than one process that trains.
+
+    Raises:
+        DeviceError: it cannot be understood, or names processes that nothing here is for.
+    """
+    text = os.environ.get(TF_CONFIG)
+    if not text:
+        return None
+    try:
+        config = json.loads(text)
+        cluster, task = dict(config.get("cluster", {})), config.get("task", {})
+        addresses = [address for name in cluster for address in cluster[name]]
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DeviceError(
+            f"{TF_CONFIG} is not what TensorFlow takes ({error}): {text[:200]!r}. Give "
+            '{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}, '
+            "or unset it."
+        ) from error
+    if len(addresses) < 2:
+        return None
+    if set(cluster) - {"chief", "worker"} or task.get("type") not in cluster:
+        raise DeviceError(
+            f"{TF_CONFIG} names the roles {', '.join(sorted(cluster))}, and this process is "
+            f"{task.get('type')!r}; workers that train together are of the roles chief and worker."
+        )
+    return {"count": len(addresses), "task": f"{task['type']} {task.get('index', 0)}"}
+
+
+def _select_workers(cluster: dict[str, Any], gpus: int, device: Device) -> Choice:
+    if device == "cpu" and gpus:
+        tf.config.set_visible_devices([], "GPU")
+        gpus = 0
+    try:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    except (RuntimeError, ValueError, tf.errors.OpError) as error:
+        raise DeviceError(
+            f"The {cluster['count']} workers of {TF_CONFIG} cannot train together "
+            f"({_first_line(error)}). Each needs the same cluster, a task of its own, and a way to "
+            f"the addresses of the others."
+        ) from error
+    each = f"{gpus} GPU{'s' if gpus > 1 else ''}" if gpus else "a CPU"
+    return Choice(
+        strategy,
+        f"{cluster['count']} workers with {each} each: {TF_CONFIG} names them; this is "
+        f"{cluster['task']}.",
+    )
+
+
+def _select_tpu() -> Choice:
+    name = os.environ.get(TPU_NAME) or "local"
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=name)
+        if name != "local":
+            tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+        strategy = tf.distribute.TPUStrategy(resolver)
+    except (ValueError, RuntimeError, tf.errors.OpError, OSError) as error:
+        raise DeviceError(
+            f"TPU {name!r} cannot be reached ({_first_line(error)}). Set {TPU_NAME} to the TPU's "
+            f"name, or to local on a TPU VM, and install tensorflow-tpu instead of tensorflow."
+        ) from error
+    cores = strategy.num_replicas_in_sync
+    return Choice(strategy, f"TPU {name!r} with {cores} cores: {TPU_NAME} or trainer.device.")
+
+
+def _not_set() -> str:
+    """What would have led to another choice."""
+    return f"{TPU_NAME} is not set, {TF_CONFIG} names no other worker"
+
+
+def _visible_devices() -> str:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return "" if visible is None else f" (CUDA_VISIBLE_DEVICES is {visible!r})"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

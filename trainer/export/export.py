@@ -1,0 +1,63 @@
+"""A trained model to its artifact: SavedModel, `transformers` folder, and the manifest last."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import numpy as np
+import tensorflow as tf
+from pydantic import JsonValue
+
+from core import storage
+from core.failpoints import failpoint
+from core.manifest import MANIFEST, Manifest, describe_file, write_manifest
+from trainer.export.serving import save_serving_model
+from trainer.huggingface.folder import write_transformers_folders
+from trainer.input.instances import Instances
+from trainer.objectives.choose import Model
+
+
+def export_model(
+    folder: str,
+    model: Model,
+    values: dict[str, np.ndarray],
+    instances: Instances,
+    facts: Mapping[str, JsonValue],
+) -> None:
+    """Writes the model's folder.
+
+    Args:
+        folder: the SavedModel is at its root, `transformers/` beside it.
+        model: what the weights are of.
+        values: the weights, by Hugging Face's names.
+        instances: what it was trained on; its vocabulary goes with the model.
+        facts: of the training run, for the manifest.
+    """
+    vocabulary = instances.vocabulary
+    save_serving_model(folder, model, values, vocabulary, pair=instances.pair)
+    failpoint("export-files")
+    write_transformers_folders(folder, model.architecture, values, vocabulary)
+    manifest = Manifest(
+        kind="model",
+        shards={"all": [describe_file(folder, path) for path in _files(folder)]},
+        counts={"all": {"parameters": sum(value.size for value in values.values())}},
+        facts={
+            "architecture": asdict(model.architecture),
+            "seq_length": instances.seq_length,
+            "objective": instances.objective,
+            "vocabulary_digest": vocabulary.digest,
+            "instances_digest": instances.manifest.content_digest(),
+            **facts,
+        },
+    )
+    write_manifest(folder, manifest)
+
+
+def _files(folder: str) -> list[str]:
+    """Every file in a folder, relative to it, sorted."""
+    root = folder.rstrip("/") + "/"
+    found = [
+        storage.join(parent, name).removeprefix(root)
+        for parent, _, names in tf.io.gfile.walk(folder)
+        for name in names
+    ]
+    return sorted(path for path in found if path != MANIFEST)

@@ -1,0 +1,113 @@
+"""A SavedModel's graph to the same bytes whenever it is written.
+
+TensorFlow numbers functions and gradients with a counter of the process, and lists functions in
+no order. So a run that was resumed, or that shares its process with other work, would publish
+other bytes for the same model.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import tensorflow as tf
+from google.protobuf.message import Message
+from tensorflow.core.protobuf import saved_model_pb2
+
+from core import storage
+
+GRAPH = "saved_model.pb"
+# TensorFlow's own hash of the graph; it is of the numbers before, and of TF 2.17 on holds a random
+# one. Loading does without, and the manifest has a digest of every file.
+FINGERPRINT = "fingerprint.pb"
+CONFIG = "config_proto"  # of the calls of functions
+_FUNCTION = re.compile(r"(.*_)(\d+)", re.DOTALL)
+_GRADIENT = re.compile(r"(CustomGradient-)(\d+)")
+_CAPTURE = re.compile(r"\d+")  # an argument that is no argument of the Python function
+
+Names = dict[str, str]
+
+
+def settle_graph(folder: str) -> None:
+    """Rewrites a SavedModel's graph in a form that depends on nothing but what it computes.
+
+    Args:
+        folder: that `tf.saved_model.save` wrote.
+    """
+    path = storage.join(folder, GRAPH)
+    model = saved_model_pb2.SavedModel.FromString(storage.read_bytes(path))
+    for graph in model.meta_graphs:
+        _settle(graph)
+    storage.write_bytes(path, model.SerializeToString(deterministic=True))
+    fingerprint = storage.join(folder, FINGERPRINT)
+    if storage.exists(fingerprint):
+        tf.io.gfile.remove(fingerprint)
+
+
+def _settle(graph: Any) -> None:
+    """Counts functions and gradients from 0, in the order in which they were made."""
+    library = graph.graph_def.library
+    functions = _count_anew((f.signature.name for f in library.function), _FUNCTION)
+    gradients = _count_anew((g.registered_op_type for g in library.registered_gradients), _GRADIENT)
+    names = {**functions, **gradients}
+    _rename(graph, lambda name: names.get(name, name))
+    order = {name: number for number, name in enumerate(functions.values())}
+    library.function.sort(key=lambda f: order[f.signature.name])
+    library.registered_gradients.sort(key=lambda g: order[g.gradient_func])
+    for node in _nodes(graph):
+        # The process's devices and threads; TensorFlow takes those of the process that loads.
+        if CONFIG in node.attr:
+            node.attr[CONFIG].s = b""
+    for function in library.function:
+        for number, argument in function.arg_attr.items():
+            name = argument.attr.get("_user_specified_name")
+            if name is not None and _CAPTURE.fullmatch(name.s.decode()):
+                name.s = str(number).encode()
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
+    yield from graph.graph_def.node
+    for function in graph.graph_def.library.function:
+        yield from function.node_def
+
+
+def _count_anew(names: Iterable[str], pattern: re.Pattern[str]) -> Names:
+    """Old names to new ones, in the order of their numbers."""
+    parts = {name: match for name in names if (match := pattern.fullmatch(name))}
+    ordered = sorted(parts, key=lambda name: (int(parts[name][2]), parts[name][1]))
+    return {name: f"{parts[name][1]}{number}" for number, name in enumerate(ordered)}
+
+
+def _rename(message: Message, rename: Callable[[str], str]) -> None:
+    """Renames every string in a message and in those that it holds: fields, keys, attributes."""
+    for field, value in message.ListFields():
+        entry = field.message_type
+        if entry is not None and entry.GetOptions().map_entry:
+            _rename_map(value, entry.fields_by_name["value"].message_type is not None, rename)
+        elif entry is not None:
+            for part in value if _is_repeated(value) else [value]:
+                _rename(part, rename)
+        elif field.name == "s" and isinstance(value, bytes):  # a string in an AttrValue
+            message.s = rename(value.decode("latin-1")).encode("latin-1")
+        elif isinstance(value, str):
+            setattr(message, field.name, rename(value))
+        elif _is_repeated(value) and value and isinstance(value[0], str):
+            value[:] = [rename(part) for part in value]
+
+
+def _rename_map(values: Any, holds_messages: bool, rename: Callable[[str], str]) -> None:
+    for key in list(values):
+        if holds_messages:
+            _rename(values[key], rename)
+        elif isinstance(values[key], str):
+            values[key] = rename(values[key])
+        new = rename(key) if isinstance(key, str) else key
+        if new != key:
+            if holds_messages:
+                values[new].CopyFrom(values[key])
+            else:
+                values[new] = values[key]
+            del values[key]
+
+
+def _is_repeated(value: Any) -> bool:
+    return not isinstance(value, str | bytes) and hasattr(value, "__len__")

@@ -1,0 +1,1 @@
+"""Read instances, order and batch them, and mask them in the graph."""

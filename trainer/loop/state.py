@@ -1,0 +1,77 @@
+"""Settings to everything that a step changes, and to the name of the run that it belongs to."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.input.instances import Instances
+from trainer.models.parameters import first_values, make_variables
+from trainer.objectives.choose import PreTraining
+from trainer.optimizers.adamw import Optimizer
+from trainer.settings import TrainingSettings
+from trainer.warm_start.files import read_start, start_key
+from trainer.warm_start.start import start_values
+
+# These change how a run is watched, or what is made of its weights, and not what it computes.
+WATCHING = {
+    "log_every_steps",
+    "save_every_steps",
+    "evaluate_every_steps",
+    "evaluate_instances",
+    "export",
+    "keep_checkpoints",
+    "steps_per_loop",
+    "peak_flops",
+}
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that a step changes."""
+
+    variables: dict[str, tf.Variable]  # by Hugging Face's names
+    optimizer: Optimizer
+    step: tf.Variable  # () int64, updates made so far
+
+    def everything(self) -> dict[str, tf.Variable]:
+        """What a checkpoint holds, beside the step."""
+        return {**self.variables, **self.optimizer.slots}
+
+    def values(self) -> dict[str, np.ndarray]:
+        """The weights."""
+        return {name: variable.numpy() for name, variable in self.variables.items()}
+
+    def now(self) -> int:
+        """Updates made so far."""
+        return int(self.step.numpy())
+
+
+def start_state(settings: TrainingSettings, objective: PreTraining) -> State:
+    """The state before step 0; call it in the strategy's scope."""
+    parameters = objective.model.parameters()
+    deviation = objective.model.architecture.initializer_range
+    values = first_values(parameters, deviation=deviation, seed=settings.seed)
+    if folder := settings.model.start_from:
+        values = start_values(values, read_start(settings.model), parameters, folder)
+    variables = make_variables(values)
+    step = tf.Variable(
+        0,
+        dtype=tf.int64,
+        trainable=False,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
+    return State(variables, Optimizer(variables, settings.trainer), step)
+
+
+def run_digest(settings: TrainingSettings, instances: Sequence[Instances]) -> str:
+    """What a run's checkpoints are found by: everything that its result depends on."""
+    computed = settings.model_dump(mode="json", exclude={"checkpoint_root"})
+    computed["trainer"] = {k: v for k, v in computed["trainer"].items() if k not in WATCHING}
+    computed["instances"] = [of_phase.manifest.content_digest() for of_phase in instances]
+    if settings.model.start_from:
+        computed["start"] = start_key(settings.model)
+    return hashlib.sha256(json.dumps(computed, sort_keys=True).encode()).hexdigest()[:20]

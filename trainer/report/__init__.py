@@ -1,0 +1,1 @@
+"""Report progress and the facts of a run."""

@@ -1,0 +1,194 @@
+"""A run's numbers to those who look: a progress line, the log, TensorBoard, `training.json`."""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import tensorflow as tf
+from pydantic import JsonValue
+
+from core import storage
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+log = logging.getLogger(__name__)
+
+HISTORY = "training.json"
+Scalars = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What a step costs up to some step."""
+
+    end_step: int
+    tokens_per_step: int
+    flops_per_step: float
+
+
+class Progress:
+    """Shows how the training goes, and keeps it.
+
+    Somebody at a terminal sees one moving line; a log gets a plain line every interval.
+
+    Args:
+        folder: for TensorBoard's events and `training.json`; None where another worker keeps them.
+        figures: known before step 0.
+        paces: of the phases, in order; the last one ends with the run.
+        first_step: updates made by earlier parts of this run.
+        peak: FLOP/s of all devices together.
+    """
+
+    def __init__(
+        self,
+        folder: str | None,
+        figures: Mapping[str, JsonValue],
+        paces: Sequence[Pace],
+        *,
+        first_step: int,
+        peak: float,
+    ) -> None:
+        self._folder = folder
+        self._figures = figures
+        self._paces = paces
+        self._peak = peak
+        self._steps = paces[-1].end_step
+        self._history = _earlier_history(folder, "history", first_step)
+        self._held_out = _earlier_history(folder, "held_out", first_step)
+        self._writer = tf.summary.create_file_writer(folder) if folder else None
+        self._started = self._last_time = time.perf_counter()
+        self._tokens = self._real_tokens = 0.0
+        self._told_step = self._last_step = first_step
+        shows = folder is not None and sys.stderr.isatty()
+        self._bar = _start_bar(first_step, self._steps) if shows else None
+
+    def tell(self, line: str) -> None:
+        """Says a sentence above the moving line, and to the log."""
+        log.info("%s", line)
+        if self._bar is not None:
+            self._bar.console.print(line, highlight=False, markup=False)
+
+    def start_clock(self, step: int) -> None:
+        """Leaves out of the rate what came before: compiling is not training."""
+        self._last_step, self._last_time = step, time.perf_counter()
+
+    def report(self, step: int, scalars: Scalars) -> None:
+        """Takes the means over the last interval, which ends at a step and lies in one phase."""
+        now = time.perf_counter()
+        seconds, count = max(1e-9, now - self._last_time), step - self._last_step
+        pace = next(pace for pace in self._paces if step <= pace.end_step)
+        real = scalars["real_tokens"]
+        slots = real / scalars["filled_share"]  # of a step; length buckets leave some out
+        left = self._flops_after(step) * seconds / (count * pace.flops_per_step)
+        speed = count * pace.flops_per_step / seconds * slots / pace.tokens_per_step
+        self._tokens += (step - self._told_step) * slots
+        self._real_tokens += (step - self._told_step) * real
+        self._told_step = self._last_step = step
+        self._last_time = now
+        scalars = {
+            **scalars,
+            "tokens_per_second": count * slots / seconds,
+            "real_tokens_per_second": count * real / seconds,
+            "share_of_peak": speed / self._peak,
+        }
+        self._history.append({"step": step, **scalars})
+        self._write(step, scalars)
+        text = _describe(scalars)
+        if self._bar is not None:
+            self._bar.update(
+                self._bar.task_ids[0], completed=step, text=f"{text}, {_clock(left)} left"
+            )
+        elif self._folder:
+            log.info("step %d of %d: %s, %s left", step, self._steps, text, _clock(left))
+
+    def report_held_out(self, step: int, scalars: Scalars) -> None:
+        """Takes what was measured on held-out instances; its time does not count as training."""
+        named = {f"held_out_{name}": value for name, value in scalars.items()}
+        self._held_out.append({"step": step, **named})
+        self._write(step, named)
+        if self._folder:
+            text = ", ".join(f"{n} {v:.4f}" for n, v in scalars.items() if "loss" in n)
+            self.tell(f"step {step}, held out: {text}")
+        self._last_time = time.perf_counter()
+
+    def _write(self, step: int, scalars: Scalars) -> None:
+        if self._writer is None:
+            return
+        with self._writer.as_default(step=step):
+            for name, value in scalars.items():
+                tf.summary.scalar(name, value)
+
+    def _flops_after(self, step: int) -> float:
+        """Of the steps that are left, phase by phase."""
+        starts = [0, *(pace.end_step for pace in self._paces)]
+        return sum(
+            max(0, pace.end_step - max(step, start)) * pace.flops_per_step
+            for start, pace in zip(starts, self._paces, strict=False)
+        )
+
+    def close(self, facts: Mapping[str, JsonValue]) -> None:
+        """Writes `training.json`."""
+        if self._bar is not None:
+            self._bar.stop()
+        if self._writer is None or self._folder is None:
+            return
+        self._writer.close()
+        seconds = time.perf_counter() - self._started
+        content = {
+            "history": self._history,
+            "held_out": self._held_out,
+            "seconds": seconds,
+            "tokens_per_second": self._tokens / max(1e-9, seconds),
+            "real_tokens_per_second": self._real_tokens / max(1e-9, seconds),
+            "peak_flops_per_second": self._peak,
+            "figures": dict(self._figures),
+            **facts,
+        }
+        text = json.dumps(content, indent=1) + "\n"
+        storage.write_bytes(storage.join(self._folder, HISTORY), text.encode())
+
+
+def _earlier_history(folder: str | None, name: str, first_step: int) -> list[Scalars]:
+    """What an earlier part of this run, which was stopped, left in the same folder."""
+    if folder is None or not first_step:
+        return []
+    path = storage.join(folder, HISTORY)
+    if not storage.exists(path):
+        return []
+    history: list[Scalars] = json.loads(storage.read_bytes(path)).get(name, [])
+    return [scalars for scalars in history if scalars["step"] <= first_step]
+
+
+def _describe(scalars: Scalars) -> str:
+    return (
+        f"loss {scalars['loss']:.4f}, learning rate {scalars['learning_rate']:.2e}, "
+        f"{scalars['tokens_per_second']:,.0f} tokens/s ({scalars['filled_share']:.0%} real), "
+        f"{scalars['share_of_peak']:.0%} of peak"
+    )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _start_bar(first_step: int, steps: int) -> "RichProgress":
+    from rich import progress
+    from rich.console import Console
+
+    bar = progress.Progress(
+        progress.TextColumn("Training"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[text]}"),
+        console=Console(stderr=True),
+    )
+    bar.start()
+    bar.add_task("Training", total=steps, completed=first_step, text="compiling the first step")
+    return bar
