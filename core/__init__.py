@@ -1,1 +1,1 @@
-"""Hold what every floor stands on: errors, storage, manifests, settings, random draws, vocabularies."""
+"""Hold what every floor stands on: errors, storage, manifests, settings, draws, vocabularies."""
