@@ -139,7 +139,7 @@ def _check_vocabulary(folder: Path, manifest: Manifest) -> Iterator[Finding]:
 
 
 def vocabulary_digest(folder: Path) -> str | None:
-    """Return the digest of a vocabulary folder (core.vocabulary.vocabulary.files_digest), or None."""
+    """Return a vocabulary folder's digest (core.vocabulary.vocabulary.files_digest), or None."""
     try:
         files = [(folder / name).read_bytes() for name in ("tokenizer.json", "vocab.txt")]
     except OSError:
