@@ -2,8 +2,8 @@
 
     python -m tests.check_english [PATH ...]
 
-Checks every tracked text file under the given paths (default: all). Prints `file:line: word: advice`
-and exits with 1 if there is any.
+Checks every tracked text file under the given paths (default: all). Prints `file:line: word:
+advice` and exits with 1 if there is any.
 """
 
 import re
@@ -30,7 +30,7 @@ WORDS = {
     r"\bwhat it was made of\b": "its inputs",
     r"\bin the place of\b": "instead of",
     r"\bto the letter\b": "exactly",
-    r"\b(?:tokens|steps|instances|bytes|lines|dollars) an? (?:second|step|hour|core|minute|line)\b": "per",
+    r"\b(?:tokens|steps|instances|bytes|lines) an? (?:second|step|hour|core|line)\b": "per",
     r"^\s*found\s*(?::[^=]+)?=": "not a name: say what was found",
     r"\(, as [a-z]": "for example",
 }
@@ -57,8 +57,8 @@ def check(path: Path) -> Iterator[str]:
     """Yield `file:line: word: advice` for each word of the list in a file."""
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         for match in PATTERN.finditer(line):
-            word = match.group().strip()
-            yield f"{path.relative_to(TOP)}:{number}: {word!r}: {ADVICE[(match.lastindex or 1) - 1]}"
+            place, advice = f"{path.relative_to(TOP)}:{number}", ADVICE[(match.lastindex or 1) - 1]
+            yield f"{place}: {match.group().strip()!r}: {advice}"
 
 
 if __name__ == "__main__":
