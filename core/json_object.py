@@ -1,23 +1,38 @@
-"""A stranger's bytes to a JSON object, or a sentence that says what they are instead."""
+"""Read files that should hold one JSON object."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
 
 
-def parse_object(content: bytes, path: str, refusal: type[InputError]) -> dict[str, Any]:
-    """Parses a file's content.
+def parse_object(content: bytes, path: str, error_class: type[InputError]) -> dict[str, Any]:
+    """Parse the content of a file that the user provided.
 
     Args:
-        content: the file's.
-        path: of the file, for the message.
-        refusal: what is raised where the content is anything but a JSON object.
+        content: bytes of the file.
+        path: of the file, for the error message.
+        error_class: what to raise.
+
+    Raises:
+        InputError: of the given class, if the content is not a JSON object.
     """
     try:
         parsed = json.loads(content)
-    except (ValueError, RecursionError) as error:  # the latter of brackets in brackets
-        raise refusal(f"{path}: not JSON ({error}). Take it from its source again.") from error
+    except (ValueError, RecursionError) as error:  # RecursionError: deeply nested brackets
+        raise error_class(
+            f"{path}: not JSON ({error}). Get the file from its source again."
+        ) from error
     if not isinstance(parsed, dict):
-        raise refusal(f"{path}: not a JSON object. Take it from its source again.")
+        raise error_class(f"{path}: not a JSON object. Get the file from its source again.")
     return parsed
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a small file, or an empty one if the file has none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,6 +1,7 @@
 """Numbers, counters and facts to the words that the report and the model card print."""
 
 import json
+from datetime import datetime, timezone
 
 from pydantic import JsonValue
 
@@ -108,3 +109,16 @@ def flatten(facts: JsonValue, prefix: str = "") -> dict[str, str]:
     for name, value in sorted(facts.items()):
         flat |= flatten(value, f"{prefix}.{name}" if prefix else name)
     return flat
+
+
+def moment(seconds: float) -> str:
+    """Return a Unix time as UTC: 2026-11-23 03:04:05."""
+    return datetime.fromtimestamp(seconds, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as 4.2 s, 12 min or 3 h 05 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"

@@ -8,17 +8,14 @@ first, and both write the same checkpoints.
 import hashlib
 import json
 import logging
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from google.cloud.aiplatform_v1.types import CustomJob, JobState
 from tfx.extensions.google_cloud_ai_platform import training_clients
 
-from core.errors import StoppedError, TextmillError
+from core.errors import TextmillError
+from core.signals import sigterm_raises
 
 POLL_SECONDS = 30.0
 RUN_LABEL = "textmill_run"
@@ -53,7 +50,7 @@ def run_job(project: str, region: str, job: dict[str, Any]) -> str:
     """
     client = training_clients.VertexJobClient(region)
     parent, label = f"projects/{project}/locations/{region}", job["labels"][RUN_LABEL]
-    with _told_to_end():
+    with sigterm_raises():
         for earlier in _cancel_all(client, parent, label):  # left by a try of this task before us
             _wait(client, earlier)
         try:
@@ -108,23 +105,6 @@ def _wait(client: Any, name: str) -> CustomJob:
         if state in ENDED:
             return job
         time.sleep(POLL_SECONDS)
-
-
-@contextmanager
-def _told_to_end() -> Iterator[None]:
-    """Turns SIGTERM into an exception, so that what was begun can be ended."""
-
-    def stop(*_: object) -> None:
-        raise StoppedError(128 + signal.SIGTERM)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _console(name: str) -> str:

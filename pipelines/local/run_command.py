@@ -1,13 +1,8 @@
 """`textmill run`: a recipe, text and a workdir to a finished run and its summary."""
 
-import contextlib
-import signal
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import yaml
@@ -16,9 +11,10 @@ from rich.markup import escape
 
 from components.text_example_gen.look_over import look_over
 from core import storage
-from core.errors import InputError, StoppedError
+from core.errors import InputError
+from core.json_object import read_json
+from core.signals import sigterm_raises
 from pipelines.exit_codes import SUCCEEDED
-from pipelines.lineage.store.folders import read_json
 from pipelines.local.run_ending import Begun, see_to_the_end
 from pipelines.local.run_origin import run_origin
 from pipelines.local.run_summary import RunSummary, short
@@ -75,7 +71,7 @@ def run_recipe(
     if not order.text.has_span:
         look_over(order.text.base, order.text.patterns, recipe.text)
     hush(verbose)
-    with hold(order.workdir, wait_seconds), sigterm_stops():
+    with hold(order.workdir, wait_seconds), sigterm_raises():
         check_store(order.workdir)
         closed = close_unfinished(order.workdir, "its process was killed; closed by the next run")
         return _run(order, closed)
@@ -107,23 +103,6 @@ def _run(order: Order, closed: list[int]) -> int:
     if code == SUCCEEDED:
         print_next(summary, workdir.pipeline_root(recipe.name), console)
     return code
-
-
-@contextlib.contextmanager
-def sigterm_stops() -> Iterator[None]:
-    """SIGTERM ends a run in good order, as Ctrl-C does; training saves its state before."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        raise StoppedError(128 + number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only there does Python take signals
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _execute(order: Order, run_id: str, clock: "NodeClock") -> None:

@@ -83,8 +83,7 @@ def print_plan(plan: "Plan", console: "Console") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from core.wording import plural
-    from pipelines.lineage.store.words import duration
+    from core.wording import duration, plural
 
     runs = sum(node.state == "runs" for node in plan.nodes)
     cached = sum(node.state == "cached" for node in plan.nodes)
@@ -147,7 +146,7 @@ def _print_estimates(estimates: tuple["Estimate", ...], console: "Console") -> N
 
 
 def _hours(hours: float) -> str:
-    from pipelines.lineage.store.words import duration
+    from core.wording import duration
 
     return f"{hours / 24:,.1f} days" if hours >= 48 else duration(hours * 3600)
 

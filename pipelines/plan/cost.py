@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.lineage.store.folders import read_json
+from core.json_object import read_json
 from pipelines.recipe.listing import work_out_cost
 from pipelines.recipe.settings import Recipe
 from pipelines.vertex.compile.machines import Preset

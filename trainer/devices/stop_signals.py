@@ -1,42 +1,36 @@
-"""SIGTERM and SIGINT to a run that saves and ends, on all its workers at the same step."""
+"""Let a run finish its step and save when SIGTERM or SIGINT arrives, on all workers together."""
 
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from core.signals import STOP_SIGNALS, handle_signals
 from trainer.devices.workers import Workers
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
-Stop = Callable[[], int]  # the signal that came to any worker, or 0
+Stop = Callable[[], int]  # returns the signal that reached any worker, or 0
 
 
 @contextmanager
 def note_stop_signals(workers: Workers) -> Iterator[Stop]:
-    """Notes the signals, which do nothing else meanwhile; a second one does what it always does.
+    """Record stop signals instead of acting on them; a second one has its usual effect.
 
     Args:
-        workers: they agree, since one that stopped alone would leave the others waiting for it;
-            each has to call what is given at the same steps.
+        workers: the processes that train together. All have to call the yielded function at the
+            same steps, because a worker that stopped alone would leave the others waiting.
+
+    Yields:
+        A function that returns the first signal that reached any worker, or 0.
     """
-    seen: list[int] = []
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    received: list[int] = []
+    earlier = {number: signal.getsignal(number) for number in STOP_SIGNALS}
 
     def note(number: int, _: FrameType | None) -> None:
-        seen.append(number)
-        signal.signal(number, before[signal.Signals(number)])
+        received.append(number)
+        signal.signal(number, earlier[signal.Signals(number)])
 
     def stop() -> int:
-        return max(workers.gather(seen[0] if seen else 0))
+        return max(workers.gather(received[0] if received else 0))
 
-    try:
-        for number in SIGNALS:
-            signal.signal(number, note)
-    except ValueError:  # Python takes signals in the main thread only.
+    with handle_signals(note, STOP_SIGNALS):
         yield stop
-        return
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

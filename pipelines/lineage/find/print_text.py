@@ -10,11 +10,10 @@ from rich.table import Table
 from rich.tree import Tree
 
 from core.safe_text import visible
-from core.wording import flatten, plural
+from core.wording import duration, flatten, moment, plural
 from pipelines.lineage.compare.changes import Changes, Comparison
 from pipelines.lineage.compare.explain import value_words
 from pipelines.lineage.find.run_list import RunRow
-from pipelines.lineage.store.words import duration, moment
 from pipelines.lineage.verify.verify import Verdict
 
 STYLES = {

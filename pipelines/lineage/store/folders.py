@@ -1,14 +1,13 @@
 """Artifacts to their folders, and folders to what their manifests and notes say."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pydantic import JsonValue
 
 from core import storage
 from core.errors import InputError
+from core.json_object import read_json
 from core.manifest import MANIFEST, Manifest, read_manifest
 
 SERVING = "Format-Serving"  # tfx.utils.path_utils: where a Model artifact holds the SavedModel
@@ -83,12 +82,3 @@ def read_notes(workdir: Path, run_id: str) -> RunNotes:
         seconds=content.get("seconds"),
         git=git if isinstance(git, dict) else {},
     )
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A small JSON object; empty where there is none."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -1,7 +1,6 @@
 """An artifact to a few words: what a reader most wants to know of it."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
 from typing import Any
 
 from core.manifest import Manifest
@@ -31,19 +30,6 @@ def noun(artifact: Artifact, producer: Execution | None) -> str:
         made_by = producer.node_id if producer else ""
         return "documents" if made_by == "TextExampleGen" else "instances"
     return NOUNS.get(artifact.type_name, artifact.type_name.rpartition(".")[2])
-
-
-def moment(seconds: float) -> str:
-    """A time as 2026-11-23 03:04:05, UTC."""
-    return datetime.fromtimestamp(seconds, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def duration(seconds: float) -> str:
-    """Seconds as 4.2 s, 12 min or 3 h 05 min."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def artifact_words(archive: Archive, artifact: Artifact) -> str:

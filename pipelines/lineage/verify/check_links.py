@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
+from core.json_object import read_json
 from core.manifest import MANIFEST, Manifest, read_manifest
 from pipelines.lineage.store.archive import Archive
-from pipelines.lineage.store.folders import local_folder, manifest_folder, read_json
+from pipelines.lineage.store.folders import local_folder, manifest_folder
 from pipelines.lineage.store.graph import Artifact, Execution
 from pipelines.lineage.store.recipe_keys import code_digest, opened
 from pipelines.lineage.verify.check_folder import check_manifest, vocabulary_digest

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.errors import InputError
-from pipelines.lineage.store.words import duration, moment
+from core.wording import duration, moment
 from pipelines.vertex.cloud.client import Cloud, resource_name
 from pipelines.vertex.cloud.links import run_link
 from pipelines.vertex.cloud.messages import as_json

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from core.wording import duration
 from pipelines.exit_codes import SUCCEEDED
-from pipelines.lineage.store.words import duration
 from pipelines.vertex.cloud.client import Cloud
 from pipelines.vertex.cloud.links import run_link
 from pipelines.vertex.cloud.messages import as_json

@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from core.wording import duration
 from pipelines.exit_codes import CANCELLED, FAILED, SUCCEEDED
-from pipelines.lineage.store.words import duration
 from pipelines.vertex.cloud.client import LONG_PATIENCE, SHORT_PATIENCE, Cloud
 from pipelines.vertex.cloud.errors import without_secrets
 
