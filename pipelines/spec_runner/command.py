@@ -9,7 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from core import storage
-from pipelines.local.run_command import NodeClock, sigterm_stops
+from core.signals import sigterm_raises
+from pipelines.local.run_command import NodeClock
 from pipelines.local.run_ending import Begun, see_to_the_end
 from pipelines.local.run_origin import run_origin
 from pipelines.local.store_care import check_store, close_unfinished
@@ -88,7 +89,7 @@ def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) ->
         check_values(spec.content, parameters)  # as a submission would
         _check_text(parameters, places)
     hush(options.verbose)
-    with hold(home), sigterm_stops():
+    with hold(home), sigterm_raises():
         check_store(home)
         close_unfinished(home, "its process was killed; closed by the next run")
         return _run(Order(spec, parameters, home, places, options))
