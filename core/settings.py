@@ -1,11 +1,13 @@
-"""What every group of settings shares: strict types, no unknown keys, no change after the check."""
+"""Base class of all settings: strict types, no unknown keys, immutable after validation."""
 
 from pydantic import BaseModel, ConfigDict
 
-LATEST_BLESSED = "latest_blessed"  # in the place of a folder: the pipeline finds the model
+LATEST_BLESSED = "latest_blessed"  # Stands for the folder of the newest blessed model.
 
 
 class Settings(BaseModel):
-    """Base of all settings: read once at the border, then passed on as values."""
+    """Base class of all settings. The string below a field describes it: unit, default, source."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )

@@ -34,7 +34,7 @@ from components.text_example_gen.component import TextExampleGen
 from components.vocabulary_gen.component import VocabularyGen
 from core.settings import LATEST_BLESSED
 from pipelines.recipe.settings import Recipe
-from trainer.settings import TrainingSettings
+from trainer.settings.training import TrainingSettings
 from trainer.warm_start.files import start_key
 from trainer.warm_start.start import check_start
 

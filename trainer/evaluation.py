@@ -18,7 +18,8 @@ from trainer.input.parse_records import Batch
 from trainer.models.parameters import make_variables
 from trainer.objectives.choose import PreTraining, objective_of
 from trainer.objectives.ratio import Ratio, weighted
-from trainer.settings import ElectraSettings, MaskingSettings
+from trainer.settings.masking import MaskingSettings
+from trainer.settings.model import ElectraSettings
 
 # Whatever rate a model was trained at, it is measured at BERT's, so that models compare.
 EVALUATION_MASKING = MaskingSettings(rate=0.15)

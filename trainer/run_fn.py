@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from trainer.settings import TrainingSettings
+from trainer.settings.training import TrainingSettings
 from trainer.training import train_and_export
 
 

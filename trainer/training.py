@@ -30,7 +30,7 @@ from trainer.objectives.choose import PreTraining, choose_objective
 from trainer.report.figures import Figures, add_up, work_out
 from trainer.report.progress import Pace, Progress
 from trainer.report.run_facts import Facts, facts_of, told
-from trainer.settings import TrainingSettings
+from trainer.settings.training import TrainingSettings
 from trainer.warm_start.start import with_start
 
 log = logging.getLogger(__name__)

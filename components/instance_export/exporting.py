@@ -22,7 +22,7 @@ from core import storage
 from core.draw import draw
 from core.manifest import Manifest, Shard, write_manifest
 from trainer.input.instances import Instances, open_instances
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 Unit = dict[str, Any]
 MapUnits = Callable[[Callable[[Unit], Unit], Sequence[Unit]], list[Unit]]

@@ -17,7 +17,7 @@ from components.settings import InstanceSettings
 from core import storage
 from core.manifest import Manifest, read_manifest
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 Artifacts = dict[str, list[types.Artifact]]
 VOCABULARY_FOLDER = "vocabulary"

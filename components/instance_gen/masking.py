@@ -8,7 +8,7 @@ import numpy.typing as npt
 from components.instance_gen.assembling import Batch, Bool
 from components.instance_gen.choosing import choose_tokens, choose_words
 from components.instance_gen.tokenizing import Int32, Int64
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 Float32 = npt.NDArray[np.float32]
 
@@ -72,7 +72,7 @@ def choose(batch: Batch, budget: Int64, masking: MaskingSettings, rng: np.random
     """(n, L) the tokens to predict, by the unit that the settings name."""
     if masking.unit == "token":
         return choose_tokens(batch.maskable, budget, rng)
-    shares = masking.ngram_shares()
+    shares = masking.ngram_probabilities()
     return choose_words(batch.maskable, word_numbers(batch), budget, shares, rng)
 
 

@@ -9,7 +9,7 @@ from components.settings import InstanceSettings
 from core import storage
 from core.errors import InputError
 from core.manifest import Manifest
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 ENOUGH_DOCUMENTS = 64  # to draw random segments from; a shard of fewer borrows from its neighbours
 

@@ -27,7 +27,7 @@ from components.settings import InstanceSettings
 from core import storage
 from core.draw import draw
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 BATCH_INSTANCES = 2048  # made, masked and encoded together; some 10 MB at L = 128
 

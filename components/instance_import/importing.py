@@ -23,7 +23,7 @@ from core.draw import draw
 from core.errors import InputError
 from core.manifest import file_digest
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 Unit = dict[str, Any]
 SPLITS = ("train", "eval")

@@ -8,7 +8,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from trainer.settings import MOST_PHASES
+from trainer.settings.training import MOST_PHASES
 
 Artifacts = dict[str, list[types.Artifact]]
 PHASE_EXAMPLES = tuple(f"phase_{number}_examples" for number in range(2, MOST_PHASES + 1))

@@ -12,7 +12,7 @@ from tfx.utils import json_utils, name_utils
 from components.phased_trainer import executor as phased_trainer
 from components.vertex_trainer.launch import RUN_LABEL, run_job, run_label
 from components.vertex_trainer.overrides import override
-from trainer.settings import TrainingSettings
+from trainer.settings.training import TrainingSettings
 
 Artifacts = dict[str, list[types.Artifact]]
 CUSTOM_CONFIG = standard_component_specs.CUSTOM_CONFIG_KEY

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from core.errors import InputError
-from trainer.settings import ModelSettings, TrainingSettings
+from trainer.settings.model import ModelSettings
+from trainer.settings.training import TrainingSettings
 
 Value = int | float | str
 

@@ -55,7 +55,7 @@ def work_out_cost(recipe: Recipe) -> Cost:
         architecture = check_start(recipe.model)  # the folder's, whatever size the recipe says
     objective = objective_of(architecture, recipe.instances.objective, recipe.model.electra)
     tokens, flops = 0, 0.0
-    spans = pairwise(recipe.trainer.borders())
+    spans = pairwise(recipe.trainer.phase_boundaries())
     for (first, end), trainer, of_phase in zip(
         spans, recipe.trainer.by_phase(), recipe.instances_by_phase(), strict=True
     ):

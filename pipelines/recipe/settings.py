@@ -15,7 +15,9 @@ from components.settings import (
 from core.settings import LATEST_BLESSED, Settings
 from core.storage import is_remote
 from pipelines.recipe.vertex_settings import VertexSettings
-from trainer.settings import MaskingSettings, ModelSettings, TrainerSettings
+from trainer.settings.masking import MaskingSettings
+from trainer.settings.model import ModelSettings
+from trainer.settings.training import TrainerSettings
 
 # What a type of model can learn from, its paper's own objective first.
 OBJECTIVES = {

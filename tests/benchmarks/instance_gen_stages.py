@@ -28,7 +28,7 @@ from components.instance_gen.tokenizing import ChunkTokenizer
 from components.records import GZIP_LEVEL, GZIP_WINDOW
 from core.draw import draw
 from core.vocabulary.vocabulary import load_vocabulary
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 T = TypeVar("T")
 SEQ_LENGTH, MAX_PREDICTIONS, COPIES = 128, 20, 10

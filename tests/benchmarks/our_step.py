@@ -19,13 +19,9 @@ from trainer.loop.make_steps import make_steps
 from trainer.loop.state import start_state
 from trainer.models.architecture import resolve_architecture
 from trainer.objectives.choose import PreTraining, objective_of
-from trainer.settings import (
-    ElectraSettings,
-    MaskingSettings,
-    ModelSettings,
-    TrainerSettings,
-    TrainingSettings,
-)
+from trainer.settings.masking import MaskingSettings
+from trainer.settings.model import ElectraSettings, ModelSettings
+from trainer.settings.training import TrainerSettings, TrainingSettings
 
 
 def main(work_text: str) -> None:

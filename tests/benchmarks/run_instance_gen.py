@@ -22,7 +22,7 @@ from components.settings import InstanceSettings  # noqa: E402
 from core.manifest import read_manifest  # noqa: E402
 from pipelines.create_pipeline import local_beam_args  # noqa: E402
 from tests.benchmarks.timed_work import timed_write_shard, working_seconds  # noqa: E402
-from trainer.settings import MaskingSettings  # noqa: E402
+from trainer.settings.masking import MaskingSettings  # noqa: E402
 
 
 def main() -> None:

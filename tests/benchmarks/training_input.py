@@ -20,7 +20,7 @@ from tests.benchmarks.training_step import BATCH, SHAPE
 from tests.trainer.real_instances import write_instances
 from trainer.input.batches import training_batches
 from trainer.input.instances import Instances, open_instances
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 SHARDS = 16
 FAR_STEP = 1_000_000

@@ -20,7 +20,7 @@ from typing import Any
 
 from trainer.models.architecture import resolve_architecture
 from trainer.report.figures import training_flops
-from trainer.settings import ModelSettings
+from trainer.settings.model import ModelSettings
 
 ROOT = Path(__file__).parents[2]
 SHAPE = {"num_layers": 4, "hidden_size": 256, "num_heads": 4, "intermediate_size": 1024}

@@ -27,7 +27,7 @@ from tests.components.instance_gen.folders import write_documents, write_vocabul
 from tests.components.text_example_gen.test_write_documents import write
 from tests.real_text import ENGLISH, KOREAN
 from trainer.input.instances import open_instances
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 GOOD = "\n\n".join("\n".join(document) for document in ENGLISH[:40]).encode()
 KOREAN_TEXT = "\n".join(KOREAN[0])

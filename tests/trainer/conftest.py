@@ -10,7 +10,9 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.real_instances import write_instances
-from trainer.settings import MaskingSettings, ModelSettings, TrainerSettings, TrainingSettings
+from trainer.settings.masking import MaskingSettings
+from trainer.settings.model import ModelSettings
+from trainer.settings.training import TrainerSettings, TrainingSettings
 
 # Two replicas on one machine; it has to be said before TensorFlow makes its devices.
 tf.config.set_logical_device_configuration(

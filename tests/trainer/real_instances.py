@@ -17,7 +17,7 @@ from components.vocabulary_gen.write_vocabulary import write_vocabulary as impor
 from core.draw import draw
 from core.manifest import Manifest, Shard, describe_file, write_manifest
 from core.vocabulary.vocabulary import SPECIALS, Vocabulary, files_digest, load_vocabulary
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 # The first articles of the Universal Declaration of Human Rights.
 KOREAN = (

@@ -8,7 +8,7 @@ from trainer.models.electra import Electra
 from trainer.models.pair_model import PairModel
 from trainer.models.parameters import count_parameters
 from trainer.report.figures import training_flops
-from trainer.settings import ModelSettings
+from trainer.settings.model import ModelSettings
 
 
 def resolve(vocab_size: int = 30522, **model: object) -> Architecture:

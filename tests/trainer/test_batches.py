@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from trainer.input.batches import evaluation_batches, share_out, training_batches
 from trainer.input.instances import Instances, InstancesError, open_instances
-from trainer.settings import MaskingSettings, RateSchedule
+from trainer.settings.masking import MaskingSettings, RateSchedule
 
 Arrays = dict[str, np.ndarray]
 

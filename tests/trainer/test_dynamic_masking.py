@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from trainer.input.dynamic_masking import Masked, MaskVocabulary, mask_tokens
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 LENGTH = 32
 PAD, UNK, CLS, SEP, MASK = range(5)

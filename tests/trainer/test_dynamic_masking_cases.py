@@ -20,7 +20,7 @@ from tests.mask_claims import (
     check_masks,
 )
 from trainer.input.dynamic_masking import MaskVocabulary, mask_tokens
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 CASES = 10_000
 

@@ -18,7 +18,7 @@ from trainer.objectives.replaced_tokens import (
     replaced_histograms,
     sample_tokens,
 )
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 ELECTRA = {"type": "electra", "embedding_size": 16, "generator_share": 0.5}
 

@@ -14,7 +14,7 @@ from trainer.huggingface.weights import INDEX
 from trainer.models.electra import Electra
 from trainer.models.noise import NO_NOISE
 from trainer.models.pair_model import PairModel
-from trainer.settings import ModelSettings
+from trainer.settings.model import ModelSettings
 from trainer.warm_start.files import read_start
 from trainer.warm_start.generator import with_generator
 

@@ -11,7 +11,8 @@ from tests.trainer.training_tools import one_cpu, train_some
 from trainer.input.batches import training_batches
 from trainer.input.instances import open_instances
 from trainer.input.length_buckets import at_shortest_length, batches_in_window, sort_window
-from trainer.settings import MaskingSettings, TrainerSettings
+from trainer.settings.masking import MaskingSettings
+from trainer.settings.training import TrainerSettings
 
 LENGTHS = [16, 24]
 NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}

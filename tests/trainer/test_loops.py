@@ -11,7 +11,7 @@ from trainer.loop.make_steps import make_steps
 from trainer.loop.state import State, start_state
 from trainer.loop.step import TrainSteps
 from trainer.objectives.choose import choose_objective
-from trainer.settings import TrainingSettings
+from trainer.settings.training import TrainingSettings
 
 HOST_WORK = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "PrintV2", "Assert", "WriteSummary"}
 

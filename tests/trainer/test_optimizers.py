@@ -7,7 +7,7 @@ import tensorflow as tf
 from tests.trainer.training_tools import one_cpu
 from trainer.optimizers.adamw import Optimizer
 from trainer.optimizers.schedule import learning_rate
-from trainer.settings import TrainerSettings
+from trainer.settings.training import TrainerSettings
 
 
 def rates(**settings: object) -> list[float]:

@@ -21,7 +21,7 @@ from trainer.huggingface.folder import read_model
 from trainer.input.instances import open_instances
 from trainer.loop.best_weights import BestWeights
 from trainer.loop.phases import plan_phases
-from trainer.settings import TrainerSettings, TrainingSettings
+from trainer.settings.training import TrainerSettings, TrainingSettings
 from trainer.training import train_and_export
 
 SCRIPT = "import sys; from tests.trainer.test_phases import main; main(*sys.argv[1:])"

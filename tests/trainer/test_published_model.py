@@ -18,7 +18,8 @@ from trainer.loop.state import State
 from trainer.models.noise import NO_NOISE
 from trainer.models.pair_model import PairModel
 from trainer.objectives.choose import choose_objective
-from trainer.settings import ModelSettings, TrainingSettings
+from trainer.settings.model import ModelSettings
+from trainer.settings.training import TrainingSettings
 from trainer.warm_start.files import read_start
 
 STEPS = 40

@@ -17,7 +17,7 @@ from trainer.draws import RowDraws
 from trainer.input.instances import open_instances
 from trainer.loop.state import State
 from trainer.objectives.choose import choose_objective
-from trainer.settings import TrainingSettings
+from trainer.settings.training import TrainingSettings
 
 NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
 MODELS: dict[str, dict[str, object]] = {

@@ -21,7 +21,7 @@ from trainer.loop.checkpoints import CheckpointError, Checkpoints
 from trainer.loop.make_steps import make_steps
 from trainer.loop.state import State, start_state
 from trainer.objectives.choose import choose_objective
-from trainer.settings import TrainingSettings
+from trainer.settings.training import TrainingSettings
 from trainer.training import train_and_export
 
 SCRIPT = "import sys; from tests.trainer.test_resume import main; main(*sys.argv[1:])"

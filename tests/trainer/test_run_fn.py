@@ -15,7 +15,7 @@ from trainer.evaluation import evaluate
 from trainer.input.instances import InstancesError
 from trainer.loop.loop import DivergedError
 from trainer.run_fn import run_fn
-from trainer.settings import TrainingSettings
+from trainer.settings.training import TrainingSettings
 
 
 def call(settings: TrainingSettings, folder: str, scratch: Path) -> types.SimpleNamespace:
@@ -99,7 +99,7 @@ def test_evaluation_loss_of_the_saved_model_is_that_of_the_evaluation(
 ) -> None:
     from trainer.input.batches import evaluation_batches
     from trainer.input.instances import open_instances
-    from trainer.settings import MaskingSettings
+    from trainer.settings.masking import MaskingSettings
 
     signature = tf.saved_model.load(trained.serving_model_dir).signatures["evaluation_loss"]
     (batch,) = evaluation_batches(

@@ -27,7 +27,7 @@ from tests.trainer.training_tools import train_some
 from trainer.evaluation import evaluate
 from trainer.huggingface.folder import read_model
 from trainer.input.instances import InstancesError, open_instances
-from trainer.settings import TrainingSettings
+from trainer.settings.training import TrainingSettings
 from trainer.training import train_and_export
 
 LENGTH, CLASSES, TYPES = 32, 4, 3
@@ -160,7 +160,7 @@ def test_transformers_classifies_as_we_do(
     from tests.trainer.test_transformers_parity import run_transformers
     from trainer.models.noise import NO_NOISE
     from trainer.objectives.choose import objective_of
-    from trainer.settings import ElectraSettings
+    from trainer.settings.model import ElectraSettings
 
     rng = np.random.default_rng(0)
     inputs = {

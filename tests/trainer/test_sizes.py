@@ -13,7 +13,7 @@ from trainer.models.architecture import SIZES, Architecture, resolve_architectur
 from trainer.models.electra import GENERATOR
 from trainer.models.parameters import ParameterList, count_parameters
 from trainer.objectives.choose import objective_of
-from trainer.settings import ElectraSettings, ModelSettings
+from trainer.settings.model import ElectraSettings, ModelSettings
 
 SCRIPT = Path(__file__).with_name("parameter_counts.py")
 VOCABULARIES = {"bert": 30522, "albert": 30000, "electra": 30522}
@@ -148,7 +148,7 @@ def test_the_smaller_berts_are_bert_base_with_another_size(size: str) -> None:
 def test_bert_trains_the_last_tenth_of_its_steps_at_512(recipe: str) -> None:
     (phase,) = load_recipe(recipe).trainer.phases
     assert (phase.from_step, phase.seq_length) == (900_000, 512)
-    assert phase.changes() == {}  # batch and schedule go on
+    assert phase.trainer_changes() == {}  # batch and schedule go on
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_papers_recipe_masks_as_the_paper_does(
         masking = found.masking
         assert (masking.unit, masking.mask_share, masking.random_share) == (unit, mask, random)
         assert found.instances.short_seq_fraction == short
-        assert masking.unit != "ngram" or masking.ngram_shares() == pytest.approx(
+        assert masking.unit != "ngram" or masking.ngram_probabilities() == pytest.approx(
             [6 / 11, 3 / 11, 2 / 11]
         )
         halves = found.model.electra

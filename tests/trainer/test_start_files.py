@@ -21,7 +21,7 @@ from trainer.huggingface.weights import INDEX, WEIGHTS
 from trainer.input.instances import open_instances
 from trainer.models.electra import GENERATOR
 from trainer.objectives.choose import choose_objective
-from trainer.settings import ModelSettings
+from trainer.settings.model import ModelSettings
 from trainer.warm_start.files import start_digest, start_key
 
 SHAPE = {"num_layers", "hidden_size", "num_heads", "intermediate_size"}
@@ -338,7 +338,7 @@ def test_a_share_that_contradicts_the_folder_is_refused(
 
 
 def test_a_generator_without_its_discriminator_is_refused_in_the_recipe() -> None:
-    with pytest.raises(ValueError, match=r"generator_from is the other half of an electra"):
+    with pytest.raises(ValueError, match=r"generator_from needs an electra"):
         ModelSettings(type="electra", generator_from="somewhere")
 
 

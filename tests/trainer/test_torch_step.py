@@ -19,7 +19,7 @@ from trainer.models.electra import Electra
 from trainer.models.noise import NO_NOISE
 from trainer.objectives.choose import choose_objective
 from trainer.objectives.replaced_tokens import DRAWS, fill_masks, sample_tokens
-from trainer.settings import TrainingSettings
+from trainer.settings.training import TrainingSettings
 
 pytestmark = pytest.mark.transformers
 

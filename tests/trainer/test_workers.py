@@ -15,7 +15,7 @@ import safetensors.numpy
 
 from core.errors import TextmillError
 from tests.trainer.conftest import MakeSettings, settings_in
-from trainer.settings import TrainingSettings
+from trainer.settings.training import TrainingSettings
 from trainer.training import train_and_export
 
 SCRIPT = "import sys; from tests.trainer.test_workers import main; main(*sys.argv[1:])"

@@ -12,7 +12,7 @@ from trainer.loop.make_steps import make_steps, step_of_replica
 from trainer.loop.state import State, start_state
 from trainer.loop.step import ReplicaStep, Sums
 from trainer.objectives.choose import choose_objective
-from trainer.settings import TrainingSettings
+from trainer.settings.training import TrainingSettings
 
 
 def one_cpu() -> tf.distribute.Strategy:

@@ -12,7 +12,7 @@ from trainer.input.instances import Instances, InstancesError
 from trainer.input.length_buckets import batches_in_window, sort_window
 from trainer.input.parse_records import Batch, make_parse
 from trainer.input.record_order import ordered_records
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 
 def training_batches(

@@ -17,7 +17,7 @@ from trainer.input.mask_choice import (
     random_keys,
     word_numbers,
 )
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 
 class MaskVocabulary(NamedTuple):
@@ -87,7 +87,7 @@ def mask_tokens(
         positions = choose_tokens(keys, maskable, budget, max_predictions)
     else:
         chosen = choose_words(
-            maskable, word, budget, masking.ngram_shares(), proposal_distribution, draws
+            maskable, word, budget, masking.ngram_probabilities(), proposal_distribution, draws
         )
         positions = _positions(chosen, max_predictions)
     return _fill_slots(input_ids, positions, word, masking, vocabulary, draws)

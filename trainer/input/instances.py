@@ -11,7 +11,7 @@ from core.errors import InputError
 from core.manifest import Manifest, Shard, read_manifest, verify_shards
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from trainer.models.architecture import Architecture
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 KIND = "instances"
 PAIRS = ("next_sentence", "sentence_order", "sequence_relation")

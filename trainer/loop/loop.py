@@ -15,7 +15,7 @@ from trainer.loop.held_out import HeldOut
 from trainer.loop.phases import Phase
 from trainer.loop.step import Sums, TrainSteps
 from trainer.report.progress import Progress, Scalars
-from trainer.settings import TrainerSettings
+from trainer.settings.training import TrainerSettings
 
 
 class DivergedError(TextmillError):

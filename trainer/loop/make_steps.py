@@ -10,7 +10,7 @@ from trainer.loop.state import State
 from trainer.loop.step import FILL, ReplicaStep, TrainSteps, make_replica_step, make_train_steps
 from trainer.objectives.choose import PreTraining
 from trainer.optimizers.schedule import learning_rate
-from trainer.settings import TrainerSettings
+from trainer.settings.training import TrainerSettings
 
 Rate = Callable[[tf.Tensor], tf.Tensor]  # of a step
 

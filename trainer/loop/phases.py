@@ -12,7 +12,8 @@ from trainer.input.batches import training_batches
 from trainer.input.instances import Instances
 from trainer.input.length_buckets import batches_in_window
 from trainer.optimizers.schedule import learning_rate
-from trainer.settings import MaskingSettings, PhaseSettings, TrainerSettings
+from trainer.settings.masking import MaskingSettings
+from trainer.settings.training import PhaseSettings, TrainerSettings
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def plan_phases(settings: TrainerSettings, instances: Sequence[Instances]) -> li
     for number, changes in enumerate(settings.phases, 2):
         _check(changes, instances[number - 1], instances[0], number)
     phases: list[Phase] = []
-    spans = pairwise(settings.borders())
+    spans = pairwise(settings.phase_boundaries())
     for number, ((first, end), merged) in enumerate(zip(spans, settings.by_phase(), strict=True)):
         start, stop = next(span for span in pairwise(anew) if span[0] <= first < span[1])
         of_phase = merged.model_copy(update={"steps": stop - start})

@@ -12,7 +12,7 @@ from trainer.input.instances import Instances
 from trainer.models.parameters import first_values, make_variables
 from trainer.objectives.choose import PreTraining
 from trainer.optimizers.adamw import Optimizer
-from trainer.settings import TrainingSettings
+from trainer.settings.training import TrainingSettings
 from trainer.warm_start.files import read_start, start_key
 from trainer.warm_start.start import start_values
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from core.errors import InputError
-from trainer.settings import ModelSettings
+from trainer.settings.model import ModelSettings
 
 
 class Size(NamedTuple):

@@ -6,7 +6,7 @@ from trainer.models.electra import Electra
 from trainer.models.pair_model import PairModel
 from trainer.objectives.electra import ElectraObjective
 from trainer.objectives.pairs import PairObjective
-from trainer.settings import ElectraSettings, ModelSettings
+from trainer.settings.model import ElectraSettings, ModelSettings
 from trainer.warm_start.start import start_architecture
 
 PreTraining = PairObjective | ElectraObjective

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from trainer.models.kernels import kernel
-from trainer.settings import TrainerSettings
+from trainer.settings.training import TrainerSettings
 
 NOT_DECAYED = ("LayerNorm", "layer_norm", "bias")  # parts of names (BERT's exclusion list)
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from trainer.settings import TrainerSettings
+from trainer.settings.training import TrainerSettings
 
 
 def learning_rate(settings: TrainerSettings, step: tf.Tensor) -> tf.Tensor:

@@ -8,7 +8,7 @@ from core.provenance import git_state, hardware, image_digest
 from trainer.devices.strategy import Choice, accelerators
 from trainer.huggingface.weights import weights_digest
 from trainer.report.figures import Figures
-from trainer.settings import TrainingSettings
+from trainer.settings.training import TrainingSettings
 from trainer.warm_start.files import start_digest
 from trainer.warm_start.generator import generator_folder
 

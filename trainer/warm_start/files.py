@@ -13,7 +13,7 @@ from trainer.huggingface.folder import (
     read_transformers_folder,
 )
 from trainer.huggingface.weights import weights_digest
-from trainer.settings import ModelSettings
+from trainer.settings.model import ModelSettings
 from trainer.warm_start.generator import generator_folder, read_generator
 
 # Kept by `transformers` as weights, and no weights: counters, and copies of tied tables.

@@ -19,7 +19,7 @@ from trainer.huggingface.folder import (
 from trainer.huggingface.weights import weight_names
 from trainer.models.architecture import SIZES, Architecture, generator_architecture
 from trainer.models.electra import GENERATOR
-from trainer.settings import ModelSettings
+from trainer.settings.model import ModelSettings
 
 log = logging.getLogger(__name__)
 

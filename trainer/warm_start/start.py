@@ -18,7 +18,8 @@ from trainer.huggingface.folder import Values, read_architecture
 from trainer.models.architecture import Architecture
 from trainer.models.electra import GENERATOR
 from trainer.models.parameters import ParameterList
-from trainer.settings import ModelSettings, TrainingSettings
+from trainer.settings.model import ModelSettings
+from trainer.settings.training import TrainingSettings
 from trainer.warm_start.files import start_folder
 from trainer.warm_start.generator import check_discriminator, with_generator
 

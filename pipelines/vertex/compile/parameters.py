@@ -10,7 +10,7 @@ from typing import Any
 from components.vertex_trainer.overrides import OVERRIDES, Value, override
 from core.errors import InputError
 from pipelines.recipe.settings import Recipe
-from trainer.settings import TrainingSettings
+from trainer.settings.training import TrainingSettings
 
 TYPES: dict[str, type[int] | type[float] | type[str]] = {
     "NUMBER_INTEGER": int,

@@ -13,7 +13,7 @@ from tests.components.instance_gen.folders import (
     write_documents,
     write_vocabulary,
 )
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 LENGTH, SLOTS, SEED = 64, 10, 5
 

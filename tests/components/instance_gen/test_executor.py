@@ -20,7 +20,7 @@ from components.settings import InstanceSettings
 from core.errors import InputError
 from core.manifest import Manifest, file_digest, read_manifest, verify_shards
 from core.vocabulary.vocabulary import load_vocabulary
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 ONE_WORKER = ["--direct_num_workers=1", "--sdk_container_image=unused"]
 TWO_WORKERS = [

@@ -19,7 +19,7 @@ from tests.mask_claims import (
     cases,
     check_masks,
 )
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 CASES = 10_000
 seeds = st.integers(0, 2**31)

@@ -13,7 +13,7 @@ from components.instance_gen.pairing import pair_next_sentences
 from components.instance_gen.spans import Spans
 from core.draw import draw
 from core.vocabulary.vocabulary import Vocabulary
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 SEQ_LENGTH = 64
 
@@ -141,7 +141,7 @@ def test_words_are_chosen_whole_until_none_is_left_that_fits(
 
 @pytest.mark.parametrize("favor", ["short", "long"])
 def test_runs_of_words_have_the_lengths_of_albert(favor: str) -> None:
-    shares = MaskingSettings(unit="ngram", favor=favor).ngram_shares()
+    shares = MaskingSettings(unit="ngram", favor=favor).ngram_probabilities()
     assert shares == pytest.approx(
         [6 / 11, 3 / 11, 2 / 11] if favor == "short" else [2 / 11, 3 / 11, 6 / 11]
     )

@@ -12,7 +12,7 @@ from components.settings import InstanceSettings
 from core.errors import InputError
 from core.manifest import read_manifest
 from tests.components.instance_gen.folders import real_documents, write_documents
-from trainer.settings import MaskingSettings, RateSchedule
+from trainer.settings.masking import MaskingSettings, RateSchedule
 
 
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=12), st.data())

@@ -21,7 +21,7 @@ from core.vocabulary.vocabulary import Vocabulary
 from tests.components.instance_gen.folders import write_documents
 from tests.components.instance_gen.test_pairing import corpus_of, documents_at, truncate_as_bert
 from tests.real_text import ENGLISH
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 COPIES, SHORT, RATE = 300, 0.1, 0.15
 Sentences = list[int]  # the number of tokens of each

@@ -17,7 +17,7 @@ from components.instance_gen.shards import Job, write_shard
 from components.settings import InstanceSettings
 from core.manifest import file_digest, read_manifest
 from core.vocabulary.vocabulary import Vocabulary
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 SEQ_LENGTH, SLOTS = 64, 10
 Result = dict[str, Any]

@@ -13,7 +13,7 @@ from core.draw import draw
 from core.vocabulary.vocabulary import Vocabulary
 from tests.components.instance_gen.pieces import CHINESE, JAPANESE, train_pieces
 from tests.real_text import ENGLISH, KOREAN
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 SEQ_LENGTH = 256
 

@@ -20,7 +20,7 @@ from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from tests.components.instance_gen.folders import real_documents, write_vocabulary
 from trainer.input.batches import evaluation_batches
 from trainer.input.instances import open_instances, read_token_counts, verify_instances
-from trainer.settings import MaskingSettings
+from trainer.settings.masking import MaskingSettings
 
 LENGTH, SLOTS = 32, 5
 NAMES = {"model_garden": {"input_ids": "input_word_ids", "segment_ids": "input_type_ids"}}

@@ -22,7 +22,9 @@ from components.vertex_trainer.overrides import OverrideError
 from core.errors import StoppedError
 from pipelines.vertex.compile.machines import preset, presets, worker_pools
 from tests.vertex_server import VertexServer
-from trainer.settings import MaskingSettings, ModelSettings, TrainerSettings, TrainingSettings
+from trainer.settings.masking import MaskingSettings
+from trainer.settings.model import ModelSettings
+from trainer.settings.training import TrainerSettings, TrainingSettings
 
 IMAGE = "us-docker.pkg.dev/p/textmill/trainer@sha256:" + "ab" * 32
 OUTPUT = "gs://b/t/123/weekly-20261124/Trainer_-77/model"

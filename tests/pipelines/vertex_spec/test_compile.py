@@ -19,7 +19,7 @@ from pipelines.recipe.settings import Recipe
 from pipelines.recipe.vertex_settings import NO_DIGEST
 from pipelines.vertex.commands.compile import DriftError, compare, compile_to_file, to_yaml
 from pipelines.vertex.compile.placeholders import named_in
-from trainer.settings import TrainingSettings
+from trainer.settings.training import TrainingSettings
 
 TOP = Path(__file__).parents[3]
 SPEC_FILE = TOP / "pipeline.yaml"

@@ -15,7 +15,7 @@ from pipelines.vertex.compile.parameters import (
     read_parameters,
     training_settings,
 )
-from trainer.settings import PhaseSettings
+from trainer.settings.training import PhaseSettings
 
 PLACES = {
     "project": "p", "region": "us-central1", "pipeline_root": "gs://b/t", "text_root": "gs://b/x",

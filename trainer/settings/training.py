@@ -1,0 +1,183 @@
+"""Settings of the training run: length, optimizer, device, checkpoints and evaluation."""
+
+from itertools import pairwise
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+from typing_extensions import Self
+
+from core.settings import Settings
+from trainer.settings.masking import MaskingSettings
+from trainer.settings.model import ModelSettings
+
+MOST_PHASES = 4  # The Trainer component has one input per phase.
+
+
+class PhaseSettings(Settings):
+    """A later phase of the run, on instances of another length; omitted fields do not change.
+
+    BERT trains 90 % of its steps at length 128 and the rest at 512, "to learn the positional
+    embeddings" (Devlin et al. 2019, A.2), with a single learning rate schedule.
+    """
+
+    from_step: int = Field(ge=1)
+    """First step of the phase, counted from 0."""
+    seq_length: int = Field(ge=16)
+    """Tokens per instance."""
+    max_predictions: int | None = Field(default=None, ge=1)
+    """Masked tokens per instance at most. None: ceil(masking.rate * seq_length)."""
+    global_batch_size: int | None = Field(default=None, ge=1)
+    """Instances per step over all replicas. None: as in the phase before."""
+    accumulate_steps: int | None = Field(default=None, ge=1)
+    """Number of parts that a batch is computed in. None: as in the phase before."""
+    learning_rate: float | None = Field(default=None, gt=0)
+    """Peak learning rate of a new schedule, from warm-up to 0. None: the schedule continues."""
+    warmup_steps: int | None = Field(default=None, ge=0)
+    """Warm-up steps of the new schedule. None: as in the phase before."""
+
+    @model_validator(mode="after")
+    def _check_warmup(self) -> Self:
+        if self.warmup_steps is not None and self.learning_rate is None:
+            raise ValueError(
+                "warmup_steps needs learning_rate: without it the schedule of the phase before "
+                "continues. Set learning_rate too, or remove warmup_steps."
+            )
+        return self
+
+    def trainer_changes(self) -> dict[str, int | float]:
+        """Return the trainer settings that this phase changes."""
+        names = ("global_batch_size", "accumulate_steps", "learning_rate", "warmup_steps")
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class TrainerSettings(Settings):
+    """The training run."""
+
+    steps: int = Field(default=100_000, ge=1)
+    """Number of optimizer updates."""
+    global_batch_size: int = Field(default=256, ge=1)
+    """Instances per step over all replicas (BERT)."""
+    accumulate_steps: int = Field(default=1, ge=1)
+    """Number of parts that a batch is computed in, one after the other, to save memory; the result
+    is the same."""
+    phases: tuple[PhaseSettings, ...] = Field(default=(), max_length=MOST_PHASES - 1, strict=False)
+    """Later phases at other lengths; the first phase uses `instances.seq_length`."""
+    learning_rate: float = Field(default=1e-4, gt=0)
+    """Peak learning rate (BERT)."""
+    warmup_steps: int = Field(default=10_000, ge=0)
+    """Steps in which the learning rate rises linearly from 0 (BERT)."""
+    schedule: Literal["linear", "product", "stable"] = "linear"
+    """Learning rate after the warm-up. linear (BERT): falls linearly to 0; product (ELECTRA): that
+    line times the warm-up; stable: constant until the last `decay_steps`."""
+    decay_steps: int = Field(default=10_000, ge=1)
+    """Last steps, with `schedule: stable`, in which the learning rate falls as 1 - sqrt."""
+    optimizer: Literal["adamw", "lamb"] = "adamw"
+    """adamw (BERT), or lamb for very large batches (ALBERT; You et al. 2020)."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    """Decoupled weight decay; not applied to biases and layer normalization (BERT)."""
+    adam_beta_1: float = Field(default=0.9, ge=0, lt=1)
+    """Decay per step of the mean gradient (BERT)."""
+    adam_beta_2: float = Field(default=0.999, ge=0, lt=1)
+    """Decay per step of the mean squared gradient (BERT)."""
+    adam_epsilon: float = Field(default=1e-6, gt=0)
+    """Added to the root mean squared gradient (BERT's optimization.py)."""
+    adam_bias_correction: bool = False
+    """Whether Adam's means are corrected for starting at 0: BERT's are not, PyTorch's AdamW's
+    are."""
+    clip_norm: float = Field(default=1.0, gt=0)
+    """Global norm that the gradient, summed over replicas, is clipped to (BERT)."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Floating-point type of the computation; weights are always float32."""
+    device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
+    """Device to train on. auto: a TPU if there is one, else all GPUs, else the CPU."""
+    length_buckets: list[int] = Field(default=[], max_length=16)
+    """Rising lengths in tokens. Instances of similar length are batched together, and each batch is
+    computed at the shortest of these lengths, or `instances.seq_length`, that holds it. Empty:
+    every batch at `instances.seq_length`."""
+    steps_per_loop: int = Field(default=10, ge=1)
+    """Steps that run on the device before the host checks losses and signals."""
+    log_every_steps: int = Field(default=50, ge=1)
+    """Steps between lines in the terminal and points in TensorBoard."""
+    save_every_steps: int = Field(default=1000, ge=1)
+    """Steps between checkpoints; a killed run repeats at most this many."""
+    keep_checkpoints: int = Field(default=3, ge=1)
+    """Number of newest checkpoints that are kept; older ones are deleted."""
+    evaluate_every_steps: int | None = Field(default=None, ge=1)
+    """Steps between evaluations on held-out instances, always with the same masks. None: no
+    evaluation during training."""
+    evaluate_instances: int = Field(default=1024, ge=1)
+    """Instances of the eval split that such an evaluation uses at most; only whole batches."""
+    export: Literal["last", "best"] = "last"
+    """Weights to export: those of the last step, or those with the lowest held-out loss of the last
+    phase (of masked tokens; ELECTRA: of the discriminator)."""
+    peak_flops: float | None = Field(default=None, gt=0)
+    """Peak FLOP/s of a device, to report the utilization. None: measured before training."""
+
+    def phase_boundaries(self) -> list[int]:
+        """Return the first step of each phase, and the number of steps."""
+        return [0, *(phase.from_step for phase in self.phases), self.steps]
+
+    def by_phase(self) -> list[Self]:
+        """Return the settings of each phase."""
+        merged = [self]
+        for phase in self.phases:
+            merged.append(merged[-1].model_copy(update=phase.trainer_changes()))
+        return merged
+
+    @model_validator(mode="after")
+    def _check_accumulate_steps(self) -> Self:
+        for settings in self.by_phase():
+            size, parts = settings.global_batch_size, settings.accumulate_steps
+            if size % parts:
+                raise ValueError(
+                    f"accumulate_steps is {parts}, which does not divide global_batch_size "
+                    f"{size}. Set accumulate_steps to a divisor."
+                )
+        return self
+
+    @field_validator("length_buckets")
+    @classmethod
+    def _check_length_buckets(cls, lengths: list[int]) -> list[int]:
+        if any(low >= high for low, high in pairwise([0, *lengths])):
+            raise ValueError(
+                f"{lengths} are not positive numbers of tokens in rising order. Sort them."
+            )
+        return lengths
+
+    @model_validator(mode="after")
+    def _check_phases(self) -> Self:
+        steps = self.phase_boundaries()
+        if any(later <= earlier for earlier, later in pairwise(steps)):
+            raise ValueError(
+                f"phases begin at steps {steps[1:-1]} of {self.steps}. Each from_step must be "
+                f"greater than the one before and less than steps."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_export(self) -> Self:
+        if self.export == "best" and self.evaluate_every_steps is None:
+            raise ValueError(
+                "export is best, but there is no evaluation during training. "
+                "Set evaluate_every_steps."
+            )
+        return self
+
+
+class TrainingSettings(Settings):
+    """Everything that `run_fn` receives through TFX's `custom_config`."""
+
+    model: ModelSettings
+    """The encoder."""
+    masking: MaskingSettings
+    """Masked-token prediction."""
+    trainer: TrainerSettings
+    """The training run."""
+    seed: int
+    """Seed of initial weights, instance order, dropout and dynamic masks."""
+    checkpoint_root: str
+    """Folder of checkpoints. Each run has a folder in it, named by a digest of its settings, code
+    and instances."""
+    code_digest: str
+    """Digest of the trainer's code; part of TFX's cache key and of the name of the run's folder."""
