@@ -14,7 +14,7 @@ from typing import Any
 
 # Files beside the code that a wheel may lack (pyproject.toml, package-data).
 RESOURCES = {
-    "pipelines": ("recipes/vertex.yaml", "vertex/machines.yaml", "vertex/prices.yaml",
+    "pipelines": ("recipes/vertex.yaml", "machines/presets.yaml", "machines/prices.yaml",
                   "lineage/page/lineage.css"),
     "components.corpus_report": ("report.html.j2", "report.css"),
     "components.model_card": ("README.md.j2",),

@@ -166,7 +166,7 @@ def recipes() -> None:
 def machines(
     prices: Annotated[
         Path | None,
-        typer.Option(help="A price table of your own, as pipelines/vertex/compile/prices.yaml."),
+        typer.Option(help="A price table of your own, as pipelines/machines/prices.yaml."),
     ] = None,
 ) -> None:
     """Lists the machines that training on Vertex AI may run on, with their list prices."""

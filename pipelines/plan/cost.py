@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.json_object import read_json
+from pipelines.machines.presets import Preset
+from pipelines.machines.prices import PriceError, Prices, hourly_price
 from pipelines.recipe.listing import work_out_cost
 from pipelines.recipe.settings import Recipe
-from pipelines.vertex.compile.machines import Preset
-from pipelines.vertex.compile.prices import PriceError, Prices, hourly_price
 from pipelines.workdir import Workdir
 
 HOUR = 3600.0  # seconds

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.local.text_location import TextLocation, locate_text
+from pipelines.machines.prices import Prices, load_prices
 from pipelines.plan.cost import Estimate, Work, estimate, work_of
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
-from pipelines.vertex.compile.prices import Prices, load_prices
 from pipelines.workdir import Workdir
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ def _estimates(
     utilisation: float | None,
     prices: Prices,
 ) -> Iterator[Estimate]:
+    from pipelines.machines.presets import preset, presets
     from pipelines.plan.cost import measured_here
-    from pipelines.vertex.compile.machines import preset, presets
 
     here = measured_here(recipe, work, workdir)
     if here and not machines:

@@ -23,7 +23,7 @@ class Images(Settings):
 class TrainingJob(Settings):
     """The custom job that trains."""
 
-    machine: str = "a100"  # a preset of machines.yaml
+    machine: str = "a100"  # a preset of pipelines/machines/presets.yaml
     spot: bool = False  # cheaper, may be stopped at any time; training goes on where it was saved
     timeout_hours: float = Field(default=24.0, gt=0)  # the job is stopped after so long
     disk_gb: int = Field(default=100, ge=100)  # boot disk; a TPU's is as it comes

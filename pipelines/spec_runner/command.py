@@ -10,6 +10,7 @@ from rich.console import Console
 
 from core import storage
 from core.signals import sigterm_raises
+from pipelines.compiled_spec.parameters import check_values
 from pipelines.local.run_command import NodeClock
 from pipelines.local.run_ending import Begun, see_to_the_end
 from pipelines.local.run_origin import run_origin
@@ -29,7 +30,6 @@ from pipelines.spec_runner.tasks.cache_key import executor_class
 from pipelines.spec_runner.tasks.container_task import Tools
 from pipelines.spec_runner.tasks.dag import DagRunner
 from pipelines.spec_runner.unsupported import check_supported
-from pipelines.vertex.compile.parameters import check_values
 from pipelines.workdir import Workdir, hold, open_workdir
 
 SPEC, PARAMETERS, LOG = "spec.yaml", "parameters.json", "tasks"

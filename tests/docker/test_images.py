@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.vertex.compile.machines import LIBTPU, presets
+from pipelines.machines.presets import LIBTPU, presets
 
 TOP = Path(__file__).parents[2]
 DOCKERFILE = TOP / "docker" / "Dockerfile"

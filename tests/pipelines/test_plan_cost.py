@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from pipelines.machines.presets import preset
+from pipelines.machines.prices import load_prices
 from pipelines.plan.command import print_plan
 from pipelines.plan.cost import Work, estimate, measured_here, work_of
 from pipelines.plan.nodes import PlannedNode
 from pipelines.plan.plan import Plan
 from pipelines.recipe.file import load_recipe
-from pipelines.vertex.compile.machines import preset
-from pipelines.vertex.compile.prices import load_prices
 from pipelines.workdir import Workdir
 
 PRICES = """

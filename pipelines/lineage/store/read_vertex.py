@@ -33,7 +33,7 @@ from pipelines.lineage.store.graph import (
 from pipelines.lineage.store.read_store import Properties
 
 if TYPE_CHECKING:
-    from pipelines.vertex.cloud.client import Cloud
+    from pipelines.cloud.client import Cloud
 
 SCHEME = "vertex"
 STORE = "default"  # every project has it in every region
@@ -89,7 +89,7 @@ def open_vertex_store(text: str) -> "VertexStore":
         InputError: it is no such source.
         VertexError: there are no credentials.
     """
-    from pipelines.vertex.cloud.client import connect
+    from pipelines.cloud.client import connect
 
     source = parse_source(text)
     endpoint = os.environ.get("TEXTMILL_VERTEX_ENDPOINT")

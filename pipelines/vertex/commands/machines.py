@@ -7,8 +7,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.vertex.compile.machines import Preset, presets, refused
-from pipelines.vertex.compile.prices import PriceError, Prices, hourly_price, load_prices
+from pipelines.machines.presets import Preset, presets, refused
+from pipelines.machines.prices import PriceError, Prices, hourly_price, load_prices
 
 
 def print_machines(prices_file: Path | None = None) -> None:

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from pipelines.vertex.cloud.client import Cloud
+    from pipelines.cloud.client import Cloud
 
 TemplateArgument = Annotated[
     str,
@@ -84,7 +84,7 @@ def consoles() -> tuple[Console, Console]:
 
 def print_json(content: Any) -> None:
     """JSON to the terminal."""
-    from pipelines.vertex.cloud.messages import to_text
+    from pipelines.cloud.messages import to_text
 
     typer.echo(to_text(content))
 
@@ -96,6 +96,6 @@ def open_cloud(project: str | None, region: str | None, endpoint: str | None) ->
         InputError: project or region is missing or of the wrong form.
         VertexError: there are no credentials.
     """
-    from pipelines.vertex.cloud.client import connect
+    from pipelines.cloud.client import connect
 
     return connect(project, region, endpoint, say=consoles()[1].print)

@@ -71,7 +71,7 @@ def show(
     endpoint: EndpointOption = None,
 ) -> None:
     """Shows a run: its parameters, its tasks and their states, its errors."""
-    from pipelines.vertex.cloud import messages
+    from pipelines.cloud import messages
     from pipelines.vertex.runs.runs import find_run, print_run
     from pipelines.vertex.runs.submit import follow, print_outcome
     from pipelines.vertex.runs.watch import get_run
@@ -96,7 +96,7 @@ def cancel(
     endpoint: EndpointOption = None,
 ) -> None:
     """Ends a run before its time; what it has published stays."""
-    from pipelines.vertex.cloud.errors import without_secrets
+    from pipelines.cloud.errors import without_secrets
     from pipelines.vertex.runs.runs import cancel_run, find_run
 
     cloud = open_cloud(project, region, endpoint)

@@ -32,7 +32,7 @@ def list_(
     endpoint: EndpointOption = None,
 ) -> None:
     """Lists the schedules of the project and region."""
-    from pipelines.vertex.cloud import messages
+    from pipelines.cloud import messages
     from pipelines.vertex.schedule.schedule import list_schedules
     from pipelines.vertex.schedule.text import print_schedules
 
@@ -52,7 +52,7 @@ def show(
     endpoint: EndpointOption = None,
 ) -> None:
     """Shows a schedule and its next five runs, in its zone and in UTC."""
-    from pipelines.vertex.cloud import messages
+    from pipelines.cloud import messages
     from pipelines.vertex.schedule.text import print_schedule
 
     cloud, found = open_schedule(schedule, project, region, endpoint)
@@ -115,6 +115,6 @@ def delete(
 
 
 def _say(words: str) -> None:
-    from pipelines.vertex.cloud.errors import without_secrets
+    from pipelines.cloud.errors import without_secrets
 
     typer.echo(without_secrets(words))

@@ -25,7 +25,7 @@ from pipelines.vertex.commands.options import (
 if TYPE_CHECKING:
     from google.cloud import aiplatform_v1 as v1
 
-    from pipelines.vertex.cloud.client import Cloud
+    from pipelines.cloud.client import Cloud
     from pipelines.vertex.schedule.schedule import Timing
 
 NameArgument = Annotated[str, typer.Argument(metavar="SCHEDULE", help="Its id or its name.")]
@@ -70,7 +70,7 @@ def create(
     endpoint: EndpointOption = None,
 ) -> None:
     """Schedules a pipeline on Vertex AI."""
-    from pipelines.vertex.cloud.messages import as_json
+    from pipelines.cloud.messages import as_json
     from pipelines.vertex.runs.job_request import Wishes
     from pipelines.vertex.runs.prepare import must_be_built, prepare
     from pipelines.vertex.schedule import schedule as schedules
@@ -133,7 +133,7 @@ def update(
 ) -> None:  # fmt: skip
     """Changes when a schedule fires, or what it runs."""
     from core.errors import InputError
-    from pipelines.vertex.cloud.messages import as_json
+    from pipelines.cloud.messages import as_json
     from pipelines.vertex.runs.job_request import Wishes
     from pipelines.vertex.runs.prepare import must_be_built, prepare
     from pipelines.vertex.runs.watch import state_word

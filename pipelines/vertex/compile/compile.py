@@ -13,13 +13,14 @@ from components.vertex_trainer.component import InPlaceTrainer, VertexTrainer
 from core.errors import InputError
 from core.settings import LATEST_BLESSED
 from pipelines.create_pipeline import Places, Platform, create_pipeline
+from pipelines.machines.presets import preset
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.vertex_settings import VertexSettings
 from pipelines.vertex.compile.dataflow import send_to_dataflow
-from pipelines.vertex.compile.machines import preset, worker_pools
 from pipelines.vertex.compile.parameters import parameters_of
 from pipelines.vertex.compile.placeholders import placeholder
 from pipelines.vertex.compile.spec import TRAINER_TASK, finish_spec
+from pipelines.vertex.compile.worker_pools import worker_pools
 
 TO_THE_TRAINER = (
     "project", "region", "service_account", "steps", "warmup_steps", "learning_rate",

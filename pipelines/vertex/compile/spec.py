@@ -11,10 +11,11 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from core.errors import InputError
+from pipelines.compiled_spec.parameters import Parameter
+from pipelines.machines.presets import preset
 from pipelines.recipe.vertex_settings import VertexSettings
-from pipelines.vertex.compile.machines import image_environment, preset
-from pipelines.vertex.compile.parameters import Parameter
 from pipelines.vertex.compile.placeholders import named_in
+from pipelines.vertex.compile.worker_pools import image_environment
 
 Spec = dict[str, Any]
 DAG = "tfx-dag"  # the component that TFX puts all tasks into when there is an exit handler

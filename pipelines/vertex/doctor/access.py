@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from pipelines.compiled_spec.facts import uses_dataflow
 from pipelines.vertex.doctor.check import Check, Subject
-from pipelines.vertex.runs.spec_facts import uses_dataflow
 
 APIS = {
     "aiplatform.googleapis.com": "pipelines and training",

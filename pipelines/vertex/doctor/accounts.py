@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from pipelines.compiled_spec.facts import machines_of, uses_dataflow
 from pipelines.vertex.doctor.check import Check, Subject
 from pipelines.vertex.doctor.storage import PERMISSIONS as BUCKET_PERMISSIONS
-from pipelines.vertex.runs.spec_facts import machines_of, uses_dataflow
 
 ACT_AS = "iam.serviceAccounts.actAs"
 GRANTS = "docs/vertex-accounts.md has the commands; Terraform: pipelines/vertex/terraform."

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pipelines.vertex.cloud.errors import VertexError
+from pipelines.cloud.errors import VertexError
 
 if TYPE_CHECKING:
-    from pipelines.vertex.cloud.client import Cloud
+    from pipelines.cloud.client import Cloud
     from pipelines.vertex.runs.template import Template
 
 State = Literal["ok", "warning", "failed"]

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
+from pipelines.cloud.errors import VertexError
+from pipelines.compiled_spec.facts import images_of
 from pipelines.recipe.vertex_settings import NO_DIGEST
-from pipelines.vertex.cloud.errors import VertexError
 from pipelines.vertex.doctor.check import Check, Subject
-from pipelines.vertex.runs.spec_facts import images_of
 
 REGISTRY = re.compile(
     r"(?P<location>[a-z0-9-]+)-docker\.pkg\.dev/(?P<project>[^/]+)/(?P<repository>[^/]+)/"

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pipelines.compiled_spec.facts import Machines, machines_of
 from pipelines.vertex.doctor.check import Check, Subject
-from pipelines.vertex.runs.spec_facts import Machines, machines_of
 
 SERVICE = "aiplatform.googleapis.com"
 # Vertex AI's names of accelerators to those within its quota metrics.

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from core.wording import plural
-from pipelines.vertex.compile.parameters import training_settings
+from pipelines.compiled_spec.facts import machines_of
+from pipelines.compiled_spec.parameters import training_settings
 from pipelines.vertex.doctor.check import Check, Subject
-from pipelines.vertex.runs.spec_facts import machines_of
 
 
 def check_batch(subject: Subject) -> Iterator[Check]:

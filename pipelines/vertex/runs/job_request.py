@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from components.vertex_trainer.overrides import Value
 from core.errors import InputError
-from pipelines.vertex.cloud.target import Target
-from pipelines.vertex.compile.parameters import check_values
+from pipelines.cloud.target import Target
+from pipelines.compiled_spec.parameters import check_values
 from pipelines.vertex.runs.template import Template
 
 if TYPE_CHECKING:

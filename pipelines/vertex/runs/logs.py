@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from core.errors import InputError
-from pipelines.vertex.cloud.client import Cloud
-from pipelines.vertex.cloud.target import Target
+from pipelines.cloud.client import Cloud
+from pipelines.cloud.target import Target
 from pipelines.vertex.runs.job_request import LABEL
 from pipelines.vertex.runs.watch import leaf_tasks, run_id, safe
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from core.errors import InputError
-from pipelines.vertex.cloud.client import quiet_libraries
-from pipelines.vertex.cloud.target import Target, make_target
+from pipelines.cloud.client import quiet_libraries
+from pipelines.cloud.target import Target, make_target
+from pipelines.compiled_spec.facts import unbuilt_images
 from pipelines.vertex.runs.job_request import Order, Wishes, make_order
-from pipelines.vertex.runs.spec_facts import unbuilt_images
 from pipelines.vertex.runs.template import Template, load_template
 
 

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from core.errors import InputError
 from core.wording import duration, moment
-from pipelines.vertex.cloud.client import Cloud, resource_name
-from pipelines.vertex.cloud.links import run_link
-from pipelines.vertex.cloud.messages import as_json
+from pipelines.cloud.client import Cloud, resource_name
+from pipelines.cloud.links import run_link
+from pipelines.cloud.messages import as_json
 from pipelines.vertex.runs.job_request import LABEL, PLACE_PARAMETERS
 from pipelines.vertex.runs.watch import (
     ENDED,

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from core.wording import duration
+from pipelines.cloud.client import Cloud
+from pipelines.cloud.links import run_link
+from pipelines.cloud.messages import as_json
+from pipelines.cloud.target import Target
 from pipelines.exit_codes import SUCCEEDED
-from pipelines.vertex.cloud.client import Cloud
-from pipelines.vertex.cloud.links import run_link
-from pipelines.vertex.cloud.messages import as_json
-from pipelines.vertex.cloud.target import Target
 from pipelines.vertex.runs.job_request import Order, new_job_id
 from pipelines.vertex.runs.watch import (
     ENDED,

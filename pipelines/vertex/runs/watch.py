@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from core.wording import duration
+from pipelines.cloud.client import LONG_PATIENCE, SHORT_PATIENCE, Cloud
+from pipelines.cloud.errors import without_secrets
 from pipelines.exit_codes import CANCELLED, FAILED, SUCCEEDED
-from pipelines.vertex.cloud.client import LONG_PATIENCE, SHORT_PATIENCE, Cloud
-from pipelines.vertex.cloud.errors import without_secrets
 
 if TYPE_CHECKING:
     from google.cloud import aiplatform_v1 as v1

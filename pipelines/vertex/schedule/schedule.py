@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from core.errors import InputError
-from pipelines.vertex.cloud.client import Cloud, resource_name
-from pipelines.vertex.cloud.target import Target
+from pipelines.cloud.client import Cloud, resource_name
+from pipelines.cloud.target import Target
 from pipelines.vertex.runs.job_request import Order
 from pipelines.vertex.schedule.cron import Cron
 

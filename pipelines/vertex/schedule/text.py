@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from core.errors import InputError
-from pipelines.vertex.cloud.links import schedule_link
-from pipelines.vertex.cloud.messages import as_json
-from pipelines.vertex.cloud.target import Target
+from pipelines.cloud.links import schedule_link
+from pipelines.cloud.messages import as_json
+from pipelines.cloud.target import Target
 from pipelines.vertex.runs.runs import given_values
 from pipelines.vertex.runs.watch import safe, state_word, styled
 from pipelines.vertex.schedule.cron import Cron, both_zones, read_cron

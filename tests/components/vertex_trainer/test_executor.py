@@ -20,7 +20,8 @@ from components.vertex_trainer.executor import Executor, InPlaceExecutor
 from components.vertex_trainer.launch import TrainingJobError
 from components.vertex_trainer.overrides import OverrideError
 from core.errors import StoppedError
-from pipelines.vertex.compile.machines import preset, presets, worker_pools
+from pipelines.machines.presets import preset, presets
+from pipelines.vertex.compile.worker_pools import worker_pools
 from tests.vertex_server import VertexServer
 from trainer.settings.masking import MaskingSettings
 from trainer.settings.model import ModelSettings

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import requests
 
+from pipelines.cloud.errors import Place, explain, without_secrets
 from pipelines.exit_codes import FAILED, SUCCEEDED
-from pipelines.vertex.cloud.errors import Place, explain, without_secrets
 from tests.pipelines.vertex.conftest import PROJECT, REGION, TEXT, Textmill
 from tests.vertex_server import VertexServer
 

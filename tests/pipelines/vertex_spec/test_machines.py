@@ -8,11 +8,12 @@ import yaml
 from google.cloud import aiplatform_v1 as v1
 
 from core.errors import InputError
+from pipelines.machines.presets import MachineError, Preset, preset, presets
+from pipelines.machines.prices import PRICES, PriceError, hourly_price, load_prices
 from pipelines.recipe.file import load_recipe
 from pipelines.vertex.commands.machines import print_machines
 from pipelines.vertex.compile.compile import custom_job
-from pipelines.vertex.compile.machines import MachineError, Preset, preset, presets, worker_pools
-from pipelines.vertex.compile.prices import PRICES, PriceError, hourly_price, load_prices
+from pipelines.vertex.compile.worker_pools import worker_pools
 
 IMAGE = "us-docker.pkg.dev/p/textmill/trainer@sha256:" + "ab" * 32
 # By cloud.google.com/vertex-ai/docs/training/configure-compute.

@@ -6,15 +6,15 @@ import pytest
 
 from components.vertex_trainer.overrides import OverrideError, override
 from core.errors import InputError
-from pipelines.recipe.file import load_recipe
-from pipelines.recipe.settings import Recipe
-from pipelines.vertex.compile.parameters import (
+from pipelines.compiled_spec.parameters import (
     ParameterError,
     check_values,
-    parameters_of,
     read_parameters,
     training_settings,
 )
+from pipelines.recipe.file import load_recipe
+from pipelines.recipe.settings import Recipe
+from pipelines.vertex.compile.parameters import parameters_of
 from trainer.settings.training import PhaseSettings
 
 PLACES = {

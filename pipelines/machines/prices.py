@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from core.errors import InputError
 from core.settings import Settings
-from pipelines.vertex.compile.machines import Preset
+from pipelines.machines.presets import Preset
 
 PRICES = Path(__file__).with_name("prices.yaml")
 

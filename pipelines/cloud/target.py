@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from core.errors import InputError
-from pipelines.vertex.cloud.errors import Place
+from pipelines.cloud.errors import Place
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 PROJECT_ID = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]|(?:[a-z0-9.-]+:)[a-z][a-z0-9-]+")

@@ -1,4 +1,4 @@
-"""A machine's name to what Vertex AI rents out: its size, its speed, its worker pools."""
+"""Look up the machines that a training can run on: size, speed and Vertex AI's names."""
 
 import difflib
 import functools
@@ -11,10 +11,8 @@ from pydantic import Field
 from core.errors import InputError
 from core.settings import Settings
 
-MACHINES = Path(__file__).with_name("machines.yaml")
+PRESETS = Path(__file__).with_name("presets.yaml")
 TERA = 1e12
-# Where the TPU image keeps the wheel's library (docker/Dockerfile).
-LIBTPU = "/opt/venv/lib/python3.10/site-packages/libtpu/libtpu.so"
 
 
 class MachineError(InputError):
@@ -84,47 +82,7 @@ def refused() -> list[tuple[tuple[str, ...], str]]:
     return [(tuple(entry["names"]), entry["reason"]) for entry in _file()["refused"]]
 
 
-def worker_pools(machine: Preset, image: str, disk_gb: int) -> list[dict[str, Any]]:
-    """The `worker_pool_specs` of a custom job.
-
-    Several hosts are a chief and workers, as Vertex AI's TF_CONFIG and TensorFlow's
-    MultiWorkerMirroredStrategy want them.
-    """
-    machine_spec: dict[str, Any] = {"machine_type": machine.machine_type}
-    if machine.accelerator_type:
-        machine_spec["accelerator_type"] = machine.accelerator_type
-        machine_spec["accelerator_count"] = machine.accelerator_count
-    if machine.tpu_topology:
-        machine_spec["tpu_topology"] = machine.tpu_topology
-    pool: dict[str, Any] = {
-        "machine_spec": machine_spec,
-        "replica_count": 1,
-        "container_spec": {"image_uri": image, "env": _environment(machine, image)},
-    }
-    if not machine.is_tpu:  # a TPU VM's disk is as it comes
-        pool["disk_spec"] = {"boot_disk_type": "pd-ssd", "boot_disk_size_gb": disk_gb}
-    if machine.hosts == 1:
-        return [pool]
-    return [pool, {**pool, "replica_count": machine.hosts - 1}]
-
-
-def image_environment(image: str) -> list[dict[str, str]]:
-    """Tells a container which image it runs in, for lineage (core/provenance.py)."""
-    return [{"name": "TEXTMILL_IMAGE_DIGEST", "value": image.rpartition("@")[2]}]
-
-
-def _environment(machine: Preset, image: str) -> list[dict[str, str]]:
-    variables = {}
-    if machine.is_tpu:
-        variables["TPU_NAME"] = "local"  # the TPU of the VM that the container runs on
-    if machine.needs_pjrt:
-        variables["NEXT_PLUGGABLE_DEVICE_USE_C_API"] = "true"
-        variables["TF_PLUGGABLE_DEVICE_LIBRARY_PATH"] = LIBTPU
-    named = [{"name": name, "value": value} for name, value in variables.items()]
-    return image_environment(image) + named
-
-
 @functools.cache
 def _file() -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load(MACHINES.read_text(encoding="utf-8"))
+    content: dict[str, Any] = yaml.safe_load(PRESETS.read_text(encoding="utf-8"))
     return content

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from pipelines.vertex.cloud.errors import without_secrets
+from pipelines.cloud.errors import without_secrets
 
 
 def as_json(message: Any) -> dict[str, Any]:

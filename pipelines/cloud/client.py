@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.errors import InputError
+from pipelines.cloud.errors import Retryable, explain, is_passing
+from pipelines.cloud.target import Target, make_target
 from pipelines.quiet import hush
-from pipelines.vertex.cloud.errors import Retryable, explain, is_passing
-from pipelines.vertex.cloud.target import Target, make_target
 
 if TYPE_CHECKING:
     from google.cloud import aiplatform_v1 as v1

@@ -1,6 +1,6 @@
 """Where a run, a schedule or a quota is shown in Google Cloud's console."""
 
-from pipelines.vertex.cloud.target import Target
+from pipelines.cloud.target import Target
 
 CONSOLE = "https://console.cloud.google.com"
 

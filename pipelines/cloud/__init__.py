@@ -1,0 +1,1 @@
+"""Reach Google Cloud: clients, credentials, and its errors as sentences."""

@@ -1,1 +1,0 @@
-"""Talk to Vertex AI: clients, targets, links, and errors as sentences."""
