@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from components.corpus_report.reading import Record
+from components.corpus_report.read_artifacts import Record
 from core.safe_text import visible
 
 SPACE = "▁"  # SentencePiece: a space stands before this piece; WordPiece: `##`, none does

@@ -8,7 +8,7 @@ from tfx.types import artifact_utils
 
 from components.corpus_report.findings import find_all
 from components.corpus_report.page import render_report
-from components.corpus_report.reading import read_corpus
+from components.corpus_report.read_artifacts import read_corpus
 from components.settings import ReportSettings
 from core import storage
 

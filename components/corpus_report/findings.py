@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from components.corpus_report.figures import Rates, rates_of, share
-from components.corpus_report.reading import Corpus
+from components.corpus_report.read_artifacts import Corpus
 from core.wording import counter_name, number, percent, plural
 
 # Where a figure becomes a finding. Ours, from what spoils a run; no standard names them.

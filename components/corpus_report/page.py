@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from components.corpus_report import sections
 from components.corpus_report.findings import find_all
-from components.corpus_report.reading import Corpus
+from components.corpus_report.read_artifacts import Corpus
 from components.settings import ReportSettings
 from core import wording
 from core.safe_text import visible

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from components.corpus_report import charts, figures
 from components.corpus_report.examples import read_example
-from components.corpus_report.reading import Corpus
+from components.corpus_report.read_artifacts import Corpus
 from core import wording
 
 FIRST_SPLITS = ("train", "eval")

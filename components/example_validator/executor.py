@@ -7,7 +7,7 @@ from tfx.components.example_validator import executor as tfx_validator
 from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils, standard_component_specs
 
-from components.example_validator.verdict import explain, list_anomalies
+from components.example_validator.anomalies import explain, list_anomalies
 from core.errors import InputError
 
 Artifacts = dict[str, list[types.Artifact]]

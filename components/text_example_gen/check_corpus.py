@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.settings import TextSettings
+from components.text_example_gen.documents.choose_split import HASH_BUCKETS, SPLITS, choose_split
 from components.text_example_gen.errors import CorpusError, shown
-from components.text_example_gen.fingerprint import PREFIX
-from components.text_example_gen.split_choice import HASH_BUCKETS, SPLITS, choose_split
+from components.text_example_gen.reading.fingerprint import PREFIX
 from core.wording import plural
 
 

@@ -9,8 +9,8 @@ from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
 from components.text_example_gen.errors import CorpusError, shown
-from components.text_example_gen.find_files import find_files, split_patterns
-from components.text_example_gen.fingerprint import fingerprint
+from components.text_example_gen.reading.find_files import find_files, split_patterns
+from components.text_example_gen.reading.fingerprint import fingerprint
 
 NEWEST = "newest"  # text_span's word for the latest span that there is
 

@@ -11,25 +11,25 @@ import numpy.typing as npt
 
 from components.settings import TextSettings
 from components.text_example_gen.check_corpus import Corpus, check_corpus
-from components.text_example_gen.document_record import encode_document
-from components.text_example_gen.errors import CorpusError, shown
-from components.text_example_gen.find_files import CorpusFile, find_files
-from components.text_example_gen.fingerprint import corpus_digest
-from components.text_example_gen.near_duplicates import (
-    find_near_duplicates,
-    subtract,
-    write_dropped,
-)
-from components.text_example_gen.read_documents import DocumentReader
-from components.text_example_gen.runs import BUCKETS, Entry, RunWriter
-from components.text_example_gen.shards import cut_shards, write_shard
-from components.text_example_gen.signatures import SignatureWriter
-from components.text_example_gen.split_choice import (
+from components.text_example_gen.documents.choose_split import (
     HASH_BUCKETS,
     SPLITS,
     choose_split,
     hash_bucket,
 )
+from components.text_example_gen.documents.document_record import encode_document
+from components.text_example_gen.duplicates.near_duplicates import (
+    find_near_duplicates,
+    subtract,
+    write_dropped,
+)
+from components.text_example_gen.duplicates.signatures import SignatureWriter
+from components.text_example_gen.errors import CorpusError, shown
+from components.text_example_gen.reading.find_files import CorpusFile, find_files
+from components.text_example_gen.reading.fingerprint import corpus_digest
+from components.text_example_gen.reading.read_documents import DocumentReader
+from components.text_example_gen.writing.runs import BUCKETS, Entry, RunWriter
+from components.text_example_gen.writing.shards import cut_shards, write_shard
 from core import storage
 from core.manifest import Manifest, Shard, write_manifest
 

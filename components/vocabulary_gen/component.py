@@ -8,7 +8,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from components.artifacts import Vocabulary
 from components.settings import VocabularySettings
 from components.vocabulary_gen.executor import VocabularyGenExecutor
-from components.vocabulary_gen.import_folder import import_digest
+from components.vocabulary_gen.importing.import_folder import import_digest
 
 
 class VocabularyGenSpec(ComponentSpec):

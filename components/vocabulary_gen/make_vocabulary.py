@@ -3,14 +3,14 @@
 import logging
 
 from components.settings import VocabularySettings
-from components.vocabulary_gen.agree import count_differing
-from components.vocabulary_gen.import_folder import import_vocabulary
+from components.vocabulary_gen.build_tokenizer import make_normalizer
+from components.vocabulary_gen.checking.compare_tokenizers import count_differing
+from components.vocabulary_gen.checking.unknown_rate import check_unknown_rate, measure
+from components.vocabulary_gen.importing.import_folder import import_vocabulary
 from components.vocabulary_gen.made import Made
-from components.vocabulary_gen.measure import check_unknown_rate, measure
-from components.vocabulary_gen.normalizer import make_normalizer
-from components.vocabulary_gen.read_text import TextSample
-from components.vocabulary_gen.train import train_tokenizer
-from components.vocabulary_gen.train_unigram import train_unigram
+from components.vocabulary_gen.text_sample import TextSample
+from components.vocabulary_gen.training.train_unigram import train_unigram
+from components.vocabulary_gen.training.train_wordpiece import train_tokenizer
 from components.vocabulary_gen.write_vocabulary import write_vocabulary
 from core.manifest import Manifest, describe_file, read_manifest, write_manifest
 from core.settings import LATEST_BLESSED

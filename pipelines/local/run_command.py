@@ -9,7 +9,7 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
-from components.text_example_gen.look_over import look_over
+from components.text_example_gen.reading.check_encoding import check_encoding
 from core import storage
 from core.errors import InputError
 from core.json_object import read_json
@@ -69,7 +69,7 @@ def run_recipe(
             f"--span {span}: --text holds no {{SPAN}}. Write it where the spans differ."
         )
     if not order.text.has_span:
-        look_over(order.text.base, order.text.patterns, recipe.text)
+        check_encoding(order.text.base, order.text.patterns, recipe.text)
     hush(verbose)
     with hold(order.workdir, wait_seconds), sigterm_raises():
         check_store(order.workdir)

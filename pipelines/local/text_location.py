@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.text_example_gen.errors import shown
-from components.text_example_gen.find_files import find_files
+from components.text_example_gen.reading.find_files import find_files
 from core.errors import InputError
 
 WILD = re.compile(r"[*?\[]|\{(SPAN|VERSION|YYYY|MM|DD)\b")  # a glob's signs, and TFX's for spans

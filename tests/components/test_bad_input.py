@@ -18,7 +18,7 @@ from components.instance_gen.publishing import check_counts
 from components.instance_gen.shards import Job, write_shard
 from components.records import RecordError, read_records
 from components.settings import InstanceSettings, TextSettings
-from components.text_example_gen.look_over import look_over
+from components.text_example_gen.reading.check_encoding import check_encoding
 from core.errors import InputError
 from core.manifest import read_manifest, verify_shards
 from core.vocabulary.vocabulary import load_vocabulary
@@ -75,11 +75,11 @@ def test_a_bad_file_is_refused(
 )
 def test_wrong_bytes_are_told_before_anything_slow_begins(corpus: Path, content: bytes) -> None:
     settings = TextSettings()
-    look_over(str(corpus), ["*"], settings)
+    check_encoding(str(corpus), ["*"], settings)
     (corpus / "a.txt").write_bytes(content)
-    look_over(str(corpus), ["*"], settings.model_copy(update={"on_bad_line": "skip"}))
+    check_encoding(str(corpus), ["*"], settings.model_copy(update={"on_bad_line": "skip"}))
     with pytest.raises(InputError, match=r"a\.txt:\d"):
-        look_over(str(corpus), ["*"], settings)
+        check_encoding(str(corpus), ["*"], settings)
 
 
 @pytest.mark.parametrize(

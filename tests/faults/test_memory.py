@@ -12,7 +12,7 @@ from tests.faults.lane import RECIPE, Lane
 from tests.faults.results import false_claims, results
 
 FULL = int(os.environ.get("TEXTMILL_FAULT_RUNS", "1")) > 1
-# Twice the text that TextExampleGen sorts at once (components.text_example_gen.runs.RUN_BYTES).
+# Twice the text that TextExampleGen sorts at once (components.text_example_gen.writing.runs).
 SMALL_BYTES = 64 << 20
 LARGE_BYTES = 256 << 20
 Results = dict[str, str]

@@ -4,8 +4,8 @@ from pathlib import Path
 from pydoc_data.topics import topics
 
 from components.settings import TextSettings
-from components.text_example_gen.find_files import find_files
-from components.text_example_gen.read_documents import DocumentReader
+from components.text_example_gen.reading.find_files import find_files
+from components.text_example_gen.reading.read_documents import DocumentReader
 from pipelines.local.demo_text import (
     FILE,
     documents_of,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.text_example_gen.find_files import find_files
+from components.text_example_gen.reading.find_files import find_files
 from core.errors import InputError
 from pipelines.local.text_location import locate_text
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from components.vocabulary_gen.import_folder import import_vocabulary
+from components.vocabulary_gen.build_tokenizer import make_normalizer
+from components.vocabulary_gen.importing.import_folder import import_vocabulary
 from components.vocabulary_gen.made import Made
-from components.vocabulary_gen.normalizer import make_normalizer
-from components.vocabulary_gen.train_unigram import train_unigram
+from components.vocabulary_gen.training.train_unigram import train_unigram
 from components.vocabulary_gen.write_vocabulary import write_vocabulary
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from tests.real_text import ENGLISH, KOREAN

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from components.records import read_records
-from components.text_example_gen.document_record import decode_sentences
+from components.text_example_gen.documents.document_record import decode_sentences
 from core.manifest import Manifest
 
 MOST_NAMED = 20  # ids and files that are told of each kind; all documents are counted

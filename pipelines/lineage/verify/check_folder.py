@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from components.records import RecordError, read_records
-from components.text_example_gen.document_record import decode_sentences
-from components.text_example_gen.fingerprint import corpus_digest
+from components.text_example_gen.documents.document_record import decode_sentences
+from components.text_example_gen.reading.fingerprint import corpus_digest
 from core.errors import InputError
 from core.manifest import MANIFEST, Manifest, Shard, file_digest, read_manifest
 from pipelines.lineage.compare.corpus_change import FILES, text_files

@@ -10,7 +10,7 @@ from pipelines.vertex.doctor.storage import split_root
 
 MOST_PAGES = 20  # of a thousand names each
 MEGABYTE = 1_000_000
-# A pattern's signs, as components/text_example_gen/find_files.py and TFX's spans have them.
+# A pattern's signs, as components/text_example_gen/reading/find_files.py and TFX's spans have them.
 SIGNS = re.compile(r"(\{[A-Z]+(?::\d+)?\}|\*\*/?|\*|\?)")
 
 

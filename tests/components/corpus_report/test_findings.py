@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from components.corpus_report.findings import find_all
-from components.corpus_report.reading import Corpus, read_corpus
+from components.corpus_report.read_artifacts import Corpus, read_corpus
 from components.settings import ReportSettings
 from tests.components.corpus_report.folders import Folders
 

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from components.corpus_report.page import render_report
-from components.corpus_report.reading import read_corpus
+from components.corpus_report.read_artifacts import read_corpus
 from components.settings import ReportSettings
 from core.manifest import read_manifest
 from core.wording import counter_name, number, percent

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from components.vocabulary_gen.build_tokenizer import make_normalizer
 from components.vocabulary_gen.made import Made
-from components.vocabulary_gen.normalizer import make_normalizer
-from components.vocabulary_gen.train import train_tokenizer
-from components.vocabulary_gen.train_unigram import train_unigram
+from components.vocabulary_gen.training.train_unigram import train_unigram
+from components.vocabulary_gen.training.train_wordpiece import train_tokenizer
 from components.vocabulary_gen.write_vocabulary import write_vocabulary
 from core.vocabulary.vocabulary import Kind, Vocabulary, load_vocabulary
 from tests.real_text import ENGLISH, KOREAN

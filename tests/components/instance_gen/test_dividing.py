@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, normalizers, pre_tokenizers
 
 from components.instance_gen.dividing import divide_at_spaces, find_divider
 from components.instance_gen.tokenizing import ChunkTokenizer
-from components.vocabulary_gen.import_folder import import_vocabulary
+from components.vocabulary_gen.importing.import_folder import import_vocabulary
 from components.vocabulary_gen.write_vocabulary import write_vocabulary
 from core.vocabulary.vocabulary import load_vocabulary
 from tests.components.instance_gen.pieces import CHINESE, JAPANESE, TEXT, train_pieces

@@ -15,12 +15,13 @@ import tensorflow as tf
 
 from components.records import read_records
 from components.settings import TextSettings
-from components.text_example_gen import runs, write_documents
+from components.text_example_gen import write_documents
 from components.text_example_gen.check_corpus import Corpus
-from components.text_example_gen.find_files import find_files
-from components.text_example_gen.fingerprint import corpus_digest, fingerprint
-from components.text_example_gen.read_documents import Document
-from components.text_example_gen.shards import cut_shards
+from components.text_example_gen.reading.find_files import find_files
+from components.text_example_gen.reading.fingerprint import corpus_digest, fingerprint
+from components.text_example_gen.reading.read_documents import Document
+from components.text_example_gen.writing import runs
+from components.text_example_gen.writing.shards import cut_shards
 from core.errors import InputError
 from core.manifest import Manifest, read_manifest, verify_shards
 from tests.real_text import ENGLISH, KOREAN

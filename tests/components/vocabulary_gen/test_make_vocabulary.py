@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from components.settings import VocabularySettings
-from components.vocabulary_gen.agree import count_differing
+from components.vocabulary_gen.checking.compare_tokenizers import count_differing
+from components.vocabulary_gen.checking.unknown_rate import measure
 from components.vocabulary_gen.make_vocabulary import make_vocabulary
-from components.vocabulary_gen.measure import measure
-from components.vocabulary_gen.read_text import TextSample
+from components.vocabulary_gen.text_sample import TextSample
 from core.errors import InputError
 from core.manifest import Manifest, read_manifest, verify_shards
 from core.vocabulary.vocabulary import load_vocabulary

@@ -15,7 +15,7 @@ from typing import Any
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from components.text_example_gen.fingerprint import corpus_digest
+from components.text_example_gen.reading.fingerprint import corpus_digest
 from tests.pipelines.lineage.mill_folders import Outputs, Plan, Writer, text_digest
 
 TYPES = {

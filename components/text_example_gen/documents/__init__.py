@@ -1,0 +1,1 @@
+"""One document: its id, its tf.Example record and its split."""

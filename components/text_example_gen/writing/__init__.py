@@ -1,0 +1,1 @@
+"""Sort documents by id and write them to shards."""

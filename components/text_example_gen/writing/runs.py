@@ -1,0 +1,120 @@
+"""Documents to runs and back: the external sort that brings a corpus into the order of its ids.
+
+A run holds as many documents as fit into memory, sorted, behind an index of where each bucket
+begins. A bucket is a range of ids, so that a shard, which is a range of buckets, lies in one piece
+in every run.
+
+    index     offset of bucket 0, 1, … of train; of bucket 0, 1, … of eval; the end   uint64
+    entries   document id, lengths, source, record                                   see _ENTRY
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from components.text_example_gen.reading.read_documents import DOCUMENT_ID_LENGTH
+from core import storage
+
+BUCKETS = 1 << 14  # of a split; a shard is 1/16384 of the corpus at least
+RUN_BYTES = 32 << 20  # records held before a run is written
+_ENTRY = struct.Struct(f"<{DOCUMENT_ID_LENGTH}sIIQI")  # id, sentences, text bytes, record, source
+_INDEX_BYTES = 8 * (2 * BUCKETS + 1)
+
+
+@dataclass(frozen=True, order=True)
+class Entry:
+    """A document on its way to a shard, ordered by id and then by source."""
+
+    document_id: str
+    source: str
+    num_sentences: int
+    text_bytes: int
+    record: bytes
+
+
+class RunWriter:
+    """Gathers documents, and writes a run whenever enough are held.
+
+    Attributes:
+        paths: the runs, in the order they were written.
+        text_bytes: (2, BUCKETS) int64, bytes of text in each bucket of train and eval.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        """Takes the begin of the runs' paths."""
+        self._prefix = prefix
+        self._held: list[tuple[int, int, Entry]] = []
+        self._held_bytes = 0
+        self.paths: list[str] = []
+        self.text_bytes: npt.NDArray[np.int64] = np.zeros((2, BUCKETS), np.int64)
+
+    def add(self, split: int, entry: Entry) -> None:
+        """Takes a document of train (0) or eval (1)."""
+        bucket = int(entry.document_id[:4], 16) * BUCKETS >> 16
+        self.text_bytes[split, bucket] += entry.text_bytes
+        self._held.append((split, bucket, entry))
+        self._held_bytes += len(entry.record)
+        if self._held_bytes >= RUN_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what is held."""
+        if not self._held:
+            return
+        self._held.sort()
+        sizes: npt.NDArray[np.int64] = np.zeros(2 * BUCKETS, np.int64)
+        blobs = []
+        for split, bucket, entry in self._held:
+            blobs.append(_pack(entry))
+            sizes[split * BUCKETS + bucket] += len(blobs[-1])
+        path = f"{self._prefix}-{len(self.paths):05d}.run"
+        with storage.open_output(path) as stream:
+            index = _INDEX_BYTES + np.concatenate([[0], np.cumsum(sizes)])
+            stream.write(index.astype("<u8").tobytes())
+            for blob in blobs:
+                stream.write(blob)
+        self.paths.append(path)
+        self._held, self._held_bytes = [], 0
+
+
+def read_range(paths: Sequence[str], split: int, first: int, last: int) -> list[Entry]:
+    """The entries of the buckets first … last (without it) of a split, from all runs, sorted."""
+    return sorted(entry for path in paths for entry in _read_run(path, split, first, last))
+
+
+def _read_run(path: str, split: int, first: int, last: int) -> Iterator[Entry]:
+    with storage.open_input(path) as stream:
+        stream.seek(8 * (split * BUCKETS + first))
+        index = stream.read(8 * (last - first + 1))
+        (begin,), (end,) = struct.unpack("<Q", index[:8]), struct.unpack("<Q", index[-8:])
+        stream.seek(begin)
+        blob = stream.read(end - begin)
+    at = 0
+    while at < len(blob):
+        entry, at = _unpack(blob, at)
+        yield entry
+
+
+def _pack(entry: Entry) -> bytes:
+    source = entry.source.encode()
+    head = _ENTRY.pack(
+        entry.document_id.encode(),
+        entry.num_sentences,
+        entry.text_bytes,
+        len(entry.record),
+        len(source),
+    )
+    return head + source + entry.record
+
+
+def _unpack(blob: bytes, at: int) -> tuple[Entry, int]:
+    name, num_sentences, text_bytes, record_length, source_length = _ENTRY.unpack_from(blob, at)
+    at += _ENTRY.size
+    source = blob[at : at + source_length].decode()
+    at += source_length
+    record = blob[at : at + record_length]
+    entry = Entry(name.decode(), source, num_sentences, text_bytes, record)
+    return entry, at + record_length

@@ -1,0 +1,1 @@
+"""Check a vocabulary on real text."""

@@ -1,0 +1,1 @@
+"""Import a vocabulary that `transformers` wrote."""

@@ -1,0 +1,1 @@
+"""Train a WordPiece or SentencePiece vocabulary on text."""

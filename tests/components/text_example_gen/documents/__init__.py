@@ -1,0 +1,1 @@
+"""Tests of one document: id, record and split."""

@@ -1,0 +1,58 @@
+"""Claims about a document's record, checked against TensorFlow's own protocol buffers."""
+
+import tensorflow as tf
+
+from components.text_example_gen.documents.choose_split import (
+    choose_split,
+    hash_bucket,
+    hash_buckets,
+)
+from components.text_example_gen.documents.document_record import (
+    decode_sentences,
+    encode_bytes_feature,
+    encode_document,
+)
+from tests.real_text import ENGLISH, KOREAN
+
+NAME = "0123456789abcdef" * 2
+
+
+def bytes_feature(values: list[bytes]) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+
+
+def test_the_record_is_what_tensorflow_would_write() -> None:
+    for sentences in [*KOREAN, *ENGLISH, ["x" * 200_000]]:
+        features = {
+            "source": bytes_feature([b"corpus/a.txt"]),
+            "document_id": bytes_feature([NAME.encode()]),
+            "sentences": bytes_feature([s.encode() for s in sentences]),
+        }
+        example = tf.train.Example(features=tf.train.Features(feature=features))
+        record = encode_document(NAME, sentences, "corpus/a.txt")
+        assert record == example.SerializeToString(deterministic=True)
+        assert decode_sentences(record) == sentences
+
+
+def test_sentences_are_found_in_another_writers_order() -> None:
+    features = {name: bytes_feature([b"a", b"b"]) for name in ("zzz", "sentences", "another")}
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    assert decode_sentences(example.SerializeToString()) == ["a", "b"]
+
+
+def test_the_split_is_the_one_that_tfx_would_choose() -> None:
+    from tfx.components.example_gen import base_example_gen_executor
+    from tfx.proto import example_gen_pb2
+
+    assert encode_bytes_feature([b"a"]) == bytes_feature([b"a"]).SerializeToString()
+    config = example_gen_pb2.SplitConfig(partition_feature_name="document_id")
+    train, held_out = hash_buckets(0.3)
+    assert (train, held_out) == (7000, 3000)
+    for number in range(200):
+        name = f"{number:032x}"
+        feature = {"document_id": bytes_feature([name.encode()])}
+        example = tf.train.Example(features=tf.train.Features(feature=feature))
+        theirs = base_example_gen_executor._PartitionFn(
+            example, 2, [train, train + held_out], config
+        )
+        assert choose_split(hash_bucket(name), 0.3) == theirs

@@ -1,0 +1,129 @@
+"""Claims about which files a pattern means, and which are refused."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from components.text_example_gen.reading.find_files import find_files, join_patterns, split_patterns
+from core.errors import InputError
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    for name in ("b.txt", "a.txt", "notes.md", "more/c.txt", "more/deep/d.txt.gz", ".hidden.txt"):
+        path = tmp_path / "corpus" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("text\n", encoding="utf-8")
+    return tmp_path / "corpus"
+
+
+def names(root: Path, *patterns: str) -> list[str]:
+    return [file.name for file in find_files(str(root), patterns)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.txt", ["a.txt", "b.txt"]),
+        ("[ab].txt", ["a.txt", "b.txt"]),
+        ("*/*.txt", ["more/c.txt"]),
+        ("**/*.txt", ["a.txt", "b.txt", "more/c.txt"]),
+        ("more", ["more/c.txt", "more/deep/d.txt.gz"]),
+        ("./more/", ["more/c.txt", "more/deep/d.txt.gz"]),
+        ("**", ["a.txt", "b.txt", "more/c.txt", "more/deep/d.txt.gz", "notes.md"]),
+        ("**/deep/*", ["more/deep/d.txt.gz"]),
+        (".hidden.txt", [".hidden.txt"]),
+        ("*", ["a.txt", "b.txt", "notes.md"]),
+    ],
+)
+def test_a_pattern_means_these_files(corpus: Path, pattern: str, expected: list[str]) -> None:
+    assert names(corpus, pattern) == expected
+
+
+def test_a_file_that_two_patterns_match_is_read_once(corpus: Path) -> None:
+    assert names(corpus, "*.txt", "a.*") == ["a.txt", "b.txt"]
+
+
+def test_a_name_with_wildcards_or_a_comma_can_be_given_as_it_is(corpus: Path) -> None:
+    (corpus / "x[1].txt").touch()
+    (corpus / "one, two.txt").touch()
+    patterns = split_patterns(join_patterns(["x[1].txt", "one, two.txt"]))
+    assert names(corpus, *patterns) == ["one, two.txt", "x[1].txt"]
+
+
+def test_a_span_stands_alone() -> None:
+    with pytest.raises(InputError, match="Several patterns and a span"):
+        join_patterns(["span-{SPAN}/*", "*.txt"])
+    with pytest.raises(InputError, match="No pattern says"):
+        join_patterns([])
+
+
+def test_no_match_names_the_glob_and_the_folder(corpus: Path) -> None:
+    with pytest.raises(InputError, match=rf"No file matches '\*.csv' or 'x/\*' in {corpus}"):
+        names(corpus, "*.csv", "x/*")
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere: no such folder"):
+        names(tmp_path / "nowhere", "*")
+
+
+@pytest.mark.parametrize("pattern", ["../*.txt", "more/../../*", "/etc/passwd", "", "gs://b/*"])
+def test_a_pattern_never_leads_out_of_the_folder(corpus: Path, pattern: str) -> None:
+    with pytest.raises(InputError, match="leads out of"):
+        names(corpus, pattern)
+
+
+def test_a_link_out_of_the_folder_is_refused(corpus: Path) -> None:
+    outside = corpus.parent / "secret.txt"
+    outside.write_text("secret\n", encoding="utf-8")
+    (corpus / "z.txt").symlink_to(outside)
+    with pytest.raises(InputError, match=r"z\.txt: a link that leads out of .*secret\.txt"):
+        names(corpus, "*.txt")
+
+
+def test_a_linked_folder_out_of_the_folder_is_refused_by_name_and_passed_over_by_stars(
+    corpus: Path,
+) -> None:
+    outside = corpus.parent / "outside"
+    outside.mkdir()
+    (outside / "s.txt").touch()
+    (corpus / "linked").symlink_to(outside)
+    assert "linked/s.txt" not in names(corpus, "**")
+    with pytest.raises(InputError, match="leads out of"):
+        names(corpus, "linked/*.txt")
+
+
+def test_loops_of_links_end(corpus: Path) -> None:
+    (corpus / "more" / "again").symlink_to(corpus)
+    assert names(corpus, "**/*.txt") == ["a.txt", "b.txt", "more/c.txt"]
+    (corpus / "loop.txt").symlink_to(corpus / "loop.txt")
+    with pytest.raises(InputError, match=r"loop\.txt: a link that leads nowhere"):
+        names(corpus, "*.txt")
+
+
+def test_pipes_and_sockets_are_refused_without_waiting(corpus: Path) -> None:
+    os.mkfifo(corpus / "pipe.txt")
+    with pytest.raises(InputError, match=r"pipe\.txt: not a regular file"):
+        names(corpus, "*.txt")
+    (corpus / "pipe.txt").unlink()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(corpus / "s.txt"))
+        with pytest.raises(InputError, match=r"s\.txt: not a regular file"):
+            names(corpus, "*.txt")
+
+
+def test_a_folder_with_a_text_files_name_is_no_file(corpus: Path) -> None:
+    (corpus / "c.txt").mkdir()
+    assert names(corpus, "*.txt") == ["a.txt", "b.txt"]
+
+
+def test_hostile_names_are_found_and_printed_escaped(corpus: Path) -> None:
+    for name in (b"line\nbreak.txt", "bidi\u202e.txt".encode(), b"not-utf8-\xff.txt"):
+        (corpus / os.fsdecode(name)).touch()
+    assert len(names(corpus, "*.txt")) == 5
+    (corpus / os.fsdecode(b"bad\n\xff.txt")).symlink_to("/nowhere")
+    with pytest.raises(InputError, match=r"bad\\n\\udcff\.txt: a link"):
+        names(corpus, "*.txt")
