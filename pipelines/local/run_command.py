@@ -26,7 +26,7 @@ from pipelines.recipe.settings import Recipe
 from pipelines.workdir import Workdir, hold, open_workdir
 
 if TYPE_CHECKING:
-    from pipelines.create_pipeline import Places
+    from pipelines.platform import Places
 
 RECIPE, LOG = "recipe.yaml", "log.txt"
 
@@ -122,7 +122,7 @@ def _execute(order: Order, run_id: str, clock: "NodeClock") -> None:
 
 def places_of(recipe: Recipe, text: TextLocation, workdir: Workdir, span: int | None) -> "Places":
     """Where a local run reads and writes."""
-    from pipelines.create_pipeline import Places
+    from pipelines.platform import Places
 
     return Places(
         input_base=text.base,

@@ -10,7 +10,8 @@ import pytest
 import safetensors.numpy
 
 from core.errors import InputError
-from pipelines.create_pipeline import Places, create_pipeline
+from pipelines.create_pipeline import create_pipeline
+from pipelines.platform import Places
 from pipelines.recipe.file import load_recipe
 from tests.small_pieces import write_small_pieces
 from tests.trainer.conftest import MakeSettings, settings_in

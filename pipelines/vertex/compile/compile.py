@@ -12,8 +12,9 @@ from components.run_record.component import RunRecord
 from components.vertex_trainer.component import InPlaceTrainer, VertexTrainer
 from core.errors import InputError
 from core.settings import LATEST_BLESSED
-from pipelines.create_pipeline import Places, Platform, create_pipeline
+from pipelines.create_pipeline import create_pipeline
 from pipelines.machines.presets import preset
+from pipelines.platform import Places, Platform
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.vertex_settings import VertexSettings
 from pipelines.vertex.compile.dataflow import send_to_dataflow

@@ -102,7 +102,8 @@ def test_the_vertex_client_takes_it_with_overrides() -> None:
 
 
 def test_it_is_the_pipeline_of_a_local_run(spec: dict[str, Any], vertex_recipe: Recipe) -> None:
-    from pipelines.create_pipeline import Places, create_pipeline
+    from pipelines.create_pipeline import create_pipeline
+    from pipelines.platform import Places
 
     local = create_pipeline(vertex_recipe, Places("text", ("**",), "root", "check", "out"))
     nodes = {node.id: node for node in local.components}

@@ -1,0 +1,132 @@
+"""Make the nodes that train, evaluate, describe and publish the model."""
+
+from dataclasses import dataclass
+
+from tfx.dsl.components.base import base_node
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
+    LatestBlessedModelStrategy,
+)
+from tfx.types.channel import BaseChannel
+
+from components.code_digest import code_digest
+from components.model_card.component import ModelCardGen
+from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
+from components.model_evaluator.component import ModelEvaluator
+from components.phased_trainer.executor import PHASE_EXAMPLES
+from components.publisher.component import Publisher
+from components.settings import ModelCardSettings
+from core.settings import LATEST_BLESSED
+from pipelines.nodes.executor_digest import executor_digest
+from pipelines.nodes.instances import PhaseNodes
+from pipelines.nodes.text import TextNodes, blessed_model_channels, latest_blessed_if
+from pipelines.platform import Places, Platform
+from pipelines.recipe.settings import Recipe
+from trainer.settings.training import TrainingSettings
+from trainer.warm_start.files import start_key
+from trainer.warm_start.start import check_start
+
+RUN_FN = "trainer.run_fn.run_fn"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelNodes:
+    """The nodes from instances to a published model, in the order of the flow."""
+
+    trainer: base_node.BaseNode
+    baseline: Resolver | None  # None where the platform runs no resolvers
+    evaluator: ModelEvaluator
+    card: ModelCardGen
+    publisher: Publisher
+
+    def in_order(self) -> list[base_node.BaseNode]:
+        """List the nodes."""
+        baseline = [self.baseline] if self.baseline else []
+        return [self.trainer, *baseline, self.evaluator, self.card, self.publisher]
+
+
+def make_model_nodes(
+    recipe: Recipe, places: Places, platform: Platform, text: TextNodes, phases: list[PhaseNodes]
+) -> ModelNodes:
+    """Make the nodes that train a model on every phase and measure it on the last one."""
+    trainer = _make_trainer(recipe, places, platform, text, phases)
+    model = trainer.outputs["model"]
+    instances = phases[-1].channel  # of the length that the model is used at
+    baseline = None if platform.resolvers == "none" else _find_baseline(model, platform)
+    evaluator = ModelEvaluator(
+        model=model,
+        instances=instances,
+        baseline_model=baseline.outputs["model"] if baseline else None,
+        evaluation_settings=recipe.evaluation.model_dump_json(),
+        seed=platform.seed or recipe.seed,
+        code_digest=executor_digest(ModelEvaluator),
+    )
+    card = ModelCardGen(
+        model=model,
+        evaluation=evaluator.outputs["evaluation"],
+        blessing=evaluator.outputs["blessing"],
+        documents=text.documents.outputs["examples"],
+        vocabulary=text.vocabulary.outputs["vocabulary"],
+        instances=instances,
+        card_settings=_card_settings(recipe).model_dump_json(),
+        code_digest=executor_digest(ModelCardGen),
+    )
+    publisher = Publisher(
+        model=model,
+        model_blessing=evaluator.outputs["blessing"],
+        model_card=card.outputs["model_card"],
+        destination=places.destination,
+        code_digest=executor_digest(Publisher),
+    ).with_id("Pusher")
+    return ModelNodes(
+        trainer=trainer, baseline=baseline, evaluator=evaluator, card=card, publisher=publisher
+    )
+
+
+def _make_trainer(
+    recipe: Recipe, places: Places, platform: Platform, text: TextNodes, phases: list[PhaseNodes]
+) -> base_node.BaseNode:
+    training = TrainingSettings(
+        model=recipe.model,
+        masking=recipe.masking,
+        trainer=recipe.trainer,
+        seed=recipe.seed,
+        checkpoint_root=places.checkpoint_root,
+        code_digest=code_digest(RUN_FN.rpartition(".")[0]),
+    )
+    custom_config = {"training": training.model_dump_json()}
+    if recipe.model.start_from not in (None, LATEST_BLESSED):
+        check_start(recipe.model)  # before text and instances are made
+        # TFX's cache key would hold the folder's name alone.
+        custom_config["start_digest"] = start_key(recipe.model)
+    first, *later = phases
+    trainer = platform.trainer(
+        examples=first.channel,
+        run_fn=RUN_FN,
+        custom_config=custom_config,
+        base_model=latest_blessed_if(recipe.model.start_from, text.base_model),
+        phases=dict(zip(PHASE_EXAMPLES, (phase.channel for phase in later), strict=False)),
+    ).with_id("Trainer")
+    for phase in phases:
+        trainer.add_upstream_node(phase.validator)
+    return trainer
+
+
+def _find_baseline(candidate: BaseChannel, platform: Platform) -> Resolver:
+    """Make the resolver of the model that the candidate has to beat."""
+    channels: dict[str, BaseChannel] = {**blessed_model_channels()}
+    strategy = LatestBlessedModelStrategy
+    if platform.resolvers == "ours":
+        strategy = LatestOtherBlessedModelStrategy
+        channels["candidate"] = candidate
+    return Resolver(strategy_class=strategy, **channels).with_id("LatestBlessedModel")
+
+
+def _card_settings(recipe: Recipe) -> ModelCardSettings:
+    return ModelCardSettings(
+        recipe=recipe.name,
+        description=recipe.description,
+        license=recipe.card.license,
+        notes=recipe.card.notes,
+        language=recipe.text.language,
+    )
