@@ -9,6 +9,18 @@ import typer
 from core.errors import InputError, TextmillError, printable
 from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED
 from pipelines.lineage.commands import app as lineage_app
+from pipelines.options import (
+    FLAG,
+    ParamOption,
+    PricesOption,
+    RecipeArgument,
+    SetOption,
+    SpanOption,
+    TextOption,
+    ToNodeOption,
+    VerboseOption,
+    WorkdirOption,
+)
 from pipelines.plan.command import plan
 from pipelines.vertex.commands.doctor import doctor
 from pipelines.vertex.commands.runs import app as runs_app
@@ -27,41 +39,26 @@ app = typer.Typer(
 HERE = "On this machine"
 CLOUD = "For Vertex AI"
 REVIEW = "What was made, and of what"
-RecipeArgument = Annotated[
-    str, typer.Argument(help="A shipped recipe's name (see `textmill recipes`) or a YAML file.")
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Overrides a setting, as trainer.steps=2000. May be repeated."),
-]
 
 
 @app.command(rich_help_panel=HERE)
 def run(
     recipe: RecipeArgument,
-    text: Annotated[
-        list[str],
-        typer.Option(help="A file, a folder or a glob in quotes; plain or .gz. May be repeated."),
-    ],
-    workdir: Annotated[
-        str, typer.Option(help="The folder for artifacts, metadata and published models.")
-    ] = "work",
+    text: TextOption,
+    workdir: WorkdirOption = "work",
     set_: SetOption = None,
-    span: Annotated[
-        int | None,
-        typer.Option(help="Which {SPAN} of the text to take; the newest, if left out."),
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option(help="Stop after this node; run only what it needs.")
-    ] = None,
+    span: SpanOption = None,
+    to_node: ToNodeOption = None,
     wait: Annotated[
-        float, typer.Option(help="Seconds to wait for another run in the workdir to end.")
+        float,
+        typer.Option(metavar="SECONDS", help="How long to wait for another run in the workdir."),
     ] = 0,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show what TFX and TensorFlow log.")
-    ] = False,
+    verbose: VerboseOption = False,
 ) -> None:
-    """Runs a recipe's whole pipeline on this machine."""
+    """Run a recipe's pipeline on this machine.
+
+    Example: textmill run demo --text 'corpus/*.txt' --workdir work
+    """
     from pipelines.local.run_command import run_recipe
 
     outcome = run_recipe(
@@ -70,7 +67,7 @@ def run(
         workdir=workdir,
         overrides=set_ or [],
         span=span,
-        until=until,
+        until=to_node,
         wait_seconds=wait,
         verbose=verbose,
     )
@@ -84,14 +81,21 @@ app.command(rich_help_panel=HERE)(plan)
 def compile_(
     recipe: RecipeArgument,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The file to write, or to check.")
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="The file to write, or to check."),
     ] = Path("pipeline.yaml"),
     set_: SetOption = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail if the file is out of date.")
+        bool,
+        typer.Option(
+            "--check", metavar=FLAG, help="Write nothing; fail if the file is out of date."
+        ),
     ] = False,
 ) -> None:
-    """Compiles a recipe for Vertex AI and Kubeflow Pipelines."""
+    """Compile a recipe for Vertex AI and Kubeflow Pipelines.
+
+    Example: textmill compile my-recipe.yaml --output my-pipeline.yaml
+    """
     from pipelines.vertex.commands.compile import compile_to_file
 
     typer.echo(compile_to_file(recipe, output, set_ or [], check=check))
@@ -99,40 +103,51 @@ def compile_(
 
 @app.command("run-spec", rich_help_panel=CLOUD)
 def run_spec_(
-    spec: Annotated[str, typer.Argument(help="A compiled pipeline: YAML or JSON, schema 2.1.")],
-    workdir: Annotated[
-        str, typer.Option(help="The folder for artifacts, metadata and published models.")
-    ] = "work",
+    spec: Annotated[
+        str, typer.Argument(metavar="SPEC", help="A compiled pipeline: YAML or JSON, schema 2.1.")
+    ],
+    workdir: WorkdirOption = "work",
     text: Annotated[
         str | None,
-        typer.Option(help="The text of a pipeline that Textmill compiled: file, folder or glob."),
+        typer.Option(
+            metavar="PATH",
+            help="Text for a pipeline that Textmill compiled: a file, folder or quoted glob.",
+        ),
     ] = None,
-    param: Annotated[
-        list[str] | None,
-        typer.Option(help="Gives a parameter a value, as steps=200. May be repeated."),
-    ] = None,
+    param: ParamOption = None,
     map_: Annotated[
         list[str] | None,
         typer.Option(
             "--map",
-            help="Says where a bucket lies, as gs://bucket/path=FOLDER. May be repeated; "
-            "other buckets are folders in the workdir.",
+            metavar="URI=FOLDER",
+            help="Map a bucket to a folder, for example gs://bucket/path=FOLDER. Repeatable; "
+            "other buckets become folders in the workdir.",
         ),
     ] = None,
     cache: Annotated[
-        bool, typer.Option("--cache/--no-cache", help="Take earlier results where nothing changed.")
+        bool,
+        typer.Option("--cache/--no-cache", metavar=FLAG, help="Reuse results that are up to date."),
     ] = True,
     retry: Annotated[
-        bool, typer.Option("--retry/--no-retry", help="Retry failed tasks as the spec says.")
+        bool,
+        typer.Option(
+            "--retry/--no-retry", metavar=FLAG, help="Retry failed tasks as the spec says."
+        ),
     ] = True,
     warm: Annotated[
-        bool, typer.Option("--warm", help="Load TFX once for all tasks: saves seconds for each.")
+        bool,
+        typer.Option(
+            "--warm",
+            metavar=FLAG,
+            help="Load TFX once for all tasks; saves seconds per task.",
+        ),
     ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show the tasks' logs as they grow.")
-    ] = False,
+    verbose: VerboseOption = False,
 ) -> None:
-    """Runs a compiled pipeline on this machine: no Docker, no cloud."""
+    """Run a compiled pipeline on this machine, without Docker or a cloud account.
+
+    Example: textmill run-spec pipeline.yaml --text 'corpus/*.txt' --param steps=200
+    """
     from pipelines.spec_runner.command import Options, run_spec
 
     options = Options(
@@ -156,20 +171,21 @@ app.add_typer(lineage_app, name="lineage", rich_help_panel=REVIEW)
 
 @app.command(rich_help_panel=HERE)
 def recipes() -> None:
-    """Lists the shipped recipes with their model, their tokens and what they cost."""
+    """List the shipped recipes with model size, number of tokens and compute.
+
+    Example: textmill recipes
+    """
     from pipelines.recipe.listing import print_recipes
 
     print_recipes()
 
 
 @app.command(rich_help_panel=CLOUD)
-def machines(
-    prices: Annotated[
-        Path | None,
-        typer.Option(help="A price table of your own, as pipelines/machines/prices.yaml."),
-    ] = None,
-) -> None:
-    """Lists the machines that training on Vertex AI may run on, with their list prices."""
+def machines(prices: PricesOption = None) -> None:
+    """List the machines that training on Vertex AI can use, with list prices.
+
+    Example: textmill machines --prices my-prices.yaml
+    """
     from pipelines.vertex.commands.machines import print_machines
 
     print_machines(prices)
@@ -177,9 +193,14 @@ def machines(
 
 @app.command(rich_help_panel=HERE)
 def demo_text(
-    folder: Annotated[Path, typer.Argument(help="Where to write; made if it is not there.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder to write to; created if missing.")
+    ],
 ) -> None:
-    """Writes Python's language reference as a small corpus of real English prose."""
+    """Write Python's language reference as a small corpus of real English prose.
+
+    Example: textmill demo-text corpus
+    """
     from pipelines.local.demo_text import write_demo_text
 
     documents = write_demo_text(folder)
@@ -188,7 +209,10 @@ def demo_text(
 
 @app.command(rich_help_panel=HERE)
 def version() -> None:
-    """Prints the versions of Textmill and of what it stands on."""
+    """Print the versions of Textmill and of its main dependencies.
+
+    Example: textmill version
+    """
     from importlib.metadata import version as installed
 
     for package in ("textmill", "tfx", "tensorflow", "apache-beam", "ml-metadata", "tokenizers"):

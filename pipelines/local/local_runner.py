@@ -132,7 +132,7 @@ def nodes_until(nodes: list[Node], until: str | None) -> list[Node]:
     needs = {n.pipeline_node.node_info.id: list(n.pipeline_node.upstream_nodes) for n in nodes}
     if until not in needs:
         raise UnknownNodeError(
-            f"--until {until}: no such node. Nodes of this pipeline: {', '.join(needs)}."
+            f"--to-node {until}: no such node. Nodes of this pipeline: {', '.join(needs)}."
         )
     needed: set[str] = set()
     waiting = [until]

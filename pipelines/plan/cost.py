@@ -1,4 +1,4 @@
-"""A recipe to the arithmetic of its training, and that to hours and dollars on a machine."""
+"""Estimate the time and price of a training on one machine."""
 
 import json
 from dataclasses import dataclass
@@ -7,123 +7,107 @@ from pathlib import Path
 from core.json_object import read_json
 from pipelines.machines.presets import Preset
 from pipelines.machines.prices import PriceError, Prices, hourly_price
-from pipelines.recipe.listing import work_out_cost
 from pipelines.recipe.settings import Recipe
+from pipelines.recipe.work import TrainingWork
 from pipelines.workdir import Workdir
 
-HOUR = 3600.0  # seconds
-# Share of a machine's peak that the model's own operations reach, by kind; assumed, for want of
-# measurements on such machines. Small models reach less: their matrices do not fill a chip.
-UTILISATION = {"cpu": 0.3, "gpu": 0.35, "tpu": 0.4}
-# Peaks are of bfloat16; in float32, TF32 on NVIDIA's chips does half of it, and TPUs no more.
+SECONDS_PER_HOUR = 3600.0
+# Fraction of a machine's peak FLOP/s that training reaches. Assumptions, not measured on these
+# machines. Small models reach less, because their matrices do not fill a chip.
+UTILIZATION = {"cpu": 0.3, "gpu": 0.35, "tpu": 0.4}
+# Peaks are for bfloat16. In float32, NVIDIA GPUs reach half of that (TF32), and TPUs at most that.
 FLOAT32_SHARE = 0.5
-HERE = "here"
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a training computes; it depends on the recipe alone."""
-
-    parameters: int
-    steps: int
-    global_batch_size: int
-    seq_length: int
-    tokens: int  # slots, padding among them
-    flops: float  # of the model's matrix products, forward and backward
+THIS_MACHINE = "here"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """The training on one machine."""
+    """Time and price of a training on one machine."""
 
     machine: str
     hours: float
-    dollars: float | None  # on demand; None where no price is known
+    dollars: float | None  # on demand; None if the price is unknown
     dollars_spot: float | None
     chips: int
-    reached: float | None  # operations a second, all chips together; None where tokens were timed
-    arithmetic: str  # how the hours come about
-
-
-def work_of(recipe: Recipe) -> Work:
-    """Works out the training; TensorFlow is loaded for it, and nothing is computed with it."""
-    cost = work_out_cost(recipe)
-    return Work(
-        parameters=cost.parameters,
-        steps=recipe.trainer.steps,
-        global_batch_size=recipe.trainer.global_batch_size,
-        seq_length=recipe.instances.seq_length,
-        tokens=cost.tokens,
-        flops=cost.flops,
-    )
+    reached: float | None  # FLOP/s of all chips together; None if tokens per second were measured
+    arithmetic: str  # how the hours are computed
 
 
 def estimate(
-    recipe: Recipe, work: Work, machine: Preset, prices: Prices, utilisation: float | None = None
+    recipe: Recipe,
+    work: TrainingWork,
+    machine: Preset,
+    prices: Prices,
+    utilization: float | None = None,
 ) -> Estimate:
-    """Hours and dollars on one machine.
+    """Estimate hours and dollars on one machine.
 
     Args:
-        recipe: for the precision.
-        work: of its training.
-        machine: a preset.
-        prices: the table.
-        utilisation: share of the peak that is reached; None takes `UTILISATION`.
+        recipe: gives the precision.
+        work: the recipe's training work.
+        machine: the preset to estimate for.
+        prices: price table.
+        utilization: fraction of the peak that is reached; None uses `UTILIZATION`.
     """
-    share = UTILISATION[machine.image] if utilisation is None else utilisation
+    share = UTILIZATION[machine.image] if utilization is None else utilization
     is_slower = recipe.trainer.precision == "float32" and machine.image != "cpu"
     speed = machine.peak_flops * share * (FLOAT32_SHARE if is_slower else 1)
-    hours = work.flops / speed / HOUR
+    hours = work.flops / speed / SECONDS_PER_HOUR
     chips = machine.chips * machine.hosts
-    factors = [f"{chips} × {machine.peak_tflops:g}e12 FLOP/s", f"{share:g} reached"]
+    factors = [f"{chips} × {machine.peak_tflops:g}e12 FLOP/s", f"{share:g} utilization"]
     factors += [f"{FLOAT32_SHARE:g} for float32"] if is_slower else []
     return Estimate(
         machine=machine.name,
         hours=hours,
-        dollars=_dollars(machine, prices, hours, spot=False),
-        dollars_spot=_dollars(machine, prices, hours, spot=True),
+        dollars=_price(machine, prices, hours, spot=False),
+        dollars_spot=_price(machine, prices, hours, spot=True),
         chips=chips,
         reached=speed,
         arithmetic=f"{work.flops:.3g} FLOP ÷ ({' × '.join(factors)})",
     )
 
 
-def measured_here(recipe: Recipe, work: Work, workdir: Workdir) -> Estimate | None:
-    """The training at the speed of the workdir's last one of the same shape; None without one."""
-    found = sorted(
+def _price(machine: Preset, prices: Prices, hours: float, *, spot: bool) -> float | None:
+    try:
+        return hours * hourly_price(machine, prices, spot=spot)
+    except PriceError:
+        return None
+
+
+def estimate_from_last_run(recipe: Recipe, work: TrainingWork, workdir: Workdir) -> Estimate | None:
+    """Estimate the time on this machine from the speed of the last training of the same shape.
+
+    Returns:
+        None if the workdir has no such training.
+    """
+    logs = sorted(
         workdir.pipeline_root(recipe.name).glob("Trainer/model_run/*/training.json"),
         key=lambda path: path.stat().st_mtime,
         reverse=True,
     )
-    for path in found:
-        speed = _speed(path, recipe)
-        if speed:
+    for path in logs:
+        if speed := _tokens_per_second(path, recipe):
             return Estimate(
-                machine=HERE,
-                hours=work.tokens / speed / HOUR,
+                machine=THIS_MACHINE,
+                hours=work.tokens / speed / SECONDS_PER_HOUR,
                 dollars=None,
                 dollars_spot=None,
                 chips=1,
                 reached=None,
-                arithmetic=f"{work.tokens:,} tokens ÷ {speed:,.0f} tokens/s, as measured here last",
+                arithmetic=f"{work.tokens:,} tokens ÷ {speed:,.0f} tokens/s (the last run here)",
             )
     return None
 
 
-def _speed(path: Path, recipe: Recipe) -> float | None:
-    """Tokens a second of a training with this model; None if it was of another shape."""
-    told = read_json(path)
-    settings = told.get("settings", {})
-    same = settings.get("model") == json.loads(recipe.model.model_dump_json())
-    shape = ("global_batch_size", "precision", "device")
+def _tokens_per_second(path: Path, recipe: Recipe) -> float | None:
+    """Read the speed from a training log; None if its model, batch or device was different."""
+    log = read_json(path)
+    settings = log.get("settings", {})
+    if settings.get("model") != json.loads(recipe.model.model_dump_json()):
+        return None
     trainer = settings.get("trainer", {})
-    same = same and all(trainer.get(key) == getattr(recipe.trainer, key) for key in shape)
-    speed = told.get("tokens_per_second")
-    return float(speed) if same and isinstance(speed, int | float) and speed > 0 else None
-
-
-def _dollars(machine: Preset, prices: Prices, hours: float, *, spot: bool) -> float | None:
-    try:
-        return hours * hourly_price(machine, prices, spot=spot)
-    except PriceError:
-        return None  # shown as a gap; the table says of what machines it knows
+    keys = ("global_batch_size", "precision", "device")
+    if any(trainer.get(key) != getattr(recipe.trainer, key) for key in keys):
+        return None
+    speed = log.get("tokens_per_second")
+    return float(speed) if isinstance(speed, int | float) and speed > 0 else None

@@ -1,9 +1,9 @@
-"""A pipeline and a store to what a run would do now: node by node, with the cause.
+"""Predict which nodes a run would execute, and why.
 
-Nothing is guessed: each node whose inputs are known is prepared by the run's own launcher (driver,
-cache key, check of the cached result's bytes) on a copy of the store. A cached node's outputs are
-then in the copy, as in a run. A node that will run makes a new artifact, whose id is part of every
-cache key behind it, so that whatever reads it runs as well.
+A node whose inputs are known is prepared by the launcher that a run uses (driver, cache key, check
+of the cached bytes), on a copy of the metadata store. If it is cached, its outputs are then in the
+copy, as in a run. If it would execute, it would make a new artifact whose id is part of the cache
+keys downstream, so every node that reads it would execute too.
 """
 
 import contextlib
@@ -45,48 +45,48 @@ from pipelines.metadata.records import (
 )
 
 RUNS, CACHED, LOOKS_UP = "runs", "cached", "looks up"
-RUN_ID = "plan"  # the run's id in the copy of the store
+RUN_ID = "plan"  # in the copy of the store
 PIPELINE_CONTEXT = "pipeline"
-TO_COME = ArtifactRecord(-1, "", "", {})  # stands for an artifact that the run will make
+FUTURE = ArtifactRecord(-1, "", "", {})  # stands for an artifact that the run would make
 
 
 @dataclass(frozen=True)
 class PlannedNode:
-    """What a run would do with one node."""
+    """What a run would do with one node, and why."""
 
     node: str
     state: str  # RUNS, CACHED or LOOKS_UP
-    why: str  # in the words that the run's summary will have
-    because_of: tuple[str, ...]  # nodes that run and whose outputs this one reads
-    last_seconds: float | None  # how long it took when it last ran well in this store
+    why: str  # as the summary of the run would say it
+    because_of: tuple[str, ...]  # upstream nodes that would execute
+    last_seconds: float | None  # duration of its last successful execution in this store
 
 
 def plan_nodes(
-    pipeline: tfx_pipeline.Pipeline, metadata_path: Path, until: str | None = None
+    pipeline: tfx_pipeline.Pipeline, metadata_path: Path, to_node: str | None = None
 ) -> list[PlannedNode]:
-    """Says what a run of the pipeline would do; neither the store nor a folder is changed.
+    """Predict what a run of the pipeline would do, without changing the store or any folder.
 
     Args:
-        pipeline: as for a run.
-        metadata_path: the store's SQLite file; it need not be there.
-        until: the last node to plan, with what it needs; None plans all.
+        pipeline: the pipeline that would run.
+        metadata_path: SQLite file of the metadata store; it does not have to exist.
+        to_node: last node to plan, together with the nodes it depends on; None plans all.
 
     Returns:
-        The nodes in the order of the run.
+        The nodes in the order in which a run would execute them.
 
     Raises:
-        InputError: what a driver found wrong with the text; or no node is called as `until` says.
+        InputError: a driver rejects the text, or the pipeline has no node `to_node`.
     """
     spec = tfx_runner._make_pipeline_proto(pipeline)  # as IrBasedRunner.run does
     runtime_parameter_utils.substitute_runtime_parameter(spec, {RUN_ID_PARAMETER: RUN_ID})
-    with _copied(metadata_path) as (copy, scratch):
+    with _copy_store(metadata_path) as (copy, scratch):
         planner = _Planner(spec, copy, scratch)
-        return [planner.plan(node.pipeline_node) for node in nodes_until(list(spec.nodes), until)]
+        return [planner.plan(node.pipeline_node) for node in nodes_until(list(spec.nodes), to_node)]
 
 
 @contextlib.contextmanager
-def _copied(path: Path) -> Iterator[tuple[Path, str]]:
-    """A copy of the store, and a folder for what launchers write; both go at the end."""
+def _copy_store(path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield a copy of the store and a scratch folder for launchers; remove both at the end."""
     scratch = tempfile.mkdtemp(prefix="textmill-plan-")
     try:
         copy = Path(scratch, "metadata.sqlite")
@@ -100,7 +100,7 @@ def _copied(path: Path) -> Iterator[tuple[Path, str]]:
 
 
 class _ScratchOutputs(outputs_utils.OutputsResolver):
-    """Names outputs as in a run, for they are in the cache key, and makes folders elsewhere."""
+    """Names outputs as in a run, because names are part of the cache key; makes no real folders."""
 
     def __init__(self, scratch: str, **spec: Any) -> None:
         super().__init__(**spec)
@@ -120,24 +120,26 @@ class _ScratchOutputs(outputs_utils.OutputsResolver):
 
 
 class _Planner:
-    """Plans the nodes one after the other."""
+    """Plans nodes in order, keeping track of those that would execute."""
 
     def __init__(self, spec: Any, copy: Path, scratch: str) -> None:
         self._spec, self._copy, self._scratch = spec, copy, scratch
         self._pipeline = spec.pipeline_info.id
         self._config = runner_utils.extract_local_deployment_config(spec)
-        self._runs: set[str] = set()  # nodes whose outputs are not known before the run
-        # Those that only make anew what was lost, byte for byte, by their last good execution.
-        self._remade: dict[str, ExecutionRecord] = {}
+        self._runs: set[str] = set()  # nodes that would execute
+        # Nodes that would execute only to restore lost outputs, with their last good execution.
+        self._restored: dict[str, ExecutionRecord] = {}
 
     def plan(self, node: Any) -> PlannedNode:
-        """One node; those that it reads from were planned."""
+        """Plan one node, after the nodes that it reads from."""
         node_id = node.node_info.id
-        because = tuple(sorted(self._sources(node) & self._runs))
-        if node.node_info.type.name == RESOLVER:
-            record = self._foresee_resolver(node) if because else self._launch(node, node_id)
+        because_of = tuple(sorted(self._upstream(node) & self._runs))
+        if not because_of:
+            record = self._launch(node, node_id)
+        elif node.node_info.type.name == RESOLVER:
+            record = self._predict_resolver(node)
         else:
-            record = self._foresee(node) if because else self._launch(node, node_id)
+            record = self._predict(node)
         store = open_store(self._copy)
         state, why = settle(store, self._pipeline, record)
         if record.type_name == RESOLVER:
@@ -145,33 +147,34 @@ class _Planner:
         elif state != CACHED:
             state = RUNS
             self._runs.add(node_id)
-            self._note_remade(store, node, record)
-        return PlannedNode(node_id, state, why, because, self._last_seconds(store, record))
+            self._note_restored(store, node, record)
+        return PlannedNode(node_id, state, why, because_of, self._last_seconds(store, record))
 
-    def _note_remade(self, store: Any, node: Any, record: ExecutionRecord) -> None:
-        """Notes a node that runs although neither it nor the content of its inputs changed."""
+    def _note_restored(self, store: Any, node: Any, record: ExecutionRecord) -> None:
+        """Remember a node that executes although it and the content of its inputs are unchanged."""
         executions = node_executions(store, self._pipeline, record.node_id)
         good = [e for e in executions if e.id < record.id and e.state in {"ran", CACHED}]
         if not good:
             return
-        anew = {
-            key: {channel.producer_node_query.id for channel in spec.channels} <= set(self._remade)
+        restored_keys = {
+            key
             for key, spec in node.inputs.inputs.items()
+            if {channel.producer_node_query.id for channel in spec.channels} <= set(self._restored)
         }
         inputs = {
-            key: good[-1].inputs.get(key, found) if anew.get(key) else found
-            for key, found in record.inputs.items()
+            key: good[-1].inputs.get(key, artifacts) if key in restored_keys else artifacts
+            for key, artifacts in record.inputs.items()
         }
         if not any(compare(good[-1], replace(record, inputs=inputs))):
-            self._remade[record.node_id] = good[-1]
+            self._restored[record.node_id] = good[-1]
 
-    def _sources(self, node: Any) -> set[str]:
-        """The nodes that it reads from."""
+    def _upstream(self, node: Any) -> set[str]:
+        """Return the ids of the nodes that it reads from."""
         channels = (c for spec in node.inputs.inputs.values() for c in spec.channels)
         return {channel.producer_node_query.id for channel in channels} - {""}
 
     def _launch(self, node: Any, node_id: str) -> ExecutionRecord:
-        """Has the launcher decide, as in a run, and reads what it noted."""
+        """Let the launcher decide as in a run, and read the execution that it recorded."""
         launcher = NodeLauncher(
             pipeline_node=node,
             mlmd_connection=self._connection(),
@@ -181,7 +184,7 @@ class _Planner:
             custom_driver_spec=runner_utils.extract_custom_driver_spec(self._config, node_id),
         )
         if node.node_info.type.name == RESOLVER:
-            launcher.launch()  # it looks up, and runs nothing
+            launcher.launch()  # a resolver only queries the store
             return run_executions(open_store(self._copy), RUN_ID)[node_id]
         launcher._output_resolver = _ScratchOutputs(
             self._scratch,
@@ -193,8 +196,8 @@ class _Planner:
         record = run_executions(open_store(self._copy), RUN_ID)[node_id]
         return replace(record, settings={**record.settings, **_settings_of(prepared)})
 
-    def _foresee(self, node: Any) -> ExecutionRecord:
-        """The execution of a node that will read what is not there yet."""
+    def _predict(self, node: Any) -> ExecutionRecord:
+        """Predict the execution of a node that would read artifacts that do not exist yet."""
         with self._connection() as handle:
             execution = execution_publish_utils.register_execution(
                 metadata_handle=handle,
@@ -205,61 +208,62 @@ class _Planner:
                 ),
             )
         store = open_store(self._copy)
-        (noted,) = store.get_executions_by_id([execution.id])
-        known = run_executions(store, RUN_ID)
+        (recorded,) = store.get_executions_by_id([execution.id])
+        planned = run_executions(store, RUN_ID)
         inputs = {
-            key: found
+            key: artifacts
             for key, spec in node.inputs.inputs.items()
-            for found in [self._input(spec, known)]
-            if found
+            if (artifacts := self._predict_input(spec, planned))
         }
-        return replace(read_execution(store, noted), inputs=inputs)
+        return replace(read_execution(store, recorded), inputs=inputs)
 
-    def _input(self, spec: Any, known: Mapping[str, ExecutionRecord]) -> tuple[ArtifactRecord, ...]:
-        """What a node will read under one key."""
-        found: list[ArtifactRecord] = []
+    def _predict_input(
+        self, spec: Any, planned: Mapping[str, ExecutionRecord]
+    ) -> tuple[ArtifactRecord, ...]:
+        """Predict the artifacts that a node would read under one input key."""
+        artifacts: list[ArtifactRecord] = []
         for channel in spec.channels:
-            source = channel.producer_node_query.id
-            if source in self._runs:
-                found.append(TO_COME)
-            elif source in known:
-                found += known[source].outputs.get(channel.output_key, ())
-        return tuple(found)
+            producer = channel.producer_node_query.id
+            if producer in self._runs:
+                artifacts.append(FUTURE)
+            elif producer in planned:
+                artifacts += planned[producer].outputs.get(channel.output_key, ())
+        return tuple(artifacts)
 
-    def _foresee_resolver(self, node: Any) -> ExecutionRecord:
-        """What the baseline's resolver will find when the candidate is a model to come."""
-        record = self._foresee(node)
+    def _predict_resolver(self, node: Any) -> ExecutionRecord:
+        """Predict which baseline the resolver would find for a model that does not exist yet."""
+        record = self._predict(node)
         with self._connection() as handle:
             context = handle.store.get_context_by_type_and_name(PIPELINE_CONTEXT, self._pipeline)
-            known = _artifacts_of(handle.store, context) if context else {}
-        # A model that is made anew is the one that was lost, and is not compared with itself.
+            live = _live_artifacts(handle.store, context) if context else {}
+        # A restored model replaces the lost one, and must not be compared with itself.
         lost = {
             artifact.id
-            for source in self._sources(node) & set(self._remade)
-            for artifact in self._remade[source].outputs.get("model", ())
+            for producer in self._upstream(node) & set(self._restored)
+            for artifact in self._restored[producer].outputs.get("model", ())
         }
-        models = known.get("Model", [])
-        found = LatestOtherBlessedModelStrategy().resolve_artifacts(
+        models = live.get("Model", [])
+        resolved = LatestOtherBlessedModelStrategy().resolve_artifacts(
             None,
             {
                 "model": models,
-                "model_blessing": known.get("ModelBlessing", []),
+                "model_blessing": live.get("ModelBlessing", []),
                 "candidate": [model for model in models if model.id in lost],
             },
         )
-        found["candidate"] = []  # it is to come
+        resolved["candidate"] = []  # does not exist yet
         outputs = {
             key: tuple(ArtifactRecord(a.id, a.uri, a.type_name, {}) for a in artifacts)
-            for key, artifacts in found.items()
+            for key, artifacts in resolved.items()
             if artifacts
         }
-        self._note_outputs(record.id, found)
+        self._record_outputs(record.id, resolved)
         return replace(record, inputs={}, outputs=outputs)
 
-    def _note_outputs(self, execution_id: int, found: Mapping[str, Any]) -> None:
-        """Writes what a resolver will find into the copy, for the nodes that read it."""
+    def _record_outputs(self, execution_id: int, outputs: Mapping[str, Any]) -> None:
+        """Record the outputs of a resolver in the copy, for the nodes that read them."""
         events = []
-        for key, artifacts in found.items():
+        for key, artifacts in outputs.items():
             for artifact in artifacts:
                 event = pb.Event(
                     execution_id=execution_id,
@@ -290,22 +294,22 @@ class _Planner:
 
 
 def _settings_of(prepared: Any) -> dict[str, Any]:
-    """The exec properties with what the driver found, as an executor's end would record them."""
+    """Return the exec properties with the driver's additions, as a run would record them."""
     output = execution_result_pb2.ExecutorOutput()
     outputs_utils.populate_exec_properties(output, prepared.execution_info.exec_properties)
     values = output.execution_properties.items()
     return {name: getattr(value, value.WhichOneof("value")) for name, value in values}
 
 
-def _artifacts_of(store: Any, context: Any) -> dict[str, list[Any]]:
-    """The live artifacts of a pipeline, by the name of their type."""
-    found: dict[str, list[Any]] = {}
+def _live_artifacts(store: Any, context: Any) -> dict[str, list[Any]]:
+    """Return the live artifacts of a pipeline by type name."""
+    by_type: dict[str, list[Any]] = {}
     artifacts = store.get_artifacts_by_context(context.id)
     types = {t.id: t for t in store.get_artifact_types_by_id({a.type_id for a in artifacts})}
     for artifact in artifacts:
         if artifact.state == pb.Artifact.LIVE:
             kind = types[artifact.type_id]
-            found.setdefault(kind.name, []).append(
+            by_type.setdefault(kind.name, []).append(
                 artifact_utils.deserialize_artifact(kind, artifact)
             )
-    return found
+    return by_type

@@ -1,4 +1,4 @@
-"""A recipe, text and a workdir to a plan: what will run, why, and what it costs."""
+"""Plan a run: which nodes will execute, why, and what training will cost."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.local.text_location import TextLocation, locate_text
+from pipelines.machines.presets import preset, presets
 from pipelines.machines.prices import Prices, load_prices
-from pipelines.plan.cost import Estimate, Work, estimate, work_of
+from pipelines.plan.cost import Estimate, estimate, estimate_from_last_run
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
+from pipelines.recipe.work import TrainingWork, compute_work
 from pipelines.workdir import Workdir
 
 if TYPE_CHECKING:
@@ -20,18 +22,18 @@ TRAINER = "Trainer"
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run would do, and what its training would take."""
+    """What a run would do, and what its training would cost."""
 
     recipe: str
     workdir: str
     nodes: tuple["PlannedNode", ...]
-    trains: bool  # False: the model comes from the cache, or the plan ends before it
-    work: Work  # of the training
-    estimates: tuple[Estimate, ...]  # of the training, machine by machine
-    prices: str  # which table
+    trains: bool  # False if the model is cached or the plan ends before the Trainer
+    work: TrainingWork
+    estimates: tuple[Estimate, ...]  # of the training, one per machine
+    prices: str  # date, region and source of the price table
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the plan as plain values for JSON."""
         return asdict(self)
 
 
@@ -42,70 +44,65 @@ def make_plan(
     workdir: str,
     overrides: list[str],
     span: int | None = None,
-    until: str | None = None,
+    to_node: str | None = None,
     machines: tuple[str, ...] = (),
-    utilisation: float | None = None,
+    utilization: float | None = None,
     prices: Path | None = None,
 ) -> Plan:
-    """Plans a run; nothing is written anywhere.
+    """Plan a run without writing anything.
 
     Args:
-        recipe_name: a shipped recipe or a YAML file.
-        text: files, folders, globs.
-        workdir: the folder that owns the runs; it need not be there.
-        overrides: as "trainer.steps=2000".
-        span: which `{SPAN}` of the text to take; None takes the newest.
-        until: the last node to plan.
-        machines: presets to work out the training for; none for all.
-        utilisation: share of a machine's peak that training reaches; None takes ours.
-        prices: another price table; None takes ours.
+        recipe_name: a shipped recipe or the path of a YAML file.
+        text: files, folders or globs.
+        workdir: folder of the runs; it does not have to exist.
+        overrides: settings, for example "trainer.steps=2000".
+        span: the `{SPAN}` of the text to read; None reads the newest.
+        to_node: last node to plan, together with the nodes it depends on; None plans all.
+        machines: presets to estimate the training for; empty for all.
+        utilization: fraction of a machine's peak that training reaches; None uses the defaults.
+        prices: price table; None uses the shipped one.
 
     Raises:
-        InputError: recipe, text, machine or prices cannot be used.
+        InputError: the recipe, text, machine or price table cannot be used.
     """
     recipe = load_recipe(recipe_name, overrides).from_here()
     table = load_prices(prices)
-    place = Workdir(Path(workdir).expanduser().resolve())
-    location = locate_text(text)
-    nodes = _plan_nodes(recipe, location, place, span, until)
-    work = work_of(recipe)
+    folder = Workdir(Path(workdir).expanduser().resolve())
+    nodes = _plan_nodes(recipe, locate_text(text), folder, span, to_node)
+    work = compute_work(recipe)
     return Plan(
         recipe=recipe.name,
-        workdir=str(place.root),
+        workdir=str(folder.root),
         nodes=tuple(nodes),
         trains=any(node.node == TRAINER and node.state == "runs" for node in nodes),
         work=work,
-        estimates=tuple(_estimates(recipe, work, place, machines, utilisation, table)),
+        estimates=tuple(_estimate_all(recipe, work, folder, machines, utilization, table)),
         prices=f"{table.date}, {table.region}: {' '.join(table.source.split())}",
     )
 
 
 def _plan_nodes(
-    recipe: Recipe, text: TextLocation, workdir: Workdir, span: int | None, until: str | None
+    recipe: Recipe, text: TextLocation, workdir: Workdir, span: int | None, to_node: str | None
 ) -> list["PlannedNode"]:
-    """TFX is loaded here and not before."""
+    # These modules import TFX, which takes seconds; errors in the arguments come before that.
     from pipelines.create_pipeline import create_pipeline
     from pipelines.local.run_command import places_of
     from pipelines.plan.nodes import plan_nodes
 
-    # TFX makes the folder of a store that it is told of; the plan works on a copy.
+    # Without the path, because TFX would create the store's folder; planning uses a copy.
     places = replace(places_of(recipe, text, workdir, span), metadata_path=None)
-    return plan_nodes(create_pipeline(recipe, places), workdir.metadata, until)
+    return plan_nodes(create_pipeline(recipe, places), workdir.metadata, to_node)
 
 
-def _estimates(
+def _estimate_all(
     recipe: Recipe,
-    work: Work,
+    work: TrainingWork,
     workdir: Workdir,
     machines: tuple[str, ...],
-    utilisation: float | None,
+    utilization: float | None,
     prices: Prices,
 ) -> Iterator[Estimate]:
-    from pipelines.machines.presets import preset, presets
-    from pipelines.plan.cost import measured_here
-
-    here = measured_here(recipe, work, workdir)
-    if here and not machines:
-        yield here
+    if not machines and (measured := estimate_from_last_run(recipe, work, workdir)):
+        yield measured
     for machine in map(preset, machines) if machines else presets().values():
-        yield estimate(recipe, work, machine, prices, utilisation)
+        yield estimate(recipe, work, machine, prices, utilization)

@@ -86,7 +86,7 @@ def _whole_documents(text: bytes, size: int) -> bytes:
 def _prepare(text: Path, work: Path, arguments: argparse.Namespace) -> tuple[str, str]:
     """Documents and a vocabulary by the pipeline itself."""
     command = [sys.executable, "-m", "pipelines.cli", "run", "bert-mini", "--text", str(text)]
-    command += ["--workdir", str(work / "run"), "--until", "VocabularyGen"]
+    command += ["--workdir", str(work / "run"), "--to-node", "VocabularyGen"]
     command += ["--set", f"vocabulary.size={arguments.vocabulary_size}"]
     command += ["--set", f"vocabulary.lowercase={not arguments.cased}"]
     command += ["--set", "text.eval_fraction=0.01"]

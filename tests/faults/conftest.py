@@ -31,7 +31,7 @@ def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lane]:
     lane = Lane(tmp_path_factory.mktemp("lane"))
     write_text(lane.text)
     for until, stage in (("VocabularyGen", DOCUMENTS), ("InstanceValidator", INSTANCES)):
-        assert lane.run("--until", until).code == 0
+        assert lane.run("--to-node", until).code == 0
         lane.keep(stage)
     lane.restore(None)
     yield lane

@@ -113,7 +113,7 @@ KILL_POINTS = (
         "beam-work",
         _starts(None, 1),
         code=FAILED,
-        words=("--until", "InstanceGen", "--set", "beam.workers=2"),
+        words=("--to-node", "InstanceGen", "--set", "beam.workers=2"),
     ),
 )
 

@@ -141,7 +141,7 @@ def test_eight_runs_at_once_wait_or_name_the_holder_and_agree(
     lane: Lane, undisturbed: Results
 ) -> None:
     lane.restore(DOCUMENTS)
-    until = ("--until", "InstanceGen")
+    until = ("--to-node", "InstanceGen")
     waiting = [lane.start(*until, "--wait", "280") for _ in range(4)]
     others = [lane.start(*until) for _ in range(4)]
     for ended in (running.wait() for running in waiting):
@@ -161,7 +161,7 @@ def test_eight_runs_at_once_wait_or_name_the_holder_and_agree(
     assert made_now == {name: undisturbed[name] for name in made_now}
 
 
-@pytest.mark.parametrize("words", [(), ("--until", "InstanceGen", "--set", "beam.workers=2")])
+@pytest.mark.parametrize("words", [(), ("--to-node", "InstanceGen", "--set", "beam.workers=2")])
 def test_ctrl_c_at_any_time_ends_with_130_and_leaves_nobody_at_work(
     lane: Lane, undisturbed: Results, words: tuple[str, ...]
 ) -> None:

@@ -97,7 +97,7 @@ def test_a_disk_that_is_full_at_the_published_model_leaves_no_part_of_it(
 ) -> None:
     with small_disk(lane, INSTANCES, "0k"):
         resize(lane.workdir, ROOMY)
-        assert lane.run("--until", "ModelCardGen").code == SUCCEEDED
+        assert lane.run("--to-node", "ModelCardGen").code == SUCCEEDED
         model = lane.workdir / "artifacts/tiny/Trainer/model"
         size = sum(path.stat().st_size for path in model.rglob("*") if path.is_file())
         resize(lane.workdir, used_bytes(lane.workdir) + size // 2)  # it is published as a copy

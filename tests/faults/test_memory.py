@@ -35,7 +35,7 @@ def peak_bytes(lane: Lane, text: Path, workdir: Path) -> int:
     Behind them comes TFDV, whose memory is its own and Beam's.
     """
     # A shard is worked on at once, and smaller where there is text for a few only; both have many.
-    words = ("--until", "TextExampleGen", "--set", "text.shard_bytes=1048576")
+    words = ("--to-node", "TextExampleGen", "--set", "text.shard_bytes=1048576")
     running = lane.start(
         command=("run", RECIPE, "--text", str(text), "--workdir", str(workdir), *words)
     )

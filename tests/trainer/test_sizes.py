@@ -8,7 +8,7 @@ import pytest
 
 from components.instance_gen.plan import slots
 from pipelines.recipe.file import load_recipe, shipped_recipes
-from pipelines.recipe.listing import work_out_cost
+from pipelines.recipe.work import compute_work
 from trainer.models.architecture import SIZES, Architecture, resolve_architecture
 from trainer.models.electra import GENERATOR
 from trainer.models.parameters import ParameterList, count_parameters
@@ -187,7 +187,7 @@ def test_no_recipe_cuts_its_masking_rate(recipe: str) -> None:
     found = load_recipe(recipe)
     for of_phase in found.instances_by_phase():
         assert slots(of_phase, found.masking) >= found.masking.rate * of_phase.seq_length
-    assert work_out_cost(found).flops > 0  # its sizes fit together
+    assert compute_work(found).flops > 0  # its sizes fit together
 
 
 @pytest.mark.parametrize(("size", "share"), [("small", 1 / 4), ("base", 1 / 3), ("large", 1 / 4)])

@@ -12,7 +12,7 @@ import safetensors.numpy
 
 from core.errors import InputError
 from pipelines.recipe.file import load_recipe
-from pipelines.recipe.listing import work_out_cost
+from pipelines.recipe.work import compute_work
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.training_tools import train_some
 from trainer.export.export import export_model
@@ -346,4 +346,4 @@ def test_a_plan_is_of_the_model_in_the_folder(bert: tuple[Path, Arrays]) -> None
     """Not of the recipe's size."""
     folder, values = bert[0] / "plain", bert[1]
     recipe = load_recipe("quick", [f"model.start_from={folder}"])
-    assert work_out_cost(recipe).parameters == sum(value.size for value in values.values())
+    assert compute_work(recipe).parameters == sum(value.size for value in values.values())
