@@ -14,8 +14,8 @@ from components.settings import ReportSettings
 from core import storage
 from core.errors import InputError
 from core.manifest import Manifest, read_manifest
-from core.vocabulary.vocab_file import VOCAB_FILE, parse_vocab
 from core.vocabulary.vocabulary import load_vocabulary
+from core.vocabulary.wordpiece import VOCAB_FILE, parse_vocab
 
 HISTOGRAMS = "histograms.json"
 COUNTS_FILE = "token_counts.npy"

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.vocabulary.tokenizer_file import steps_of
+from core.vocabulary.tokenizer_file import flatten_steps
 
 Int64 = npt.NDArray[np.int64]
 Divider = Callable[[pa.Array], tuple[pa.Array, Int64]]
@@ -48,7 +48,7 @@ BYTE_CLASSES = _byte_classes()  # of UTF-8; OTHER: control characters, and all b
 def find_divider(tokenizer: Any) -> Divider | None:
     """How to cut texts for a tokenizer; None if it may look at a sentence as a whole."""
     parts = json.loads(tokenizer.to_str())
-    cuts, steps = parts["pre_tokenizer"] or {}, steps_of(parts["normalizer"])
+    cuts, steps = parts["pre_tokenizer"] or {}, flatten_steps(parts["normalizer"])
     if cuts.get("type") == "BertPreTokenizer":
         is_local = all(step["type"] in BERT_NORMALIZERS for step in steps)
         return divide_at_punctuation if is_local else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from tokenizers import Tokenizer
 
-from core.vocabulary.vocabulary import Kind
+from core.vocabulary.tokenizer_file import Kind
 
 
 @dataclass(frozen=True)

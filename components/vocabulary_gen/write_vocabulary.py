@@ -4,9 +4,9 @@ import json
 
 from components.vocabulary_gen.made import Made
 from core import storage
+from core.vocabulary.tokenizer_file import CONFIG_FILE, TOKENIZER_FILE, normalizer_flags
 from core.vocabulary.unigram import PIECE_SPECIALS, SPIECE_FILE
-from core.vocabulary.vocab_file import SPECIALS, VOCAB_FILE
-from core.vocabulary.vocabulary import CONFIG_FILE, TOKENIZER_FILE, normaliser_flags
+from core.vocabulary.wordpiece import SPECIALS, VOCAB_FILE
 
 
 def write_vocabulary(made: Made, folder: str) -> None:
@@ -17,7 +17,7 @@ def write_vocabulary(made: Made, folder: str) -> None:
     parsed = json.loads(made.tokenizer.to_str())
     is_wordpiece = made.kind == "wordpiece"
     specials = SPECIALS if is_wordpiece else PIECE_SPECIALS
-    config = tokenizer_config(specials, *normaliser_flags(parsed["normalizer"]))
+    config = tokenizer_config(specials, *normalizer_flags(parsed["normalizer"]))
     files = {
         VOCAB_FILE if is_wordpiece else SPIECE_FILE: _model_bytes(made),
         TOKENIZER_FILE: _dump(parsed),

@@ -1,70 +1,126 @@
-"""A tokenizer.json to what it says: the model, the normaliser, and the tokenizer of plain text."""
+"""Read a tokenizer.json: its model, its normalizer, and the tokenizer for plain text."""
 
-import json
-from typing import Any
+import unicodedata
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from core import storage
-from core.vocabulary.vocab_file import VocabularyError
+from core.errors import InputError
+from core.json_object import parse_object
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 TOKENIZER_FILE = "tokenizer.json"
+CONFIG_FILE = "tokenizer_config.json"
+Kind = Literal["wordpiece", "sentencepiece"]
+
+
+class VocabularyError(InputError):
+    """A vocabulary that cannot be used."""
+
+
+@dataclass(frozen=True, eq=False)
+class Entries:
+    """The V entries of a vocabulary, read from its two files and checked."""
+
+    tokens: tuple[str, ...]  # (V,)
+    named_ids: tuple[int, ...]  # padding, unknown, cls, sep and mask
+    special_ids: tuple[int, ...]  # ascending
+    continuation: npt.NDArray[np.bool_]  # (V,)
+    ends_word: npt.NDArray[np.bool_]  # (V,)
+    model_file: str  # vocab.txt or spiece.model
+    model_bytes: bytes
 
 
 def read_tokenizer(folder: str) -> tuple[dict[str, Any], bytes]:
-    """The parsed file, and its bytes.
+    """Read tokenizer.json in a folder; return the parsed file and its bytes.
 
     Raises:
-        VocabularyError: it is missing, or not a tokenizer of the `tokenizers` library.
+        VocabularyError: the file is missing or damaged.
     """
-    from tokenizers import Tokenizer
-
     content = read_file(folder, TOKENIZER_FILE)
-    try:
-        tokenizer = json.loads(content)
-        if tokenizer["model"].get("type", "WordPiece") in ("WordPiece", "Unigram"):
-            Tokenizer.from_str(content.decode())  # of other types there is more to tell
-        # The library takes steps without a type, too; what they do would be a guess.
-        normaliser_flags(tokenizer.get("normalizer"))
-        steps_of(tokenizer.get("pre_tokenizer"))
-        return tokenizer, content
-    except Exception as error:  # the library has no narrower one
-        raise VocabularyError(
-            f"{storage.join(folder, TOKENIZER_FILE)}: not a tokenizer file of the `tokenizers` "
-            f"library ({type(error).__name__}: {error}). Take the vocabulary from its source again."
-        ) from error
+    return parse_tokenizer(content, storage.join(folder, TOKENIZER_FILE))[0], content
 
 
 def read_file(folder: str, name: str) -> bytes:
-    """A file of a vocabulary.
+    """Read one file of a vocabulary.
 
     Raises:
-        VocabularyError: it is missing.
+        VocabularyError: the file is missing.
     """
     path = storage.join(folder, name)
     if not storage.exists(path):
         raise VocabularyError(
-            f"{folder}: no {name}. A vocabulary is a folder with {TOKENIZER_FILE}, and vocab.txt "
-            f"(WordPiece) or spiece.model (SentencePiece); VocabularyGen writes it."
+            f"{folder}: no {name}. A vocabulary is a folder with {TOKENIZER_FILE} and either "
+            f"vocab.txt (WordPiece) or spiece.model (SentencePiece). VocabularyGen writes it."
         )
     return storage.read_bytes(path)
 
 
-def steps_of(part: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """The steps of a normaliser or a pre-tokenizer, one after the other; sequences are opened."""
+def parse_tokenizer(content: bytes, path: str) -> tuple[dict[str, Any], "Tokenizer"]:
+    """Parse a tokenizer.json as JSON and as a tokenizer.
+
+    Raises:
+        VocabularyError: the `tokenizers` library cannot read it, or its model is not supported.
+    """
+    from tokenizers import Tokenizer
+
+    parsed = parse_object(content, path, VocabularyError)
+    model_kind(parsed, path)
+    try:
+        tokenizer = Tokenizer.from_str(content.decode())
+        # The library also accepts steps without a type; their effect would be a guess.
+        normalizer_flags(parsed.get("normalizer"))
+        flatten_steps(parsed.get("pre_tokenizer"))
+    except Exception as error:  # the library raises bare Exceptions
+        raise VocabularyError(
+            f"{path}: the `tokenizers` library cannot read it ({type(error).__name__}: {error}). "
+            f"Get it from its source again, or write it again with a current version of "
+            f"`transformers`."
+        ) from error
+    return parsed, tokenizer
+
+
+def model_kind(tokenizer: dict[str, Any], path: str) -> Kind:
+    """Return the kind of vocabulary that a parsed tokenizer.json belongs to.
+
+    Raises:
+        VocabularyError: the kind is not supported.
+    """
+    model = tokenizer.get("model")
+    model_type = model.get("type", "WordPiece") if isinstance(model, dict) else None
+    if model_type == "WordPiece":
+        return "wordpiece"
+    if model_type == "Unigram":
+        return "sentencepiece"
+    raise VocabularyError(
+        f"{path}: the model is {model_type}, and only WordPiece and Unigram are supported. Import "
+        f"the vocabulary of a BERT, ELECTRA or ALBERT model, or train one."
+    )
+
+
+def flatten_steps(part: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return the steps of a normalizer or pre-tokenizer in order, with sequences flattened."""
     if part is None:
         return []
     if part["type"] == "Sequence":
         inner = part.get("normalizers") or part.get("pretokenizers") or []
-        return [step for each in inner for step in steps_of(each)]
+        return [step for each in inner for step in flatten_steps(each)]
     return [part]
 
 
-def normaliser_flags(normalizer: dict[str, Any] | None) -> tuple[bool, bool]:
-    """Whether a tokenizer.json's normaliser lower-cases, and whether it strips accents."""
+def normalizer_flags(normalizer: dict[str, Any] | None) -> tuple[bool, bool]:
+    """Return whether a normalizer lowercases text, and whether it strips accents."""
     lowercase = strip_accents = False
-    for step in steps_of(normalizer):
+    for step in flatten_steps(normalizer):
         if step["type"] == "BertNormalizer":
             lowercase |= bool(step["lowercase"])
-            # null means "as lowercase says", BERT's own habit.
+            # As in BERT, null means the same as `lowercase`.
             strip = step.get("strip_accents")
             strip_accents |= bool(step["lowercase"] if strip is None else strip)
         lowercase |= step["type"] == "Lowercase"
@@ -72,15 +128,67 @@ def normaliser_flags(normalizer: dict[str, Any] | None) -> tuple[bool, bool]:
     return lowercase, strip_accents
 
 
-def added_specials(tokenizer: dict[str, Any]) -> set[int]:
-    """The ids of the added tokens that are special."""
+def special_added_ids(tokenizer: dict[str, Any]) -> set[int]:
+    """Return the ids of the added tokens that are marked as special."""
     return {a["id"] for a in tokenizer.get("added_tokens") or () if a["special"]}
 
 
-def plain_tokenizer(tokenizer: dict[str, Any]) -> dict[str, Any]:
-    """The tokenizer without added tokens, specials around a text, truncation and padding.
+def check_specials(entries: Collection[str], specials: Sequence[str], path: str) -> None:
+    """Require an entry for each of the five special tokens.
 
-    So the name of a special in the text is text like any other.
+    Raises:
+        VocabularyError: at least one is missing.
+    """
+    if missing := [name for name in specials if name not in entries]:
+        raise VocabularyError(
+            f"{path}: {', '.join(missing)} missing. The vocabulary needs the entries "
+            f"{', '.join(specials)}. Import the vocabulary of a BERT, ELECTRA or ALBERT model, or "
+            f"train one."
+        )
+
+
+def check_added_tokens(tokenizer: dict[str, Any], vocab_size: int, path: str) -> None:
+    """Require that every added token is an entry of the vocabulary.
+
+    Raises:
+        VocabularyError: at least one is not.
+    """
+    added = tokenizer.get("added_tokens") or ()
+    if unlisted := [a["content"] for a in added if a["id"] >= vocab_size]:
+        raise VocabularyError(
+            f"{path}: added tokens that are not in the vocabulary: {', '.join(unlisted[:5])}. Use "
+            f"them in place of [unused…] entries, or import the tokenizer without them."
+        )
+
+
+def check_nfc(tokenizer: dict[str, Any], tokens: Sequence[str], path: str) -> None:
+    """Require NFC entries if the normalizer turns all text into NFC.
+
+    Raises:
+        VocabularyError: an entry is not NFC and can therefore never match.
+    """
+    if not any(step["type"] == "NFC" for step in flatten_steps(tokenizer.get("normalizer"))):
+        return
+    for number, token in enumerate(tokens, 1):
+        if not unicodedata.is_normalized("NFC", token):
+            raise VocabularyError(
+                f"{path}: entry {number} ({token!r}) is not NFC, so it can never match normalized "
+                f"text. Train the vocabulary again."
+            )
+
+
+def mismatch(path: str, model_file: str) -> VocabularyError:
+    """Return the error for a tokenizer.json whose entries differ from those of the model file."""
+    return VocabularyError(
+        f"{path}: its entries are not those of {model_file} beside it. The two files are of "
+        f"different vocabularies. Get both from one source."
+    )
+
+
+def plain_tokenizer(tokenizer: dict[str, Any]) -> dict[str, Any]:
+    """Return the tokenizer without added tokens, template, truncation and padding.
+
+    With it, the name of a special token in a text is treated as ordinary text.
     """
     plain = {**tokenizer, **dict.fromkeys(("post_processor", "truncation", "padding"))}
     plain["added_tokens"] = []
@@ -91,12 +199,12 @@ def plain_tokenizer(tokenizer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_specials(tokenizer: dict[str, Any]) -> dict[str, Any]:
-    """A Unigram model that takes no text for a special, which it would otherwise.
+    """Return the Unigram model, changed so that no text matches a special token.
 
-    A space behind the specials' names, which no normalised text has, keeps them apart.
+    Adding a space to the names of the specials is enough: normalized text contains no space.
     """
     model: dict[str, Any] = tokenizer["model"]
-    specials = added_specials(tokenizer) | {model["unk_id"]}
+    specials = special_added_ids(tokenizer) | {model["unk_id"]}
     entries = [
         [f"{piece} " if n in specials else piece, score]
         for n, (piece, score) in enumerate(model["vocab"])
@@ -105,10 +213,10 @@ def _without_specials(tokenizer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _always_prepend(part: dict[str, Any]) -> dict[str, Any]:
-    """Puts a space before every text.
+    """Return the pre-tokenizer, changed to prepend a space to every text.
 
-    "first" means the same where no special parts the text, but the library (0.23) puts none before
-    a text whose first character the normaliser drops.
+    The scheme "first" should do the same for text without specials, but the library (0.23) adds no
+    space if the normalizer drops the first character of the text.
     """
     if part["type"] == "Sequence":
         return {**part, "pretokenizers": [_always_prepend(p) for p in part["pretokenizers"]]}

@@ -1,46 +1,36 @@
-"""A vocabulary's folder to ids: what tokenizing, masking, the model and the export agree on."""
+"""Load a vocabulary from its folder, for tokenization, masking, the model and the export."""
 
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from core import manifest, storage
 from core.vocabulary.tokenizer_file import (
+    CONFIG_FILE,
     TOKENIZER_FILE,
-    normaliser_flags,
+    Kind,
+    VocabularyError,
+    check_nfc,
+    model_kind,
+    normalizer_flags,
+    parse_tokenizer,
     plain_tokenizer,
     read_tokenizer,
 )
-from core.vocabulary.unigram import unigram_entries
-from core.vocabulary.vocab_file import SPECIALS, VocabularyError
-from core.vocabulary.wordpiece import wordpiece_entries
+from core.vocabulary.unigram import SPIECE_FILE, read_pieces, unigram_entries
+from core.vocabulary.wordpiece import VOCAB_FILE, parse_vocab, wordpiece_entries
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = [
-    "CONFIG_FILE",
-    "SPECIALS",
-    "TOKENIZER_FILE",
-    "Kind",
-    "Vocabulary",
-    "files_digest",
-    "load_vocabulary",
-    "model_kind",
-    "normaliser_flags",
-]
-
-CONFIG_FILE = "tokenizer_config.json"
-Kind = Literal["wordpiece", "sentencepiece"]
-
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """A vocabulary that was read and checked."""
+    """A vocabulary of V tokens that was read and checked."""
 
     folder: str
     digest: str  # sha256 of tokenizer.json and the model file, hex
@@ -52,28 +42,28 @@ class Vocabulary:
     cls_id: int
     sep_id: int
     mask_id: int
-    special_ids: tuple[int, ...]  # never masked, never drawn: the specials and [unused…]; ascending
-    continuation: npt.NDArray[np.bool_]  # (V,) whether the piece continues a word …
-    ends_word: npt.NDArray[np.bool_]  # (V,) … unless the piece before is one of these
+    special_ids: tuple[int, ...]  # never masked, never drawn; specials and [unused…], ascending
+    continuation: npt.NDArray[np.bool_]  # (V,) whether the token continues a word …
+    ends_word: npt.NDArray[np.bool_]  # (V,) … unless the token before it has this set
     tokens: tuple[str, ...]  # (V,)
-    lowercase: bool  # what the normaliser does
+    lowercase: bool  # whether the normalizer lowercases
     strip_accents: bool
 
     @property
     def named_ids(self) -> dict[str, int]:
-        """The five specials' names, and their ids."""
+        """The ids of the five special tokens by name."""
         ids = (self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id)
         return {self.tokens[n]: n for n in ids}
 
     @property
     def files(self) -> tuple[str, ...]:
-        """What makes up the vocabulary, and goes with a model that was trained on it."""
+        """The names of the files, which are copied to every model trained with the vocabulary."""
         return (self.model_file, TOKENIZER_FILE, CONFIG_FILE)
 
     def tokenizer(self) -> "Tokenizer":
-        """The tokenizer of plain text: adds no specials, cuts nothing, pads nothing.
+        """Return the tokenizer of plain text: it adds no specials, truncates and pads nothing.
 
-        The name of a special in the text, as a literal "[MASK]", is text like any other.
+        The name of a special token in a text, such as "[MASK]", is treated as ordinary text.
         """
         from tokenizers import Tokenizer
 
@@ -81,26 +71,28 @@ class Vocabulary:
 
 
 def load_vocabulary(folder: str) -> Vocabulary:
-    """Reads and checks a vocabulary.
+    """Read and check a vocabulary.
 
     Args:
-        folder: holds tokenizer.json, and vocab.txt (WordPiece) or spiece.model (SentencePiece);
-            with a manifest, they are compared with it.
+        folder: holds tokenizer.json and either vocab.txt (WordPiece) or spiece.model
+            (SentencePiece). If it has a manifest, the files are compared with it.
 
     Raises:
-        VocabularyError: a file is missing or damaged, the two files differ, a special is
-            missing, an entry is empty, doubled or can never match.
+        VocabularyError: a file is missing or damaged, the two files differ, a special token is
+            missing, or an entry is empty, duplicate or can never match.
     """
+    path = storage.join(folder, TOKENIZER_FILE)
     tokenizer, tokenizer_bytes = read_tokenizer(folder)
-    kind = model_kind(tokenizer["model"].get("type", "WordPiece"), folder)
-    read = wordpiece_entries if kind == "wordpiece" else unigram_entries
-    entries = read(folder, tokenizer)
-    lowercase, strip_accents = normaliser_flags(tokenizer.get("normalizer"))
+    kind = model_kind(tokenizer, path)
+    read_entries = wordpiece_entries if kind == "wordpiece" else unigram_entries
+    entries = read_entries(folder, tokenizer, path)
+    check_nfc(tokenizer, entries.tokens, path)
     digest = files_digest(tokenizer_bytes, entries.model_bytes)
     _check_manifest(folder, digest)
+    lowercase, strip_accents = normalizer_flags(tokenizer.get("normalizer"))
     pad_id, unk_id, cls_id, sep_id, mask_id = entries.named_ids
     for array in (entries.continuation, entries.ends_word):
-        array.setflags(write=False)  # the dataclass is frozen, and so are its arrays
+        array.setflags(write=False)
     vocabulary = Vocabulary(
         folder=folder,
         digest=digest,
@@ -119,29 +111,42 @@ def load_vocabulary(folder: str) -> Vocabulary:
         lowercase=lowercase,
         strip_accents=strip_accents,
     )
-    _check_specials_in_text(vocabulary)
+    _check_specials_in_text(vocabulary, path)
     return vocabulary
 
 
-def model_kind(model_type: str, folder: str) -> Kind:
-    """A tokenizer.json's type of model to our name for it.
+def files_digest(tokenizer_bytes: bytes, model_bytes: bytes) -> str:
+    """Return the digest that identifies a vocabulary: sha256 of its two files, hex."""
+    return hashlib.sha256(tokenizer_bytes + model_bytes).hexdigest()
+
+
+def read_tokens(folder: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return the tokens of a model's folder by id, and the file that they were read from.
+
+    Args:
+        folder: may hold only one of the vocabulary's files.
+
+    Returns:
+        The path and the tokens, or None if the folder has no vocabulary.
 
     Raises:
-        VocabularyError: it is of another kind.
+        VocabularyError: the file is damaged.
     """
-    if model_type == "WordPiece":
-        return "wordpiece"
-    if model_type == "Unigram":
-        return "sentencepiece"
-    raise VocabularyError(
-        f"{storage.join(folder, TOKENIZER_FILE)}: the model is {model_type}, and only WordPiece "
-        f"and Unigram are read. Import a vocabulary of a BERT, ELECTRA or ALBERT, or train one."
-    )
+    readers = {VOCAB_FILE: parse_vocab, SPIECE_FILE: _spiece_tokens, TOKENIZER_FILE: _json_tokens}
+    for name, read in readers.items():
+        path = storage.join(folder, name)
+        if storage.exists(path):
+            return path, read(storage.read_bytes(path), path)
+    return None
 
 
-def files_digest(tokenizer_bytes: bytes, model_bytes: bytes) -> str:
-    """The digest that names a vocabulary everywhere, hex."""
-    return hashlib.sha256(tokenizer_bytes + model_bytes).hexdigest()
+def _spiece_tokens(content: bytes, path: str) -> tuple[str, ...]:
+    return tuple(piece for piece, _ in read_pieces(content, path))
+
+
+def _json_tokens(content: bytes, path: str) -> tuple[str, ...]:
+    vocab = parse_tokenizer(content, path)[1].get_vocab()
+    return tuple(sorted(vocab, key=vocab.__getitem__))
 
 
 def _check_manifest(folder: str, digest: str) -> None:
@@ -155,14 +160,13 @@ def _check_manifest(folder: str, digest: str) -> None:
         )
 
 
-def _check_specials_in_text(vocabulary: Vocabulary) -> None:
-    """A literal "[MASK]" in a text must never become the special's id."""
+def _check_specials_in_text(vocabulary: Vocabulary, path: str) -> None:
+    """Require that "[MASK]" in a text never gets the id of the special token."""
     tokenizer = vocabulary.tokenizer()
     specials = set(vocabulary.special_ids) - {vocabulary.unk_id}
     for name, number in vocabulary.named_ids.items():
         if number != vocabulary.unk_id and specials & set(tokenizer.encode(name).ids):
             raise VocabularyError(
-                f"{storage.join(vocabulary.folder, TOKENIZER_FILE)}: a literal {name} in a text "
-                f"becomes the special's id. Import a tokenizer that splits at punctuation, as "
-                f"BERT's does."
+                f"{path}: a literal {name} in a text becomes the special's id. Import a tokenizer "
+                f"that splits at punctuation, as BERT's does."
             )

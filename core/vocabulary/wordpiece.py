@@ -1,4 +1,4 @@
-"""A WordPiece vocabulary's two files, held against each other, to its entries."""
+"""Read a WordPiece vocabulary: vocab.txt, checked against tokenizer.json."""
 
 import re
 from typing import Any
@@ -6,54 +6,89 @@ from typing import Any
 import numpy as np
 
 from core import storage
-from core.vocabulary.entries import Entries, check_nfc
-from core.vocabulary.tokenizer_file import TOKENIZER_FILE, added_specials, read_file
-from core.vocabulary.vocab_file import SPECIALS, VOCAB_FILE, VocabularyError, parse_vocab
+from core.vocabulary.tokenizer_file import (
+    Entries,
+    VocabularyError,
+    check_added_tokens,
+    check_specials,
+    mismatch,
+    read_file,
+    special_added_ids,
+)
 
+VOCAB_FILE = "vocab.txt"
+SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _UNUSED = re.compile(r"\[unused\d+\]")  # BERT's reserved entries
 
 
-def wordpiece_entries(folder: str, tokenizer: dict[str, Any]) -> Entries:
-    """Reads vocab.txt and compares it with tokenizer.json.
+def wordpiece_entries(folder: str, tokenizer: dict[str, Any], path: str) -> Entries:
+    """Read vocab.txt and compare it with tokenizer.json.
+
+    Args:
+        folder: of the vocabulary.
+        tokenizer: the parsed tokenizer.json.
+        path: of tokenizer.json, for messages.
 
     Raises:
-        VocabularyError: the two differ, or an entry or a special cannot be as it is.
+        VocabularyError: the two files differ, or an entry or a special token is invalid.
     """
     content = read_file(folder, VOCAB_FILE)
     tokens = parse_vocab(content, storage.join(folder, VOCAB_FILE))
-    path = storage.join(folder, TOKENIZER_FILE)
     model = tokenizer["model"]
     ids = {token: n for n, token in enumerate(tokens)}
     if model.get("vocab") != ids:
-        raise VocabularyError(
-            f"{path}: its entries are not those of {VOCAB_FILE} beside it. "
-            f"The two files are of different vocabularies: take both from one source."
-        )
+        raise mismatch(path, VOCAB_FILE)
     if model.get("unk_token") != "[UNK]":
         raise VocabularyError(
-            f"{path}: unk_token is {model.get('unk_token')!r}, and BERT's is '[UNK]'. Import a "
-            f"vocabulary with BERT's specials, or train one."
+            f"{path}: unk_token is {model.get('unk_token')!r} and has to be '[UNK]'. Import the "
+            f"vocabulary of a BERT or ELECTRA model, or train one."
         )
-    _check_added(tokenizer, tokens, path)
-    check_nfc(tokenizer, tokens, path)
+    check_added_tokens(tokenizer, len(tokens), path)
     prefix = str(model["continuing_subword_prefix"])
-    named = {n for n, t in enumerate(tokens) if t in SPECIALS or _UNUSED.fullmatch(t)}
+    special_ids = {n for n, t in enumerate(tokens) if t in SPECIALS or _UNUSED.fullmatch(t)}
     return Entries(
         tokens=tokens,
         named_ids=tuple(ids[name] for name in SPECIALS),
-        special_ids=tuple(sorted(added_specials(tokenizer) | named)),
+        special_ids=tuple(sorted(special_added_ids(tokenizer) | special_ids)),
         continuation=np.array([t.startswith(prefix) and len(t) > len(prefix) for t in tokens]),
-        ends_word=np.zeros(len(tokens), np.bool_),  # what follows says so by itself
+        ends_word=np.zeros(len(tokens), np.bool_),  # the prefix of the next token decides
         model_file=VOCAB_FILE,
         model_bytes=content,
     )
 
 
-def _check_added(tokenizer: dict[str, Any], tokens: tuple[str, ...], path: str) -> None:
-    added = tokenizer.get("added_tokens") or ()
-    strangers = [a["content"] for a in added if a["id"] >= len(tokens)]
-    if strangers:
+def parse_vocab(content: bytes, path: str) -> tuple[str, ...]:
+    r"""Parse a vocab.txt: one entry per line, ids from 0. Only \n ends a line.
+
+    Raises:
+        VocabularyError: the file is not UTF-8, has CRLF line ends, an empty or a duplicate entry,
+            or a special token is missing.
+    """
+    try:
+        lines = content.decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
         raise VocabularyError(
-            f"{path}: added tokens that are not in {VOCAB_FILE}: {', '.join(strangers[:5])}. Write "
-            f"them into the vocabulary's [unused…] lines, or import it without them."
-        )
+            f"{path}: byte {error.start} is not UTF-8. Save the file as UTF-8."
+        ) from error
+    if lines[-1] == "":
+        lines.pop()
+    first: dict[str, int] = {}
+    for number, token in enumerate(lines, 1):
+        if token.endswith("\r"):
+            raise VocabularyError(
+                f"{path}:{number}: the line ends with CRLF, so the entry would include the CR. "
+                f"Save the file with LF line ends."
+            )
+        if not token.strip():
+            raise VocabularyError(
+                f"{path}:{number}: an empty entry. Readers that skip it would shift every later "
+                f"id. Get the vocabulary from its source again."
+            )
+        if token in first:
+            raise VocabularyError(
+                f"{path}:{number}: the entry {token!r} is already in line {first[token]}, so it "
+                f"would have two ids. Get the vocabulary from its source again."
+            )
+        first[token] = number
+    check_specials(first, SPECIALS, path)
+    return tuple(lines)

@@ -16,7 +16,8 @@ from components.vocabulary_gen.importing.import_folder import import_vocabulary
 from components.vocabulary_gen.write_vocabulary import write_vocabulary as import_into
 from core.draw import draw
 from core.manifest import Manifest, Shard, describe_file, write_manifest
-from core.vocabulary.vocabulary import SPECIALS, Vocabulary, files_digest, load_vocabulary
+from core.vocabulary.vocabulary import Vocabulary, files_digest, load_vocabulary
+from core.vocabulary.wordpiece import SPECIALS
 from trainer.settings.masking import MaskingSettings
 
 # The first articles of the Universal Declaration of Human Rights.

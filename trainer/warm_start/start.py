@@ -5,15 +5,10 @@ import logging
 from collections.abc import Mapping
 
 import numpy as np
-from tokenizers import Tokenizer
 
-from core import storage
 from core.errors import InputError
 from core.settings import LATEST_BLESSED
-from core.vocabulary.tokenizer_file import TOKENIZER_FILE
-from core.vocabulary.unigram import SPIECE_FILE, read_pieces
-from core.vocabulary.vocab_file import VOCAB_FILE, parse_vocab
-from core.vocabulary.vocabulary import Vocabulary
+from core.vocabulary.vocabulary import Vocabulary, read_tokens
 from trainer.huggingface.folder import Values, read_architecture
 from trainer.models.architecture import Architecture
 from trainer.models.electra import GENERATOR
@@ -147,31 +142,9 @@ def _check_vocabulary(folder: str, found: Architecture, vocabulary: Vocabulary) 
             f"{folder}: has {found.vocab_size} tokens, and the instances' vocabulary "
             f"{vocabulary.size}. Set vocabulary.import_from to {folder}."
         )
-    path, tokens = _tokens_in(start_folder(folder))
-    if tokens is not None and tokens != vocabulary.tokens:
+    found_tokens = read_tokens(start_folder(folder))
+    if found_tokens and found_tokens[1] != vocabulary.tokens:
         raise WarmStartError(
-            f"{path}: its tokens are not those of the instances' vocabulary. Set "
+            f"{found_tokens[0]}: its tokens are not those of the instances' vocabulary. Set "
             f"vocabulary.import_from to {folder}."
         )
-
-
-def _tokens_in(folder: str) -> tuple[str, tuple[str, ...] | None]:
-    """The tokenizer's file and its tokens by id; None if the folder has weights alone."""
-    readers = {VOCAB_FILE: parse_vocab, SPIECE_FILE: _pieces, TOKENIZER_FILE: _tokens}
-    for name, read in readers.items():
-        path = storage.join(folder, name)
-        if storage.exists(path):
-            return path, read(storage.read_bytes(path), path)
-    return folder, None
-
-
-def _pieces(content: bytes, path: str) -> tuple[str, ...]:
-    return tuple(piece for piece, _ in read_pieces(content, path))
-
-
-def _tokens(content: bytes, path: str) -> tuple[str, ...]:
-    try:
-        vocabulary = Tokenizer.from_buffer(content).get_vocab()
-    except ValueError as error:
-        raise WarmStartError(f"{path}: not a tokenizer ({error}). Download it again.") from error
-    return tuple(sorted(vocabulary, key=vocabulary.__getitem__))

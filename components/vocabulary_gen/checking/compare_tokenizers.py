@@ -5,7 +5,7 @@ from itertools import islice
 
 from tokenizers import Tokenizer
 
-from core.vocabulary.vocab_file import VocabularyError
+from core.vocabulary.tokenizer_file import VocabularyError
 
 COMPARED_DOCUMENTS = 2000
 MAX_DIFFERING_SHARE = 0.001  # of sentences; `tokenizers` reads some characters' tables otherwise

@@ -7,7 +7,7 @@ from itertools import islice
 
 from tokenizers import Encoding, Tokenizer
 
-from core.vocabulary.vocab_file import VocabularyError
+from core.vocabulary.tokenizer_file import VocabularyError
 
 MEASURED_BYTES = 16 << 20  # of text; the share's error is far below any limit with so much
 SHOWN_CHARACTERS = 10

@@ -14,10 +14,16 @@ from components.vocabulary_gen.training.train_wordpiece import make_tokenizer
 from core import storage
 from core.json_object import parse_object
 from core.settings import LATEST_BLESSED
-from core.vocabulary.tokenizer_file import normaliser_flags, steps_of
+from core.vocabulary.tokenizer_file import (
+    CONFIG_FILE,
+    TOKENIZER_FILE,
+    Kind,
+    VocabularyError,
+    model_kind,
+    parse_tokenizer,
+)
 from core.vocabulary.unigram import PIECE_SPECIALS, SPIECE_FILE
-from core.vocabulary.vocab_file import SPECIALS, VOCAB_FILE, VocabularyError, parse_vocab
-from core.vocabulary.vocabulary import CONFIG_FILE, TOKENIZER_FILE, Kind, model_kind
+from core.vocabulary.wordpiece import SPECIALS, VOCAB_FILE, parse_vocab
 
 FILES = (TOKENIZER_FILE, VOCAB_FILE, SPIECE_FILE, CONFIG_FILE)
 
@@ -32,11 +38,7 @@ def import_vocabulary(folder: str, kind: Kind) -> Made:
     contents = _contents(folder)
     if TOKENIZER_FILE in contents:
         path = storage.join(folder, TOKENIZER_FILE)
-        parsed = parse_object(contents[TOKENIZER_FILE], path, VocabularyError)
-        model = parsed.get("model")
-        found = model_kind(
-            model.get("type", "WordPiece") if isinstance(model, dict) else "", folder
-        )
+        found = model_kind(parse_object(contents[TOKENIZER_FILE], path, VocabularyError), path)
     elif VOCAB_FILE not in contents and SPIECE_FILE not in contents:
         raise VocabularyError(
             f"{folder}: neither {TOKENIZER_FILE} nor {VOCAB_FILE} nor {SPIECE_FILE}. Set "
@@ -76,7 +78,7 @@ def _wordpiece(contents: dict[str, bytes], folder: str) -> Made:
         tokenizer = make_tokenizer(vocab, _bert_normalizer(_config(contents, folder)))
         return Made("wordpiece", tokenizer)
     path = storage.join(folder, TOKENIZER_FILE)
-    parsed, tokenizer = _read_tokenizer(contents[TOKENIZER_FILE], path, SPECIALS)
+    parsed, tokenizer = _with_specials(contents[TOKENIZER_FILE], path, SPECIALS)
     _check_entries(parsed, tokens, path)
     return Made("wordpiece", tokenizer)
 
@@ -87,7 +89,7 @@ def _sentencepiece(contents: dict[str, bytes], folder: str) -> Made:
         model = unigram_from_spiece(spiece or b"", _config(contents, folder), folder)
         return Made("sentencepiece", *model)
     path = storage.join(folder, TOKENIZER_FILE)
-    parsed, tokenizer = _read_tokenizer(contents[TOKENIZER_FILE], path, PIECE_SPECIALS)
+    parsed, tokenizer = _with_specials(contents[TOKENIZER_FILE], path, PIECE_SPECIALS)
     return Made("sentencepiece", tokenizer, unigram_from_json(parsed, spiece, folder))
 
 
@@ -107,21 +109,11 @@ def _check_entries(parsed: dict[str, Any], tokens: tuple[str, ...], path: str) -
         )
 
 
-def _read_tokenizer(
+def _with_specials(
     content: bytes, path: str, specials: tuple[str, ...]
 ) -> tuple[dict[str, Any], Tokenizer]:
-    """The parsed file, whose parts are as the library wants them, and the tokenizer."""
-    parsed = parse_object(content, path, VocabularyError)
-    try:
-        tokenizer = Tokenizer.from_str(content.decode())
-        # The library takes steps without a type, too; what they do would be a guess.
-        normaliser_flags(parsed.get("normalizer"))
-        steps_of(parsed.get("pre_tokenizer"))
-    except Exception as error:  # the library raises bare Exceptions
-        raise VocabularyError(
-            f"{path}: the `tokenizers` library cannot read it ({type(error).__name__}: {error}). "
-            f"Write it again with a current version of `transformers`."
-        ) from error
+    """Return the parsed file, and the tokenizer with the specials added."""
+    parsed, tokenizer = parse_tokenizer(content, path)
     tokenizer.no_truncation()  # instances are cut by InstanceGen, and padded
     tokenizer.no_padding()
     added = {token.content for token in tokenizer.get_added_tokens_decoder().values()}

@@ -13,9 +13,13 @@ from components.vocabulary_gen.spiece_model import (
     unigram_tokenizer,
 )
 from core import storage
-from core.vocabulary.tokenizer_file import TOKENIZER_FILE, added_specials, steps_of
+from core.vocabulary.tokenizer_file import (
+    TOKENIZER_FILE,
+    check_specials,
+    flatten_steps,
+    special_added_ids,
+)
 from core.vocabulary.unigram import PIECE_SPECIALS, SPIECE_FILE, check_unigram, read_pieces
-from core.vocabulary.vocab_file import VocabularyError
 
 
 def unigram_from_spiece(
@@ -33,13 +37,7 @@ def unigram_from_spiece(
     """
     path = storage.join(folder, SPIECE_FILE)
     pieces = read_pieces(content, path)
-    names = {piece for piece, _ in pieces}
-    missing = [name for name in PIECE_SPECIALS if name not in names]
-    if missing:
-        raise VocabularyError(
-            f"{path}: {', '.join(missing)} missing. A SentencePiece vocabulary needs ALBERT's "
-            f"{', '.join(PIECE_SPECIALS)}. Import an ALBERT's, or train one."
-        )
+    check_specials({piece for piece, _ in pieces}, PIECE_SPECIALS, path)
     normalizer = albert_normalizer(config, charsmap_of(content))
     return unigram_tokenizer(pieces, normalizer, "always"), content
 
@@ -54,9 +52,9 @@ def unigram_from_json(parsed: dict[str, Any], spiece: bytes | None, folder: str)
     if spiece is not None:
         return spiece
     model = parsed["model"]
-    specials = added_specials(parsed)
+    specials = special_added_ids(parsed)
     specials |= {n for n, (piece, _) in enumerate(model["vocab"]) if piece in PIECE_SPECIALS}
-    tables = [s for s in steps_of(parsed.get("normalizer")) if s["type"] == "Precompiled"]
+    tables = [s for s in flatten_steps(parsed.get("normalizer")) if s["type"] == "Precompiled"]
     charsmap = base64.b64decode(tables[0]["precompiled_charsmap"]) if tables else b""
     return spiece_model(model["vocab"], specials, model["unk_id"], spec_of_charsmap(charsmap))
 

@@ -10,8 +10,8 @@ from tokenizers import Tokenizer
 from components.vocabulary_gen.spiece_model import spiece_model, unigram_tokenizer
 from components.vocabulary_gen.training.charsmap import normalizer_spec
 from components.vocabulary_gen.training.train_wordpiece import ALPHABET_COVERAGE, ALPHABET_SHARE
+from core.vocabulary.tokenizer_file import VocabularyError
 from core.vocabulary.unigram import PIECE_SPECIALS, WORD_BEGIN, read_pieces
-from core.vocabulary.vocab_file import VocabularyError
 
 THREADS = 4  # always: each sums what it expects, and the order of the sums is in the bytes
 MAX_WORD_BYTES = 4096  # SentencePiece's; a longer word is no word

@@ -15,7 +15,7 @@ from tokenizers import (
 )
 
 from components.vocabulary_gen.build_tokenizer import make_normalizer
-from core.vocabulary.vocab_file import SPECIALS
+from core.vocabulary.wordpiece import SPECIALS
 
 MAX_WORD_CHARACTERS = 100  # a longer word is [UNK]; that of `transformers`
 ALPHABET_SHARE = 0.75  # of the entries, at most, for single characters; the rest are merges

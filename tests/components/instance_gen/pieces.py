@@ -7,7 +7,8 @@ from components.vocabulary_gen.made import Made
 from components.vocabulary_gen.training.train_unigram import train_unigram
 from components.vocabulary_gen.training.train_wordpiece import train_tokenizer
 from components.vocabulary_gen.write_vocabulary import write_vocabulary
-from core.vocabulary.vocabulary import Kind, Vocabulary, load_vocabulary
+from core.vocabulary.tokenizer_file import Kind
+from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from tests.real_text import ENGLISH, KOREAN
 
 SIZE = 3000

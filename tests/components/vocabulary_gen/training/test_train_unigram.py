@@ -21,8 +21,7 @@ from components.vocabulary_gen.training.train_unigram import (
     count_words,
     train_unigram,
 )
-from core.vocabulary.tokenizer_file import plain_tokenizer
-from core.vocabulary.vocab_file import VocabularyError
+from core.vocabulary.tokenizer_file import VocabularyError, plain_tokenizer
 from tests.real_text import ENGLISH, KOREAN
 
 ROOT = Path(__file__).parents[4]

@@ -16,7 +16,7 @@ from components.vocabulary_gen.training.train_wordpiece import (
     entries_of,
     train_tokenizer,
 )
-from core.vocabulary.vocab_file import SPECIALS
+from core.vocabulary.wordpiece import SPECIALS
 from tests.real_text import ENGLISH, KOREAN
 
 ROOT = Path(__file__).parents[4]

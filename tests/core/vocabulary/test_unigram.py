@@ -1,4 +1,4 @@
-"""Claims about where words begin, and about reading a SentencePiece vocabulary."""
+"""Where words begin, and reading a SentencePiece vocabulary."""
 
 from pathlib import Path
 
@@ -9,9 +9,8 @@ from components.vocabulary_gen.importing.import_folder import import_vocabulary
 from components.vocabulary_gen.write_vocabulary import write_vocabulary
 from core.errors import InputError
 from core.vocabulary.unigram import continues_word, ends_word
-from core.vocabulary.vocabulary import load_vocabulary
+from core.vocabulary.vocabulary import load_vocabulary, read_tokens
 from tests.small_pieces import write_small_pieces
-from trainer.warm_start.start import _tokens_in
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
     [
         ("\u2581the", False, False),
         ("ing", True, False),
-        ("\u2581", False, False),  # the word's first letter follows
+        ("\u2581", False, False),  # the first letter of the word follows
         ("은", True, False),  # an eojeol is one word
         ("\u2581데비안", False, False),
         (",", False, True),
@@ -34,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
         ("...", False, True),
         ("…", False, True),
         ("n't", True, False),
-        ("漢字", False, True),  # without spaces, a piece is the nearest to a word
+        ("漢字", False, True),  # in scripts without spaces, a piece is the closest thing to a word
         ("かな", False, True),
         ("ไทย", False, True),
         ("é", True, False),
@@ -45,7 +44,7 @@ def test_where_a_word_begins(piece: str, continues: bool, ends: bool) -> None:
     assert (continues_word(piece), ends_word(piece)) == (continues, ends)
 
 
-def test_specials_stand_apart_and_the_unknown_is_a_part_of_its_word(folder: Path) -> None:
+def test_specials_are_words_of_their_own_and_unknown_text_is_part_of_a_word(folder: Path) -> None:
     vocabulary = load_vocabulary(str(folder))
     assert vocabulary.special_ids == (0, 1, 2, 3, 4)
     assert vocabulary.named_ids == {"<pad>": 0, "<unk>": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4}
@@ -88,10 +87,10 @@ def test_a_damaged_model_is_refused(folder: Path) -> None:
         load_vocabulary(str(folder))
 
 
-def test_a_warm_start_finds_the_same_tokens_in_each_of_the_files(folder: Path) -> None:
+def test_the_tokens_are_the_same_in_each_file(folder: Path) -> None:
     tokens = load_vocabulary(str(folder)).tokens
     for name in ("spiece.model", "tokenizer.json"):
-        path, found = _tokens_in(str(folder))
-        assert (Path(path).name, found) == (name, tokens)
-        Path(path).unlink()
-    assert _tokens_in(str(folder)) == (str(folder), None)
+        path = folder / name
+        assert read_tokens(str(folder)) == (str(path), tokens)
+        path.unlink()
+    assert read_tokens(str(folder)) is None

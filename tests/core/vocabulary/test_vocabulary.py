@@ -1,4 +1,4 @@
-"""Claims about reading and checking a vocabulary."""
+"""Reading and checking a vocabulary."""
 
 import json
 import unicodedata
@@ -8,8 +8,9 @@ import pytest
 
 from core.errors import InputError
 from core.manifest import Manifest, write_manifest
-from core.vocabulary.vocab_file import parse_vocab
-from core.vocabulary.vocabulary import load_vocabulary, normaliser_flags
+from core.vocabulary.tokenizer_file import normalizer_flags
+from core.vocabulary.vocabulary import load_vocabulary
+from core.vocabulary.wordpiece import parse_vocab
 from tests.small_vocabulary import ENTRIES, write_small_vocabulary
 
 
@@ -53,17 +54,17 @@ def test_the_tokenizer_adds_no_specials_and_keeps_hangul_whole(tmp_path: Path) -
     assert tokenizer.encode(decomposed).tokens == ["한국", "##어"]
 
 
-def test_lower_casing_and_stripping_are_told_apart(tmp_path: Path) -> None:
+def test_lowercasing_and_accent_stripping_are_separate_flags(tmp_path: Path) -> None:
     vocabulary = load_vocabulary(str(write_small_vocabulary(tmp_path)))
     assert (vocabulary.lowercase, vocabulary.strip_accents) == (True, False)
     bert = {"type": "BertNormalizer", "lowercase": True, "strip_accents": None}
-    assert normaliser_flags(bert) == (True, True)  # BERT's own habit
-    assert normaliser_flags({**bert, "lowercase": False}) == (False, False)
-    assert normaliser_flags({"type": "Sequence", "normalizers": [{"type": "Lowercase"}]}) == (
+    assert normalizer_flags(bert) == (True, True)  # null follows lowercase, as in BERT
+    assert normalizer_flags({**bert, "lowercase": False}) == (False, False)
+    assert normalizer_flags({"type": "Sequence", "normalizers": [{"type": "Lowercase"}]}) == (
         True,
         False,
     )
-    assert normaliser_flags(None) == (False, False)
+    assert normalizer_flags(None) == (False, False)
 
 
 def test_equal_files_have_equal_digests_and_one_byte_changes_it(tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_equal_files_have_equal_digests_and_one_byte_changes_it(tmp_path: Path) 
     ("content", "message"),
     [
         (b"[PAD]\n[UNK]\n[CLS]\n[SEP]\nthe\n", r"vocab.txt: \[MASK\] missing"),
-        (b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\nof\nthe\n", r"vocab.txt:8: .*in line 6"),
+        (b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\nof\nthe\n", r"vocab.txt:8: .*in line 6,"),
         (b"[PAD]\n[UNK]\n\n[CLS]\n[SEP]\n[MASK]\n", r"vocab.txt:3: an empty entry"),
         (b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n \n", r"vocab.txt:6: an empty entry"),
         (b"[PAD]\r\n[UNK]\r\n", r"vocab.txt:1: the line ends with CRLF"),
@@ -135,10 +136,20 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
         load_vocabulary(str(tmp_path))
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"model": 3}', "{"])
-def test_a_damaged_tokenizer_file_is_refused(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "not JSON"),
+        ("{", "not JSON"),
+        ("[]", "not a JSON object"),
+        ("{}", "the model is None"),
+        ('{"model": 3}', "the model is None"),
+        ('{"model": {"type": "WordPiece"}}', "the `tokenizers` library cannot read it"),
+    ],
+)
+def test_a_damaged_tokenizer_file_is_refused(tmp_path: Path, content: str, message: str) -> None:
     (write_small_vocabulary(tmp_path) / "tokenizer.json").write_text(content, encoding="utf-8")
-    with pytest.raises(InputError, match="not a tokenizer file"):
+    with pytest.raises(InputError, match=f"tokenizer.json: {message}"):
         load_vocabulary(str(tmp_path))
 
 

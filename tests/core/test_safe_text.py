@@ -1,4 +1,4 @@
-"""Text that may be shown."""
+"""Text that is safe to show."""
 
 import pytest
 
@@ -18,7 +18,7 @@ from core.safe_text import shorten, visible
         ("می\u200cخواهم", "می\u200cخواهم"),  # a joiner that Persian needs
     ],
 )
-def test_only_what_can_be_seen_stays(hostile: str, shown: str) -> None:
+def test_only_visible_characters_are_kept(hostile: str, shown: str) -> None:
     assert visible(hostile) == shown
 
 
