@@ -13,7 +13,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from components.beam_workers import mind_workers
+from components.tfx_internals.beam_workers import supervise_workers
 from core import storage
 from core.errors import InputError
 from core.failpoints import failpoint
@@ -48,7 +48,7 @@ def map_units(
         LostWorkerError: a worker process died.
     """
     storage.make_folder(scratch)
-    with _progress(scratch, len(units), label), mind_workers(), make_pipeline() as pipeline:
+    with _progress(scratch, len(units), label), supervise_workers(), make_pipeline() as pipeline:
         _ = (
             pipeline
             | "Units" >> beam.Create(list(enumerate(units)))

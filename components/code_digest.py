@@ -13,6 +13,7 @@ import importlib.util
 import platform
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from core.provenance import image_digest
 
@@ -57,6 +58,11 @@ def code_digest(module: str) -> str:
     image = [f"image={image_digest()}"] if image_digest() else []
     digest.update("\0".join([f"python={python}", *versions, *image]).encode())
     return digest.hexdigest()[:16]
+
+
+def executor_digest(component: Any) -> str:
+    """Return the digest of a component class's executor and of all our code that it imports."""
+    return code_digest(component.EXECUTOR_SPEC.executor_class.__module__)
 
 
 def source_closure(module: str) -> set[str]:

@@ -8,10 +8,11 @@ Validators stop what depends on bad documents or instances. `pipelines/nodes/` h
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
+from components.tfx_internals.beam_flags import local_beam_args
 from pipelines.nodes.instances import make_export, make_instance_nodes, make_report
 from pipelines.nodes.model import make_model_nodes
 from pipelines.nodes.text import make_text_nodes
-from pipelines.platform import Places, Platform, local_beam_args
+from pipelines.platform import Places, Platform
 from pipelines.recipe.settings import Recipe
 
 

@@ -59,19 +59,3 @@ class Platform:
     # Resolvers that it can run: Vertex AI knows TFX's two by name and runs no other code; Kubeflow
     # runs none.
     resolvers: Literal["ours", "tfx", "none"] = "ours"
-
-
-def local_beam_args(workers: int) -> list[str]:
-    """Return Beam's flags for a number of processes on this machine.
-
-    The list is empty for one process: with any flag, TFX builds a source package of itself for each
-    component (tfx/dsl/components/base/base_beam_executor.py). A container flag, which a local run
-    ignores, prevents that.
-    """
-    if workers == 1:
-        return []
-    return [
-        f"--direct_num_workers={workers}",
-        "--direct_running_mode=multi_processing",
-        "--sdk_container_image=unused",
-    ]

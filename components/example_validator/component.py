@@ -2,12 +2,13 @@
 
 from tfx import types
 from tfx.components import example_validator as tfx_validator
-from tfx.dsl.components.base import base_component, executor_spec
+from tfx.dsl.components.base import executor_spec
 from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ExecutionParameter
 from tfx.utils import json_utils
 
 from components.example_validator import executor
+from components.tfx_internals.component_init import init_component
 
 
 class ExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
@@ -55,5 +56,4 @@ class ExampleValidator(tfx_validator.component.ExampleValidator):
             code_digest=code_digest,
             anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
         )
-        # TFX's own constructor would build TFX's spec.
-        base_component.BaseComponent.__init__(self, spec=spec)
+        init_component(self, spec)

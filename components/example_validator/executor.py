@@ -3,11 +3,11 @@
 from typing import Any
 
 from tfx import types
-from tfx.components.example_validator import executor as tfx_validator
 from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils, standard_component_specs
 
 from components.example_validator.anomalies import explain, list_anomalies
+from components.tfx_internals.validator_executor import RecordingValidatorExecutor
 from core.errors import InputError
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -15,7 +15,7 @@ ANOMALIES = standard_component_specs.ANOMALIES_KEY
 TOLERATED_PROPERTY = "tolerated_anomalies"
 
 
-class Executor(tfx_validator.Executor):
+class Executor(RecordingValidatorExecutor):
     """Validates as TFX does, and fails on what TFX would only write down."""
 
     def Do(
@@ -31,9 +31,8 @@ class Executor(tfx_validator.Executor):
         Raises:
             InputError: an anomaly would spoil training; the message lists all of them.
         """
-        self._found: dict[str, Any] = {}
         output = super().Do(input_dict, output_dict, exec_properties)
-        found = list_anomalies(self._found)
+        found = list_anomalies(self.anomalies)
         spoiling = [anomaly for anomaly in found if anomaly.spoils]
         if spoiling:
             raise InputError(explain(spoiling))
@@ -42,10 +41,3 @@ class Executor(tfx_validator.Executor):
         # TFX's executor has copied the artifact into its answer before the property was set.
         output.output_artifacts[ANOMALIES].artifacts[0].CopyFrom(anomalies.mlmd_artifact)
         return output
-
-    def _Validate(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> Any:
-        """Validates one split with TFX's code and keeps what it found, by the split's folder."""
-        anomalies = super()._Validate(inputs, outputs)
-        (folder,) = outputs.values()
-        self._found[folder.rstrip("/").rpartition("Split-")[2]] = anomalies
-        return anomalies

@@ -6,13 +6,13 @@ from typing import Any
 
 from tfx import types
 from tfx.components.evaluator import constants
-from tfx.components.evaluator import executor as tfx_evaluator
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.model_evaluator.comparable import why_not_comparable
 from components.model_evaluator.verdict import Baseline, Metrics, Verdict, judge
 from components.settings import EvaluationSettings
+from components.tfx_internals.evaluator_executor import EvaluatorExecutor
 from core import storage
 from core.manifest import read_manifest
 from trainer.evaluation import evaluate
@@ -21,13 +21,8 @@ Artifacts = dict[str, list[types.Artifact]]
 METRICS = "metrics.json"
 
 
-class Executor(tfx_evaluator.Executor):
-    """Evaluates on the eval split.
-
-    It derives from TFX's own executor because Vertex AI's launcher turns a blessing's model id
-    into a resource name for such executors only (tfx/orchestration/kubeflow/v2/container); without
-    that the latest blessed model is never found there.
-    """
+class Executor(EvaluatorExecutor):
+    """Evaluate a model on the eval split."""
 
     def Do(
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]

@@ -5,13 +5,14 @@ from typing import Any
 
 from tfx import types
 from tfx.components.trainer import component as tfx_trainer
-from tfx.dsl.components.base import base_component, executor_spec
+from tfx.dsl.components.base import executor_spec
 from tfx.proto import trainer_pb2
 from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ChannelParameter
 from tfx.utils import json_utils
 
 from components.phased_trainer import executor
+from components.tfx_internals.component_init import init_component
 
 
 class PhasedTrainerSpec(standard_component_specs.TrainerSpec):
@@ -76,5 +77,4 @@ class PhasedTrainer(tfx_trainer.Trainer):
             model=types.Channel(type=standard_artifacts.Model),
             model_run=types.Channel(type=standard_artifacts.ModelRun),
         )
-        # TFX's own constructor would build TFX's spec.
-        base_component.BaseComponent.__init__(self, spec=spec)
+        init_component(self, spec)

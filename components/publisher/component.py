@@ -2,12 +2,13 @@
 
 from tfx import types
 from tfx.components.pusher import component as tfx_pusher
-from tfx.dsl.components.base import base_component, executor_spec
+from tfx.dsl.components.base import executor_spec
 from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.artifacts import ModelCard
 from components.publisher import executor
+from components.tfx_internals.component_init import init_component
 
 
 class PublisherSpec(ComponentSpec):
@@ -67,5 +68,4 @@ class Publisher(tfx_pusher.Pusher):
             code_digest=code_digest,
             pushed_model=types.Channel(type=standard_artifacts.PushedModel),
         )
-        # TFX's own constructor would build TFX's spec.
-        base_component.BaseComponent.__init__(self, spec=spec)
+        init_component(self, spec)

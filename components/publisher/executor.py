@@ -7,10 +7,10 @@ from typing import Any
 
 from tfx import types
 from tfx.components.evaluator import constants
-from tfx.components.pusher import executor as tfx_pusher
 from tfx.types import artifact_utils, standard_component_specs
 
 from components.publisher.publishing import publish
+from components.tfx_internals.pusher_executor import PusherExecutor
 from core import storage
 from core.provenance import who
 
@@ -19,12 +19,8 @@ PUBLISHED = "published.json"
 log = logging.getLogger(__name__)
 
 
-class Executor(tfx_pusher.Executor):
-    """Publishes where TFX's own Pusher would copy.
-
-    TFX's copies into the version's folder itself, so that a kill leaves half a version, and copies
-    the model a second time into its own artifact (tfx/components/pusher/executor.py).
-    """
+class Executor(PusherExecutor):
+    """Publish a model with its card as a new version."""
 
     def Do(
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
@@ -43,18 +39,18 @@ class Executor(tfx_pusher.Executor):
         pushed = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.PUSHED_MODEL_KEY]
         )
-        if not self.CheckBlessing(input_dict):
+        if not self.is_blessed(input_dict):
             reason = _reason(input_dict)
             log.warning("Not published: %s", reason)
-            self._MarkNotPushed(pushed)
+            self.mark_not_pushed(pushed)
             pushed.set_string_custom_property("reason", reason)
             _write(pushed, {"pushed": False, "reason": reason})
             return
         card = artifact_utils.get_single_uri(input_dict["model_card"])
         destination = exec_properties["destination"]
-        made = publish(self.GetModelPath(input_dict), card, destination)
+        made = publish(self.model_path(input_dict), card, destination)
         _write(pushed, {"pushed": True, "destination": destination, **vars(made)})
-        self._MarkPushed(pushed, pushed_destination=made.folder, pushed_version=made.version)
+        self.mark_pushed(pushed, made.folder, made.version)
         # Who and when differ between runs that publish the same, so they are in no file.
         pushed.set_string_custom_property("published_by", who())
         moment = datetime.now(tz=timezone.utc).isoformat(timespec="seconds")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from tfx.components import FileBasedExampleGen
-from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.dsl.components.base import executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
@@ -15,6 +15,7 @@ from components.text_example_gen.documents.choose_split import SPLITS, hash_buck
 from components.text_example_gen.driver import TextDriver
 from components.text_example_gen.executor import TextExampleGenExecutor
 from components.text_example_gen.reading.find_files import join_patterns
+from components.tfx_internals.component_init import init_component
 
 PARTITION_FEATURE = "document_id"
 
@@ -90,8 +91,7 @@ class TextExampleGen(FileBasedExampleGen):
             code_digest=code_digest,
             examples=as_channel([standard_artifacts.Examples()]),
         )
-        # FileBasedExampleGen's own constructor knows only its own interface.
-        base_beam_component.BaseBeamComponent.__init__(self, spec=spec)
+        init_component(self, spec)
 
 
 def _output_config(settings: TextSettings) -> example_gen_pb2.Output:

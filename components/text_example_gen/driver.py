@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-from tfx.components.example_gen import driver, input_processor
 from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
@@ -11,11 +10,16 @@ from tfx.utils import proto_utils
 from components.text_example_gen.errors import CorpusError, shown
 from components.text_example_gen.reading.find_files import find_files, split_patterns
 from components.text_example_gen.reading.fingerprint import fingerprint
+from components.tfx_internals.example_gen_driver import (
+    FileBasedDriver,
+    FileBasedInputProcessor,
+    InputProcessor,
+)
 
 NEWEST = "newest"  # text_span's word for the latest span that there is
 
 
-class TextInputProcessor(input_processor.FileBasedInputProcessor):
+class TextInputProcessor(FileBasedInputProcessor):
     """Resolves spans as TFX does, and reads the files for their fingerprint.
 
     TFX's own fingerprint is of sizes and of times in seconds: a copy breaks the cache, and an
@@ -61,7 +65,7 @@ class TextInputProcessor(input_processor.FileBasedInputProcessor):
         return fingerprint(find_files(self._root, patterns))
 
 
-class TextDriver(driver.FileBasedDriver):
+class TextDriver(FileBasedDriver):
     """FileBasedExampleGen's driver with our input processor."""
 
     def get_input_processor(
@@ -69,7 +73,7 @@ class TextDriver(driver.FileBasedDriver):
         splits: Iterable[example_gen_pb2.Input.Split],
         range_config: range_config_pb2.RangeConfig | None = None,
         input_base_uri: str | None = None,
-    ) -> input_processor.InputProcessor:
+    ) -> InputProcessor:
         """Returns a TextInputProcessor."""
         if input_base_uri is None:
             raise CorpusError("No folder says where the text is. Set input_base.")

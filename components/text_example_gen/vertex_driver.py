@@ -6,17 +6,14 @@ compiler puts this module in its place. Vertex AI adds what it writes to the cac
 
 from typing import Any
 
-from absl import app
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
-from tfx.components.example_gen import driver, utils
 from tfx.dsl.io import fileio
-from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils as entrypoint
-from tfx.orchestration.kubeflow.v2.file_based_example_gen import driver as tfx_driver
 from tfx.types import artifact_utils
 from tfx.types.standard_component_specs import EXAMPLES_KEY, INPUT_CONFIG_KEY
 
 from components.text_example_gen.driver import resolve_text
+from components.tfx_internals import example_gen_driver as tfx_driver
 
 
 def main(arguments: Any) -> None:
@@ -47,27 +44,22 @@ def drive(executor_input: Any, inputs_spec: Any) -> Any:
         ExecutorOutput: span, version, fingerprint and the pattern as parameters, and the artifact.
     """
     names: dict[int, str] = {}
-    inputs = executor_input.inputs
-    properties = resolve_text(
-        entrypoint.parse_execution_properties(
-            inputs.parameter_values, inputs.parameters, inputs_spec
-        )
-    )
-    outputs = entrypoint.parse_raw_artifact_dict(executor_input.outputs.artifacts, names)
+    properties = resolve_text(tfx_driver.read_exec_properties(executor_input, inputs_spec))
+    outputs = tfx_driver.read_output_artifacts(executor_input, names)
     examples = artifact_utils.get_single_instance(outputs[EXAMPLES_KEY])
-    driver.update_output_artifact(properties, examples.mlmd_artifact)
+    tfx_driver.update_output_artifact(properties, examples.mlmd_artifact)
     output = pipeline_spec_pb2.ExecutorOutput()
     values = output.parameter_values
-    values[utils.SPAN_PROPERTY_NAME].number_value = properties[utils.SPAN_PROPERTY_NAME]
-    if (version := properties[utils.VERSION_PROPERTY_NAME]) is not None:
-        values[utils.VERSION_PROPERTY_NAME].number_value = version
-    for name in (utils.FINGERPRINT_PROPERTY_NAME, INPUT_CONFIG_KEY):
+    values[tfx_driver.SPAN].number_value = properties[tfx_driver.SPAN]
+    if (version := properties[tfx_driver.VERSION]) is not None:
+        values[tfx_driver.VERSION].number_value = version
+    for name in (tfx_driver.FINGERPRINT, INPUT_CONFIG_KEY):
         values[name].string_value = properties[name]
     output.artifacts[EXAMPLES_KEY].artifacts.add().CopyFrom(
-        entrypoint.to_runtime_artifact(examples, names)
+        tfx_driver.to_runtime_artifact(examples, names)
     )
     return output
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=tfx_driver._parse_flags)
+    tfx_driver.run_driver(main)

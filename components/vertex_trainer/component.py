@@ -6,7 +6,7 @@ from typing import Any
 
 from tfx import types
 from tfx.components.trainer import component as tfx_trainer
-from tfx.dsl.components.base import base_component, executor_spec
+from tfx.dsl.components.base import executor_spec
 from tfx.extensions.google_cloud_ai_platform import constants
 from tfx.extensions.google_cloud_ai_platform.trainer.executor import TRAINING_ARGS_KEY
 from tfx.orchestration.data_types import RuntimeParameter
@@ -15,6 +15,7 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ExecutionParameter
 
 from components.phased_trainer.component import PhasedTrainerSpec
+from components.tfx_internals.component_init import init_component
 from components.vertex_trainer import executor
 
 
@@ -91,8 +92,7 @@ class VertexTrainer(tfx_trainer.Trainer):
             model_run=types.Channel(type=standard_artifacts.ModelRun),
             **values,
         )
-        # TFX's own constructor would build TFX's spec.
-        base_component.BaseComponent.__init__(self, spec=spec)
+        init_component(self, spec)
 
 
 class InPlaceTrainer(VertexTrainer):

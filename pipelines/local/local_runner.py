@@ -5,17 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
-from tfx.orchestration.local import runner_utils
-from tfx.orchestration.portable import runtime_parameter_utils, tfx_runner
-from tfx.orchestration.portable.mlmd import context_lib
-from tfx.proto.orchestration import pipeline_pb2
 
+from components.tfx_internals.local_pipeline import (
+    compile_pipeline,
+    make_launcher,
+    open_metadata,
+    set_run_properties,
+)
 from core.errors import InputError
 from pipelines.local.node_launcher import NodeLauncher
-
-RUN_ID_PARAMETER = "pipeline-run-id"  # tfx.dsl.compiler.constants.PIPELINE_RUN_ID_PARAMETER_NAME
 
 
 class UnknownNodeError(InputError):
@@ -30,71 +29,6 @@ class Watch:
     ended: Callable[[str, float], None]
 
 
-class LocalRunner(tfx_runner.IrBasedRunner):
-    """TFX's LocalDagRunner with a run id of ours, a watch on each node, and our launcher."""
-
-    def __init__(
-        self,
-        run_id: str,
-        watch: Watch,
-        until: str | None = None,
-        origin: Mapping[str, str] | None = None,
-    ) -> None:
-        self._run_id = run_id
-        self._origin = origin or {}
-        self._watch = watch
-        self._until = until
-
-    def run_with_ir(
-        self,
-        pipeline: pipeline_pb2.Pipeline,
-        run_options: pipeline_pb2.RunOptions | None = None,
-    ) -> None:
-        """Runs the nodes in topological order; the first that fails ends the run with its error."""
-        runtime_parameter_utils.substitute_runtime_parameter(
-            pipeline, {RUN_ID_PARAMETER: self._run_id}
-        )
-        nodes = nodes_until(list(pipeline.nodes), self._until)
-        _note_origin(pipeline, nodes[0].pipeline_node, self._run_id, self._origin)
-        for node in nodes:
-            node_id = node.pipeline_node.node_info.id
-            self._watch.begins(node_id)
-            started = time.monotonic()
-            _launch(pipeline, node.pipeline_node)
-            self._watch.ended(node_id, time.monotonic() - started)
-
-
-def _note_origin(
-    pipeline: pipeline_pb2.Pipeline, node: Any, run_id: str, origin: Mapping[str, str]
-) -> None:
-    """Keeps by what a run is made with the run itself, before its first node begins."""
-    with _metadata(runner_utils.extract_local_deployment_config(pipeline)) as handle:
-        for context in context_lib.prepare_contexts(handle, node.contexts):
-            if context.name == run_id:
-                for name, value in origin.items():
-                    context.custom_properties[name].string_value = value
-                handle.store.put_contexts([context])
-
-
-def _metadata(config: Any) -> metadata.Metadata:
-    connection = config.metadata_connection_config
-    return metadata.Metadata(getattr(connection, connection.WhichOneof("connection_config")))
-
-
-def _launch(pipeline: pipeline_pb2.Pipeline, node: Any) -> None:
-    """Launches one node as LocalDagRunner does, of whose options we use none."""
-    config = runner_utils.extract_local_deployment_config(pipeline)
-    node_id = node.node_info.id
-    NodeLauncher(
-        pipeline_node=node,
-        mlmd_connection=_metadata(config),
-        pipeline_info=pipeline.pipeline_info,
-        pipeline_runtime_spec=pipeline.runtime_spec,
-        executor_spec=runner_utils.extract_executor_spec(config, node_id),
-        custom_driver_spec=runner_utils.extract_custom_driver_spec(config, node_id),
-    ).launch()
-
-
 def run_locally(
     pipeline: tfx_pipeline.Pipeline,
     run_id: str,
@@ -102,7 +36,7 @@ def run_locally(
     until: str | None = None,
     origin: Mapping[str, str] | None = None,
 ) -> None:
-    """Runs a pipeline on this machine.
+    """Run a pipeline's nodes on this machine in topological order; the first error ends the run.
 
     Args:
         pipeline: with the metadata's SQLite file in it.
@@ -115,7 +49,16 @@ def run_locally(
         InputError: what a component found wrong with text, vocabulary or settings; or no node is
             called as `until` says.
     """
-    LocalRunner(run_id, watch, until, origin).run(pipeline)
+    compiled = compile_pipeline(pipeline, run_id)
+    nodes = nodes_until(list(compiled.nodes), until)
+    set_run_properties(compiled, run_id, origin or {})
+    for node in nodes:
+        node_id = node.pipeline_node.node_info.id
+        watch.begins(node_id)
+        started = time.monotonic()
+        connection = open_metadata(compiled)
+        make_launcher(NodeLauncher, compiled, node.pipeline_node, connection).launch()
+        watch.ended(node_id, time.monotonic() - started)
 
 
 Node = Any  # pipeline_pb2.Pipeline.PipelineOrNode, which comes without types

@@ -7,13 +7,13 @@ from tfx.components import StatisticsGen
 from tfx.dsl.components.base import base_node
 from tfx.types.channel import BaseChannel
 
+from components.code_digest import executor_digest
 from components.corpus_report.component import CorpusReportGen
 from components.example_validator.component import ExampleValidator
 from components.instance_export.component import InstanceExport
 from components.instance_gen.component import InstanceGen
 from components.instance_import.component import InstanceImport
 from components.instance_import.importing import records_digest
-from pipelines.nodes.executor_digest import executor_digest
 from pipelines.nodes.text import TextNodes, make_validator
 from pipelines.platform import Platform
 from pipelines.recipe.settings import Recipe

@@ -9,7 +9,7 @@ from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
 )
 from tfx.types.channel import BaseChannel
 
-from components.code_digest import code_digest
+from components.code_digest import code_digest, executor_digest
 from components.model_card.component import ModelCardGen
 from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
 from components.model_evaluator.component import ModelEvaluator
@@ -17,7 +17,6 @@ from components.phased_trainer.executor import PHASE_EXAMPLES
 from components.publisher.component import Publisher
 from components.settings import ModelCardSettings
 from core.settings import LATEST_BLESSED
-from pipelines.nodes.executor_digest import executor_digest
 from pipelines.nodes.instances import PhaseNodes
 from pipelines.nodes.text import TextNodes, blessed_model_channels, latest_blessed_if
 from pipelines.platform import Places, Platform

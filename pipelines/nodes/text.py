@@ -13,11 +13,11 @@ from tfx.proto import range_config_pb2
 from tfx.types import standard_artifacts
 from tfx.types.channel import BaseChannel, Channel
 
+from components.code_digest import executor_digest
 from components.example_validator.component import ExampleValidator
 from components.text_example_gen.component import TextExampleGen
 from components.vocabulary_gen.component import VocabularyGen
 from core.settings import LATEST_BLESSED
-from pipelines.nodes.executor_digest import executor_digest
 from pipelines.platform import Places
 from pipelines.recipe.settings import Recipe
 

@@ -16,22 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2 as pb
-from tfx.orchestration import data_types_utils, metadata
+from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
-from tfx.orchestration.local import runner_utils
-from tfx.orchestration.portable import (
-    execution_publish_utils,
-    inputs_utils,
-    outputs_utils,
-    runtime_parameter_utils,
-    tfx_runner,
-)
-from tfx.orchestration.portable.mlmd import context_lib
-from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
 
 from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
-from pipelines.local.local_runner import RUN_ID_PARAMETER, nodes_until
+from components.tfx_internals.dry_run import prepare_execution, register_execution
+from components.tfx_internals.local_pipeline import compile_pipeline, make_launcher
+from pipelines.local.local_runner import nodes_until
 from pipelines.local.node_launcher import NodeLauncher
 from pipelines.metadata.cache_reason import compare, settle
 from pipelines.metadata.records import (
@@ -77,8 +69,7 @@ def plan_nodes(
     Raises:
         InputError: a driver rejects the text, or the pipeline has no node `to_node`.
     """
-    spec = tfx_runner._make_pipeline_proto(pipeline)  # as IrBasedRunner.run does
-    runtime_parameter_utils.substitute_runtime_parameter(spec, {RUN_ID_PARAMETER: RUN_ID})
+    spec = compile_pipeline(pipeline, RUN_ID)
     with _copy_store(metadata_path) as (copy, scratch):
         planner = _Planner(spec, copy, scratch)
         return [planner.plan(node.pipeline_node) for node in nodes_until(list(spec.nodes), to_node)]
@@ -99,33 +90,12 @@ def _copy_store(path: Path) -> Iterator[tuple[Path, str]]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-class _ScratchOutputs(outputs_utils.OutputsResolver):
-    """Names outputs as in a run, because names are part of the cache key; makes no real folders."""
-
-    def __init__(self, scratch: str, **spec: Any) -> None:
-        super().__init__(**spec)
-        self._scratch = scratch
-
-    def get_driver_output_uri(self) -> str:
-        return str(Path(tempfile.mkdtemp(dir=self._scratch), "driver_output.pb"))
-
-    def get_executor_output_uri(self, execution_id: int) -> str:
-        return str(Path(self._scratch, "executor_output.pb"))
-
-    def get_stateful_working_directory(self, execution: Any) -> str:
-        return self._scratch
-
-    def make_tmp_dir(self, execution_id: int) -> str:
-        return self._scratch
-
-
 class _Planner:
     """Plans nodes in order, keeping track of those that would execute."""
 
     def __init__(self, spec: Any, copy: Path, scratch: str) -> None:
         self._spec, self._copy, self._scratch = spec, copy, scratch
         self._pipeline = spec.pipeline_info.id
-        self._config = runner_utils.extract_local_deployment_config(spec)
         self._runs: set[str] = set()  # nodes that would execute
         # Nodes that would execute only to restore lost outputs, with their last good execution.
         self._restored: dict[str, ExecutionRecord] = {}
@@ -175,38 +145,18 @@ class _Planner:
 
     def _launch(self, node: Any, node_id: str) -> ExecutionRecord:
         """Let the launcher decide as in a run, and read the execution that it recorded."""
-        launcher = NodeLauncher(
-            pipeline_node=node,
-            mlmd_connection=self._connection(),
-            pipeline_info=self._spec.pipeline_info,
-            pipeline_runtime_spec=self._spec.runtime_spec,
-            executor_spec=runner_utils.extract_executor_spec(self._config, node_id),
-            custom_driver_spec=runner_utils.extract_custom_driver_spec(self._config, node_id),
-        )
+        launcher = make_launcher(NodeLauncher, self._spec, node, self._connection())
         if node.node_info.type.name == RESOLVER:
             launcher.launch()  # a resolver only queries the store
             return run_executions(open_store(self._copy), RUN_ID)[node_id]
-        launcher._output_resolver = _ScratchOutputs(
-            self._scratch,
-            pipeline_node=node,
-            pipeline_info=self._spec.pipeline_info,
-            pipeline_runtime_spec=self._spec.runtime_spec,
-        )
-        prepared = launcher._prepare_execution()
+        settings = prepare_execution(launcher, self._spec, node, self._scratch)
         record = run_executions(open_store(self._copy), RUN_ID)[node_id]
-        return replace(record, settings={**record.settings, **_settings_of(prepared)})
+        return replace(record, settings={**record.settings, **settings})
 
     def _predict(self, node: Any) -> ExecutionRecord:
         """Predict the execution of a node that would read artifacts that do not exist yet."""
         with self._connection() as handle:
-            execution = execution_publish_utils.register_execution(
-                metadata_handle=handle,
-                execution_type=node.node_info.type,
-                contexts=context_lib.prepare_contexts(handle, node.contexts),
-                exec_properties=data_types_utils.build_parsed_value_dict(
-                    inputs_utils.resolve_parameters_with_schema(node_parameters=node.parameters)
-                ),
-            )
+            execution = register_execution(handle, node)
         store = open_store(self._copy)
         (recorded,) = store.get_executions_by_id([execution.id])
         planned = run_executions(store, RUN_ID)
@@ -291,14 +241,6 @@ class _Planner:
 
     def _connection(self) -> metadata.Metadata:
         return metadata.Metadata(metadata.sqlite_metadata_connection_config(str(self._copy)))
-
-
-def _settings_of(prepared: Any) -> dict[str, Any]:
-    """Return the exec properties with the driver's additions, as a run would record them."""
-    output = execution_result_pb2.ExecutorOutput()
-    outputs_utils.populate_exec_properties(output, prepared.execution_info.exec_properties)
-    values = output.execution_properties.items()
-    return {name: getattr(value, value.WhichOneof("value")) for name, value in values}
 
 
 def _live_artifacts(store: Any, context: Any) -> dict[str, list[Any]]:

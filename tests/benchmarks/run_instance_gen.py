@@ -19,8 +19,8 @@ from tfx.types import artifact_utils, standard_artifacts  # noqa: E402
 from components.artifacts import Vocabulary  # noqa: E402
 from components.instance_gen import executor  # noqa: E402
 from components.settings import InstanceSettings  # noqa: E402
+from components.tfx_internals.beam_flags import local_beam_args  # noqa: E402
 from core.manifest import read_manifest  # noqa: E402
-from pipelines.platform import local_beam_args  # noqa: E402
 from tests.benchmarks.timed_work import timed_write_shard, working_seconds  # noqa: E402
 from trainer.settings.masking import MaskingSettings  # noqa: E402
 

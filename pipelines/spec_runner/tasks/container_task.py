@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.tfx_internals.training_endpoint import ENDPOINT
 from pipelines.spec_runner.errors import TaskError
 from pipelines.spec_runner.job import Job
 from pipelines.spec_runner.processes.custom_jobs import CustomJobs
 from pipelines.spec_runner.processes.processes import Processes, container_environment, tail, told
-from pipelines.spec_runner.processes.training_client import ENDPOINT
 from pipelines.spec_runner.record import Artifacts, Recorder
 from pipelines.spec_runner.spec.artifacts import ArtifactType, Json, read_type
 from pipelines.spec_runner.spec.parameters import Values

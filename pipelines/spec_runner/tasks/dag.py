@@ -11,6 +11,7 @@ from typing import Any
 
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
+from components.tfx_internals.kubeflow_spec import INNER_DAG, RESOLVER_SUFFIXES
 from core.errors import TextmillError
 from pipelines.spec_runner.errors import SpecError
 from pipelines.spec_runner.record import Artifacts
@@ -23,9 +24,6 @@ from pipelines.spec_runner.tasks.lookups import run_importer, run_resolver
 from pipelines.spec_runner.tasks.results import FAILED, SKIPPED, SUCCEEDED, Result
 
 COMPLETED = pb.PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
-# tfx.orchestration.kubeflow.v2.step_builder's endings of task names
-_RESOLVERS = {"-model-blessing-resolver": "-blessing", "-model-resolver": ""}
-TFX_DAG = "tfx-dag"  # where TFX puts all tasks of a pipeline that has an exit handler
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class DagRunner:
             self.tools.say(f"   {node_id}: skipped, {task.trigger_policy.condition} does not hold")
             return Result(state=SKIPPED)
         if component.WhichOneof("implementation") == "dag":
-            prefix = "" if node_id == TFX_DAG else f"{node_id}/"
+            prefix = "" if node_id == INNER_DAG else f"{node_id}/"
             return self._run_dag(component, parameters, inputs, prefix)
         self.begins(node_id)
         result = self._run_leaf(task, component, node_id, parameters, inputs)
@@ -96,7 +94,7 @@ class DagRunner:
 
 def _node(task: str) -> str:
     """The name that a node has in TFX, which makes two tasks of one resolver."""
-    for ending, short in _RESOLVERS.items():
+    for ending, short in RESOLVER_SUFFIXES.items():
         if task.endswith(ending):
             return task.removesuffix(ending) + short
     return task

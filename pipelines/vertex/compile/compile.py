@@ -4,11 +4,10 @@ import functools
 from typing import Any
 
 from tfx.orchestration.data_types import RuntimeParameter
-from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
-from tfx.orchestration.kubeflow.v2.pipeline_builder import DEFAULT_IMAGE_PATH_KEY
 
-from components.code_digest import code_digest
+from components.code_digest import executor_digest
 from components.run_record.component import RunRecord
+from components.tfx_internals.kubeflow_spec import DEFAULT_IMAGE, compile_spec
 from components.vertex_trainer.component import InPlaceTrainer, VertexTrainer
 from core.errors import InputError
 from core.settings import LATEST_BLESSED
@@ -61,7 +60,7 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
             trainer=functools.partial(
                 InPlaceTrainer if on_kubeflow else VertexTrainer,
                 job=custom_job(recipe.name, vertex),
-                code_digest=code_digest("components.vertex_trainer.executor"),
+                code_digest=executor_digest(VertexTrainer),
                 values={
                     "checkpoint_root": f"{root}/checkpoints/{recipe.name}",
                     **{name: given[name] for name in TO_THE_TRAINER},
@@ -74,13 +73,8 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
     )
     if vertex.dataflow:
         send_to_dataflow(pipeline.components, recipe.name, vertex.dataflow, vertex.images.dataflow)
-    runner = kubeflow.KubeflowV2DagRunner(
-        config=kubeflow.KubeflowV2DagRunnerConfig(
-            default_image=images_by_task(vertex), use_pipeline_spec_2_1=True
-        )
-    )
-    runner.set_exit_handler(RunRecord(recipe=recipe.name, record_root=f"{root}/runs"))
-    spec: dict[str, Any] = runner.run(pipeline, write_out=False)["pipelineSpec"]
+    record = RunRecord(recipe=recipe.name, record_root=f"{root}/runs")
+    spec = compile_spec(pipeline, images_by_task(vertex), record)
     return finish_spec(spec, recipe.description, vertex, parameters)
 
 
@@ -108,7 +102,7 @@ def images_by_task(vertex: VertexSettings) -> str | dict[str, str]:
     """The data image for all tasks, and where training has no job of its own, its image for it."""
     if vertex.platform == "vertex":
         return vertex.images.data
-    return {DEFAULT_IMAGE_PATH_KEY: vertex.images.data, TRAINER_TASK: vertex.images.trainer}
+    return {DEFAULT_IMAGE: vertex.images.data, TRAINER_TASK: vertex.images.trainer}
 
 
 def custom_job(name: str, vertex: VertexSettings) -> dict[str, Any]:

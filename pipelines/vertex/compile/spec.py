@@ -10,6 +10,7 @@ from typing import Any
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
+from components.tfx_internals.kubeflow_spec import INNER_DAG, INPUTS_SPEC_FLAG
 from core.errors import InputError
 from pipelines.compiled_spec.parameters import Parameter
 from pipelines.machines.presets import preset
@@ -18,7 +19,6 @@ from pipelines.vertex.compile.placeholders import named_in
 from pipelines.vertex.compile.worker_pools import image_environment
 
 Spec = dict[str, Any]
-DAG = "tfx-dag"  # the component that TFX puts all tasks into when there is an exit handler
 TEXT_TASK, TRAINER_TASK, RECORD_TASK = "TextExampleGen", "Trainer", "RunRecord"
 TEXT_DRIVER = ["python", "-m", "components.text_example_gen.vertex_driver"]
 KILL_AFTER_SECONDS = 60  # between the polite signal and the other
@@ -53,13 +53,13 @@ def finish_spec(
 
 def _dags(spec: Spec) -> Iterator[Spec]:
     yield spec["root"]["dag"]
-    yield spec["components"][DAG]["dag"]
+    yield spec["components"][INNER_DAG]["dag"]
 
 
 def _tasks(spec: Spec) -> Iterator[tuple[str, Spec]]:
     """Every task but the one that holds the others."""
     for dag in _dags(spec):
-        yield from ((name, task) for name, task in dag["tasks"].items() if name != DAG)
+        yield from ((name, task) for name, task in dag["tasks"].items() if name != INNER_DAG)
 
 
 def _executor(spec: Spec, task: str) -> Any:
@@ -119,20 +119,20 @@ def _declare(spec: Spec, parameters: Sequence[Parameter]) -> None:
             declared[parameter.name]["defaultValue"] = parameter.default
     spec["root"]["inputDefinitions"] = {"parameters": declared}
     plain = {name: {"parameterType": d["parameterType"]} for name, d in declared.items()}
-    spec["components"][DAG]["inputDefinitions"] = {"parameters": plain}
+    spec["components"][INNER_DAG]["inputDefinitions"] = {"parameters": plain}
     handed = {name: {"componentInputParameter": name} for name in declared}
-    spec["root"]["dag"]["tasks"][DAG]["inputs"] = {"parameters": handed}
+    spec["root"]["dag"]["tasks"][INNER_DAG]["inputs"] = {"parameters": handed}
 
 
 def _record_parameters(spec: Spec) -> None:
     """Has the exit handler write down all parameters."""
-    declared = spec["components"][DAG]["inputDefinitions"]["parameters"]
+    declared = spec["components"][INNER_DAG]["inputDefinitions"]["parameters"]
     component = spec["components"][RECORD_TASK]
     component["inputDefinitions"]["parameters"] |= declared
     inputs = spec["root"]["dag"]["tasks"][RECORD_TASK]["inputs"]["parameters"]
     inputs |= {name: {"componentInputParameter": name} for name in declared}
     arguments = _executor(spec, RECORD_TASK)["args"]
-    types = arguments.index("--json_serialized_inputs_spec_args") + 1
+    types = arguments.index(INPUTS_SPEC_FLAG) + 1
     arguments[types] = json.dumps(component["inputDefinitions"], indent=2, sort_keys=True)
 
 

@@ -160,7 +160,7 @@ def test_a_failure_says_why_and_where_its_log_is(server: VertexServer) -> None:
     told = str(failed.value)
     assert "replica workerpool0-0 exited with 1" in told
     assert "console.cloud.google.com/vertex-ai/locations/us-central1/training/" in told
-    assert "goes on from its last checkpoint" in told
+    assert "A retry continues from the last checkpoint" in told
 
 
 def wait_until_stopped(job: v1.CustomJob) -> None:

@@ -34,10 +34,12 @@ def client(service: CustomJobs, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Google's own client, as TFX gets it in a container of run-spec."""
     from google.cloud.aiplatform import gapic
 
-    from pipelines.spec_runner.processes import training_client
+    from components.tfx_internals import training_endpoint
 
-    monkeypatch.setenv(training_client.ENDPOINT, service.endpoint)
-    return training_client._Gapic(gapic).JobServiceClient(client_options={"api_endpoint": "x"})
+    monkeypatch.setenv(training_endpoint.ENDPOINT, service.endpoint)
+    return training_endpoint.LocalGapic(gapic).JobServiceClient(
+        client_options={"api_endpoint": "x"}
+    )
 
 
 def pool(code: str, *arguments: str, replicas: int = 1) -> dict[str, Any]:

@@ -1,0 +1,76 @@
+"""Prepare a node without running it: resolve its inputs, ask its driver, look into the cache.
+
+`textmill plan` uses TFX's own launcher for this, so that a plan and a run cannot disagree. TFX
+has no dry run, so we call the launcher's private `_prepare_execution` and replace its private
+`_output_resolver`, which would create folders.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ml_metadata.proto import metadata_store_pb2
+from tfx.orchestration import data_types_utils, metadata
+from tfx.orchestration.portable import execution_publish_utils, inputs_utils, outputs_utils
+from tfx.orchestration.portable.mlmd import context_lib
+from tfx.proto.orchestration import execution_result_pb2, pipeline_pb2
+
+
+def prepare_execution(
+    launcher: Any, compiled: pipeline_pb2.Pipeline, node: Any, scratch: str
+) -> dict[str, Any]:
+    """Let a launcher decide whether its node runs or is cached, and record that in its store.
+
+    Args:
+        launcher: the node's launcher; its store should be a copy.
+        compiled: the compiled pipeline.
+        node: a PipelineNode message of it.
+        scratch: folder for the files that launchers create.
+
+    Returns:
+        The execution properties, including those that the driver added, as an executor would
+        record them.
+    """
+    launcher._output_resolver = _ScratchOutputs(
+        scratch,
+        pipeline_node=node,
+        pipeline_info=compiled.pipeline_info,
+        pipeline_runtime_spec=compiled.runtime_spec,
+    )
+    properties = launcher._prepare_execution().execution_info.exec_properties
+    output = execution_result_pb2.ExecutorOutput()
+    outputs_utils.populate_exec_properties(output, properties)
+    values = output.execution_properties.items()
+    return {name: getattr(value, value.WhichOneof("value")) for name, value in values}
+
+
+def register_execution(handle: metadata.Metadata, node: Any) -> metadata_store_pb2.Execution:
+    """Record an execution of a node whose inputs do not exist yet."""
+    return execution_publish_utils.register_execution(
+        metadata_handle=handle,
+        execution_type=node.node_info.type,
+        contexts=context_lib.prepare_contexts(handle, node.contexts),
+        exec_properties=data_types_utils.build_parsed_value_dict(
+            inputs_utils.resolve_parameters_with_schema(node_parameters=node.parameters)
+        ),
+    )
+
+
+class _ScratchOutputs(outputs_utils.OutputsResolver):
+    """Name outputs as a run would (their names are in the cache key), but write elsewhere."""
+
+    def __init__(self, scratch: str, **spec: Any) -> None:
+        super().__init__(**spec)
+        self._scratch = scratch
+
+    def get_driver_output_uri(self) -> str:
+        return str(Path(tempfile.mkdtemp(dir=self._scratch), "driver_output.pb"))
+
+    def get_executor_output_uri(self, execution_id: int) -> str:
+        return str(Path(self._scratch, "executor_output.pb"))
+
+    def get_stateful_working_directory(self, execution: Any) -> str:
+        return self._scratch
+
+    def make_tmp_dir(self, execution_id: int) -> str:
+        return self._scratch

@@ -1,0 +1,39 @@
+"""Compile a pipeline to a Kubeflow spec, and the names in it that TFX does not document.
+
+`pipelines/vertex/compile` completes the compiled spec and `textmill run-spec` runs it. Both look up
+these names, which TFX's compiler (`tfx/orchestration/kubeflow/v2`) chooses.
+"""
+
+from typing import Any
+
+# The key of the image for all tasks without an image of their own (`pipeline_builder`).
+DEFAULT_IMAGE = "default_image_path"
+# The component that contains all other tasks when the pipeline has an exit handler.
+INNER_DAG = "tfx-dag"
+# The flag that tells a container the types of its inputs.
+INPUTS_SPEC_FLAG = "--json_serialized_inputs_spec_args"
+# TFX compiles a resolver of the latest blessed model to two tasks: the suffix of the task's name in
+# the spec, and the suffix of our node id.
+RESOLVER_SUFFIXES = {"-model-blessing-resolver": "-blessing", "-model-resolver": ""}
+
+
+def compile_spec(pipeline: Any, images: str | dict[str, str], exit_handler: Any) -> dict[str, Any]:
+    """Compile a pipeline.
+
+    Args:
+        pipeline: the pipeline.
+        images: the container image of all tasks, or of each task and `DEFAULT_IMAGE`.
+        exit_handler: the component that runs last, whether the run succeeds or fails.
+
+    Returns:
+        The PipelineSpec (schema 2.1) as JSON.
+    """
+    # Imported here because `run-spec` needs the names only.
+    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
+
+    runner = kubeflow.KubeflowV2DagRunner(
+        config=kubeflow.KubeflowV2DagRunnerConfig(default_image=images, use_pipeline_spec_2_1=True)
+    )
+    runner.set_exit_handler(exit_handler)
+    spec: dict[str, Any] = runner.run(pipeline, write_out=False)["pipelineSpec"]
+    return spec

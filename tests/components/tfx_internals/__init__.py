@@ -1,0 +1,1 @@
+"""Tests of what Textmill uses of the internals of TFX, Beam and KFP."""
