@@ -9,7 +9,7 @@ import typer
 from core.errors import InputError
 
 if TYPE_CHECKING:
-    from pipelines.lineage.store.archive import Archive
+    from pipelines.metadata.archive import Archive
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -67,8 +67,8 @@ def list_(
     from dataclasses import asdict
 
     from pipelines.lineage.find.choose_runs import choose, parse_condition, parse_day
-    from pipelines.lineage.find.print_text import print_runs
     from pipelines.lineage.find.run_list import list_runs
+    from pipelines.lineage.print_text import print_runs
 
     conditions = [parse_condition(text) for text in where or ()]
     began = parse_day(since, "--since"), parse_day(until, "--until", end=True)
@@ -95,9 +95,9 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Shows a run, a model or any artifact, and what it was made from."""
-    from pipelines.lineage.find.print_text import print_show
     from pipelines.lineage.find.select import select
     from pipelines.lineage.find.show import show as show_it
+    from pipelines.lineage.print_text import print_show
 
     archive = _open(workdir, source)
     direction: Any = "downstream" if downstream else "upstream"
@@ -118,8 +118,8 @@ def diff(
 ) -> None:
     """Explains how two runs or models differ: the shortest explanation first, then the parts."""
     from pipelines.lineage.compare.compare import compare_runs
-    from pipelines.lineage.find.print_text import print_comparison
     from pipelines.lineage.find.select import run_of, select
+    from pipelines.lineage.print_text import print_comparison
 
     archive = _open(workdir, source)
     runs = [run_of(archive, select(archive, what)) for what in (before, after)]
@@ -139,8 +139,8 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Computes every digest anew; says what was changed or is missing, and then exits with 1."""
-    from pipelines.lineage.find.print_text import print_verdict
     from pipelines.lineage.find.select import select
+    from pipelines.lineage.print_text import print_verdict
     from pipelines.lineage.verify.verify import verify as verify_it
 
     archive = _open(workdir)
@@ -222,7 +222,7 @@ def seal(
 ) -> None:
     """Notes the digests of a run's files, cards and records, so that `verify` covers them too."""
     from pipelines.lineage.find.select import run_of, select
-    from pipelines.lineage.verify.seal import seal_run
+    from pipelines.metadata.seal import seal_run
 
     archive = _open(workdir)
     typer.echo(f"{seal_run(workdir, run_of(archive, select(archive, run)).id)}")
@@ -279,10 +279,10 @@ def serve(
 
 
 def _open(workdir: Path, source: str | None = None) -> "Archive":
-    from pipelines.lineage.store.archive import Archive
+    from pipelines.metadata.archive import Archive
 
     if source is not None:
-        from pipelines.lineage.store.read_vertex import open_vertex_store
+        from pipelines.lineage.vertex_store import open_vertex_store
 
         return Archive(workdir, open_vertex_store(source))
     if not workdir.is_dir():

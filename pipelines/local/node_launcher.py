@@ -1,4 +1,4 @@
-"""TFX's launcher with what it leaves open: results are reused only whole, and begin empty."""
+"""Launch nodes as TFX does, but reuse only whole results and start in empty folders."""
 
 import logging
 import shutil
@@ -8,19 +8,12 @@ from typing import Any
 
 from tfx.types import Artifact
 
-from components.publisher.publishing import check_version
 from components.tfx_internals.launcher import Artifacts, HookedLauncher
 from core import storage
-from core.errors import InputError
 from core.failpoints import failpoint
-from pipelines.metadata.output_digest import (
-    OUTPUT_DIGEST,
-    UNCHECKED_TYPES,
-    find_damage,
-    output_digest,
-)
+from pipelines.metadata.names import OUTPUT_DIGEST, PUSHED_DESTINATION
+from pipelines.metadata.reuse import find_damage, output_digest
 
-DESTINATION = "pushed_destination"  # TFX's property of a pushed model: the version's folder
 log = logging.getLogger(__name__)
 
 
@@ -30,14 +23,14 @@ class NodeLauncher(HookedLauncher):
     def check_cached(self, artifacts: Artifacts) -> None:
         """Reject a cached result that is damaged."""
         for artifact in _each(artifacts):
-            if artifact.type_name in UNCHECKED_TYPES:
-                continue
-            recorded = artifact.get_string_custom_property(OUTPUT_DIGEST) or None
-            damage = find_damage(artifact.uri, recorded)
-            if published := artifact.get_string_custom_property(DESTINATION):
-                damage = damage or _damage_of_version(published)
+            damage = find_damage(
+                artifact.uri,
+                artifact.type_name,
+                digest=artifact.get_string_custom_property(OUTPUT_DIGEST) or None,
+                published=artifact.get_string_custom_property(PUSHED_DESTINATION) or None,
+            )
             if damage is not None:
-                log.warning("A cached result is not used: %s", damage)
+                log.warning("A cached result is not reused: %s", damage)
                 raise RuntimeError(damage)
 
     def prepare_outputs(self, artifacts: Artifacts) -> None:
@@ -60,17 +53,6 @@ class NodeLauncher(HookedLauncher):
                     artifact.custom_properties[OUTPUT_DIGEST].string_value = digest
 
 
-def _damage_of_version(folder: str) -> str | None:
-    """What is wrong with a published version, which lies outside of the artifact that names it."""
-    if storage.is_remote(folder):
-        return None  # whoever may write there is no part of this machine; reading it all is dear
-    try:
-        check_version(folder)
-    except InputError as error:
-        return str(error)
-    return None
-
-
 def _each(artifacts: Artifacts) -> Iterator[Artifact]:
-    for found in artifacts.values():
-        yield from found
+    for outputs in artifacts.values():
+        yield from outputs

@@ -13,9 +13,9 @@ from core import storage
 from core.errors import InputError, StoppedError, TextmillError, printable
 from core.provenance import git_state
 from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED, TERMINATED
-from pipelines.lineage.verify.seal import seal_run
 from pipelines.local.run_summary import SUMMARY, RunSummary, print_summary, summarise, write_summary
 from pipelines.local.store_care import back_up, close_unfinished
+from pipelines.metadata.seal import seal_run
 from pipelines.workdir import Workdir
 
 STOPPED_BY = {INTERRUPTED: "Stopped by Ctrl-C.", TERMINATED: "Stopped by SIGTERM."}

@@ -15,7 +15,7 @@ from core import storage
 from core.errors import printable
 from core.settings import Settings
 from pipelines.metadata.cache_reason import settle
-from pipelines.metadata.node_facts import node_counts, node_words
+from pipelines.metadata.node_facts import node_counts, summarize_counts
 from pipelines.metadata.records import ExecutionRecord, open_store, run_executions
 
 SUMMARY = "summary.json"
@@ -106,7 +106,7 @@ def print_summary(summary: RunSummary, console: Console) -> None:
     table.add_column("what it made, and why it ran or did not", ratio=1)
     for node in summary.nodes:
         style = STATE_STYLES[node.state]
-        words, why = escape(node_words(node.counts)), f"[dim]{escape(node.why)}[/]"
+        words, why = escape(summarize_counts(node.counts)), f"[dim]{escape(node.why)}[/]"
         told = f"{words}\n{why}" if words else why
         table.add_row(node.node, f"[{style}]{node.state}[/]", f"{node.seconds:.1f}", told)
     console.print(table)

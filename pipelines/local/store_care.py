@@ -11,7 +11,7 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from core import storage
-from pipelines.lineage.store.read_store import SCHEMA_VERSION
+from pipelines.metadata.names import SCHEMA_VERSION
 from pipelines.workdir import Workdir, WorkdirError
 
 NOTE = "note"  # custom property of an execution that was closed for its process

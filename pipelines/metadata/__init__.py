@@ -1,1 +1,1 @@
-"""Read and interpret the records in ML Metadata, for every runner and reviewer."""
+"""Read and interpret the records in ML Metadata, for every way to run and review."""

@@ -1,13 +1,13 @@
-"""Executions to a sentence: why a node ran, or why its cached result was good enough."""
+"""Explain in one sentence why a node ran, or why its cached result was reused."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ml_metadata import metadata_store
 
+from pipelines.metadata.names import CACHED, RAN, RESOLVER
+from pipelines.metadata.recipe_keys import parse_nested_json
 from pipelines.metadata.records import (
-    RESOLVER,
     Artifacts,
     ExecutionRecord,
     node_executions,
@@ -16,31 +16,30 @@ from pipelines.metadata.records import (
 
 MAX_SHOWN = 3  # changes named; the rest is counted
 MAX_VALUE_CHARACTERS = 24
-# Recorded by TFX and the spec runner for themselves; they say nothing about why a node ran.
-UNTOLD = {"module_path", "span", "version", "output_parameters"}
+# Recorded by TFX and the spec runner for their own use; never the reason that a node ran.
+IGNORED_PROPERTIES = {"module_path", "span", "version", "output_parameters"}
 
 
 def settle(
     store: metadata_store.MetadataStore, pipeline: str, record: ExecutionRecord
 ) -> tuple[str, str]:
-    """Says what happened to a node, and why.
+    """Return the state of an execution and the reason for it.
+
+    A resolver looks up artifacts and makes none. It counts as cached if it found the same
+    artifacts as the time before.
 
     Args:
         store: ML Metadata.
-        pipeline: the pipeline's name.
+        pipeline: name of the pipeline.
         record: the execution.
-
-    Returns:
-        The state and the reason. A resolver looks up what there is and makes nothing; it counts
-        as cached when it found the same as the time before.
     """
     earlier = [e for e in node_executions(store, pipeline, record.node_id) if e.id < record.id]
-    succeeded = [e for e in earlier if e.state in {"ran", "cached"}]
+    succeeded = [e for e in earlier if e.state in {RAN, CACHED}]
     if record.type_name == RESOLVER:
-        same = bool(succeeded) and _found(succeeded[-1]) == _found(record)
+        same = bool(succeeded) and _looked_up(succeeded[-1]) == _looked_up(record)
         models = ", ".join(a.uri for a in record.outputs.get("model", ()))
-        return "cached" if same else record.state, f"found {models or 'no other blessed model'}"
-    if record.state == "cached":
+        return CACHED if same else record.state, f"found {models or 'no other blessed model'}"
+    if record.state == CACHED:
         runs = [producer.run_id for producer in producers(store, record)]
         return record.state, f"nothing changed since run {runs[-1]}" if runs else "nothing changed"
     return record.state, _why_it_ran(earlier, succeeded, record)
@@ -58,50 +57,37 @@ def _why_it_ran(
     return "; ".join(changes[:MAX_SHOWN]) + (f"; and {rest} more" if rest > 0 else "")
 
 
-def compare(before: ExecutionRecord, now: ExecutionRecord) -> Iterator[str]:
-    """What differs between two executions of a node, settings first."""
-    told = set(now.settings) | set(before.settings)
-    for name in sorted(told - UNTOLD):
-        yield from _compare_values(name, before.settings.get(name), now.settings.get(name))
-    for name in sorted(set(now.inputs) | set(before.inputs)):
-        if _ids(before.inputs).get(name) != _ids(now.inputs).get(name):
+def compare(before: ExecutionRecord, after: ExecutionRecord) -> Iterator[str]:
+    """Yield the differences between two executions of a node, settings first."""
+    for name in sorted((set(after.settings) | set(before.settings)) - IGNORED_PROPERTIES):
+        yield from _compare_values(name, before.settings.get(name), after.settings.get(name))
+    for name in sorted(set(after.inputs) | set(before.inputs)):
+        if _ids(before.inputs).get(name) != _ids(after.inputs).get(name):
             yield f"{name} changed"
 
 
-def _found(record: ExecutionRecord) -> dict[str, list[int]]:
-    """What a resolver looked up; the candidate is only what it compared with."""
+def _looked_up(record: ExecutionRecord) -> dict[str, list[int]]:
+    """Return the artifacts that a resolver found, without the candidate of the run itself."""
     return {key: ids for key, ids in _ids(record.outputs).items() if key != "candidate"}
 
 
 def _ids(artifacts: Artifacts) -> dict[str, list[int]]:
-    return {key: [artifact.id for artifact in found] for key, found in artifacts.items()}
+    return {key: [artifact.id for artifact in of_key] for key, of_key in artifacts.items()}
 
 
-def _compare_values(name: str, before: Any, now: Any) -> Iterator[str]:
-    before, now = _parsed(before), _parsed(now)
-    if before == now:
+def _compare_values(name: str, before: Any, after: Any) -> Iterator[str]:
+    before, after = parse_nested_json(before), parse_nested_json(after)
+    if before == after:
         return
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        for key in sorted(set(before) | set(now)):
-            yield from _compare_values(key, before.get(key), now.get(key))
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in sorted(set(before) | set(after)):
+            yield from _compare_values(key, before.get(key), after.get(key))
     elif name == "code_digest":
         yield "code changed"
     elif name == "input_fingerprint":
         yield "text changed"
     else:
-        yield f"{name} {_short(before)} → {_short(now)}"
-
-
-def _parsed(value: Any) -> Any:
-    """Settings travel as JSON, at times within JSON: opens them as far as they go."""
-    if isinstance(value, str) and value[:1] in "{[":
-        try:
-            return _parsed(json.loads(value))
-        except ValueError:
-            return value
-    if isinstance(value, Mapping):
-        return {key: _parsed(inner) for key, inner in value.items()}
-    return value
+        yield f"{name} {_short(before)} → {_short(after)}"
 
 
 def _short(value: Any) -> str:

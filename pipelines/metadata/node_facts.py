@@ -1,4 +1,4 @@
-"""What a node made, to counts for the record and a few words for the summary's table."""
+"""Collect the counts of a node's outputs, and summarize them in a few words."""
 
 import json
 from collections.abc import Callable
@@ -6,37 +6,35 @@ from pathlib import Path
 from typing import Any
 
 from core.manifest import MANIFEST
-from pipelines.metadata.records import RESOLVER, ArtifactRecord, ExecutionRecord
+from pipelines.metadata.folders import manifest_folder
+from pipelines.metadata.names import RESOLVER
+from pipelines.metadata.records import ArtifactRecord, ExecutionRecord
 
 Counts = dict[str, Any]
-SAVED_MODEL = "Format-Serving"  # tfx.utils.path_utils' folder of a model that serves
 
 
 def node_counts(record: ExecutionRecord) -> Counts:
-    """All counts that a node's artifacts carry, by artifact key."""
-    found: Counts = {}
+    """Return the counts of a node's output artifacts by output key; none for a resolver."""
     if record.type_name == RESOLVER:
-        return found  # it looks up what others made
-    for key, artifacts in record.outputs.items():
-        for artifact in artifacts:
-            counts = _read(artifact)
-            if counts:
-                found[key] = counts
-    return found
+        return {}
+    read = {
+        key: _read(artifact) for key, artifacts in record.outputs.items() for artifact in artifacts
+    }
+    return {key: counts for key, counts in read.items() if counts}
 
 
-def node_words(counts: Counts) -> str:
-    """The most telling counts, in words; empty where there is nothing to tell."""
-    told = (words(counts[key]) for key, words in _WORDS.items() if key in counts)
-    return "; ".join(text for text in told if text)
+def summarize_counts(counts: Counts) -> str:
+    """Return the most important counts in words, or an empty string."""
+    parts = (summarize(counts[key]) for key, summarize in _SUMMARIES.items() if key in counts)
+    return "; ".join(text for text in parts if text)
 
 
 def _read(artifact: ArtifactRecord) -> Counts:
     folder = Path(artifact.uri)
-    for path in (folder / MANIFEST, folder / SAVED_MODEL / MANIFEST):
-        if path.is_file():
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-            return {"counts": manifest["counts"], "facts": _plain_facts(manifest["facts"])}
+    if with_manifest := manifest_folder(folder):
+        manifest = json.loads((with_manifest / MANIFEST).read_text(encoding="utf-8"))
+        facts = {k: v for k, v in manifest["facts"].items() if not isinstance(v, dict | list)}
+        return {"counts": manifest["counts"], "facts": facts}
     for name in ("metrics.json", "training.json", "published.json"):
         if (folder / name).is_file():
             content = json.loads((folder / name).read_text(encoding="utf-8"))
@@ -44,20 +42,10 @@ def _read(artifact: ArtifactRecord) -> Counts:
     return {}
 
 
-def _plain_facts(facts: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in facts.items() if not isinstance(value, dict | list)}
-
-
 def _documents(counts: Counts) -> str:
     splits = counts["counts"]
-    told = [f"{splits[name]['documents']:,} {name}" for name in _in_order(splits)]
     sentences = sum(split.get("sentences", 0) for split in splits.values())
-    return f"{' + '.join(told)} documents, {sentences:,} sentences"
-
-
-def _in_order(splits: Counts) -> list[str]:
-    """The splits by name, train first; "all" is none."""
-    return sorted(set(splits) - {"all"}, key=lambda name: (name != "train", name))
+    return f"{_per_split(splits, 'documents')} documents, {sentences:,} sentences"
 
 
 def _vocabulary(counts: Counts) -> str:
@@ -65,9 +53,14 @@ def _vocabulary(counts: Counts) -> str:
 
 
 def _instances(counts: Counts) -> str:
-    splits = counts["counts"]
-    told = [f"{splits[name]['instances']:,} {name}" for name in _in_order(splits)]
-    return f"{' + '.join(told)} instances, {counts['facts']['form']} masking"
+    instances = _per_split(counts["counts"], "instances")
+    return f"{instances} instances, {counts['facts']['form']} masking"
+
+
+def _per_split(splits: Counts, counter: str) -> str:
+    """Return for example "1,200 train + 90 eval", train first; "all" is not a split."""
+    names = sorted(set(splits) - {"all"}, key=lambda name: (name != "train", name))
+    return " + ".join(f"{splits[name][counter]:,} {name}" for name in names)
 
 
 def _model(counts: Counts) -> str:
@@ -83,7 +76,7 @@ def _evaluation(counts: Counts) -> str:
     metrics = counts["metrics"]
     blessed = "blessed" if counts["blessed"] else "NOT blessed"
     if "replaced_token_auc" in metrics:
-        return f"replaced tokens told with an AUC of {metrics['replaced_token_auc']:.3f}, {blessed}"
+        return f"replaced-token detection AUC {metrics['replaced_token_auc']:.3f}, {blessed}"
     return (
         f"held-out loss {metrics['masked_lm_loss']:.3f} nats (unigram "
         f"{metrics['unigram_loss']:.3f}), accuracy {metrics['masked_lm_accuracy']:.1%}, {blessed}"
@@ -94,7 +87,7 @@ def _published(counts: Counts) -> str:
     return f"version {counts['version']}" if counts.get("version") else "not published"
 
 
-_WORDS: dict[str, Callable[[Counts], str]] = {
+_SUMMARIES: dict[str, Callable[[Counts], str]] = {
     "examples": _documents,
     "vocabulary": _vocabulary,
     "instances": _instances,

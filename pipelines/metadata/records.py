@@ -1,7 +1,7 @@
-"""ML Metadata to plain values: what a run executed, with what, and what came of it.
+"""Read a run's executions and artifacts from ML Metadata as plain values.
 
-Only plain calls are used: `filter_query` is gone in ml-metadata 1.21. Neither TFX nor TensorFlow
-is imported, so that a look at the store takes a tenth of a second.
+Only simple calls are used: ml-metadata 1.21 no longer has `filter_query`. Neither TFX nor
+TensorFlow is imported, so that reading a store takes a tenth of a second.
 """
 
 from dataclasses import dataclass, field
@@ -11,21 +11,12 @@ from typing import Any
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-RESOLVER = "tfx.dsl.components.common.resolver.Resolver"  # type of the nodes that look up
-RUN_CONTEXT, NODE_CONTEXT = "pipeline_run", "node"
-STATES = {
-    pb.Execution.COMPLETE: "ran",
-    pb.Execution.CACHED: "cached",
-    pb.Execution.FAILED: "failed",
-    pb.Execution.RUNNING: "interrupted",
-    pb.Execution.NEW: "interrupted",
-    pb.Execution.CANCELED: "interrupted",
-}
+from pipelines.metadata.names import INTERRUPTED, NODE_CONTEXT, RUN_CONTEXT, STATES
 
 
 @dataclass(frozen=True)
 class ArtifactRecord:
-    """One artifact: where it lies and what was recorded of it."""
+    """One artifact: its folder and its properties."""
 
     id: int
     uri: str
@@ -43,15 +34,15 @@ class ExecutionRecord:
     id: int
     node_id: str
     run_id: str
-    type_name: str  # the component class's path
-    state: str  # a value of STATES
+    type_name: str  # path of the component class
+    state: str  # RAN, CACHED, FAILED or INTERRUPTED
     settings: dict[str, Any]  # exec properties
     inputs: Artifacts = field(default_factory=dict)
     outputs: Artifacts = field(default_factory=dict)
 
 
 def open_store(path: Path) -> metadata_store.MetadataStore:
-    """Opens the SQLite file for reading."""
+    """Open the SQLite file for reading."""
     config = pb.ConnectionConfig()
     config.sqlite.filename_uri = str(path)
     config.sqlite.connection_mode = pb.SqliteMetadataSourceConfig.READONLY
@@ -59,39 +50,34 @@ def open_store(path: Path) -> metadata_store.MetadataStore:
 
 
 def run_executions(store: metadata_store.MetadataStore, run_id: str) -> dict[str, ExecutionRecord]:
-    """The executions of a run, by node id; the last one where a node ran twice."""
-    context = store.get_context_by_type_and_name(RUN_CONTEXT, run_id)
-    if context is None:
-        return {}
-    executions = sorted(store.get_executions_by_context(context.id), key=lambda e: e.id)
-    records = (read_execution(store, execution) for execution in executions)
-    return {record.node_id: record for record in records}
+    """Return the executions of a run by node id; the last one if a node ran twice."""
+    return {record.node_id: record for record in _executions(store, RUN_CONTEXT, run_id)}
 
 
 def node_executions(
     store: metadata_store.MetadataStore, pipeline: str, node_id: str
 ) -> list[ExecutionRecord]:
-    """All executions of a node over all runs, oldest first."""
-    context = store.get_context_by_type_and_name(NODE_CONTEXT, f"{pipeline}.{node_id}")
-    if context is None:
-        return []
-    executions = sorted(store.get_executions_by_context(context.id), key=lambda e: e.id)
-    return [read_execution(store, execution) for execution in executions]
+    """Return all executions of a node in all runs, oldest first."""
+    return _executions(store, NODE_CONTEXT, f"{pipeline}.{node_id}")
 
 
 def producers(
     store: metadata_store.MetadataStore, record: ExecutionRecord
 ) -> list[ExecutionRecord]:
-    """The executions that wrote a cached execution's outputs."""
+    """Return the executions that wrote the outputs of a cached execution."""
     ids = [a.id for artifacts in record.outputs.values() for a in artifacts]
     events = store.get_events_by_artifact_ids(ids) if ids else []
-    wrote = sorted({e.execution_id for e in events if e.type == pb.Event.OUTPUT})
-    found = store.get_executions_by_id(wrote) if wrote else []
-    return [read_execution(store, e) for e in found if e.last_known_state == pb.Execution.COMPLETE]
+    writers = sorted({e.execution_id for e in events if e.type == pb.Event.OUTPUT})
+    executions = store.get_executions_by_id(writers) if writers else []
+    return [
+        read_execution(store, execution)
+        for execution in executions
+        if execution.last_known_state == pb.Execution.COMPLETE
+    ]
 
 
 def read_execution(store: metadata_store.MetadataStore, execution: pb.Execution) -> ExecutionRecord:
-    """An execution with its artifacts."""
+    """Read an execution together with its artifacts."""
     node_id = run_id = ""
     for context in store.get_contexts_by_execution(execution.id):
         if context.type == NODE_CONTEXT:
@@ -104,12 +90,22 @@ def read_execution(store: metadata_store.MetadataStore, execution: pb.Execution)
         node_id=node_id,
         run_id=run_id,
         type_name=execution.type,
-        state=STATES.get(execution.last_known_state, "interrupted"),
+        state=STATES.get(execution.last_known_state, INTERRUPTED),
         settings=_properties(execution.custom_properties),
         inputs=_artifacts(store, events, {pb.Event.INPUT}),
-        # What a resolver finds is noted as an internal output.
+        # A resolver records the artifacts that it looked up as internal outputs.
         outputs=_artifacts(store, events, {pb.Event.OUTPUT, pb.Event.INTERNAL_OUTPUT}),
     )
+
+
+def _executions(
+    store: metadata_store.MetadataStore, context_type: str, name: str
+) -> list[ExecutionRecord]:
+    context = store.get_context_by_type_and_name(context_type, name)
+    if context is None:
+        return []
+    executions = sorted(store.get_executions_by_context(context.id), key=lambda e: e.id)
+    return [read_execution(store, execution) for execution in executions]
 
 
 def _artifacts(
@@ -118,12 +114,12 @@ def _artifacts(
     keys = {e.artifact_id: e.path.steps[0].key for e in events if e.type in kinds}
     if not keys:
         return {}
-    found: Artifacts = {}
+    by_key: Artifacts = {}
     for artifact in sorted(store.get_artifacts_by_id(list(keys)), key=lambda a: a.id):
         properties = {**_properties(artifact.properties), **_properties(artifact.custom_properties)}
         record = ArtifactRecord(artifact.id, artifact.uri, artifact.type, properties)
-        found[keys[artifact.id]] = (*found.get(keys[artifact.id], ()), record)
-    return found
+        by_key[keys[artifact.id]] = (*by_key.get(keys[artifact.id], ()), record)
+    return by_key
 
 
 def _properties(properties: Any) -> dict[str, Any]:

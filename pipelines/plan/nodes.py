@@ -26,8 +26,8 @@ from components.tfx_internals.local_pipeline import compile_pipeline, make_launc
 from pipelines.local.local_runner import nodes_until
 from pipelines.local.node_launcher import NodeLauncher
 from pipelines.metadata.cache_reason import compare, settle
+from pipelines.metadata.names import PIPELINE_CONTEXT, RESOLVER
 from pipelines.metadata.records import (
-    RESOLVER,
     ArtifactRecord,
     ExecutionRecord,
     node_executions,
@@ -38,7 +38,6 @@ from pipelines.metadata.records import (
 
 RUNS, CACHED, LOOKS_UP = "runs", "cached", "looks up"
 RUN_ID = "plan"  # in the copy of the store
-PIPELINE_CONTEXT = "pipeline"
 FUTURE = ArtifactRecord(-1, "", "", {})  # stands for an artifact that the run would make
 
 

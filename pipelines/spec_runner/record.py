@@ -1,6 +1,7 @@
 """What a run does, to ML Metadata: the same contexts, types and events as a local run's."""
 
 import json
+import logging
 import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,8 +10,15 @@ from typing import Any
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from pipelines.metadata.output_digest import OUTPUT_DIGEST, output_digest
-from pipelines.metadata.records import NODE_CONTEXT, RUN_CONTEXT
+from pipelines.metadata.names import (
+    CACHE_CONTEXT,
+    NODE_CONTEXT,
+    OUTPUT_DIGEST,
+    PIPELINE_CONTEXT,
+    PUSHED_DESTINATION,
+    RUN_CONTEXT,
+)
+from pipelines.metadata.reuse import find_damage, output_digest
 from pipelines.spec_runner.spec.artifacts import (
     ArtifactType,
     LiveArtifact,
@@ -18,9 +26,8 @@ from pipelines.spec_runner.spec.artifacts import (
     set_value,
     to_store,
 )
-from pipelines.spec_runner.tasks.reuse import is_whole
 
-PIPELINE_CONTEXT, CACHE_CONTEXT = "pipeline", "execution_cache"  # TFX's names
+log = logging.getLogger(__name__)
 OUTPUT_PARAMETERS = "output_parameters"  # JSON; what a task gave beside artifacts
 Artifacts = dict[str, list[LiveArtifact]]  # by input or output key
 
@@ -156,7 +163,7 @@ class Recorder:
             if key not in types or record.state != mlmd.Artifact.LIVE:
                 return None
             artifact = from_store(record, types[key])
-            if not is_whole(artifact):
+            if not _is_whole(artifact):
                 return None
             outputs.setdefault(key, []).append(artifact)
         return outputs if outputs.keys() == types.keys() else None
@@ -227,6 +234,18 @@ class Recorder:
         # The holder of the workdir's lock is the only writer.
         self._store.put_contexts([context])
         return self._store.get_context_by_type_and_name(type_name, name)
+
+
+def _is_whole(artifact: LiveArtifact) -> bool:
+    damage = find_damage(
+        artifact.uri,
+        artifact.type.name,
+        digest=artifact.metadata.get(OUTPUT_DIGEST),
+        published=artifact.metadata.get(PUSHED_DESTINATION),
+    )
+    if damage is not None:
+        log.warning("A cached result is not reused: %s", damage)
+    return damage is None
 
 
 def _pairs(artifacts: Artifacts, kind: int) -> list[tuple[LiveArtifact, Any]]:

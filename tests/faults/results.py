@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from core.manifest import file_digest
-from pipelines.lineage.store.archive import Archive
 from pipelines.lineage.verify.check_folder import check_manifest
 from pipelines.lineage.verify.verify import verify
+from pipelines.metadata.archive import Archive
 
 LOOKS_UP = "LatestBlessedModel"  # makes nothing
 WATCHING = "model_run"  # TensorBoard's events and wall times

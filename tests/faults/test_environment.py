@@ -13,7 +13,7 @@ import pytest
 
 from pipelines import workdir as workdir_module
 from pipelines.exit_codes import INPUT_ERROR, INTERRUPTED, SUCCEEDED
-from pipelines.lineage.store.archive import Archive
+from pipelines.metadata.archive import Archive
 from pipelines.workdir import open_workdir
 from tests.faults.conftest import DOCUMENTS, DONE
 from tests.faults.lane import Lane, processes_of

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.lineage.store.archive import Archive
 from pipelines.lineage.verify.garbage import delete_orphans, find_orphans
+from pipelines.metadata.archive import Archive
 from tests.faults.kill_points import KILLED, SAVE_EVERY, KillPoint, Start, all_runs
 from tests.faults.lane import Ended, Lane, is_stopped, processes_of
 from tests.faults.results import false_claims, last_summary, results

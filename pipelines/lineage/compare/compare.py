@@ -11,9 +11,14 @@ from pipelines.lineage.compare.changes import Changes, Comparison, changes_betwe
 from pipelines.lineage.compare.corpus_change import CorpusChange, compare_documents, compare_files
 from pipelines.lineage.compare.explain import explain
 from pipelines.lineage.find.run_list import run_ending
-from pipelines.lineage.store.archive import Archive
-from pipelines.lineage.store.graph import Artifact, Execution, Run
-from pipelines.lineage.store.recipe_keys import code_digest, opened, places, recipe_settings
+from pipelines.metadata.archive import Archive
+from pipelines.metadata.graph import Artifact, Execution, Run
+from pipelines.metadata.recipe_keys import (
+    code_digest,
+    locations,
+    parse_nested_json,
+    recipe_settings,
+)
 
 MACHINE = {"hardware", "image_digest"}  # of a run's origin
 
@@ -124,7 +129,7 @@ def _settings(side: Side, nodes: list[str]) -> dict[str, Any]:
 
 
 def _places(side: Side, nodes: list[str]) -> dict[str, Any]:
-    return {k: v for n in nodes for k, v in places(n, side.told(n)).items()}
+    return {k: v for n in nodes for k, v in locations(n, side.told(n)).items()}
 
 
 def _code(side: Side, nodes: list[str]) -> dict[str, Any]:
@@ -202,7 +207,9 @@ def _metrics(archive: Archive, side: Side) -> dict[str, Any]:
 def _machine(archive: Archive, run: Run) -> dict[str, Any]:
     origin = archive.origin(run.id)
     kept: dict[str, Any] = {
-        name: opened(origin[name]) for name in ("hardware", "image_digest") if name in origin
+        name: parse_nested_json(origin[name])
+        for name in ("hardware", "image_digest")
+        if name in origin
     }
     return dict(flatten(kept))
 

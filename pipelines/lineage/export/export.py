@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
+from pipelines.lineage.find.artifact_summary import artifact_words, noun
 from pipelines.lineage.find.run_list import list_runs
-from pipelines.lineage.store.archive import Archive
-from pipelines.lineage.store.graph import Run
-from pipelines.lineage.store.recipe_keys import code_digest, recipe_settings
-from pipelines.lineage.store.words import artifact_words, noun
+from pipelines.metadata.archive import Archive
+from pipelines.metadata.graph import Run
+from pipelines.metadata.recipe_keys import code_digest, recipe_settings
 
 GRAPH_FORMAT = "textmill-lineage/1"
 

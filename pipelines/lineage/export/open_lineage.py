@@ -30,9 +30,10 @@ from openlineage.client.generated.tags_run import TagsRunFacet, TagsRunFacetFiel
 from core.wording import flatten
 from pipelines.lineage.export.open_lineage_data import SOURCE, read_by, written_by
 from pipelines.lineage.find.run_list import run_state
-from pipelines.lineage.store.archive import Archive
-from pipelines.lineage.store.graph import CACHED, FAILED, RAN, RUNNING, Execution, Run
-from pipelines.lineage.store.recipe_keys import code_digest, opened, recipe_settings
+from pipelines.metadata.archive import Archive
+from pipelines.metadata.graph import Execution, Run
+from pipelines.metadata.names import CACHED, FAILED, RAN, RUNNING
+from pipelines.metadata.recipe_keys import code_digest, parse_nested_json, recipe_settings
 
 PRODUCER = f"pkg:generic/textmill@{version('textmill')}"  # a package URL
 NAMESPACE = "textmill"  # of jobs, if the caller names no other
@@ -155,7 +156,7 @@ def _origin(archive: Archive, run: Run) -> dict[str, Any]:
     """What is known of a run beside its settings, which its nodes tell."""
     untold = {"recipe", "git_commit", "git_dirty"}
     origin = archive.origin(run.id)
-    return {name: opened(value) for name, value in origin.items() if name not in untold}
+    return {name: parse_nested_json(value) for name, value in origin.items() if name not in untold}
 
 
 def _prefixed(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from openlineage.client.generated.output_statistics_output_dataset import (
 from openlineage.client.generated.tags_dataset import TagsDatasetFacet, TagsDatasetFacetFields
 
 from core.wording import flatten
+from pipelines.lineage.find.artifact_summary import artifact_words, noun
 from pipelines.lineage.find.select import parent_model
-from pipelines.lineage.store.archive import Archive
-from pipelines.lineage.store.graph import Artifact, Execution
-from pipelines.lineage.store.words import artifact_words, noun
+from pipelines.metadata.archive import Archive
+from pipelines.metadata.graph import Artifact, Execution
 
 SOURCE = "TEXTMILL"  # of tags
 MODELS = {"Model", "PushedModel"}  # artifact types
@@ -50,14 +50,14 @@ def written_by(archive: Archive, execution: Execution) -> list[ol.OutputDataset]
 
 
 def _dataset(archive: Archive, artifact: Artifact) -> ol.InputDataset:
-    namespace, name = _place(archive.place(artifact))
+    namespace, name = _place(archive.location(artifact))
     return ol.InputDataset(namespace, name, facets=_dataset_facets(archive, artifact))
 
 
 def _outputs(archive: Archive, artifact: Artifact) -> Iterator[ol.OutputDataset]:
     """The artifact itself, and the published folder of what was published."""
     facets = _dataset_facets(archive, artifact)
-    namespace, name = _place(archive.place(artifact))
+    namespace, name = _place(archive.location(artifact))
     statistics = _statistics(archive, artifact)
     yield ol.OutputDataset(namespace, name, facets=facets, outputFacets=statistics)
     published = archive.properties(artifact).get("pushed_destination")

@@ -12,8 +12,8 @@ import yaml
 
 from core.errors import InputError
 from pipelines.lineage.find.run_list import RunRow
-from pipelines.lineage.store.archive import Archive
-from pipelines.lineage.store.recipe_keys import recipe_settings
+from pipelines.metadata.archive import Archive
+from pipelines.metadata.recipe_keys import recipe_settings
 
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le, ">=": operator.ge, "!=": operator.ne, "<": operator.lt, ">": operator.gt,

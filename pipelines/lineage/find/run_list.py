@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pipelines.lineage.store.archive import Archive
-from pipelines.lineage.store.graph import CACHED, FAILED, INTERRUPTED, RUNNING, Run
-from pipelines.lineage.store.read_store import Properties
+from pipelines.metadata.archive import Archive
+from pipelines.metadata.graph import Run
+from pipelines.metadata.names import CACHED, FAILED, INTERRUPTED, RUNNING
+from pipelines.metadata.read_store import Properties
 
 MEASURES = ("masked_lm_loss", "unigram_loss", "blessed", "pushed_version", "pushed_destination")
 

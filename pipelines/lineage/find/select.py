@@ -6,9 +6,9 @@ from typing import Any
 
 from core.errors import InputError
 from core.storage import is_remote
-from pipelines.lineage.store.archive import Archive
-from pipelines.lineage.store.folders import find_manifest, local_folder
-from pipelines.lineage.store.graph import Artifact, Run
+from pipelines.metadata.archive import Archive
+from pipelines.metadata.folders import find_manifest, local_folder
+from pipelines.metadata.graph import Artifact, Run
 
 FEWEST_DIGITS = 8  # of a digest or a run id that is cut short
 LATEST = "latest"

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
+from pipelines.lineage.find.artifact_summary import artifact_words, noun
 from pipelines.lineage.find.run_list import run_state
 from pipelines.lineage.find.select import parent_model
-from pipelines.lineage.store.archive import Archive
-from pipelines.lineage.store.graph import COMPARED, Artifact, Direction, Execution, Run
-from pipelines.lineage.store.recipe_keys import code_digest, opened, recipe_settings
-from pipelines.lineage.store.words import artifact_words, noun
+from pipelines.metadata.archive import Archive
+from pipelines.metadata.graph import Artifact, Direction, Execution, Run
+from pipelines.metadata.names import BASELINE
+from pipelines.metadata.recipe_keys import code_digest, parse_nested_json, recipe_settings
 
 Plain = dict[str, Any]
 
@@ -46,7 +47,7 @@ def describe(archive: Archive, artifact: Artifact) -> Plain:
         "noun": noun(artifact, archive.graph.producer(artifact.id)),
         "type": artifact.type_name,
         "words": artifact_words(archive, artifact),
-        "folder": archive.place(artifact),
+        "folder": archive.location(artifact),
         "exists": archive.exists(artifact),
         "created": artifact.created,
     }
@@ -78,6 +79,7 @@ def describe_execution(archive: Archive, execution: Execution) -> Plain:
 
 def _show_run(archive: Archive, run: Run) -> Plain:
     notes = archive.notes(run.id)
+    origin = {name: parse_nested_json(value) for name, value in archive.origin(run.id).items()}
     nodes = []
     for execution in archive.graph.of_run(run.id).values():
         true = archive.graph.true_execution(execution)
@@ -97,7 +99,7 @@ def _show_run(archive: Archive, run: Run) -> Plain:
         "state": run_state(archive, run),
         "error": notes.error,
         "git": notes.git,
-        "origin": {name: opened(value) for name, value in archive.origin(run.id).items()},
+        "origin": origin,
         "nodes": nodes,
     }
 
@@ -112,8 +114,8 @@ def _chain(
         if producer:
             edges = archive.graph.inputs(producer.id)
             told["made_by"] = describe_execution(archive, producer)
-            told["made_from"] = [edge.artifact for edge in edges if edge.key != COMPARED]
-            told["compared_with"] = [edge.artifact for edge in edges if edge.key == COMPARED]
+            told["made_from"] = [edge.artifact for edge in edges if edge.key != BASELINE]
+            told["compared_with"] = [edge.artifact for edge in edges if edge.key == BASELINE]
         yield {"distance": distance, **told}
 
 

@@ -10,13 +10,14 @@ from urllib.parse import quote
 from core.safe_text import shorten, visible
 from core.wording import flatten
 from pipelines.lineage.compare.compare import compare_runs, run_parts
+from pipelines.lineage.find.artifact_summary import artifact_words, noun
 from pipelines.lineage.find.run_list import RunRow, list_runs, run_ending, run_state
 from pipelines.lineage.find.select import parent_model
 from pipelines.lineage.page.dag_layout import lay_out
-from pipelines.lineage.store.archive import Archive
-from pipelines.lineage.store.graph import CACHED, RAN, Artifact, Execution, Run
-from pipelines.lineage.store.recipe_keys import code_digest, opened, recipe_settings
-from pipelines.lineage.store.words import artifact_words, noun
+from pipelines.metadata.archive import Archive
+from pipelines.metadata.graph import Artifact, Execution, Run
+from pipelines.metadata.names import CACHED, RAN
+from pipelines.metadata.recipe_keys import code_digest, parse_nested_json, recipe_settings
 
 Plain = dict[str, Any]
 FOUND = "found"  # the state of a resolver that did what it is there for
@@ -120,7 +121,7 @@ def _run(archive: Archive, row: RunRow, run: Run) -> Plain:
 
 def _origin(archive: Archive, run: Run) -> dict[str, str]:
     """Who and where; the recipe is told node by node."""
-    origin = {k: opened(v) for k, v in archive.origin(run.id).items() if k != "recipe"}
+    origin = {k: parse_nested_json(v) for k, v in archive.origin(run.id).items() if k != "recipe"}
     return flatten({k: v for k, v in origin.items() if not k.startswith("git_")})
 
 
@@ -181,7 +182,7 @@ def _artifact(archive: Archive, artifact: Artifact, beside: Path) -> Plain:
         "noun": noun(artifact, producer),
         "type": artifact.type_name,
         "words": artifact_words(archive, artifact),
-        "folder": archive.place(artifact),
+        "folder": archive.location(artifact),
         "exists": archive.exists(artifact),
         "created": artifact.created,
         "by": producer.id if producer else None,

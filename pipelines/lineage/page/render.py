@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from pipelines.lineage.page.contents import Plain, page_contents
-from pipelines.lineage.store.archive import Archive
+from pipelines.metadata.archive import Archive
 
 HERE = Path(__file__).parent
 SCRIPTS = ("elements.js", "runs.js", "graph.js", "details.js", "compare.js", "start.js")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.errors import InputError, printable
 from pipelines.lineage.page.render import render_page
-from pipelines.lineage.store.archive import Archive
+from pipelines.metadata.archive import Archive
 
 LOOPBACK = "127.0.0.1"
 HOSTS = {LOOPBACK, "localhost"}

@@ -11,11 +11,12 @@ from components.text_example_gen.reading.fingerprint import corpus_digest
 from core.errors import InputError
 from core.manifest import MANIFEST, Manifest, Shard, file_digest, read_manifest
 from pipelines.lineage.compare.corpus_change import FILES, text_files
-from pipelines.lineage.store.archive import Archive
-from pipelines.lineage.store.folders import HAVE_MANIFESTS, manifest_folder
-from pipelines.lineage.store.graph import Artifact
-from pipelines.lineage.verify.finding import Finding
-from pipelines.metadata.output_digest import OUTPUT_DIGEST, UNCHECKED_TYPES, output_digest
+from pipelines.lineage.verify.mismatch import Mismatch
+from pipelines.metadata.archive import Archive
+from pipelines.metadata.folders import HAVE_MANIFESTS, manifest_folder
+from pipelines.metadata.graph import Artifact
+from pipelines.metadata.names import MODEL_RUN, OUTPUT_DIGEST
+from pipelines.metadata.reuse import output_digest
 
 # Beside the instances' shards; the copy of the vocabulary has a manifest of its own.
 BESIDE = {
@@ -25,40 +26,40 @@ BESIDE = {
 COUNTED = {"documents": "documents", "instances": "instances"}  # manifest kind to its counter
 
 
-def check_artifact(archive: Archive, artifact: Artifact) -> Iterator[Finding]:
+def check_artifact(archive: Archive, artifact: Artifact) -> Iterator[Mismatch]:
     """Everything about one artifact that can be told without another."""
     folder = archive.folder(artifact)
     found = list(_check(folder, artifact.type_name in HAVE_MANIFESTS))
     recorded = archive.properties(artifact).get(OUTPUT_DIGEST)
     # ML Metadata has a digest of the whole folder; the manifest says more of what differs.
-    is_checked = recorded and artifact.type_name not in UNCHECKED_TYPES
+    is_checked = recorded and artifact.type_name != MODEL_RUN
     if not found and is_checked and output_digest(str(folder)) != recorded:
         told = "is not what ML Metadata has the digest of"
-        found.append(Finding("changed", str(folder), told))
+        found.append(Mismatch("changed", str(folder), told))
     yield from (replace(finding, artifact=artifact.id) for finding in found)
 
 
-def _check(folder: Path, wants_manifest: bool) -> Iterator[Finding]:
+def _check(folder: Path, wants_manifest: bool) -> Iterator[Mismatch]:
     if not folder.is_dir():
-        yield Finding("missing", str(folder), "the artifact's folder is gone")
+        yield Mismatch("missing", str(folder), "the artifact's folder is gone")
         return
     if not wants_manifest:
         if not any(path.is_file() for path in folder.rglob("*")):
-            yield Finding("missing", str(folder), "the artifact's folder is empty")
+            yield Mismatch("missing", str(folder), "the artifact's folder is empty")
         return
     place = manifest_folder(folder)
     if place is None:
-        yield Finding("missing", str(folder), f"its {MANIFEST} is gone")
+        yield Mismatch("missing", str(folder), f"its {MANIFEST} is gone")
         return
     yield from check_manifest(place)
 
 
-def check_manifest(folder: Path) -> Iterator[Finding]:
+def check_manifest(folder: Path) -> Iterator[Mismatch]:
     """A folder with a manifest: its shards, its counts, and files that it does not name."""
     try:
         manifest = read_manifest(str(folder))
     except InputError as error:
-        yield Finding("changed", str(folder / MANIFEST), str(error))
+        yield Mismatch("changed", str(folder / MANIFEST), str(error))
         return
     listed = manifest.all_files()
     for shard in listed:
@@ -74,32 +75,32 @@ def check_manifest(folder: Path) -> Iterator[Finding]:
         yield from check_manifest(folder / "vocabulary")
 
 
-def _check_shard(folder: Path, shard: Shard) -> Iterator[Finding]:
+def _check_shard(folder: Path, shard: Shard) -> Iterator[Mismatch]:
     path = folder / shard.path
     if not path.resolve().is_relative_to(folder.resolve()):
-        yield Finding("changed", str(path), "the manifest names a file outside of its folder")
+        yield Mismatch("changed", str(path), "the manifest names a file outside of its folder")
     elif not path.is_file():
-        yield Finding("missing", str(path), "the manifest names this file and it is gone")
+        yield Mismatch("missing", str(path), "the manifest names this file and it is gone")
     elif path.stat().st_size != shard.size_bytes:
         size = path.stat().st_size
-        yield Finding("changed", str(path), f"has {size:,} bytes instead of {shard.size_bytes:,}")
+        yield Mismatch("changed", str(path), f"has {size:,} bytes instead of {shard.size_bytes:,}")
     elif file_digest(str(path)) != shard.sha256:
-        yield Finding("changed", str(path), "its sha256 is not the manifest's")
+        yield Mismatch("changed", str(path), "its sha256 is not the manifest's")
 
 
-def _unnamed(folder: Path, manifest: Manifest, named: set[str]) -> Iterator[Finding]:
+def _unnamed(folder: Path, manifest: Manifest, named: set[str]) -> Iterator[Mismatch]:
     beside = {MANIFEST, *BESIDE.get(manifest.kind, ())}
     for path in sorted(folder.rglob("*")):
         inner = path.relative_to(folder).as_posix()
         copied = manifest.kind == "instances" and inner.startswith("vocabulary/")
         if path.is_file() and inner not in named | beside and not copied:
-            yield Finding("added", str(path), "is in no manifest")
+            yield Mismatch("added", str(path), "is in no manifest")
     for name in sorted(beside - {MANIFEST} - named):
         if not (folder / name).is_file():
-            yield Finding("missing", str(folder / name), "is gone")
+            yield Mismatch("missing", str(folder / name), "is gone")
 
 
-def _recount(folder: Path, manifest: Manifest) -> Iterator[Finding]:
+def _recount(folder: Path, manifest: Manifest) -> Iterator[Mismatch]:
     """Counts the records anew, and of documents the sentences."""
     for split, shards in manifest.shards.items():
         records = sentences = 0
@@ -118,24 +119,24 @@ def _recount(folder: Path, manifest: Manifest) -> Iterator[Finding]:
             said = manifest.counts.get(split, {}).get(counter)
             if said != count:
                 told = f"says {said} {counter} in {split}, and there are {count}"
-                yield Finding("changed", str(folder / MANIFEST), told)
+                yield Mismatch("changed", str(folder / MANIFEST), told)
 
 
-def _check_files(folder: Path, manifest: Manifest) -> Iterator[Finding]:
+def _check_files(folder: Path, manifest: Manifest) -> Iterator[Mismatch]:
     """The digests of the text files, which together are the corpus's."""
     try:
         digest = corpus_digest(text_files(folder))
     except (ValueError, KeyError):
         digest = ""
     if manifest.facts.get("corpus_digest") != digest:
-        yield Finding("changed", str(folder / FILES), "its digests are not those of the corpus")
+        yield Mismatch("changed", str(folder / FILES), "its digests are not those of the corpus")
 
 
-def _check_vocabulary(folder: Path, manifest: Manifest) -> Iterator[Finding]:
+def _check_vocabulary(folder: Path, manifest: Manifest) -> Iterator[Mismatch]:
     digest = vocabulary_digest(folder)
     if digest is not None and manifest.facts.get("digest") != digest:
         told = "the vocabulary's digest is not that of its files"
-        yield Finding("changed", str(folder / MANIFEST), told)
+        yield Mismatch("changed", str(folder / MANIFEST), told)
 
 
 def vocabulary_digest(folder: Path) -> str | None:

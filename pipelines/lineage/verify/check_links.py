@@ -3,25 +3,26 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
 from core.json_object import read_json
 from core.manifest import MANIFEST, Manifest, read_manifest
-from pipelines.lineage.store.archive import Archive
-from pipelines.lineage.store.folders import local_folder, manifest_folder
-from pipelines.lineage.store.graph import Artifact, Execution
-from pipelines.lineage.store.recipe_keys import code_digest, opened
 from pipelines.lineage.verify.check_folder import check_manifest, vocabulary_digest
-from pipelines.lineage.verify.finding import Finding
+from pipelines.lineage.verify.mismatch import Mismatch
+from pipelines.metadata.archive import Archive
+from pipelines.metadata.folders import local_folder, manifest_folder
+from pipelines.metadata.graph import Artifact, Execution
+from pipelines.metadata.recipe_keys import code_digest, parse_nested_json
 
 # Of the Trainer's settings: where it works, and a digest that has a fact of its own.
 NOT_OF_THE_MODEL = {"checkpoint_root", "code_digest"}
 ROUNDING = 5e-6  # metrics are recorded with six digits
 
 
-def check_links(archive: Archive, artifact: Artifact) -> Iterator[Finding]:
+def check_links(archive: Archive, artifact: Artifact) -> Iterator[Mismatch]:
     """What an artifact says of its inputs, its code and itself, compared with them."""
     producer = archive.graph.producer(artifact.id)
     if producer is None:
@@ -30,7 +31,7 @@ def check_links(archive: Archive, artifact: Artifact) -> Iterator[Finding]:
     if manifest is not None:
         path = str((manifest_folder(archive.folder(artifact)) or Path()) / MANIFEST)
         for told in _manifest_links(archive, artifact, producer, manifest):
-            yield Finding("changed", path, told, artifact.id)
+            yield Mismatch("changed", path, told, artifact.id)
     if artifact.type_name == "ModelEvaluation":
         yield from _evaluation(archive, artifact)
     if artifact.type_name == "ModelBlessing":
@@ -82,7 +83,7 @@ def _records(
 
 
 def _training(told: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
-    config = opened(told.get("custom_config"))
+    config = parse_nested_json(told.get("custom_config"))
     training = config.get("training") if isinstance(config, dict) else None
     settings = manifest.facts.get("settings")
     if isinstance(training, dict) and isinstance(settings, dict):
@@ -92,11 +93,11 @@ def _training(told: Mapping[str, Any], manifest: Manifest) -> Iterator[str]:
             yield "names other settings than ML Metadata"
 
 
-def _evaluation(archive: Archive, artifact: Artifact) -> Iterator[Finding]:
+def _evaluation(archive: Archive, artifact: Artifact) -> Iterator[Mismatch]:
     path = archive.folder(artifact) / "metrics.json"
     metrics = read_json(path).get("metrics")
     if not isinstance(metrics, dict):
-        yield Finding("missing", str(path), "there are no metrics that can be read", artifact.id)
+        yield Mismatch("missing", str(path), "there are no metrics that can be read", artifact.id)
         return
     for name, recorded in archive.properties(artifact).items():
         if not isinstance(recorded, int | float):
@@ -105,43 +106,43 @@ def _evaluation(archive: Archive, artifact: Artifact) -> Iterator[Finding]:
         number = value if isinstance(value, int | float) else math.nan
         if not math.isclose(number, recorded, rel_tol=ROUNDING, abs_tol=ROUNDING):
             told = f"says {name} is {value}, and ML Metadata says {recorded}"
-            yield Finding("changed", str(path), told, artifact.id)
+            yield Mismatch("changed", str(path), told, artifact.id)
 
 
-def _blessing(archive: Archive, artifact: Artifact) -> Iterator[Finding]:
+def _blessing(archive: Archive, artifact: Artifact) -> Iterator[Mismatch]:
     blessed = archive.properties(artifact).get("blessed")
     if blessed is None:
         return
     path = archive.folder(artifact) / ("BLESSED" if blessed else "NOT_BLESSED")
     if archive.folder(artifact).is_dir() and not path.is_file():
         told = f"ML Metadata says the model is {'' if blessed else 'not '}blessed; the file is gone"
-        yield Finding("changed", str(path), told, artifact.id)
+        yield Mismatch("changed", str(path), told, artifact.id)
 
 
-def _publication(archive: Archive, artifact: Artifact, producer: Execution) -> Iterator[Finding]:
+def _publication(archive: Archive, artifact: Artifact, producer: Execution) -> Iterator[Mismatch]:
     known = archive.properties(artifact)
     note = archive.folder(artifact) / "published.json"
     said = read_json(note)
     if bool(known.get("pushed")) != bool(said.get("pushed")):
         told = "does not say what ML Metadata says of being published"
-        yield Finding("changed", str(note), told, artifact.id)
+        yield Mismatch("changed", str(note), told, artifact.id)
     if not known.get("pushed_destination"):
         return
     for name in ("folder", "version"):
         recorded = known["pushed_destination" if name == "folder" else "pushed_version"]
         if said.get(name) != recorded:
             told = f"says {name} {said.get(name)}, and ML Metadata says {recorded}"
-            yield Finding("changed", str(note), told, artifact.id)
+            yield Mismatch("changed", str(note), told, artifact.id)
     folder = local_folder(str(known["pushed_destination"]), archive.workdir)
     for finding in _published(archive, folder, said, archive.inputs(producer)):
-        yield Finding(finding.kind, finding.path, finding.told, artifact.id)
+        yield replace(finding, artifact=artifact.id)
 
 
 def _published(
     archive: Archive, folder: Path, said: Mapping[str, Any], inputs: Mapping[str, Artifact]
-) -> Iterator[Finding]:
+) -> Iterator[Mismatch]:
     if not (folder / MANIFEST).is_file():
-        yield Finding("missing", str(folder), "the published model is gone or not complete")
+        yield Mismatch("missing", str(folder), "the published model is gone or not complete")
         return
     yield from check_manifest(folder)
     try:
@@ -150,26 +151,26 @@ def _published(
         return
     path = str(folder / MANIFEST)
     if said.get("content_digest") != manifest.content_digest():
-        yield Finding("changed", path, "its content is not what was published")
+        yield Mismatch("changed", path, "its content is not what was published")
     model = archive.manifest(inputs["model"]) if "model" in inputs else None
     if model and manifest.facts.get("model_digest") != model.content_digest():
-        yield Finding("changed", path, "is not of the model that the run published")
+        yield Mismatch("changed", path, "is not of the model that the run published")
     yield from _card(archive, folder, inputs)
     yield from _latest(folder.parent)
 
 
-def _card(archive: Archive, folder: Path, inputs: Mapping[str, Artifact]) -> Iterator[Finding]:
+def _card(archive: Archive, folder: Path, inputs: Mapping[str, Artifact]) -> Iterator[Mismatch]:
     if "model_card" not in inputs:
         return
     written = archive.folder(inputs["model_card"]) / "README.md"
     shown = folder / "README.md"
     if not written.is_file():
-        yield Finding("missing", str(written), "the model card is gone")
+        yield Mismatch("missing", str(written), "the model card is gone")
     elif shown.is_file() and written.read_bytes() != shown.read_bytes():
-        yield Finding("changed", str(written), "is not the card that was published")
+        yield Mismatch("changed", str(written), "is not the card that was published")
 
 
-def _latest(destination: Path) -> Iterator[Finding]:
+def _latest(destination: Path) -> Iterator[Mismatch]:
     path = destination / "latest.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -178,4 +179,4 @@ def _latest(destination: Path) -> Iterator[Finding]:
     except (OSError, ValueError, KeyError, TypeError, InputError):
         right = False
     if not right:
-        yield Finding("changed", str(path), "does not name a version that is whole")
+        yield Mismatch("changed", str(path), "does not name a version that is whole")

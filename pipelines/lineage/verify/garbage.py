@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.lineage.store.archive import Archive
-from pipelines.lineage.store.graph import CACHED, RAN, RUNNING
+from pipelines.metadata.archive import Archive
+from pipelines.metadata.names import CACHED, RAN, RUNNING
 
 SETTLED_SECONDS = 24 * 3600
 # Where an execution's folder lies, and which of its parents is the node's.

@@ -4,19 +4,20 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipelines.lineage.store.archive import Archive
-from pipelines.lineage.store.graph import Artifact, Run
 from pipelines.lineage.verify.check_folder import check_artifact
 from pipelines.lineage.verify.check_links import check_links
-from pipelines.lineage.verify.finding import Finding
-from pipelines.lineage.verify.seal import check_seal, newest_seal
+from pipelines.lineage.verify.check_seal import check_seal
+from pipelines.lineage.verify.mismatch import Mismatch
+from pipelines.metadata.archive import Archive
+from pipelines.metadata.graph import Artifact, Run
+from pipelines.metadata.seal import newest_seal
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What `textmill lineage verify` found."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Mismatch, ...]
     artifacts: int  # checked
     runs: int  # whose seals were checked
     unsealed: tuple[str, ...]  # runs without a seal: their loose files are only looked for
@@ -24,7 +25,8 @@ class Verdict:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
-        return {"ok": not self.findings, **asdict(self)}
+        findings = [finding.as_json() for finding in self.findings]
+        return {"ok": not self.findings, **asdict(self), "findings": findings}
 
 
 def verify(archive: Archive, found: Run | Artifact | None = None) -> Verdict:
@@ -37,7 +39,7 @@ def verify(archive: Archive, found: Run | Artifact | None = None) -> Verdict:
     """
     artifacts = _chosen(archive, found)
     runs = _runs_of(archive, artifacts) if found else list(archive.graph.runs.values())
-    findings: list[Finding] = []
+    findings: list[Mismatch] = []
     for artifact in artifacts:
         findings += [*check_artifact(archive, artifact), *check_links(archive, artifact)]
     unsealed = []
@@ -73,6 +75,6 @@ def _runs_of(archive: Archive, artifacts: Iterable[Artifact]) -> list[Run]:
     return [run for run in archive.graph.runs.values() if run.id in ids]
 
 
-def _each_once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def _each_once(findings: Iterable[Mismatch]) -> tuple[Mismatch, ...]:
     """Without repeats, as of a latest.json that several publications look at."""
     return tuple(dict.fromkeys(findings))

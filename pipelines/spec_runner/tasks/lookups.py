@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf import json_format
 
-from pipelines.metadata.records import RESOLVER
+from pipelines.metadata.names import RESOLVER
 from pipelines.spec_runner.errors import SpecError
 from pipelines.spec_runner.record import Artifacts
 from pipelines.spec_runner.spec.artifacts import LiveArtifact, read_type

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import pytest
 
-from pipelines.lineage.store.archive import Archive
-from pipelines.lineage.store.graph import Graph
-from pipelines.lineage.store.read_store import Store
+from pipelines.metadata.archive import Archive
+from pipelines.metadata.graph import Graph
+from pipelines.metadata.read_store import Store
 from tests.pipelines.lineage.mill import Mill
 from tests.pipelines.lineage.mill_folders import PROSE
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from pipelines.lineage.page.render import render_page
-from pipelines.lineage.store.archive import Archive
+from pipelines.metadata.archive import Archive
 from tests.pipelines.lineage.browser import Browser
 
 

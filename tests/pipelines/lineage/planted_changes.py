@@ -10,7 +10,7 @@ from typing import Any
 
 from components.records import write_records
 from core.manifest import MANIFEST, describe_file
-from pipelines.lineage.verify.seal import SEAL
+from pipelines.metadata.seal import SEAL
 
 DOCUMENTS = "artifacts/tiny/TextExampleGen/examples/1"
 TRAIN = f"{DOCUMENTS}/Split-train/documents-00000-of-00001.tfrecord.gz"

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from core.errors import InputError
 from pipelines.cli import app
 from pipelines.lineage.find.choose_runs import parse_condition, parse_day
-from pipelines.lineage.store.archive import Archive
 from pipelines.lineage.verify.garbage import find_orphans
+from pipelines.metadata.archive import Archive
 from tests.pipelines.lineage.conftest import History
 from tests.pipelines.lineage.mill import Mill
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.lineage.find.select import SelectionError, run_of, select
-from pipelines.lineage.store.archive import Archive
+from pipelines.metadata.archive import Archive
 from tests.pipelines.lineage.conftest import History
 from tests.pipelines.lineage.mill import Mill
 

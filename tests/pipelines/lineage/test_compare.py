@@ -10,7 +10,7 @@ from core.errors import InputError
 from pipelines.lineage.compare.changes import Change
 from pipelines.lineage.compare.compare import compare_runs
 from pipelines.lineage.compare.explain import value_words
-from pipelines.lineage.store.archive import Archive
+from pipelines.metadata.archive import Archive
 from tests.pipelines.lineage.conftest import NEW_TEXT, History
 from tests.pipelines.lineage.mill import Mill
 from tests.pipelines.lineage.mill_folders import PROSE

@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.lineage.store.archive import Archive
 from pipelines.lineage.verify.garbage import find_orphans
 from pipelines.lineage.verify.verify import verify
+from pipelines.metadata.archive import Archive
 from pipelines.workdir import WorkdirError, hold, open_workdir
 from tests.pipelines.lineage.conftest import History
 

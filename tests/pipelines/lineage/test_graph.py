@@ -1,6 +1,6 @@
 """The graph tells who made an artifact, who reused it, what it stands on and what it led to."""
 
-from pipelines.lineage.store.graph import Execution, Graph
+from pipelines.metadata.graph import Execution, Graph
 from tests.pipelines.lineage.conftest import History
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.lineage.page.dag_layout import lay_out
 from pipelines.lineage.page.render import render_page
-from pipelines.lineage.store.archive import Archive
+from pipelines.metadata.archive import Archive
 from tests.pipelines.lineage.browser import CHROMIUM, Browser
 from tests.pipelines.lineage.conftest import History
 from tests.pipelines.lineage.mill import Mill

@@ -9,8 +9,8 @@ import pytest
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from pipelines.lineage.store.graph import Graph
-from pipelines.lineage.store.read_store import KINDS, STATES, Store, StoreError
+from pipelines.metadata.graph import Graph
+from pipelines.metadata.read_store import KINDS, STATES, Store, StoreError
 from pipelines.metadata.records import open_store, read_execution
 from tests.pipelines.lineage.conftest import History
 
@@ -76,13 +76,13 @@ def test_what_is_no_store_is_told_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"no metadata store\. .*--workdir"):
         Store(tmp_path / "metadata.sqlite")
     (tmp_path / "metadata.sqlite").write_bytes(b"not a database at all" * 100)
-    with pytest.raises(StoreError, match="not a store of ML Metadata"):
+    with pytest.raises(StoreError, match="not an ML Metadata store"):
         Store(tmp_path / "metadata.sqlite")
     other = sqlite3.connect(tmp_path / "other.sqlite")
     other.execute("CREATE TABLE MLMDEnv (schema_version INTEGER)")
     other.execute("INSERT INTO MLMDEnv VALUES (99)")
     other.commit()
-    with pytest.raises(StoreError, match=r"layout is version 99"):
+    with pytest.raises(StoreError, match=r"schema version 99"):
         Store(tmp_path / "other.sqlite")
 
 
@@ -91,7 +91,7 @@ def test_reading_writes_nothing_and_loads_neither_tensorflow_nor_tfx_nor_ml_meta
 ) -> None:
     code = """
 import sys, pathlib
-from pipelines.lineage.read_store import Store
+from pipelines.metadata.read_store import Store
 store = Store(pathlib.Path(sys.argv[1]))
 store.settings(store.graph().executions)
 heavy = {"tensorflow", "tfx", "ml_metadata", "apache_beam", "numpy"} & set(sys.modules)

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from core.errors import InputError
 from pipelines.cli import app
-from pipelines.lineage.store.archive import Archive
-from pipelines.lineage.store.graph import CACHED, FAILED, INTERRUPTED, RAN
-from pipelines.lineage.store.read_vertex import BINDING, parse_source
+from pipelines.lineage.vertex_store import BINDING, parse_source
+from pipelines.metadata.archive import Archive
+from pipelines.metadata.names import CACHED, FAILED, INTERRUPTED, RAN
 from tests.pipelines.lineage.conftest import History
 from tests.vertex_server import VertexServer
 
@@ -141,7 +141,7 @@ def test_the_newest_runs_of_one_pipeline_are_taken(vertex: VertexServer) -> None
 def test_a_manifest_on_an_object_store_is_read(history: History) -> None:
     import tensorflow as tf
 
-    from pipelines.lineage.store.folders import find_remote_manifest
+    from pipelines.metadata.folders import find_remote_manifest
 
     folder = history.workdir / "artifacts/tiny/TextExampleGen/examples/1"
     tf.io.gfile.makedirs("ram://bucket/examples")

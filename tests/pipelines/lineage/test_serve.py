@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import InputError
 from pipelines.lineage.page.serve import make_server
-from pipelines.lineage.store.read_store import StoreError
+from pipelines.metadata.read_store import StoreError
 from tests.pipelines.lineage.conftest import History
 
 

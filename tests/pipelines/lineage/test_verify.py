@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 from core.errors import InputError
 from pipelines.cli import app
 from pipelines.lineage.find.select import select
-from pipelines.lineage.store.archive import Archive
-from pipelines.lineage.verify.seal import seal_run
 from pipelines.lineage.verify.verify import verify
+from pipelines.metadata.archive import Archive
+from pipelines.metadata.seal import seal_run
 from tests.pipelines.lineage.conftest import History
 from tests.pipelines.lineage.planted_changes import (
     FOUND_BY_THE_SEAL,

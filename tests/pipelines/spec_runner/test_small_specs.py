@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import InputError
 from pipelines.exit_codes import FAILED, INTERRUPTED, SUCCEEDED
-from pipelines.lineage.store.archive import Archive
+from pipelines.metadata.archive import Archive
 from pipelines.spec_runner.command import Options, run_spec
 from tests.pipelines.spec_runner.small_specs import (
     INTEGER,

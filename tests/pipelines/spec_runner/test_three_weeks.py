@@ -14,7 +14,7 @@ from google.cloud import aiplatform_v1 as v1
 
 from core.manifest import Manifest, read_manifest
 from pipelines.exit_codes import SUCCEEDED
-from pipelines.lineage.store.archive import Archive
+from pipelines.metadata.archive import Archive
 from pipelines.spec_runner.command import Options, run_spec
 from tests.pipelines.spec_runner.conftest import REAL_TEXT, compile_tiny
 from tests.pipelines.spec_runner.small_specs import last_summary

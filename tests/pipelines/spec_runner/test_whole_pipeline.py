@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import InputError
 from pipelines.exit_codes import FAILED, SUCCEEDED
-from pipelines.lineage.store.archive import Archive
+from pipelines.metadata.archive import Archive
 from pipelines.spec_runner.command import Options, run_spec
 from tests.pipelines.spec_runner.conftest import REAL_TEXT, Runs
 from tests.pipelines.spec_runner.small_specs import last_summary, states

@@ -1,9 +1,9 @@
-"""ML Metadata's SQLite file to the graph, read-only.
+"""Read the graph from ML Metadata's SQLite file, without changing it.
 
-Through the ml_metadata library a store of 2,000 runs took 8.5 s and 260 MB to read, for protos and
-for one call per run that tells which executions are its own. Its tables are read here as they are:
-1.0 s and 70 MB (tests/benchmarks/lineage.py). Their layout has a version, which is checked, and the
-tests compare every answer with the library's own.
+With the ml_metadata library, reading a store of 2,000 runs took 8.5 s and 260 MB: it builds protos,
+and needs one call per run to list its executions. This module reads the tables directly: 1.0 s and
+70 MB (tests/benchmarks/lineage.py). It checks the version of their schema, and the tests compare
+every answer with the library's.
 """
 
 import base64
@@ -13,67 +13,56 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.errors import InputError
-from pipelines.lineage.store.graph import (
-    CACHED,
-    FAILED,
-    INTERRUPTED,
-    RAN,
-    Artifact,
-    Edge,
-    Execution,
-    Graph,
-    Run,
-)
+from pipelines.metadata.graph import Artifact, Edge, Execution, Graph, Run
+from pipelines.metadata.names import INTERRUPTED, RUN_CONTEXT, SCHEMA_VERSION, STATES
 
-SCHEMA_VERSION = 10
-# ml_metadata.proto.metadata_store_pb2, Execution.State; what is not here was cut short.
-STATES = {3: RAN, 4: FAILED, 5: CACHED}
-LIVE = 2  # Artifact.State
-# Event.Type; a resolver notes what it found as an "internal output".
+LIVE = 2  # ml_metadata.proto.metadata_store_pb2, Artifact.State
+# Event.Type; a resolver records the artifacts that it looked up as internal outputs.
 KINDS: dict[int, Literal["input", "output", "found"]] = {3: "input", 4: "output", 6: "found"}
-STRUCT = "mlmd-struct::"  # how MLMD keeps a struct in a column of text
-MOST_NUMBERS = 500  # in one query; SQLite's own limit has been 999
+STRUCT = "mlmd-struct::"  # prefix of a struct in a text column
+MAX_IDS = 500  # per query; older versions of SQLite allow 999
 Properties = dict[str, Any]
 
 
 class StoreError(InputError):
-    """A metadata store that is not there or cannot be read."""
+    """A metadata store that is missing or cannot be read."""
 
 
 class Store:
     """One SQLite file, open for reading.
 
-    The graph has the structure only. Properties are read for the few nodes that are asked for.
+    The graph holds the structure only. Properties are read on request.
     """
 
     def __init__(self, path: Path) -> None:
-        """Opens the file.
+        """Open the file.
 
         Raises:
-            StoreError: it is not there, is no store, or is of another layout.
+            StoreError: the file is missing, is not a store, or has another schema version.
         """
         if not path.is_file():
             raise StoreError(
-                f"{path}: no metadata store. Give the folder of a run with --workdir; "
-                f"`textmill run` makes it."
+                f"{path}: no metadata store. Give the workdir of a `textmill run` with --workdir."
             )
         self.path = path
-        # Who opens the file after a kill rolls back what the kill cut short, and needs the right
-        # to write for that; our own statements may only read.
+        # If a writer was killed, opening the file rolls its transaction back, which needs write
+        # access. Our own statements can only read.
         self._connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
         try:
             self._connection.execute("PRAGMA query_only = 1")
             ((version,),) = self._connection.execute("SELECT schema_version FROM MLMDEnv")
         except (sqlite3.DatabaseError, ValueError) as error:
-            raise StoreError(f"{path}: not a store of ML Metadata ({error}).") from error
+            raise StoreError(
+                f"{path}: not an ML Metadata store ({error}). Check --workdir."
+            ) from error
         if version != SCHEMA_VERSION:
             raise StoreError(
-                f"{path}: its layout is version {version}; this Textmill reads {SCHEMA_VERSION}. "
-                f"Use the Textmill that wrote it."
+                f"{path}: schema version {version}; this version of Textmill reads "
+                f"{SCHEMA_VERSION}. Use the version of Textmill that wrote it."
             )
 
     def graph(self) -> Graph:
-        """The whole structure."""
+        """Return all runs, executions, artifacts and edges."""
         contexts = {number: (*rest,) for number, *rest in self._rows(_CONTEXTS)}
         run_of, node_of = dict(self._rows(_RUN_OF)), dict(self._rows(_NODE_OF))
         executions: dict[int, Execution] = {}
@@ -85,8 +74,8 @@ class Store:
                 STATES.get(state, INTERRUPTED), began / 1000, ended / 1000,
             )  # fmt: skip
         artifacts = {
-            number: Artifact(number, type_name, uri or "", state == LIVE, made / 1000)
-            for number, type_name, uri, state, made in self._rows(_ARTIFACTS)
+            number: Artifact(number, type_name, uri or "", state == LIVE, created / 1000)
+            for number, type_name, uri, state, created in self._rows(_ARTIFACTS)
         }
         edges = tuple(
             Edge(execution, artifact, key or "", KINDS[kind])
@@ -95,39 +84,39 @@ class Store:
         return Graph(_runs(executions, contexts), executions, artifacts, edges)
 
     def settings(self, execution_ids: Iterable[int]) -> Mapping[int, Properties]:
-        """The exec properties of executions."""
+        """Return the exec properties of executions."""
         return self._properties("Execution", execution_ids)
 
     def properties(
         self, artifact_ids: Iterable[int] | None = None, names: tuple[str, ...] = ()
     ) -> Mapping[int, Properties]:
-        """The properties of artifacts; of all of them, if None is given, those of these names."""
+        """Return the named properties of artifacts; None stands for all artifacts, () for all."""
         return self._properties("Artifact", artifact_ids, names)
 
     def origins(self) -> Mapping[str, Properties]:
         """Return the code, host and user recorded for each run (pipelines.local.run_origin)."""
-        found: dict[str, Properties] = {}
+        origins: dict[str, Properties] = {}
         for run_id, name, value in self._rows(_ORIGINS):
-            found.setdefault(run_id, {})[name] = value
-        return found
+            origins.setdefault(run_id, {})[name] = value
+        return origins
 
     def _properties(
         self, kind: str, ids: Iterable[int] | None, names: tuple[str, ...] = ()
     ) -> Mapping[int, Properties]:
         wanted = f" AND name IN ({_marks(names)})" if names else ""
         query = _PROPERTIES.format(kind=kind, id=f"{kind.lower()}_id", wanted=wanted)
-        found: dict[int, Properties] = {}
+        properties: dict[int, Properties] = {}
         for where, numbers in _batches(f"{kind.lower()}_id", ids):
             for number, name, *values in self._rows(query + where, (*names, *numbers)):
-                found.setdefault(number, {})[name] = _value(values)
-        return found
+                properties.setdefault(number, {})[name] = _value(values)
+        return properties
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[Any]:
         return self._connection.execute(query, values)
 
 
 def _parts_of(node: str) -> tuple[str, str]:
-    """A node context's name, as "demo.Trainer", to pipeline and node."""
+    """Split the name of a node context, for example "demo.Trainer", into pipeline and node."""
     pipeline, _, node_id = node.rpartition(".")
     return pipeline, node_id
 
@@ -135,30 +124,30 @@ def _parts_of(node: str) -> tuple[str, str]:
 def _runs(
     executions: Mapping[int, Execution], contexts: Mapping[int, tuple[str, str, int]]
 ) -> dict[str, Run]:
-    """The runs in the order of their begin; one that was killed at once has no execution.
+    """Return the runs in order of their start. A run that was killed at once has no execution.
 
-    The store numbers them in that order; their times go back when the clock is set back.
+    The order is that of their ids, since times go backward when the clock is set back.
     """
     members: dict[str, list[int]] = {}
     for number, execution in executions.items():
         members.setdefault(execution.run_id, []).append(number)
     runs = {}
-    for _, (name, kind, made) in sorted(contexts.items()):
-        if kind == "pipeline_run":
+    for _, (name, kind, created) in sorted(contexts.items()):
+        if kind == RUN_CONTEXT:
             ids = tuple(members.get(name, ()))
             pipeline = executions[ids[0]].pipeline if ids else ""
-            runs[name] = Run(name, pipeline, made / 1000, ids)
+            runs[name] = Run(name, pipeline, created / 1000, ids)
     return runs
 
 
 def _batches(column: str, ids: Iterable[int] | None) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Conditions that together ask for all ids."""
+    """Yield SQL conditions, with their values, that together select all ids."""
     if ids is None:
         yield "", ()
         return
     numbers = list(dict.fromkeys(ids))
-    for at in range(0, len(numbers), MOST_NUMBERS):
-        part = tuple(numbers[at : at + MOST_NUMBERS])
+    for start in range(0, len(numbers), MAX_IDS):
+        part = tuple(numbers[start : start + MAX_IDS])
         yield f" AND {column} IN ({_marks(part)})", part
 
 
@@ -167,17 +156,17 @@ def _marks(values: tuple[Any, ...]) -> str:
 
 
 def _value(values: list[Any]) -> Any:
-    """The one value that is set."""
-    whole, real, text, truth = values
-    if truth is not None:
-        return bool(truth)
+    """Return the value in the one column that is set."""
+    integer, real, text, boolean = values
+    if boolean is not None:
+        return bool(boolean)
     if isinstance(text, str) and text.startswith(STRUCT):
         return _struct(text.removeprefix(STRUCT))
-    return next((value for value in (whole, real, text) if value is not None), None)
+    return next((value for value in (integer, real, text) if value is not None), None)
 
 
 def _struct(encoded: str) -> Any:
-    """A google.protobuf.Struct; TFX wraps what is no mapping as {"__value__": …}."""
+    """Decode a google.protobuf.Struct; TFX wraps other values as {"__value__": …}."""
     from google.protobuf import json_format, struct_pb2
 
     struct = json_format.MessageToDict(struct_pb2.Struct.FromString(base64.b64decode(encoded)))

@@ -1,4 +1,4 @@
-"""A workdir's lineage, open for questions: the graph, its properties, and the folders behind it."""
+"""Open a workdir's lineage: the graph, its properties, and the folders behind it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -8,53 +8,53 @@ from typing import Any, Protocol
 
 from core import storage
 from core.manifest import Manifest
-from pipelines.lineage.store.folders import (
+from pipelines.metadata.folders import (
     RunNotes,
     find_manifest,
     find_remote_manifest,
     local_folder,
     read_notes,
 )
-from pipelines.lineage.store.graph import Artifact, Execution, Graph
-from pipelines.lineage.store.read_store import Properties, Store
-from pipelines.lineage.store.running import running_run
+from pipelines.metadata.graph import Artifact, Execution, Graph
+from pipelines.metadata.read_store import Properties, Store
+from pipelines.metadata.running import running_run
 
 STORE = "metadata.sqlite"  # pipelines.workdir.Workdir.metadata
-# Of every artifact alike, or of TFX for itself.
-DULL = {"tfx_version", "is_external", "stats_dashboard_link", "split_names", "file_format",
-        "payload_format"}  # fmt: skip
+# Equal for every artifact, or TFX's own.
+IGNORED_PROPERTIES = {"tfx_version", "is_external", "stats_dashboard_link", "split_names",
+                      "file_format", "payload_format"}  # fmt: skip
 
 
 class MetadataSource(Protocol):
-    """Where runs, executions and artifacts are read from: a file, or Vertex ML Metadata."""
+    """A source of runs, executions and artifacts: a SQLite file, or Vertex ML Metadata."""
 
     def graph(self) -> Graph:
-        """The whole structure."""
+        """Return all runs, executions, artifacts and edges."""
 
     def settings(self, execution_ids: Iterable[int]) -> Mapping[int, Properties]:
-        """The exec properties of executions."""
+        """Return the exec properties of executions."""
 
     def properties(
         self, artifact_ids: Iterable[int] | None = None, names: tuple[str, ...] = ()
     ) -> Mapping[int, Properties]:
-        """The properties of artifacts; of all of them, if None is given, those of these names."""
+        """Return the named properties of artifacts; None stands for all artifacts, () for all."""
 
     def origins(self) -> Mapping[str, Properties]:
-        """What is kept of each run."""
+        """Return the code, host and user recorded for each run."""
 
 
 class Archive:
-    """What every lineage command asks; each answer is read once."""
+    """The lineage of one workdir. Each answer is read once."""
 
     def __init__(self, workdir: Path, source: MetadataSource | None = None) -> None:
-        """Opens the store of a workdir.
+        """Open the store of a workdir.
 
         Args:
-            workdir: the folder of the runs; where `source` is given, links are relative to it.
-            source: another store than the workdir's, whose artifacts lie on an object store.
+            workdir: folder of the runs; with a `source`, the base of relative links.
+            source: a store to read instead of the workdir's; its artifacts are on an object store.
 
         Raises:
-            StoreError: there is none, or it cannot be read.
+            StoreError: there is no store, or it cannot be read.
         """
         self.workdir = workdir.expanduser().resolve()
         self.is_remote = source is not None
@@ -64,69 +64,77 @@ class Archive:
 
     @cached_property
     def graph(self) -> Graph:
-        """The whole structure."""
+        """All runs, executions, artifacts and edges."""
         graph = self.store.graph()
         return graph.with_running(self.running) if self.running else graph
 
     @cached_property
     def running(self) -> str | None:
-        """The run that is at work in the workdir now."""
+        """The id of the run that is in progress in the workdir."""
         return None if self.is_remote else running_run(self.workdir)
 
     def folder(self, artifact: Artifact) -> Path:
-        """Where the artifact lies on this machine."""
+        """Return the artifact's folder on this machine."""
         return local_folder(artifact.uri, self.workdir)
 
-    def place(self, artifact: Artifact) -> str:
-        """Where the artifact lies: a folder of this machine or of an object store."""
+    def location(self, artifact: Artifact) -> str:
+        """Return the artifact's folder, on this machine or on an object store."""
         return artifact.uri if storage.is_remote(artifact.uri) else str(self.folder(artifact))
 
     def exists(self, artifact: Artifact) -> bool:
-        """Whether the artifact's folder is there; an object store is not asked."""
-        is_elsewhere = storage.is_remote(artifact.uri)
-        return artifact.live if is_elsewhere else self.folder(artifact).exists()
+        """Return whether the artifact's folder exists; an object store is not queried."""
+        if storage.is_remote(artifact.uri):
+            return artifact.live
+        return self.folder(artifact).exists()
 
     def manifest(self, artifact: Artifact) -> Manifest | None:
-        """The artifact's manifest; None where there is none."""
+        """Return the artifact's manifest, or None if it has none."""
         if artifact.id not in self._manifests:
-            is_elsewhere = storage.is_remote(artifact.uri)
             self._manifests[artifact.id] = (
                 find_remote_manifest(artifact.uri, artifact.type_name)
-                if is_elsewhere
+                if storage.is_remote(artifact.uri)
                 else find_manifest(self.folder(artifact))
             )
         return self._manifests[artifact.id]
 
     def notes(self, run_id: str) -> RunNotes:
-        """What the run's summary says."""
+        """Return the facts in the run's summary."""
         if run_id not in self._notes:
             notes = RunNotes() if self.is_remote else read_notes(self.workdir, run_id)
             origin = self.origin(run_id)
-            if not notes.git and "git_commit" in origin:  # a killed run left no summary
+            if not notes.git and "git_commit" in origin:  # a killed run has no summary
                 dirty = {"yes": True, "no": False}.get(origin.get("git_dirty", ""))
                 notes = replace(notes, git={"commit": origin["git_commit"], "dirty": dirty})
             self._notes[run_id] = notes
         return self._notes[run_id]
 
     def origin(self, run_id: str) -> dict[str, Any]:
-        """By which code, on what and by whom a run was made, as ML Metadata has it."""
+        """Return the code, host and user that ML Metadata has on record for a run."""
         return dict(self._origins.get(run_id, {}))
 
     @cached_property
-    def _origins(self) -> Mapping[str, Mapping[str, Any]]:
+    def _origins(self) -> Mapping[str, Properties]:
         return self.store.origins()
 
-    def properties(self, artifact: Artifact) -> dict[str, Any]:
-        """What was recorded of an artifact; what all have alike is left out."""
-        found: Mapping[str, Any] = self.store.properties([artifact.id]).get(artifact.id, {})
-        return {name: value for name, value in sorted(found.items()) if name not in DULL}
+    def settings(self, execution: Execution) -> Properties:
+        """Return the exec properties of an execution."""
+        return dict(self.store.settings([execution.id]).get(execution.id, {}))
+
+    def properties(self, artifact: Artifact) -> Properties:
+        """Return the properties of an artifact, without those that all artifacts share."""
+        properties = self.store.properties([artifact.id]).get(artifact.id, {})
+        return {
+            name: value
+            for name, value in sorted(properties.items())
+            if name not in IGNORED_PROPERTIES
+        }
 
     def outputs(self, execution: Execution) -> dict[str, Artifact]:
-        """What an execution wrote, reused or found, by key; the last one where there are more."""
+        """Return what an execution wrote, reused or looked up, by key; the last one per key."""
         edges = self.graph.outputs(execution.id)
         return {edge.key: self.graph.artifacts[edge.artifact] for edge in edges}
 
     def inputs(self, execution: Execution) -> dict[str, Artifact]:
-        """What an execution read, by key; the last one where there are more."""
+        """Return what an execution read, by key; the last one per key."""
         edges = self.graph.inputs(execution.id)
         return {edge.key: self.graph.artifacts[edge.artifact] for edge in edges}

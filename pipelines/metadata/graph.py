@@ -1,9 +1,9 @@
-"""Runs, executions and artifacts as plain values, and the walks over them.
+"""Represent runs, executions and artifacts as a graph, and walk it.
 
-The graph knows nothing of where it was read: `read_store` fills it from ML Metadata's SQLite file.
+`read_store` builds the graph from ML Metadata's SQLite file.
 
-    Run ─has─► Execution ─event─► Artifact      what a node wrote
-               Execution ◄─event─ Artifact      what a node read
+    Run ─has─► Execution ─event─► Artifact      an output
+               Execution ◄─event─ Artifact      an input
 """
 
 from collections import defaultdict
@@ -12,41 +12,38 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-RAN, CACHED, FAILED, INTERRUPTED = "ran", "cached", "failed", "interrupted"
-RUNNING = "running"  # its process is at work now; `Archive` tells it from an interrupted one
-RESOLVER = "tfx.dsl.components.common.resolver.Resolver"  # looks up, and makes nothing
+from pipelines.metadata.names import BASELINE, CACHED, INTERRUPTED, RESOLVER, RUNNING
+
 Direction = Literal["upstream", "downstream"]
-# A model that another is compared with is no part of what that other is made from.
-COMPARED = "baseline_model"
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """One folder that a node wrote."""
+    """One output folder of a node."""
 
     id: int
-    type_name: str  # as "Examples" or "components.Vocabulary"
+    type_name: str  # for example "Examples" or "components.Vocabulary"
     uri: str
-    live: bool  # complete; a failed node's output is not
+    live: bool  # complete; the output of a failed node is not
     created: float  # seconds since 1970
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One execution of a node; a cached one stands for a reuse."""
+    """One execution of a node. A cached execution reused earlier outputs."""
 
     id: int
     run_id: str
     pipeline: str
     node_id: str
-    type_name: str  # the component class's path
+    type_name: str  # path of the component class
     state: str  # RAN, CACHED, FAILED, INTERRUPTED or RUNNING
     began: float  # seconds since 1970
-    ended: float  # of an interrupted one: when it was last heard of
+    ended: float  # of an interrupted one: its last update
 
     @property
     def looks_up(self) -> bool:
-        """Whether it only finds what others made."""
+        """Whether it only finds existing artifacts."""
         return self.type_name == RESOLVER
 
 
@@ -57,22 +54,22 @@ class Run:
     id: str
     pipeline: str
     began: float  # seconds since 1970
-    executions: tuple[int, ...]  # ids, in the order of their begin
+    executions: tuple[int, ...]  # ids, in order of their start
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An execution read or wrote an artifact."""
+    """The use of an artifact by an execution."""
 
     execution: int
     artifact: int
-    key: str  # the input's or output's name, as "examples"
-    kind: Literal["input", "output", "found"]  # found: a resolver looked it up
+    key: str  # name of the input or output, for example "examples"
+    kind: Literal["input", "output", "found"]  # found: by a resolver
 
 
 @dataclass(frozen=True)
 class Graph:
-    """All of a store, or of one run and what it stands on."""
+    """The graph of a whole store, or of one run and its ancestors."""
 
     runs: Mapping[str, Run]
     executions: Mapping[int, Execution]
@@ -96,43 +93,43 @@ class Graph:
         return _group((e for e in self.edges if e.kind == "input"), by="artifact")
 
     def inputs(self, execution_id: int) -> list[Edge]:
-        """What an execution read."""
+        """Return the input edges of an execution."""
         return self._inputs.get(execution_id, [])
 
     def outputs(self, execution_id: int) -> list[Edge]:
-        """What an execution wrote, reused or found."""
+        """Return the edges to what an execution wrote, reused or looked up."""
         return self._outputs.get(execution_id, [])
 
     def producer(self, artifact_id: int) -> Execution | None:
-        """The execution that wrote an artifact; never a cached one, which only reused it."""
-        wrote = [self.executions[e.execution] for e in self._writers.get(artifact_id, [])]
-        return next((e for e in wrote if e.state != CACHED), None)
+        """Return the execution that wrote an artifact; never a cached one."""
+        writers = (self.executions[e.execution] for e in self._writers.get(artifact_id, []))
+        return next((e for e in writers if e.state != CACHED), None)
 
     def reuses(self, artifact_id: int) -> list[Execution]:
-        """The cached executions that an artifact served, oldest first."""
-        wrote = (self.executions[e.execution] for e in self._writers.get(artifact_id, []))
-        return [e for e in wrote if e.state == CACHED]
+        """Return the cached executions that reused an artifact, oldest first."""
+        writers = (self.executions[e.execution] for e in self._writers.get(artifact_id, []))
+        return [e for e in writers if e.state == CACHED]
 
     def readers(self, artifact_id: int) -> list[Execution]:
-        """The executions that read an artifact and made something of their own, oldest first."""
-        read = (self.executions[e.execution] for e in self._readers.get(artifact_id, []))
-        return [e for e in read if e.state != CACHED]
+        """Return the executions that read an artifact and were not cached, oldest first."""
+        readers = (self.executions[e.execution] for e in self._readers.get(artifact_id, []))
+        return [e for e in readers if e.state != CACHED]
 
     def true_execution(self, execution: Execution) -> Execution:
-        """Where the outputs of an execution come from: itself, or of a cached one the producer."""
+        """Return the execution that made the outputs: itself, or the producer if it was cached."""
         if execution.state == CACHED:
             for edge in self.outputs(execution.id):
-                if found := self.producer(edge.artifact):
-                    return found
+                if producer := self.producer(edge.artifact):
+                    return producer
         return execution
 
     def of_run(self, run_id: str) -> dict[str, Execution]:
-        """A run's executions by node, in their order; the last one where a node ran twice."""
-        found = (self.executions[number] for number in self.runs[run_id].executions)
-        return {execution.node_id: execution for execution in found}
+        """Return the executions of a run by node, in order; the last one if a node ran twice."""
+        executions = (self.executions[number] for number in self.runs[run_id].executions)
+        return {execution.node_id: execution for execution in executions}
 
     def with_running(self, run_id: str) -> "Graph":
-        """The same while a run is at work: what of it is not ended is running."""
+        """Return the graph with the unfinished executions of a run marked as running."""
         members = set(self.runs[run_id].executions) if run_id in self.runs else set()
         executions = {
             number: replace(execution, state=RUNNING)
@@ -145,12 +142,12 @@ class Graph:
     def walk(
         self, artifact_ids: Iterable[int], direction: Direction, depth: int | None = None
     ) -> Iterator[tuple[int, Artifact]]:
-        """Artifacts from the given ones on, nearest first, each once.
+        """Walk the graph from some artifacts, nearest first, visiting each artifact once.
 
         Args:
             artifact_ids: where to start; they come first, at distance 0.
-            direction: "upstream" to what they were made from, "downstream" to what they led to.
-            depth: the most executions between the start and an artifact; None walks to the end.
+            direction: "upstream" to their ancestors, "downstream" to their descendants.
+            depth: maximum distance in executions; None has no limit.
 
         Yields:
             The distance in executions, and the artifact.
@@ -167,12 +164,12 @@ class Graph:
 
     def _upstream(self, artifact_id: int) -> list[int]:
         producer = self.producer(artifact_id)
-        read = self.inputs(producer.id) if producer else []
-        return [edge.artifact for edge in read if edge.key != COMPARED]
+        edges = self.inputs(producer.id) if producer else []
+        return [edge.artifact for edge in edges if edge.key != BASELINE]
 
     def _downstream(self, artifact_id: int) -> list[int]:
-        made_from = {e.execution for e in self._readers.get(artifact_id, []) if e.key != COMPARED}
-        readers = (reader.id for reader in self.readers(artifact_id) if reader.id in made_from)
+        users = {e.execution for e in self._readers.get(artifact_id, []) if e.key != BASELINE}
+        readers = (reader.id for reader in self.readers(artifact_id) if reader.id in users)
         return [edge.artifact for reader in readers for edge in self.outputs(reader)]
 
 

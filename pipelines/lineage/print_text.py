@@ -107,7 +107,7 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
     """What is not as it was written, or that all is."""
     for finding in verdict.findings:
         kind = f"[red]{finding.kind:<8}[/]"
-        console.print(f"{kind} {_safe(finding.path)}: {_safe(finding.told)}", soft_wrap=True)
+        console.print(f"{kind} {_safe(finding.path)}: {_safe(finding.problem)}", soft_wrap=True)
     checked = plural(verdict.artifacts, "artifact", "artifacts")
     sealed = f"{checked} and the seals of {plural(verdict.runs, 'run', 'runs')}"
     count = len(verdict.findings)

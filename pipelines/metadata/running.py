@@ -1,4 +1,4 @@
-"""A workdir to the run that is at work in it now, told from one that was killed."""
+"""Find the run that is in progress in a workdir, as opposed to one that was killed."""
 
 import json
 import os
@@ -6,18 +6,18 @@ import socket
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-HOLDER = ".holder.json"  # pipelines.workdir.hold writes it: pid, host, since
+HOLDER = ".holder.json"  # written by pipelines.workdir.hold: pid, host, since
 SLACK_SECONDS = 2  # between the lock's clock, in whole seconds, and that of /proc
 
 
 def running_run(workdir: Path) -> str | None:
-    """The id of the run that holds the workdir; None where none does.
+    """Return the id of the run that holds the workdir, or None.
 
-    The lock itself is not touched: a look must not keep out a run that begins just now. A holder
-    on another host cannot be asked, and counts as gone.
+    The lock itself is not taken, so that a run that starts now is not refused. A process on
+    another host cannot be checked and counts as gone.
 
     Args:
-        workdir: the folder of the runs.
+        workdir: folder of the runs.
     """
     try:
         holder = json.loads((workdir / HOLDER).read_text(encoding="utf-8"))
@@ -30,17 +30,17 @@ def running_run(workdir: Path) -> str | None:
     folders = sorted((workdir / "runs").glob("*/"))
     if not (is_alive and folders) or (folders[-1] / "summary.json").exists():
         return None
-    begun = datetime.fromtimestamp(folders[-1].stat().st_mtime, tz=timezone.utc)
-    return folders[-1].name if begun >= since else None
+    started = datetime.fromtimestamp(folders[-1].stat().st_mtime, tz=timezone.utc)
+    return folders[-1].name if started >= since else None
 
 
 def _is_alive(pid: int, since: datetime) -> bool:
-    """Whether the process is there, and not another one that got its number later."""
+    """Return whether the process exists and is not a later one with the same id."""
     try:
         os.kill(pid, 0)
-        began = datetime.fromtimestamp(Path(f"/proc/{pid}").stat().st_ctime, tz=timezone.utc)
+        started = datetime.fromtimestamp(Path(f"/proc/{pid}").stat().st_ctime, tz=timezone.utc)
     except PermissionError:
-        return True  # somebody else's process
+        return True  # a process of another user
     except OSError:
         return False
-    return began <= since + timedelta(seconds=SLACK_SECONDS)
+    return started <= since + timedelta(seconds=SLACK_SECONDS)

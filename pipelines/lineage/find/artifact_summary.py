@@ -5,8 +5,8 @@ from typing import Any
 
 from core.manifest import Manifest
 from core.wording import compact, number, plural
-from pipelines.lineage.store.archive import Archive
-from pipelines.lineage.store.graph import Artifact, Execution
+from pipelines.metadata.archive import Archive
+from pipelines.metadata.graph import Artifact, Execution
 
 # Artifact types by the noun of the pipeline's flow; the two kinds of Examples are told apart.
 NOUNS = {

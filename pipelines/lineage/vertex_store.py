@@ -18,19 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from core.errors import InputError
-from pipelines.lineage.store.graph import (
-    CACHED,
-    FAILED,
-    INTERRUPTED,
-    RAN,
-    RUNNING,
-    Artifact,
-    Edge,
-    Execution,
-    Graph,
-    Run,
-)
-from pipelines.lineage.store.read_store import Properties
+from pipelines.metadata.graph import Artifact, Edge, Execution, Graph, Run
+from pipelines.metadata.names import INTERRUPTED, RUNNING, STATES
+from pipelines.metadata.read_store import Properties
 
 if TYPE_CHECKING:
     from pipelines.cloud.client import Cloud
@@ -42,8 +32,8 @@ BINDING = "vertex-ai-pipelines-artifact-argument-binding"
 PARAMETER = "input:"
 # Executions that stand for a whole run or sub-DAG, not for a task.
 WHOLES = {"system.Run", "system.DagExecution"}
-# google.cloud.aiplatform_v1.Execution.State; what is not here was cut short.
-STATES = {"NEW": RUNNING, "RUNNING": RUNNING, "COMPLETE": RAN, "FAILED": FAILED, "CACHED": CACHED}
+# google.cloud.aiplatform_v1.Execution.State: NEW and RUNNING, then those of ML Metadata.
+VERTEX_STATES = {1: RUNNING, 2: RUNNING, **STATES}
 KINDS: dict[str, Literal["input", "output"]] = {"INPUT": "input", "OUTPUT": "output"}
 
 
@@ -222,7 +212,7 @@ def _runs(contexts: list[Any], executions: Mapping[int, Execution]) -> dict[str,
 def _execution(number: int, message: Any, run_id: str, pipeline: str) -> Execution:
     return Execution(
         number, run_id, pipeline, message.display_name, message.schema_title,
-        STATES.get(message.state.name, INTERRUPTED), message.create_time.timestamp(),
+        VERTEX_STATES.get(int(message.state), INTERRUPTED), message.create_time.timestamp(),
         message.update_time.timestamp(),
     )  # fmt: skip
 

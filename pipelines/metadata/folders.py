@@ -1,4 +1,4 @@
-"""Artifacts to their folders, and folders to what their manifests and notes say."""
+"""Locate the folders of artifacts, and read the manifests and run summaries in them."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,14 +10,14 @@ from core.errors import InputError
 from core.json_object import read_json
 from core.manifest import MANIFEST, Manifest, read_manifest
 
-SERVING = "Format-Serving"  # tfx.utils.path_utils: where a Model artifact holds the SavedModel
+SERVING = "Format-Serving"  # tfx.utils.path_utils: the SavedModel's folder in a Model artifact
 HAVE_MANIFESTS = {"Examples", "Model", "components.Vocabulary"}  # artifact types
-KEPT = ("artifacts", "published", "runs")  # the folders of a workdir
+WORKDIR_FOLDERS = ("artifacts", "published", "runs")
 
 
 @dataclass(frozen=True)
 class RunNotes:
-    """What `summary.json` says of a run; empty where there is none."""
+    """Facts from the `summary.json` of a run; empty if it has none."""
 
     state: str | None = None
     error: str | None = None
@@ -26,45 +26,45 @@ class RunNotes:
 
 
 def local_folder(uri: str, workdir: Path) -> Path:
-    """Where an artifact lies; a workdir that was moved or copied answers for itself.
+    """Return the folder of an artifact, also after its workdir was moved or copied.
 
     Args:
-        uri: as it was recorded, an absolute path.
-        workdir: the folder of the store.
+        uri: absolute path on record.
+        workdir: folder of the store.
     """
     recorded = Path(uri)
     if recorded.is_relative_to(workdir):
         return recorded
     parts = recorded.parts
-    for name in KEPT:
+    for name in WORKDIR_FOLDERS:
         if name in parts:
             inner = parts[parts.index(name) :]
-            if workdir.joinpath(*inner[:2]).is_dir():  # as artifacts/demo
+            if workdir.joinpath(*inner[:2]).is_dir():  # for example artifacts/demo
                 return workdir.joinpath(*inner)
     return recorded
 
 
 def manifest_folder(folder: Path) -> Path | None:
-    """The folder of an artifact's manifest; None where the artifact has none."""
+    """Return the folder that holds an artifact's manifest, or None if it has no manifest."""
     return next((f for f in (folder, folder / SERVING) if (f / MANIFEST).is_file()), None)
 
 
 def find_manifest(folder: Path) -> Manifest | None:
-    """An artifact's manifest; None where there is none that can be read."""
-    found = manifest_folder(folder)
-    if found is None:
+    """Return an artifact's manifest, or None if there is none that can be read."""
+    with_manifest = manifest_folder(folder)
+    if with_manifest is None:
         return None
     try:
-        return read_manifest(str(found))
+        return read_manifest(str(with_manifest))
     except InputError:
         return None
 
 
 def find_remote_manifest(uri: str, type_name: str) -> Manifest | None:
-    """The manifest of an artifact on an object store; None where it has none.
+    """Return the manifest of an artifact on an object store, or None if it has none.
 
     Raises:
-        InputError: there is one that cannot be read.
+        InputError: the manifest cannot be read.
     """
     if type_name not in HAVE_MANIFESTS:
         return None
@@ -73,7 +73,7 @@ def find_remote_manifest(uri: str, type_name: str) -> Manifest | None:
 
 
 def read_notes(workdir: Path, run_id: str) -> RunNotes:
-    """The summary of a run; a run that was killed left none."""
+    """Read the summary of a run; a killed run has none."""
     content = read_json(workdir / "runs" / run_id / "summary.json")
     git = content.get("git")
     return RunNotes(

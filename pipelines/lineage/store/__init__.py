@@ -1,1 +1,0 @@
-"""Read the lineage graph from ML Metadata, on disk or on Vertex AI."""

@@ -1,0 +1,54 @@
+"""Decide whether a cached result is whole: not a byte of it has changed since it was written.
+
+TFX reuses a cached result if its folder exists. Textmill records one digest per output folder and
+compares it first. This covers artifacts without a manifest too, such as statistics and pages.
+"""
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from components.publisher.publishing import check_version
+from core import storage
+from core.errors import InputError
+from core.manifest import file_digest
+from pipelines.metadata.names import MODEL_RUN
+
+
+def find_damage(
+    uri: str, type_name: str, *, digest: str | None, published: str | None = None
+) -> str | None:
+    """Return why an artifact cannot be reused, or None if it can.
+
+    Args:
+        uri: folder of the artifact, or a single file, which only has to exist.
+        type_name: type of the artifact; the logs of training are not checked.
+        digest: `output_digest` of the folder when it was written; None if there is none on record.
+        published: folder of the published version that the artifact names, if any.
+    """
+    if type_name == MODEL_RUN or Path(uri).is_file():
+        return None
+    if not Path(uri).is_dir():
+        return f"{uri} is gone."
+    if digest is None:
+        return f"{uri} has no digest on record."
+    if output_digest(uri) != digest:
+        return f"{uri} was altered since it was written."
+    # A bucket is not checked: others may write there, and reading all of it is slow.
+    if published and not storage.is_remote(published):
+        try:
+            check_version(published)
+        except InputError as error:
+            return str(error)
+    return None
+
+
+def output_digest(folder: str) -> str:
+    """Return the sha256 over the names and digests of all files in a folder, sorted by name."""
+    paths = (path for path in Path(folder).rglob("*") if not path.is_dir())
+    names = sorted(path.relative_to(folder).as_posix() for path in paths)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        digests = pool.map(lambda name: file_digest(str(Path(folder, name))), names)
+        lines = [f"{digest}  {name}\n" for name, digest in zip(names, digests, strict=True)]
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
