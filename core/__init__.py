@@ -1,1 +1,1 @@
-"""Hold what every floor stands on: errors, storage, manifests, settings, draws, vocabularies."""
+"""Provide what every floor uses: errors, storage, manifests, settings, draws and vocabularies."""

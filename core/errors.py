@@ -1,21 +1,21 @@
-"""The errors that Textmill raises on purpose; each says what, where and what to do."""
+"""Define the errors that Textmill raises on purpose: what happened, where, and what to do."""
 
 
 class TextmillError(Exception):
-    """Something that Textmill found wrong and can explain; the command line prints it alone."""
+    """A problem that Textmill can explain; the command line prints its message without a trace."""
 
 
 class InputError(TextmillError):
-    """A text, vocabulary, setting or folder that the user has to mend; the command exits with 2."""
+    """A text, vocabulary, setting or folder that the user has to fix; the command exits with 2."""
 
 
 class StoppedError(SystemExit):
-    """SIGTERM or SIGINT came, and the work was left in good order.
+    """SIGTERM or SIGINT arrived, and the work was left in a consistent state.
 
-    The code is the shell's for the signal: 143 or 130.
+    The exit code follows the shell's convention: 143 for SIGTERM, 130 for SIGINT.
     """
 
 
 def printable(text: str) -> str:
-    """The text without control characters, which a hostile file name or corpus may hold."""
+    """Replace control characters, which a hostile file name or corpus may contain."""
     return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)

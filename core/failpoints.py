@@ -1,12 +1,13 @@
-"""Named places where a test has this process killed; without the test's variable, nothing happens.
+"""Send this process a signal at a named point. For tests (tests/faults) only.
 
-For tests only (tests/faults). The variable names a point and which passage of it counts:
+Nothing happens unless a test sets the variable, which names a point and the pass that counts:
 
-    TEXTMILL_FAILPOINT=write-shard:3       SIGKILL as the point is passed for the third time
-    TEXTMILL_FAILPOINT=train-steps:2:TERM  SIGTERM instead; INT and STOP are known, too
-    TEXTMILL_FAILPOINT_FLAG=path           a file made just before; no point fires while it is there
+    TEXTMILL_FAILPOINT=write-shard:3       SIGKILL when the point is passed for the third time
+    TEXTMILL_FAILPOINT=train-steps:2:TERM  SIGTERM instead; INT and STOP work too
+    TEXTMILL_FAILPOINT_FLAG=path           a file that is created before the signal is sent; no
+                                           signal is sent while it exists
 
-Counts are those of one process. A point that is not armed costs one comparison.
+Passes are counted per process. A point that is not armed costs one comparison.
 """
 
 import os
@@ -16,27 +17,28 @@ from pathlib import Path
 
 VARIABLE, FLAG_VARIABLE = "TEXTMILL_FAILPOINT", "TEXTMILL_FAILPOINT_FLAG"
 POINTS = {
-    "read-text": "between two pieces of a text file",
-    "write-shard": "records are in the temporary file, not all",
+    "read-text": "between two chunks of a text file",
+    "write-shard": "some of the records are in the temporary file",
     "before-rename": "a file is written and synced under its temporary name",
-    "before-manifest": "all files of a folder are there but its manifest",
-    "before-publish": "an executor ended, TFX's working folder is gone, ML Metadata knows nothing",
-    "save-checkpoint": "a checkpoint's weights are written, its seal is not",
+    "before-manifest": "all files of a folder exist except its manifest",
+    "before-publish": "an executor finished and TFX's working folder is gone; ML Metadata is not "
+    "updated",
+    "save-checkpoint": "the weights of a checkpoint are written, its seal is not",
     "train-steps": "steps were made and not saved",
-    "before-export": "training ended and its last checkpoint is saved",
+    "before-export": "training finished and its last checkpoint is saved",
     "export-files": "the SavedModel is written, the folder for transformers is not",
     "copy-published": "some files of a version are copied",
-    "beam-work": "a unit is done and its result is not noted; in a Beam worker, if there are any",
+    "beam-work": "a unit of work is done and its result is not recorded; in a Beam worker, if any",
 }
 SIGNALS = {"KILL", "TERM", "INT", "STOP"}
 
 
 @dataclass
 class _Armed:
-    """What was ordered."""
+    """The armed point and the passes left until the signal."""
 
     name: str
-    passages_left: int
+    passes_left: int
     signal: signal.Signals
     flag: str | None
 
@@ -45,21 +47,25 @@ _armed: _Armed | None = None
 
 
 def failpoint(name: str) -> None:
-    """Sends this process the signal that was ordered, if this is the passage that was named."""
+    """Send this process the armed signal if this is the armed pass of the named point."""
     if _armed is None or _armed.name != name:
         return
-    _armed.passages_left -= 1
-    if _armed.passages_left == 0 and _raise_flag(_armed.flag):
+    _armed.passes_left -= 1
+    if _armed.passes_left == 0 and _create_flag(_armed.flag):
         os.kill(os.getpid(), _armed.signal)
 
 
 def arm(order: str | None, flag: str | None = None) -> None:
-    """Takes an order, or takes it back if it is None.
+    """Arm a point, or disarm all points if the order is None.
+
+    Args:
+        order: `point:pass` or `point:pass:signal`, as in the environment variable.
+        flag: path of the flag file.
 
     Raises:
-        ValueError: it names no point, no number or no signal that is known.
+        ValueError: the point, the pass or the signal is unknown.
     """
-    global _armed  # noqa: PLW0603 - a process has one order, from its environment
+    global _armed  # noqa: PLW0603 - one order per process, from its environment
     if not order:
         _armed = None
         return
@@ -68,14 +74,14 @@ def arm(order: str | None, flag: str | None = None) -> None:
     signal_name = signal_name or "KILL"
     if name not in POINTS or not count.isdecimal() or signal_name not in SIGNALS:
         raise ValueError(
-            f"{VARIABLE}={order}: not point:number or point:number:signal. It is for Textmill's "
-            f"own tests; unset it. Points: {', '.join(POINTS)}."
+            f"{VARIABLE}={order}: not point:number or point:number:signal. The variable is for "
+            f"Textmill's own tests; unset it. Points: {', '.join(POINTS)}."
         )
     _armed = _Armed(name, int(count), signal.Signals[f"SIG{signal_name}"], flag)
 
 
-def _raise_flag(path: str | None) -> bool:
-    """Makes the flag; False if it is there already."""
+def _create_flag(path: str | None) -> bool:
+    """Create the flag file; return False if it already exists."""
     if path is None:
         return True
     try:

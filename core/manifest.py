@@ -1,4 +1,7 @@
-"""What an artifact's folder holds, in one file written last; without it nothing is complete."""
+"""Describe the content of an artifact's folder in a manifest, which is written last.
+
+A folder without a manifest is incomplete.
+"""
 
 import hashlib
 import json
@@ -11,14 +14,22 @@ from core.failpoints import failpoint
 from core.settings import Settings
 
 MANIFEST = "manifest.json"
-CODE_FACTS = {"code_digest", "git", "image_digest", "hardware"}  # by what, not what
+CODE_FACTS = {"code_digest", "git", "image_digest", "hardware"}  # how it was made, not what it is
+
+
+class DamagedFileError(InputError):
+    """A file of an artifact that is missing or was changed."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path
 
 
 class Shard(Settings):
     """One file of an artifact."""
 
     path: str  # relative to the artifact's folder
-    records: int  # records in it; lines, or 1, where it is not a record file
+    records: int  # number of records, or of lines; 1 for any other file
     size_bytes: int
     sha256: str  # of the file's bytes
 
@@ -26,28 +37,28 @@ class Shard(Settings):
 class Manifest(Settings):
     """The content of an artifact.
 
-    `shards` and `counts` have a key for each split; an artifact without splits uses "all".
-    `counts` holds named counters, skips among them (nothing is dropped in silence). `facts` are
-    what a reader has to agree with: for instances `form`, `seq_length`, `max_predictions`,
-    `vocabulary_digest`, `vocab_size`, `code_digest`.
+    `shards` and `counts` have one key per split, or "all" for an artifact without splits. `counts`
+    holds named counters, including those of everything that was skipped. `facts` holds what a
+    reader has to agree with: for instances `form`, `seq_length`, `max_predictions`,
+    `vocabulary_digest`, `vocab_size` and `code_digest`.
     """
 
     kind: str  # "documents", "vocabulary", "instances", "model" …
     format_version: int = 1
     shards: dict[str, list[Shard]]
-    files: list[Shard] = Field(default_factory=list)  # beside the splits: summed-up figures
+    files: list[Shard] = Field(default_factory=list)  # outside the splits, such as summed counts
     counts: dict[str, dict[str, int]]
     facts: dict[str, JsonValue]
 
     def all_files(self) -> list[Shard]:
-        """The shards of all splits, and what is beside them."""
+        """Return the shards of all splits and the other files."""
         return [*(shard for shards in self.shards.values() for shard in shards), *self.files]
 
     def content_digest(self) -> str:
-        """sha256 over the shards' digests and the facts: equal content, equal digest.
+        """Return the sha256 of the shards' digests and the facts.
 
-        What says by which code and on what machine it was written is left out: code that writes
-        the same bytes as before makes no other content.
+        Facts about the code and the machine are left out, so that equal content has an equal
+        digest even if other code produced it.
         """
         content = {
             "kind": self.kind,
@@ -58,53 +69,60 @@ class Manifest(Settings):
 
 
 def write_manifest(folder: str, manifest: Manifest) -> None:
-    """Writes the manifest; call it after every other file of the folder."""
+    """Write the manifest. Call this after every other file of the folder is written."""
     failpoint("before-manifest")
     content = json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
     storage.write_bytes(storage.join(folder, MANIFEST), content.encode())
 
 
 def read_manifest(folder: str) -> Manifest:
-    """Reads a folder's manifest.
+    """Read the manifest of a folder.
 
     Raises:
-        InputError: there is none (the folder is not complete), or it cannot be understood.
+        InputError: the manifest is missing or invalid.
     """
     path = storage.join(folder, MANIFEST)
     if not storage.exists(path):
         raise InputError(
-            f"{folder}: no {MANIFEST}, so the folder is not complete. "
-            f"Run the step again that writes it."
+            f"{folder}: no {MANIFEST}, so the folder is not complete. Run the step that writes it "
+            f"again."
         )
     try:
         return Manifest.model_validate_json(storage.read_bytes(path))
     except ValidationError as error:
         raise InputError(
-            f"{path}: not a manifest that this version can read ({error.error_count()} fields "
-            f"differ). Run the step again that writes it."
+            f"{path}: not a manifest that this version can read ({error.error_count()} invalid "
+            f"fields). Run the step that writes it again."
         ) from error
 
 
 def verify_shards(folder: str, manifest: Manifest) -> None:
-    """Recomputes the digest of every file that the manifest names.
+    """Compare the digest of every file in the manifest with the file.
 
     Raises:
-        InputError: a shard is missing or is not what was written.
+        DamagedFileError: a file is missing or was changed.
     """
     for shard in manifest.all_files():
         path = storage.join(folder, shard.path)
         if not storage.exists(path):
-            raise InputError(f"{path}: the manifest names this file and it is gone. Run again.")
+            raise DamagedFileError(path, "the manifest names this file and it is gone. Run again.")
         if file_digest(path) != shard.sha256:
-            raise InputError(
-                f"{path}: its content is not what was written (sha256 differs; it has "
+            raise DamagedFileError(
+                path,
+                f"its content is not what was written (sha256 differs; it has "
                 f"{storage.size_bytes(path):,} bytes of {shard.size_bytes:,}). Run again, on "
-                f"Vertex AI without the cache: the step that wrote it will write it anew."
+                f"Vertex AI without the cache, so that the step that wrote it writes it again.",
             )
 
 
 def describe_file(folder: str, path: str, records: int = 1) -> Shard:
-    """The manifest's entry for a file that was written already."""
+    """Return the manifest's entry for a file.
+
+    Args:
+        folder: of the artifact.
+        path: of the file, relative to the folder.
+        records: number of records in it.
+    """
     content = storage.read_bytes(storage.join(folder, path))
     return Shard(
         path=path,
@@ -115,9 +133,9 @@ def describe_file(folder: str, path: str, records: int = 1) -> Shard:
 
 
 def file_digest(path: str) -> str:
-    """sha256 of a file, read in pieces."""
+    """Return the sha256 of a file, hex. Large files are read in chunks."""
     digest = hashlib.sha256()
     with storage.open_input(path) as stream:
-        while piece := stream.read(1 << 20):
-            digest.update(piece)
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
     return digest.hexdigest()

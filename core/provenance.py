@@ -1,4 +1,4 @@
-"""Where the running code comes from, and what it runs on: commit, image, machine."""
+"""Find out which code is running, who runs it, and on which machine."""
 
 import functools
 import getpass
@@ -11,77 +11,76 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-IMAGE_DIGEST = "TEXTMILL_IMAGE_DIGEST"  # environment: sha256:… of the container image that runs
-USER = "TEXTMILL_USER"  # environment: who runs; any name that you do not mind to be kept
+IMAGE_DIGEST = "TEXTMILL_IMAGE_DIGEST"  # environment: sha256:… of the running container image
+USER = "TEXTMILL_USER"  # environment: the name to record for who runs; choose one that may be kept
 CPU_INFO = Path("/proc/cpuinfo")
 
 
 def image_digest() -> str | None:
-    """The digest of the container image that this runs in; None outside of one."""
+    """Return the digest of the running container image, or None outside a container."""
     return os.environ.get(IMAGE_DIGEST) or None
 
 
-def hardware(accelerators: Sequence[str] = ()) -> dict[str, JsonValue]:
-    """What the code runs on.
+def current_user() -> str:
+    """Return who runs this: TEXTMILL_USER, or else the user or service account of the process.
 
-    Args:
-        accelerators: the names of the GPUs or TPU cores at work.
+    The name must never enter an artifact's bytes, which are the same for every user.
+    """
+    if name := os.environ.get(USER):
+        return name
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in a container, a user id may have no name
+        return f"uid {os.getuid()}"
+
+
+@functools.cache
+def git_state() -> dict[str, JsonValue]:
+    """Return the commit of the checkout and whether tracked files were changed.
 
     Returns:
-        `machine` (as x86_64), `processor` (its model's name), `cpus` (logical ones), and
-        `accelerators` (the names, each with how many there are).
+        `commit` (40 hex digits) and `dirty`; both are None if the code is not in a git checkout,
+        for example in a container.
     """
-    counted = {name: list(accelerators).count(name) for name in sorted(set(accelerators))}
+    git = shutil.which("git")
+    top = Path(__file__).resolve().parent.parent
+    if git is None or not (top / ".git").exists():
+        return {"commit": None, "dirty": None}
+    commit = _run_git(git, top, "rev-parse", "--verify", "--quiet", "HEAD")
+    changes = _run_git(git, top, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit.strip() or None, "dirty": bool(changes.strip())}
+
+
+def _run_git(git: str, folder: Path, *arguments: str) -> str:
+    return subprocess.run(  # noqa: S603 - fixed arguments, no shell
+        [git, "-C", str(folder), *arguments], capture_output=True, text=True, check=False
+    ).stdout
+
+
+def hardware(accelerators: Sequence[str] = ()) -> dict[str, JsonValue]:
+    """Describe the machine.
+
+    Args:
+        accelerators: the names of the GPUs or TPU cores in use.
+
+    Returns:
+        `machine` (for example x86_64), `processor` (model name), `cpus` (logical), and
+        `accelerators` (names with their counts).
+    """
+    counts = {name: list(accelerators).count(name) for name in sorted(set(accelerators))}
     return {
         "machine": platform.machine(),
         "processor": _processor(),
         "cpus": os.cpu_count(),
-        "accelerators": [f"{count} × {name}" for name, count in counted.items()],
+        "accelerators": [f"{count} × {name}" for name, count in counts.items()],
     }
 
 
 def _processor() -> str:
-    """The processor's model; platform.processor() is empty or the architecture on Linux."""
+    """Return the processor's model name, which platform.processor() does not know on Linux."""
     if CPU_INFO.is_file():
         for line in CPU_INFO.read_text(encoding="utf-8").splitlines():
             name, _, value = line.partition(":")
             if name.strip() == "model name":
                 return " ".join(value.split())
     return platform.processor()
-
-
-def who() -> str:
-    """Who runs this: TEXTMILL_USER, a service account on Vertex AI, or else the user's name.
-
-    It never enters an artifact's bytes, which have to be equal whoever runs.
-    """
-    if told := os.environ.get(USER):
-        return told
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # in a container, an id may have no name
-        return f"uid {os.getuid()}"
-
-
-@functools.cache
-def git_state() -> dict[str, JsonValue]:
-    """The commit of the code's checkout and whether tracked files were changed.
-
-    Returns:
-        `commit` (40 hex digits, or None where the code is installed without its history, as in a
-        container) and `dirty` (None likewise).
-    """
-    git = shutil.which("git")
-    top = Path(__file__).resolve().parent.parent
-    if git is None or not (top / ".git").exists():
-        return {"commit": None, "dirty": None}
-    commit = _ask(git, top, "rev-parse", "--verify", "--quiet", "HEAD")
-    changes = _ask(git, top, "status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit.strip() or None, "dirty": bool(changes.strip())}
-
-
-def _ask(git: str, folder: Path, *words: str) -> str:
-    asked = subprocess.run(  # noqa: S603 - fixed words, no shell
-        [git, "-C", str(folder), *words], capture_output=True, text=True, check=False
-    )
-    return asked.stdout

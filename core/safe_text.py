@@ -1,28 +1,28 @@
-"""Hostile text to text that may be shown: no control, bidirectional or invisible characters.
+"""Make hostile text safe to show: no control, bidirectional or invisible characters.
 
-Corpus text and file names are input from strangers. HTML and Markdown escaping stay with the
-page that shows them; this removes what escaping lets through (Unicode TR 36, "trojan source").
+Corpus text and file names come from strangers. Each page escapes its own HTML or Markdown; this
+module removes what escaping lets through (Unicode TR 36, "trojan source").
 """
 
 import unicodedata
 
-# Joiners that Persian, Indic scripts and emoji need to be legible.
+# Joiners that Persian, Indic scripts and emoji need.
 _KEPT_FORMAT = {"\u200c", "\u200d"}
-# Control, format (bidi controls are of this class), surrogate, private use, line and paragraph.
+# Control, format (including bidi controls), surrogate, private use, line and paragraph separators.
 _REMOVED = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
 def visible(text: str) -> str:
-    """The text on one line, without characters that alter how other text is shown.
+    """Return the text on one line, without characters that change how other text is shown.
 
-    Tabs and line ends become a space; other control, bidi and private-use characters go.
+    Tabs and line ends become spaces; other control, bidi and private-use characters are removed.
     """
-    spaced = " ".join(text.split())
-    return "".join(c for c in spaced if _is_visible(c))
+    one_line = " ".join(text.split())
+    return "".join(c for c in one_line if _is_visible(c))
 
 
 def shorten(text: str, limit: int) -> str:
-    """At most `limit` characters, the last one an ellipsis if something was cut."""
+    """Return at most `limit` characters; an ellipsis is the last one if the text was cut."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 

@@ -1,13 +1,11 @@
-"""Base class of all settings: strict types, no unknown keys, immutable after validation."""
+"""Define the base of all settings."""
 
 from pydantic import BaseModel, ConfigDict
 
-LATEST_BLESSED = "latest_blessed"  # Stands for the folder of the newest blessed model.
+LATEST_BLESSED = "latest_blessed"  # instead of a folder: the pipeline finds the model
 
 
 class Settings(BaseModel):
-    """Base class of all settings. The string below a field describes it: unit, default, source."""
+    """Base of all settings: strict types, no unknown keys, immutable once validated."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -1,4 +1,4 @@
-"""Numbers, counters and facts to the words that the report and the model card print."""
+"""Format numbers, counters, times and facts for the terminal, the report and the model card."""
 
 import json
 from datetime import datetime, timezone
@@ -14,69 +14,69 @@ COUNTERS = {
     "bad_encoding": "lines that are not UTF-8, dropped",
     "long_line": "lines over the length limit, dropped",
     "empty_files": "files without a sentence",
-    "duplicate_documents": "documents whose content was seen before",
+    "duplicate_documents": "documents that repeat an earlier one",
     "dropped_duplicates": "duplicates dropped",
     "cut_documents": "documents cut at the size limit",
     "control_characters": "control characters removed",
     "byte_order_marks": "byte order marks removed",
-    "line_separators": "Unicode line separators made spaces",
-    "corpus_tokens": "tokens of the documents, each once",
+    "line_separators": "Unicode line separators replaced by spaces",
+    "corpus_tokens": "tokens in the documents (each counted once)",
     "instances": "instances",
-    "real_tokens": "real tokens ([CLS] and [SEP] among them)",
+    "real_tokens": "real tokens (including [CLS] and [SEP])",
     "padding_tokens": "padding positions",
     "masked_tokens": "tokens to predict",
     "mask_replaced": "… replaced by [MASK]",
     "random_replaced": "… replaced by a random token",
-    "kept": "… left as they are",
+    "kept": "… left unchanged",
     "unknown_tokens": "[UNK] tokens",
-    "random_next": "pairs whose second segment is from elsewhere",
-    "actual_next": "pairs that follow each other",
+    "random_next": "pairs with a random second segment",
+    "actual_next": "pairs of consecutive segments",
     "random_from_same_document": "… of them from the same document",
-    "swapped": "pairs whose segments are swapped",
+    "swapped": "pairs with swapped segments",
     "in_order": "pairs in order",
     "balancing_instances": "instances added to balance the labels",
-    "single_sentence_documents": "documents of one sentence",
+    "single_sentence_documents": "documents with a single sentence",
     "empty_documents": "documents without a token, left out",
     "empty_sentences": "sentences without a token, left out",
-    "no_pair": "documents left out, for they have no second sentence",
-    "unpaired_tails": "last sentences of a document without a next one, left out",
+    "no_pair": "documents without a second sentence, left out",
+    "unpaired_tails": "last sentences of documents, left out because none follows",
     "overlong_sentences": "sentences longer than an instance",
     "truncated_tokens": "tokens cut to make a pair fit",
     "unmaskable_instances": "instances without a token to mask",
     "vocab_size": "pieces",
-    "measured_words": "words measured for [UNK]",
+    "measured_words": "words checked for [UNK]",
     "unknown_words": "… of them [UNK]",
-    "measured_tokens": "pieces that they were cut into",
+    "measured_tokens": "pieces they were split into",
     "alphabet": "characters with a piece of their own",
-    "rare_characters": "characters too rare for one",
-    "trained_bytes": "bytes of text it was trained on",
-    "missing_entries": "pieces asked for that the text does not give",
+    "rare_characters": "characters too rare for a piece",
+    "trained_bytes": "bytes of training text",
+    "missing_entries": "requested pieces that the text did not yield",
 }  # fmt: skip
 
 
 def counter_name(name: str) -> str:
-    """A counter in words; one that this page does not know keeps its own name."""
+    """Return a counter's label; an unknown counter keeps its name, without underscores."""
     return COUNTERS.get(name, name.replace("_", " "))
 
 
 def counter_order(name: str) -> tuple[int, str]:
-    """Sorts counters as they are listed above, unknown ones behind them by name."""
+    """Return a sort key: the order of COUNTERS, then unknown counters by name."""
     names = list(COUNTERS)
     return (names.index(name) if name in names else len(names), name)
 
 
 def number(value: float) -> str:
-    """Digits in groups of three: 1,234,567, or 12.34 where it is no whole number."""
+    """Return digits in groups of three: 1,234,567 for an integer, 12.34 for a float."""
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
 
 
 def plural(count: int, one: str, many: str) -> str:
-    """A number with the words that agree with it: 1 file, 2 files."""
+    """Return a number with its noun: 1 file, 2 files."""
     return f"{number(count)} {one if count == 1 else many}"
 
 
 def compact(value: float) -> str:
-    """Three digits at most and a unit: 950, 1.2k, 34M."""
+    """Return at most three digits and a unit: 950, 1.2k, 34M."""
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= 0.9995 * limit:
             return f"{value / limit:.3g}{unit}"
@@ -84,7 +84,7 @@ def compact(value: float) -> str:
 
 
 def size(value: float) -> str:
-    """Bytes with a unit of powers of ten: 3.4 MB."""
+    """Return bytes with a decimal unit: 3.4 MB."""
     for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if value >= limit:
             return f"{value / limit:.3g} {unit}"
@@ -92,7 +92,7 @@ def size(value: float) -> str:
 
 
 def percent(value: float | None) -> str:
-    """A share as 12.3 %, below 1 % as 0.12 %; an en dash where there is none."""
+    """Return a fraction as 12.3 %, or 0.12 % below 1 %; an en dash for None."""
     if value is None:
         return "–"
     if 0 < value < 0.00005:
@@ -102,7 +102,7 @@ def percent(value: float | None) -> str:
 
 
 def flatten(facts: JsonValue, prefix: str = "") -> dict[str, str]:
-    """Nested facts to one level: {"masking": {"rate": 0.15}} to {"masking.rate": "0.15"}."""
+    """Flatten nested facts: {"masking": {"rate": 0.15}} becomes {"masking.rate": "0.15"}."""
     if not isinstance(facts, dict):
         return {prefix: facts if isinstance(facts, str) else json.dumps(facts)}
     flat: dict[str, str] = {}

@@ -12,7 +12,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from components.publisher.publishing import publish
 from components.tfx_internals.pusher_executor import PusherExecutor
 from core import storage
-from core.provenance import who
+from core.provenance import current_user
 
 Artifacts = dict[str, list[types.Artifact]]
 PUBLISHED = "published.json"
@@ -52,7 +52,7 @@ class Executor(PusherExecutor):
         _write(pushed, {"pushed": True, "destination": destination, **vars(made)})
         self.mark_pushed(pushed, made.folder, made.version)
         # Who and when differ between runs that publish the same, so they are in no file.
-        pushed.set_string_custom_property("published_by", who())
+        pushed.set_string_custom_property("published_by", current_user())
         moment = datetime.now(tz=timezone.utc).isoformat(timespec="seconds")
         pushed.set_string_custom_property("published_at", moment)
 

@@ -113,13 +113,13 @@ def _explain(error: Exception, begun: Begun) -> str:
             f"Memory ran out ({str(error) or 'no more could be had'}). Set fewer beam.workers, a "
             f"smaller trainer.global_batch_size or model, and run again: what is done is cached."
         )
-    told = storage.explain_no_room(error, _place_of(error, begun))
+    told = storage.explain_full_disk(error, _place_of(error, begun))
     return told or f"{type(error).__name__}: {error}"
 
 
 def _place_of(error: Exception, begun: Begun) -> str:
     """The file that the error is about, as far as its text says."""
-    if storage.is_of_sqlite(error):
+    if storage.is_sqlite_full(error):
         return str(begun.workdir.metadata)
     named = re.search(rf"{re.escape(str(begun.workdir.root))}/[^\s'\":;]+", str(error))
     return named[0] if named else str(begun.folder)

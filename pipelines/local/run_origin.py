@@ -3,7 +3,7 @@
 import json
 from importlib.metadata import version
 
-from core.provenance import git_state, hardware, image_digest, who
+from core.provenance import current_user, git_state, hardware, image_digest
 from pipelines.recipe.settings import Recipe
 
 LIBRARIES = ("textmill", "tfx", "tensorflow", "apache-beam", "numpy", "tokenizers")
@@ -27,6 +27,6 @@ def run_origin(recipe: Recipe | None = None) -> dict[str, str]:
         "image_digest": image_digest(),
         "hardware": json.dumps(hardware(), ensure_ascii=False),
         "versions": json.dumps({name: version(name) for name in LIBRARIES}),
-        "user": who(),
+        "user": current_user(),
     }
     return {name: str(value) for name, value in known.items() if value is not None}

@@ -82,7 +82,7 @@ def close_unfinished(workdir: Workdir, note: str) -> list[int]:
     try:
         store.put_executions(executions)
     except Exception as error:  # ML Metadata's errors have no narrower base
-        if (told := storage.explain_no_room(error, str(workdir.metadata))) is None:
+        if (told := storage.explain_full_disk(error, str(workdir.metadata))) is None:
             raise
         raise storage.StorageError(told) from error
     return ids
@@ -106,7 +106,7 @@ def back_up(workdir: Workdir) -> None:
             source.backup(copy)
         temporary.replace(target)
     except (OSError, sqlite3.OperationalError) as error:
-        if (told := storage.explain_no_room(error, str(target))) is None:
+        if (told := storage.explain_full_disk(error, str(target))) is None:
             raise
         raise storage.StorageError(told) from error
     finally:

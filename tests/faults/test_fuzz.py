@@ -151,7 +151,7 @@ def test_a_damaged_vocabulary_loads_or_is_our_error(
 def test_a_tokenizer_whose_step_has_no_type_is_refused(
     vocabulary_folder: Path, tmp_path: Path
 ) -> None:
-    """Found by fuzzing: the `tokenizers` library takes such a file."""
+    """Found by fuzzing: the `tokenizers` library accepts such a file."""
     folder = tmp_path / "vocabulary"
     shutil.copytree(vocabulary_folder, folder)
     (folder / MANIFEST).unlink(missing_ok=True)
@@ -159,7 +159,7 @@ def test_a_tokenizer_whose_step_has_no_type_is_refused(
     content = json.loads(path.read_text(encoding="utf-8"))
     del content["normalizer"]["type"]
     path.write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(InputError, match="not a tokenizer file"):
+    with pytest.raises(InputError, match="`tokenizers` library cannot read it"):
         load_vocabulary(str(folder))
 
 
