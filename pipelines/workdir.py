@@ -12,7 +12,7 @@ from pathlib import Path
 
 import filelock
 
-from components.text_example_gen.errors import shown
+from components.text_example_gen.errors import escape_path
 from core import storage
 from core.errors import InputError
 
@@ -129,8 +129,8 @@ def _check_name(root: Path) -> None:
         str(root).encode()
     except UnicodeEncodeError as error:
         raise WorkdirError(
-            f"{shown(str(root))}: a workdir's path is UTF-8, as ML Metadata keeps it. Give another "
-            f"folder with --workdir."
+            f"{escape_path(str(root))}: a workdir's path is UTF-8, as ML Metadata keeps it. Give "
+            f"another folder with --workdir."
         ) from error
 
 

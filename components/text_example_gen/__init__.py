@@ -1,1 +1,1 @@
-"""TextExampleGen: text files to documents."""
+"""TextExampleGen: turn text files into documents of sentences."""

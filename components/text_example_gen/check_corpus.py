@@ -1,4 +1,4 @@
-"""What was read, to the errors that no later step could mend."""
+"""Refuse a corpus that changed, has too many bad lines, or leaves a split empty."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,44 +7,47 @@ from typing import Any
 
 from components.settings import TextSettings
 from components.text_example_gen.documents.choose_split import HASH_BUCKETS, SPLITS, choose_split
-from components.text_example_gen.errors import CorpusError, shown
+from components.text_example_gen.errors import CorpusError, escape_path
 from components.text_example_gen.reading.fingerprint import PREFIX
+from components.text_example_gen.reading.read_documents import document_end
 from core.wording import plural
 
 
 @dataclass(frozen=True)
-class Corpus:
-    """What is read."""
+class TextSource:
+    """Says where the text is and which of it to read."""
 
     root: str
     patterns: tuple[str, ...]
-    fingerprint: str  # the driver's; compared with what is read if it is one of ours
+    fingerprint: str  # the driver's; compared with the text read if our own driver made it
     span: int
 
 
 def check_corpus(
-    corpus: Corpus,
+    source: TextSource,
     settings: TextSettings,
     parts: Sequence[Mapping[str, Any]],
     counts: Counter[str],
     digest: str,
 ) -> None:
-    """Refuses a corpus that changed, has too many bad lines, or leaves a split empty.
+    """Check the text after it was read and before documents are written.
 
     Args:
-        corpus: where it lies.
+        source: where the text is.
         settings: how it was read.
-        parts: `first_bad_line` and `buckets` of each part of it (see `read_unit`).
-        counts: over all of it.
-        digest: of what was read.
+        parts: `first_bad_line` and `buckets` of each part of the text (see `read_unit`).
+        counts: counters over all parts.
+        digest: the corpus digest of the files read.
 
     Raises:
-        CorpusError: so it is.
+        CorpusError: the text changed since its fingerprint, has too many bad lines, has no
+            sentence, or all its documents fall into one split.
     """
-    if corpus.fingerprint.startswith(PREFIX) and corpus.fingerprint != digest:
+    root = escape_path(source.root)
+    if source.fingerprint.startswith(PREFIX) and source.fingerprint != digest:
         raise CorpusError(
-            f"{shown(corpus.root)}: the text changed between its fingerprint and its reading. Run "
-            f"again when nothing writes to it."
+            f"{root}: the text changed after its fingerprint was taken. Run again when no program "
+            f"writes to it."
         )
     bad = counts["bad_encoding"] + counts["long_line"]
     if bad > settings.max_bad_fraction * counts["lines"]:
@@ -57,26 +60,23 @@ def check_corpus(
     highest = max(part["buckets"][1] for part in parts)
     if highest < 0:
         raise CorpusError(
-            f"{shown(corpus.root)}: {plural(counts['files'], 'file', 'files')} and no sentence in "
-            f"them. Give text that is not blank."
+            f"{root}: {plural(counts['files'], 'file', 'files')} without a single sentence. Give "
+            f"text that is not blank."
         )
-    if choose_split(lowest, settings.eval_fraction) == choose_split(
-        highest, settings.eval_fraction
-    ):
-        raise CorpusError(_one_split(settings, lowest, highest))
+    only = choose_split(lowest, settings.eval_fraction)
+    if only == choose_split(highest, settings.eval_fraction):
+        raise CorpusError(_explain_empty_split(settings, lowest, highest, SPLITS[1 - only]))
 
 
-def _one_split(settings: TextSettings, lowest: int, highest: int) -> str:
-    """The message for a corpus whose documents all fall into one split."""
-    end = settings.document_end or ("blank_line" if settings.form == "lines" else "file")
+def _explain_empty_split(settings: TextSettings, lowest: int, highest: int, empty: str) -> str:
+    """Return the message for a corpus whose documents all fall into one split."""
+    end = document_end(settings)
     ends = {"file": "a file", "blank_line": "a blank line", "two_blank_lines": "two blank lines"}
-    empty = SPLITS[1 - choose_split(lowest, settings.eval_fraction)]
     remedy = "Give more documents"
     if lowest != highest:
-        share = (HASH_BUCKETS - highest) / HASH_BUCKETS
-        share = share if empty == "eval" else (HASH_BUCKETS - lowest - 1) / HASH_BUCKETS
-        more = "or more" if empty == "eval" else "or less"
-        remedy += f", or set text.eval_fraction to {share:g} {more}"
+        buckets = HASH_BUCKETS - highest if empty == "eval" else HASH_BUCKETS - lowest - 1
+        direction = "more" if empty == "eval" else "less"
+        remedy += f", or set text.eval_fraction to {buckets / HASH_BUCKETS:g} or {direction}"
     return (
         f"No document falls into the {empty} split (text.eval_fraction "
         f"{settings.eval_fraction:g}); a document ends with {ends[end]} (text.document_end: "

@@ -1,4 +1,4 @@
-"""The component TextExampleGen: text files to documents."""
+"""Define TextExampleGen, the component that turns text files into documents."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -21,7 +21,7 @@ PARTITION_FEATURE = "document_id"
 
 
 class TextExampleGenSpec(component_spec.ComponentSpec):
-    """FileBasedExampleGen's interface, with the text settings and a digest of the code."""
+    """Add the text settings and a digest of the code to FileBasedExampleGen's interface."""
 
     PARAMETERS = {
         **standard_component_specs.FileBasedExampleGenSpec.PARAMETERS,
@@ -34,10 +34,10 @@ class TextExampleGenSpec(component_spec.ComponentSpec):
 
 
 class TextExampleGen(FileBasedExampleGen):
-    """Reads text files, and writes documents of sentences in a train and an eval split.
+    """Reads text files and writes documents of sentences in a train and an eval split.
 
-    It is TFX's file based ExampleGen with its spans, but its fingerprint is of the files' content,
-    and no document is in two splits.
+    It is TFX's file-based ExampleGen and supports its spans, but its fingerprint depends on the
+    files' content only, and no document is in two splits.
 
     Example:
         documents = TextExampleGen(
@@ -47,9 +47,9 @@ class TextExampleGen(FileBasedExampleGen):
             code_digest=code_digest("components.text_example_gen.executor"),
         )
 
-    Component `outputs` contains:
-        - `examples`: standard_artifacts.Examples, splits train and eval, gzipped TFRecords of
-          tf.Example with `document_id`, `sentences` and `source`.
+    Outputs:
+        examples: `standard_artifacts.Examples` with the splits train and eval: gzipped TFRecords
+            of tf.Example with `document_id`, `sentences` and `source`.
     """
 
     SPEC_CLASS = TextExampleGenSpec
@@ -66,17 +66,18 @@ class TextExampleGen(FileBasedExampleGen):
         range_config: range_config_pb2.RangeConfig | None = None,
         text_span: RuntimeParameter | None = None,
     ) -> None:
-        """Describes the step.
+        """Build the component.
 
         Args:
-            input_base: folder that all text lies under.
-            patterns: globs and folders in it (see `find_files`). One alone may hold `{SPAN}`,
-                `{VERSION}` or `{YYYY}`, `{MM}` and `{DD}`, as TFX's; write `{SPAN:2}` where the
-                numbers are padded with zeros.
-            text_settings: JSON of `TextSettings`.
-            code_digest: of the executor's code.
-            range_config: which span to take; None takes the latest.
-            text_span: the same, where it is given when a run is submitted: a number, or "newest".
+            input_base: the folder that contains all text.
+            patterns: globs and folders in it (see `find_files`). A single pattern may contain
+                TFX's `{SPAN}`, `{VERSION}`, or `{YYYY}`, `{MM}` and `{DD}`; write `{SPAN:2}` if
+                the numbers are padded with zeros to two digits.
+            text_settings: `TextSettings` as JSON.
+            code_digest: digest of the executor's code, for the cache key.
+            range_config: the span to read; None reads the latest.
+            text_span: the span to read, if it is chosen when a run is submitted: a number, or
+                "newest".
         """
         split = example_gen_pb2.Input.Split(name="text", pattern=join_patterns(patterns))
         spec = TextExampleGenSpec(
@@ -95,10 +96,10 @@ class TextExampleGen(FileBasedExampleGen):
 
 
 def _output_config(settings: TextSettings) -> example_gen_pb2.Output:
-    """The splits as TFX writes them down: shares of the hash of the document's id."""
-    shares = zip(SPLITS, hash_buckets(settings.eval_fraction), strict=True)
+    """Return the splits in TFX's form: numbers of buckets of the hash of a document's id."""
+    sizes = zip(SPLITS, hash_buckets(settings.eval_fraction), strict=True)
     splits = [
-        example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=share) for name, share in shares
+        example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=size) for name, size in sizes
     ]
     return example_gen_pb2.Output(
         split_config=example_gen_pb2.SplitConfig(

@@ -1,12 +1,12 @@
-"""The error of a corpus, and how its file names are printed."""
+"""Define the error for text that cannot be used, and escape file names for messages."""
 
 from core.errors import InputError
 
 
 class CorpusError(InputError):
-    """Text files that cannot become documents as they are."""
+    """Report text files that cannot become documents as they are."""
 
 
-def shown(path: str) -> str:
-    """A file name for a message: what a terminal could take for a command is escaped."""
+def escape_path(path: str) -> str:
+    """Return a file name for a message, with characters escaped that a terminal might obey."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)

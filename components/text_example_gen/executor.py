@@ -1,4 +1,4 @@
-"""The executor of TextExampleGen: unpack, call, count."""
+"""Run TextExampleGen: unpack the artifacts and settings and write the documents."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from tfx.utils import proto_utils
 
 from components.beam_work import map_units
 from components.settings import TextSettings
-from components.text_example_gen.check_corpus import Corpus
+from components.text_example_gen.check_corpus import TextSource
 from components.text_example_gen.documents.choose_split import SPLITS
 from components.text_example_gen.driver import resolve_text
 from components.text_example_gen.reading.find_files import split_patterns
@@ -28,24 +28,24 @@ class TextExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[artifact.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Reads the text and writes shards and manifest.
+        """Read the text and write shards and manifest.
 
         Args:
             input_dict: empty.
             output_dict: `examples`, one Examples artifact.
             exec_properties: `input_base`, `input_config` with the span filled in, `span`,
-                `text_settings`, `code_digest`, and `input_fingerprint` if the driver is ours.
-                Where no driver ran, as in Kubeflow Pipelines, it is made up for here.
+                `text_settings`, `code_digest`, and `input_fingerprint` if our own driver ran.
+                Kubeflow Pipelines runs no driver, so the executor resolves the span itself.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         if "input_fingerprint" not in exec_properties:
             exec_properties = resolve_text(exec_properties)
         examples = artifact_utils.get_single_instance(output_dict["examples"])
-        corpus = _corpus(exec_properties)
+        source = _text_source(exec_properties)
         settings = TextSettings.model_validate_json(exec_properties["text_settings"])
         try:
             write_documents(
-                corpus, settings, examples.uri, exec_properties["code_digest"], self._map_units
+                source, settings, examples.uri, exec_properties["code_digest"], self._map_units
             )
         finally:
             scratch = storage.join(examples.uri, SCRATCH)
@@ -58,16 +58,16 @@ class TextExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
     def _map_units(
         self, work: Callable[[Unit], Unit], units: Sequence[Unit], scratch: str
     ) -> list[Unit]:
-        if len(units) == 1:  # a small corpus is done before Beam's workers have started
+        if len(units) == 1:  # faster than starting Beam's workers
             return [work(units[0])]
         return map_units(self._make_beam_pipeline, work, units, scratch, "TextExampleGen")
 
 
-def _corpus(exec_properties: dict[str, Any]) -> Corpus:
+def _text_source(exec_properties: dict[str, Any]) -> TextSource:
     config = example_gen_pb2.Input()
     proto_utils.json_to_proto(exec_properties["input_config"], config)
     patterns = [name for split in config.splits for name in split_patterns(split.pattern)]
-    return Corpus(
+    return TextSource(
         root=exec_properties["input_base"],
         patterns=tuple(patterns),
         fingerprint=exec_properties.get("input_fingerprint") or "",

@@ -1,7 +1,7 @@
-"""The driver of TextExampleGen as Vertex AI calls it: before its cache is asked.
+"""Run the driver of TextExampleGen on Vertex AI, before Vertex AI looks up its cache.
 
-TFX's compiler names its own driver in the spec, whose fingerprint is of sizes and times; Textmill's
-compiler puts this module in its place. Vertex AI adds what it writes to the cache key.
+TFX's compiler puts its own driver into the spec, which fingerprints files by size and time;
+Textmill's compiler replaces it with this module. Vertex AI adds its output to the cache key.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from components.tfx_internals import example_gen_driver as tfx_driver
 
 
 def main(arguments: Any) -> None:
-    """Reads TFX's flags and writes the span and the text's digest where Vertex AI looks."""
+    """Parse TFX's flags and write the span and the text's digest to Vertex AI's output file."""
     executor_input = pipeline_spec_pb2.ExecutorInput()
     json_format.Parse(
         arguments.json_serialized_invocation_args, executor_input, ignore_unknown_fields=True
@@ -34,14 +34,14 @@ def main(arguments: Any) -> None:
 
 
 def drive(executor_input: Any, inputs_spec: Any) -> Any:
-    """What is to be known of the text before the cache is asked.
+    """Resolve the span and fingerprint the text.
 
     Args:
         executor_input: ExecutorInput of the task.
         inputs_spec: ComponentInputsSpec, for the types of the parameters.
 
     Returns:
-        ExecutorOutput: span, version, fingerprint and the pattern as parameters, and the artifact.
+        ExecutorOutput with span, version, fingerprint and pattern as parameters, and the artifact.
     """
     names: dict[int, str] = {}
     properties = resolve_text(tfx_driver.read_exec_properties(executor_input, inputs_spec))

@@ -1,4 +1,4 @@
-"""A corpus to its documents artifact: read, sort by id, cut into shards, write the manifest."""
+"""Write the documents of a corpus: read, sort by id, cut into shards, write the manifest."""
 
 import functools
 import json
@@ -10,65 +10,76 @@ import numpy as np
 import numpy.typing as npt
 
 from components.settings import TextSettings
-from components.text_example_gen.check_corpus import Corpus, check_corpus
+from components.text_example_gen.check_corpus import TextSource, check_corpus
 from components.text_example_gen.documents.choose_split import (
     HASH_BUCKETS,
     SPLITS,
     choose_split,
     hash_bucket,
 )
+from components.text_example_gen.documents.document import ID_BUCKETS
 from components.text_example_gen.documents.document_record import encode_document
 from components.text_example_gen.duplicates.near_duplicates import (
     find_near_duplicates,
-    subtract,
+    subtract_dropped,
     write_dropped,
 )
 from components.text_example_gen.duplicates.signatures import SignatureWriter
-from components.text_example_gen.errors import CorpusError, shown
+from components.text_example_gen.errors import CorpusError, escape_path
 from components.text_example_gen.reading.find_files import CorpusFile, find_files
 from components.text_example_gen.reading.fingerprint import corpus_digest
 from components.text_example_gen.reading.read_documents import DocumentReader
-from components.text_example_gen.writing.runs import BUCKETS, Entry, RunWriter
+from components.text_example_gen.writing.runs import Entry, RunWriter
 from components.text_example_gen.writing.shards import cut_shards, write_shard
 from core import storage
 from core.manifest import Manifest, Shard, write_manifest
 
 Unit = dict[str, Any]
 MapUnits = Callable[[Callable[[Unit], Unit], Sequence[Unit], str], list[Unit]]
-UNIT_BYTES = 64 << 20  # of files, to one worker
+UNIT_BYTES = 64 << 20  # of files, per unit of work
 MAX_UNITS = 64
 SCRATCH = ".work"
 FILES = "files.jsonl"  # in the artifact: name and sha256 of each text file, by name
+# Counters that the manifest always has, even if they are 0.
+CLEANING_COUNTERS = (
+    "bad_encoding", "long_line", "cut_documents", "control_characters", "line_separators",
+    "byte_order_marks",
+)  # fmt: skip
+DUPLICATE_COUNTERS = ("duplicate_documents", "dropped_duplicates", "dropped_near_duplicates")
 
 
 def write_documents(
-    corpus: Corpus, settings: TextSettings, folder: str, code_digest: str, map_units: MapUnits
+    source: TextSource, settings: TextSettings, folder: str, code_digest: str, map_units: MapUnits
 ) -> Manifest:
-    """Writes the shards of both splits and, last, the manifest.
+    """Write the shards of both splits and, last, the manifest.
 
-    The documents lie in the order of their ids, so that they are shuffled over the whole corpus,
-    and every byte but the sources' names is the same for any order and cut of the files. The
-    folder `.work` in the artifact's is the caller's to remove.
+    Documents are in the order of their ids, which shuffles them over the whole corpus. Every byte
+    but the names of source files is the same for any order of the files and any division of the
+    text into files. The caller removes the folder `.work` from the artifact's folder.
 
     Args:
-        corpus: where the text is.
-        settings: how it is read.
-        folder: the artifact's.
+        source: where the text is.
+        settings: how to read it.
+        folder: the artifact's folder.
         code_digest: for the manifest.
-        map_units: does a piece of work for every unit; takes the work, units and a scratch folder.
+        map_units: applies a function to every unit of work; takes function, units and a scratch
+            folder.
 
     Raises:
         CorpusError: the text cannot be used as it is.
     """
     scratch = storage.join(folder, SCRATCH)
-    files = find_files(corpus.root, corpus.patterns)
-    read = functools.partial(read_unit, settings_json=settings.model_dump_json(), scratch=scratch)
-    parts = map_units(read, _units(files), storage.join(scratch, "read"))
-    counts = _sum_counts(part["counts"] for part in parts)
-    digest = corpus_digest((name, sha) for part in parts for name, sha in part["digests"])
-    check_corpus(corpus, settings, parts, counts, digest)
+    units = _plan_units(find_files(source.root, source.patterns))
+    read = functools.partial(read_unit, settings=settings, scratch=scratch)
+    parts = map_units(read, units, storage.join(scratch, "read"))
+    counts = Counter(dict.fromkeys(CLEANING_COUNTERS, 0))
+    for part in parts:
+        counts.update(part["counts"])
+    digests = sorted((name, sha256) for part in parts for name, sha256 in part["digests"])
+    digest = corpus_digest(digests)
+    check_corpus(source, settings, parts, counts, digest)
     shards, split_counts = _write_splits(parts, settings, folder, scratch, map_units)
-    for name in ("duplicate_documents", "dropped_duplicates", "dropped_near_duplicates"):
+    for name in DUPLICATE_COUNTERS:
         counts[name] = sum(split.pop(name, 0) for split in split_counts.values())
     manifest = Manifest(
         kind="documents",
@@ -76,74 +87,19 @@ def write_documents(
         counts={**{s: dict(c) for s, c in split_counts.items()}, "all": dict(counts)},
         facts={
             "corpus_digest": digest,
-            "span": corpus.span,
+            "span": source.span,
             "code_digest": code_digest,
             "settings": settings.model_dump(mode="json"),
         },
     )
-    _write_files(folder, (pair for part in parts for pair in part["digests"]))
+    _write_file_digests(folder, digests)
     write_manifest(folder, manifest)
     return manifest
 
 
-def _write_files(folder: str, digests: Iterable[tuple[str, str]]) -> None:
-    """Writes what `corpus_digest` is made of, so that a review can name the file that changed."""
-    lines = (json.dumps({"name": n, "sha256": sha}) + "\n" for n, sha in sorted(digests))
-    storage.write_bytes(storage.join(folder, FILES), "".join(lines).encode())
-
-
-def read_unit(unit: Unit, *, settings_json: str, scratch: str) -> Unit:
-    """Reads some files and writes their documents as runs.
-
-    Args:
-        unit: `number`, and `files` as (path, name, size).
-        settings_json: the text settings.
-        scratch: folder of the runs.
-
-    Returns:
-        `runs` (paths), `signatures` (paths; none unless near-duplicates are looked for),
-        `histogram` (path of the bytes of text in each bucket), `counts`, `digests`,
-        `first_bad_line`, and `buckets`, the lowest and highest bucket of a document.
-    """
-    settings = TextSettings.model_validate_json(settings_json)
-    reader = DocumentReader(settings)
-    writer = RunWriter(storage.join(scratch, f"{unit['number']:05d}"))
-    signatures = SignatureWriter(storage.join(scratch, f"{unit['number']:05d}"))
-    lowest, highest = HASH_BUCKETS, -1
-    for file in (CorpusFile(*file) for file in unit["files"]):
-        for document in reader.read(file):
-            name, source = document.document_id, shown(file.name)
-            bucket = hash_bucket(name)
-            lowest, highest = min(lowest, bucket), max(highest, bucket)
-            entry = Entry(
-                document_id=name,
-                source=source,
-                num_sentences=len(document.sentences),
-                text_bytes=len(document.content),
-                record=encode_document(name, document.sentences, source),
-            )
-            writer.add(choose_split(bucket, settings.eval_fraction), entry)
-            if settings.drop_near_duplicates is not None:
-                signatures.add(name, document.sentences, entry.text_bytes)
-    writer.flush()
-    signatures.flush()
-    histogram = storage.join(scratch, f"{unit['number']:05d}.histogram")
-    storage.write_bytes(histogram, writer.text_bytes.astype("<i8").tobytes())
-    return {
-        "runs": writer.paths,
-        "signatures": signatures.paths,
-        "histogram": histogram,
-        "counts": dict(reader.counts),
-        "digests": reader.digests,
-        "first_bad_line": reader.first_bad_line,
-        "buckets": [lowest, highest],
-    }
-
-
-def _units(files: Sequence[CorpusFile]) -> list[Unit]:
-    """Files to units of about equal size; what a unit holds changes no byte of the output."""
-    total = sum(file.size_bytes for file in files)
-    target = max(UNIT_BYTES, total // MAX_UNITS)
+def _plan_units(files: Sequence[CorpusFile]) -> list[Unit]:
+    """Divide files into units of about equal size; the division changes no byte of the output."""
+    target = max(UNIT_BYTES, sum(file.size_bytes for file in files) // MAX_UNITS)
     units: list[Unit] = []
     size = target
     for file in files:
@@ -155,14 +111,62 @@ def _units(files: Sequence[CorpusFile]) -> list[Unit]:
     return units
 
 
+def read_unit(unit: Unit, *, settings: TextSettings, scratch: str) -> Unit:
+    """Read some files and write their documents as runs.
+
+    Args:
+        unit: `number`, and `files` as (path, name, size).
+        settings: how to read the files.
+        scratch: folder for the runs.
+
+    Returns:
+        `runs` (paths), `signatures` (paths; empty unless near-duplicates are dropped),
+        `histogram` (path of the bytes of text in each bucket), `counts`, `digests`,
+        `first_bad_line`, and `buckets`, the lowest and highest hash bucket of a document.
+    """
+    reader = DocumentReader(settings)
+    prefix = storage.join(scratch, f"{unit['number']:05d}")
+    runs, signatures = RunWriter(prefix), SignatureWriter(prefix)
+    lowest, highest = HASH_BUCKETS, -1
+    for file in (CorpusFile(*file) for file in unit["files"]):
+        for document in reader.read(file):
+            name, source = document.document_id, escape_path(file.name)
+            bucket = hash_bucket(name)
+            lowest, highest = min(lowest, bucket), max(highest, bucket)
+            entry = Entry(
+                document_id=name,
+                source=source,
+                num_sentences=len(document.sentences),
+                text_bytes=len(document.content),
+                record=encode_document(name, document.sentences, source),
+            )
+            runs.add(choose_split(bucket, settings.eval_fraction), entry)
+            if settings.drop_near_duplicates is not None:
+                signatures.add(name, document.sentences, entry.text_bytes)
+    runs.flush()
+    signatures.flush()
+    histogram = f"{prefix}.histogram"
+    storage.write_bytes(histogram, runs.text_bytes.astype("<i8").tobytes())
+    return {
+        "runs": runs.paths,
+        "signatures": signatures.paths,
+        "histogram": histogram,
+        "counts": dict(reader.counts),
+        "digests": reader.digests,
+        "first_bad_line": reader.first_bad_line,
+        "buckets": [lowest, highest],
+    }
+
+
 def _write_splits(
     parts: Sequence[Unit], settings: TextSettings, folder: str, scratch: str, map_units: MapUnits
 ) -> tuple[dict[str, list[Shard]], dict[str, Counter[str]]]:
-    text_bytes: npt.NDArray[np.int64] = np.zeros((len(SPLITS), BUCKETS), np.int64)
+    """Write the shards; return the manifest's entries and the counts of each split."""
+    text_bytes: npt.NDArray[np.int64] = np.zeros((len(SPLITS), ID_BUCKETS), np.int64)
     for part in parts:
         content = storage.read_bytes(part["histogram"])
         text_bytes += np.frombuffer(content, "<i8").reshape(text_bytes.shape)
-    near_duplicates = _drop_near_duplicates(parts, settings, text_bytes, scratch)
+    near_duplicates = _find_dropped(parts, settings, text_bytes, scratch)
     units = []
     for split in range(len(SPLITS)):
         cuts = cut_shards(text_bytes[split], settings.shard_bytes)
@@ -172,18 +176,18 @@ def _write_splits(
                 "shard": shard,
                 "num_shards": len(cuts),
                 "first_bucket": first,
-                "last_bucket": last,
+                "last_bucket": end,
             }
-            for shard, (first, last) in enumerate(cuts)
+            for shard, (first, end) in enumerate(cuts)
         ]
-    work = functools.partial(
+    write = functools.partial(
         write_shard,
         folder=folder,
         runs=[run for part in parts for run in part["runs"]],
         drop_duplicates=settings.drop_duplicates,
         near_duplicates=near_duplicates,
     )
-    results = map_units(work, units, storage.join(scratch, "write"))
+    results = map_units(write, units, storage.join(scratch, "write"))
     shards: dict[str, list[Shard]] = {split: [] for split in SPLITS}
     counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
     for unit, result in zip(units, results, strict=True):
@@ -192,18 +196,18 @@ def _write_splits(
     return shards, counts
 
 
-def _drop_near_duplicates(
+def _find_dropped(
     parts: Sequence[Unit],
     settings: TextSettings,
     text_bytes: npt.NDArray[np.int64],
     scratch: str,
 ) -> str | None:
-    """The file of the ids that go, whose bytes are taken from the histogram."""
+    """Write the ids of near-duplicates to a file and subtract their bytes from the histogram."""
     threshold = settings.drop_near_duplicates
     if threshold is None:
         return None
     dropped = find_near_duplicates([p for part in parts for p in part["signatures"]], threshold)
-    subtract(text_bytes, dropped, settings.eval_fraction)
+    subtract_dropped(text_bytes, dropped, settings.eval_fraction)
     for split, left in zip(SPLITS, text_bytes.sum(axis=1), strict=True):
         if not left:
             raise CorpusError(
@@ -215,10 +219,7 @@ def _drop_near_duplicates(
     return path
 
 
-def _sum_counts(parts: Any) -> Counter[str]:
-    """Sums the counters, each of which is there even if it is 0."""
-    names = "bad_encoding long_line cut_documents control_characters line_separators"
-    total = Counter({name: 0 for name in [*names.split(), "byte_order_marks"]})
-    for part in parts:
-        total.update(part)
-    return total
+def _write_file_digests(folder: str, digests: Iterable[tuple[str, str]]) -> None:
+    """Write the inputs of `corpus_digest`, so that a review can name the file that changed."""
+    lines = (json.dumps({"name": name, "sha256": sha256}) + "\n" for name, sha256 in digests)
+    storage.write_bytes(storage.join(folder, FILES), "".join(lines).encode())

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.text_example_gen.errors import shown
+from components.text_example_gen.errors import escape_path
 from components.text_example_gen.reading.find_files import find_files
 from core.errors import InputError
 
@@ -58,8 +58,8 @@ def _split(name: str) -> tuple[Path, str]:
         str(path).encode()
     except UnicodeEncodeError as error:
         raise TextLocationError(
-            f"--text {shown(name)}: a path that is not UTF-8 cannot be recorded. Rename it; files "
-            f"in a folder may be called anything, if the folder is given."
+            f"--text {escape_path(name)}: a path that is not UTF-8 cannot be recorded. Rename it; "
+            f"files in a folder may be called anything, if the folder is given."
         ) from error
     parts = path.parts
     wild = [n for n, part in enumerate(parts) if WILD.search(part)]

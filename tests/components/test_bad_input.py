@@ -1,7 +1,7 @@
-"""Every kind of bad text, vocabulary and record, with what is said or counted of it.
+"""Every kind of bad text, vocabulary and record is refused with a message, or is counted.
 
-Each row goes through the whole step that meets it first. The parts have tests of their own, with
-more cases (tests/components/text_example_gen, tests/trainer, tests/faults/test_fuzz.py).
+Each case goes through the whole component that meets it first. Its parts have tests of their own,
+with more cases (tests/components/text_example_gen, tests/trainer, tests/faults/test_fuzz.py).
 """
 
 import gzip
@@ -37,7 +37,7 @@ ZIPPED = gzip.compress(GOOD, mtime=0)  # no time in it: each test worker must co
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
-    """A folder with good text, to which a test adds bad."""
+    """A folder with good text, to which a test adds bad text."""
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "good.txt").write_bytes(GOOD)
     return tmp_path / "corpus"
@@ -54,18 +54,19 @@ def corpus(tmp_path: Path) -> Path:
         ("a.txt", KOREAN_TEXT.encode("utf-16"), r"a\.txt:1: .*looks like UTF-16.*iconv"),
         ("a.txt", ENGLISH[0][0].encode("utf-16-be"), r"a\.txt:1: .*looks like UTF-16"),
         ("a.txt", b"one\n" + b"x" * 3_000_000, r"a\.txt:2: longer than 1,048,576 bytes"),
-        ("a.txt.gz", BOMB, r"a\.txt\.gz: gives more than 200 bytes for each compressed byte"),
+        ("a.txt.gz", BOMB, r"a\.txt\.gz: expands to more than 200 bytes per compressed byte"),
         ("a.txt.gz", ZIPPED[:-9], r"a\.txt\.gz: the gzip data is cut short"),
-        ("a.txt", ZIPPED, r"a\.txt:1:2: .*looks like gzip: let its name end in \.gz"),
+        ("a.txt", ZIPPED, r"a\.txt:1:2: .*looks like gzip: give it a name that ends in \.gz"),
     ],
 )
 def test_a_bad_file_is_refused(
     corpus: Path, tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     (corpus / name).write_bytes(content)
-    with pytest.raises(InputError, match=message) as told:
+    with pytest.raises(InputError, match=message) as caught:
         write(corpus, tmp_path / "out")
-    assert re.search(r"(Fix|Convert|Copy|Leave|iconv|let its name|raise|set) ?", str(told.value))
+    remedies = r"(Fix|Convert|Copy|Exclude|iconv|give it a name|raise|set) ?"
+    assert re.search(remedies, str(caught.value))
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
@@ -73,7 +74,7 @@ def test_a_bad_file_is_refused(
     "content",
     [b"fine\nab\xff", KOREAN_TEXT.encode("cp949"), KOREAN_TEXT.encode("utf-16"), b"\xed\xa0\x80"],
 )
-def test_wrong_bytes_are_told_before_anything_slow_begins(corpus: Path, content: bytes) -> None:
+def test_wrong_bytes_are_reported_before_anything_slow_starts(corpus: Path, content: bytes) -> None:
     settings = TextSettings()
     check_encoding(str(corpus), ["*"], settings)
     (corpus / "a.txt").write_bytes(content)
@@ -93,7 +94,7 @@ def test_wrong_bytes_are_told_before_anything_slow_begins(corpus: Path, content:
         (GOOD.split(b"\n\n")[0], "duplicate_documents", 1),
     ],
 )
-def test_what_can_be_mended_is_counted(
+def test_text_that_can_be_cleaned_is_counted(
     corpus: Path, tmp_path: Path, content: bytes, counter: str, number: int
 ) -> None:
     (corpus / "a.txt").write_bytes(content)
@@ -137,12 +138,12 @@ def pipe(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (link_out, r"a\.txt: a link that leads out of .*Copy the file into the folder"),
-        (loop, r"[ab]\.txt: a link that leads nowhere\. Mend it"),
-        (pipe, r"a\.txt: not a regular file but a pipe.*Leave it out"),
+        (link_out, r"a\.txt: the link leads out of .*Copy the file into the folder"),
+        (loop, r"[ab]\.txt: the link leads nowhere\. Fix it"),
+        (pipe, r"a\.txt: not a regular file but a pipe.*Exclude it"),
     ],
 )
-def test_what_is_no_file_is_refused_without_waiting(
+def test_links_and_pipes_are_refused_without_blocking(
     corpus: Path, tmp_path: Path, make: Callable[[Path], None], message: str
 ) -> None:
     make(corpus)
@@ -163,13 +164,11 @@ def test_two_names_of_one_file_are_counted_as_duplicates(corpus: Path, tmp_path:
     ("files", "message"),
     [
         ({}, r"No file matches '\*' in "),
-        ({"a.txt": b""}, r"1 file and no sentence in them\. Give text"),
+        ({"a.txt": b""}, r"1 file without a single sentence\. Give text"),
         ({"a.txt": b"one.\ntwo.\n"}, r"No document falls into the (train|eval) split.*blank line"),
     ],
 )
-def test_a_corpus_of_nothing_is_refused(
-    tmp_path: Path, files: dict[str, bytes], message: str
-) -> None:
+def test_an_empty_corpus_is_refused(tmp_path: Path, files: dict[str, bytes], message: str) -> None:
     (tmp_path / "c").mkdir()
     for name, content in files.items():
         (tmp_path / "c" / name).write_bytes(content)
@@ -177,7 +176,7 @@ def test_a_corpus_of_nothing_is_refused(
         write(tmp_path / "c", tmp_path / "out")
 
 
-def test_one_huge_document_is_cut_and_both_its_parts_are_used(tmp_path: Path) -> None:
+def test_a_huge_document_is_cut_and_all_its_parts_are_used(tmp_path: Path) -> None:
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "a.txt").write_bytes(GOOD.replace(b"\n\n", b"\n"))
     manifest = write(tmp_path / "c", tmp_path / "out", max_document_bytes=4096, eval_fraction=0.3)
@@ -193,7 +192,7 @@ def test_one_huge_document_is_cut_and_both_its_parts_are_used(tmp_path: Path) ->
         ([[s] for s in ENGLISH[0]], r"7 of the 7 documents .* have one sentence.*blank lines"),
     ],
 )
-def test_text_that_has_no_pairs_is_refused(
+def test_text_without_pairs_is_refused(
     tmp_path: Path, documents: list[list[str]], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
@@ -204,7 +203,7 @@ def test_text_that_has_no_pairs_is_refused(
 def instances_of(
     folder: Path, documents: list[list[str]], **settings: object
 ) -> tuple[dict[str, int], list[list[int]]]:
-    """Counts of one shard of dynamic instances, and the ids of each."""
+    """The counts of one shard of dynamic instances, and the ids of each instance."""
     import tensorflow as tf
 
     source = write_documents(folder / "documents", {"train": [documents]})
@@ -236,7 +235,7 @@ def instances_of(
         (" ".join(["語"] * 20), "unknown_tokens", 20),
     ],
 )
-def test_a_sentence_that_cannot_be_shown_whole_is_counted(
+def test_a_sentence_that_the_model_cannot_see_whole_is_counted(
     tmp_path: Path, sentence: str, counter: str, least: int
 ) -> None:
     documents = [[sentence, *ENGLISH[0]], ENGLISH[1]]
@@ -245,7 +244,7 @@ def test_a_sentence_that_cannot_be_shown_whole_is_counted(
     assert max(map(len, ids)) <= 64
 
 
-def test_names_of_specials_in_the_text_are_text(tmp_path: Path) -> None:
+def test_names_of_special_tokens_in_the_text_are_plain_text(tmp_path: Path) -> None:
     hostile = ["The [MASK] and the [CLS] stand [SEP] in [PAD] a text.", *ENGLISH[0][:2]]
     _, ids = instances_of(tmp_path, [hostile, ENGLISH[1][:3]], objective="contiguous")
     vocabulary = load_vocabulary(str(tmp_path / "words"))
@@ -260,7 +259,7 @@ def instances(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_instances(tmp_path_factory.mktemp("instances"), "static", "next_sentence")
 
 
-def test_every_flipped_bit_and_every_cut_is_found(instances: Path) -> None:
+def test_every_flipped_bit_and_every_cut_is_detected(instances: Path) -> None:
     manifest = read_manifest(str(instances))
     path = instances / manifest.shards["eval"][0].path
     whole, rng = path.read_bytes(), np.random.default_rng(0)
@@ -289,7 +288,7 @@ def test_without_a_manifest_a_damaged_record_is_named(
         list(read_records(str(tmp_path / "a.tfrecord")))
 
 
-def test_instances_of_another_vocabulary_show_both_digests(instances: Path, tmp_path: Path) -> None:
+def test_instances_of_another_vocabulary_are_refused(instances: Path, tmp_path: Path) -> None:
     manifest = read_manifest(str(instances))
     other = manifest.model_copy(update={"facts": {**manifest.facts, "vocabulary_digest": "0" * 64}})
     content = (instances / "manifest.json").read_bytes()

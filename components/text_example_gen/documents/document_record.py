@@ -1,7 +1,7 @@
-"""A document to the bytes of its tf.Example and back, without TensorFlow.
+"""Encode and decode the tf.Example record of a document, without TensorFlow.
 
-The wire format is protocol buffers': a field is its tag, its length and its bytes. Written with
-the features in alphabetical order, as TensorFlow's own deterministic serialisation does.
+In the wire format of protocol buffers, a field is its tag, its length and its bytes. Features are
+in alphabetical order, as in TensorFlow's deterministic serialization.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,12 +10,12 @@ from core.errors import InputError
 
 
 def encode_document(document_id: str, sentences: Sequence[str], source: str) -> bytes:
-    """The serialised tf.Example of a document.
+    """Return the serialized tf.Example of a document.
 
     Args:
         document_id: 32 hex digits.
         sentences: at least one.
-        source: the file it came from.
+        source: name of the file that the document comes from.
     """
     features = (
         _feature("document_id", [document_id.encode()]),
@@ -26,15 +26,15 @@ def encode_document(document_id: str, sentences: Sequence[str], source: str) -> 
 
 
 def encode_bytes_feature(values: Sequence[bytes]) -> bytes:
-    """The serialised tf.train.Feature of a list of bytes."""
+    """Return the serialized tf.train.Feature of a list of bytes."""
     return _field(b"".join(map(_field, values)))  # Feature.bytes_list.value
 
 
 def decode_sentences(record: bytes) -> list[str]:
-    """The sentences of a serialised document; unknown features are passed over.
+    """Return the sentences of a serialized document; ignore other features.
 
     Raises:
-        InputError: the record is no document.
+        InputError: the record is not a document.
     """
     try:
         for entry in _values(next(_values(record))):
@@ -43,19 +43,19 @@ def decode_sentences(record: bytes) -> list[str]:
                 return [value.decode() for value in _values(next(_values(feature)))]
     except (IndexError, StopIteration, ValueError) as error:
         raise InputError(
-            f"A record of {len(record)} bytes is no document ({error or 'it ends too soon'}). Give "
-            f"documents that TextExampleGen wrote, or run it again."
+            f"A record of {len(record)} bytes is not a document ({error or 'it ends too soon'}). "
+            f"Use documents that TextExampleGen wrote, or run it again."
         ) from error
     return []
 
 
 def _feature(name: str, values: Sequence[bytes]) -> bytes:
-    """An entry of Features.feature: a map's entry has its key in field 1, its value in field 2."""
+    """Return an entry of the map Features.feature: the key is field 1, the value field 2."""
     return _field(_field(name.encode()) + _field(encode_bytes_feature(values), tag=b"\x12"))
 
 
 def _field(value: bytes, tag: bytes = b"\x0a") -> bytes:
-    """A field of bytes; its tag is number << 3 | 2, here of field 1."""
+    """Return a field of bytes; the tag is (field number << 3 | 2), by default of field 1."""
     length = len(value)
     return tag + (_SHORT[length] if length < len(_SHORT) else _varint(length)) + value
 
@@ -70,10 +70,10 @@ def _varint(value: int) -> bytes:
 
 
 def _values(message: bytes) -> Iterator[bytes]:
-    """The values of a message whose fields all have a length."""
+    """Yield the values of a message whose fields are all length-delimited."""
     at = 0
     while at < len(message):
-        at += 1  # the tag; its number is known from the place
+        at += 1  # the one-byte tag; the field is known from its position
         length = shift = 0
         while message[at] & 0x80:
             length |= (message[at] & 0x7F) << shift
@@ -85,4 +85,4 @@ def _values(message: bytes) -> Iterator[bytes]:
         at += length
 
 
-_SHORT = [_varint(length) for length in range(1 << 11)]  # most sentences; saves half the time
+_SHORT = [_varint(length) for length in range(1 << 11)]  # covers most sentences and halves the time

@@ -1,10 +1,10 @@
-"""Signatures of all documents to those that go, because another one is nearly the same.
+"""Choose the documents to drop because another document is nearly the same.
 
-Documents stand in the order of their ids, and one goes if it is like one before it that stays;
-so the order and the cut of the files count for nothing. Whom to compare is found by bands: two
-signatures that are alike agree in all of a few places somewhere (Leskovec et al., Mining of
-Massive Datasets, 3.4). Signatures lie in a temporary file, 280 bytes for each document; memory
-holds some 80 bytes for each.
+Documents are taken in the order of their ids, and one is dropped if it is similar to an earlier
+one that stays; so the order of the files and how text is divided among them do not matter. Only
+documents whose signatures agree in a whole band are compared (Leskovec et al., Mining of Massive
+Datasets, 3.4). Signatures are in a temporary file, 280 bytes per document; memory holds about
+80 bytes per document.
 """
 
 import tempfile
@@ -16,95 +16,95 @@ import numpy as np
 import numpy.typing as npt
 
 from components.text_example_gen.documents.choose_split import choose_split, hash_bucket
-from components.text_example_gen.duplicates.signatures import PLACES, SIGNED
-from components.text_example_gen.writing.runs import BUCKETS
+from components.text_example_gen.documents.document import id_bucket
+from components.text_example_gen.duplicates.signatures import SIGNATURE_LENGTH, SIGNATURE_RECORD
 from core import storage
 
 Int64 = npt.NDArray[np.int64]
-MISSED = 0.01  # chance that a pair exactly at the threshold is not compared
-NEIGHBOURS = 8  # documents of a band's group that each is compared with, beside the group's first
-AT_ONCE = 1 << 16  # signatures compared together; 30 MB
+MAX_MISS_RATE = 0.01  # probability that a pair exactly at the threshold is not compared
+NEIGHBORS = 8  # of the same band, that each document is compared with, besides the first
+BLOCK_SIGNATURES = 1 << 16  # compared together; 30 MB
 
 
 @dataclass(frozen=True)
-class Dropped:
-    """Near-duplicates: every copy of each."""
+class DroppedDocuments:
+    """Near-duplicates to drop, with every copy of each."""
 
     high: npt.NDArray[np.uint64]  # (n,) the first 16 hex digits of the id, ascending
-    low: npt.NDArray[np.uint64]  # (n,) the last
+    low: npt.NDArray[np.uint64]  # (n,) the last 16 hex digits
     text_bytes: Int64  # (n,)
 
 
-def find_near_duplicates(paths: Sequence[str], threshold: float) -> Dropped:
-    """The documents to drop.
+def find_near_duplicates(paths: Sequence[str], threshold: float) -> DroppedDocuments:
+    """Return the documents to drop.
 
     Args:
-        paths: files of SIGNED, which together hold every document, copies among them.
-        threshold: Jaccard similarity from which on two documents are nearly the same.
+        paths: files of SIGNATURE_RECORD that together hold every document, including copies.
+        threshold: Jaccard similarity from which two documents count as nearly the same.
     """
     with tempfile.TemporaryFile() as file:
-        records = _gather(paths, file)
+        records = _concatenate(paths, file)
         order = np.lexsort((records["low"], records["high"]))
         high, low = records["high"][order], records["low"][order]
         is_first = np.ones(len(order), np.bool_)
         is_first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
-        dropped = _choose(records["signature"], order[is_first], threshold)
-        goes = dropped[np.cumsum(is_first) - 1]  # copies go with the document
-        sizes = records["text_bytes"][order[goes]].astype(np.int64)
-        return Dropped(high[goes], low[goes], sizes)
+        is_dropped = _choose(records["signature"], order[is_first], threshold)
+        is_dropped = is_dropped[np.cumsum(is_first) - 1]  # copies share the document's fate
+        sizes = records["text_bytes"][order[is_dropped]].astype(np.int64)
+        return DroppedDocuments(high[is_dropped], low[is_dropped], sizes)
 
 
-def band_places(threshold: float) -> int:
-    """Places in a band: as many as possible, while hardly a pair at the threshold is missed."""
-    fitting = [n for n in range(1, PLACES + 1) if (1 - threshold**n) ** (PLACES // n) <= MISSED]
-    return max(fitting, default=1)
-
-
-def _gather(paths: Sequence[str], file: IO[bytes]) -> npt.NDArray[np.void]:
+def _concatenate(paths: Sequence[str], file: IO[bytes]) -> npt.NDArray[np.void]:
     for path in paths:
         with storage.open_input(path) as stream:
             while block := stream.read(1 << 20):
                 file.write(block)
     file.flush()
     if not file.tell():
-        return np.zeros(0, SIGNED)
-    return np.memmap(file, SIGNED, mode="r")
+        return np.zeros(0, SIGNATURE_RECORD)
+    return np.memmap(file, SIGNATURE_RECORD, mode="r")
 
 
 def _choose(
     signatures: npt.NDArray[np.uint16], rows: Int64, threshold: float
 ) -> npt.NDArray[np.bool_]:
-    """Which of the documents go: (D,).
+    """Return which documents to drop: (D,).
 
     Args:
-        signatures: (records, PLACES).
+        signatures: (records, SIGNATURE_LENGTH).
         rows: (D,) the record of each document, in the order of the ids.
-        threshold: as above.
+        threshold: as in `find_near_duplicates`.
     """
-    places = band_places(threshold)
-    alike = np.zeros(0, np.int64)  # pairs, as earlier + D * later
-    for begin in range(0, PLACES - places + 1, places):
-        keys = _band_keys(signatures, rows, begin, places)
+    length = band_length(threshold)
+    pairs = np.zeros(0, np.int64)  # similar documents, as earlier + D * later
+    for begin in range(0, SIGNATURE_LENGTH - length + 1, length):
+        keys = _band_keys(signatures, rows, begin, length)
         for earlier, later in _candidates(keys):
-            is_alike = _similarity(signatures, rows[earlier], rows[later]) >= threshold
-            found = earlier[is_alike] + len(rows) * later[is_alike]
-            alike = np.union1d(alike, found)
-    dropped = np.zeros(len(rows), np.bool_)
-    for pair in alike.tolist():  # by the later one, so that the fate of the earlier is known
+            is_similar = _similarity(signatures, rows[earlier], rows[later]) >= threshold
+            pairs = np.union1d(pairs, earlier[is_similar] + len(rows) * later[is_similar])
+    is_dropped = np.zeros(len(rows), np.bool_)
+    for pair in pairs.tolist():  # sorted by the later one: the earlier one is decided already
         later, earlier = divmod(pair, len(rows))
-        dropped[later] |= not dropped[earlier]
-    return dropped
+        is_dropped[later] |= not is_dropped[earlier]
+    return is_dropped
+
+
+def band_length(threshold: float) -> int:
+    """Return the longest band that misses hardly any pair at the threshold."""
+    lengths = range(1, SIGNATURE_LENGTH + 1)
+    fitting = [n for n in lengths if (1 - threshold**n) ** (SIGNATURE_LENGTH // n) <= MAX_MISS_RATE]
+    return max(fitting, default=1)
 
 
 def _band_keys(
-    signatures: npt.NDArray[np.uint16], rows: Int64, begin: int, places: int
+    signatures: npt.NDArray[np.uint16], rows: Int64, begin: int, length: int
 ) -> npt.NDArray[np.uint64]:
-    """(D,) equal numbers for documents that agree in the band."""
+    """Return a hash of each document's band: (D,)."""
     keys = np.zeros(len(rows), np.uint64)
-    for first in range(0, len(rows), AT_ONCE):
-        block = signatures[rows[first : first + AT_ONCE], begin : begin + places]
+    for first in range(0, len(rows), BLOCK_SIGNATURES):
+        block = signatures[rows[first : first + BLOCK_SIGNATURES], begin : begin + length]
         for column in block.T.astype(np.uint64):
-            part = keys[first : first + AT_ONCE]
+            part = keys[first : first + BLOCK_SIGNATURES]
             part *= np.uint64(0x9E3779B97F4A7C15)  # spreads the bits: 2^64 over the golden ratio
             part ^= part >> np.uint64(29)
             part += column
@@ -112,7 +112,7 @@ def _band_keys(
 
 
 def _candidates(keys: npt.NDArray[np.uint64]) -> list[tuple[Int64, Int64]]:
-    """Pairs of documents with equal keys, the earlier one first."""
+    """Return pairs of documents with equal keys, the earlier document first."""
     by_key = np.argsort(keys, kind="stable")
     ordered = keys[by_key]
     is_first = np.ones(len(keys), np.bool_)
@@ -120,7 +120,7 @@ def _candidates(keys: npt.NDArray[np.uint64]) -> list[tuple[Int64, Int64]]:
     firsts = np.flatnonzero(is_first)
     group = np.cumsum(is_first) - 1
     pairs = [(by_key[firsts[group[~is_first]]], by_key[~is_first])]
-    for step in range(1, NEIGHBOURS + 1):
+    for step in range(1, NEIGHBORS + 1):
         same = group[step:] == group[:-step]
         pairs.append((by_key[:-step][same], by_key[step:][same]))
     return pairs
@@ -129,42 +129,41 @@ def _candidates(keys: npt.NDArray[np.uint64]) -> list[tuple[Int64, Int64]]:
 def _similarity(
     signatures: npt.NDArray[np.uint16], left: Int64, right: Int64
 ) -> npt.NDArray[np.float64]:
-    """(n,) the estimated Jaccard similarity of pairs of records."""
+    """Return the estimated Jaccard similarity of pairs of records: (n,)."""
     parts = [np.zeros(0)]
-    for first in range(0, len(left), AT_ONCE):
-        block = slice(first, first + AT_ONCE)
+    for first in range(0, len(left), BLOCK_SIGNATURES):
+        block = slice(first, first + BLOCK_SIGNATURES)
         parts.append((signatures[left[block]] == signatures[right[block]]).mean(axis=1))
     return np.concatenate(parts)
 
 
-def write_dropped(path: str, dropped: Dropped) -> None:
-    """Writes the ids, for `read_dropped`."""
+def write_dropped(path: str, dropped: DroppedDocuments) -> None:
+    """Write the ids, for `read_dropped`."""
     ids = np.stack([dropped.high, dropped.low], axis=1)
     storage.write_bytes(path, ids.astype("<u8").tobytes())
 
 
-def read_dropped(path: str, first_bucket: int, last_bucket: int) -> frozenset[str]:
-    """The ids to drop in the buckets first … last (without it)."""
+def read_dropped(path: str, first: int, end: int) -> frozenset[str]:
+    """Return the ids to drop in the id buckets [first, end)."""
     ids = np.frombuffer(storage.read_bytes(path), "<u8").reshape(-1, 2)
-    bucket = bucket_of(ids[:, 0])
-    own = ids[(bucket >= first_bucket) & (bucket < last_bucket)]
+    bucket = _id_buckets(ids[:, 0])
+    own = ids[(bucket >= first) & (bucket < end)]
     return frozenset(f"{high:016x}{low:016x}" for high, low in own.tolist())
 
 
-def subtract(text_bytes: Int64, dropped: Dropped, eval_fraction: float) -> None:
-    """Takes what is dropped from the bytes of text in each bucket.
+def subtract_dropped(text_bytes: Int64, dropped: DroppedDocuments, eval_fraction: float) -> None:
+    """Subtract dropped documents from the bytes of text in each bucket.
 
     Args:
-        text_bytes: (2, BUCKETS) of train and eval; changed.
+        text_bytes: (2, ID_BUCKETS) of train and eval; changed in place.
         dropped: the near-duplicates.
-        eval_fraction: the documents' split follows from it.
+        eval_fraction: decides the split of each document.
     """
-    buckets = bucket_of(dropped.high)
+    buckets = _id_buckets(dropped.high)
     for n, (high, low) in enumerate(zip(dropped.high, dropped.low, strict=True)):
         split = choose_split(hash_bucket(f"{high:016x}{low:016x}"), eval_fraction)
         text_bytes[split, buckets[n]] -= dropped.text_bytes[n]
 
 
-def bucket_of(high: npt.NDArray[np.uint64]) -> Int64:
-    """The bucket of each id (`runs.BUCKETS`)."""
-    return ((high >> np.uint64(48)).astype(np.int64) * BUCKETS) >> 16
+def _id_buckets(high: npt.NDArray[np.uint64]) -> Int64:
+    return id_bucket((high >> np.uint64(48)).astype(np.int64))

@@ -1,7 +1,7 @@
-"""Documents to MinHash signatures: short arrays that are as alike as the documents' phrases.
+"""Compute MinHash signatures of documents: short arrays that are as similar as their phrases.
 
-The share of places in which two signatures agree estimates the Jaccard similarity of the sets of
-phrases (Broder 1997), with a standard error of 0.04 at most.
+The share of positions at which two signatures agree estimates the Jaccard similarity of the sets
+of phrases (Broder 1997), with a standard error of at most 0.04.
 """
 
 import re
@@ -12,41 +12,46 @@ import numpy.typing as npt
 
 from core import storage
 
-PHRASE_WORDS = 5  # that follow each other, in lower case, without punctuation (Lee et al. 2022)
-PLACES = 128  # of a signature
+PHRASE_WORDS = 5  # consecutive words in lower case, without punctuation (Lee et al. 2022)
+SIGNATURE_LENGTH = 128
 SEED = 1
-HELD = 1 << 15  # signatures in memory; 9 MB
-# Characters of Chinese and Japanese count as words; they are written without spaces.
+HELD_SIGNATURES = 1 << 15  # in memory before a file is written; 9 MB
+# Chinese and Japanese are written without spaces, so each of their characters counts as a word.
 _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 
-# Half of each 32-bit value is kept: that two differ and agree in it has a chance of 1 in 65,536.
-SIGNED = np.dtype(
-    [("high", "<u8"), ("low", "<u8"), ("text_bytes", "<u8"), ("signature", "<u2", PLACES)]
+# Half of each 32-bit value is kept: two different values agree in it with probability 1/65,536.
+SIGNATURE_RECORD = np.dtype(
+    [
+        ("high", "<u8"),
+        ("low", "<u8"),
+        ("text_bytes", "<u8"),
+        ("signature", "<u2", SIGNATURE_LENGTH),
+    ]
 )
 
 
 class SignatureWriter:
-    """Gathers signatures, and writes a file whenever enough are held.
+    """Collects signatures and writes a file whenever enough are held.
 
     Attributes:
-        paths: the files, of dtype SIGNED, in the order they were written.
+        paths: the files, of dtype SIGNATURE_RECORD, in the order they were written.
     """
 
     def __init__(self, prefix: str) -> None:
-        """Takes the begin of the files' paths."""
+        """Take the prefix of the files' paths."""
         self._prefix = prefix
         self._held: list[bytes] = []
         self.paths: list[str] = []
 
     def add(self, document_id: str, sentences: Sequence[str], text_bytes: int) -> None:
-        """Signs a document."""
+        """Add the signature of a document."""
         self._held.append(sign_document(document_id, sentences, text_bytes).tobytes())
-        if len(self._held) == HELD:
+        if len(self._held) == HELD_SIGNATURES:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what is held."""
+        """Write the signatures that are held."""
         if self._held:
             self.paths.append(f"{self._prefix}-{len(self.paths):05d}.signatures")
             storage.write_bytes(self.paths[-1], b"".join(self._held))
@@ -56,20 +61,20 @@ class SignatureWriter:
 def sign_document(
     document_id: str, sentences: Sequence[str], text_bytes: int
 ) -> npt.NDArray[np.void]:
-    """The signature of a document, with its id as two numbers: () of dtype SIGNED."""
+    """Return the signature of a document and its id as two numbers: () of SIGNATURE_RECORD."""
     from rensa import RMinHash
 
-    minhash = RMinHash(num_perm=PLACES, seed=SEED)
+    minhash = RMinHash(num_perm=SIGNATURE_LENGTH, seed=SEED)
     minhash.update(phrases_of(sentences))
-    signed = np.zeros((), SIGNED)
-    signed["high"], signed["low"] = int(document_id[:16], 16), int(document_id[16:], 16)
-    signed["text_bytes"] = text_bytes
-    signed["signature"] = np.array(minhash.digest(), np.uint32).astype(np.uint16)
-    return signed
+    record = np.zeros((), SIGNATURE_RECORD)
+    record["high"], record["low"] = int(document_id[:16], 16), int(document_id[16:], 16)
+    record["text_bytes"] = text_bytes
+    record["signature"] = np.array(minhash.digest(), np.uint32).astype(np.uint16)
+    return record
 
 
 def phrases_of(sentences: Sequence[str]) -> list[str]:
-    """The phrases of a document, at least one; a phrase may span sentences."""
+    """Return the phrases of a document, at least one; a phrase may span sentences."""
     text = " ".join(sentences)
     words = _WORD.findall(text.lower())
     if len(words) <= PHRASE_WORDS:

@@ -1,1 +1,1 @@
-"""Read text files: find and hash them, decode lines, split sentences, group documents."""
+"""Find text files, decode them and group their sentences into documents."""

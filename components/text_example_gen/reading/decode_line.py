@@ -1,12 +1,12 @@
-"""Bytes of a line to clean text, or to the reason why it has none."""
+"""Decode a line as UTF-8 and clean its text, or say why it is not UTF-8."""
 
 import re
 import unicodedata
 from collections import Counter
 
-# Dropped, as BERT does. Those that Unicode counts as white space become a space below.
+# Dropped, as BERT does. Those that Unicode counts as white space become a space instead.
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
-# Not line ends here, and never left in a sentence, where another reader could take them for one.
+# These do not end a line here. They become spaces, because another reader might end one there.
 _SEPARATORS = re.compile("[\x0b\x0c\x1c-\x1f\x85\u2028\u2029]")
 _BYTE_ORDER_MARK = "\ufeff"
 _HANGUL = re.compile("[\uac00-\ud7a3]")
@@ -14,9 +14,9 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 class BadLine(Exception):
-    """A line that is not UTF-8: the column of its first bad byte (from 1), and why.
+    """Signal a line that is not UTF-8: the column of its first bad byte (from 1), and why.
 
-    The reader of documents counts it, or raises a CorpusError that also names file and line.
+    `DocumentReader` counts it, or raises a CorpusError that also names file and line.
     """
 
     def __init__(self, column: int, reason: str) -> None:
@@ -26,11 +26,11 @@ class BadLine(Exception):
 
 
 def decode_line(line: bytes, counts: Counter[str]) -> str:
-    """A line's text: NFC, no control characters, no white space at its ends.
+    """Return the text of a line in NFC, without control characters or surrounding white space.
 
     Args:
-        line: without its end.
-        counts: `control_characters`, `line_separators` and `byte_order_marks` are added to.
+        line: the bytes of the line without its end.
+        counts: incremented: `control_characters`, `line_separators`, `byte_order_marks`.
 
     Raises:
         BadLine: the bytes are not UTF-8.
@@ -38,7 +38,7 @@ def decode_line(line: bytes, counts: Counter[str]) -> str:
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BadLine(error.start + 1, _reason(line, error)) from error
+        raise BadLine(error.start + 1, _explain(line, error)) from error
     if not text.isprintable():
         text = _clean(text, counts)
     if not text.isascii():
@@ -59,17 +59,17 @@ def _clean(text: str, counts: Counter[str]) -> str:
     return text.replace("\t", " ")
 
 
-def _reason(line: bytes, error: UnicodeDecodeError) -> str:
-    bad = f"byte 0x{line[error.start]:02x} is not UTF-8 ({error.reason})"
+def _explain(line: bytes, error: UnicodeDecodeError) -> str:
+    reason = f"byte 0x{line[error.start]:02x} is not UTF-8 ({error.reason})"
     if line.startswith(_GZIP_MAGIC):
-        return f"{bad}; the file looks like gzip: let its name end in .gz"
+        return f"{reason}; the file looks like gzip: give it a name that ends in .gz"
     if _looks_like_cp949(line):
-        return f"{bad}; it looks like CP949/EUC-KR: iconv -f CP949 -t UTF-8 converts it"
-    return bad
+        return f"{reason}; it looks like CP949/EUC-KR: iconv -f CP949 -t UTF-8 converts it"
+    return reason
 
 
 def _looks_like_cp949(line: bytes) -> bool:
-    """Whether all of a line decodes as Korean, most of what is not ASCII being Hangul."""
+    """Return whether the line decodes as Korean and most of its non-ASCII text is Hangul."""
     try:
         text = line.decode("cp949")
     except UnicodeDecodeError:

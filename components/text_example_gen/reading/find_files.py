@@ -1,4 +1,4 @@
-"""Patterns to files: every text file of a corpus, in an order that no file system decides."""
+"""Find the text files that match patterns, in an order that does not depend on the file system."""
 
 import fnmatch
 import functools
@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.text_example_gen.errors import CorpusError, shown
+from components.text_example_gen.errors import CorpusError, escape_path
 from core import storage
 
-_WILD = re.compile(r"[*?\[]")
-_COMMA = re.compile(r"(?<!\[),|,(?!\])")  # not that of [,]
+_WILDCARD = re.compile(r"[*?\[]")
+_COMMA = re.compile(r"(?<!\[),|,(?!\])")  # but not the comma in [,]
 
 
 @dataclass(frozen=True)
@@ -26,59 +26,62 @@ class CorpusFile:
 
 
 def find_files(root: str, patterns: Sequence[str]) -> list[CorpusFile]:
-    """All files that the patterns match, each once, sorted by name.
+    """Return all files that the patterns match, each once, sorted by name.
 
-    A pattern is a path relative to the folder. `*`, `?` and `[…]` match within one name, `**` is
-    any number of folders. A folder's own name stands for every file in it. Names that begin with
-    a dot match only a pattern that says so. Folders that a wildcard matches are passed over.
+    A pattern is a path relative to the folder. `*`, `?` and `[…]` match within one name; `**`
+    matches any number of folders. The name of a folder stands for every file in it. Names that
+    begin with a dot match only a pattern that begins with one. Folders that a wildcard matches
+    are ignored.
 
     Args:
         root: the corpus folder, local or on an object store.
-        patterns: what to take.
+        patterns: which files to take.
 
     Raises:
         CorpusError: nothing matches; a match is not a regular file, or is a link that leads out
             of the folder; a pattern leads out of the folder.
     """
     if not storage.is_remote(root) and not Path(root).is_dir():
-        raise CorpusError(f"{shown(root)}: no such folder. Give the folder that the text lies in.")
+        raise CorpusError(f"{escape_path(root)}: no such folder. Give the folder with the text.")
     names = sorted({name for pattern in patterns for name in _match(root, pattern)})
     if not names:
         raise CorpusError(
-            f"No file matches {' or '.join(repr(shown(p)) for p in patterns)} in {shown(root)}. "
-            f"Check the folder and the pattern; '**/*.txt' also looks into folders."
+            f"No file matches {' or '.join(repr(escape_path(p)) for p in patterns)} in "
+            f"{escape_path(root)}. Check the folder and the pattern; '**/*.txt' also looks into "
+            f"folders."
         )
     return [_describe(root, name) for name in names]
 
 
 def join_patterns(patterns: Sequence[str]) -> str:
-    """Several patterns as one, which TFX's input_config takes; `[,]` is a name's own comma.
+    """Join patterns with commas for TFX's input_config; `[,]` is a comma in a name.
 
     Raises:
-        CorpusError: there is none, or one of several holds a span.
+        CorpusError: there is no pattern, or one of several contains a span.
     """
     if not patterns:
         raise CorpusError("No pattern says which files to read. Give one, for example '*.txt'.")
     if len(patterns) > 1 and any("{" in pattern for pattern in patterns):
         raise CorpusError(
-            f"Several patterns and a span: {', '.join(patterns)}. A pattern with "
-            f"{{SPAN}}, {{VERSION}} or a date stands alone: put the files under one folder a span."
+            f"There are several patterns and one contains a span: {', '.join(patterns)}. A pattern "
+            f"with {{SPAN}}, {{VERSION}} or a date must be the only one: put all files of a span "
+            f"into one folder."
         )
     return ",".join(_COMMA.sub("[,]", pattern) for pattern in patterns)
 
 
 def split_patterns(joined: str) -> list[str]:
-    """The patterns that `join_patterns` joined."""
+    """Return the patterns that `join_patterns` joined."""
     return _COMMA.split(joined)
 
 
 def _match(root: str, pattern: str) -> Iterator[str]:
-    """The names of the files under the folder that one pattern matches."""
+    """Yield the names of the files in the folder that one pattern matches."""
     parts = [part for part in pattern.split("/") if part not in ("", ".")]
     if pattern.startswith("/") or storage.is_remote(pattern) or ".." in parts or not parts:
         raise CorpusError(
-            f"The pattern {shown(pattern)!r} leads out of {shown(root)}. Name files under that "
-            f"folder, or give another folder."
+            f"The pattern {escape_path(pattern)!r} leads out of {escape_path(root)}. Name files in "
+            f"that folder, or give another folder."
         )
     yield from _descend(root, (), parts)
 
@@ -89,7 +92,7 @@ def _descend(root: str, above: tuple[str, ...], parts: Sequence[str]) -> Iterato
         yield from _descend(root, above, rest or ["*"])
         rest, part = parts, "*"
     for name, is_folder in _list(root, above):
-        if not _is_named(name, part):
+        if not _matches_part(name, part):
             continue
         here = (*above, name)
         if rest:
@@ -97,42 +100,38 @@ def _descend(root: str, above: tuple[str, ...], parts: Sequence[str]) -> Iterato
                 yield from _descend(root, here, rest)
         elif not is_folder:
             yield "/".join(here)
-        elif not _WILD.search(part):
+        elif not _WILDCARD.search(part):
             yield from _descend(root, here, ["**"])
 
 
-def _is_named(name: str, part: str) -> bool:
-    is_matched = fnmatch.fnmatchcase(name, part) and (name[0] != "." or part[0] == ".")
-    return is_matched or name == part  # as the name "a[1].txt" is of a file that it names
-
-
 def _list(root: str, above: tuple[str, ...]) -> list[tuple[str, bool]]:
-    """A folder's entries: name, and whether it is a folder."""
+    """Return the entries of a folder: name, and whether it is a folder."""
     folder = storage.join(root, *above)
     if storage.is_remote(root):
-        return _list_remote(folder)
+        import tensorflow as tf
+
+        names = tf.io.gfile.listdir(folder)  # an object store's folders end with /
+        return sorted((name.rstrip("/"), name.endswith("/")) for name in names if name != "/")
     try:
         with os.scandir(folder) as entries:
             return sorted((entry.name, _is_folder(entry)) for entry in entries)
     except OSError as error:
         raise CorpusError(
-            f"{shown(folder)}: the folder cannot be read ({error.strerror}). Change its "
-            f"permissions, or leave it out of the pattern."
+            f"{escape_path(folder)}: cannot read the folder ({error.strerror}). Change its "
+            f"permissions, or exclude it from the pattern."
         ) from error
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a loop of links; it is refused as a file
+    except OSError:  # a loop of links; `_describe` refuses it
         return False
 
 
-def _list_remote(folder: str) -> list[tuple[str, bool]]:
-    import tensorflow as tf
-
-    names = tf.io.gfile.listdir(folder)  # an object store's folders end with /
-    return sorted((name.rstrip("/"), name.endswith("/")) for name in names if name != "/")
+def _matches_part(name: str, part: str) -> bool:
+    is_match = fnmatch.fnmatchcase(name, part) and (name[0] != "." or part[0] == ".")
+    return is_match or name == part  # a file may be called "a[1].txt"
 
 
 def _is_link(root: str, names: tuple[str, ...]) -> bool:
@@ -150,21 +149,22 @@ def _describe(root: str, name: str) -> CorpusFile:
         status = real.stat()
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
         raise CorpusError(
-            f"{shown(path)}: a link that leads nowhere. Mend it, or leave it out of the pattern."
+            f"{escape_path(path)}: the link leads nowhere. Fix it, or exclude it from the pattern."
         ) from error
-    if not real.is_relative_to(_real(root)):
+    if not real.is_relative_to(_resolve(root)):
         raise CorpusError(
-            f"{shown(path)}: a link that leads out of {shown(root)}, to {shown(str(real))}. Copy "
-            f"the file into the folder, or give the folder that it lies in."
+            f"{escape_path(path)}: the link leads out of {escape_path(root)}, to "
+            f"{escape_path(str(real))}. Copy the file into the folder, or give the folder that "
+            f"contains it."
         )
     if not stat.S_ISREG(status.st_mode):
         raise CorpusError(
-            f"{shown(path)}: not a regular file but a pipe, socket or device. Leave it out of the "
-            f"pattern."
+            f"{escape_path(path)}: not a regular file but a pipe, socket or device. Exclude it "
+            f"from the pattern."
         )
     return CorpusFile(path=path, name=name, size_bytes=status.st_size)
 
 
 @functools.lru_cache(maxsize=8)
-def _real(root: str) -> Path:
+def _resolve(root: str) -> Path:
     return Path(root).resolve()

@@ -1,4 +1,4 @@
-"""Files to the digest of a corpus: content and names, nothing that a copy or a touch changes."""
+"""Compute the digest of a corpus from the content and names of its files, but not their times."""
 
 import hashlib
 import os
@@ -11,8 +11,15 @@ from core.manifest import file_digest
 PREFIX = "sha256:"
 
 
+def fingerprint(files: Sequence[CorpusFile]) -> str:
+    """Read all files in parallel and return the digest of the corpus."""
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        digests = pool.map(lambda file: (file.name, file_digest(file.path)), files)
+        return corpus_digest(digests)
+
+
 def corpus_digest(digests: Iterable[tuple[str, str]]) -> str:
-    """The digest of a corpus.
+    """Combine the digests of files into the digest of a corpus.
 
     Args:
         digests: name (relative to the corpus folder) and sha256 of every file, in any order.
@@ -21,10 +28,3 @@ def corpus_digest(digests: Iterable[tuple[str, str]]) -> str:
     for name, sha256 in sorted(digests):
         digest.update(f"{sha256} {name!r}\n".encode())
     return PREFIX + digest.hexdigest()
-
-
-def fingerprint(files: Sequence[CorpusFile]) -> str:
-    """Reads all files, several at a time, and returns the digest of the corpus."""
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        digests = pool.map(lambda file: (file.name, file_digest(file.path)), files)
-        return corpus_digest(digests)

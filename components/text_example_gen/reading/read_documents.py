@@ -1,44 +1,26 @@
-"""A file to documents: where one ends, and what is counted or refused on the way."""
+"""Read a file as documents: decode its lines, split sentences, and group them."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from components.settings import TextSettings
-from components.text_example_gen.errors import CorpusError, shown
+from components.text_example_gen.documents.document import Document
+from components.text_example_gen.errors import CorpusError, escape_path
 from components.text_example_gen.reading.decode_line import BadLine, decode_line
 from components.text_example_gen.reading.find_files import CorpusFile
 from components.text_example_gen.reading.read_lines import Line, LineReader, LongLine
 from components.text_example_gen.reading.split_sentences import ProseSplitter
 
-DOCUMENT_ID_LENGTH = 32  # hex digits
-
-
-@dataclass(frozen=True)
-class Document:
-    """Sentences that belong together, in their order; at least one."""
-
-    sentences: tuple[str, ...]
-
-    @property
-    def content(self) -> bytes:
-        """The text, a sentence a line."""
-        return "\n".join(self.sentences).encode()
-
-    @property
-    def document_id(self) -> str:
-        """Names the content: equal documents have equal ids."""
-        return hashlib.sha256(self.content).hexdigest()[:DOCUMENT_ID_LENGTH]
+BLANK_LINES = {"file": 0, "blank_line": 1, "two_blank_lines": 2}  # that end a document
 
 
 class DocumentReader:
-    """Reads files one after another, and counts over all of them.
+    """Reads files one after another and counts over all of them.
 
     Attributes:
         counts: `files`, `empty_files`, `lines`, `control_characters`, `line_separators`,
             `byte_order_marks`, `bad_encoding`, `long_line`, `cut_documents`.
-        first_bad_line: the message for the first line that was skipped, or "".
+        first_bad_line: the message for the first skipped line, or "".
         digests: (name, sha256) of each file that was read to its end.
     """
 
@@ -49,10 +31,10 @@ class DocumentReader:
         self.digests: list[tuple[str, str]] = []
 
     def read(self, file: CorpusFile) -> Iterator[Document]:
-        """The documents of one file. A file's end always ends a document.
+        """Yield the documents of one file. The end of the file always ends a document.
 
         Raises:
-            CorpusError: a bad line where settings say `fail`, or a file that cannot be read.
+            CorpusError: a line is bad and the settings say `fail`, or the file cannot be read.
         """
         settings = self._settings
         lines = LineReader(
@@ -70,24 +52,25 @@ class DocumentReader:
         self.digests.append((file.name, lines.sha256))
 
     def _decode(self, lines: Iterable[Line], file: CorpusFile) -> Iterator[str]:
-        """Lines to texts; "" is a blank line."""
+        """Yield the text of each line; "" is a blank line."""
         number = 0
         for number, line in enumerate(lines, 1):
             if isinstance(line, LongLine):
                 limit = self._settings.max_line_bytes
-                self._bad("long_line", f"{number}: longer than {limit:,} bytes", file)
+                self._skip("long_line", f"{number}: longer than {limit:,} bytes", file)
                 continue
             try:
                 yield decode_line(line, self.counts)
             except BadLine as bad:
-                self._bad("bad_encoding", f"{number}:{bad.column}: {bad.reason}", file)
+                self._skip("bad_encoding", f"{number}:{bad.column}: {bad.reason}", file)
         self.counts["lines"] += number
 
-    def _bad(self, counter: str, what: str, file: CorpusFile) -> None:
+    def _skip(self, counter: str, problem: str, file: CorpusFile) -> None:
+        """Count a bad line, or raise if the settings say `fail`."""
         remedy = "raise text.max_line_bytes, " if counter == "long_line" else ""
         message = (
-            f"{shown(file.path)}:{what}. Fix the file, {remedy}or set text.on_bad_line: skip to "
-            f"count and drop such lines."
+            f"{escape_path(file.path)}:{problem}. Fix the file, {remedy}or set text.on_bad_line: "
+            f"skip to count and drop such lines."
         )
         if self._settings.on_bad_line == "fail":
             raise CorpusError(message)
@@ -95,13 +78,13 @@ class DocumentReader:
         self.counts[counter] += 1
 
     def _group(self, sentences: Iterable[str]) -> Iterator[Document]:
-        """Sentences to documents; "" is a blank line."""
-        blanks_that_end = _blanks_that_end(self._settings)
+        """Group sentences into documents; "" is a blank line."""
+        blank_lines_at_end = BLANK_LINES[document_end(self._settings)]
         held: list[str] = []
         size = blanks = 0
         for sentence in sentences:
             blanks = 0 if sentence else blanks + 1
-            is_end = not sentence and blanks == blanks_that_end
+            is_end = not sentence and blanks == blank_lines_at_end
             length = len(sentence.encode())
             is_full = bool(sentence) and size + length > self._settings.max_document_bytes
             if held and (is_end or is_full):
@@ -115,7 +98,6 @@ class DocumentReader:
             yield Document(tuple(held))
 
 
-def _blanks_that_end(settings: TextSettings) -> int:
-    """How many blank lines in a row end a document; 0: only the file's end does."""
-    default = "blank_line" if settings.form == "lines" else "file"
-    return {"file": 0, "blank_line": 1, "two_blank_lines": 2}[settings.document_end or default]
+def document_end(settings: TextSettings) -> str:
+    """Return what ends a document, besides the end of its file: a key of `BLANK_LINES`."""
+    return settings.document_end or ("blank_line" if settings.form == "lines" else "file")

@@ -1,27 +1,32 @@
-"""Lines of prose to sentences: lines are joined to paragraphs, paragraphs cut into sentences."""
+"""Split prose into sentences: join lines into paragraphs, then cut paragraphs into sentences."""
 
 import itertools
 import re
 from collections.abc import Iterable, Iterator
 
-PIECE_CHARACTERS = 1 << 16  # of a paragraph without end, this much is cut at a time
-# Scripts without spaces between words: a line end inside a word is no space.
+PIECE_CHARACTERS = 1 << 16  # a longer paragraph is cut piece by piece
+# Scripts without spaces between words, where a line end within a paragraph is not a space.
 _UNSPACED = re.compile("[\u3000-\u303f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]")
 
 
 class ProseSplitter:
-    """Cuts prose by the rules of one language."""
+    """Splits prose by the rules of one language."""
 
     def __init__(self, language: str, max_sentence_characters: int) -> None:
-        """Takes an ISO 639-1 code; a longer stretch without an end is cut, and is a sentence."""
+        """Take the settings.
+
+        Args:
+            language: an ISO 639-1 code.
+            max_sentence_characters: longer text without a sentence end is cut.
+        """
         self._language = language
         self._max_characters = max_sentence_characters
 
     def split(self, lines: Iterable[str]) -> Iterator[str]:
-        """The sentences of the lines.
+        """Yield the sentences of the lines.
 
-        A blank line ends a paragraph, and with it a sentence; it is passed on as "". Any other
-        line end is a space, or nothing between two characters of a script without spaces.
+        A blank line ends a paragraph and its last sentence; it is yielded as "". Any other line
+        end becomes a space, or nothing between two characters of a script without spaces.
         """
         paragraph: list[str] = []
         size, limit = 0, PIECE_CHARACTERS
@@ -39,7 +44,7 @@ class ProseSplitter:
                     whole, tail = [*whole, tail], ""
                 yield from whole
                 paragraph, size = ([tail], len(tail)) if tail else ([], 0)
-                limit = max(PIECE_CHARACTERS, 2 * size)  # so that no tail is cut again and again
+                limit = max(PIECE_CHARACTERS, 2 * size)  # bounds how often a tail is cut again
         yield from self._cut(_join(paragraph))
 
     def _cut(self, paragraph: str) -> list[str]:
@@ -56,6 +61,6 @@ def _join(lines: list[str]) -> str:
         return ""
     parts = [lines[0]]
     for left, right in itertools.pairwise(lines):
-        unspaced = _UNSPACED.match(left[-1]) and _UNSPACED.match(right[0])
-        parts += ["" if unspaced else " ", right]
+        is_unspaced = _UNSPACED.match(left[-1]) and _UNSPACED.match(right[0])
+        parts += ["" if is_unspaced else " ", right]
     return "".join(parts)

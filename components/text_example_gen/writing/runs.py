@@ -1,8 +1,8 @@
-"""Documents to runs and back: the external sort that brings a corpus into the order of its ids.
+"""Sort documents by id with an external sort: write sorted runs, then read ranges of all of them.
 
-A run holds as many documents as fit into memory, sorted, behind an index of where each bucket
-begins. A bucket is a range of ids, so that a shard, which is a range of buckets, lies in one piece
-in every run.
+A run holds as many documents as fit into memory, sorted, after an index of where each id bucket
+begins. A bucket is a range of ids and a shard is a range of buckets, so a shard is one contiguous
+piece of every run.
 
     index     offset of bucket 0, 1, … of train; of bucket 0, 1, … of eval; the end   uint64
     entries   document id, lengths, source, record                                   see _ENTRY
@@ -15,13 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from components.text_example_gen.reading.read_documents import DOCUMENT_ID_LENGTH
+from components.text_example_gen.documents.document import (
+    DOCUMENT_ID_LENGTH,
+    ID_BUCKETS,
+    id_bucket,
+)
 from core import storage
 
-BUCKETS = 1 << 14  # of a split; a shard is 1/16384 of the corpus at least
 RUN_BYTES = 32 << 20  # records held before a run is written
 _ENTRY = struct.Struct(f"<{DOCUMENT_ID_LENGTH}sIIQI")  # id, sentences, text bytes, record, source
-_INDEX_BYTES = 8 * (2 * BUCKETS + 1)
+_INDEX_BYTES = 8 * (2 * ID_BUCKETS + 1)
 
 
 @dataclass(frozen=True, order=True)
@@ -36,24 +39,24 @@ class Entry:
 
 
 class RunWriter:
-    """Gathers documents, and writes a run whenever enough are held.
+    """Collects documents and writes a run whenever enough are held.
 
     Attributes:
         paths: the runs, in the order they were written.
-        text_bytes: (2, BUCKETS) int64, bytes of text in each bucket of train and eval.
+        text_bytes: (2, ID_BUCKETS) int64, bytes of text in each bucket of train and eval.
     """
 
     def __init__(self, prefix: str) -> None:
-        """Takes the begin of the runs' paths."""
+        """Take the prefix of the runs' paths."""
         self._prefix = prefix
         self._held: list[tuple[int, int, Entry]] = []
         self._held_bytes = 0
         self.paths: list[str] = []
-        self.text_bytes: npt.NDArray[np.int64] = np.zeros((2, BUCKETS), np.int64)
+        self.text_bytes: npt.NDArray[np.int64] = np.zeros((2, ID_BUCKETS), np.int64)
 
     def add(self, split: int, entry: Entry) -> None:
-        """Takes a document of train (0) or eval (1)."""
-        bucket = int(entry.document_id[:4], 16) * BUCKETS >> 16
+        """Add a document of train (0) or eval (1)."""
+        bucket = id_bucket(int(entry.document_id[:4], 16))
         self.text_bytes[split, bucket] += entry.text_bytes
         self._held.append((split, bucket, entry))
         self._held_bytes += len(entry.record)
@@ -61,15 +64,15 @@ class RunWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what is held."""
+        """Write the documents that are held as a run."""
         if not self._held:
             return
         self._held.sort()
-        sizes: npt.NDArray[np.int64] = np.zeros(2 * BUCKETS, np.int64)
+        sizes: npt.NDArray[np.int64] = np.zeros(2 * ID_BUCKETS, np.int64)
         blobs = []
         for split, bucket, entry in self._held:
             blobs.append(_pack(entry))
-            sizes[split * BUCKETS + bucket] += len(blobs[-1])
+            sizes[split * ID_BUCKETS + bucket] += len(blobs[-1])
         path = f"{self._prefix}-{len(self.paths):05d}.run"
         with storage.open_output(path) as stream:
             index = _INDEX_BYTES + np.concatenate([[0], np.cumsum(sizes)])
@@ -80,18 +83,18 @@ class RunWriter:
         self._held, self._held_bytes = [], 0
 
 
-def read_range(paths: Sequence[str], split: int, first: int, last: int) -> list[Entry]:
-    """The entries of the buckets first … last (without it) of a split, from all runs, sorted."""
-    return sorted(entry for path in paths for entry in _read_run(path, split, first, last))
+def read_range(paths: Sequence[str], split: int, first: int, end: int) -> list[Entry]:
+    """Return the sorted entries of a split in the buckets [first, end), from all runs."""
+    return sorted(entry for path in paths for entry in _read_run(path, split, first, end))
 
 
-def _read_run(path: str, split: int, first: int, last: int) -> Iterator[Entry]:
+def _read_run(path: str, split: int, first: int, end: int) -> Iterator[Entry]:
     with storage.open_input(path) as stream:
-        stream.seek(8 * (split * BUCKETS + first))
-        index = stream.read(8 * (last - first + 1))
-        (begin,), (end,) = struct.unpack("<Q", index[:8]), struct.unpack("<Q", index[-8:])
+        stream.seek(8 * (split * ID_BUCKETS + first))
+        index = stream.read(8 * (end - first + 1))
+        (begin,), (stop,) = struct.unpack("<Q", index[:8]), struct.unpack("<Q", index[-8:])
         stream.seek(begin)
-        blob = stream.read(end - begin)
+        blob = stream.read(stop - begin)
     at = 0
     while at < len(blob):
         entry, at = _unpack(blob, at)

@@ -1,4 +1,4 @@
-"""Sorted documents to the shards of a split: where to cut, and what one shard holds."""
+"""Cut the sorted documents of a split into shards and write each shard."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,18 +11,18 @@ from components.text_example_gen.documents.choose_split import SPLITS
 from components.text_example_gen.duplicates.near_duplicates import read_dropped
 from components.text_example_gen.writing.runs import Entry, read_range
 
-# A split too small for so many shards of the size that is set has smaller ones, so that as many
-# workers have something to do; but none for which starting on it costs more than the work.
+# A small split gets smaller shards than the settings ask for, so that this many workers have
+# work; but no shard so small that starting on it costs more than the work.
 SHARDS_FOR_WORKERS = 8
 WORTHWHILE_BYTES = 1 << 20
 
 
 def cut_shards(text_bytes: npt.NDArray[np.int64], shard_bytes: int) -> list[tuple[int, int]]:
-    """Buckets to shards of about equal size, none empty.
+    """Divide buckets into shards of about equal size, none of them empty.
 
     Args:
         text_bytes: (buckets,) bytes of text in each bucket of a split.
-        shard_bytes: the size that is aimed at, but in small splits.
+        shard_bytes: target size; small splits get smaller shards.
 
     Returns:
         For each shard its first bucket and the one after its last; together all buckets.
@@ -46,14 +46,15 @@ def write_shard(
     drop_duplicates: bool,
     near_duplicates: str | None = None,
 ) -> dict[str, object]:
-    """Writes one shard: a range of document ids, sorted by id and source.
+    """Write one shard: a range of document ids, sorted by id and source.
 
     Args:
-        unit: `split` (0 train, 1 eval), `shard`, `num_shards`, `first_bucket`, `last_bucket`.
-        folder: the artifact's.
+        unit: `split` (0 train, 1 eval), `shard`, `num_shards`, `first_bucket`, and `last_bucket`,
+            which is not part of the shard.
+        folder: the artifact's folder.
         runs: every run of the corpus.
-        drop_duplicates: whether only the first of equal documents is written.
-        near_duplicates: file of the ids that are left out, if there are any.
+        drop_duplicates: whether to write only the first of equal documents.
+        near_duplicates: file with the ids of near-duplicates to drop, if any.
 
     Returns:
         `shard`, its entry for the manifest, and `counts`.
@@ -75,6 +76,7 @@ def write_shard(
 def _count(
     entries: Sequence[Entry], counts: Counter[str], drop_duplicates: bool
 ) -> Iterator[Entry]:
+    """Count entries and yield those to write."""
     before = ""
     for entry in entries:
         is_duplicate = entry.document_id == before

@@ -1,4 +1,4 @@
-"""Claims about spans and the fingerprint, through the driver as TFX calls it."""
+"""The driver resolves spans as TFX does and fingerprints the content of the files."""
 
 import os
 from pathlib import Path
@@ -36,7 +36,7 @@ def component(root: Path, *patterns: str, span: int | None = None) -> TextExampl
 def resolve(
     root: Path, *patterns: str, span: int | None = None, driver: Any = TextDriver
 ) -> dict[str, Any]:
-    """What the driver makes of the component's exec properties."""
+    """The exec properties after the driver has resolved them."""
     properties = dict(component(root, *patterns, span=span).exec_properties)
     return driver(None).resolve_exec_properties(properties, None, None)
 
@@ -45,7 +45,7 @@ def fingerprint(root: Path, *patterns: str) -> str:
     return resolve(root, *patterns)["input_fingerprint"]
 
 
-def test_a_touch_and_a_copy_change_nothing(tmp_path: Path) -> None:
+def test_touching_and_copying_do_not_change_the_fingerprint(tmp_path: Path) -> None:
     corpus = put(tmp_path / "a", one="text one", two="text two")
     before = fingerprint(corpus, "*.txt")
     os.utime(corpus / "one.txt", (1, 1))
@@ -53,14 +53,14 @@ def test_a_touch_and_a_copy_change_nothing(tmp_path: Path) -> None:
     assert fingerprint(put(tmp_path / "b", two="text two", one="text one"), "*.txt") == before
 
 
-def test_a_name_that_is_no_utf8_is_read_and_counts(tmp_path: Path) -> None:
+def test_a_file_whose_name_is_not_utf8_counts(tmp_path: Path) -> None:
     corpus = put(tmp_path, one="text one")
     before = fingerprint(corpus, "**")
     (corpus / os.fsdecode(b"two-\xff.txt")).write_text("text two", encoding="utf-8")
     assert fingerprint(corpus, "**") != before
 
 
-def test_an_edit_that_keeps_size_and_time_is_seen(tmp_path: Path) -> None:
+def test_an_edit_that_keeps_size_and_time_changes_the_fingerprint(tmp_path: Path) -> None:
     corpus = put(tmp_path, one="text one")
     before, stock = (
         resolve(tmp_path, "*.txt", driver=d) for d in (TextDriver, tfx_driver.FileBasedDriver)
@@ -69,24 +69,24 @@ def test_an_edit_that_keeps_size_and_time_is_seen(tmp_path: Path) -> None:
     put(tmp_path, one="text two")
     os.utime(corpus / "one.txt", ns=(times.st_atime_ns, times.st_mtime_ns))
     assert fingerprint(tmp_path, "*.txt") != before["input_fingerprint"]
-    unseen = resolve(tmp_path, "*.txt", driver=tfx_driver.FileBasedDriver)
-    assert unseen["input_fingerprint"] == stock["input_fingerprint"]  # why ours is needed
+    edited = resolve(tmp_path, "*.txt", driver=tfx_driver.FileBasedDriver)
+    assert edited["input_fingerprint"] == stock["input_fingerprint"]  # the reason for our own
 
 
-def test_a_swap_of_two_files_and_a_new_name_are_seen(tmp_path: Path) -> None:
+def test_swapping_or_renaming_files_changes_the_fingerprint(tmp_path: Path) -> None:
     first = fingerprint(put(tmp_path / "a", one="x", two="y"), "*")
     swapped = fingerprint(put(tmp_path / "b", one="y", two="x"), "*")
     renamed = fingerprint(put(tmp_path / "c", one="x", other="y"), "*")
     assert len({first, swapped, renamed}) == 3
 
 
-def test_what_no_pattern_matches_does_not_count(tmp_path: Path) -> None:
+def test_files_that_no_pattern_matches_do_not_count(tmp_path: Path) -> None:
     before = fingerprint(put(tmp_path, one="x"), "*.txt")
     (tmp_path / "README").write_text("new", encoding="utf-8")
     assert fingerprint(tmp_path, "*.txt") == before
 
 
-def test_several_patterns_are_joined_and_all_count(tmp_path: Path) -> None:
+def test_all_of_several_patterns_count(tmp_path: Path) -> None:
     put(tmp_path, one="x", two="y", three="z")
     both = fingerprint(tmp_path, "one.txt", "two.txt")
     assert both != fingerprint(tmp_path, "one.txt")
@@ -102,7 +102,7 @@ def test_several_patterns_are_joined_and_all_count(tmp_path: Path) -> None:
         (("1970-01-03", "1970-01-11"), "{YYYY}-{MM}-{DD}/*", None, (10, "1970-01-11/*")),
     ],
 )
-def test_spans_are_tfx_spans(
+def test_spans_are_resolved_as_tfx_resolves_them(
     tmp_path: Path, folders: tuple[str, ...], pattern: str, span: int | None, expected: object
 ) -> None:
     for folder in folders:
@@ -118,11 +118,11 @@ def test_spans_are_tfx_spans(
     )
 
 
-def test_only_the_text_of_the_span_counts(tmp_path: Path) -> None:
+def test_only_the_text_of_the_chosen_span_counts(tmp_path: Path) -> None:
     put(tmp_path / "week-1", text="old")
     put(tmp_path / "week-2", text="new")
     before = fingerprint(tmp_path, "week-{SPAN}/*.txt")
-    put(tmp_path / "week-1", text="mended")
+    put(tmp_path / "week-1", text="edited")
     assert fingerprint(tmp_path, "week-{SPAN}/*.txt") == before
 
 

@@ -1,4 +1,4 @@
-"""Claims about the component as TFX runs it: the real executor, on Beam."""
+"""The executor runs as TFX runs it, on Beam."""
 
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(paths)}
 
 
-def test_the_artifact_is_examples_as_every_tfx_component_reads_them(tmp_path: Path) -> None:
+def test_the_artifact_is_examples_that_any_tfx_component_can_read(tmp_path: Path) -> None:
     examples = run(tmp_path / "out", "*.txt")
     assert artifact_utils.decode_split_names(examples.split_names) == ["train", "eval"]
     assert examples_utils.get_payload_format_string(examples) == "FORMAT_TF_EXAMPLE"
@@ -86,13 +86,13 @@ def test_two_workers_write_the_same_bytes_as_one(
     assert files_in(tmp_path / "one") == files_in(tmp_path / "two")
 
 
-def test_it_runs_with_the_stock_driver_as_vertex_does(tmp_path: Path) -> None:
+def test_the_stock_driver_works_too(tmp_path: Path) -> None:
     run(tmp_path / "ours", "*.txt")
     run(tmp_path / "stock", "*.txt", driver=tfx_driver.FileBasedDriver)
     assert files_in(tmp_path / "ours") == files_in(tmp_path / "stock")
 
 
-def test_a_bad_line_is_an_input_error_that_leaves_no_manifest(tmp_path: Path) -> None:
+def test_a_bad_line_raises_an_input_error_and_leaves_no_manifest(tmp_path: Path) -> None:
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "a.txt").write_bytes(b"fine\nnot \xff fine\n")
     with pytest.raises(InputError, match=r"a\.txt:2:5: byte 0xff is not UTF-8"):

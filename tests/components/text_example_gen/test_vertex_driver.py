@@ -1,4 +1,4 @@
-"""The driver as Vertex AI calls it: a span, the newest or a named one, and the text's digest."""
+"""On Vertex AI, the driver resolves the span and writes the digest of the text."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ INTEGERS = ("output_data_format", "output_file_format")
 
 
 def properties(root: Path, pattern: str, span: str = "newest") -> dict[str, Any]:
-    """What the spec's task gets, as Vertex AI hands it over."""
+    """The properties of the spec's task, as Vertex AI passes them."""
     from google.protobuf import message
 
     component = TextExampleGen(
@@ -28,28 +28,28 @@ def properties(root: Path, pattern: str, span: str = "newest") -> dict[str, Any]
         text_settings=TextSettings(eval_fraction=0.4).model_dump_json(),
         code_digest="code",
     )
-    given = {k: v for k, v in component.exec_properties.items() if v is not None}
+    inputs = {k: v for k, v in component.exec_properties.items() if v is not None}
     plain = {
         key: json_format.MessageToJson(value) if isinstance(value, message.Message) else value
-        for key, value in given.items()
+        for key, value in inputs.items()
     }
     return {**plain, "text_span": span}
 
 
 def call(root: Path, folder: Path, pattern: str, span: str = "newest") -> dict[str, Any]:
-    """Runs the driver on its command line's flags; returns what it wrote."""
-    given = properties(root, pattern, span)
+    """Run the driver with its command-line flags; return its output."""
+    inputs = properties(root, pattern, span)
     artifact = {"name": "projects/1/locations/r/metadataStores/default/artifacts/3",
                 "uri": str(folder / "examples"),
                 "type": {"instanceSchema": "title: tfx.Examples\ntype: object\n"}}  # fmt: skip
     executor_input = {
-        "inputs": {"parameterValues": given},
+        "inputs": {"parameterValues": inputs},
         "outputs": {
             "artifacts": {"examples": {"artifacts": [artifact]}},
             "outputFile": str(folder / "executor_output.json"),
         },
     }
-    kinds = {k: "NUMBER_INTEGER" if k in INTEGERS else "STRING" for k in given}
+    kinds = {k: "NUMBER_INTEGER" if k in INTEGERS else "STRING" for k in inputs}
     types = {"parameters": {k: {"parameterType": kind} for k, kind in kinds.items()}}
     flags = ["driver", "--json_serialized_invocation_args", json.dumps(executor_input),
              "--json_serialized_inputs_spec_args", json.dumps(types), "--runner=x"]  # fmt: skip
@@ -70,7 +70,7 @@ def weeks(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("span", "taken"), [("newest", 3), ("1", 1)])
-def test_the_span_is_resolved_before_the_cache_is_asked(
+def test_the_span_is_resolved_before_the_cache_lookup(
     weeks: Path, tmp_path: Path, span: str, taken: int
 ) -> None:
     written = call(weeks, tmp_path / "out", "week-{SPAN}/*.txt", span)
@@ -83,7 +83,7 @@ def test_the_span_is_resolved_before_the_cache_is_asked(
     assert metadata["input_fingerprint"] == values["input_fingerprint"]
 
 
-def test_the_cache_key_holds_the_content_and_not_the_time(weeks: Path, tmp_path: Path) -> None:
+def test_the_cache_key_depends_on_content_and_not_on_time(weeks: Path, tmp_path: Path) -> None:
     def fingerprint(number: int) -> str:
         written = call(weeks, tmp_path / f"out-{number}", "week-3/*.txt")
         return str(written["parameterValues"]["input_fingerprint"])
@@ -97,18 +97,18 @@ def test_the_cache_key_holds_the_content_and_not_the_time(weeks: Path, tmp_path:
 
 
 @pytest.mark.parametrize("span", ["2", "last", "-1"])
-def test_a_span_that_is_not_there_is_told(weeks: Path, tmp_path: Path, span: str) -> None:
+def test_a_missing_span_is_refused(weeks: Path, tmp_path: Path, span: str) -> None:
     with pytest.raises(CorpusError, match=r"span|No file"):
         call(weeks, tmp_path / "out", "week-{SPAN}/*.txt", span)
 
 
-def test_where_no_driver_runs_the_executor_resolves_the_span(weeks: Path, tmp_path: Path) -> None:
-    """Kubeflow Pipelines calls no driver."""
+def test_without_a_driver_the_executor_resolves_the_span(weeks: Path, tmp_path: Path) -> None:
+    """Kubeflow Pipelines runs no driver."""
     from tfx.types import standard_artifacts
 
     examples = standard_artifacts.Examples()
     examples.uri = str(tmp_path / "examples")
-    given = properties(weeks, "week-{SPAN}/*.txt")
-    TextExampleGenExecutor().Do({}, {"examples": [examples]}, given)
+    inputs = properties(weeks, "week-{SPAN}/*.txt")
+    TextExampleGenExecutor().Do({}, {"examples": [examples]}, inputs)
     manifest = json.loads((tmp_path / "examples" / "manifest.json").read_text())
     assert manifest["facts"]["span"] == 3

@@ -1,4 +1,4 @@
-"""Claims about the documents artifact: splits, shards, counts, and what changes no byte."""
+"""The documents artifact has the right splits, shards, counts and bytes."""
 
 import gzip
 import hashlib
@@ -16,10 +16,10 @@ import tensorflow as tf
 from components.records import read_records
 from components.settings import TextSettings
 from components.text_example_gen import write_documents
-from components.text_example_gen.check_corpus import Corpus
+from components.text_example_gen.check_corpus import TextSource
+from components.text_example_gen.documents.document import Document
 from components.text_example_gen.reading.find_files import find_files
 from components.text_example_gen.reading.fingerprint import corpus_digest, fingerprint
-from components.text_example_gen.reading.read_documents import Document
 from components.text_example_gen.writing import runs
 from components.text_example_gen.writing.shards import cut_shards
 from core.errors import InputError
@@ -47,7 +47,7 @@ def put(folder: Path, *files: Sentences) -> Path:
 def write(corpus: Path, folder: Path, *, driver: str = "", **settings: Any) -> Manifest:
     settings = {"shard_bytes": 1 << 16, "eval_fraction": 0.2, **settings}
     return write_documents.write_documents(
-        Corpus(str(corpus), ("*",), driver, 3),
+        TextSource(str(corpus), ("*",), driver, 3),
         TextSettings(**settings),
         str(folder),
         "code",
@@ -56,19 +56,19 @@ def write(corpus: Path, folder: Path, *, driver: str = "", **settings: Any) -> M
 
 
 def documents_in(folder: Path, manifest: Manifest, split: str) -> list[Document]:
-    """Reads the shards with TensorFlow, not with our own decoder."""
-    found = []
+    """Read the shards with TensorFlow, not with our own decoder."""
+    documents = []
     for shard in manifest.shards[split]:
         for record in read_records(str(folder / shard.path)):
             features = tf.train.Example.FromString(record).features.feature
             sentences = tuple(v.decode() for v in features["sentences"].bytes_list.value)
             (name,) = features["document_id"].bytes_list.value
             assert Document(sentences).document_id == name.decode()
-            found.append(Document(sentences))
-    return found
+            documents.append(Document(sentences))
+    return documents
 
 
-def test_every_document_is_in_just_one_split(tmp_path: Path) -> None:
+def test_every_document_is_in_exactly_one_split(tmp_path: Path) -> None:
     manifest = write(put(tmp_path / "c", REAL), tmp_path / "out")
     train = documents_in(tmp_path / "out", manifest, "train")
     held_out = documents_in(tmp_path / "out", manifest, "eval")
@@ -90,7 +90,7 @@ def test_counts_equal_a_recount_of_the_records(tmp_path: Path) -> None:
     assert manifest.counts["all"]["duplicate_documents"] == 0
 
 
-def test_the_manifest_holds_what_was_written(tmp_path: Path) -> None:
+def test_the_manifest_describes_what_was_written(tmp_path: Path) -> None:
     corpus = put(tmp_path / "c", REAL)
     manifest = write(corpus, tmp_path / "out")
     assert read_manifest(str(tmp_path / "out")) == manifest
@@ -115,25 +115,25 @@ def documents_in_order(tmp_path: Path, manifest: Manifest) -> list[Document]:
 
 
 def shards_of(folder: Path) -> dict[str, list[tuple[bytes, ...]]]:
-    """Every shard's records without the source, which names the file."""
-    found = {}
+    """The sentences of every shard's documents, without the source file names."""
+    shards = {}
     for path in sorted(folder.glob("Split-*/*")):
         records = []
         for record in read_records(str(path)):
             features = tf.train.Example.FromString(record).features.feature
             records.append(tuple(features["sentences"].bytes_list.value))
-        found[str(path.relative_to(folder))] = records
-    return found
+        shards[str(path.relative_to(folder))] = records
+    return shards
 
 
-def test_shards_do_not_depend_on_order_and_cut_of_the_files(tmp_path: Path) -> None:
+def test_shards_do_not_depend_on_order_and_division_of_the_files(tmp_path: Path) -> None:
     write(put(tmp_path / "a", REAL), tmp_path / "out_a")
     write(put(tmp_path / "b", *[REAL[n::7] for n in range(7)][::-1]), tmp_path / "out_b")
     assert shards_of(tmp_path / "out_a") == shards_of(tmp_path / "out_b")
     assert len(shards_of(tmp_path / "out_a")) == 3  # two of train, one of eval
 
 
-def test_the_digest_of_each_file_is_kept(tmp_path: Path) -> None:
+def test_the_digest_of_each_file_is_written(tmp_path: Path) -> None:
     manifest = write(put(tmp_path / "a", ENGLISH, KOREAN), tmp_path / "out")
     lines = (tmp_path / "out" / "files.jsonl").read_text(encoding="utf-8").splitlines()
     files = [json.loads(line) for line in lines]
@@ -163,7 +163,7 @@ def test_bytes_do_not_depend_on_units_runs_line_ends_and_compression(
     assert third.counts["train"] == first.counts["train"]
 
 
-def test_duplicates_are_counted_and_dropped_only_when_asked(tmp_path: Path) -> None:
+def test_duplicates_are_always_counted_and_dropped_only_on_request(tmp_path: Path) -> None:
     corpus = put(tmp_path / "c", ENGLISH, [*KOREAN, *ENGLISH[:10]], ENGLISH[:5])
     kept = write(corpus, tmp_path / "kept")
     dropped = write(corpus, tmp_path / "dropped", drop_duplicates=True)
@@ -175,7 +175,7 @@ def test_duplicates_are_counted_and_dropped_only_when_asked(tmp_path: Path) -> N
     assert sum(kept.counts[split]["documents"] for split in ("train", "eval")) == count + 15
 
 
-def test_shards_are_even_and_none_is_empty() -> None:
+def test_shards_are_of_even_size_and_none_is_empty() -> None:
     rng = np.random.default_rng(5)
     text_bytes = np.zeros(1 << 14, np.int64)
     text_bytes[rng.integers(0, 1 << 14, 4000)] = rng.integers(100, 5000, 4000)
@@ -191,14 +191,14 @@ def test_shards_are_even_and_none_is_empty() -> None:
 
 
 @pytest.mark.parametrize(("megabytes", "shards"), [(0.5, 1), (1.5, 1), (6, 6), (30, 8), (100, 12)])
-def test_small_splits_have_smaller_shards_so_that_workers_have_some_each(
+def test_small_splits_have_smaller_shards_so_that_every_worker_has_one(
     megabytes: float, shards: int
 ) -> None:
     text_bytes = np.full(1 << 14, round(megabytes * (1 << 20) / (1 << 14)), np.int64)
     assert len(cut_shards(text_bytes, 8 << 20)) == shards
 
 
-def test_a_split_without_documents_says_what_to_set(tmp_path: Path) -> None:
+def test_an_empty_split_is_refused_with_the_setting_that_fills_it(tmp_path: Path) -> None:
     corpus = put(tmp_path / "c", ENGLISH[:4])
     with pytest.raises(InputError, match="No document falls into the eval split") as caught:
         write(corpus, tmp_path / "out", eval_fraction=0.0001)
@@ -209,7 +209,9 @@ def test_a_split_without_documents_says_what_to_set(tmp_path: Path) -> None:
         write(corpus, tmp_path / "train", eval_fraction=0.9999)
 
 
-def test_one_document_asks_for_more_and_names_what_ends_one(tmp_path: Path) -> None:
+def test_a_single_document_is_refused_and_its_end_is_named(
+    tmp_path: Path,
+) -> None:
     corpus = put(tmp_path / "c", ENGLISH[:1])
     message = r"ends with a file \(text\.document_end: file\)\. Give more documents\."
     with pytest.raises(InputError, match=message):
@@ -218,12 +220,12 @@ def test_one_document_asks_for_more_and_names_what_ends_one(tmp_path: Path) -> N
 
 def test_text_without_a_sentence_is_refused(tmp_path: Path) -> None:
     corpus = put(tmp_path / "c", [], [[" ", "\t"]])
-    with pytest.raises(InputError, match=r"c: 2 files and no sentence in them"):
+    with pytest.raises(InputError, match=r"c: 2 files without a single sentence"):
         write(corpus, tmp_path / "out")
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
-def test_skipping_has_a_limit_that_shows_the_first_bad_line(tmp_path: Path) -> None:
+def test_too_many_skipped_lines_are_refused_and_the_first_is_shown(tmp_path: Path) -> None:
     corpus = put(tmp_path / "c", ENGLISH)
     (corpus / "bad.txt").write_bytes(b"fine\nnot \xff fine\n")
     manifest = write(corpus, tmp_path / "out", on_bad_line="skip", max_bad_fraction=0.01)
@@ -233,12 +235,12 @@ def test_skipping_has_a_limit_that_shows_the_first_bad_line(tmp_path: Path) -> N
         write(corpus, tmp_path / "two", on_bad_line="skip", max_bad_fraction=0.0001)
 
 
-def test_text_that_changed_since_its_fingerprint_is_refused(tmp_path: Path) -> None:
+def test_text_that_changed_after_its_fingerprint_is_refused(tmp_path: Path) -> None:
     corpus = put(tmp_path / "c", REAL)
     before = fingerprint(find_files(str(corpus), ["*"]))
     write(corpus, tmp_path / "same", driver=before)
     (corpus / "0.txt").write_text("something else\n", encoding="utf-8")
-    with pytest.raises(InputError, match="changed between its fingerprint and its reading"):
+    with pytest.raises(InputError, match="the text changed after its fingerprint was taken"):
         write(corpus, tmp_path / "out", driver=before)
     write(put(tmp_path / "d", REAL), tmp_path / "stock", driver="split:text,num_files:1")
 

@@ -1,4 +1,4 @@
-"""Claims about a document's record, checked against TensorFlow's own protocol buffers."""
+"""Records equal those that TensorFlow writes, and splits those that TFX chooses."""
 
 import tensorflow as tf
 
@@ -21,7 +21,7 @@ def bytes_feature(values: list[bytes]) -> tf.train.Feature:
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
 
 
-def test_the_record_is_what_tensorflow_would_write() -> None:
+def test_the_record_equals_the_one_tensorflow_writes() -> None:
     for sentences in [*KOREAN, *ENGLISH, ["x" * 200_000]]:
         features = {
             "source": bytes_feature([b"corpus/a.txt"]),
@@ -34,13 +34,13 @@ def test_the_record_is_what_tensorflow_would_write() -> None:
         assert decode_sentences(record) == sentences
 
 
-def test_sentences_are_found_in_another_writers_order() -> None:
+def test_sentences_are_decoded_for_any_order_of_features() -> None:
     features = {name: bytes_feature([b"a", b"b"]) for name in ("zzz", "sentences", "another")}
     example = tf.train.Example(features=tf.train.Features(feature=features))
     assert decode_sentences(example.SerializeToString()) == ["a", "b"]
 
 
-def test_the_split_is_the_one_that_tfx_would_choose() -> None:
+def test_the_split_equals_the_one_tfx_chooses() -> None:
     from tfx.components.example_gen import base_example_gen_executor
     from tfx.proto import example_gen_pb2
 

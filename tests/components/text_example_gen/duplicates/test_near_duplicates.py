@@ -1,4 +1,4 @@
-"""Claims about near-duplicates, held against the exact Jaccard similarity of real documents."""
+"""Near-duplicates agree with the exact Jaccard similarity of real documents."""
 
 import functools
 from pathlib import Path
@@ -9,16 +9,16 @@ import pytest
 
 from components.settings import TextSettings
 from components.text_example_gen import write_documents
-from components.text_example_gen.check_corpus import Corpus
+from components.text_example_gen.check_corpus import TextSource
+from components.text_example_gen.documents.document import Document
 from components.text_example_gen.duplicates import near_duplicates
-from components.text_example_gen.duplicates.near_duplicates import band_places, find_near_duplicates
+from components.text_example_gen.duplicates.near_duplicates import band_length, find_near_duplicates
 from components.text_example_gen.duplicates.signatures import (
-    SIGNED,
+    SIGNATURE_RECORD,
     SignatureWriter,
     phrases_of,
     sign_document,
 )
-from components.text_example_gen.reading.read_documents import Document
 from core.draw import draw
 from core.errors import InputError
 from core.manifest import Manifest
@@ -55,9 +55,9 @@ def name_of(sentences: Sentences) -> str:
 
 def write(corpus: Path, folder: Path, **settings: Any) -> Manifest:
     settings = {"shard_bytes": 1 << 16, "eval_fraction": 0.2, **settings}
-    place = Corpus(str(corpus), ("*",), "", 0)
-    made = write_documents.write_documents
-    return made(place, TextSettings(**settings), str(folder), "code", serially)
+    source = TextSource(str(corpus), ("*",), "", 0)
+    text_settings = TextSettings(**settings)
+    return write_documents.write_documents(source, text_settings, str(folder), "code", serially)
 
 
 def dropped_names(folder: Path, documents: list[Sentences], threshold: float) -> set[str]:
@@ -65,13 +65,13 @@ def dropped_names(folder: Path, documents: list[Sentences], threshold: float) ->
     for sentences in documents:
         writer.add(name_of(sentences), sentences, len("\n".join(sentences).encode()))
     writer.flush()
-    found = find_near_duplicates(writer.paths, threshold)
-    return {f"{a:016x}{b:016x}" for a, b in zip(found.high, found.low, strict=True)}
+    dropped = find_near_duplicates(writer.paths, threshold)
+    return {f"{a:016x}{b:016x}" for a, b in zip(dropped.high, dropped.low, strict=True)}
 
 
 @pytest.fixture(scope="module")
 def documents() -> list[Sentences]:
-    """Real documents, and some of them altered a little or much."""
+    """Real documents, and slightly or heavily altered copies of some of them."""
     long = [d for d in REAL if sum(len(s.split()) for s in d) > 60][:60]
     return REAL + [altered(d, 1 + n % 12, n) for n, d in enumerate(long)]
 
@@ -89,102 +89,101 @@ def test_signatures_estimate_the_similarity_of_documents(documents: list[Sentenc
     assert np.max(np.abs(errors)) < 0.2  # four standard errors
 
 
-def test_what_goes_is_like_one_that_stays_and_what_stays_is_like_none(
+def test_dropped_documents_are_similar_to_a_kept_one_and_kept_ones_to_none(
     tmp_path: Path, documents: list[Sentences]
 ) -> None:
-    threshold, margin = 0.7, 0.15  # of the estimate
-    gone = dropped_names(tmp_path, documents, threshold)
-    kept = [d for d in documents if name_of(d) not in gone]
-    assert 20 < len(gone) < 61
+    threshold, margin = 0.7, 0.15  # of the estimated similarity
+    dropped = dropped_names(tmp_path, documents, threshold)
+    kept = [d for d in documents if name_of(d) not in dropped]
+    assert 20 < len(dropped) < 61
     for document in documents:
         others = [o for o in kept if name_of(o) < name_of(document)]
         most = max((similarity(document, other) for other in others), default=0.0)
-        if name_of(document) in gone:
+        if name_of(document) in dropped:
             assert most > threshold - margin
         else:
             assert most < threshold + margin
 
 
-def test_the_signature_of_a_text_is_fixed() -> None:
+def test_signatures_do_not_change_between_versions() -> None:
     signed = sign_document("0" * 31 + "1", ["The statement is executed, and then it ends."], 44)
     assert (int(signed["high"]), int(signed["low"]), int(signed["text_bytes"])) == (0, 1, 44)
     assert signed["signature"][:4].tolist() == [15750, 44274, 31035, 49475]  # by rensa 0.5.0
 
 
-def test_case_punctuation_and_line_ends_make_no_phrase() -> None:
+def test_phrases_ignore_case_punctuation_and_line_ends() -> None:
     assert phrases_of(["The cat, sat.", "On a MAT!"]) == ["the cat sat on a", "cat sat on a mat"]
     assert phrases_of(["...", "!"]) == ["... !"]
     assert phrases_of(["日本語の本"]) == ["日 本 語 の 本"]
 
 
-def test_order_and_cut_of_the_files_change_no_byte(
+def test_order_and_division_of_the_files_change_no_byte(
     tmp_path: Path, documents: list[Sentences], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = write(put(tmp_path / "a", documents), tmp_path / "x", drop_near_duplicates=0.7)
     monkeypatch.setattr(write_documents, "UNIT_BYTES", 1 << 14)
-    monkeypatch.setattr("components.text_example_gen.duplicates.signatures.HELD", 7)
-    monkeypatch.setattr(near_duplicates, "AT_ONCE", 16)
-    turned = documents[::-1]
-    corpus = put(tmp_path / "b", turned[:90], turned[90:])
+    monkeypatch.setattr("components.text_example_gen.duplicates.signatures.HELD_SIGNATURES", 7)
+    monkeypatch.setattr(near_duplicates, "BLOCK_SIGNATURES", 16)
+    backwards = documents[::-1]
+    corpus = put(tmp_path / "b", backwards[:90], backwards[90:])
     second = write(corpus, tmp_path / "y", drop_near_duplicates=0.7)
-    texts = [
-        [[d.sentences for d in documents_in(tmp_path / name, made, split)] for split in made.shards]
-        for name, made in (("x", first), ("y", second))
-    ]
-    assert texts[0] == texts[1]
+    for split in ("train", "eval"):
+        assert [d.sentences for d in documents_in(tmp_path / "x", first, split)] == [
+            d.sentences for d in documents_in(tmp_path / "y", second, split)
+        ]
     name = "dropped_near_duplicates"
     assert first.counts["all"][name] == second.counts["all"][name] > 20
 
 
-def test_what_is_dropped_is_counted_and_the_rest_is_whole(
+def test_dropped_documents_are_counted_and_the_others_are_kept(
     tmp_path: Path, documents: list[Sentences]
 ) -> None:
     corpus = put(tmp_path / "a", documents)
-    all_of_it = write(corpus, tmp_path / "x")
+    everything = write(corpus, tmp_path / "x")
     fewer = write(corpus, tmp_path / "y", drop_near_duplicates=0.7)
-    read = [
-        {d.document_id for split in made.shards for d in documents_in(tmp_path / name, made, split)}
-        for name, made in (("x", all_of_it), ("y", fewer))
+    ids = [
+        {d.document_id for s in manifest.shards for d in documents_in(tmp_path / name, manifest, s)}
+        for name, manifest in (("x", everything), ("y", fewer))
     ]
-    assert read[1] < read[0]
-    total = sum(all_of_it.counts[split]["documents"] for split in ("train", "eval"))
+    assert ids[1] < ids[0]
+    total = sum(everything.counts[split]["documents"] for split in ("train", "eval"))
     left = sum(fewer.counts[split]["documents"] for split in ("train", "eval"))
     assert total - left == fewer.counts["all"]["dropped_near_duplicates"]
     assert (
-        "dropped_near_duplicates" not in all_of_it.counts["all"]
-        or not all_of_it.counts["all"]["dropped_near_duplicates"]
+        "dropped_near_duplicates" not in everything.counts["all"]
+        or not everything.counts["all"]["dropped_near_duplicates"]
     )
     assert all(shard.records for shards in fewer.shards.values() for shard in shards)
 
 
-def test_copies_of_a_near_duplicate_go_with_it(tmp_path: Path) -> None:
+def test_copies_of_a_near_duplicate_are_dropped_with_it(tmp_path: Path) -> None:
     long = max(ENGLISH, key=len)
-    like = altered(long, 2, 0)
-    gone = dropped_names(tmp_path, [long, like, like, long, *KOREAN[:3]], 0.6)
-    assert len(gone) == 1
+    similar = altered(long, 2, 0)
+    documents = [long, similar, similar, long, *KOREAN[:3]]
+    assert len(dropped_names(tmp_path, documents, 0.6)) == 1
 
 
-def test_a_document_that_is_like_a_dropped_one_alone_stays(tmp_path: Path) -> None:
-    """The first is like the second, the second like the third, and the first not like the third."""
-    chain = np.zeros(3, SIGNED)
+def test_a_document_that_is_similar_only_to_a_dropped_one_is_kept(tmp_path: Path) -> None:
+    """The second is similar to the first and to the third, but the first not to the third."""
+    chain = np.zeros(3, SIGNATURE_RECORD)
     chain["high"] = [1, 2, 3]
     chain["signature"] = np.arange(128)
     chain["signature"][1:, :20] += 1000
     chain["signature"][2, 20:40] += 1000
     (tmp_path / "chain").write_bytes(chain.tobytes())
-    found = find_near_duplicates([str(tmp_path / "chain")], 0.8)
-    assert found.high.tolist() == [2]
+    dropped = find_near_duplicates([str(tmp_path / "chain")], 0.8)
+    assert dropped.high.tolist() == [2]
 
 
-def test_copies_alone_are_no_near_duplicates(tmp_path: Path) -> None:
+def test_exact_copies_are_not_near_duplicates(tmp_path: Path) -> None:
     assert dropped_names(tmp_path, [*ENGLISH[:5], *ENGLISH[:5]], 0.9) == set()
 
 
-def test_no_document_no_near_duplicate(tmp_path: Path) -> None:
+def test_without_documents_there_are_no_near_duplicates(tmp_path: Path) -> None:
     assert dropped_names(tmp_path, [], 0.8) == set()
 
 
-def test_a_split_that_would_be_empty_is_told(tmp_path: Path) -> None:
+def test_a_split_that_would_become_empty_is_refused(tmp_path: Path) -> None:
     long = max(ENGLISH, key=len)
     corpus = put(tmp_path / "a", [altered(long, 1, n) for n in range(12)])
     with pytest.raises(InputError, match=r"split is nearly the same .*drop_near_duplicates 0\.3"):
@@ -193,6 +192,6 @@ def test_a_split_that_would_be_empty_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.8, 0.95, 1.0])
 def test_bands_hardly_miss_a_pair_at_the_threshold(threshold: float) -> None:
-    places = band_places(threshold)
-    assert (1 - threshold**places) ** (128 // places) <= 0.01
-    assert places == 128 or (1 - threshold ** (places + 1)) ** (128 // (places + 1)) > 0.01
+    length = band_length(threshold)
+    assert (1 - threshold**length) ** (128 // length) <= 0.01
+    assert length == 128 or (1 - threshold ** (length + 1)) ** (128 // (length + 1)) > 0.01

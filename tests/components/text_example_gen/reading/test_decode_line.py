@@ -1,4 +1,4 @@
-"""Claims about the text of a line: what is cleaned, what is counted, what is bad."""
+"""Lines are cleaned and counted, or refused with a reason."""
 
 import unicodedata
 from collections import Counter
@@ -18,12 +18,12 @@ def decode(line: bytes) -> tuple[str, dict[str, int]]:
     return decode_line(line, counts), dict(counts)
 
 
-def test_real_text_stays_as_it_is() -> None:
+def test_real_text_is_unchanged() -> None:
     for sentence in (s for document in ENGLISH + KOREAN for s in document):
         assert decode(sentence.encode()) == (sentence, {})
 
 
-def test_jamo_are_put_together() -> None:
+def test_jamo_are_composed_into_syllables() -> None:
     assert decode(unicodedata.normalize("NFD", TEXT).encode())[0] == TEXT
 
 
@@ -43,7 +43,7 @@ def test_jamo_are_put_together() -> None:
         (b"a literal [MASK] stays", "a literal [MASK] stays", {}),
     ],
 )
-def test_this_line_becomes_this_text(line: bytes, text: str, counts: dict[str, int]) -> None:
+def test_a_line_is_cleaned_and_counted(line: bytes, text: str, counts: dict[str, int]) -> None:
     assert decode(line) == (text, counts)
 
 
@@ -57,17 +57,19 @@ def test_this_line_becomes_this_text(line: bytes, text: str, counts: dict[str, i
         (b"\xf5\x80\x80\x80", 1, "byte 0xf5 is not UTF-8"),  # beyond U+10FFFF
         (TEXT.encode("cp949"), 1, "looks like CP949/EUC-KR: iconv -f CP949"),
         ("caf\xe9s".encode("latin-1"), 4, r"byte 0xe9 is not UTF-8 \(invalid continuation byte\)$"),
-        (b"\x1f\x8b\x08\x00abc", 2, "looks like gzip"),
+        (b"\x1f\x8b\x08\x00abc", 2, "looks like gzip: give it a name that ends in .gz"),
     ],
 )
-def test_bytes_that_are_not_utf8_say_where_and_why(line: bytes, column: int, reason: str) -> None:
+def test_bytes_that_are_not_utf8_are_refused_with_a_reason(
+    line: bytes, column: int, reason: str
+) -> None:
     with pytest.raises(BadLine, match=reason) as caught:
         decode(line)
     assert caught.value.column == column
 
 
 @given(st.binary(max_size=40))
-def test_any_bytes_become_a_clean_line_or_a_bad_one(line: bytes) -> None:
+def test_any_bytes_give_a_clean_line_or_a_bad_line(line: bytes) -> None:
     try:
         text, _ = decode(line.replace(b"\n", b"").replace(b"\r", b""))
     except BadLine:

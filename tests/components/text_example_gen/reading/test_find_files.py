@@ -1,4 +1,4 @@
-"""Claims about which files a pattern means, and which are refused."""
+"""Patterns find the right files, and links and special files are refused."""
 
 import os
 import socket
@@ -46,15 +46,15 @@ def test_a_file_that_two_patterns_match_is_read_once(corpus: Path) -> None:
     assert names(corpus, "*.txt", "a.*") == ["a.txt", "b.txt"]
 
 
-def test_a_name_with_wildcards_or_a_comma_can_be_given_as_it_is(corpus: Path) -> None:
+def test_a_name_with_wildcards_or_a_comma_can_be_given_literally(corpus: Path) -> None:
     (corpus / "x[1].txt").touch()
     (corpus / "one, two.txt").touch()
     patterns = split_patterns(join_patterns(["x[1].txt", "one, two.txt"]))
     assert names(corpus, *patterns) == ["one, two.txt", "x[1].txt"]
 
 
-def test_a_span_stands_alone() -> None:
-    with pytest.raises(InputError, match="Several patterns and a span"):
+def test_a_pattern_with_a_span_must_be_the_only_one() -> None:
+    with pytest.raises(InputError, match="several patterns and one contains a span"):
         join_patterns(["span-{SPAN}/*", "*.txt"])
     with pytest.raises(InputError, match="No pattern says"):
         join_patterns([])
@@ -80,11 +80,11 @@ def test_a_link_out_of_the_folder_is_refused(corpus: Path) -> None:
     outside = corpus.parent / "secret.txt"
     outside.write_text("secret\n", encoding="utf-8")
     (corpus / "z.txt").symlink_to(outside)
-    with pytest.raises(InputError, match=r"z\.txt: a link that leads out of .*secret\.txt"):
+    with pytest.raises(InputError, match=r"z\.txt: the link leads out of .*secret\.txt"):
         names(corpus, "*.txt")
 
 
-def test_a_linked_folder_out_of_the_folder_is_refused_by_name_and_passed_over_by_stars(
+def test_a_link_to_a_folder_outside_is_refused_by_name_and_ignored_by_wildcards(
     corpus: Path,
 ) -> None:
     outside = corpus.parent / "outside"
@@ -96,15 +96,15 @@ def test_a_linked_folder_out_of_the_folder_is_refused_by_name_and_passed_over_by
         names(corpus, "linked/*.txt")
 
 
-def test_loops_of_links_end(corpus: Path) -> None:
+def test_loops_of_links_are_not_followed(corpus: Path) -> None:
     (corpus / "more" / "again").symlink_to(corpus)
     assert names(corpus, "**/*.txt") == ["a.txt", "b.txt", "more/c.txt"]
     (corpus / "loop.txt").symlink_to(corpus / "loop.txt")
-    with pytest.raises(InputError, match=r"loop\.txt: a link that leads nowhere"):
+    with pytest.raises(InputError, match=r"loop\.txt: the link leads nowhere"):
         names(corpus, "*.txt")
 
 
-def test_pipes_and_sockets_are_refused_without_waiting(corpus: Path) -> None:
+def test_pipes_and_sockets_are_refused_without_blocking(corpus: Path) -> None:
     os.mkfifo(corpus / "pipe.txt")
     with pytest.raises(InputError, match=r"pipe\.txt: not a regular file"):
         names(corpus, "*.txt")
@@ -115,7 +115,7 @@ def test_pipes_and_sockets_are_refused_without_waiting(corpus: Path) -> None:
             names(corpus, "*.txt")
 
 
-def test_a_folder_with_a_text_files_name_is_no_file(corpus: Path) -> None:
+def test_a_folder_with_the_name_of_a_text_file_is_ignored(corpus: Path) -> None:
     (corpus / "c.txt").mkdir()
     assert names(corpus, "*.txt") == ["a.txt", "b.txt"]
 
@@ -125,5 +125,5 @@ def test_hostile_names_are_found_and_printed_escaped(corpus: Path) -> None:
         (corpus / os.fsdecode(name)).touch()
     assert len(names(corpus, "*.txt")) == 5
     (corpus / os.fsdecode(b"bad\n\xff.txt")).symlink_to("/nowhere")
-    with pytest.raises(InputError, match=r"bad\\n\\udcff\.txt: a link"):
+    with pytest.raises(InputError, match=r"bad\\n\\udcff\.txt: the link leads nowhere"):
         names(corpus, "*.txt")

@@ -1,4 +1,4 @@
-"""Claims about documents: where they end, and what is counted or refused."""
+"""Documents end where the settings say, and bad lines are counted or refused."""
 
 import hashlib
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from components.settings import TextSettings
+from components.text_example_gen.documents.document import Document
 from components.text_example_gen.reading.find_files import find_files
-from components.text_example_gen.reading.read_documents import Document, DocumentReader
+from components.text_example_gen.reading.read_documents import DocumentReader
 from core.errors import InputError
 from tests.real_text import ENGLISH, KOREAN
 
@@ -42,7 +43,7 @@ def test_real_text_is_read_as_it_was_written(tmp_path: Path) -> None:
         ("file", [["A b.", "C d.", "E f.", "G h."], ["I j."]]),
     ],
 )
-def test_documents_end_where_the_setting_says_and_with_the_file(
+def test_documents_end_where_the_setting_says_and_at_the_end_of_the_file(
     tmp_path: Path, document_end: str | None, expected: list[list[str]]
 ) -> None:
     text = "\n\nA b.\nC d.\n \t\nE f.\n\n\u3000\n\nG h.\n"
@@ -59,14 +60,14 @@ def test_lf_and_crlf_give_equal_documents(tmp_path: Path) -> None:
     assert lf == crlf == KOREAN[:5]
 
 
-def test_a_document_is_named_by_its_content() -> None:
+def test_a_document_id_is_the_hash_of_its_content() -> None:
     assert Document(("A b.", "C d.")).document_id == Document(("A b.", "C d.")).document_id
     assert Document(("A b.", "C d.")).document_id != Document(("A b. C d.",)).document_id
     digest = hashlib.sha256("한글.\n둘.".encode()).hexdigest()
     assert Document(("한글.", "둘.")).document_id == digest[:32]
 
 
-def test_a_bad_line_names_file_line_column_and_remedy(tmp_path: Path) -> None:
+def test_a_bad_line_raises_with_file_line_column_and_remedy(tmp_path: Path) -> None:
     put(tmp_path, a=b"fine\n\nab\xffcd\n")
     message = (
         rf"{tmp_path}/a\.txt:3:3: byte 0xff is not UTF-8 \(invalid start byte\)\. Fix the file, "
@@ -76,7 +77,7 @@ def test_a_bad_line_names_file_line_column_and_remedy(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_a_long_line_names_the_limit_and_its_setting(tmp_path: Path) -> None:
+def test_a_long_line_raises_with_the_limit_and_its_setting(tmp_path: Path) -> None:
     put(tmp_path, a=b"fine\n" + b"x" * 65 + b"\n")
     with pytest.raises(InputError, match=r"a\.txt:2: longer than 64 bytes\. .*max_line_bytes"):
         read(tmp_path, max_line_bytes=64)
@@ -106,7 +107,7 @@ def test_empty_and_blank_files_are_counted(tmp_path: Path) -> None:
     assert reader.counts["byte_order_marks"] == 1
 
 
-def test_a_document_without_end_is_cut_and_loses_nothing(tmp_path: Path) -> None:
+def test_an_endless_document_is_cut_without_losing_text(tmp_path: Path) -> None:
     sentences = [f"This is sentence {n}." for n in range(500)]
     put(tmp_path, a="\n".join(sentences).encode())
     documents, reader = read(tmp_path, max_document_bytes=1024)

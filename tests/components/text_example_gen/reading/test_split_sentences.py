@@ -1,4 +1,4 @@
-"""Claims about prose: how lines are joined and sentences cut."""
+"""Prose is joined into paragraphs and cut into sentences."""
 
 import pytest
 import sentencex
@@ -15,7 +15,7 @@ def test_line_ends_are_spaces_and_blank_lines_end_sentences() -> None:
     assert split("One two", "three. Four", "", "five") == ["One two three.", "Four", "", "five"]
 
 
-def test_lines_of_a_script_without_spaces_are_joined_without() -> None:
+def test_lines_of_a_script_without_spaces_are_joined_without_a_space() -> None:
     assert split("これは文", "です。", language="ja") == ["これは文です。"]
     assert split("데비안", "배포판입니다.", language="ko") == ["데비안 배포판입니다."]
 
@@ -25,12 +25,12 @@ def test_real_korean_prose_is_cut_where_its_sentences_end() -> None:
     assert split(" ".join(document), language="ko") == document
 
 
-def test_a_paragraph_without_end_is_cut_as_it_comes() -> None:
+def test_an_endless_paragraph_is_cut_piece_by_piece() -> None:
     sentences = [f"This is sentence number {n} of a very long paragraph." for n in range(20_000)]
     assert split(*sentences) == sentences
 
 
-def test_text_without_any_sentence_end_is_cut_at_the_limit_and_read_but_a_few_times(
+def test_text_without_a_sentence_end_is_cut_at_the_limit_in_few_passes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lengths = []

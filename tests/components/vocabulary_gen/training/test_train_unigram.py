@@ -27,8 +27,8 @@ from tests.real_text import ENGLISH, KOREAN
 ROOT = Path(__file__).parents[4]
 TRAIN = """
 import hashlib
-from components.vocabulary_gen.normalizer import make_normalizer
-from components.vocabulary_gen.train_unigram import train_unigram
+from components.vocabulary_gen.build_tokenizer import make_normalizer
+from components.vocabulary_gen.training.train_unigram import train_unigram
 from tests.real_text import ENGLISH, KOREAN
 text = ENGLISH[:30] + KOREAN[:60]
 if {backwards}:

@@ -22,7 +22,7 @@ from tests.real_text import ENGLISH, KOREAN
 ROOT = Path(__file__).parents[4]
 TRAIN = """
 import hashlib
-from components.vocabulary_gen.train import train_tokenizer
+from components.vocabulary_gen.training.train_wordpiece import train_tokenizer
 from tests.real_text import ENGLISH, KOREAN
 text = ENGLISH + KOREAN
 if {backwards}:
