@@ -67,7 +67,7 @@ def run(
         workdir=workdir,
         overrides=set_ or [],
         span=span,
-        until=to_node,
+        to_node=to_node,
         wait_seconds=wait,
         verbose=verbose,
     )

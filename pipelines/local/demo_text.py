@@ -1,8 +1,8 @@
-"""Python's own language reference, which every Python carries, to text for a first run.
+"""Write Python's language reference, which is part of every Python, as text for a first run.
 
-`pydoc_data.topics` holds the reference as plain text. Its prose becomes sentences, one a line, a
-blank line behind each section; code, grammar, tables and headings are left out. The reference
-says some sections twice; they are written once, so that nothing is both learned and held out.
+`pydoc_data.topics` holds the reference as plain text. Its prose is split into sentences, one per
+line, with a blank line after each section. Code, grammar, tables and headings are left out. The
+reference repeats some paragraphs; each is written once, so that no held-out text is trained on.
 """
 
 import re
@@ -12,9 +12,9 @@ from pathlib import Path
 from core import storage
 
 FILE = "language_reference.txt"
-MIN_SENTENCES = 2  # of a section; next-sentence prediction needs a next one
-MIN_WORDS = 4  # of a sentence; shorter ones are labels
-MAX_SYMBOL_SHARE = 0.06  # of a paragraph's characters; code has more
+MIN_SENTENCES = 2  # per section; next-sentence prediction needs a next one
+MIN_WORDS = 4  # per sentence; shorter ones are labels
+MAX_SYMBOL_SHARE = 0.06  # of the characters of a paragraph; code has more
 _HEADING = re.compile(r"^(?P<title>\S.*)\n(?P<line>([*=\-~^\"])\3{2,})$", re.MULTILINE)
 _ITEM = re.compile(r"^([*+\-]|\d+\.|\(?[a-z]\)|\[\d+\])\s+")
 _CODE = re.compile(r">>>|::=|^\s*(\.\.\.|[|+]|[=-]{3})|\s=\s|\w\(\w*\)\s*:$", re.MULTILINE)
@@ -26,9 +26,9 @@ _COMMON = re.compile(r"\b(the|a|an|is|are|of|to|in|and|or|be|for|it|this|that|wi
 
 
 def write_demo_text(folder: Path) -> int:
-    """Writes the reference as one file in the form `lines`.
+    """Write the reference as one file in the form `lines`, atomically.
 
-    The same Python gives the same bytes. The file is there whole or not at all.
+    The same version of Python gives the same bytes.
 
     Returns:
         The number of documents in it.
@@ -42,7 +42,7 @@ def write_demo_text(folder: Path) -> int:
 
 
 def documents_of(topics: dict[str, str]) -> Iterator[list[str]]:
-    """The sentences of each section, without those that an earlier section has already."""
+    """Yield the sentences of each section, without paragraphs of earlier sections."""
     seen: set[str] = set()
     for name in sorted(topics):
         for section in sections_of(topics[name]):
@@ -56,14 +56,14 @@ def documents_of(topics: dict[str, str]) -> Iterator[list[str]]:
 
 
 def sections_of(topic: str) -> list[str]:
-    """The text between the headings; a heading is a line above a line of one mark."""
+    """Return the text between headings; a heading is a line above a line of one character."""
     ends = [(match.start(), match.end()) for match in _HEADING.finditer(topic)]
     begins = [0, *(end for _, end in ends)]
     return [topic[a:b] for a, b in zip(begins, [*(s for s, _ in ends), len(topic)], strict=True)]
 
 
 def paragraphs_of(section: str) -> Iterator[str]:
-    """The prose among a section's blocks, each on one line, without bullet and emphasis."""
+    """Yield the prose among a section's blocks on one line, without bullets and emphasis."""
     for block in re.split(r"\n\s*\n", section):
         whole = _BROKEN_AT_HYPHEN.sub("-", block)
         paragraph = _EMPHASIS.sub(r"\1", _ITEM.sub("", " ".join(whole.split())))
@@ -72,7 +72,7 @@ def paragraphs_of(section: str) -> Iterator[str]:
 
 
 def is_prose(block: str, paragraph: str) -> bool:
-    """Whether a block is English, and no code, grammar, table, signature or label."""
+    """Return whether a block is English, not code, grammar, a table, a signature or a label."""
     symbols = len(_SYMBOL.findall(paragraph))
     return (
         not _CODE.search(block)
@@ -84,7 +84,7 @@ def is_prose(block: str, paragraph: str) -> bool:
 
 
 def sentences_of(paragraph: str) -> list[str]:
-    """The sentences of a paragraph; fragments without enough words are left out."""
+    """Split a paragraph into sentences, without fragments of too few words."""
     import sentencex
 
     sentences = (sentence.strip() for sentence in sentencex.segment("en", paragraph))

@@ -1,8 +1,6 @@
-"""A pipeline to a finished run on this machine, node by node, with what happened to each."""
+"""Run a pipeline on this machine, node by node."""
 
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from tfx.orchestration import pipeline as tfx_pipeline
@@ -15,73 +13,64 @@ from components.tfx_internals.local_pipeline import (
 )
 from core.errors import InputError
 from pipelines.local.node_launcher import NodeLauncher
+from pipelines.local.node_timer import NodeTimer
+
+Node = Any  # pipeline_pb2.Pipeline.PipelineOrNode, which has no type hints
 
 
 class UnknownNodeError(InputError):
     """A node that the pipeline does not have."""
 
 
-@dataclass(frozen=True)
-class Watch:
-    """What a caller wants to be told: a node begins; it ended, after so many seconds."""
-
-    begins: Callable[[str], None]
-    ended: Callable[[str, float], None]
-
-
 def run_locally(
     pipeline: tfx_pipeline.Pipeline,
     run_id: str,
-    watch: Watch,
-    until: str | None = None,
+    timer: NodeTimer,
+    to_node: str | None = None,
     origin: Mapping[str, str] | None = None,
 ) -> None:
     """Run a pipeline's nodes on this machine in topological order; the first error ends the run.
 
     Args:
-        pipeline: with the metadata's SQLite file in it.
-        run_id: names the run in ML Metadata.
-        watch: is told of each node.
-        until: run only this node and what it needs; None runs all.
-        origin: by what and whom the run is made; kept with the run in ML Metadata.
+        pipeline: names the SQLite file of ML Metadata.
+        run_id: name of the run in ML Metadata.
+        timer: times each node.
+        to_node: run only this node and its ancestors; None runs all.
+        origin: code, host and user, recorded with the run in ML Metadata.
 
     Raises:
-        InputError: what a component found wrong with text, vocabulary or settings; or no node is
-            called as `until` says.
+        InputError: a component rejected the text, the vocabulary or a setting; or there is no
+            node `to_node`.
     """
     compiled = compile_pipeline(pipeline, run_id)
-    nodes = nodes_until(list(compiled.nodes), until)
+    nodes = nodes_until(list(compiled.nodes), to_node)
     set_run_properties(compiled, run_id, origin or {})
     for node in nodes:
         node_id = node.pipeline_node.node_info.id
-        watch.begins(node_id)
-        started = time.monotonic()
+        timer.start(node_id)
         connection = open_metadata(compiled)
         make_launcher(NodeLauncher, compiled, node.pipeline_node, connection).launch()
-        watch.ended(node_id, time.monotonic() - started)
+        timer.finish(node_id)
 
 
-Node = Any  # pipeline_pb2.Pipeline.PipelineOrNode, which comes without types
-
-
-def nodes_until(nodes: list[Node], until: str | None) -> list[Node]:
-    """The node and its ancestors, in the order given.
+def nodes_until(nodes: list[Node], to_node: str | None) -> list[Node]:
+    """Return a node and its ancestors, in the given order; all nodes for None.
 
     Raises:
         UnknownNodeError: there is no such node.
     """
-    if until is None:
+    if to_node is None:
         return nodes
-    needs = {n.pipeline_node.node_info.id: list(n.pipeline_node.upstream_nodes) for n in nodes}
-    if until not in needs:
+    upstream = {n.pipeline_node.node_info.id: list(n.pipeline_node.upstream_nodes) for n in nodes}
+    if to_node not in upstream:
         raise UnknownNodeError(
-            f"--to-node {until}: no such node. Nodes of this pipeline: {', '.join(needs)}."
+            f"--to-node {to_node}: no such node. Nodes of this pipeline: {', '.join(upstream)}."
         )
     needed: set[str] = set()
-    waiting = [until]
+    waiting = [to_node]
     while waiting:
         name = waiting.pop()
         if name not in needed:
             needed.add(name)
-            waiting.extend(needs[name])
+            waiting.extend(upstream[name])
     return [node for node in nodes if node.pipeline_node.node_info.id in needed]

@@ -1,6 +1,5 @@
-"""`textmill run`: a recipe, text and a workdir to a finished run and its summary."""
+"""Run a recipe on this machine: the command `textmill run`."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,8 @@ from core.errors import InputError
 from core.json_object import read_json
 from core.signals import sigterm_raises
 from pipelines.exit_codes import SUCCEEDED
-from pipelines.local.run_ending import Begun, see_to_the_end
+from pipelines.local.node_timer import NodeTimer
+from pipelines.local.run_ending import StartedRun, run_and_report
 from pipelines.local.run_origin import run_origin
 from pipelines.local.run_summary import RunSummary, short
 from pipelines.local.store_care import check_store, close_unfinished
@@ -38,23 +38,23 @@ def run_recipe(
     workdir: str,
     overrides: list[str],
     span: int | None = None,
-    until: str | None = None,
+    to_node: str | None = None,
     wait_seconds: float = 0,
     verbose: bool = False,
 ) -> int:
-    """Runs a recipe on this machine.
+    """Run a recipe on this machine.
 
-    All that can be checked cheaply is checked before TFX is loaded.
+    All cheap checks are done before TFX is loaded.
 
     Args:
-        recipe_name: a shipped recipe or a YAML file.
-        text: files, folders, globs.
-        workdir: the folder that owns the runs.
-        overrides: as "trainer.steps=2000".
-        span: which `{SPAN}` of the text to take; None takes the newest.
-        until: the last node to run.
+        recipe_name: name of a built-in recipe, or path of a YAML file.
+        text: files, folders and globs.
+        workdir: folder for the store, the artifacts and the models.
+        overrides: settings, for example "trainer.steps=2000".
+        span: the `{SPAN}` of the text to read; None stands for the newest.
+        to_node: the last node to run.
         wait_seconds: how long to wait for another run in the workdir.
-        verbose: show what libraries log.
+        verbose: also print the log messages of libraries.
 
     Returns:
         The exit code.
@@ -63,65 +63,65 @@ def run_recipe(
         InputError: recipe, text or workdir cannot be used.
     """
     recipe = load_recipe(recipe_name, overrides).from_here()
-    order = Order(recipe, locate_text(text), open_workdir(workdir), span, until, verbose)
-    if span is not None and not order.text.has_span:
+    request = RunRequest(recipe, locate_text(text), open_workdir(workdir), span, to_node, verbose)
+    if span is not None and not request.text.has_span:
         raise InputError(
-            f"--span {span}: --text holds no {{SPAN}}. Write it where the spans differ."
+            f"--span {span}: --text has no {{SPAN}}. Write {{SPAN}} where the paths of spans "
+            f"differ, for example 'week-{{SPAN}}/*.txt'."
         )
-    if not order.text.has_span:
-        check_encoding(order.text.base, order.text.patterns, recipe.text)
+    if not request.text.has_span:
+        check_encoding(request.text.base, request.text.patterns, recipe.text)
     hush(verbose)
-    with hold(order.workdir, wait_seconds), sigterm_raises():
-        check_store(order.workdir)
-        closed = close_unfinished(order.workdir, "its process was killed; closed by the next run")
-        return _run(order, closed)
+    with hold(request.workdir, wait_seconds), sigterm_raises():
+        check_store(request.workdir)
+        closed = close_unfinished(request.workdir, "its process was killed; closed by the next run")
+        return _run(request, closed)
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is to be run, of which text, where."""
+class RunRequest:
+    """A recipe to run, its text, and the workdir."""
 
     recipe: Recipe
     text: TextLocation
     workdir: Workdir
     span: int | None
-    until: str | None
+    to_node: str | None
     verbose: bool
 
 
-def _run(order: Order, closed: list[int]) -> int:
-    recipe, workdir = order.recipe, order.workdir
+def _run(request: RunRequest, closed: list[int]) -> int:
+    recipe, workdir = request.recipe, request.workdir
     console = Console(stderr=True, highlight=False)
     run_id = workdir.new_run()
-    clock = NodeClock(console)
+    timer = NodeTimer(console)
     if closed:
-        clock.say(f"an earlier run was killed at work; its executions are closed: {closed}")
-    begun = Begun(run_id, recipe.name, workdir, {"log": str(workdir.runs / run_id / LOG)})
-    summary, code = see_to_the_end(
-        begun, lambda: _execute(order, run_id, clock), clock.seconds, console
+        timer.say(f"an earlier run was killed; closed its unfinished executions: {closed}")
+    started = StartedRun(run_id, recipe.name, workdir, {"log": str(workdir.runs / run_id / LOG)})
+    summary, code = run_and_report(
+        started, lambda: _execute(request, run_id, timer), timer.seconds, console
     )
     if code == SUCCEEDED:
         print_next(summary, workdir.pipeline_root(recipe.name), console)
     return code
 
 
-def _execute(order: Order, run_id: str, clock: "NodeClock") -> None:
-    """Builds the pipeline and runs it; TFX is loaded here and not before."""
-    recipe, workdir = order.recipe, order.workdir
+def _execute(request: RunRequest, run_id: str, timer: NodeTimer) -> None:
+    """Build the pipeline and run it. TFX is loaded here and not earlier."""
+    recipe, workdir = request.recipe, request.workdir
     folder = workdir.runs / run_id
     write_recipe(recipe, folder)
-    clock.say(f"run {run_id}: loading TFX and TensorFlow")
+    timer.say(f"run {run_id}: loading TFX and TensorFlow")
     from pipelines.create_pipeline import create_pipeline
-    from pipelines.local.local_runner import Watch, run_locally
+    from pipelines.local.local_runner import run_locally
 
-    log_to(folder / LOG, order.verbose)
-    pipeline = create_pipeline(recipe, places_of(recipe, order.text, workdir, order.span))
-    watch = Watch(clock.begins, clock.ended)
-    run_locally(pipeline, run_id, watch, order.until, run_origin(recipe))
+    log_to(folder / LOG, request.verbose)
+    pipeline = create_pipeline(recipe, places_of(recipe, request.text, workdir, request.span))
+    run_locally(pipeline, run_id, timer, request.to_node, run_origin(recipe))
 
 
 def places_of(recipe: Recipe, text: TextLocation, workdir: Workdir, span: int | None) -> "Places":
-    """Where a local run reads and writes."""
+    """Return the folders that a local run reads from and writes to."""
     from pipelines.platform import Places
 
     return Places(
@@ -136,40 +136,13 @@ def places_of(recipe: Recipe, text: TextLocation, workdir: Workdir, span: int | 
 
 
 def write_recipe(recipe: Recipe, folder: Path) -> None:
-    """Keeps the recipe as it was run: defaults filled in, overrides applied."""
+    """Write the recipe as it was run, with defaults and overrides."""
     content = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     storage.write_bytes(str(folder / RECIPE), content.encode())
 
 
-class NodeClock:
-    """Tells the terminal which node is at work, and keeps how long each took."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._begun: dict[str, float] = {}
-        self._spent: dict[str, float] = {}
-
-    def say(self, words: str) -> None:
-        """Prints a passing remark."""
-        self._console.print(f"[dim]{escape(words)}[/]")
-
-    def begins(self, node_id: str) -> None:
-        """A node begins."""
-        self._begun[node_id] = time.monotonic()
-        self.say(f"{len(self._begun):>2} {node_id}")
-
-    def ended(self, node_id: str, seconds: float) -> None:
-        """A node ended well."""
-        self._spent[node_id] = seconds
-
-    def seconds(self) -> dict[str, float]:
-        """Wall time of each node in the order of their begin, also of one that did not end."""
-        now = time.monotonic()
-        return {n: self._spent.get(n, now - begun) for n, begun in self._begun.items()}
-
-
 def print_next(summary: RunSummary, pipeline_root: Path, console: Console) -> None:
-    """Prints what to type next, if the run has a model."""
+    """Print the next commands to type, if the run published a model."""
     model = summary.places.get("model")
     if not model:
         return
@@ -184,7 +157,7 @@ def print_next(summary: RunSummary, pipeline_root: Path, console: Console) -> No
 
 
 def _class_of(model: str) -> str:
-    """What opens a published model's main folder; an ELECTRA's has no head for masked tokens."""
+    """Return the Transformers class for a published model; ELECTRA has no masked-token head."""
     config = read_json(Path(model) / "transformers" / "config.json")
     return {"electra": "ElectraForPreTraining"}.get(
         config.get("model_type", ""), "AutoModelForMaskedLM"

@@ -1,4 +1,4 @@
-"""How a run ends, whichever command began it: its exit code, its summary, what is kept of it."""
+"""End a run, for every command that starts one: exit code, summary, seal and backup."""
 
 import logging
 import re
@@ -13,7 +13,7 @@ from core import storage
 from core.errors import InputError, StoppedError, TextmillError, printable
 from core.provenance import git_state
 from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED, TERMINATED
-from pipelines.local.run_summary import SUMMARY, RunSummary, print_summary, summarise, write_summary
+from pipelines.local.run_summary import SUMMARY, RunSummary, print_summary, summarize, write_summary
 from pipelines.local.store_care import back_up, close_unfinished
 from pipelines.metadata.seal import seal_run
 from pipelines.workdir import Workdir
@@ -22,113 +22,114 @@ STOPPED_BY = {INTERRUPTED: "Stopped by Ctrl-C.", TERMINATED: "Stopped by SIGTERM
 
 
 @dataclass(frozen=True)
-class Begun:
-    """A run that has begun."""
+class StartedRun:
+    """A run that has started."""
 
     run_id: str
     pipeline: str
     workdir: Workdir
-    logs: dict[str, str]  # what to call it, and its path
+    logs: dict[str, str]  # label in the summary, and path
 
     @property
     def folder(self) -> Path:
-        """Where the summary goes."""
+        """The folder of the summary."""
         return self.workdir.runs / self.run_id
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How the work went."""
+class Ending:
+    """How a run ended."""
 
     state: str = "succeeded"  # or failed, interrupted
     error: str | None = None
     code: int = SUCCEEDED
 
 
-def see_to_the_end(
-    begun: Begun,
+def run_and_report(
+    run: StartedRun,
     work: Callable[[], Exception | None],
     seconds: Callable[[], dict[str, float]],
     console: Console,
 ) -> tuple[RunSummary, int]:
-    """Does a run's work, and then keeps and prints what became of it.
+    """Do a run's work, then write, seal and print its summary.
 
     Args:
-        begun: the run.
-        work: all of it; it raises what ends it, or returns the error of a task that failed.
-        seconds: wall time of each node that began, asked for when the work has ended.
+        run: the run.
+        work: the whole work. It raises an error, or returns the error of a task that failed.
+        seconds: returns the wall time of each node that started; called after `work`.
         console: for the summary.
 
     Returns:
         The summary, and the exit code.
     """
-    outcome = _do(work, begun)
-    summary = summarise(
-        metadata_path=begun.workdir.metadata,
-        run_id=begun.run_id,
-        recipe=begun.pipeline,
+    ending = _do(work, run)
+    summary = summarize(
+        metadata_path=run.workdir.metadata,
+        run_id=run.run_id,
+        recipe=run.pipeline,
         seconds=seconds(),
-        state=outcome.state,
-        error=outcome.error,
+        state=ending.state,
+        error=ending.error,
         git=git_state(),
-        places={"summary": str(begun.folder / SUMMARY), **begun.logs},
+        places={"summary": str(run.folder / SUMMARY), **run.logs},
     )
-    unkept = _keep(summary, begun.workdir)
+    disk_error = _write(summary, run.workdir)
     print_summary(summary, console)
     if summary.error:
         _print_error(summary.error, console)
         if summary.state == "interrupted":
-            console.print("The same command goes on from here: what is done is cached.")
+            console.print("Run the same command to continue: finished nodes are cached.")
         elif summary.nodes:
-            console.print("Run again when that is mended: what is done is cached.")
-    if unkept:
-        _print_error(unkept, console)
-    return summary, FAILED if unkept and outcome.code == SUCCEEDED else outcome.code
+            console.print("Fix the error and run again: finished nodes are cached.")
+    if disk_error:
+        _print_error(disk_error, console)
+    return summary, FAILED if disk_error and ending.code == SUCCEEDED else ending.code
 
 
-def _do(work: Callable[[], Exception | None], begun: Begun) -> Outcome:
+def _do(work: Callable[[], Exception | None], run: StartedRun) -> Ending:
     try:
-        failed = work()
+        error = work()
     except KeyboardInterrupt:
-        return Outcome("interrupted", STOPPED_BY[INTERRUPTED], INTERRUPTED)
+        return Ending("interrupted", STOPPED_BY[INTERRUPTED], INTERRUPTED)
     except StoppedError as stopped:
-        # Training saves its state on either signal before it stops.
+        # On either signal, training saves its state before it stops.
         code = INTERRUPTED if stopped.code == INTERRUPTED else TERMINATED
-        return Outcome("interrupted", STOPPED_BY[code], code)
+        return Ending("interrupted", STOPPED_BY[code], code)
     except InputError as wrong:
-        return Outcome("failed", str(wrong), INPUT_ERROR)
-    except TextmillError as wrong:  # explained: a trace would only hide it, where no log is yet
-        return Outcome("failed", str(wrong), FAILED)
+        return Ending("failed", str(wrong), INPUT_ERROR)
+    except TextmillError as wrong:  # its message is enough, without a traceback
+        return Ending("failed", str(wrong), FAILED)
     except Exception as wrong:
-        # Not swallowed: the run is reported as failed, and the log has the whole trace.
+        # The run is reported as failed, and the log has the whole traceback.
         logging.getLogger(__name__).exception("the run failed")
-        return Outcome("failed", _explain(wrong, begun), FAILED)
-    return Outcome() if failed is None else Outcome("failed", str(failed), FAILED)
+        return Ending("failed", _explain(wrong, run), FAILED)
+    return Ending() if error is None else Ending("failed", str(error), FAILED)
 
 
-def _explain(error: Exception, begun: Begun) -> str:
-    """What failed, in the words of a full disk where it is one."""
+def _explain(error: Exception, run: StartedRun) -> str:
+    """Return the message for an unexpected error; full memory and full disks get their own."""
     if isinstance(error, MemoryError):
         return (
-            f"Memory ran out ({str(error) or 'no more could be had'}). Set fewer beam.workers, a "
-            f"smaller trainer.global_batch_size or model, and run again: what is done is cached."
+            f"Out of memory ({str(error) or 'no details'}). Set fewer beam.workers, a smaller "
+            f"trainer.global_batch_size or a smaller model, and run again: finished nodes are "
+            f"cached."
         )
-    told = storage.explain_full_disk(error, _place_of(error, begun))
-    return told or f"{type(error).__name__}: {error}"
+    disk_full = storage.explain_full_disk(error, _path_of(error, run))
+    return disk_full or f"{type(error).__name__}: {error}"
 
 
-def _place_of(error: Exception, begun: Begun) -> str:
-    """The file that the error is about, as far as its text says."""
+def _path_of(error: Exception, run: StartedRun) -> str:
+    """Return the file that an error is about, as far as its message says."""
     if storage.is_sqlite_full(error):
-        return str(begun.workdir.metadata)
-    named = re.search(rf"{re.escape(str(begun.workdir.root))}/[^\s'\":;]+", str(error))
-    return named[0] if named else str(begun.folder)
+        return str(run.workdir.metadata)
+    path = re.search(rf"{re.escape(str(run.workdir.root))}/[^\s'\":;]+", str(error))
+    return path[0] if path else str(run.folder)
 
 
-def _keep(summary: RunSummary, workdir: Workdir) -> str | None:
-    """Writes what is kept of a run; returns the message if the disk has no room for it.
+def _write(summary: RunSummary, workdir: Workdir) -> str | None:
+    """Write summary, seal and backup; return the message if the disk is full.
 
-    Executions that did not end are closed before the seal, which holds their states.
+    Unfinished executions are closed before the seal, which covers their states.
     """
     try:
         write_summary(summary, workdir.runs / summary.run_id)

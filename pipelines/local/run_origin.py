@@ -1,4 +1,4 @@
-"""A recipe to what is kept of a run beside its results: by which code, where, and by whom."""
+"""Collect the origin of a run: its code, host and user."""
 
 import json
 from importlib.metadata import version
@@ -10,17 +10,17 @@ LIBRARIES = ("textmill", "tfx", "tensorflow", "apache-beam", "numpy", "tokenizer
 
 
 def run_origin(recipe: Recipe | None = None) -> dict[str, str]:
-    """Properties of a run in ML Metadata; none of them enters an artifact or a cache key.
+    """Return the properties of a run in ML Metadata. None of them is part of a cache key.
 
     Args:
-        recipe: with its overrides applied; None where only its compiled form is known.
+        recipe: with its overrides applied; None if only the compiled pipeline is known.
 
     Returns:
         `recipe` and `versions` as JSON, `git_commit`, `git_dirty` (yes or no), `image_digest`,
-        `hardware` as JSON, and `user`; what is not known is left out.
+        `hardware` as JSON, and `user`; without those that are not known.
     """
     git = git_state()
-    known = {
+    properties = {
         "recipe": recipe and recipe.model_dump_json(),
         "git_commit": git["commit"],
         "git_dirty": None if git["dirty"] is None else "yes" if git["dirty"] else "no",
@@ -29,4 +29,4 @@ def run_origin(recipe: Recipe | None = None) -> dict[str, str]:
         "versions": json.dumps({name: version(name) for name in LIBRARIES}),
         "user": current_user(),
     }
-    return {name: str(value) for name, value in known.items() if value is not None}
+    return {name: str(value) for name, value in properties.items() if value is not None}

@@ -1,4 +1,4 @@
-"""A run's executions to its summary: `summary.json` for programs, a table for people."""
+"""Summarize a run: `summary.json` for programs, a table for people."""
 
 import contextlib
 import json
@@ -15,6 +15,7 @@ from core import storage
 from core.errors import printable
 from core.settings import Settings
 from pipelines.metadata.cache_reason import settle
+from pipelines.metadata.names import PUSHED_DESTINATION
 from pipelines.metadata.node_facts import node_counts, summarize_counts
 from pipelines.metadata.records import ExecutionRecord, open_store, run_executions
 
@@ -23,30 +24,30 @@ STATE_STYLES = {"ran": "green", "cached": "cyan", "failed": "red", "interrupted"
 
 
 class NodeSummary(Settings):
-    """What happened to one node."""
+    """The result of one node."""
 
     node: str
     state: str  # ran, cached, failed, interrupted
     why: str
     seconds: float
     counts: dict[str, JsonValue]
-    artifacts: dict[str, str]  # output key to the folder
+    artifacts: dict[str, str]  # output key to folder
 
 
 class RunSummary(Settings):
-    """What happened in a run, and where its results are."""
+    """The results of a run and their locations."""
 
     run_id: str
     recipe: str
     state: str  # succeeded, failed, interrupted
     error: str | None
     seconds: float
-    git: dict[str, JsonValue]  # commit, dirty; of the code that ran
+    git: dict[str, JsonValue]  # commit and dirty, for the code that ran
     nodes: list[NodeSummary]
-    places: dict[str, str]  # model, report, logs … to paths
+    places: dict[str, str]  # label (model, report, log …) to path
 
 
-def summarise(
+def summarize(
     *,
     metadata_path: Path,
     run_id: str,
@@ -57,27 +58,27 @@ def summarise(
     git: dict[str, JsonValue],
     places: dict[str, str],
 ) -> RunSummary:
-    """Reads back from ML Metadata what a run did.
+    """Summarize a run from its records in ML Metadata.
 
     Args:
-        metadata_path: the SQLite file; it may be missing, if the run failed early.
+        metadata_path: the SQLite file; it does not exist if the run failed early.
         run_id: the run.
-        recipe: the pipeline's name.
-        seconds: wall time of each node that began.
+        recipe: name of the pipeline.
+        seconds: wall time of each node that started.
         state: how the run ended.
         error: the message, if it failed.
-        git: commit and dirtiness of the code.
-        places: what the caller knows: summary, logs. The rest is added.
+        git: commit of the code, and whether it had uncommitted changes.
+        places: labels and paths of the summary and the logs; those of the results are added.
     """
     nodes: list[NodeSummary] = []
-    found = dict(places)
+    all_places = dict(places)
     if metadata_path.exists() and seconds:
         store = open_store(metadata_path)
         records = run_executions(store, run_id)
-        for node_id, spent in seconds.items():
+        for node_id, node_seconds in seconds.items():
             if node_id in records:
-                nodes.append(_summarise_node(store, recipe, records[node_id], spent))
-                found.update(_places_of(records[node_id]))
+                nodes.append(_summarize_node(store, recipe, records[node_id], node_seconds))
+                all_places.update(_places_of(records[node_id]))
     return RunSummary(
         run_id=run_id,
         recipe=recipe,
@@ -86,42 +87,42 @@ def summarise(
         seconds=round(sum(seconds.values()), 2),
         git=git,
         nodes=nodes,
-        places=found,
+        places=all_places,
     )
 
 
 def write_summary(summary: RunSummary, folder: Path) -> None:
-    """Writes `summary.json` into the run's folder."""
+    """Write `summary.json` into the run's folder."""
     content = json.dumps(summary.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
     storage.write_bytes(str(folder / SUMMARY), content.encode())
 
 
 def print_summary(summary: RunSummary, console: Console) -> None:
-    """Prints the table of nodes, and where the results are."""
+    """Print the table of nodes and the paths of the results."""
     table = Table(box=box.SIMPLE_HEAD, title=f"Run {summary.run_id}: {summary.state}")
     table.title_justify = "left"
     table.add_column("node", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)
-    table.add_column("what it made, and why it ran or did not", ratio=1)
+    table.add_column("result and reason", ratio=1)
     for node in summary.nodes:
         style = STATE_STYLES[node.state]
-        words, why = escape(summarize_counts(node.counts)), f"[dim]{escape(node.why)}[/]"
-        told = f"{words}\n{why}" if words else why
-        table.add_row(node.node, f"[{style}]{node.state}[/]", f"{node.seconds:.1f}", told)
+        result, why = escape(summarize_counts(node.counts)), f"[dim]{escape(node.why)}[/]"
+        text = f"{result}\n{why}" if result else why
+        table.add_row(node.node, f"[{style}]{node.state}[/]", f"{node.seconds:.1f}", text)
     console.print(table)
     for name, path in summary.places.items():
         console.print(f"  [bold]{name:<12}[/] {escape(printable(short(path)))}", soft_wrap=True)
 
 
 def short(path: str) -> str:
-    """A path for people: relative to the current directory if it lies below it, else as it is."""
+    """Return a path relative to the current directory if it is below it, else unchanged."""
     with contextlib.suppress(ValueError):
         return str(Path(path).relative_to(Path.cwd()))
     return path
 
 
-def _summarise_node(
+def _summarize_node(
     store: Any, recipe: str, record: ExecutionRecord, seconds: float
 ) -> NodeSummary:
     state, why = settle(store, recipe, record)
@@ -131,19 +132,23 @@ def _summarise_node(
         why=why,
         seconds=round(seconds, 2),
         counts=node_counts(record),
-        artifacts={key: found[-1].uri for key, found in record.outputs.items()},
+        artifacts=_uris(record),
     )
 
 
 def _places_of(record: ExecutionRecord) -> dict[str, str]:
-    """What a person looks for among a node's artifacts."""
-    uris = {key: found[-1].uri for key, found in record.outputs.items()}
+    """Return the locations that a user wants to open among a node's outputs."""
+    uris = _uris(record)
     places = {}
     if "report" in uris:
         places["report"] = f"{uris['report']}/report.html"
     if "model_run" in uris:
         places["TensorBoard"] = uris["model_run"]
     for pushed in record.outputs.get("pushed_model", ()):
-        if pushed.properties.get("pushed_destination"):
-            places["model"] = str(pushed.properties["pushed_destination"])
+        if pushed.properties.get(PUSHED_DESTINATION):
+            places["model"] = str(pushed.properties[PUSHED_DESTINATION])
     return places
+
+
+def _uris(record: ExecutionRecord) -> dict[str, str]:
+    return {key: artifacts[-1].uri for key, artifacts in record.outputs.items()}

@@ -1,6 +1,6 @@
-"""The metadata store before and after a run: checked, tidied of killed runs, and copied.
+"""Check the metadata store before a run, close the executions of killed runs, and back it up.
 
-All of it is for the holder of the workdir's lock, so that nobody else is at work on the store.
+The caller must hold the workdir's lock, so that no other process uses the store.
 """
 
 import contextlib
@@ -14,52 +14,53 @@ from core import storage
 from pipelines.metadata.names import SCHEMA_VERSION
 from pipelines.workdir import Workdir, WorkdirError
 
-NOTE = "note"  # custom property of an execution that was closed for its process
+NOTE = "note"  # custom property of an execution that another process closed
 UNFINISHED = (pb.Execution.NEW, pb.Execution.RUNNING)
 
 
 def check_store(workdir: Workdir) -> None:
-    """Refuses a store that is gone, damaged or of another layout, before anything is done with it.
+    """Refuse a store that is missing, damaged or of another schema version.
 
-    A new store beside old artifacts would number its executions from 1 and write over them.
+    A new store next to old artifacts would number its executions from 1 and overwrite them.
 
     Raises:
-        WorkdirError: says so, and how to go on.
+        WorkdirError: with the remedy.
     """
     path = workdir.metadata
     has_artifacts = any((workdir.root / "artifacts").glob("*/*"))
     if not path.exists():
         if has_artifacts:
-            raise WorkdirError(f"{path}: the metadata store is gone. {_remedy(workdir)}")
+            raise WorkdirError(f"{path}: the metadata store is missing. {_remedy(workdir)}")
         return
     try:
         with contextlib.closing(_open(path)) as store:
-            ((found,),) = store.execute("PRAGMA quick_check(1)")
+            ((damage,),) = store.execute("PRAGMA quick_check(1)")
             is_new = not store.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
             if is_new and not has_artifacts:
-                return  # killed while it was made; ML Metadata makes it anew
+                return  # its creation was interrupted; ML Metadata creates it again
             ((version,),) = store.execute("SELECT schema_version FROM MLMDEnv")
     except (sqlite3.DatabaseError, ValueError) as error:
         raise WorkdirError(
-            f"{path}: not a metadata store, or a damaged one ({error}). {_remedy(workdir)}"
+            f"{path}: not a metadata store, or damaged ({error}). {_remedy(workdir)}"
         ) from error
-    if found != "ok":
-        raise WorkdirError(f"{path}: the metadata store is damaged ({found}). {_remedy(workdir)}")
+    if damage != "ok":
+        raise WorkdirError(f"{path}: the metadata store is damaged ({damage}). {_remedy(workdir)}")
     if version != SCHEMA_VERSION:
         raise WorkdirError(
-            f"{path}: its layout is version {version}; this Textmill writes {SCHEMA_VERSION}. Use "
-            f"the Textmill that wrote it, or give another folder with --workdir."
+            f"{path}: schema version {version}; this version of Textmill writes "
+            f"{SCHEMA_VERSION}. Use the version of Textmill that wrote it, or give another folder "
+            f"with --workdir."
         )
 
 
 def close_unfinished(workdir: Workdir, note: str) -> list[int]:
-    """Closes the executions of processes that ended without saying so; returns their ids.
+    """Mark the executions of processes that were killed as CANCELED; return their ids.
 
-    They become CANCELED, which Textmill calls interrupted; TFX leaves them RUNNING for ever.
+    Textmill shows them as interrupted. TFX would leave them RUNNING.
 
     Args:
-        workdir: of the store.
-        note: why, for the executions' property `note`.
+        workdir: folder of the store.
+        note: the reason, for the property `note` of the executions.
 
     Raises:
         StorageError: the disk is full.
@@ -81,15 +82,13 @@ def close_unfinished(workdir: Workdir, note: str) -> list[int]:
         execution.custom_properties[NOTE].string_value = note
     try:
         store.put_executions(executions)
-    except Exception as error:  # ML Metadata's errors have no narrower base
-        if (told := storage.explain_full_disk(error, str(workdir.metadata))) is None:
-            raise
-        raise storage.StorageError(told) from error
+    except Exception as error:  # ML Metadata's errors have no narrower base class
+        raise _storage_error(error, workdir.metadata) from error
     return ids
 
 
 def back_up(workdir: Workdir) -> None:
-    """Copies the store to `metadata.sqlite.backup`, whole or not at all.
+    """Copy the store to `metadata.sqlite.backup`, atomically.
 
     Raises:
         StorageError: the disk is full.
@@ -106,16 +105,21 @@ def back_up(workdir: Workdir) -> None:
             source.backup(copy)
         temporary.replace(target)
     except (OSError, sqlite3.OperationalError) as error:
-        if (told := storage.explain_full_disk(error, str(target))) is None:
-            raise
-        raise storage.StorageError(told) from error
+        raise _storage_error(error, target) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    """Opens for writing: a transaction that a kill cut short is rolled back by whoever opens."""
+    """Open for writing: after a kill, opening the file rolls back the open transaction."""
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
+
+
+def _storage_error(error: Exception, path: Path) -> storage.StorageError:
+    """Return the error to raise for a full disk; raise any other error again."""
+    if (message := storage.explain_full_disk(error, str(path))) is None:
+        raise error
+    return storage.StorageError(message)
 
 
 def _backup(workdir: Workdir) -> Path:
@@ -126,12 +130,13 @@ def _remedy(workdir: Workdir) -> str:
     backup = _backup(workdir)
     if backup.exists():
         return (
-            f"Without it, artifacts cannot be told from remains. Copy the one of the last run "
-            f"that ended back: cp {backup} {workdir.metadata}"
+            f"Without it, Textmill cannot know which artifacts are complete. Restore the backup of "
+            f"the last finished run: cp {backup} {workdir.metadata}"
         )
     return (
-        f"Without it, artifacts cannot be told from remains, and there is no {backup.name}. Give "
-        f"another folder with --workdir, or move {workdir.root / 'artifacts'} and the store away."
+        f"Without it, Textmill cannot know which artifacts are complete, and there is no "
+        f"{backup.name}. Give another folder with --workdir, or move "
+        f"{workdir.root / 'artifacts'} and the store away."
     )
 
 

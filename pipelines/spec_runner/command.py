@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from rich.console import Console
 from core import storage
 from core.signals import sigterm_raises
 from pipelines.compiled_spec.parameters import check_values
-from pipelines.local.run_command import NodeClock
-from pipelines.local.run_ending import Begun, see_to_the_end
+from pipelines.local.node_timer import NodeTimer
+from pipelines.local.run_ending import StartedRun, run_and_report
 from pipelines.local.run_origin import run_origin
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import locate_text
@@ -126,15 +126,15 @@ def _run(order: Order) -> int:
     console = Console(stderr=True, highlight=False)
     run_id = workdir.new_run()
     folder = workdir.runs / run_id
-    clock = NodeClock(console)
+    timer = NodeTimer(console)
     _keep(order, folder)
-    clock.say(f"run {run_id} of {spec.path}")
-    begun = Begun(run_id, spec.name, workdir, {"logs": str(folder / LOG)})
-    _, code = see_to_the_end(begun, lambda: _execute(order, run_id, clock), clock.seconds, console)
+    timer.say(f"run {run_id} of {spec.path}")
+    run = StartedRun(run_id, spec.name, workdir, {"logs": str(folder / LOG)})
+    _, code = run_and_report(run, lambda: _execute(order, run_id, timer), timer.seconds, console)
     return code
 
 
-def _execute(order: Order, run_id: str, clock: NodeClock) -> Exception | None:
+def _execute(order: Order, run_id: str, timer: NodeTimer) -> Exception | None:
     """Runs every task; gives the first failure."""
     workdir, options = order.workdir, order.options
     job = Job(
@@ -152,10 +152,10 @@ def _execute(order: Order, run_id: str, clock: NodeClock) -> Exception | None:
     processes = Processes(echo=options.verbose, warm=warm)
     custom_jobs = CustomJobs(processes, order.places, job.folder / LOG)
     recorder = Recorder(workdir.metadata, job.pipeline, run_id, run_origin())
-    tools = Tools(job, recorder, processes, custom_jobs, clock.say)
+    tools = Tools(job, recorder, processes, custom_jobs, timer.say)
     try:
         with custom_jobs.serving():
-            result = DagRunner(order.spec, tools, clock.begins, _ends(clock)).run(order.parameters)
+            result = DagRunner(order.spec, tools, timer.start, timer.finish).run(order.parameters)
     finally:
         processes.stop_all()
     return result.error
@@ -172,10 +172,6 @@ def _modules(spec: Spec) -> list[str]:
         if path := executor_class(container):
             found.add(path.rpartition(".")[0])
     return sorted(found)
-
-
-def _ends(clock: NodeClock) -> Callable[[str], None]:
-    return lambda node_id: clock.ended(node_id, clock.seconds()[node_id])
 
 
 def _keep(order: Order, folder: Path) -> None:

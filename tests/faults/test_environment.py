@@ -49,11 +49,11 @@ def _age(store: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        pytest.param(Path.unlink, "is gone", id="deleted"),
+        pytest.param(Path.unlink, "is missing", id="deleted"),
         pytest.param(lambda store: store.write_bytes(b""), "metadata store", id="emptied"),
         pytest.param(_truncate, "damaged", id="cut-short"),
         pytest.param(_flip, "damaged", id="altered"),
-        pytest.param(_age, "layout is version 4", id="old-layout"),
+        pytest.param(_age, "schema version 4", id="old-layout"),
     ],
 )
 def test_a_bad_store_is_told_with_its_copy_and_never_replaced_in_silence(
@@ -68,7 +68,7 @@ def test_a_bad_store_is_told_with_its_copy_and_never_replaced_in_silence(
     words = " ".join(ended.told.split())
     assert told in words
     assert (store.read_bytes() if store.exists() else None) == before
-    if "layout" not in told:
+    if "schema" not in told:
         assert f"cp {store}.backup {store}" in words
 
 

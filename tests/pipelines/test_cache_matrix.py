@@ -232,7 +232,7 @@ def test_a_result_that_was_altered_is_made_again_and_the_plan_says_so(clean: Mil
 def test_what_waits_for_what_is_told(clean: Mill) -> None:
     made = make_plan(
         str(clean.recipe), [str(clean.text)], workdir=str(clean.workdir), overrides=["seed=8"],
-        until="Trainer",
+        to_node="Trainer",
     )  # fmt: skip
     because = {node.node: node.because_of for node in made.nodes}
     assert because["InstanceGen"] == ()

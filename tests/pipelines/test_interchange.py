@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 def run(workdir: Path, until: str, *overrides: str) -> int:
     form = ["instances.form=static", "instances.dupe_factor=2"]
     return run_recipe(
-        RECIPE, [TEXT], workdir=str(workdir), overrides=[*form, *overrides], until=until
+        RECIPE, [TEXT], workdir=str(workdir), overrides=[*form, *overrides], to_node=until
     )
 
 

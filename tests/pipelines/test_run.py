@@ -40,7 +40,7 @@ def textmill_run(
 ) -> int:
     settings = [f"{key.replace('__', '.')}={value}" for key, value in overrides.items()]
     return run_recipe(
-        RECIPE, [str(text)], workdir=str(workdir), overrides=settings, span=span, until=until
+        RECIPE, [str(text)], workdir=str(workdir), overrides=settings, span=span, to_node=until
     )
 
 

@@ -58,7 +58,7 @@ def test_an_empty_name_does_not_mean_the_current_folder() -> None:
 def test_a_name_that_is_no_utf8_is_refused_by_itself_and_read_in_its_folder(corpus: Path) -> None:
     file = corpus / "a" / os.fsdecode(b"bad-\xff.txt")
     file.write_text("x", encoding="utf-8")
-    with pytest.raises(InputError, match=r"bad-\\udcff\.txt: a path that is not UTF-8.*folder"):
+    with pytest.raises(InputError, match=r"bad-\\udcff\.txt: the path is not valid UTF-8.*folder"):
         locate_text([str(file)])
     found = locate_text([str(corpus / "a")])
     assert file.name in {Path(f.path).name for f in find_files(found.base, found.patterns)}
