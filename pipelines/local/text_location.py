@@ -58,8 +58,8 @@ def _split(name: str) -> tuple[Path, str]:
         str(path).encode()
     except UnicodeEncodeError as error:
         raise TextLocationError(
-            f"--text {escape_path(name)}: the path is not valid UTF-8 and cannot be recorded. Rename it, "
-            f"or give its folder: files in a folder may have any name."
+            f"--text {escape_path(name)}: the path is not valid UTF-8 and cannot be recorded. "
+            f"Rename it, or give its folder: files in a folder may have any name."
         ) from error
     parts = path.parts
     wild = [n for n, part in enumerate(parts) if WILD.search(part)]
