@@ -1,1 +1,1 @@
-"""A compiled Kubeflow v2 spec to a finished run on this machine, without Docker and cloud."""
+"""Run a compiled Kubeflow pipeline spec on this machine, without Docker or a cloud."""

@@ -1,9 +1,9 @@
-"""`textmill run-spec`: a compiled spec and a workdir to a finished run and its summary."""
+"""Run a compiled spec in a workdir, for `textmill run-spec`."""
 
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -17,165 +17,169 @@ from pipelines.local.run_origin import run_origin
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import locate_text
 from pipelines.quiet import hush
-from pipelines.spec_runner.errors import SpecError
-from pipelines.spec_runner.job import PROJECT, REGION, Job
 from pipelines.spec_runner.processes.custom_jobs import CustomJobs
 from pipelines.spec_runner.processes.processes import Processes
+from pipelines.spec_runner.processes.replicas import ReplicaRunner
+from pipelines.spec_runner.processes.training_service import TrainingService
 from pipelines.spec_runner.processes.warm import WarmPython, module_call
-from pipelines.spec_runner.record import Recorder
-from pipelines.spec_runner.spec.parameters import Values, settle_parameters
-from pipelines.spec_runner.spec.places import Places, parse_maps
+from pipelines.spec_runner.spec.buckets import Buckets, parse_mappings
+from pipelines.spec_runner.spec.errors import SpecError
+from pipelines.spec_runner.spec.parameters import Values, resolve_parameters
 from pipelines.spec_runner.spec.spec_file import Spec, load_spec
 from pipelines.spec_runner.tasks.cache_key import executor_class
+from pipelines.spec_runner.tasks.check_supported import check_supported
 from pipelines.spec_runner.tasks.container_task import Tools
 from pipelines.spec_runner.tasks.dag import DagRunner
-from pipelines.spec_runner.unsupported import check_supported
-from pipelines.workdir import Workdir, hold, open_workdir
+from pipelines.spec_runner.tasks.recorder import Recorder
+from pipelines.spec_runner.tasks.run_context import PROJECT, REGION, RunContext
+from pipelines.workdir import hold, open_workdir
 
-SPEC, PARAMETERS, LOG = "spec.yaml", "parameters.json", "tasks"
-TEXT_ROOT, TEXT_PATTERN = "text_root", "text_pattern"  # of the pipelines that Textmill compiles
+SPEC, PARAMETERS, LOGS = "spec.yaml", "parameters.json", "tasks"
+TEXT_ROOT, TEXT_PATTERN = "text_root", "text_pattern"  # parameters of specs that Textmill compiles
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says beside the spec and the workdir."""
+    """The options of the command line, apart from the spec and the workdir."""
 
     parameters: Sequence[str] = ()  # "name=value"
     maps: Sequence[str] = ()  # "gs://bucket/path=FOLDER"
     text: str | None = None  # a file, folder or glob, for the spec's text parameters
     use_cache: bool = True
     retry: bool = True
-    warm: bool = False  # run TFX's commands in forks of one Python that has loaded it
+    warm: bool = False  # run TFX's commands in forks of one Python process
     verbose: bool = False
 
 
-@dataclass(frozen=True)
-class Order:
-    """What is to be run, where."""
-
-    spec: Spec
-    parameters: Values
-    workdir: Workdir
-    places: Places
-    options: Options = field(default_factory=Options)
-
-
 def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) -> int:
-    """Runs a compiled spec on this machine.
-
-    All that can be checked is checked before anything runs.
+    """Run a compiled spec on this machine, after checking all of its inputs.
 
     Args:
         spec_file: YAML or JSON.
-        workdir: the folder that owns the runs.
-        options: the rest of the command line.
+        workdir: folder of all runs.
+        options: the other options of the command line.
 
     Returns:
         The exit code.
 
     Raises:
-        InputError: spec, parameters, mappings or workdir cannot be used.
+        InputError: the spec, a parameter, a mapping or the workdir is not usable.
     """
     options = options or Options()
     spec = load_spec(Path(spec_file))
     check_supported(spec)
-    given = [*_text_parameters(options.text, spec), *options.parameters]
-    definitions = spec.root.input_definitions.parameters
     home = open_workdir(workdir)
-    places = Places(home.root / "gs", parse_maps(options.maps))
-    stand_ins = {"project": PROJECT, "region": REGION, "pipeline_root": str(home.root)}
-    parameters = settle_parameters(definitions, given, spec.parameter_values, stand_ins)
-    if TEXT_ROOT in definitions:
-        check_values(spec.content, parameters)  # as a submission would
-        _check_text(parameters, places)
+    buckets = Buckets(home.root / "gs", parse_mappings(options.maps))
+    parameters = _check_parameters(spec, options, buckets, home.root)
     hush(options.verbose)
     with hold(home), sigterm_raises():
         check_store(home)
         close_unfinished(home, "its process was killed; closed by the next run")
-        return _run(Order(spec, parameters, home, places, options))
+        run_id = home.new_run()
+        run = RunContext(
+            pipeline=spec.name,
+            run_id=run_id,
+            root=home.pipeline_root(spec.name),
+            folder=home.runs / run_id,
+            buckets=buckets,
+            project=str(parameters.get("project") or PROJECT),
+            region=str(parameters.get("region") or REGION),
+            use_cache=options.use_cache,
+            retry=options.retry,
+        )
+        _save_inputs(spec, parameters, run.folder)
+        console = Console(stderr=True, highlight=False)
+        timer = NodeTimer(console)
+        timer.say(f"run {run_id} of {spec.path}")
+        started = StartedRun(run_id, spec.name, home, {"logs": str(run.folder / LOGS)})
+        recorder = Recorder(home.metadata, spec.name, run_id, run_origin())
+        _, code = run_and_report(
+            started,
+            lambda: _run_tasks(spec, parameters, run, recorder, options, timer),
+            timer.seconds,
+            console,
+        )
+        return code
+
+
+def _check_parameters(spec: Spec, options: Options, buckets: Buckets, root: Path) -> Values:
+    """Return the value of every parameter.
+
+    Raises:
+        InputError: a value is missing or wrong, or the text does not exist.
+    """
+    definitions = spec.root.input_definitions.parameters
+    arguments = [*_text_parameters(options.text, spec), *options.parameters]
+    fallbacks = {"project": PROJECT, "region": REGION, "pipeline_root": str(root)}
+    parameters = resolve_parameters(definitions, arguments, spec.parameter_values, fallbacks)
+    if TEXT_ROOT in definitions:
+        check_values(spec.content, parameters)  # the checks of a submission
+        _check_text(parameters, buckets)
+    return parameters
 
 
 def _text_parameters(text: str | None, spec: Spec) -> list[str]:
-    """`--text` as the parameters of a pipeline that Textmill compiled."""
+    """Convert `--text` to the parameters of a spec that Textmill compiled."""
     if text is None:
         return []
-    known = spec.root.input_definitions.parameters
-    if TEXT_ROOT not in known:
+    definitions = spec.root.input_definitions.parameters
+    if TEXT_ROOT not in definitions:
         raise SpecError(
-            f"--text {text}: the pipeline has no parameter {TEXT_ROOT}. Say where its text is with "
-            f"--param, or with --map gs://bucket/path=FOLDER."
+            f"--text {text}: the pipeline has no parameter {TEXT_ROOT}. Set the parameter for its "
+            f"text with --param, or map its bucket with --map gs://bucket/path=FOLDER."
         )
     location = locate_text([text])
-    given = [f"{TEXT_ROOT}={location.base}"]
-    if TEXT_PATTERN in known:
-        given.append(f"{TEXT_PATTERN}={location.patterns[0]}")
-    return given
+    parameters = [f"{TEXT_ROOT}={location.base}"]
+    if TEXT_PATTERN in definitions:
+        parameters.append(f"{TEXT_PATTERN}={location.patterns[0]}")
+    return parameters
 
 
-def _check_text(parameters: Values, places: Places) -> None:
-    asked = parameters.get(TEXT_ROOT)
-    if isinstance(asked, str) and asked and not Path(places.localise(asked)).is_dir():
+def _check_text(parameters: Values, buckets: Buckets) -> None:
+    uri = parameters.get(TEXT_ROOT)
+    if isinstance(uri, str) and uri and not Path(buckets.localize(uri)).is_dir():
         raise SpecError(
-            f"{TEXT_ROOT} is {asked}, and there is no folder {places.localise(asked)}. Put the "
-            f"text there, or give --text FOLDER or --map {asked}=FOLDER."
+            f"{TEXT_ROOT} is {uri}, and there is no folder {buckets.localize(uri)}. Put the "
+            f"text there, or give --text FOLDER or --map {uri}=FOLDER."
         )
 
 
-def _run(order: Order) -> int:
-    spec, workdir = order.spec, order.workdir
-    console = Console(stderr=True, highlight=False)
-    run_id = workdir.new_run()
-    folder = workdir.runs / run_id
-    timer = NodeTimer(console)
-    _keep(order, folder)
-    timer.say(f"run {run_id} of {spec.path}")
-    run = StartedRun(run_id, spec.name, workdir, {"logs": str(folder / LOG)})
-    _, code = run_and_report(run, lambda: _execute(order, run_id, timer), timer.seconds, console)
-    return code
+def _save_inputs(spec: Spec, parameters: Values, folder: Path) -> None:
+    """Save the spec and its parameters in the folder of the run."""
+    shutil.copyfile(spec.path, folder / SPEC)
+    content = json.dumps(parameters, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    storage.write_bytes(str(folder / PARAMETERS), content.encode())
 
 
-def _execute(order: Order, run_id: str, timer: NodeTimer) -> Exception | None:
-    """Runs every task; gives the first failure."""
-    workdir, options = order.workdir, order.options
-    job = Job(
-        pipeline=order.spec.name,
-        run_id=run_id,
-        root=workdir.pipeline_root(order.spec.name),
-        folder=workdir.runs / run_id,
-        places=order.places,
-        project=str(order.parameters.get("project") or PROJECT),
-        region=str(order.parameters.get("region") or REGION),
-        use_cache=options.use_cache,
-        retry=options.retry,
-    )
-    warm = WarmPython(_modules(order.spec)) if options.warm else None
+def _run_tasks(
+    spec: Spec,
+    parameters: Values,
+    run: RunContext,
+    recorder: Recorder,
+    options: Options,
+    timer: NodeTimer,
+) -> Exception | None:
+    """Run every task; return the first failure."""
+    warm = WarmPython(_tfx_modules(spec)) if options.warm else None
     processes = Processes(echo=options.verbose, warm=warm)
-    custom_jobs = CustomJobs(processes, order.places, job.folder / LOG)
-    recorder = Recorder(workdir.metadata, job.pipeline, run_id, run_origin())
-    tools = Tools(job, recorder, processes, custom_jobs, timer.say)
+    replicas = ReplicaRunner(processes, run.buckets, run.folder / LOGS)
+    service = TrainingService(CustomJobs(replicas.run))
+    tools = Tools(run, recorder, processes, replicas, service.endpoint, timer.say)
     try:
-        with custom_jobs.serving():
-            result = DagRunner(order.spec, tools, timer.start, timer.finish).run(order.parameters)
+        with service.serving():
+            return DagRunner(spec, tools, timer.start, timer.finish).run(parameters).error
     finally:
         processes.stop_all()
-    return result.error
 
 
-def _modules(spec: Spec) -> list[str]:
-    """What TFX's commands load: the modules that they run, and those of their executors."""
-    found = set()
+def _tfx_modules(spec: Spec) -> list[str]:
+    """List the modules that TFX's commands and their executors import."""
+    modules = set()
     for executor in spec.executors.values():
         container = executor.container
         for command in (container.command, container.lifecycle.pre_cache_check.command):
             if call := module_call(command):
-                found.add(call.module)
+                modules.add(call.module)
         if path := executor_class(container):
-            found.add(path.rpartition(".")[0])
-    return sorted(found)
-
-
-def _keep(order: Order, folder: Path) -> None:
-    """Keeps the spec and its parameters as they were run."""
-    shutil.copyfile(order.spec.path, folder / SPEC)
-    content = json.dumps(order.parameters, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    storage.write_bytes(str(folder / PARAMETERS), content.encode())
+            modules.add(path.rpartition(".")[0])
+    return sorted(modules)

@@ -1,44 +1,43 @@
-"""Vertex's JobService, custom jobs: the worker pool is checked, a test's function runs it."""
+"""Serve Vertex AI's custom jobs as JobService does: refuse bad requests, list, page and delete.
 
-import threading
+`textmill run-spec` has the jobs themselves (pipelines/spec_runner/processes/custom_jobs.py).
+"""
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from google.cloud import aiplatform_v1 as v1
 
-from tests.vertex_server.resources import (
-    Call,
-    Refusal,
-    done_operation,
-    must_find,
-    now,
-    page,
-    parse,
-)
+from pipelines.spec_runner.processes import custom_jobs
+from tests.vertex_server.resources import Call, Refusal, done_operation, must_find, page, parse
 
 PARENT = r"/v1/(?P<parent>projects/[^/]+/locations/[^/:]+)/customJobs"
 NAME = r"/v1/(?P<name>projects/[^/]+/locations/[^/]+/customJobs/[^/:]+)"
-ENDED = {
-    v1.JobState.JOB_STATE_SUCCEEDED,
-    v1.JobState.JOB_STATE_FAILED,
-    v1.JobState.JOB_STATE_CANCELLED,
-}
-INTERNAL_CODE = 13  # of google.rpc.Code
 
 
 @dataclass
 class CustomJobs:
-    """The custom jobs by resource name, and what runs them.
+    """The custom jobs, and the function that runs each of them.
 
-    `on_custom_job` gets each job in a thread of its own. If it returns, the job succeeded; if it
-    raises, the job failed with the error's text; it may also set job.state and job.error itself.
-    Without it a job succeeds at the second look.
+    Without `on_custom_job`, a job succeeds at the second request for it.
     """
 
-    custom_jobs: dict[str, v1.CustomJob] = field(default_factory=dict)
-    on_custom_job: Callable[[v1.CustomJob], None] | None = None
-    job_threads: list[threading.Thread] = field(default_factory=list)
+    job_service: custom_jobs.CustomJobs = field(default_factory=custom_jobs.CustomJobs)
+
+    @property
+    def custom_jobs(self) -> dict[str, v1.CustomJob]:
+        """The jobs by resource name."""
+        return self.job_service.jobs
+
+    @property
+    def on_custom_job(self) -> Callable[[v1.CustomJob], None] | None:
+        """The function that runs each job in a thread."""
+        return self.job_service.run_job
+
+    @on_custom_job.setter
+    def on_custom_job(self, run_job: Callable[[v1.CustomJob], None] | None) -> None:
+        self.job_service.run_job = run_job
 
 
 def create(server: Any, call: Call, parent: str) -> v1.CustomJob:
@@ -53,51 +52,28 @@ def create(server: Any, call: Call, parent: str) -> v1.CustomJob:
             raise Refusal(400, "machine_type is required.")
         if not pool.container_spec.image_uri:
             raise Refusal(400, "image_uri is required.")
-    job.name = f"{parent}/customJobs/{7000 + len(server.custom_jobs) + 1}"
-    job.state = v1.JobState.JOB_STATE_PENDING
-    job.create_time = job.update_time = now()
-    server.custom_jobs[job.name] = job
-    if server.on_custom_job:
-        thread = threading.Thread(target=_run, args=(server, job), daemon=True)
-        server.job_threads.append(thread)
-        thread.start()
-    return job
-
-
-def _run(server: Any, job: v1.CustomJob) -> None:
-    job.state, job.start_time = v1.JobState.JOB_STATE_RUNNING, now()
-    try:
-        server.on_custom_job(job)
-    except Exception as error:
-        job.error.code, job.error.message = INTERNAL_CODE, f"{type(error).__name__}: {error}"
-        job.state = v1.JobState.JOB_STATE_FAILED
-    if job.state not in ENDED:
-        job.state = v1.JobState.JOB_STATE_SUCCEEDED
-    job.end_time = job.update_time = now()
+    return server.job_service.create(parent, job)
 
 
 def get(server: Any, call: Call, name: str) -> v1.CustomJob:
     """GET …/customJobs/ID."""
     job = must_find(server.custom_jobs, name)
-    if not server.on_custom_job and job.state not in ENDED:
-        steps = (
-            v1.JobState.JOB_STATE_PENDING,
-            v1.JobState.JOB_STATE_RUNNING,
-            v1.JobState.JOB_STATE_SUCCEEDED,
-        )
+    if not server.on_custom_job and job.state not in custom_jobs.ENDED:
+        steps = (custom_jobs.PENDING, custom_jobs.RUNNING, custom_jobs.SUCCEEDED)
         job.state = steps[steps.index(job.state) + 1]
     return job
 
 
 def list_(server: Any, call: Call, parent: str) -> dict[str, Any]:
     """GET …/customJobs."""
-    kept = [job for n, job in server.custom_jobs.items() if n.startswith(f"{parent}/")]
-    return page(kept, call, "customJobs", "int" in call.one("$alt"))
+    jobs = [job for name, job in server.custom_jobs.items() if name.startswith(f"{parent}/")]
+    return page(jobs, call, "customJobs", "int" in call.one("$alt"))
 
 
 def cancel(server: Any, call: Call, name: str) -> dict[str, Any]:
     """POST …/customJobs/ID:cancel."""
-    must_find(server.custom_jobs, name).state = v1.JobState.JOB_STATE_CANCELLED
+    must_find(server.custom_jobs, name)
+    server.job_service.cancel(name)
     return {}
 
 

@@ -1,1 +1,1 @@
-"""Run container commands as local processes, and play the custom job service."""
+"""Run container commands as local processes, and serve custom jobs on loopback."""

@@ -1,4 +1,4 @@
-"""A container's command to a process group of this machine, with a log and an end."""
+"""Run a container's command as a process group of this machine, with a log and a time limit."""
 
 import contextlib
 import os
@@ -14,20 +14,20 @@ import pipelines
 from core.provenance import IMAGE_DIGEST
 from pipelines.spec_runner.processes.warm import WarmPython, module_call
 
-GRACE_SECONDS = 20  # between asking a process to end and making it; training saves its state then
+GRACE_SECONDS = 20  # between SIGTERM and SIGKILL, so that training can save its state
 TAIL_LINES = 15
 TIMED_OUT_BY_COMMAND = 124  # GNU timeout's exit code
-TIMED_OUT = -1000  # no exit code is; signals give -1 to -64
+TIMED_OUT = -1000  # not an exit code; signals give -1 to -64
 _POLL_SECONDS = 0.05
-_STARTUP = Path(__file__).parent / "container_start"  # its sitecustomize is run by each Python
+_STARTUP = Path(__file__).parent / "container_start"  # Python runs its sitecustomize at startup
 
 
 class Processes:
-    """Every process group that is at work, so that all can be ended.
+    """The process groups of a run, so that all of them can be ended.
 
     Args:
-        echo: also show on the terminal what commands print.
-        warm: runs commands of TFX; None: each starts a Python of its own.
+        echo: also print the commands' output on the terminal.
+        warm: runs TFX's commands; None: each one starts a new Python process.
     """
 
     def __init__(self, *, echo: bool = False, warm: WarmPython | None = None) -> None:
@@ -46,17 +46,17 @@ class Processes:
         log: Path,
         timeout_seconds: float | None = None,
     ) -> int:
-        """Runs a command to its end.
+        """Run a command until it ends.
 
         Args:
-            command: program and arguments; no shell reads them.
-            environment: all of it.
-            folder: where it starts; made if need be.
-            log: takes what it prints, behind what is there.
-            timeout_seconds: after which it is ended.
+            command: program and arguments; no shell is involved.
+            environment: the complete environment.
+            folder: working folder, created if it does not exist.
+            log: file that the output is appended to.
+            timeout_seconds: time limit; None: no limit.
 
         Returns:
-            The exit code; negative for a signal, TIMED_OUT for the time limit.
+            The exit code: negative for a signal, TIMED_OUT after the time limit.
         """
         shown = log.stat().st_size if log.exists() else 0
         call = module_call(command) if self._warm else None
@@ -81,7 +81,7 @@ class Processes:
     def _wait_warm(
         self, warm: WarmPython, log: Path, shown: int, limit_seconds: float | None
     ) -> int:
-        """Waits for a fork; ends its whole group whatever happens."""
+        """Wait for a forked command, then end its whole process group."""
         deadline = None if limit_seconds is None else time.monotonic() + limit_seconds
         code: int | None = None
         try:
@@ -103,7 +103,7 @@ class Processes:
     def start(
         self, command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
     ) -> subprocess.Popen[bytes]:
-        """Starts a command in a process group of its own; `end` has to follow."""
+        """Start a command in its own process group; call `end` afterwards."""
         folder.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as stream, self._lock:
@@ -122,23 +122,23 @@ class Processes:
         return process
 
     def end(self, process: subprocess.Popen[bytes]) -> None:
-        """Ends a process, and what it left behind in its group."""
+        """End a process and every other process in its group."""
         _end([process])
         with self._lock:
             self._alive.discard(process)
 
     def _show(self, log: Path, shown: int) -> int:
-        """Prints what a log got since the last look; gives how much of it is printed."""
+        """Print the new part of a log; return the number of bytes printed so far."""
         if not self._echo:
             return shown
         with log.open("rb") as stream:
             stream.seek(shown)
-            news = stream.read()
-        sys.stderr.write(news.decode("utf-8", "replace"))
-        return shown + len(news)
+            added = stream.read()
+        sys.stderr.write(added.decode("utf-8", "replace"))
+        return shown + len(added)
 
     def stop_all(self) -> None:
-        """Ends every group, and lets none start any more."""
+        """End every process group, and refuse to start new ones."""
         self._stopped.set()
         if self._warm:
             self._warm.close()
@@ -148,17 +148,17 @@ class Processes:
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:
-    """The end of a log."""
+    """Return the last lines of a log, without blank ones."""
     try:
         content = log.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    kept = [line.rstrip() for line in content.splitlines() if line.strip()]
-    return "\n".join(kept[-lines:])
+    texts = [line.rstrip() for line in content.splitlines() if line.strip()]
+    return "\n".join(texts[-lines:])
 
 
-def told(code: int, timeout_seconds: float | None = None) -> str:
-    """An exit code in words, for "Trainer …"."""
+def describe_exit(code: int, timeout_seconds: float | None = None) -> str:
+    """Describe an exit code as the predicate of a sentence: "Trainer failed with …"."""
     if code == TIMED_OUT:
         return f"took longer than its {timeout_seconds:g} s"
     if code < 0:
@@ -168,13 +168,13 @@ def told(code: int, timeout_seconds: float | None = None) -> str:
 
 
 def container_environment(own: Mapping[str, str], *, redirect: bool) -> dict[str, str]:
-    """The environment of a container's command.
+    """Return the environment of a container's command.
 
-    This machine's, with this Python as `python`, and this Textmill importable from any folder.
+    It is this machine's, with this Python as `python`, and with this Textmill on the import path.
 
     Args:
-        own: what the container's spec sets.
-        redirect: let Google's client for training talk to the service that is played here.
+        own: variables from the container's spec.
+        redirect: make Google's training client use the service on this machine.
     """
     environment = {**os.environ, "PATH": search_path(), "PYTHONUNBUFFERED": "1"}
     package = str(Path(pipelines.__file__).parents[1])
@@ -183,23 +183,23 @@ def container_environment(own: Mapping[str, str], *, redirect: bool) -> dict[str
         paths.append(os.environ["PYTHONPATH"])
     environment["PYTHONPATH"] = os.pathsep.join(paths)
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if redirect:  # no proxy may stand between a command and the service on loopback
+    if redirect:  # the service on loopback is not behind a proxy
         for name in ("NO_PROXY", "no_proxy"):
             environment[name] = ",".join(filter(None, [environment.get(name), "127.0.0.1"]))
     environment.update(own)
-    # No image runs here, so nothing may say that one did.
+    # No image runs here, so none may be recorded.
     environment.pop(IMAGE_DIGEST, None)
     return environment
 
 
 def search_path() -> str:
-    """PATH with this Python first."""
+    """Return PATH with the folder of this Python first."""
     here = str(Path(sys.executable).parent)
     return os.pathsep.join([here, os.environ.get("PATH", os.defpath)])
 
 
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:
-    """Asks groups to end, waits, and kills what is left."""
+    """Send SIGTERM to process groups, wait, and kill the rest."""
     running = [process for process in processes if process.poll() is None]
     for process in processes:
         _signal_group(process, signal.SIGTERM)

@@ -1,7 +1,7 @@
-"""Commands of TFX in forks of one Python that has loaded it: seconds less for each task.
+"""Run TFX's commands in forks of one Python process that has imported TFX, to save seconds each.
 
-Fresh processes are what Vertex AI starts; a fork of one that only imported behaves the same, and
-importing TFX and TensorFlow is most of what a small task does.
+Vertex AI starts a new process for each task. A fork of a process that has only imported modules
+behaves the same, and importing TFX and TensorFlow takes most of the time of a small task.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 @dataclass(frozen=True)
 class ModuleCall:
-    """`[timeout … LIMIT] python -m module arguments`, taken apart."""
+    """The parts of `[timeout … LIMIT] python -m module arguments`."""
 
     module: str
     arguments: list[str]
@@ -35,7 +35,7 @@ class ModuleCall:
 
 
 def module_call(command: Sequence[str]) -> ModuleCall | None:
-    """What a command runs, if it is a module of TFX's or ours; None otherwise."""
+    """Parse a command that runs a module of TFX or Textmill; return None for any other command."""
     words, limit = list(command), None
     if words[:1] == ["timeout"]:
         del words[0]
@@ -52,25 +52,25 @@ def module_call(command: Sequence[str]) -> ModuleCall | None:
 
 
 class WarmPython:
-    """The process that has everything loaded; it starts when it is first needed.
+    """A process that has imported the modules; it starts with the first command.
 
     Args:
-        modules: to load beforehand.
+        modules: to import before any command.
     """
 
     def __init__(self, modules: Sequence[str]) -> None:
         self._modules = list(modules)
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
-        self._read = b""
+        self._buffer = b""
         self._running: int | None = None
 
     def start(
         self, call: ModuleCall, *, environment: Mapping[str, str], folder: Path, log: Path
     ) -> None:
-        """Starts a command; `poll` tells of its end."""
+        """Start a command; `poll` returns its exit code."""
         if self._process is None:
-            self._load(environment, log)
+            self._start_worker(environment, log)
         request = {
             "module": call.module,
             "arguments": call.arguments,
@@ -78,25 +78,25 @@ class WarmPython:
             "folder": str(folder),
             "log": str(log),
         }
-        assert self._socket is not None  # noqa: S101 - _load made it
+        assert self._socket is not None  # noqa: S101 - _start_worker made it
         self._socket.sendall(json.dumps(request).encode() + b"\n")
-        while (answer := self._answer(60.0)) is None:
+        while (answer := self._receive(60.0)) is None:
             pass
         self._running = answer["pid"]
 
     def poll(self, seconds: float) -> int | None:
-        """Waits so long for the end of the command; its exit code, or None."""
-        answer = self._answer(seconds)
+        """Wait for the command to end; return its exit code, or None if it is still running."""
+        answer = self._receive(seconds)
         return None if answer is None else int(answer["code"])
 
     def signal_group(self, number: signal.Signals) -> None:
-        """Sends a signal to the command and all that it started."""
+        """Send a signal to the command and its child processes."""
         if self._running is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._running, number)
 
     def close(self) -> None:
-        """Ends the process."""
+        """End the process."""
         self.signal_group(signal.SIGKILL)
         if self._socket is not None:
             self._socket.close()
@@ -104,7 +104,7 @@ class WarmPython:
             self._process.kill()
             self._process.wait()
 
-    def _load(self, environment: Mapping[str, str], log: Path) -> None:
+    def _start_worker(self, environment: Mapping[str, str], log: Path) -> None:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", f"{__package__}.warm_worker", str(theirs.fileno())]
         with theirs, log.open("ab") as stream:
@@ -119,21 +119,21 @@ class WarmPython:
             )
         self._socket = ours
 
-    def _answer(self, seconds: float) -> dict[str, Any] | None:
-        """The next answer, if one comes in time."""
-        assert self._socket is not None  # noqa: S101 - nobody asks before `start`
-        if b"\n" not in self._read:
+    def _receive(self, seconds: float) -> dict[str, Any] | None:
+        """Return the next answer, or None if it does not arrive in time."""
+        assert self._socket is not None  # noqa: S101 - `start` comes first
+        if b"\n" not in self._buffer:
             if not select.select([self._socket], [], [], seconds)[0]:
                 return None
             piece = self._socket.recv(1 << 16)
             if not piece:
                 raise TextmillError(
-                    "The Python that runs TFX's tasks has ended. Run again without --warm; the "
-                    "task's log may say why."
+                    "The process that runs TFX's tasks has ended; the task's log may say why. "
+                    "Run again without --warm."
                 )
-            self._read += piece
-        if b"\n" not in self._read:
+            self._buffer += piece
+        if b"\n" not in self._buffer:
             return None
-        line, self._read = self._read.split(b"\n", 1)
-        found: dict[str, Any] = json.loads(line)
-        return found
+        line, self._buffer = self._buffer.split(b"\n", 1)
+        answer: dict[str, Any] = json.loads(line)
+        return answer

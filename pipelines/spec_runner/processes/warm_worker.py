@@ -1,10 +1,10 @@
-"""A Python that has loaded TFX already and forks for each command, run by `warm`.
+"""Import TFX once, then fork for each command; `warm` starts this process.
 
 Requests and answers are lines of JSON on a socket:
 
     -> {"module": …, "arguments": […], "environment": {…}, "folder": …, "log": …}
-    <- {"pid": 123}     the process that runs it; it leads a process group
-    <- {"code": 0}      its end
+    <- {"pid": 123}     the process that runs the command; it leads a process group
+    <- {"code": 0}      its exit code
 """
 
 import importlib
@@ -21,7 +21,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Loads the modules that the command line names, and serves the socket that it names."""
+    """Import the modules and serve the socket that the command line names."""
     number, *modules = sys.argv[1:]
     with socket.socket(fileno=int(number)) as connection:
         stream = connection.makefile("rw", encoding="utf-8")
@@ -35,18 +35,18 @@ def main() -> None:
             if pid == 0:
                 connection.close()
                 os._exit(_run(request))
-            _answer(stream, {"pid": pid})
+            _send(stream, {"pid": pid})
             _, status = os.waitpid(pid, 0)
-            _answer(stream, {"code": os.waitstatus_to_exitcode(status)})
+            _send(stream, {"code": os.waitstatus_to_exitcode(status)})
 
 
-def _answer(stream: Any, content: dict[str, int]) -> None:
+def _send(stream: Any, content: dict[str, int]) -> None:
     stream.write(json.dumps(content) + "\n")
     stream.flush()
 
 
 def _run(request: dict[str, Any]) -> int:
-    """Becomes what `python -m module` would have been; returns the exit code."""
+    """Act as `python -m module`; return the exit code."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     log = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)

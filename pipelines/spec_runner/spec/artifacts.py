@@ -1,4 +1,4 @@
-"""Artifacts between two forms: ML Metadata's, and the JSON that a container is told."""
+"""Convert artifacts between ML Metadata and the JSON that a container receives."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,9 +8,10 @@ import yaml
 from google.protobuf import json_format
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-# Vertex AI names artifacts so; TFX takes the name for the id.
+# Vertex AI names artifacts like this; TFX uses the name as the id.
 RESOURCE = "projects/local/locations/local/metadataStores/default/artifacts/"
-# TFX's blessings name models: by id in ML Metadata, by resource name on Vertex AI.
+# Properties of TFX's blessings that refer to a model: by id in ML Metadata, by resource name on
+# Vertex AI.
 MODEL_IDS = ("current_model_id", "baseline_model_id")
 _KINDS = {"integer": mlmd.INT, "int": mlmd.INT, "number": mlmd.DOUBLE, "double": mlmd.DOUBLE}
 _TFX = "tfx."
@@ -19,15 +20,15 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class ArtifactType:
-    """What the spec says of a type."""
+    """A type of artifacts, as the spec declares it."""
 
-    schema: Json  # {"instanceSchema": …} or {"schemaTitle": …}, as the container is told
+    schema: Json  # {"instanceSchema": …} or {"schemaTitle": …}, for the container
     title: str  # "tfx.Examples", "components.Vocabulary", "system.Dataset"
-    properties: Mapping[str, int]  # declared ones, to metadata_store_pb2.PropertyType
+    properties: Mapping[str, int]  # declared properties to metadata_store_pb2.PropertyType
 
     @property
     def name(self) -> str:
-        """As TFX registers it: its own types without "tfx."."""
+        """The name that TFX registers: its own types come without "tfx."."""
         return self.title.removeprefix(_TFX)
 
 
@@ -42,11 +43,11 @@ class LiveArtifact:
 
     @property
     def resource(self) -> str:
-        """Its name as Vertex AI would have it."""
+        """The resource name that Vertex AI would give it."""
         return f"{RESOURCE}{self.id}"
 
-    def told(self) -> Json:
-        """A `RuntimeArtifact`."""
+    def runtime_artifact(self) -> Json:
+        """Return the `RuntimeArtifact` message."""
         return {
             "name": self.resource,
             "uri": self.uri,
@@ -55,8 +56,11 @@ class LiveArtifact:
         }
 
 
+Artifacts = dict[str, list[LiveArtifact]]  # by input or output key
+
+
 def read_type(schema: Any) -> ArtifactType:
-    """The type that an `ArtifactTypeSchema` describes."""
+    """Read the type that an `ArtifactTypeSchema` describes."""
     kind = schema.WhichOneof("kind")
     properties: dict[str, int] = {}
     if kind == "instance_schema":
@@ -70,7 +74,7 @@ def read_type(schema: Any) -> ArtifactType:
 
 
 def to_store(artifact: LiveArtifact, state: int, type_id: int) -> Any:
-    """An artifact as ML Metadata keeps it; declared properties apart from others."""
+    """Convert an artifact to ML Metadata's record; undeclared properties become custom ones."""
     record = mlmd.Artifact(uri=artifact.uri, state=state, type_id=type_id)
     if artifact.id:
         record.id = artifact.id
@@ -84,18 +88,18 @@ def to_store(artifact: LiveArtifact, state: int, type_id: int) -> Any:
 
 
 def from_store(record: Any, artifact_type: ArtifactType) -> LiveArtifact:
-    """The way back."""
-    found: Json = {}
+    """Convert ML Metadata's record to an artifact."""
+    metadata: Json = {}
     for properties in (record.properties, record.custom_properties):
         for name, value in properties.items():
             plain = get_value(value)
             named = f"{RESOURCE}{plain}" if name in MODEL_IDS and isinstance(plain, int) else plain
-            found.setdefault(name, named)
-    return LiveArtifact(record.id, artifact_type, record.uri, found)
+            metadata.setdefault(name, named)
+    return LiveArtifact(record.id, artifact_type, record.uri, metadata)
 
 
 def set_value(target: Any, value: Any) -> None:
-    """Sets a `metadata_store_pb2.Value`; a whole number is an int, as JSON does not tell."""
+    """Set a `metadata_store_pb2.Value`; a whole number becomes an int."""
     if isinstance(value, bool):
         target.bool_value = value
     elif isinstance(value, int | float):
@@ -106,12 +110,12 @@ def set_value(target: Any, value: Any) -> None:
     elif isinstance(value, str):
         target.string_value = value
     else:
-        # TFX keeps lists and objects so (tfx.types.artifact._encode_struct_value).
+        # TFX stores lists and objects like this (tfx.types.artifact._encode_struct_value).
         target.struct_value.update({"__value__": value})
 
 
 def get_value(value: Any) -> Any:
-    """What a `metadata_store_pb2.Value` holds."""
+    """Return the Python value of a `metadata_store_pb2.Value`."""
     kind = value.WhichOneof("value")
     if kind is None:
         return None

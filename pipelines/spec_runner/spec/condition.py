@@ -1,9 +1,9 @@
-"""A trigger's condition to true or false: the part of CEL that TFX and kfp compile to.
+"""Evaluate the condition of a trigger, in the subset of CEL that TFX and kfp compile to.
 
     inputs.parameter_values['x'] == 'heads' && int(inputs.parameter_values['n']) > 3
     inputs.artifacts['blessing'].artifacts[0].metadata['blessed'] == 1.0
 
-Source: the grammar of https://github.com/google/cel-spec, without macros, lists and arithmetic.
+The grammar is that of https://github.com/google/cel-spec without macros, lists and arithmetic.
 """
 
 import operator
@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipelines.spec_runner.errors import SpecError
+from pipelines.spec_runner.spec.errors import SpecError
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")|(?P<number>-?\d+(?:\.\d+)?(?:e-?\d+)?)"
@@ -31,23 +31,23 @@ Thunk = Callable[[Tree], Any]
 
 
 def parse_condition(text: str) -> Thunk:
-    """Reads a condition.
+    """Parse a condition.
 
     Returns:
-        What gives its value for a tree {"inputs": {"parameter_values": …, "artifacts": …}}.
+        A function that evaluates it on {"inputs": {"parameter_values": …, "artifacts": …}}.
 
     Raises:
-        SpecError: it uses what is not read here.
+        SpecError: the condition is outside of the subset.
     """
     parser = _Parser(text)
-    found = parser.either()
+    condition = parser.either()
     if parser.token is not None:
         parser.fail()
-    return found
+    return condition
 
 
 class _Parser:
-    """Recursive descent; each method reads one level of precedence, the loosest first."""
+    """A recursive-descent parser: one method per level of precedence, lowest first."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -83,18 +83,18 @@ class _Parser:
         return self._member()
 
     def _member(self) -> Thunk:
-        found = self._primary()
+        value = self._primary()
         while self.token in (("sign", "."), ("sign", "[")):
             if self._takes("."):
                 kind, name = self._next()
                 if kind != "name":
                     self.fail()
-                found = _select(found, name)
+                value = _select(value, name)
             else:
                 self._takes("[")
-                found = _index(found, self.either())
+                value = _index(value, self.either())
                 self._expect("]")
-        return found
+        return value
 
     def _primary(self) -> Thunk:
         kind, word = self._next()
@@ -133,9 +133,9 @@ class _Parser:
     def _next(self) -> tuple[str, str]:
         if self.token is None:
             self.fail()
-        found = self.token
+        token = self.token
         self._advance()
-        return found  # type: ignore[return-value]
+        return token  # type: ignore[return-value]
 
     def _advance(self) -> None:
         if not self._text[self._at :].strip():
@@ -149,25 +149,25 @@ class _Parser:
             self.token = (str(match.lastgroup), match[str(match.lastgroup)])
 
     def fail(self) -> None:
-        """Says where the reading stopped."""
+        """Raise an error that says where parsing stopped."""
         raise SpecError(
             f"The condition {self._text!r} cannot be read before character {self._at}: run-spec "
-            f"knows comparisons of inputs joined by && and ||, ! and (), int(), double(), string()."
+            f"supports comparisons of inputs, &&, ||, !, (), int(), double() and string()."
         )
 
 
-def _select(of: Thunk, name: str) -> Thunk:
-    return _index(of, lambda tree: name)
+def _select(container: Thunk, name: str) -> Thunk:
+    return _index(container, lambda tree: name)
 
 
-def _index(of: Thunk, by: Thunk) -> Thunk:
+def _index(container: Thunk, index: Thunk) -> Thunk:
     def look_up(tree: Tree) -> Any:
-        where, key = of(tree), by(tree)
+        values, key = container(tree), index(tree)
         try:
-            return where[int(key)] if isinstance(where, list) else where[key]
+            return values[int(key)] if isinstance(values, list) else values[key]
         except (KeyError, IndexError, TypeError) as error:
             raise SpecError(
-                f"A condition asks for {key!r}, which the inputs do not have."
+                f"A condition refers to {key!r}, which the inputs do not have."
             ) from error
 
     return look_up

@@ -1,35 +1,36 @@
-"""`--param k=v` and the spec's defaults to the pipeline's parameters."""
+"""Resolve the pipeline's parameters from `--param name=value` and the spec's defaults."""
 
 import difflib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
-from pipelines.spec_runner.errors import SpecError
+from pipelines.spec_runner.spec.errors import SpecError
 
 Values = dict[str, Any]
 
 
-def settle_parameters(
+def resolve_parameters(
     definitions: Mapping[str, Any],
-    given: Sequence[str],
+    arguments: Sequence[str],
     job_values: Mapping[str, Any],
-    stand_ins: Mapping[str, str],
+    fallbacks: Mapping[str, str],
 ) -> Values:
-    """The value of every parameter.
+    """Return the value of every parameter.
 
     Args:
-        definitions: the root's input parameters (`ComponentInputsSpec.ParameterSpec`).
-        given: "name=value" each; a list or struct is written as JSON.
-        job_values: what the file itself sets, if it is a PipelineJob.
-        stand_ins: for required texts that name a place in the cloud, which does not matter here.
+        definitions: input parameters of the root (`ComponentInputsSpec.ParameterSpec`).
+        arguments: "name=value" each; a list or struct is written as JSON.
+        job_values: values in the file itself, if it is a PipelineJob.
+        fallbacks: for required strings that name something in the cloud, such as the project.
 
     Raises:
-        SpecError: a name is unknown, a value is of another type, or a required one is missing.
+        SpecError: a name is unknown, a value has the wrong type, or a required one is missing.
     """
-    texts = dict(_split(text) for text in given)
+    texts = dict(_split(text) for text in arguments)
     unknown = [name for name in (*texts, *job_values) if name not in definitions]
     if unknown:
         raise SpecError("\n".join(_unknown(name, list(definitions)) for name in unknown))
@@ -37,30 +38,28 @@ def settle_parameters(
     missing: list[str] = []
     for name, definition in definitions.items():
         if name in texts:
-            values[name] = _read(name, texts[name], definition.parameter_type)
+            values[name] = _parse(name, texts[name], definition.parameter_type)
         elif name in job_values:
             values[name] = job_values[name]
         elif definition.HasField("default_value"):
             values[name] = typed(plain(definition.default_value), definition.parameter_type)
-        elif name in stand_ins and definition.parameter_type == pb.ParameterType.STRING:
-            values[name] = stand_ins[name]
+        elif name in fallbacks and definition.parameter_type == pb.ParameterType.STRING:
+            values[name] = fallbacks[name]
         elif not definition.is_optional:
             missing.append(name)
     if missing:
-        told = "; ".join(_described(name, definitions[name]) for name in missing)
-        raise SpecError(f"Without a value: {told}. Give each as --param {missing[0]}=…")
+        names = "; ".join(_described(name, definitions[name]) for name in missing)
+        raise SpecError(f"Missing parameters: {names}. Set each with --param {missing[0]}=…")
     return values
 
 
 def plain(value: Any) -> Any:
-    """A `google.protobuf.Value` as Python has it."""
-    from google.protobuf import json_format
-
+    """Convert a `google.protobuf.Value` to a Python value."""
     return json_format.MessageToDict(value)
 
 
 def typed(value: Any, parameter_type: int) -> Any:
-    """A number as an int where the parameter is one; protobuf keeps all numbers as doubles."""
+    """Convert a number to int if the parameter is an integer; protobuf stores all as doubles."""
     is_number = isinstance(value, float | int) and not isinstance(value, bool)
     if is_number and parameter_type == pb.ParameterType.NUMBER_INTEGER:
         return int(value)
@@ -75,11 +74,11 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]}?" if near else ""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f" Did you mean {close[0]}?" if close else ""
     return (
         f"--param {name}: the pipeline has no such parameter.{hint} "
-        f"It has: {', '.join(sorted(known)) or 'none'}."
+        f"Its parameters: {', '.join(sorted(known)) or 'none'}."
     )
 
 
@@ -87,36 +86,36 @@ def _described(name: str, definition: Any) -> str:
     return f"{name} ({definition.description})" if definition.description else name
 
 
-def _read(name: str, text: str, parameter_type: int) -> Any:
+def _parse(name: str, text: str, parameter_type: int) -> Any:
     kind = pb.ParameterType.ParameterTypeEnum.Name(parameter_type)
-    read, example = _READERS.get(kind, (str, "text"))
+    parse, description = _PARSERS.get(kind, (str, "text"))
     try:
-        return read(text)
+        return parse(text)
     except ValueError as error:
-        raise SpecError(f"--param {name}={text}: not {example}.") from error
+        raise SpecError(f"--param {name}={text}: not {description}.") from error
 
 
-def _truth(text: str) -> bool:
+def _parse_bool(text: str) -> bool:
     try:
         return {"true": True, "false": False}[text.lower()]
     except KeyError as error:
         raise ValueError(text) from error
 
 
-def _json_of(kind: type) -> Callable[[str], Any]:
-    def read(text: str) -> Any:
+def _json_parser(kind: type) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
         value = json.loads(text)
         if not isinstance(value, kind):
             raise ValueError(text)
         return value
 
-    return read
+    return parse
 
 
-_READERS: dict[str, tuple[Callable[[str], Any], str]] = {
+_PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "NUMBER_INTEGER": (int, "a whole number"),
     "NUMBER_DOUBLE": (float, "a number"),
-    "BOOLEAN": (_truth, "true or false"),
-    "LIST": (_json_of(list), "a list in JSON, as [1, 2]"),
-    "STRUCT": (_json_of(dict), 'an object in JSON, as {"a": 1}'),
+    "BOOLEAN": (_parse_bool, "true or false"),
+    "LIST": (_json_parser(list), "a list in JSON, such as [1, 2]"),
+    "STRUCT": (_json_parser(dict), 'an object in JSON, such as {"a": 1}'),
 }

@@ -1,4 +1,4 @@
-"""`{{$.…}}` in commands, arguments and constants, to the values of one execution."""
+"""Replace `{{$.…}}` placeholders in commands and constants by the values of one execution."""
 
 import decimal
 import json
@@ -6,47 +6,47 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.spec_runner.errors import SpecError
+from pipelines.spec_runner.spec.errors import SpecError
 
-# No placeholder holds "}}" but at its end: keys are names of parameters and artifacts.
+# A placeholder has "}}" only at its end: its keys are names of parameters and artifacts.
 PLACEHOLDER = re.compile(r"\{\{\$(.*?)\}\}")
 _STEP = re.compile(
     r"\.(?P<name>\w+)(?:\[(?P<times>\d+)\])?|\[(?P<quote>['\"])(?P<key>.*?)(?P=quote)\]"
 )
-ESCAPE = "json_escape"  # {{$.json_escape[1]}}: as a string inside so many layers of JSON
-# kfp writes an optional argument, and one of several pieces, as JSON in a single argument.
+ESCAPE = "json_escape"  # {{$.json_escape[N]}} escapes a string for N layers of JSON
+# kfp writes an optional or a concatenated argument as JSON in a single argument.
 _STRUCTURES = ("IfPresent", "Concat")
 
 Tree = Mapping[str, Any]
 
 
 def resolve(text: str, tree: Tree) -> str:
-    """Fills in every placeholder.
+    """Replace every placeholder.
 
         tree = {"inputs": {"parameters": {"steps": 8}}}
         "--steps={{$.inputs.parameters['steps']}}" -> "--steps=8"
 
     Args:
         text: a command's argument, or a constant.
-        tree: what `$` stands for. `{{$}}` itself becomes `tree["executor_input"]` as JSON.
+        tree: the value of `$`. A bare `{{$}}` becomes `tree["executor_input"]` as JSON.
 
     Raises:
-        SpecError: a placeholder leads nowhere.
+        SpecError: a placeholder refers to something that does not exist.
     """
     return PLACEHOLDER.sub(lambda match: _value(match.group(1), tree), text)
 
 
 def resolve_arguments(arguments: list[str], tree: Tree) -> list[str]:
-    """Fills in the placeholders of a command; kfp's IfPresent and Concat become what they mean."""
-    found: list[str] = []
+    """Replace the placeholders of a command, and expand kfp's IfPresent and Concat."""
+    resolved: list[str] = []
     for argument in arguments:
         structure = _structure(argument)
-        found += [resolve(argument, tree)] if structure is None else _expand(structure, tree)
-    return found
+        resolved += [resolve(argument, tree)] if structure is None else _expand(structure, tree)
+    return resolved
 
 
-def written(value: Any) -> str:
-    """A value as the text that Vertex AI puts in a command: 8.0 is 8, and 1e-05 is 0.00001."""
+def format_value(value: Any) -> str:
+    """Format a value as Vertex AI does in a command: 8.0 becomes 8, and 1e-05 becomes 0.00001."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -75,10 +75,11 @@ def _value(path: str, tree: Tree) -> str:
         if not isinstance(value, Mapping) or key not in value:
             known = ", ".join(map(str, value)) if isinstance(value, Mapping) else "nothing"
             raise SpecError(
-                f"The placeholder {{{{${path}}}}} asks for {key!r}, and there is {known or 'none'}."
+                f"The placeholder {{{{${path}}}}} refers to {key!r}, which does not exist. "
+                f"There is: {known or 'nothing'}."
             )
         value = value[key]
-    text = json.dumps(tree["executor_input"]) if value is tree else written(value)
+    text = json.dumps(tree["executor_input"]) if value is tree else format_value(value)
     for _ in range(escapes):
         text = json.dumps(text, ensure_ascii=False)[1:-1]
     return text

@@ -1,4 +1,4 @@
-"""A resolver's filter to the artifacts that it finds, the newest first.
+"""Parse the filter of a resolver into a test of artifacts.
 
 schema_title="tfx.ModelBlessing" AND state=LIVE AND metadata.blessed.number_value=1
 schema_title="tfx.Model" AND state=LIVE AND name="projects/…/artifacts/12"
@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from pipelines.spec_runner.errors import SpecError
 from pipelines.spec_runner.spec.artifacts import LiveArtifact
+from pipelines.spec_runner.spec.errors import SpecError
 
 _CLAUSE = re.compile(
     r"(?P<field>schema_title|state|name|uri"
@@ -20,13 +20,13 @@ Test = Callable[[LiveArtifact], bool]
 
 
 def parse_filter(text: str) -> Test:
-    """Reads a filter as TFX compiles it: clauses joined by AND.
+    """Parse a filter as TFX compiles it: clauses joined by AND.
 
     Args:
         text: without placeholders.
 
     Raises:
-        SpecError: a clause is of a kind that is not known here.
+        SpecError: a clause is of an unknown kind.
     """
     tests = [_clause(part.strip()) for part in re.split(r"\s+AND\s+", text.strip())]
     return lambda artifact: all(test(artifact) for test in tests)
@@ -35,7 +35,7 @@ def parse_filter(text: str) -> Test:
 def _clause(text: str) -> Test:
     match = _CLAUSE.match(text)
     if match is None:
-        raise SpecError(f"A resolver asks for {text!r}, which run-spec cannot look up.")
+        raise SpecError(f"A resolver uses the filter {text!r}, which run-spec does not support.")
     wanted = match["text"] if match["text"] is not None else match["word"]
     key, field = match["key"], match["field"]
     if key:
@@ -51,4 +51,4 @@ def _clause(text: str) -> Test:
         return lambda artifact: artifact.resource == wanted
     if field == "uri":
         return lambda artifact: artifact.uri == wanted
-    return lambda artifact: wanted == "LIVE"  # no other state is ever asked about
+    return lambda artifact: wanted == "LIVE"  # the only state that filters ask for

@@ -1,4 +1,4 @@
-"""A YAML or JSON file to a compiled pipeline that this runner understands to the letter."""
+"""Load a compiled pipeline from YAML or JSON, and refuse every field that is unknown."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ import yaml
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
-from pipelines.spec_runner.errors import SpecError
+from pipelines.spec_runner.spec.errors import SpecError
 
 SCHEMA = "2.1"
 Component = Any  # pb.ComponentSpec; the generated classes come without types
@@ -20,26 +20,26 @@ Executor = Any  # pb.PipelineDeploymentConfig.ExecutorSpec
 
 @dataclass(frozen=True)
 class Spec:
-    """One compiled pipeline."""
+    """A compiled pipeline."""
 
     path: Path
     name: str
     root: Component
     components: Mapping[str, Component]
     executors: Mapping[str, Executor]
-    content: Mapping[str, Any]  # the file's, but for how components are run
-    parameter_values: Mapping[str, Any]  # of a PipelineJob's runtimeConfig; a bare spec has none
+    content: Mapping[str, Any]  # the file's, without deploymentSpec
+    parameter_values: Mapping[str, Any]  # of a PipelineJob; empty for a PipelineSpec
 
     def component(self, task: Task) -> Component:
-        """What a task runs."""
+        """Return the component that a task runs."""
         return self.components[task.component_ref.name]
 
     def executor(self, component: Component) -> Executor:
-        """How a component without tasks of its own is run."""
+        """Return the executor of a component that is not a DAG."""
         return self.executors[component.executor_label]
 
     def walk(self) -> Iterator[tuple[str, Task]]:
-        """Every task with its path, as "outer/inner", from the root on."""
+        """Yield every task with its path, for example "outer/inner"."""
         yield from self._walk(self.root, "")
 
     def _walk(self, component: Component, prefix: str) -> Iterator[tuple[str, Task]]:
@@ -51,17 +51,17 @@ class Spec:
 
 
 def load_spec(path: Path) -> Spec:
-    """Reads a PipelineSpec in YAML or JSON, or a PipelineJob in JSON that wraps one.
+    """Load a PipelineSpec in YAML or JSON, or a PipelineJob in JSON that contains one.
 
     Raises:
-        SpecError: the file cannot be read, is no such thing, is of another schema version, or
-            holds what this version of the format does not know.
+        SpecError: the file cannot be read, is not a spec, has another schema version, or has
+            unknown fields.
     """
     content, job = _read(path)
     version = str(content.get("schemaVersion", ""))
     if not version.startswith(SCHEMA):
         raise SpecError(
-            f"{path}: its schemaVersion is {version or 'missing'}, and run-spec reads {SCHEMA}. "
+            f"{path}: its schemaVersion is {version or 'missing'}, but run-spec needs {SCHEMA}. "
             f"Compile it with TFX's use_pipeline_spec_2_1=True, or with kfp 2."
         )
     deployment = content.pop("deploymentSpec", {})
@@ -82,7 +82,7 @@ def load_spec(path: Path) -> Spec:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The spec and the PipelineJob around it, which may be empty."""
+    """Return the spec and the PipelineJob that contains it, which may be empty."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -90,25 +90,27 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             f"{path}: cannot be read ({error}). `textmill compile RECIPE -o FILE` writes a spec."
         ) from error
     try:
-        # A JSON file is YAML too, but its parser is a hundred times faster.
+        # JSON is YAML too, but the JSON parser is a hundred times faster.
         documents = [json.loads(text)] if text[:1] == "{" else list(yaml.safe_load_all(text))
     except (ValueError, yaml.YAMLError) as error:
-        raise SpecError(f"{path}: neither YAML nor JSON ({error}). Compile it again.") from error
+        raise SpecError(f"{path}: not valid YAML or JSON ({error}). Compile it again.") from error
     if len(documents) > 1:
         raise SpecError(
-            f"{path}: holds {len(documents)} documents; the second one sets up a platform such as "
-            f"Kubernetes, which run-spec cannot. Compile the pipeline without it."
+            f"{path}: has {len(documents)} documents. The second one configures a platform such as "
+            f"Kubernetes, which run-spec does not support. Compile the pipeline without it."
         )
     content = documents[0] if documents else None
     if isinstance(content, dict) and isinstance(content.get("pipelineSpec"), dict):
         return content["pipelineSpec"], content
     if not isinstance(content, dict) or "root" not in content:
-        raise SpecError(f"{path}: no compiled pipeline; it has no `root`. Compile it again.")
+        raise SpecError(
+            f"{path}: not a compiled pipeline, because it has no `root`. Compile it again."
+        )
     return content, {}
 
 
 def _drop_resources(deployment: dict[str, Any]) -> None:
-    """Forgets machine sizes, which mean nothing here and whose form differs between versions."""
+    """Drop machine sizes, which are not used here and whose form differs between versions."""
     for executor in deployment.get("executors", {}).values():
         executor.get("container", {}).pop("resources", None)
 
@@ -118,17 +120,20 @@ def _parse(content: dict[str, Any], message: Any, path: Path) -> Any:
         return json_format.ParseDict(content, message)
     except json_format.ParseError as error:
         raise SpecError(
-            f"{path}: holds what run-spec does not know ({error}). Compile it with a version of "
-            f"TFX or kfp that writes schema {SCHEMA}."
+            f"{path}: has a field that run-spec does not know ({error}). Compile it with a version "
+            f"of TFX or kfp that writes schema {SCHEMA}."
         ) from error
 
 
 def _check_references(spec: Spec) -> None:
-    """Every name leads somewhere: tasks to components, components to executors."""
-    for where, task in _direct_tasks(spec):
-        name = task.component_ref.name
-        if name not in spec.components:
-            raise SpecError(f"{spec.path}: {where} names the component {name!r}, which is missing.")
+    """Check that the component of each task and the executor of each component exist."""
+    for component in (spec.root, *spec.components.values()):
+        for task_name, task in component.dag.tasks.items():
+            name = task.component_ref.name
+            if name not in spec.components:
+                raise SpecError(
+                    f"{spec.path}: {task_name} names the component {name!r}, which is missing."
+                )
     for name, component in spec.components.items():
         kind = component.WhichOneof("implementation")
         if kind != "dag" and component.executor_label not in spec.executors:
@@ -136,8 +141,3 @@ def _check_references(spec: Spec) -> None:
                 f"{spec.path}: the component {name} names the executor "
                 f"{component.executor_label!r}, which is missing."
             )
-
-
-def _direct_tasks(spec: Spec) -> Iterator[tuple[str, Task]]:
-    for component in (spec.root, *spec.components.values()):
-        yield from component.dag.tasks.items()

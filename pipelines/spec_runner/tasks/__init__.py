@@ -1,1 +1,1 @@
-"""Execute the tasks of a spec: inputs, drivers, cache keys, containers, results."""
+"""Run the tasks of a spec: inputs, drivers, cache, containers, records."""

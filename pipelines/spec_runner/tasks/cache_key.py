@@ -1,8 +1,8 @@
-"""A task to the key under which a later run finds its result, as Vertex AI's.
+"""Compute the cache key of a task, from everything that its result depends on.
 
 Vertex AI's key holds the container (image, command, arguments, environment), the inputs (values of
-parameters, ids of artifacts) and the names and types of the outputs. Here an image is only a name,
-so that the digest of our installed code comes in beside it.
+parameters, ids of artifacts), and the names and types of the outputs. Here no image runs, so the
+key also holds the digest of the installed Textmill code.
 """
 
 import hashlib
@@ -10,8 +10,7 @@ import json
 from typing import Any
 
 from components.code_digest import OUR_PACKAGES, code_digest
-from pipelines.spec_runner.record import Artifacts
-from pipelines.spec_runner.spec.artifacts import ArtifactType
+from pipelines.spec_runner.spec.artifacts import Artifacts, ArtifactType
 from pipelines.spec_runner.spec.parameters import Values
 
 _CLASS_PATH = "--executor_class_path"
@@ -25,15 +24,15 @@ def cache_key(
     output_types: dict[str, ArtifactType],
     output_parameters: list[str],
 ) -> str:
-    """sha256 over all that a result depends on.
+    """Return the sha256 of everything that a task's result depends on.
 
     Args:
-        pipeline: its name; other pipelines' results are not taken.
+        pipeline: its name; results are not shared between pipelines.
         container: `PipelineContainerSpec`, with its placeholders.
-        parameters: with what the driver found; buckets as gs://.
-        inputs: artifacts.
-        output_types: of the output artifacts.
-        output_parameters: names.
+        parameters: input parameters and those that the driver added; buckets as gs://.
+        inputs: input artifacts.
+        output_types: types of the output artifacts, by key.
+        output_parameters: names of the output parameters.
     """
     content = {
         "pipeline": pipeline,
@@ -41,7 +40,7 @@ def cache_key(
         "command": [*container.command, *container.args],
         "environment": {variable.name: variable.value for variable in container.env},
         "parameters": parameters,
-        "artifacts": {key: [a.id for a in found] for key, found in inputs.items()},
+        "artifacts": {key: [a.id for a in artifacts] for key, artifacts in inputs.items()},
         "outputs": {key: kind.title for key, kind in output_types.items()},
         "output_parameters": sorted(output_parameters),
         "code": {module: code_digest(module) for module in _our_modules(container, parameters)},
@@ -49,17 +48,14 @@ def cache_key(
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _our_modules(container: Any, parameters: Values) -> list[str]:
-    """The modules of ours that a task runs: its executor's, and the one of its `run_fn`."""
-    paths = [str(parameters.get("run_fn", ""))]
-    arguments = list(container.args)
-    if _CLASS_PATH in arguments:
-        paths.append(arguments[arguments.index(_CLASS_PATH) + 1])
-    modules = (path.rpartition(".")[0] for path in paths)
-    return [module for module in modules if module.partition(".")[0] in OUR_PACKAGES]
-
-
 def executor_class(container: Any) -> str | None:
-    """The path of the executor's class, for a container of TFX's."""
+    """Return the dotted path of the executor's class, or None if the container is not TFX's."""
     arguments = list(container.args)
     return arguments[arguments.index(_CLASS_PATH) + 1] if _CLASS_PATH in arguments else None
+
+
+def _our_modules(container: Any, parameters: Values) -> list[str]:
+    """List the Textmill modules that a task runs: of its `run_fn` and of its executor."""
+    paths = (str(parameters.get("run_fn", "")), executor_class(container) or "")
+    modules = (path.rpartition(".")[0] for path in paths)
+    return [module for module in modules if module.partition(".")[0] in OUR_PACKAGES]

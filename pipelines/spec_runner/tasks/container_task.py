@@ -1,4 +1,4 @@
-"""One container task: its driver, its cache, its tries, and what is recorded of it."""
+"""Run one container task: its driver, cache lookup, retries, and record in ML Metadata."""
 
 import functools
 import time
@@ -8,41 +8,46 @@ from pathlib import Path
 from typing import Any
 
 from components.tfx_internals.training_endpoint import ENDPOINT
-from pipelines.spec_runner.errors import TaskError
-from pipelines.spec_runner.job import Job
-from pipelines.spec_runner.processes.custom_jobs import CustomJobs
-from pipelines.spec_runner.processes.processes import Processes, container_environment, tail, told
-from pipelines.spec_runner.record import Artifacts, Recorder
-from pipelines.spec_runner.spec.artifacts import ArtifactType, Json, read_type
+from pipelines.spec_runner.processes.processes import (
+    Processes,
+    container_environment,
+    describe_exit,
+    tail,
+)
+from pipelines.spec_runner.processes.replicas import ReplicaRunner
+from pipelines.spec_runner.spec.artifacts import Artifacts, ArtifactType, Json, read_type
 from pipelines.spec_runner.spec.parameters import Values
 from pipelines.spec_runner.spec.placeholders import resolve_arguments
 from pipelines.spec_runner.tasks.cache_key import cache_key, executor_class
 from pipelines.spec_runner.tasks.executor_input import (
-    drafts,
     executor_input,
     make_parents,
+    new_outputs,
     placeholder_tree,
     read_output,
 )
-from pipelines.spec_runner.tasks.results import Result
+from pipelines.spec_runner.tasks.recorder import Recorder
+from pipelines.spec_runner.tasks.results import Result, TaskError
+from pipelines.spec_runner.tasks.run_context import RunContext
 
 _TFX_MODULES = ("tfx.", "components.")  # `python -m …` of these may start a CustomJob
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What tasks work with."""
+    """The services of a run that its tasks use."""
 
-    job: Job
+    run: RunContext
     recorder: Recorder
     processes: Processes
-    custom_jobs: CustomJobs
-    say: Callable[[str], None]  # a passing remark for the terminal
+    replicas: ReplicaRunner
+    training_endpoint: str  # of the service that runs custom jobs
+    say: Callable[[str], None]  # prints a note on the terminal
 
 
 @dataclass(frozen=True)
 class ContainerTask:
-    """A task and its inputs."""
+    """A container task with its inputs."""
 
     tools: Tools
     node_id: str
@@ -53,102 +58,104 @@ class ContainerTask:
     inputs: Artifacts
 
     def run(self) -> Result:
-        """Runs the task, or takes an earlier result for it.
+        """Run the task, or reuse an earlier result.
 
         Raises:
-            TaskError: every try failed.
+            TaskError: every attempt failed.
         """
-        recorder, job = self.tools.recorder, self.tools.job
-        settings = job.places.localise_all(self.parameters)
+        recorder, run = self.tools.recorder, self.tools.run
+        settings = run.buckets.localize_all(self.parameters)
         type_name = executor_class(self.container) or f"container:{self.container.image}"
         execution = recorder.begin(self.node_id, type_name, settings, self.inputs)
-        outputs = drafts(job.root / self.node_id, execution, self._types)
-        ended = False
+        outputs = new_outputs(run.root / self.node_id, execution, self._types)
         try:
-            told_so = self._told(settings, outputs, execution)
-            found = self._drive(told_so, outputs)
-            recorder.note(execution, found)
-            key = self._cache_key(found)
-            if key is not None and (earlier := recorder.recall(key, self._types)):
-                recorder.reuse(execution, *earlier)
-                ended = True
-                return Result(artifacts=earlier[0], parameters=earlier[1])
-            for artifact in (a for several in outputs.values() for a in several):
-                recorder.register(artifact)
-            told_so = self._told(settings, outputs, execution)
-            make_parents(outputs, told_so)
-            self._try(told_so)
-            parameters = read_output(told_so, outputs, self._parameter_types)
-            recorder.finish(execution, outputs, parameters, cache_key=key)
-            ended = True
-            return Result(artifacts=outputs, parameters=parameters)
+            return self._run_recorded(execution, settings, outputs)
         except Exception as error:
             recorder.fail(execution, _registered(outputs), _first_line(error), canceled=False)
-            ended = True
             raise
-        finally:
-            if not ended:  # Ctrl-C
-                recorder.fail(execution, _registered(outputs), "was stopped", canceled=True)
+        except BaseException:  # Ctrl-C or SIGTERM
+            recorder.fail(execution, _registered(outputs), "was stopped", canceled=True)
+            raise
 
-    def _drive(self, told_so: Json, outputs: Artifacts) -> Values:
-        """Runs what comes before the look into the cache, such as ExampleGen's driver."""
+    def _run_recorded(self, execution: int, settings: Values, outputs: Artifacts) -> Result:
+        recorder = self.tools.recorder
+        driver_values = self._run_driver(self._message(settings, outputs, execution), outputs)
+        recorder.add_settings(execution, driver_values)
+        key = self._cache_key(driver_values)
+        if key is not None and (earlier := recorder.find_cached(key, self._types)):
+            recorder.reuse(execution, *earlier)
+            return Result(artifacts=earlier[0], parameters=earlier[1])
+        for artifacts in outputs.values():
+            for artifact in artifacts:
+                recorder.register(artifact)
+        message = self._message(settings, outputs, execution)  # now with the artifacts' ids
+        make_parents(outputs, message)
+        self._run_with_retries(message)
+        parameters = read_output(message, outputs, self._parameter_types)
+        recorder.finish(execution, outputs, parameters, cache_key=key)
+        return Result(artifacts=outputs, parameters=parameters)
+
+    def _run_driver(self, message: Json, outputs: Artifacts) -> Values:
+        """Run the hook that precedes the cache lookup, such as ExampleGen's driver."""
         hook = self.container.lifecycle.pre_cache_check
         if not hook.command:
             return {}
-        make_parents(outputs, told_so)
-        self._attempt([*hook.command, *hook.args], told_so, "its driver ")
-        return read_output(told_so, outputs, {})
+        make_parents(outputs, message)
+        self._run_once([*hook.command, *hook.args], message, "its driver ")
+        return read_output(message, outputs, {})
 
-    def _try(self, told_so: Json) -> None:
-        """Runs the container's command until it succeeds or the spec's patience ends."""
+    def _run_with_retries(self, message: Json) -> None:
+        """Run the container's command until it succeeds or its retries are used up."""
         policy = self.task.retry_policy
-        tries = 1 + (policy.max_retry_count if self.tools.job.retry else 0)
-        for attempt in range(1, tries + 1):
+        attempts = 1 + (policy.max_retry_count if self.tools.run.retry else 0)
+        for attempt in range(1, attempts + 1):
             try:
-                return self._attempt([*self.container.command, *self.container.args], told_so)
+                return self._run_once([*self.container.command, *self.container.args], message)
             except TaskError as error:
-                if attempt == tries:
+                if attempt == attempts:
                     raise
                 wait = backoff_seconds(policy, attempt)
                 self.tools.say(
-                    f"   {self.node_id}: try {attempt} of {tries} {error.told}; again in {wait:g} s"
+                    f"   {self.node_id}: attempt {attempt} of {attempts} {error.reason}; "
+                    f"next attempt in {wait:g} s"
                 )
                 time.sleep(wait)
 
-    def _attempt(self, words: list[str], told_so: Json, which: str = "") -> None:
-        job, processes = self.tools.job, self.tools.processes
-        tree = placeholder_tree(told_so, job.placeholders(self.node_id))
-        command = [job.places.localise(word) for word in resolve_arguments(words, tree)]
-        own = {v.name: job.places.localise(v.value) for v in self.container.env}
+    def _run_once(self, words: list[str], message: Json, which: str = "") -> None:
+        run, processes = self.tools.run, self.tools.processes
+        tree = placeholder_tree(message, run.placeholders(self.node_id))
+        command = [run.buckets.localize(word) for word in resolve_arguments(words, tree)]
+        variables = {v.name: run.buckets.localize(v.value) for v in self.container.env}
         is_tfx = any(word.startswith(_TFX_MODULES) for word in words)
         if is_tfx:
-            own[ENDPOINT] = self.tools.custom_jobs.endpoint
-        log = job.log(self.node_id)
-        failed_jobs = self.tools.custom_jobs.last_failure()
+            variables[ENDPOINT] = self.tools.training_endpoint
+        log = run.log(self.node_id)
+        earlier_failure = self.tools.replicas.last_failure
         code = processes.run(
             command,
-            environment=container_environment(own, redirect=is_tfx),
-            folder=_folder(told_so),
+            environment=container_environment(variables, redirect=is_tfx),
+            folder=Path(message["outputs"]["outputFile"]).parent,
             log=log,
         )
         if code != 0:
-            worker = self.tools.custom_jobs.last_failure()
-            shown = worker if worker is not None and worker != failed_jobs else log
-            raise TaskError(self.node_id, which + told(code), shown, tail(shown))
+            worker_log = self.tools.replicas.last_failure
+            if worker_log is not None and worker_log != earlier_failure:
+                log = worker_log
+            raise TaskError(self.node_id, which + describe_exit(code), log, tail(log))
 
-    def _told(self, settings: Values, outputs: Artifacts, execution: int) -> Json:
-        node = self.tools.job.root / self.node_id
+    def _message(self, settings: Values, outputs: Artifacts, execution: int) -> Json:
+        node = self.tools.run.root / self.node_id
         folder = node / ".system" / "executor_execution" / str(execution)
         folder.mkdir(parents=True, exist_ok=True)
         return executor_input(settings, self.inputs, outputs, folder, list(self._parameter_types))
 
-    def _cache_key(self, found: Values) -> str | None:
-        if not (self.task.caching_options.enable_cache and self.tools.job.use_cache):
+    def _cache_key(self, driver_values: Values) -> str | None:
+        if not (self.task.caching_options.enable_cache and self.tools.run.use_cache):
             return None
         return cache_key(
-            self.tools.job.pipeline,
+            self.tools.run.pipeline,
             self.container,
-            {**self.parameters, **found},
+            {**self.parameters, **driver_values},
             self.inputs,
             self._types,
             list(self._parameter_types),
@@ -165,26 +172,21 @@ class ContainerTask:
         return {name: spec.parameter_type for name, spec in sorted(declared.items())}
 
 
-def backoff_seconds(policy: Any, failed: int) -> float:
-    """How long to wait before the next try.
+def backoff_seconds(policy: Any, failed_attempts: int) -> float:
+    """Return how long to wait before the next attempt.
 
     Args:
         policy: `PipelineTaskSpec.RetryPolicy`; Vertex AI's defaults are 0 s, doubled each time.
-        failed: tries so far.
+        failed_attempts: attempts so far.
     """
     first = policy.backoff_duration.ToTimedelta().total_seconds()
     longest = policy.backoff_max_duration.ToTimedelta().total_seconds() or 3600.0
     factor = policy.backoff_factor or 2.0
-    return float(min(first * factor ** (failed - 1), longest))
-
-
-def _folder(told_so: Json) -> Path:
-    """Where a command starts: the execution's own folder."""
-    return Path(told_so["outputs"]["outputFile"]).parent
+    return float(min(first * factor ** (failed_attempts - 1), longest))
 
 
 def _registered(outputs: Artifacts) -> Artifacts:
-    return {key: [a for a in found if a.id] for key, found in outputs.items()}
+    return {key: [a for a in artifacts if a.id] for key, artifacts in outputs.items()}
 
 
 def _first_line(error: Exception) -> str:

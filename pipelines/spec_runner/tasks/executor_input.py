@@ -1,151 +1,154 @@
-"""What a container is told and what it answers: `ExecutorInput` and `ExecutorOutput` as JSON."""
+"""Exchange JSON with a container: write its `ExecutorInput`, read its `ExecutorOutput`."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.spec_runner.errors import SpecError
-from pipelines.spec_runner.record import Artifacts
-from pipelines.spec_runner.spec.artifacts import Json, LiveArtifact
+from kfp.pipeline_spec import pipeline_spec_pb2 as pb
+
+from pipelines.spec_runner.spec.artifacts import Artifacts, Json, LiveArtifact
+from pipelines.spec_runner.spec.errors import SpecError
 from pipelines.spec_runner.spec.parameters import Values
 
 OUTPUT_FILE = "executor_output.json"
 
 
+def new_outputs(folder: Path, execution_id: int, types: Mapping[str, Any]) -> Artifacts:
+    """Create a task's outputs, not yet registered, at `<task>/<key>/<execution id>`."""
+    return {
+        key: [LiveArtifact(0, kind, str(folder / key / str(execution_id)))]
+        for key, kind in types.items()
+    }
+
+
 def executor_input(
     parameters: Values, inputs: Artifacts, outputs: Artifacts, folder: Path, output_names: list[str]
 ) -> Json:
-    """The JSON that stands for `{{$}}`.
+    """Return the JSON that replaces `{{$}}`.
 
     Args:
-        parameters: of the task.
-        inputs: its input artifacts.
-        outputs: where its output artifacts are to be written.
-        folder: of this execution, for what is neither.
-        output_names: of its output parameters.
+        parameters: input parameters of the task.
+        inputs: input artifacts.
+        outputs: output artifacts, with the URIs to write to.
+        folder: folder of this execution, for all other files.
+        output_names: names of the output parameters.
     """
     return {
-        "inputs": {"parameterValues": parameters, "artifacts": _lists(inputs)},
+        "inputs": {"parameterValues": parameters, "artifacts": _runtime_artifacts(inputs)},
         "outputs": {
             "parameters": {
                 name: {"outputFile": str(folder / "output_parameters" / name)}
                 for name in output_names
             },
-            "artifacts": _lists(outputs),
+            "artifacts": _runtime_artifacts(outputs),
             "outputFile": str(folder / OUTPUT_FILE),
         },
     }
 
 
-def placeholder_tree(told: Json, job: Mapping[str, Any]) -> Json:
-    """What placeholders are looked up in.
+def make_parents(outputs: Artifacts, message: Json) -> None:
+    """Create the parent folders of everything that a container writes."""
+    for artifacts in outputs.values():
+        for artifact in artifacts:
+            Path(artifact.uri).parent.mkdir(parents=True, exist_ok=True)
+    for parameter in message["outputs"]["parameters"].values():
+        Path(parameter["outputFile"]).parent.mkdir(parents=True, exist_ok=True)
+
+
+def placeholder_tree(message: Json, run_values: Mapping[str, Any]) -> Json:
+    """Return the tree in which a task's placeholders are looked up.
 
     Args:
-        told: from `executor_input`.
-        job: names and places of the run, as `pipeline_job_uuid`.
+        message: from `executor_input`.
+        run_values: names and folders of the run, for example `pipeline_job_uuid`.
     """
-    inputs, outputs = told["inputs"], told["outputs"]
+    inputs, outputs = message["inputs"], message["outputs"]
     files = {n: {"output_file": p["outputFile"]} for n, p in outputs["parameters"].items()}
     return {
-        **job,
-        "executor_input": told,
+        **run_values,
+        "executor_input": message,
         "inputs": {
             "parameters": inputs["parameterValues"],
-            "artifacts": _first(inputs["artifacts"]),
+            "artifacts": _first_of_each(inputs["artifacts"]),
         },
         "outputs": {
             "parameters": files,
-            "artifacts": _first(outputs["artifacts"]),
+            "artifacts": _first_of_each(outputs["artifacts"]),
             "output_file": outputs["outputFile"],
             "output_metadata_uri": outputs["outputFile"],
         },
     }
 
 
-def read_output(told: Json, outputs: Artifacts, types: Mapping[str, int]) -> Values:
-    """Takes over what a container wrote.
+def read_output(message: Json, outputs: Artifacts, types: Mapping[str, int]) -> Values:
+    """Read what a container wrote, and update the outputs' metadata and URIs.
 
     Args:
-        told: from `executor_input`.
-        outputs: their metadata and places are updated.
-        types: of the output parameters (`ParameterType`).
+        message: from `executor_input`.
+        outputs: output artifacts; changed in place.
+        types: types of the output parameters (`ParameterType`).
 
     Returns:
         The output parameters.
 
     Raises:
-        SpecError: the file is not what a container has to write.
+        SpecError: the container wrote an invalid file.
     """
-    path = Path(told["outputs"]["outputFile"])
+    path = Path(message["outputs"]["outputFile"])
     content: Json = {}
     if path.exists():
         try:
             content = json.loads(path.read_text(encoding="utf-8") or "{}")
         except ValueError as error:
-            raise SpecError(f"{path}: the container wrote no JSON ({error}).") from error
-    for key, found in content.get("artifacts", {}).items():
-        for artifact, answer in zip(outputs.get(key, ()), found.get("artifacts", ()), strict=False):
+            raise SpecError(f"{path}: the container wrote invalid JSON ({error}).") from error
+    for key, written in content.get("artifacts", {}).items():
+        pairs = zip(outputs.get(key, ()), written.get("artifacts", ()), strict=False)
+        for artifact, answer in pairs:
             artifact.metadata.update(answer.get("metadata", {}))
             artifact.uri = answer.get("uri") or artifact.uri
     values: Values = dict(content.get("parameterValues", {}))
-    for name, place in told["outputs"]["parameters"].items():
-        file = Path(place["outputFile"])
+    for name, parameter in message["outputs"]["parameters"].items():
+        file = Path(parameter["outputFile"])
         if name not in values and file.is_file():
             values[name] = _read_value(file.read_text(encoding="utf-8"), types[name])
     return values
 
 
 def _read_value(text: str, kind: int) -> Any:
-    from kfp.pipeline_spec import pipeline_spec_pb2 as pb
-
     if kind == pb.ParameterType.STRING:
         return text
     try:
         return json.loads(text)
     except ValueError as error:
         raise SpecError(
-            f"A container gave {text[:80]!r} for a parameter that is no text."
+            f"A container wrote {text[:80]!r} for a parameter that is not a string."
         ) from error
 
 
-def _lists(artifacts: Artifacts) -> Json:
-    return {key: {"artifacts": [a.told() for a in found]} for key, found in artifacts.items()}
+def _runtime_artifacts(artifacts: Artifacts) -> Json:
+    return {
+        key: {"artifacts": [artifact.runtime_artifact() for artifact in several]}
+        for key, several in artifacts.items()
+    }
 
 
-def _first(artifacts: Json) -> Json:
-    """What `inputs.artifacts['x'].uri` means: the first of them."""
-    found: Json = {}
-    for key, several in artifacts.items():
-        for artifact in several["artifacts"][:1]:
-            found[key] = {
-                "uri": artifact["uri"],
-                "path": artifact["uri"],
-                "name": artifact["name"],
-                "metadata": artifact["metadata"],
-                **_value_of(artifact["uri"]),
-            }
-    return found
+def _first_of_each(artifacts: Json) -> Json:
+    """Return the first artifact of each key, which `inputs.artifacts['x'].uri` refers to."""
+    return {
+        key: {
+            "uri": artifact["uri"],
+            "path": artifact["uri"],
+            "name": artifact["name"],
+            "metadata": artifact["metadata"],
+            **_value_file(artifact["uri"]),
+        }
+        for key, several in artifacts.items()
+        for artifact in several["artifacts"][:1]
+    }
 
 
-def _value_of(uri: str) -> Json:
-    """The content of a small file, which TFX's value artifacts are, as `.value`."""
+def _value_file(uri: str) -> Json:
+    """Return the content of a TFX value artifact as `.value`."""
     path = Path(uri) / "value"
     return {"value": path.read_text(encoding="utf-8")} if path.is_file() else {}
-
-
-def make_parents(outputs: Artifacts, told: Json) -> None:
-    """Makes the folders that a container expects to be there."""
-    for several in outputs.values():
-        for artifact in several:
-            Path(artifact.uri).parent.mkdir(parents=True, exist_ok=True)
-    for place in told["outputs"]["parameters"].values():
-        Path(place["outputFile"]).parent.mkdir(parents=True, exist_ok=True)
-
-
-def drafts(folder: Path, execution_id: int, types: Mapping[str, Any]) -> Artifacts:
-    """The outputs of an execution before they have an id: `<task>/<key>/<execution id>`."""
-    return {
-        key: [LiveArtifact(0, kind, str(folder / key / str(execution_id)))]
-        for key, kind in types.items()
-    }

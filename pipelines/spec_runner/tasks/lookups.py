@@ -1,4 +1,4 @@
-"""Importer and resolver tasks: artifacts that come from elsewhere, or from earlier runs."""
+"""Run importer and resolver tasks: find artifacts from outside or from earlier runs."""
 
 import functools
 from pathlib import Path
@@ -7,87 +7,85 @@ from typing import Any
 from google.protobuf import json_format
 
 from pipelines.metadata.names import RESOLVER
-from pipelines.spec_runner.errors import SpecError
-from pipelines.spec_runner.record import Artifacts
-from pipelines.spec_runner.spec.artifacts import LiveArtifact, read_type
+from pipelines.spec_runner.spec.artifacts import Artifacts, LiveArtifact, read_type
+from pipelines.spec_runner.spec.errors import SpecError
 from pipelines.spec_runner.spec.parameters import Values, plain
 from pipelines.spec_runner.spec.placeholders import resolve
 from pipelines.spec_runner.spec.queries import parse_filter
 from pipelines.spec_runner.tasks.container_task import Tools
 from pipelines.spec_runner.tasks.results import Result
 
-IMPORTER = "tfx.dsl.components.common.importer.Importer"  # TFX's name of the execution's type
+IMPORTER = "tfx.dsl.components.common.importer.Importer"  # TFX's execution type
 
 
 def run_importer(
     tools: Tools, node_id: str, component: Any, importer: Any, parameters: Values
 ) -> Result:
-    """Registers an artifact that lies somewhere.
+    """Register an artifact that exists already.
 
     Args:
-        tools: of the run.
+        tools: services of the run.
         node_id: the task.
         component: `ComponentSpec`; it has one output artifact.
         importer: `PipelineDeploymentConfig.ImporterSpec`.
         parameters: of the task.
 
     Raises:
-        SpecError: there is nothing at the place.
+        SpecError: the artifact's URI does not exist.
     """
-    places = tools.job.places
     (key,) = component.output_definitions.artifacts
     source = importer.artifact_uri
-    asked = source.runtime_parameter
-    text = str(parameters[asked] if asked else plain(source.constant))
+    parameter = source.runtime_parameter
+    spec_uri = str(parameters[parameter] if parameter else plain(source.constant))
     tree = {"inputs": {"parameters": parameters, "artifacts": {}}}
-    uri = places.localise(resolve(text, tree)).rstrip("/")
+    uri = tools.run.buckets.localize(resolve(spec_uri, tree)).rstrip("/")
     if not Path(uri).exists():
         raise SpecError(
-            f"{node_id}: nothing lies at {uri} (from {text}). Put it there, or say where it is "
-            f"with --map gs://bucket/path=FOLDER."
+            f"{node_id}: {uri} does not exist (from {spec_uri}). Create it, or map its bucket with "
+            f"--map gs://bucket/path=FOLDER."
         )
     kind = read_type(importer.type_schema)
     execution = tools.recorder.begin(node_id, IMPORTER, {"artifact_uri": uri}, {})
-    found = None if importer.reimport else tools.recorder.by_uri(kind, uri)
-    if found is None:
-        found = LiveArtifact(0, kind, uri, json_format.MessageToDict(importer.metadata))
-        tools.recorder.register(found)
-        tools.recorder.finish(execution, {key: [found]}, {})
-    else:
-        tools.recorder.reuse(execution, {key: [found]}, {})
-    return Result(artifacts={key: [found]})
+    known = None if importer.reimport else tools.recorder.by_uri(kind, uri)
+    if known is not None:
+        tools.recorder.reuse(execution, {key: [known]}, {})
+        return Result(artifacts={key: [known]})
+    artifact = LiveArtifact(0, kind, uri, json_format.MessageToDict(importer.metadata))
+    tools.recorder.register(artifact)
+    tools.recorder.finish(execution, {key: [artifact]}, {})
+    return Result(artifacts={key: [artifact]})
 
 
 def run_resolver(
     tools: Tools, node_id: str, component: Any, resolver: Any, inputs: Artifacts
 ) -> Result:
-    """Looks artifacts of earlier runs up; nothing found is an empty list.
+    """Look up artifacts of earlier runs; a query without a match gives an empty list.
 
     Args:
-        tools: of the run.
+        tools: services of the run.
         node_id: the task.
         component: `ComponentSpec`.
         resolver: `PipelineDeploymentConfig.ResolverSpec`.
-        inputs: whose names and metadata its filters may ask for.
+        inputs: artifacts whose names and metadata the filters may refer to.
     """
     execution = tools.recorder.begin(node_id, RESOLVER, {}, inputs)
     look_up = functools.partial(_look_up, tools, component, inputs)
-    found = {key: look_up(key, query) for key, query in resolver.output_artifact_queries.items()}
-    tools.recorder.finish(execution, found, {}, found=True)
-    return Result(artifacts=found)
+    outputs = {key: look_up(key, query) for key, query in resolver.output_artifact_queries.items()}
+    tools.recorder.finish(execution, outputs, {}, is_lookup=True)
+    return Result(artifacts=outputs)
 
 
 def _look_up(
     tools: Tools, component: Any, inputs: Artifacts, key: str, query: Any
 ) -> list[LiveArtifact]:
     if any(not artifacts for artifacts in inputs.values()):
-        return []  # the filter asks for a property of what was not found
-    told = {
+        return []  # the filter refers to an artifact that another resolver did not find
+    first = {
         name: {"uri": several[0].uri, "name": several[0].resource, "metadata": several[0].metadata}
         for name, several in inputs.items()
     }
-    tree = {"inputs": {"artifacts": told, "parameters": {}}}
-    wanted = parse_filter(resolve(query.filter, tree))
+    tree = {"inputs": {"artifacts": first, "parameters": {}}}
+    matches = parse_filter(resolve(query.filter, tree))
     kind = read_type(component.output_definitions.artifacts[key].artifact_type)
-    fitting = [artifact for artifact in tools.recorder.live_artifacts(kind) if wanted(artifact)]
-    return fitting[: query.limit or 1]
+    artifacts = [artifact for artifact in tools.recorder.live_artifacts(kind) if matches(artifact)]
+    return artifacts[: query.limit or 1]

@@ -1,4 +1,4 @@
-"""The tiny recipe compiled for Vertex AI, and one run of it here that tests share."""
+"""Compile the tiny recipe for Vertex AI, and share one local run of it among tests."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +18,15 @@ IMAGE = f"europe-docker.pkg.dev/p/textmill/any@sha256:{'1' * 64}"
 
 @dataclass(frozen=True)
 class Runs:
-    """What was run, and where."""
+    """The compiled spec, and the workdirs of its runs."""
 
     spec: Path
-    workdir: Path  # of the compiled spec
+    workdir: Path  # of `textmill run-spec`
     local: Path  # of `textmill run`
 
 
 def compile_tiny(folder: Path, **groups: dict[str, object]) -> Path:
-    """Compiles the tiny recipe with other settings; gives the spec's path."""
+    """Compile the tiny recipe with changed settings; return the path of the spec."""
     from pipelines.recipe.file import load_recipe
     from pipelines.vertex.commands.compile import compile_to_file
 
@@ -43,7 +43,7 @@ def compile_tiny(folder: Path, **groups: dict[str, object]) -> Path:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """One run of the compiled spec and one of the recipe, of the same text."""
+    """Run the compiled spec and the recipe on the same text."""
     folder = tmp_path_factory.mktemp("spec")
     spec = compile_tiny(folder)
     options = Options(text=str(REAL_TEXT), warm=True, retry=False)

@@ -1,4 +1,4 @@
-"""Small compiled pipelines of plain commands, and their runs."""
+"""Build small compiled pipelines of plain commands, and run them."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 def component(
     label: str, *, inputs: Json | None = None, outputs: Json | None = None, **artifacts: str
 ) -> Json:
-    """A component with parameters, and artifacts as `in_x="system.Dataset"`, `out_x=…`."""
+    """Make a component with parameters, and with artifacts `in_x="system.Dataset"`, `out_x=…`."""
     made: Json = {"executorLabel": label, "inputDefinitions": {}, "outputDefinitions": {}}
     for place, parameters in (("inputDefinitions", inputs), ("outputDefinitions", outputs)):
         if parameters:
@@ -32,13 +32,13 @@ def component(
 
 
 def python(code: str, *arguments: str, **more: Any) -> Json:
-    """The executor that runs a piece of Python."""
+    """Make an executor that runs Python code."""
     command = {"image": "any/image", "command": ["python", "-c", code], "args": list(arguments)}
     return {"container": {**command, **more}}
 
 
 def task(name: str, *after: str, **more: Any) -> Json:
-    """A task of the component of the same name."""
+    """Make a task of the component with the same name."""
     made = {"componentRef": {"name": name}, "taskInfo": {"name": name}, **more}
     return {**made, "dependentTasks": list(after)} if after else made
 
@@ -65,7 +65,7 @@ def pipeline(
     executors: dict[str, Json],
     parameters: Json | None = None,
 ) -> Json:
-    """A PipelineSpec."""
+    """Make a PipelineSpec."""
     root: Json = {"dag": {"tasks": tasks}}
     if parameters:
         root["inputDefinitions"] = {"parameters": parameters}
@@ -86,7 +86,7 @@ def write_spec(folder: Path, spec: Json) -> Path:
 
 
 def run(folder: Path, spec: Json, *, expect: int = SUCCEEDED, **options: Any) -> Json:
-    """Runs a spec in `folder/w`; gives the run's summary."""
+    """Run a spec in `folder/w`; return the summary of the run."""
     path = write_spec(folder, spec)
     assert run_spec(str(path), workdir=str(folder / "w"), options=Options(**options)) == expect
     return last_summary(folder / "w")

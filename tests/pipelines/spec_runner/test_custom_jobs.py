@@ -1,4 +1,4 @@
-"""The service that the Trainer's custom job meets here: Google's client starts and watches jobs."""
+"""Google's client starts, watches, lists and cancels custom jobs that run on this machine."""
 
 import json
 import time
@@ -10,36 +10,38 @@ import pytest
 
 from pipelines.spec_runner.processes.custom_jobs import CustomJobs
 from pipelines.spec_runner.processes.processes import Processes
-from pipelines.spec_runner.spec.places import Places
+from pipelines.spec_runner.processes.replicas import ReplicaRunner
+from pipelines.spec_runner.processes.training_service import TrainingService
+from pipelines.spec_runner.spec.buckets import Buckets
 
 PARENT = "projects/p/locations/us-central1"
-TELLS = """
+PRINT_ENVIRONMENT = """
 import json, os, sys
 names = ("TF_CONFIG", "CLUSTER_SPEC", "AIP_CHECKPOINT_DIR", "PLACE")
-print(json.dumps({name: os.environ.get(name) for name in names} | {"said": sys.argv[1:]}))
+print(json.dumps({name: os.environ.get(name) for name in names} | {"arguments": sys.argv[1:]}))
 """
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[CustomJobs]:
+def replicas(tmp_path: Path) -> Iterator[ReplicaRunner]:
     processes = Processes()
-    jobs = CustomJobs(processes, Places(tmp_path / "gs"), tmp_path / "logs")
-    with jobs.serving():
-        yield jobs
+    yield ReplicaRunner(processes, Buckets(tmp_path / "gs"), tmp_path / "logs")
     processes.stop_all()
 
 
 @pytest.fixture
-def client(service: CustomJobs, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Google's own client, as TFX gets it in a container of run-spec."""
+def client(replicas: ReplicaRunner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Google's own client, as TFX uses it in a container of run-spec."""
     from google.cloud.aiplatform import gapic
 
     from components.tfx_internals import training_endpoint
 
+    service = TrainingService(CustomJobs(replicas.run))
     monkeypatch.setenv(training_endpoint.ENDPOINT, service.endpoint)
-    return training_endpoint.LocalGapic(gapic).JobServiceClient(
-        client_options={"api_endpoint": "x"}
-    )
+    with service.serving():
+        yield training_endpoint.LocalGapic(gapic).JobServiceClient(
+            client_options={"api_endpoint": "x"}
+        )
 
 
 def pool(code: str, *arguments: str, replicas: int = 1) -> dict[str, Any]:
@@ -74,11 +76,9 @@ def wait(client: Any, name: str) -> Any:
     return job
 
 
-def test_replicas_run_with_the_cluster_in_their_environment(
-    service: CustomJobs, client: Any, tmp_path: Path
-) -> None:
+def test_replicas_run_with_the_cluster_in_their_environment(client: Any, tmp_path: Path) -> None:
     base = {"output_uri_prefix": "gs://bucket/out"}
-    pools = (pool(TELLS, "gs://bucket/data"), pool(TELLS, replicas=2))
+    pools = (pool(PRINT_ENVIRONMENT, "gs://bucket/data"), pool(PRINT_ENVIRONMENT, replicas=2))
     started = start(client, *pools, base_output_directory=base)
     job = wait(client, started.name)
     assert job.state == job.state.JOB_STATE_SUCCEEDED
@@ -88,11 +88,11 @@ def test_replicas_run_with_the_cluster_in_their_environment(
     assert [log.name for log in logs] == [
         "custom-job-1.chief-0.log", "custom-job-1.worker-0.log", "custom-job-1.worker-1.log",
     ]  # fmt: skip
-    told = [json.loads(log.read_text()) for log in logs]
-    assert told[0]["said"] == [f"{tmp_path}/gs/bucket/data"]
-    assert {each["PLACE"] for each in told} == {f"{tmp_path}/gs/bucket/x"}
-    assert told[0]["AIP_CHECKPOINT_DIR"] == f"{tmp_path}/gs/bucket/out/checkpoints/"
-    configs = [json.loads(each["TF_CONFIG"]) for each in told]
+    printed = [json.loads(log.read_text()) for log in logs]
+    assert printed[0]["arguments"] == [f"{tmp_path}/gs/bucket/data"]
+    assert {each["PLACE"] for each in printed} == {f"{tmp_path}/gs/bucket/x"}
+    assert printed[0]["AIP_CHECKPOINT_DIR"] == f"{tmp_path}/gs/bucket/out/checkpoints/"
+    configs = [json.loads(each["TF_CONFIG"]) for each in printed]
     assert [c["task"] for c in configs] == [
         {"type": "chief", "index": 0},
         {"type": "worker", "index": 0},
@@ -102,20 +102,20 @@ def test_replicas_run_with_the_cluster_in_their_environment(
     assert clusters[0] == clusters[1] == clusters[2]
     addresses = clusters[0]["chief"] + clusters[0]["worker"]
     assert len(set(addresses)) == 3
-    spec = json.loads(told[2]["CLUSTER_SPEC"])
+    spec = json.loads(printed[2]["CLUSTER_SPEC"])
     assert spec["task"] == {"type": "workerpool1", "index": 1}
     assert spec["cluster"]["workerpool0"] + spec["cluster"]["workerpool1"] == addresses
 
 
 def test_a_replica_that_fails_ends_the_others_and_says_why(
-    service: CustomJobs, client: Any
+    replicas: ReplicaRunner, client: Any
 ) -> None:
     fails = "import sys; print('out of luck'); sys.exit(4)"
     waits = "import time; time.sleep(600)"
     job = wait(client, start(client, pool(waits), pool(fails)).name)
     assert job.state == job.state.JOB_STATE_FAILED
     assert job.error.message == "worker 0 failed with exit code 4: out of luck"
-    failed = service.last_failure()
+    failed = replicas.last_failure
     assert failed is not None
     assert failed.name == "custom-job-1.worker-0.log"
 

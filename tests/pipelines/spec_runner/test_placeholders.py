@@ -1,4 +1,4 @@
-"""What `{{$.…}}` becomes: each value as it is, and everything else untouched."""
+"""Placeholders `{{$.…}}` become their values, and all other text is unchanged."""
 
 import json
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.spec_runner.errors import SpecError
-from pipelines.spec_runner.spec.placeholders import resolve, resolve_arguments, written
+from pipelines.spec_runner.spec.errors import SpecError
+from pipelines.spec_runner.spec.placeholders import format_value, resolve, resolve_arguments
 
 NAMES = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_-]{0,20}", fullmatch=True)
 PLAIN = st.text(max_size=40).filter(lambda text: "{{$" not in text)
@@ -23,21 +23,21 @@ def tree(parameters: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 @given(NAMES, st.text(max_size=60), PLAIN, PLAIN)
-def test_a_text_parameter_stands_where_its_placeholder_stood(
+def test_a_string_parameter_replaces_its_placeholder(
     name: str, value: str, before: str, after: str
 ) -> None:
-    asked = f"{before}{{{{$.inputs.parameters['{name}']}}}}{after}"
-    assert resolve(asked, tree({name: value})) == before + value + after
+    template = f"{before}{{{{$.inputs.parameters['{name}']}}}}{after}"
+    assert resolve(template, tree({name: value})) == before + value + after
 
 
 @given(PLAIN)
-def test_text_without_a_placeholder_stays(text: str) -> None:
+def test_text_without_a_placeholder_is_unchanged(text: str) -> None:
     assert resolve(text, tree({})) == text
 
 
 @given(NUMBERS)
-def test_a_number_is_written_so_that_it_reads_back_the_same(number: float) -> None:
-    text = written(number)
+def test_a_number_is_format_value_so_that_it_reads_back_the_same(number: float) -> None:
+    text = format_value(number)
     assert float(text) == number
     assert "e" not in text.lower()
     assert not text.endswith(".0")
@@ -45,24 +45,24 @@ def test_a_number_is_written_so_that_it_reads_back_the_same(number: float) -> No
 
 @given(st.recursive(st.none() | st.booleans() | st.text(max_size=5) | st.integers(), st.lists))
 def test_the_whole_input_and_structures_are_json(value: Any) -> None:
-    told = tree({"x": [value]})
-    assert json.loads(resolve("{{$}}", told)) == told["executor_input"]
-    assert json.loads(resolve("{{$.inputs.parameters['x']}}", told)) == [value]
+    values = tree({"x": [value]})
+    assert json.loads(resolve("{{$}}", values)) == values["executor_input"]
+    assert json.loads(resolve("{{$.inputs.parameters['x']}}", values)) == [value]
 
 
 @given(st.text(max_size=60))
 def test_json_escape_fits_a_text_into_json(value: str) -> None:
-    asked = '{"told": "{{$.inputs.parameters[\'x\'].json_escape[1]}}"}'
-    assert json.loads(resolve(asked, tree({"x": value}))) == {"told": value}
+    template = '{"text": "{{$.inputs.parameters[\'x\'].json_escape[1]}}"}'
+    assert json.loads(resolve(template, tree({"x": value}))) == {"text": value}
 
 
 def test_a_value_that_looks_like_a_placeholder_is_not_resolved_again() -> None:
-    told = tree({"x": "{{$.inputs.parameters['y']}}", "y": "secret"})
-    assert resolve("{{$.inputs.parameters['x']}}", told) == "{{$.inputs.parameters['y']}}"
+    values = tree({"x": "{{$.inputs.parameters['y']}}", "y": "secret"})
+    assert resolve("{{$.inputs.parameters['x']}}", values) == "{{$.inputs.parameters['y']}}"
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("template", "expected"),
     [
         ("{{$.inputs.artifacts['data'].uri}}/x", "/in/data/x"),
         ("{{$.inputs.artifacts['data'].metadata['span']}}", "3"),
@@ -73,10 +73,12 @@ def test_a_value_that_looks_like_a_placeholder_is_not_resolved_again() -> None:
         ("{{$.inputs.parameters['steps']}}", "8"),
     ],
 )
-def test_every_kind_of_placeholder(asked: str, expected: str) -> None:
+def test_every_kind_of_placeholder(template: str, expected: str) -> None:
     data = {"data": {"uri": "/in/data", "metadata": {"span": 3.0}}}
     parameters = {"on": True, "rate": 1e-5, "steps": 8.0}
-    assert resolve(asked, tree(parameters, artifacts=data, pipeline_job_name="small-1")) == expected
+    assert (
+        resolve(template, tree(parameters, artifacts=data, pipeline_job_name="small-1")) == expected
+    )
 
 
 def test_optional_and_joined_arguments_of_kfp() -> None:
@@ -91,13 +93,13 @@ def test_optional_and_joined_arguments_of_kfp() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("template", "message"),
     [
-        ("{{$.inputs.parameters['stepz']}}", "'stepz', and there is steps"),
-        ("{{$.inputs.artifacts['x'].uri}}", "'x', and there is none"),
+        ("{{$.inputs.parameters['stepz']}}", "'stepz', which does not exist. There is: steps"),
+        ("{{$.inputs.artifacts['x'].uri}}", "'x', which does not exist. There is: nothing"),
         ("{{$.inputs parameters}}", "cannot be read from"),
     ],
 )
-def test_a_placeholder_that_leads_nowhere_is_an_error(asked: str, told: str) -> None:
-    with pytest.raises(SpecError, match=told):
-        resolve(asked, tree({"steps": 1}))
+def test_a_placeholder_without_a_value_is_an_error(template: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        resolve(template, tree({"steps": 1}))

@@ -1,4 +1,4 @@
-"""Parameters, buckets, conditions, filters: what is read, and what is refused with a reason."""
+"""Parameters, buckets, conditions and filters are parsed, or refused with a reason."""
 
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
 from core.errors import InputError
-from pipelines.spec_runner.errors import SpecError
 from pipelines.spec_runner.spec.artifacts import ArtifactType, LiveArtifact
+from pipelines.spec_runner.spec.buckets import Buckets, parse_mappings
 from pipelines.spec_runner.spec.condition import parse_condition
-from pipelines.spec_runner.spec.parameters import settle_parameters
-from pipelines.spec_runner.spec.places import Places, parse_maps
+from pipelines.spec_runner.spec.errors import SpecError
+from pipelines.spec_runner.spec.parameters import resolve_parameters
 from pipelines.spec_runner.spec.queries import parse_filter
 
 
@@ -32,34 +32,34 @@ KNOWN = definitions(
 )
 
 
-def test_given_values_come_before_the_file_s_and_the_defaults() -> None:
+def test_arguments_override_the_values_of_the_file_and_the_defaults() -> None:
     given_ = ["steps=8", "name=a=b", 'names=["x"]']
-    found = settle_parameters(KNOWN, given_, {"learning_rate": 0.5}, {"project": "local"})
-    assert found == {
+    values = resolve_parameters(KNOWN, given_, {"learning_rate": 0.5}, {"project": "local"})
+    assert values == {
         "steps": 8, "learning_rate": 0.5, "name": "a=b", "names": ["x"], "project": "local",
     }  # fmt: skip
-    assert isinstance(found["steps"], int)
+    assert isinstance(values["steps"], int)
 
 
 @pytest.mark.parametrize(
-    ("given_", "told"),
+    ("given_", "expected"),
     [
         (["stepz=8", "name=a"], r"stepz: the pipeline has no such parameter. Did you mean steps\?"),
         (["steps=8.5", "name=a"], "not a whole number"),
         (["learning_rate=fast", "name=a"], "not a number"),
         (["names={}", "name=a"], "not a list in JSON"),
         (["name"], "write it as name=value"),
-        ([], r"Without a value: name \(Of the model.\)"),
+        ([], r"Missing parameters: name \(Of the model.\)"),
     ],
 )
-def test_a_wrong_parameter_is_told_with_its_remedy(given_: list[str], told: str) -> None:
-    with pytest.raises(InputError, match=told):
-        settle_parameters(KNOWN, given_, {}, {"project": "local"})
+def test_a_wrong_parameter_is_reported_with_its_remedy(given_: list[str], expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
+        resolve_parameters(KNOWN, given_, {}, {"project": "local"})
 
 
-def test_buckets_become_folders_and_the_longest_mapping_counts() -> None:
+def test_buckets_become_folders_and_the_longest_mapping_wins() -> None:
     maps = ["gs://text/corpus=/data/corpus", "gs://text/corpus/new=/data/new/"]
-    places = Places(Path("/w/gs"), parse_maps(maps))
+    buckets = Buckets(Path("/w/gs"), parse_mappings(maps))
     expected = {
         "gs://text/corpus/a.txt": "/data/corpus/a.txt",
         "gs://text/corpus": "/data/corpus",
@@ -73,20 +73,20 @@ def test_buckets_become_folders_and_the_longest_mapping_counts() -> None:
             '{"a": "/w/gs/my-bucket/x", "b": ["/data/corpus"]}',
         "/home/gcs/my-bucket": "/home/gcs/my-bucket",
     }  # fmt: skip
-    assert {text: places.localise(text) for text in expected} == expected
-    assert places.localise_all({"a": ["gs://b-1/x", 1]}) == {"a": ["/w/gs/b-1/x", 1]}
+    assert {text: buckets.localize(text) for text in expected} == expected
+    assert buckets.localize_all({"a": ["gs://b-1/x", 1]}) == {"a": ["/w/gs/b-1/x", 1]}
 
 
 @given(st.text(max_size=60).filter(lambda text: "gs://" not in text and "/gcs/" not in text))
-def test_a_text_without_a_bucket_stays(text: str) -> None:
-    assert Places(Path("/w")).localise(text) == text
+def test_a_text_without_a_bucket_is_unchanged(text: str) -> None:
+    assert Buckets(Path("/w")).localize(text) == text
 
 
-def test_a_mapping_of_another_form_is_refused(tmp_path: Path) -> None:
+def test_a_malformed_mapping_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for text in ("bucket=/x", "gs://bucket", "gs://=/x", f"gs://bucket={tmp_path}/file"):
         with pytest.raises(SpecError, match="--map"):
-            parse_maps([text])
+            parse_mappings([text])
 
 
 @pytest.mark.parametrize(
@@ -130,5 +130,5 @@ def test_filters_of_resolvers() -> None:
         'schema_title="tfx.Model"': False,
     }.items():
         assert parse_filter(text)(blessing) is fits, text
-    with pytest.raises(SpecError, match="cannot look up"):
+    with pytest.raises(SpecError, match="does not support"):
         parse_filter('create_time > "2026"')

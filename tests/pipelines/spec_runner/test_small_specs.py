@@ -1,4 +1,4 @@
-"""Pipelines of plain commands, as others compile them: order, outputs, tries, ends, the cache."""
+"""Pipelines of plain commands, as kfp compiles them: order, outputs, retries, signals, cache."""
 
 import json
 import signal
@@ -34,23 +34,22 @@ from tests.pipelines.spec_runner.small_specs import (
 TOP = Path(__file__).parents[3]
 MAKE = """
 import json, pathlib, sys
-data, told, text = sys.argv[1:]
+data, length, text = sys.argv[1:]
 pathlib.Path(data).write_text(text)
-pathlib.Path(told).write_text(str(len(text)))
+pathlib.Path(length).write_text(str(len(text)))
 """
 TAKE = """
 import json, pathlib, sys
-given, sums = sys.argv[1:]
-told = json.loads(given)
-data = told["inputs"]["artifacts"]["data"]["artifacts"][0]
-values = told["inputs"]["parameterValues"]
-report = told["outputs"]["artifacts"]["report"]["artifacts"][0]
+message = json.loads(sys.argv[1])
+data = message["inputs"]["artifacts"]["data"]["artifacts"][0]
+values = message["inputs"]["parameterValues"]
+report = message["outputs"]["artifacts"]["report"]["artifacts"][0]
 pathlib.Path(report["uri"]).mkdir()
-found = [pathlib.Path(data["uri"]).read_text(), values]
-pathlib.Path(report["uri"], "all.json").write_text(json.dumps(found))
+content = [pathlib.Path(data["uri"]).read_text(), values]
+pathlib.Path(report["uri"], "all.json").write_text(json.dumps(content))
 report["metadata"] = {"size": 2.0, "word": "x"}
 answer = {"artifacts": {"report": {"artifacts": [report]}}}
-pathlib.Path(told["outputs"]["outputFile"]).write_text(json.dumps(answer))
+pathlib.Path(message["outputs"]["outputFile"]).write_text(json.dumps(answer))
 """
 
 
@@ -65,7 +64,7 @@ def two_tasks(**more: Any) -> dict[str, Any]:
                     "artifacts": {"data": artifact("make", "data")},
                     "parameters": {
                         "length": output("make", "length"),
-                        "told": constant("as {{$.inputs.parameters['length']}}"),
+                        "note": constant("as {{$.inputs.parameters['length']}}"),
                     },
                 },
             ),
@@ -85,7 +84,7 @@ def two_tasks(**more: Any) -> dict[str, Any]:
             ),
             "take": component(
                 "take",
-                inputs={"length": INTEGER, "told": TEXT},
+                inputs={"length": INTEGER, "note": TEXT},
                 in_data="system.Dataset",
                 out_report="system.HTML",
             ),
@@ -110,7 +109,7 @@ def test_values_and_artifacts_go_from_task_to_task_and_into_the_lineage(tmp_path
     report = Path(summary["nodes"][1]["artifacts"]["report"])
     assert report.is_relative_to(tmp_path / "w" / "artifacts" / "small" / "take" / "report")
     assert json.loads((report / "all.json").read_text()) == [
-        "four", {"length": 4, "told": "as 4"},
+        "four", {"length": 4, "note": "as 4"},
     ]  # fmt: skip
     archive = Archive(tmp_path / "w")
     (made,) = [a for a in archive.graph.artifacts.values() if a.type_name == "system.HTML"]
@@ -129,14 +128,14 @@ def test_a_second_run_is_cached_until_something_changes(tmp_path: Path) -> None:
     assert states(run(tmp_path, two_tasks(), use_cache=False)) == {"make": "ran", "take": "ran"}
 
 
-def test_what_was_altered_on_the_disk_is_made_anew(tmp_path: Path) -> None:
+def test_a_result_that_was_altered_on_disk_is_recomputed(tmp_path: Path) -> None:
     summary = run(tmp_path, two_tasks())
     Path(summary["nodes"][1]["artifacts"]["report"], "all.json").write_text("altered")
     assert states(run(tmp_path, two_tasks())) == {"make": "cached", "take": "ran"}
 
 
 def failing(times: int, **more: Any) -> dict[str, Any]:
-    """A task that fails so often, one that needs it, one that does not, and an exit handler."""
+    """A task that fails at first, one that needs it, one that does not, and an exit handler."""
     fails = (
         "import pathlib, sys; p = pathlib.Path('tries'); n = len(p.read_text()) if p.exists() "
         f"else 0; p.write_text('x' * (n + 1)); print('try', n); sys.exit(3 if n < {times} else 0)"
@@ -180,7 +179,7 @@ def failing(times: int, **more: Any) -> dict[str, Any]:
 POLICY = {"maxRetryCount": 2, "backoffDuration": "0.2s", "backoffFactor": 2.0}
 
 
-def test_a_task_is_tried_again_after_a_growing_wait(
+def test_a_task_is_retried_after_a_growing_delay(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = f"path={tmp_path / 'status.json'}"
@@ -188,12 +187,15 @@ def test_a_task_is_tried_again_after_a_growing_wait(
     summary = run(tmp_path, failing(2, retryPolicy=POLICY), parameters=[path])
     assert time.monotonic() - begun >= 0.2 + 0.4
     assert states(summary) == {"alone": "ran", "fails": "ran", "needs": "ran", "exit": "ran"}
-    assert "fails: try 2 of 3 failed with exit code 3; again in 0.4 s" in capfd.readouterr().err
+    assert (
+        "fails: attempt 2 of 3 failed with exit code 3; next attempt in 0.4 s"
+        in capfd.readouterr().err
+    )
     status = json.loads((tmp_path / "status.json").read_text())
     assert status["state"] == "SUCCEEDED"
 
 
-def test_a_failure_ends_in_the_exit_handler_and_in_the_end_of_the_log(
+def test_a_failure_runs_the_exit_handler_and_prints_the_end_of_the_log(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     given = [f"path={tmp_path / 'status.json'}"]
@@ -205,13 +207,13 @@ def test_a_failure_ends_in_the_exit_handler_and_in_the_end_of_the_log(
     assert status["pipelineTaskName"] == "tfx-dag"
     assert "fails failed with exit code 3" in status["error"]["message"]
     log = tmp_path / "w" / "runs" / summary["run_id"] / "tasks" / "fails.log"
-    told = capfd.readouterr().err
-    assert "error: fails failed with exit code 3." in told
-    assert "try 0" in told
-    assert str(log) in told.replace("\n", "")
+    printed = capfd.readouterr().err
+    assert "error: fails failed with exit code 3." in printed
+    assert "try 0" in printed
+    assert str(log) in printed.replace("\n", "")
 
 
-def test_a_condition_that_does_not_hold_skips_a_task_and_what_needs_it(tmp_path: Path) -> None:
+def test_a_false_condition_skips_a_task_and_its_dependents(tmp_path: Path) -> None:
     spec = two_tasks(triggerPolicy={"condition": "inputs.parameter_values['text'] == 'yes'"})
     assert states(run(tmp_path, spec)) == {}
     summary = run(tmp_path, spec, parameters=["text=yes"])
@@ -244,7 +246,7 @@ def test_a_dag_within_a_dag_takes_and_gives(tmp_path: Path) -> None:
     assert states(run(tmp_path, spec)) == {"group/make": "ran", "take": "ran"}
 
 
-def test_an_importer_gives_what_lies_in_a_mapped_bucket(tmp_path: Path) -> None:
+def test_an_importer_imports_a_file_of_a_mapped_bucket(tmp_path: Path) -> None:
     folder = tmp_path / "corpus"
     folder.mkdir()
     (folder / "a.txt").write_text("hello")
@@ -286,7 +288,7 @@ def refused(spec: dict[str, Any], folder: Path) -> str:
     return str(error.value)
 
 
-def test_what_is_not_supported_is_named_before_anything_runs(tmp_path: Path) -> None:
+def test_unsupported_tasks_are_reported_before_anything_runs(tmp_path: Path) -> None:
     spec = two_tasks()
     tasks = spec["root"]["dag"]["tasks"]
     tasks["make"]["parameterIterator"] = {"items": {"raw": "[1]"}, "itemInput": "x"}
@@ -294,31 +296,29 @@ def test_what_is_not_supported_is_named_before_anything_runs(tmp_path: Path) -> 
     tasks["take"]["triggerPolicy"] = {"condition": "size(inputs) > 1"}
     spec["deploymentSpec"]["executors"]["take"]["container"]["command"] = ["no-such-program"]
     spec["deploymentSpec"]["executors"]["make"]["container"]["args"] = ["pip install x"]
-    told = refused(spec, tmp_path)
+    message = refused(spec, tmp_path)
     for words in (
         "make: is a loop (ParallelFor)", "parseJson(x)", "The condition 'size(inputs) > 1'",
         "take: runs 'no-such-program', which is in its image (any/image)",
         "make: installs packages when it starts (pip install)",
     ):  # fmt: skip
-        assert words in told
+        assert words in message
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"schemaVersion": "2.0.0"}, "its schemaVersion is 2.0.0"),
-        ({"newThing": 1}, "holds what run-spec does not know"),
+        ({"newThing": 1}, "has a field that run-spec does not know"),
         ({"components": {}}, "names the component"),
         ({"deploymentSpec": {}}, "names the executor"),
     ],
 )
-def test_a_file_that_is_no_such_spec_is_refused(
-    tmp_path: Path, change: dict[str, Any], told: str
-) -> None:
-    assert told in refused({**two_tasks(), **change}, tmp_path)
+def test_an_invalid_spec_is_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    assert message in refused({**two_tasks(), **change}, tmp_path)
 
 
-def test_a_job_in_json_brings_its_own_values(tmp_path: Path) -> None:
+def test_a_pipeline_job_in_json_sets_its_own_parameters(tmp_path: Path) -> None:
     job = {"pipelineSpec": two_tasks(), "runtimeConfig": {"parameterValues": {"text": "from job"}}}
     path = tmp_path / "job.json"
     path.write_text(json.dumps(job))
@@ -328,7 +328,7 @@ def test_a_job_in_json_brings_its_own_values(tmp_path: Path) -> None:
 
 
 def is_alive(pid: str) -> bool:
-    """Whether a process runs; where nobody reaps orphans, an ended one stays as a zombie."""
+    """Whether a process runs. An ended orphan stays as a zombie if no process reaps it."""
     stat = Path(f"/proc/{pid}/stat")
     try:
         return stat.read_text().rpartition(")")[2].split()[0] != "Z"

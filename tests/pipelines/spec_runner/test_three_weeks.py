@@ -1,7 +1,7 @@
-"""Three weeks of a schedule: text arrives, the schedule fires, and only a better model comes out.
+"""Three weeks of a schedule: new text arrives, and only a better model is published.
 
-The schedule is made by the command line against a server that speaks Vertex AI's REST; each run
-that it starts is executed here, by the spec runner, from the very job that the service would run.
+The command line makes the schedule on a server that speaks Vertex AI's REST. The spec runner
+executes each job that the schedule starts.
 """
 
 import json
@@ -27,7 +27,7 @@ from trainer.warm_start.files import start_digest
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 __all__ = ["server", "textmill"]  # fixtures
 TEXT_ROOT = "gs://acme-nlp-text/news"
-# The same in the weekly runs: steps enough to learn, and a publication for what is better alone.
+# Enough steps to learn something; only a better model is published.
 WEEKLY: dict[str, dict[str, object]] = {
     "model": {"start_from": "latest_blessed"},
     "vocabulary": {"import_from": "latest_blessed"},
@@ -40,14 +40,14 @@ WEEKLY: dict[str, dict[str, object]] = {
 
 
 def spans() -> Iterator[str]:
-    """A real text's documents, dealt out into three."""
+    """Split the documents of a real text into three."""
     documents = REAL_TEXT.read_text(encoding="utf-8").split("\n\n")
     for number in range(3):
         yield "\n\n".join(documents[number::3])
 
 
 def run_job(job: v1.PipelineJob, folder: Path, text: Path) -> dict[str, Any]:
-    """Runs a job that a schedule started; gives the summary."""
+    """Run a job that a schedule started; return its summary."""
     path = folder / f"{job.name.rpartition('/')[2]}.json"
     path.write_text(json.dumps(dump(job)), encoding="utf-8")
     options = Options(maps=[f"{TEXT_ROOT}={text}"], warm=True, retry=False)
@@ -61,12 +61,12 @@ def model_of(summary: dict[str, Any]) -> Path:
     return Path(nodes["Trainer"]["artifacts"]["model"], "Format-Serving")
 
 
-def told(summary: dict[str, Any], node_id: str, key: str) -> Any:
+def recorded(summary: dict[str, Any], node_id: str, key: str) -> Any:
     (node,) = [node for node in summary["nodes"] if node["node"] == node_id]
     return node["counts"][key]
 
 
-def test_the_weekly_loop_trains_on_from_the_best_and_publishes_only_what_is_better(
+def test_weekly_runs_continue_from_the_best_model_and_publish_only_a_better_one(
     server: VertexServer, textmill: Textmill, tmp_path: Path
 ) -> None:
     spec = str(compile_tiny(tmp_path, **WEEKLY))
@@ -83,7 +83,7 @@ def test_the_weekly_loop_trains_on_from_the_best_and_publishes_only_what_is_bett
     for week, content in enumerate(spans(), start=1):
         (text / f"week-{week}").mkdir(parents=True)
         (text / f"week-{week}" / "a.txt").write_text(content, encoding="utf-8")
-        if week == 3:  # somebody has an idea
+        if week == 3:  # a change for the worse
             bad = [*given, "--param", "learning_rate=0.1"]
             updated = textmill("schedule", "update", "weekly", "--spec", spec, *bad)
             assert updated.code == SUCCEEDED, updated.told
@@ -92,8 +92,12 @@ def test_the_weekly_loop_trains_on_from_the_best_and_publishes_only_what_is_bett
         summaries.append(run_job(job, tmp_path, text))
         manifests.append(read_manifest(str(model_of(summaries[-1]))))
 
-    assert [told(s, "TextExampleGen", "examples")["facts"]["span"] for s in summaries] == [1, 2, 3]
-    assert [told(s, "ModelEvaluator", "evaluation")["blessed"] for s in summaries] == [
+    assert [recorded(s, "TextExampleGen", "examples")["facts"]["span"] for s in summaries] == [
+        1,
+        2,
+        3,
+    ]
+    assert [recorded(s, "ModelEvaluator", "evaluation")["blessed"] for s in summaries] == [
         True, True, False,
     ]  # fmt: skip
     versions = [v for v in sorted(published.iterdir()) if v.is_dir()]
@@ -102,14 +106,14 @@ def test_the_weekly_loop_trains_on_from_the_best_and_publishes_only_what_is_bett
     ]
     assert json.loads((published / "latest.json").read_text())["version"] == versions[1].name
 
-    # Each week begins with the weights and the words of the latest blessed model.
+    # Each week starts from the weights and the vocabulary of the latest blessed model.
     first, second, _ = (model_of(summary) for summary in summaries)
-    begun = [manifest.facts["start_digest"] for manifest in manifests]
-    assert begun == [None, start_digest(str(first)), start_digest(str(second))]
+    digests = [manifest.facts["start_digest"] for manifest in manifests]
+    assert digests == [None, start_digest(str(first)), start_digest(str(second))]
     assert len({manifest.facts["vocabulary_digest"] for manifest in manifests}) == 1
     for manifest in manifests:
         assert str(tmp_path) not in manifest.model_dump_json(), "no path is published"
-    reasons = told(summaries[2], "ModelEvaluator", "evaluation")["reasons"]
+    reasons = recorded(summaries[2], "ModelEvaluator", "evaluation")["reasons"]
     assert any("against the latest blessed model's" in reason for reason in reasons)
     archive = Archive(tmp_path / "w")
     assert [run.id for run in archive.graph.runs.values()] == [s["run_id"] for s in summaries]

@@ -1,4 +1,4 @@
-"""The compiled spec of the whole pipeline, run here: its model is that of `textmill run`."""
+"""The compiled spec of the whole pipeline makes the same model here as `textmill run`."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def published(workdir: Path) -> list[Path]:
     return sorted((workdir / "published" / "tiny").glob("[0-9]*"))
 
 
-def test_the_published_model_is_that_of_a_local_run_byte_for_byte(runs: Runs) -> None:
+def test_the_published_model_equals_that_of_a_local_run_byte_for_byte(runs: Runs) -> None:
     (of_spec,), (of_run,) = published(runs.workdir), published(runs.local)
     assert files_in(of_spec) == files_in(of_run)
     secret = (str(runs.workdir), last_summary(runs.workdir)["run_id"])
@@ -32,7 +32,7 @@ def test_the_published_model_is_that_of_a_local_run_byte_for_byte(runs: Runs) ->
         assert not [words for words in secret if words.encode() in content], name
 
 
-def test_every_task_ran_and_is_in_the_lineage_as_after_a_local_run(runs: Runs) -> None:
+def test_every_task_ran_and_has_the_lineage_of_a_local_run(runs: Runs) -> None:
     local, summary = last_summary(runs.local), last_summary(runs.workdir)
     of_run = {node["node"] for node in local["nodes"]}
     assert set(states(summary)) == of_run | {"LatestBlessedModel-blessing", "RunRecord"}
@@ -76,9 +76,9 @@ def test_a_failing_task_shows_its_log_and_is_recorded(
     assert "TextExampleGen" in record["error"]["message"]
 
 
-def test_text_that_is_not_there_is_told_before_anything_runs(runs: Runs, tmp_path: Path) -> None:
+def test_missing_text_is_reported_before_anything_runs(runs: Runs, tmp_path: Path) -> None:
     given = ["text_root=gs://bucket/text"]
     with pytest.raises(InputError, match=r"there is no folder .*/gs/bucket/text.*--map"):
         run_spec(str(runs.spec), workdir=str(tmp_path), options=Options(parameters=given))
-    with pytest.raises(InputError, match="Without a value: text_root"):
+    with pytest.raises(InputError, match="Missing parameters: text_root"):
         run_spec(str(runs.spec), workdir=str(tmp_path))

@@ -1,10 +1,13 @@
 """The server itself: metadata and custom jobs by Google's own clients, filters, faults."""
 
+import time
+
 import pytest
 from google.api_core.exceptions import BadRequest, Conflict, NotFound
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1 as v1
 
+from pipelines.spec_runner.processes.custom_jobs import ENDED
 from tests.pipelines.vertex.conftest import PROJECT, REGION
 from tests.vertex_server import VertexServer
 from tests.vertex_server.filters import FilterError, matches
@@ -94,8 +97,8 @@ def test_a_custom_job_is_run_by_what_a_test_gives(server: VertexServer) -> None:
     for name in ("good", "bad"):
         job = v1.CustomJob(display_name=name, job_spec={"worker_pool_specs": [pool]})
         jobs.create_custom_job(parent=PARENT, custom_job=job)
-    for thread in server.job_threads:
-        thread.join()
+    while not all(job.state in ENDED for job in server.custom_jobs.values()):
+        time.sleep(0.01)
     ended = {job.display_name: job for job in jobs.list_custom_jobs(parent=PARENT)}
     assert sorted(seen) == ["bad", "good"]
     assert ended["good"].state == v1.JobState.JOB_STATE_SUCCEEDED

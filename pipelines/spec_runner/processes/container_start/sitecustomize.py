@@ -1,4 +1,4 @@
-"""Run by every Python of a container's command: points Google's training client to this machine."""
+"""Redirect Google's training client, in every Python process of a container's command."""
 
 from components.tfx_internals.training_endpoint import redirect
 

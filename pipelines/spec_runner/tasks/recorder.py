@@ -1,9 +1,9 @@
-"""What a run does, to ML Metadata: the same contexts, types and events as a local run's."""
+"""Record a run in ML Metadata, with the same contexts, types and events as a local run."""
 
 import json
 import logging
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from pipelines.metadata.names import (
 )
 from pipelines.metadata.reuse import find_damage, output_digest
 from pipelines.spec_runner.spec.artifacts import (
+    Artifacts,
     ArtifactType,
     LiveArtifact,
     from_store,
@@ -28,18 +29,17 @@ from pipelines.spec_runner.spec.artifacts import (
 )
 
 log = logging.getLogger(__name__)
-OUTPUT_PARAMETERS = "output_parameters"  # JSON; what a task gave beside artifacts
-Artifacts = dict[str, list[LiveArtifact]]  # by input or output key
+OUTPUT_PARAMETERS = "output_parameters"  # JSON
 
 
 class Recorder:
-    """The store of a workdir, for one run.
+    """Writes one run to the metadata store of a workdir.
 
     Args:
-        path: the SQLite file; made if need be.
-        pipeline: the pipeline's name.
-        run_id: the run's.
-        origin: what is known of the run as a whole: commit, hardware, user.
+        path: SQLite file, created if it does not exist.
+        pipeline: name of the pipeline.
+        run_id: id of the run.
+        origin: commit, hardware and user of the run.
     """
 
     def __init__(self, path: Path, pipeline: str, run_id: str, origin: Mapping[str, str]) -> None:
@@ -57,22 +57,24 @@ class Recorder:
     def begin(
         self, node_id: str, type_name: str, settings: Mapping[str, Any], inputs: Artifacts
     ) -> int:
-        """Notes that a task begins; gives the execution's id, which names its folders."""
+        """Record that a task begins; return the execution's id, which names its folders."""
         record = self._execution(type_name, mlmd.Execution.RUNNING)
         for name, value in settings.items():
             set_value(record.custom_properties[name], value)
-        events = [event for _, event in _pairs(inputs, mlmd.Event.INPUT)]
-        return self._put(record, events, node_id)
+        pairs = [(self._stored(a), event) for a, event in _pairs(inputs, mlmd.Event.INPUT)]
+        node = self._context(NODE_CONTEXT, f"{self._pipeline}.{node_id}")
+        execution_id, _, _ = self._store.put_execution(record, pairs, [*self._contexts, node])
+        return int(execution_id)
 
-    def note(self, execution_id: int, settings: Mapping[str, Any]) -> None:
-        """Adds settings that were found out after the begin."""
+    def add_settings(self, execution_id: int, settings: Mapping[str, Any]) -> None:
+        """Record settings that a driver determined."""
         (record,) = self._store.get_executions_by_id([execution_id])
         for name, value in settings.items():
             set_value(record.custom_properties[name], value)
         self._store.put_executions([record])
 
     def register(self, artifact: LiveArtifact) -> None:
-        """Gives an output its id before it is written."""
+        """Assign an id to an output before it is written."""
         record = to_store(artifact, mlmd.Artifact.PENDING, self._type(artifact.type))
         (artifact.id,) = self._store.put_artifacts([record])
 
@@ -83,19 +85,19 @@ class Recorder:
         parameters: Mapping[str, Any],
         *,
         cache_key: str | None = None,
-        found: bool = False,
+        is_lookup: bool = False,
     ) -> None:
-        """Notes that a task ended well.
+        """Record that a task succeeded.
 
         Args:
             execution_id: from `begin`.
             outputs: with their final metadata.
             parameters: output parameters.
-            cache_key: under which later runs find it; None: never.
-            found: a resolver's outputs, which it did not make.
+            cache_key: key for later runs; None: never reuse the result.
+            is_lookup: a resolver found the outputs and did not make them.
         """
-        kind = mlmd.Event.INTERNAL_OUTPUT if found else mlmd.Event.OUTPUT
-        if not found:
+        kind = mlmd.Event.INTERNAL_OUTPUT if is_lookup else mlmd.Event.OUTPUT
+        if not is_lookup:
             for artifact in (a for several in outputs.values() for a in several):
                 if Path(artifact.uri).is_dir():
                     artifact.metadata[OUTPUT_DIGEST] = output_digest(artifact.uri)
@@ -107,26 +109,26 @@ class Recorder:
             self._store.put_attributions_and_associations([], [link])
 
     def reuse(self, execution_id: int, outputs: Artifacts, parameters: Mapping[str, Any]) -> None:
-        """Notes that a task was not run because an earlier result is good."""
+        """Record that an earlier result was used."""
         kind = mlmd.Event.OUTPUT
         self._end(execution_id, mlmd.Execution.CACHED, parameters, outputs, kind)
 
-    def fail(self, execution_id: int, outputs: Artifacts, told: str, *, canceled: bool) -> None:
-        """Notes that a task failed or was stopped; what it wrote counts for nothing."""
+    def fail(self, execution_id: int, outputs: Artifacts, reason: str, *, canceled: bool) -> None:
+        """Record that a task failed or was stopped, and mark its outputs as abandoned."""
         self._update(outputs, mlmd.Artifact.ABANDONED)
         (record,) = self._store.get_executions_by_id([execution_id])
         record.last_known_state = mlmd.Execution.CANCELED if canceled else mlmd.Execution.FAILED
-        set_value(record.custom_properties["error"], told)
+        set_value(record.custom_properties["error"], reason)
         self._store.put_executions([record])
 
-    def recall(
+    def find_cached(
         self, cache_key: str, types: Mapping[str, ArtifactType]
     ) -> tuple[Artifacts, dict[str, Any]] | None:
-        """The newest good result under a key: all of its outputs are still on the disk.
+        """Return the newest result of a cache key whose outputs are all unchanged on disk.
 
         Args:
             cache_key: of the task.
-            types: of the outputs that it has to have.
+            types: types of the outputs that the result must have, by key.
         """
         context = self._store.get_context_by_type_and_name(CACHE_CONTEXT, cache_key)
         if context is None:
@@ -142,15 +144,17 @@ class Recorder:
         return None
 
     def live_artifacts(self, artifact_type: ArtifactType) -> list[LiveArtifact]:
-        """The pipeline's artifacts of a type, the newest first."""
+        """Return the pipeline's artifacts of a type, newest first."""
         context = self._store.get_context_by_type_and_name(PIPELINE_CONTEXT, self._pipeline)
-        found = self._store.get_artifacts_by_context(context.id)
-        live = [a for a in found if a.type == artifact_type.name and a.state == mlmd.Artifact.LIVE]
+        artifacts = self._store.get_artifacts_by_context(context.id)
+        live = [
+            a for a in artifacts if a.type == artifact_type.name and a.state == mlmd.Artifact.LIVE
+        ]
         ordered = sorted(live, key=lambda a: a.id, reverse=True)
         return [from_store(record, artifact_type) for record in ordered]
 
     def by_uri(self, artifact_type: ArtifactType, uri: str) -> LiveArtifact | None:
-        """The newest artifact of a type at a place."""
+        """Return the newest artifact of a type at a URI."""
         same = [a for a in self._store.get_artifacts_by_uri(uri) if a.type == artifact_type.name]
         return from_store(same[-1], artifact_type) if same else None
 
@@ -197,15 +201,6 @@ class Recorder:
         (record,) = self._store.get_artifacts_by_id([artifact.id])
         return record
 
-    def _put(self, record: Any, events: Iterable[Any], node_id: str) -> int:
-        pairs = []
-        for event in events:
-            (artifact,) = self._store.get_artifacts_by_id([event.artifact_id])
-            pairs.append((artifact, event))
-        node = self._context(NODE_CONTEXT, f"{self._pipeline}.{node_id}")
-        execution_id, _, _ = self._store.put_execution(record, pairs, [*self._contexts, node])
-        return int(execution_id)
-
     def _execution(self, type_name: str, state: int) -> Any:
         kind = mlmd.ExecutionType(name=type_name)
         type_id = self._store.put_execution_type(kind, can_add_fields=True, can_omit_fields=True)
@@ -222,9 +217,9 @@ class Recorder:
         return self._types[artifact_type.name]
 
     def _context(self, type_name: str, name: str, **properties: str) -> Any:
-        found = self._store.get_context_by_type_and_name(type_name, name)
-        if found is not None:
-            return found
+        known = self._store.get_context_by_type_and_name(type_name, name)
+        if known is not None:
+            return known
         type_id = self._store.put_context_type(
             mlmd.ContextType(name=type_name), can_add_fields=True, can_omit_fields=True
         )
@@ -249,12 +244,12 @@ def _is_whole(artifact: LiveArtifact) -> bool:
 
 
 def _pairs(artifacts: Artifacts, kind: int) -> list[tuple[LiveArtifact, Any]]:
-    """An event for each artifact; ML Metadata takes one of a kind, so the last key counts."""
-    found: dict[int, tuple[LiveArtifact, Any]] = {}
+    """Pair each artifact with an event; ML Metadata stores one per artifact, for its last key."""
+    pairs: dict[int, tuple[LiveArtifact, Any]] = {}
     for key, several in sorted(artifacts.items()):
         for index, artifact in enumerate(several):
             event = mlmd.Event(type=kind, artifact_id=artifact.id)
             event.path.steps.add().key = key
             event.path.steps.add().index = index
-            found[artifact.id] = (artifact, event)
-    return list(found.values())
+            pairs[artifact.id] = (artifact, event)
+    return list(pairs.values())

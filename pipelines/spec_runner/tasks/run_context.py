@@ -1,23 +1,23 @@
-"""One run of a spec: its names, its places, and how its tasks are told of both."""
+"""Hold the names and folders of one run of a spec."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.spec_runner.spec.places import Places
+from pipelines.spec_runner.spec.buckets import Buckets
 
 PROJECT = REGION = "local"
 
 
 @dataclass(frozen=True)
-class Job:
-    """A run, as Vertex AI's PipelineJob."""
+class RunContext:
+    """One run of a spec, which Vertex AI calls a PipelineJob."""
 
     pipeline: str
     run_id: str
     root: Path  # of the pipeline's artifacts
     folder: Path  # of the run: summary and logs
-    places: Places
+    buckets: Buckets
     project: str = PROJECT
     region: str = REGION
     use_cache: bool = True
@@ -29,11 +29,11 @@ class Job:
         return f"projects/{self.project}/locations/{self.region}/pipelineJobs/{self.run_id}"
 
     def log(self, node_id: str) -> Path:
-        """Where a task's output goes."""
+        """Return the log file of a task."""
         return self.folder / "tasks" / f"{node_id.replace('/', '.')}.log"
 
     def placeholders(self, node_id: str) -> dict[str, Any]:
-        """What `{{$.…}}` knows beside the task's inputs and outputs."""
+        """Return the values of a task's `{{$.pipeline_…}}` placeholders."""
         return {
             "pipeline_job_name": f"{self.pipeline}-{self.run_id}",
             "pipeline_job_uuid": self.run_id,

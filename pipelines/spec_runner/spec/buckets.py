@@ -1,24 +1,24 @@
-"""`gs://bucket/…` to folders of this machine."""
+"""Map `gs://bucket/…` to folders on this machine."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.spec_runner.errors import SpecError
+from pipelines.spec_runner.spec.errors import SpecError
 
-# A bucket as gs:// names it, or as Vertex AI mounts it; a folder /x/gcs/ is none.
+# A bucket as a URI, or mounted by Vertex AI at /gcs/; a folder such as /x/gcs/ is not one.
 _SCHEME = r"(?:gs://|(?<![\w.-])/gcs/)"
 _BUCKET = r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]"
-_END = r"(?=[/\s'\"\\,;?*]|$)"  # a mapped path ends where a name ends
+_END = r"(?=[/\s'\"\\,;?*]|$)"  # a mapped path ends at the end of a name
 
 
-class Places:
-    """Where buckets lie; TensorFlow cannot open gs:// without a network.
+class Buckets:
+    """The local folders of buckets; TensorFlow cannot open gs:// without a network.
 
     Args:
-        folder: holds a folder for each bucket that is not mapped.
-        mapped: "bucket" or "bucket/path" to a folder; the longest that fits counts.
+        folder: has a folder for each bucket that is not mapped.
+        mapped: "bucket" or "bucket/path" to a folder; the longest match counts.
     """
 
     def __init__(self, folder: Path, mapped: dict[str, Path] | None = None) -> None:
@@ -29,32 +29,32 @@ class Places:
         names = f"(?P<known>{known})|(?P<bucket>{_BUCKET})" if known else f"(?P<bucket>{_BUCKET})"
         self._pattern = re.compile(f"{_SCHEME}(?:{names})")
 
-    def localise(self, text: str) -> str:
-        """The text with each `gs://bucket/path` in it replaced by a local path."""
+    def localize(self, text: str) -> str:
+        """Replace each `gs://bucket/path` in a text by a local path."""
         return self._pattern.sub(self._replace, text)
 
-    def localise_all(self, value: Any) -> Any:
-        """The same for each text in a JSON value."""
+    def localize_all(self, value: Any) -> Any:
+        """Localize each string in a JSON value."""
         if isinstance(value, str):
-            return self.localise(value)
+            return self.localize(value)
         if isinstance(value, list):
-            return [self.localise_all(inner) for inner in value]
+            return [self.localize_all(inner) for inner in value]
         if isinstance(value, dict):
-            return {key: self.localise_all(inner) for key, inner in value.items()}
+            return {key: self.localize_all(inner) for key, inner in value.items()}
         return value
 
     def _replace(self, match: re.Match[str]) -> str:
-        found = match.groupdict()
-        if found.get("known"):
-            return str(self.mapped[found["known"]])
-        return str(self.folder / found["bucket"])
+        groups = match.groupdict()
+        if groups.get("known"):
+            return str(self.mapped[groups["known"]])
+        return str(self.folder / groups["bucket"])
 
 
-def parse_maps(maps: Sequence[str]) -> dict[str, Path]:
-    """Reads what `--map` was given, as `gs://bucket/path=FOLDER`.
+def parse_mappings(maps: Sequence[str]) -> dict[str, Path]:
+    """Parse the values of `--map`, each `gs://bucket/path=FOLDER`.
 
     Raises:
-        SpecError: a mapping is of another form, or its folder is a file.
+        SpecError: a mapping has another form, or its folder is a file.
     """
     mapped: dict[str, Path] = {}
     for text in maps:
