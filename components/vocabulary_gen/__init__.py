@@ -1,1 +1,1 @@
-"""VocabularyGen: documents to a tokenizer."""
+"""VocabularyGen: train or import the vocabulary of a tokenizer."""

@@ -1,4 +1,4 @@
-"""The component VocabularyGen: documents to a vocabulary."""
+"""Define VocabularyGen, the component that makes a vocabulary from documents."""
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -12,7 +12,7 @@ from components.vocabulary_gen.importing.import_folder import import_digest
 
 
 class VocabularyGenSpec(ComponentSpec):
-    """What goes in and what comes out."""
+    """Declare parameters, inputs and outputs."""
 
     PARAMETERS = {
         "vocabulary_settings": ExecutionParameter(type=str),
@@ -27,7 +27,7 @@ class VocabularyGenSpec(ComponentSpec):
 
 
 class VocabularyGen(base_component.BaseComponent):
-    """Trains a vocabulary on the train split, or imports one, and measures it.
+    """Trains a vocabulary on the train split, or imports one, and checks it on the text.
 
     Example:
         vocabulary = VocabularyGen(
@@ -36,10 +36,10 @@ class VocabularyGen(base_component.BaseComponent):
             code_digest=code_digest("components.vocabulary_gen.executor"),
         )
 
-    Component `outputs` contains:
-        - `vocabulary`: components.Vocabulary, with vocab.txt (WordPiece) or spiece.model
-          (SentencePiece), tokenizer.json and tokenizer_config.json, which `transformers` loads,
-          and manifest.json.
+    Outputs:
+        vocabulary: `components.Vocabulary` with vocab.txt (WordPiece) or spiece.model
+            (SentencePiece), tokenizer.json and tokenizer_config.json, which `transformers` can
+            load, and manifest.json.
     """
 
     SPEC_CLASS = VocabularyGenSpec
@@ -53,13 +53,13 @@ class VocabularyGen(base_component.BaseComponent):
         code_digest: str,
         base_model: types.BaseChannel | None = None,
     ) -> None:
-        """Describes the step.
+        """Build the component.
 
         Args:
-            documents: TextExampleGen's `examples`.
-            vocabulary_settings: JSON of `VocabularySettings`. The files that it imports count in
-                the cache key.
-            code_digest: of the executor's code.
+            documents: `examples` of TextExampleGen.
+            vocabulary_settings: `VocabularySettings` as JSON. The content of files to import is
+                part of the cache key.
+            code_digest: digest of the executor's code, for the cache key.
             base_model: the model that `import_from: latest_blessed` stands for.
         """
         settings = VocabularySettings.model_validate_json(vocabulary_settings)

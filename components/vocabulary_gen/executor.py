@@ -1,4 +1,4 @@
-"""The executor of VocabularyGen: unpack and call."""
+"""Run VocabularyGen: unpack the artifacts and settings and make the vocabulary."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from components.settings import VocabularySettings
 from components.vocabulary_gen.make_vocabulary import make_vocabulary
 from core import storage
 
-# trainer.huggingface.folder.TRANSFORMERS_FOLDER; were it imported, an edit of the models would
-# run this node again.
+# Same as trainer.huggingface.folder.TRANSFORMERS_FOLDER. It is not imported, because then every
+# change of the models would change this component's code digest.
 TRANSFORMERS = "transformers"
 
 
@@ -24,7 +24,7 @@ class VocabularyGenExecutor(base_executor.BaseExecutor):
         output_dict: dict[str, list[artifact.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Makes the vocabulary that the settings describe.
+        """Make the vocabulary that the settings describe.
 
         Args:
             input_dict: `documents`, one Examples artifact; `base_model`, which may be missing or
@@ -43,7 +43,7 @@ class VocabularyGenExecutor(base_executor.BaseExecutor):
 
 
 def _tokenizer_folder(models: list[artifact.Artifact]) -> str | None:
-    """Where a model keeps its tokenizer."""
+    """Return the folder of a model's tokenizer, or None without a model."""
     if not models:
         return None
     return storage.join(path_utils.serving_model_path(models[0].uri), TRANSFORMERS)

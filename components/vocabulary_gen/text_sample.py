@@ -1,4 +1,4 @@
-"""Documents to a fair sample of their text, as large as is asked for."""
+"""Read a representative sample of the documents' text."""
 
 from collections.abc import Iterator
 
@@ -7,17 +7,17 @@ from components.text_example_gen.documents.document_record import decode_sentenc
 from core import storage
 from core.manifest import Manifest
 
-SAMPLED_SPLIT = "train"  # the eval split has no say in the vocabulary
+SAMPLED_SPLIT = "train"  # the vocabulary must not depend on the eval split
 
 
 class TextSample:
-    """The train split's documents, from the first on, up to a number of bytes.
+    """The first documents of the train split, up to a number of bytes.
 
-    Documents lie in the order of a hash of their content, so that the first of them are a fair
-    sample of all. Iterating reads again.
+    Documents are in the order of a hash of their content, so the first ones are a random sample.
+    Every iteration reads them again.
 
     Attributes:
-        text_bytes: of the documents that the last iteration gave.
+        text_bytes: bytes of text in the documents of the last iteration.
     """
 
     def __init__(self, folder: str, documents: Manifest, max_bytes: int) -> None:
@@ -27,7 +27,7 @@ class TextSample:
         self.text_bytes = 0
 
     def __iter__(self) -> Iterator[list[str]]:
-        """The sentences of each document."""
+        """Yield the sentences of each document."""
         self.text_bytes = 0
         for path, digest in self._digests.items():
             check_records(path, digest)

@@ -1,25 +1,40 @@
-"""A vocabulary to its files, which `transformers` loads as they are."""
+"""Write the files of a vocabulary, which `transformers` can load."""
 
 import json
+from collections import Counter
+from dataclasses import dataclass, field
 
-from components.vocabulary_gen.made import Made
+from tokenizers import Tokenizer
+
 from core import storage
-from core.vocabulary.tokenizer_file import CONFIG_FILE, TOKENIZER_FILE, normalizer_flags
+from core.vocabulary.tokenizer_file import CONFIG_FILE, TOKENIZER_FILE, Kind, normalizer_flags
 from core.vocabulary.unigram import PIECE_SPECIALS, SPIECE_FILE
 from core.vocabulary.wordpiece import SPECIALS, VOCAB_FILE
 
 
-def write_vocabulary(made: Made, folder: str) -> None:
-    """Writes vocab.txt or spiece.model, tokenizer.json and tokenizer_config.json.
+@dataclass(frozen=True)
+class NewVocabulary:
+    """A vocabulary that was trained or imported and is not written yet."""
 
-    Equal bytes for equal input.
+    kind: Kind
+    tokenizer: Tokenizer
+    spiece_model: bytes = b""  # the content of spiece.model; empty for WordPiece
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def write_vocabulary(vocabulary: NewVocabulary, folder: str) -> None:
+    """Write vocab.txt or spiece.model, tokenizer.json and tokenizer_config.json.
+
+    Equal vocabularies give equal bytes.
     """
-    parsed = json.loads(made.tokenizer.to_str())
-    is_wordpiece = made.kind == "wordpiece"
+    parsed = json.loads(vocabulary.tokenizer.to_str())
+    is_wordpiece = vocabulary.kind == "wordpiece"
     specials = SPECIALS if is_wordpiece else PIECE_SPECIALS
     config = tokenizer_config(specials, *normalizer_flags(parsed["normalizer"]))
+    vocab = vocabulary.tokenizer.get_vocab(with_added_tokens=False)
+    lines = "".join(f"{token}\n" for token in sorted(vocab, key=vocab.__getitem__))
     files = {
-        VOCAB_FILE if is_wordpiece else SPIECE_FILE: _model_bytes(made),
+        VOCAB_FILE if is_wordpiece else SPIECE_FILE: vocabulary.spiece_model or lines.encode(),
         TOKENIZER_FILE: _dump(parsed),
         CONFIG_FILE: _dump(config),
     }
@@ -30,10 +45,10 @@ def write_vocabulary(made: Made, folder: str) -> None:
 def tokenizer_config(
     specials: tuple[str, ...], lowercase: bool, strip_accents: bool
 ) -> dict[str, object]:
-    """What `transformers` needs beside tokenizer.json.
+    """Return what `transformers` needs besides tokenizer.json.
 
-    The class is the general one, which takes tokenizer.json as it is: BertTokenizer and
-    AlbertTokenizer would put a normaliser of their own in the place of ours.
+    The tokenizer class is the generic one, which uses tokenizer.json unchanged; BertTokenizer and
+    AlbertTokenizer would replace our normalizer by their own.
     """
     names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
     return {
@@ -44,13 +59,6 @@ def tokenizer_config(
         "strip_accents": strip_accents,
         "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
     }
-
-
-def _model_bytes(made: Made) -> bytes:
-    if made.kind == "sentencepiece":
-        return made.spiece_model
-    vocab = made.tokenizer.get_vocab(with_added_tokens=False)
-    return "".join(f"{token}\n" for token in sorted(vocab, key=lambda t: vocab[t])).encode()
 
 
 def _dump(content: dict[str, object]) -> bytes:

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from components.vocabulary_gen.build_tokenizer import make_normalizer
+from components.settings import VocabularySettings
 from components.vocabulary_gen.importing.import_folder import import_vocabulary
-from components.vocabulary_gen.made import Made
 from components.vocabulary_gen.training.train_unigram import train_unigram
 from components.vocabulary_gen.write_vocabulary import write_vocabulary
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
@@ -22,9 +21,8 @@ ODD += ["\u1112\u1161\u11ab\u1100\u116e\u11a8\u110b\u1165 한국어", "``quoted'
 
 
 def trained(folder: Path, *, lowercase: bool) -> Vocabulary:
-    normalizer = make_normalizer(lowercase=lowercase, strip_accents=False, split_cjk=False)
-    made = train_unigram(ENGLISH + KOREAN, size=2500, normalizer=normalizer)
-    write_vocabulary(Made("sentencepiece", *made), str(folder))
+    settings = VocabularySettings(kind="sentencepiece", size=2500, lowercase=lowercase)
+    write_vocabulary(train_unigram(ENGLISH + KOREAN, settings), str(folder))
     return load_vocabulary(str(folder))
 
 

@@ -1,4 +1,4 @@
-"""A tokenizer and text to the share of words that it does not know, and why."""
+"""Measure the share of words that a tokenizer does not know, and refuse too high a share."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,14 +9,14 @@ from tokenizers import Encoding, Tokenizer
 
 from core.vocabulary.tokenizer_file import VocabularyError
 
-MEASURED_BYTES = 16 << 20  # of text; the share's error is far below any limit with so much
+MEASURED_BYTES = 16 << 20  # of text; enough that the error of the share does not matter
 SHOWN_CHARACTERS = 10
-_BATCH = 256  # documents that the library spreads over threads at a time
+_BATCH = 256  # documents that the library encodes in parallel
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """What the tokenizer makes of the text."""
+class UnknownMeasurement:
+    """Counts of words and tokens in encoded text."""
 
     words: int
     unknown_words: int
@@ -25,48 +25,57 @@ class Measurement:
 
     @property
     def unknown_rate(self) -> float:
-        """Share of the words that become [UNK]."""
+        """Return the share of words that become [UNK]."""
         return self.unknown_words / max(self.words, 1)
 
 
-def measure(tokenizer: Tokenizer, unk_id: int, documents: Iterable[Sequence[str]]) -> Measurement:
-    """Counts words and [UNK] in the first MEASURED_BYTES of the documents.
+def measure_unknown(
+    tokenizer: Tokenizer, unk_id: int, documents: Iterable[Sequence[str]]
+) -> UnknownMeasurement:
+    """Count words and [UNK] in the first MEASURED_BYTES of the documents.
 
     Args:
-        tokenizer: of plain text, which adds nothing (`Vocabulary.tokenizer`).
-        unk_id: of what it does not know.
+        tokenizer: of plain text, which adds no special tokens (`Vocabulary.tokenizer`).
+        unk_id: id of unknown text.
         documents: the sentences of each.
     """
     words = tokens = unknown = 0
     characters: Counter[str] = Counter()
-    for sentences, encoding in _encode(tokenizer, documents):
+    for text, encoding in _encode(tokenizer, documents):
         ids = encoding.ids
         tokens += len(ids)
         words += len(set(encoding.word_ids))
         if unk_id in ids:
-            at = zip(encoding.word_ids, ids, strict=True)
-            unknown += len({word for word, piece in at if piece == unk_id})
-            for (start, end), piece in zip(encoding.offsets, ids, strict=True):
-                if piece == unk_id:
-                    characters.update(_unknown_characters(tokenizer, sentences[start:end], unk_id))
-    return Measurement(words, unknown, tokens, tuple(characters.most_common(SHOWN_CHARACTERS)))
+            words_of_ids = zip(encoding.word_ids, ids, strict=True)
+            unknown += len({word for word, token_id in words_of_ids if token_id == unk_id})
+            for (start, end), token_id in zip(encoding.offsets, ids, strict=True):
+                if token_id == unk_id:
+                    characters.update(_unknown_characters(tokenizer, text[start:end], unk_id))
+    frequent = tuple(characters.most_common(SHOWN_CHARACTERS))
+    return UnknownMeasurement(words, unknown, tokens, frequent)
 
 
-def check_unknown_rate(measurement: Measurement, limit: float, remedy: str) -> None:
-    """Refuses a vocabulary that does not know too many of the words.
+def check_unknown_rate(measurement: UnknownMeasurement, limit: float, remedy: str) -> None:
+    """Refuse a vocabulary that does not know too many of the words.
+
+    Args:
+        measurement: of the vocabulary on the text.
+        limit: the highest share of unknown words.
+        remedy: what to do other than raise the limit, for the message.
 
     Raises:
         VocabularyError: the share of unknown words is above the limit.
     """
     if measurement.unknown_rate <= limit:
         return
-    shown = ", ".join(
+    characters = ", ".join(
         f"{c!r} (U+{ord(c):04X}) {n:,} times" for c, n in measurement.unknown_characters
     )
     raise VocabularyError(
         f"{measurement.unknown_rate:.2%} of the train split's words are [UNK], more than "
         f"vocabulary.max_unknown_rate ({limit:.2%}) allows. The most frequent characters that the "
-        f"vocabulary lacks: {shown or 'none; the words are too long'}. {remedy}"
+        f"vocabulary lacks: {characters or 'none; the words are too long'}. {remedy}, or raise "
+        f"vocabulary.max_unknown_rate."
     )
 
 
@@ -89,5 +98,5 @@ def _first_bytes(texts: Iterable[str], max_bytes: int) -> Iterator[str]:
 
 
 def _unknown_characters(tokenizer: Tokenizer, word: str, unk_id: int) -> list[str]:
-    """The characters of a word that are unknown alone; none if it is only too long."""
+    """Return the characters of a word that are unknown alone; none if it is only too long."""
     return [c for c in word if unk_id in tokenizer.encode(c, add_special_tokens=False).ids]

@@ -1,4 +1,4 @@
-"""A normaliser of the `tokenizers` library to SentencePiece's own, which maps text by a table."""
+"""Convert a normalizer of the `tokenizers` library into SentencePiece's table of replacements."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -6,17 +6,15 @@ from typing import Any
 
 from core.vocabulary.unigram import WORD_BEGIN
 
-PLANES_WITH_TEXT = (
-    0xE0200  # what follows is for private use; left out, as it would double the table
-)
+FIRST_PRIVATE_USE = 0xE0200  # characters from here on would only double the size of the table
 
 
 def normalizer_spec(normalizer: Any) -> bytes:
-    """The serialised `NormalizerSpec` that does what the normaliser does to text in NFC.
+    """Return the serialized `NormalizerSpec` that does to text in NFC what the normalizer does.
 
-    With it, spiece.model alone gives the ids of tokenizer.json, in the sentencepiece library as
-    in TensorFlow's graph. Hangul and Latin that were taken apart (NFD) are put together as well;
-    only a letter and a mark with a character between them that is dropped stay apart.
+    With it, spiece.model alone gives the ids of tokenizer.json, both in the sentencepiece library
+    and in TensorFlow's graph. It also composes Hangul and Latin text in NFD, except where a
+    character that the normalizer drops stands between a letter and its mark.
     """
     from sentencepiece import SentencePieceNormalizer
 
@@ -31,28 +29,28 @@ def normalizer_spec(normalizer: Any) -> bytes:
 
 
 def _table(normalizer: Any) -> dict[str, str]:
-    """What becomes what: the longest entry that matches is applied, from the left."""
+    """Return the replacements; SentencePiece applies the longest match from the left."""
     normalize = normalizer.normalize_str
     table = {text: normalize(text) for text in _characters()}
     for character in _characters():
-        for apart in _taken_apart(character):
-            table[apart] = normalize(apart)
-    table[WORD_BEGIN] = " "  # in the text, it would be taken for the begin of a word
-    return {text: other for text, other in table.items() if text != other}
+        for sequence in _decompositions(character):
+            table[sequence] = normalize(sequence)
+    table[WORD_BEGIN] = " "  # in the text it would look like the start of a word
+    return {text: replacement for text, replacement in table.items() if text != replacement}
 
 
 def _characters() -> Iterator[str]:
-    for number in range(1, PLANES_WITH_TEXT):
+    for number in range(1, FIRST_PRIVATE_USE):
         character = chr(number)
         if unicodedata.category(character) not in ("Cn", "Cs"):
             yield character
 
 
-def _taken_apart(character: str) -> set[str]:
-    """The sequences that NFC, or lower-casing and then NFC, makes a character of."""
+def _decompositions(character: str) -> set[str]:
+    """Return the sequences that NFC, or lowercasing and then NFC, composes into the character."""
     parts = unicodedata.normalize("NFD", character)
     if len(parts) == 1:
         return set()
-    begun = unicodedata.normalize("NFC", parts[:-1]) + parts[-1]
-    ways = {parts, begun}
-    return ways | {way[0].upper() + way[1:] for way in ways}
+    partly_composed = unicodedata.normalize("NFC", parts[:-1]) + parts[-1]
+    sequences = {parts, partly_composed}
+    return sequences | {text[0].upper() + text[1:] for text in sequences}

@@ -1,62 +1,64 @@
-"""Text to a SentencePiece unigram model: the same bytes for the same text, on any machine."""
+"""Train a SentencePiece unigram model: the same text gives the same bytes on any machine."""
 
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from tokenizers import Tokenizer
-
-from components.vocabulary_gen.spiece_model import spiece_model, unigram_tokenizer
+from components.settings import VocabularySettings
+from components.vocabulary_gen.build_tokenizer import make_normalizer, unigram_tokenizer
+from components.vocabulary_gen.spiece_model import spiece_model
+from components.vocabulary_gen.training.alphabet import choose_alphabet
 from components.vocabulary_gen.training.charsmap import normalizer_spec
-from components.vocabulary_gen.training.train_wordpiece import ALPHABET_COVERAGE, ALPHABET_SHARE
+from components.vocabulary_gen.write_vocabulary import NewVocabulary
 from core.vocabulary.tokenizer_file import VocabularyError
 from core.vocabulary.unigram import PIECE_SPECIALS, WORD_BEGIN, read_pieces
 
-THREADS = 4  # always: each sums what it expects, and the order of the sums is in the bytes
-MAX_WORD_BYTES = 4096  # SentencePiece's; a longer word is no word
-# Sums of such scores are exact, in float32 as in float64, so that every library that looks for the
-# best cut of a word finds the same one; and nothing is lost by a step of 0.4 %.
+THREADS = 4  # fixed: each thread sums expectations, and the order of the sums changes the bytes
+MAX_WORD_BYTES = 4096  # SentencePiece skips longer words
+# Sums of scores that are multiples of this are exact in float32 and in float64, so every library
+# finds the same best split of a word. Rounding to it changes a probability by at most 0.4 %.
 SCORE_STEP = 2.0**-8
-RESERVED = "\u2585"  # SentencePiece's own sign for the unknown; words with it are left out
+RESERVED = "\u2585"  # SentencePiece's own mark for unknown text; it skips words that contain it
 
 
 def train_unigram(
-    documents: Iterable[Sequence[str]], *, size: int, normalizer: Any
-) -> tuple[Tokenizer, bytes, Counter[str]]:
-    """Trains a unigram model (Kudo 2018).
+    documents: Iterable[Sequence[str]], settings: VocabularySettings
+) -> NewVocabulary:
+    """Train a unigram model (Kudo 2018).
 
-    It learns from the words and how often each occurs, in the order of the words, so that the
-    order of the text counts for nothing. Memory holds each distinct word once.
+    It is trained on the sorted words and their frequencies, so the order of the text does not
+    matter. Memory holds each distinct word once.
 
     Args:
         documents: the sentences of each; read once.
-        size: pieces that are asked for, specials among them.
-        normalizer: of the text.
+        settings: size and normalization.
 
     Returns:
-        The tokenizer, spiece.model with the same ids, and counts: `alphabet` (characters with a
-        piece), `rare_characters` (without), and the words that it did not learn from: `rare_words`
-        (with a rare character) and `skipped_words` (too long, or with a reserved character).
+        The vocabulary, with the counts `alphabet` (characters with a piece), `rare_characters`
+        (without), and the words that it was not trained on: `rare_words` (with a rare character)
+        and `skipped_words` (too long, or with a reserved character).
 
     Raises:
         VocabularyError: the text gives no pieces.
     """
+    normalizer = make_normalizer(settings)
     words = count_words(documents, normalizer)
-    counts = Counter(skipped_words=_drop(words, _is_unusable))
+    counts = Counter(skipped_words=_remove(words, _is_unusable))
     characters = _count_characters(words)
-    alphabet = choose_alphabet(characters, size)
-    counts["rare_words"] = _drop(words, lambda word: not alphabet.issuperset(word))
-    pieces = _train(words, size)
+    alphabet = set(choose_alphabet(characters, settings.size))
+    counts["rare_words"] = _remove(words, lambda word: not alphabet.issuperset(word))
+    pieces = _train(words, settings.size)
     counts["alphabet"] = sum(piece in characters for piece, _ in pieces)
     counts["rare_characters"] = len(characters) - counts["alphabet"]
-    specials = set(range(len(PIECE_SPECIALS)))
-    model = spiece_model(pieces, specials, 1, normalizer_spec(normalizer))
-    return unigram_tokenizer(pieces, normalizer, "first"), model, counts
+    special_ids = set(range(len(PIECE_SPECIALS)))
+    model = spiece_model(pieces, special_ids, 1, normalizer_spec(normalizer))
+    tokenizer = unigram_tokenizer(pieces, normalizer, "first")
+    return NewVocabulary("sentencepiece", tokenizer, model, counts)
 
 
 def count_words(documents: Iterable[Sequence[str]], normalizer: Any) -> Counter[str]:
-    """How often each word of the normalised text occurs; spaces part words."""
+    """Count the words of the normalized text, which are separated by white space."""
     words: Counter[str] = Counter()
     for sentences in documents:
         text = normalizer.normalize_str("\n".join(sentences))
@@ -64,28 +66,13 @@ def count_words(documents: Iterable[Sequence[str]], normalizer: Any) -> Counter[
     return words
 
 
-def choose_alphabet(characters: Counter[str], size: int) -> set[str]:
-    """The characters that get a piece: the frequent ones.
-
-    As many as cover the text but for one character in ten thousand, and leave room for words.
-    """
-    room = int(ALPHABET_SHARE * size) - len(PIECE_SPECIALS)
-    left = ALPHABET_COVERAGE * sum(characters.values())
-    alphabet = set()
-    for character in sorted(characters, key=lambda c: (-characters[c], c))[:room]:
-        if left <= 0:
-            break
-        left -= characters[character]
-        alphabet.add(character)
-    return alphabet
+def _remove(words: Counter[str], is_excluded: Callable[[str], bool]) -> int:
+    """Remove words and return how often they occur."""
+    return sum(words.pop(word) for word in [w for w in words if is_excluded(w)])
 
 
 def _is_unusable(word: str) -> bool:
     return len(word.encode()) > MAX_WORD_BYTES or RESERVED in word
-
-
-def _drop(words: Counter[str], is_left_out: Callable[[str], bool]) -> int:
-    return sum(words.pop(word) for word in [w for w in words if is_left_out(w)])
 
 
 def _count_characters(words: Counter[str]) -> Counter[str]:
@@ -97,7 +84,7 @@ def _count_characters(words: Counter[str]) -> Counter[str]:
 
 
 def _train(words: Counter[str], size: int) -> list[tuple[str, float]]:
-    """The pieces and their scores; fewer than `size` where the text supports no more."""
+    """Return the pieces and their scores; fewer than `size` if the text has no more."""
     from sentencepiece import SentencePieceTrainer
 
     content = io.BytesIO()
@@ -109,10 +96,10 @@ def _train(words: Counter[str], size: int) -> list[tuple[str, float]]:
             model_type="unigram",
             vocab_size=size,
             hard_vocab_limit=False,
-            character_coverage=1.0,  # the words hold no other characters
+            character_coverage=1.0,  # words with rare characters were removed already
             max_sentence_length=2 * MAX_WORD_BYTES,
             shuffle_input_sentence=False,
-            normalization_rule_name="identity",  # the words are normalised already
+            normalization_rule_name="identity",  # the words are normalized already
             num_threads=THREADS,
             pad_id=0,
             unk_id=1,
@@ -126,7 +113,7 @@ def _train(words: Counter[str], size: int) -> list[tuple[str, float]]:
     except (RuntimeError, ValueError) as error:
         raise VocabularyError(
             f"SentencePiece cannot train {size:,} pieces on {len(words):,} words ({error}). Give "
-            f"more text, or another vocabulary.size."
+            f"more text, or change vocabulary.size."
         ) from error
     pieces = read_pieces(content.getvalue(), "spiece.model")
     return [(piece, round(score / SCORE_STEP) * SCORE_STEP) for piece, score in pieces]

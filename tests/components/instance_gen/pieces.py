@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from components.vocabulary_gen.build_tokenizer import make_normalizer
-from components.vocabulary_gen.made import Made
+from components.settings import VocabularySettings
 from components.vocabulary_gen.training.train_unigram import train_unigram
-from components.vocabulary_gen.training.train_wordpiece import train_tokenizer
+from components.vocabulary_gen.training.train_wordpiece import train_wordpiece
 from components.vocabulary_gen.write_vocabulary import write_vocabulary
 from core.vocabulary.tokenizer_file import Kind
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
@@ -26,13 +25,7 @@ TEXT = [*ENGLISH, *KOREAN, *[JAPANESE] * 5, *[CHINESE] * 5]
 
 def train_pieces(folder: Path, kind: Kind, *, split_cjk: bool) -> Vocabulary:
     """Trains 3,000 pieces on all of the text, and writes them to the folder."""
-    options = {"lowercase": True, "strip_accents": False, "split_cjk": split_cjk}
-    if kind == "wordpiece":
-        tokenizer, _ = train_tokenizer(TEXT, size=SIZE, min_frequency=2, **options)
-        made = Made(kind, tokenizer)
-    else:
-        normalizer = make_normalizer(**options)
-        tokenizer, model, _ = train_unigram(TEXT, size=SIZE, normalizer=normalizer)
-        made = Made(kind, tokenizer, model)
-    write_vocabulary(made, str(folder))
+    settings = VocabularySettings(kind=kind, size=SIZE, split_cjk=split_cjk)
+    train = train_wordpiece if kind == "wordpiece" else train_unigram
+    write_vocabulary(train(TEXT, settings), str(folder))
     return load_vocabulary(str(folder))

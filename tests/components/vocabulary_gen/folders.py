@@ -1,4 +1,4 @@
-"""A documents artifact's folder from sentences, written with TensorFlow's protocol buffers."""
+"""Write a folder of documents with TensorFlow's own protocol buffers."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from core.manifest import Manifest, write_manifest
 
 
 def write_documents(folder: Path, documents: Sequence[Sequence[str]], num_shards: int = 2) -> Path:
-    """Writes the train split."""
+    """Write the train split."""
     shards = [
         write_records(
             str(folder),
@@ -25,7 +25,7 @@ def write_documents(folder: Path, documents: Sequence[Sequence[str]], num_shards
 
 
 def record_of(sentences: Sequence[str]) -> bytes:
-    """A document's record."""
+    """Return the record of a document."""
     values = tf.train.BytesList(value=[sentence.encode() for sentence in sentences])
     feature = {"sentences": tf.train.Feature(bytes_list=values)}
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()

@@ -1,4 +1,4 @@
-"""Claims about the component as TFX runs it, and about `transformers` reading what it writes."""
+"""The component runs as TFX runs it, and `transformers` reads its vocabularies."""
 
 import json
 import os
@@ -60,7 +60,7 @@ def test_the_executor_writes_a_sentencepiece_vocabulary(tmp_path: Path) -> None:
     assert (vocabulary.size, vocabulary.kind) == (2500, "sentencepiece")
 
 
-def test_an_edit_of_the_imported_folder_changes_the_cache_key(tmp_path: Path) -> None:
+def test_editing_the_imported_folder_changes_the_cache_key(tmp_path: Path) -> None:
     folder = write_small_vocabulary(tmp_path / "theirs")
     examples = standard_artifacts.Examples()
     before = component(examples, import_from=str(folder)).exec_properties

@@ -1,4 +1,4 @@
-"""Claims about the vocabulary artifact: what is measured, refused, and told."""
+"""The vocabulary artifact is complete, measured on the text, and refused if it does not fit."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from components.settings import VocabularySettings
 from components.vocabulary_gen.checking.compare_tokenizers import count_differing
-from components.vocabulary_gen.checking.unknown_rate import measure
+from components.vocabulary_gen.checking.unknown_rate import measure_unknown
 from components.vocabulary_gen.make_vocabulary import make_vocabulary
 from components.vocabulary_gen.text_sample import TextSample
 from core.errors import InputError
@@ -34,7 +34,7 @@ def make(documents: Path, folder: Path, **settings: Any) -> Manifest:
     return make_vocabulary(str(documents), VocabularySettings(**values), str(folder), "code")
 
 
-def test_what_is_written_can_be_loaded_and_is_what_the_manifest_says(
+def test_the_vocabulary_can_be_loaded_and_agrees_with_the_manifest(
     english: Path, tmp_path: Path
 ) -> None:
     manifest = make(english, tmp_path)
@@ -50,18 +50,18 @@ def test_what_is_written_can_be_loaded_and_is_what_the_manifest_says(
     assert manifest.counts["all"]["missing_entries"] == 0
 
 
-def test_two_makings_give_equal_bytes(english: Path, tmp_path: Path) -> None:
+def test_making_it_twice_gives_equal_bytes(english: Path, tmp_path: Path) -> None:
     assert make(english, tmp_path / "a") == make(english, tmp_path / "b")
 
 
-def test_the_eval_split_has_no_say(english: Path, tmp_path: Path) -> None:
+def test_only_the_train_split_is_used(english: Path, tmp_path: Path) -> None:
     manifest = make(english, tmp_path)
     assert manifest.counts["all"]["trained_bytes"] == sum(
         len(sentence.encode()) for document in ENGLISH for sentence in document
     )
 
 
-def test_unknown_words_are_counted_as_a_slow_count_finds_them(korean: Path, tmp_path: Path) -> None:
+def test_unknown_words_equal_a_count_word_by_word(korean: Path, tmp_path: Path) -> None:
     manifest = make(korean, tmp_path, size=3000, max_unknown_rate=0.01)
     tokenizer = load_vocabulary(str(tmp_path)).tokenizer()
     words = unknown = 0
@@ -75,7 +75,7 @@ def test_unknown_words_are_counted_as_a_slow_count_finds_them(korean: Path, tmp_
     assert unknown / words < 0.005
 
 
-def test_too_many_unknown_words_show_the_characters(
+def test_too_many_unknown_words_are_refused_with_their_characters(
     english: Path, korean: Path, tmp_path: Path
 ) -> None:
     make(english, tmp_path / "english")
@@ -95,7 +95,7 @@ def test_a_size_too_small_for_the_script_is_refused_with_a_remedy(
         make(korean, tmp_path, size=300)
 
 
-def test_an_import_keeps_its_ids_and_what_it_strips(english: Path, tmp_path: Path) -> None:
+def test_an_import_keeps_its_tokens(english: Path, tmp_path: Path) -> None:
     theirs = write_small_vocabulary(tmp_path / "theirs")
     manifest = make(english, tmp_path / "ours", import_from=str(theirs), max_unknown_rate=1.0)
     ours, original = (load_vocabulary(str(tmp_path / name)) for name in ("ours", "theirs"))
@@ -104,10 +104,10 @@ def test_an_import_keeps_its_ids_and_what_it_strips(english: Path, tmp_path: Pat
     assert "missing_entries" not in manifest.counts["all"]
 
 
-def test_words_beyond_the_limit_of_the_model_have_no_unknown_characters(tmp_path: Path) -> None:
+def test_overlong_words_are_unknown_without_unknown_characters(tmp_path: Path) -> None:
     make(write_documents(tmp_path / "d", [*ENGLISH, ["the " + "x" * 101]]), tmp_path / "v")
     tokenizer = load_vocabulary(str(tmp_path / "v")).tokenizer()
-    measurement = measure(tokenizer, 1, [["x" * 101, "the"]])
+    measurement = measure_unknown(tokenizer, 1, [["x" * 101, "the"]])
     assert (measurement.words, measurement.unknown_words) == (2, 1)
     assert measurement.unknown_characters == ()
 
@@ -132,11 +132,11 @@ def test_files_that_disagree_on_the_text_are_refused(english: Path, tmp_path: Pa
     make(english, tmp_path, kind="sentencepiece", size=1000)
     tokenizer = load_vocabulary(str(tmp_path)).tokenizer()
     other = train_spiece(size=500)
-    with pytest.raises(InputError, match=r"give other ids to [\d,]+ of [\d,]+ sentences"):
+    with pytest.raises(InputError, match=r"give different ids to [\d,]+ of [\d,]+ sentences"):
         count_differing(tokenizer, other, ENGLISH)
 
 
-def test_a_sample_is_as_large_as_asked_and_reads_the_same_again(english: Path) -> None:
+def test_a_sample_has_the_requested_size_and_can_be_read_again(english: Path) -> None:
     sample = TextSample(str(english), read_manifest(str(english)), 20_000)
     first = list(sample)
     assert 20_000 <= sample.text_bytes < 40_000

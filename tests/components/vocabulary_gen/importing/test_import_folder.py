@@ -1,4 +1,4 @@
-"""Claims about importing what `transformers` wrote: what is kept, and what is refused."""
+"""Folders written by `transformers` are imported unchanged, or refused."""
 
 import json
 from pathlib import Path
@@ -34,7 +34,7 @@ def change(folder: Path, **parts: Any) -> None:
     path.write_text(json.dumps({**parsed, **parts}), encoding="utf-8")
 
 
-def test_ids_and_normaliser_are_kept(folder: Path) -> None:
+def test_ids_and_normalizer_are_kept(folder: Path) -> None:
     (folder / "vocab.txt").unlink()
     theirs = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     ours = json.loads(import_tokenizer(str(folder)).to_str())
@@ -42,7 +42,7 @@ def test_ids_and_normaliser_are_kept(folder: Path) -> None:
     assert ours["normalizer"] == theirs["normalizer"]
 
 
-def test_saved_truncation_and_padding_are_taken_off(folder: Path) -> None:
+def test_saved_truncation_and_padding_are_removed(folder: Path) -> None:
     cut = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}
     change(folder, truncation=cut)
     tokenizer = import_tokenizer(str(folder))
@@ -52,12 +52,12 @@ def test_saved_truncation_and_padding_are_taken_off(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "text", "tokens"),
     [
-        ({}, "The MÉTHOD", ["the", "method"]),  # BERT's defaults: lower case, accents stripped
+        ({}, "The MÉTHOD", ["the", "method"]),  # BERT's defaults: lowercase, strip accents
         ({"do_lower_case": False}, "the The", ["the", "[UNK]"]),
         ({"strip_accents": False}, "THE méthod", ["the", "[UNK]"]),
     ],
 )
-def test_vocab_txt_alone_gets_berts_normaliser(
+def test_vocab_txt_alone_gets_the_normalizer_of_bert(
     folder: Path, config: dict[str, Any], text: str, tokens: list[str]
 ) -> None:
     (folder / "tokenizer.json").unlink()
@@ -90,7 +90,7 @@ def test_ids_with_a_gap_are_refused(folder: Path) -> None:
         import_tokenizer(str(folder))
 
 
-def test_a_missing_special_is_refused(folder: Path) -> None:
+def test_a_missing_special_token_is_refused(folder: Path) -> None:
     (folder / "vocab.txt").unlink()
     vocab = {entry: n for n, entry in enumerate(e for e in ENTRIES if e != "[MASK]")}
     change(folder, added_tokens=[], model={**WORDPIECE, "vocab": vocab})
@@ -101,7 +101,7 @@ def test_a_missing_special_is_refused(folder: Path) -> None:
 def test_two_files_that_contradict_each_other_are_refused(folder: Path) -> None:
     with (folder / "vocab.txt").open("a", encoding="utf-8") as stream:
         stream.write("more\n")
-    with pytest.raises(InputError, match=r"are not those of vocab\.txt beside it"):
+    with pytest.raises(InputError, match=r"differ from those of vocab\.txt in the same folder"):
         import_tokenizer(str(folder))
 
 
@@ -118,7 +118,7 @@ def test_a_file_that_the_library_cannot_read_is_refused(folder: Path) -> None:
         import_tokenizer(str(folder))
 
 
-def test_the_digest_sees_an_edit_of_what_is_imported(folder: Path) -> None:
+def test_the_digest_changes_with_the_imported_files_only(folder: Path) -> None:
     before = import_digest(str(folder))
     (folder / "unrelated.bin").write_bytes(b"x")
     assert import_digest(str(folder)) == before

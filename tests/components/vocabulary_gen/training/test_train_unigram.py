@@ -1,4 +1,4 @@
-"""Claims about SentencePiece: the same bytes anywhere, and the same ids in every library."""
+"""Unigram training is deterministic and gives the same ids in every library."""
 
 import json
 import os
@@ -14,28 +14,29 @@ from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
 
+from components.settings import VocabularySettings
 from components.vocabulary_gen.build_tokenizer import make_normalizer
+from components.vocabulary_gen.training.alphabet import choose_alphabet
 from components.vocabulary_gen.training.train_unigram import (
     MAX_WORD_BYTES,
-    choose_alphabet,
     count_words,
     train_unigram,
 )
+from components.vocabulary_gen.write_vocabulary import NewVocabulary
 from core.vocabulary.tokenizer_file import VocabularyError, plain_tokenizer
 from tests.real_text import ENGLISH, KOREAN
 
 ROOT = Path(__file__).parents[4]
 TRAIN = """
 import hashlib
-from components.vocabulary_gen.build_tokenizer import make_normalizer
+from components.settings import VocabularySettings
 from components.vocabulary_gen.training.train_unigram import train_unigram
 from tests.real_text import ENGLISH, KOREAN
 text = ENGLISH[:30] + KOREAN[:60]
 if {backwards}:
     text = [document[::-1] for document in text[::-1]]
-normalizer = make_normalizer(lowercase=True, strip_accents=False, split_cjk=False)
-tokenizer, model, _ = train_unigram(text, size=1500, normalizer=normalizer)
-print(hashlib.sha256(tokenizer.to_str().encode() + model).hexdigest())
+new = train_unigram(text, VocabularySettings(kind="sentencepiece", size=1500))
+print(hashlib.sha256(new.tokenizer.to_str().encode() + new.spiece_model).hexdigest())
 """
 ODD = [
     "CAFE\u0301 J\u030c \u0130stanbul Straße ΟΔΟΣ",
@@ -44,7 +45,7 @@ ODD = [
     "\u200bthe",
 ]
 ODD += [" x \u2581 y\u2581z  ", "[MASK] and [CLS]<unk>", "x" * 300, "ㅋㅋ ① ﬁ ㎏", "", "  ", "\t"]
-JAMO = "\u1112\u1161\u11ab\u1100\u116e\u11a8\u110b\u1165"  # 한국어, taken apart
+JAMO = "\u1112\u1161\u11ab\u1100\u116e\u11a8\u110b\u1165"  # 한국어, decomposed
 
 
 def digest(*, backwards: bool = False, prefix: tuple[str, ...] = (), **environment: str) -> str:
@@ -54,20 +55,17 @@ def digest(*, backwards: bool = False, prefix: tuple[str, ...] = (), **environme
     return ran.stdout.decode()
 
 
+def train_new(documents: list[list[str]], size: int, **options: bool) -> NewVocabulary:
+    values = {"kind": "sentencepiece", "size": size, **options}
+    return train_unigram(documents, VocabularySettings.model_validate(values))
+
+
 def train(
-    documents: list[list[str]],
-    size: int = 2000,
-    *,
-    lowercase: bool = True,
-    strip_accents: bool = False,
-    split_cjk: bool = False,
+    documents: list[list[str]], size: int = 2000, **options: bool
 ) -> tuple[Tokenizer, SentencePieceProcessor, Counter[str]]:
-    normalizer = make_normalizer(
-        lowercase=lowercase, strip_accents=strip_accents, split_cjk=split_cjk
-    )
-    tokenizer, model, counts = train_unigram(documents, size=size, normalizer=normalizer)
-    plain = Tokenizer.from_str(json.dumps(plain_tokenizer(json.loads(tokenizer.to_str()))))
-    return plain, SentencePieceProcessor(model_proto=model), counts
+    new = train_new(documents, size, **options)
+    plain = Tokenizer.from_str(json.dumps(plain_tokenizer(json.loads(new.tokenizer.to_str()))))
+    return plain, SentencePieceProcessor(model_proto=new.spiece_model), new.counts
 
 
 @pytest.fixture(scope="module")
@@ -110,14 +108,14 @@ def test_both_files_give_the_same_ids_to_any_text(
     assert tokenizer.encode(normal).ids == model.encode(normal)
 
 
-def test_a_chunk_between_spaces_becomes_the_same_pieces_alone() -> None:
+def test_text_between_spaces_is_tokenized_independently() -> None:
     tokenizer, _, _ = train(ENGLISH + KOREAN, 3000)
     for text in [s for document in KOREAN + ENGLISH[:20] for s in document]:
         alone = [n for chunk in text.split(" ") for n in tokenizer.encode(chunk).ids]
         assert tokenizer.encode(text).ids == alone
 
 
-def test_hangul_stays_whole_and_jamo_are_put_together(
+def test_hangul_stays_whole_and_jamo_are_composed(
     both: tuple[Tokenizer, SentencePieceProcessor],
 ) -> None:
     tokenizer, model = both
@@ -128,12 +126,12 @@ def test_hangul_stays_whole_and_jamo_are_put_together(
     assert any("데비안" in piece for piece in pieces)
 
 
-def test_compatibility_characters_stay_themselves() -> None:
+def test_compatibility_characters_are_unchanged() -> None:
     tokenizer, _, _ = train([*ENGLISH, ["ㅋㅋ ① ﬁ"] * 20])
     assert "".join(tokenizer.encode("ㅋㅋ ①").tokens) == "\u2581ㅋㅋ\u2581①"
 
 
-def test_alberts_specials_come_first() -> None:
+def test_special_tokens_of_albert_come_first() -> None:
     _, model, _ = train(ENGLISH)
     pieces = [model.id_to_piece(n) for n in range(5)]
     assert pieces == ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
@@ -143,7 +141,7 @@ def test_alberts_specials_come_first() -> None:
     assert [model.is_control(n) for n in range(6)] == [True, False, True, True, True, False]
 
 
-def test_the_name_of_a_special_in_the_text_is_text(
+def test_the_name_of_a_special_token_in_the_text_is_plain_text(
     both: tuple[Tokenizer, SentencePieceProcessor],
 ) -> None:
     for name in ("[MASK]", "[CLS]", "<pad>", "<unk>"):
@@ -152,14 +150,13 @@ def test_the_name_of_a_special_in_the_text_is_text(
         assert ids == both[1].encode(f"the {name} is")
 
 
-def test_no_space_is_made_up_behind_a_mask() -> None:
-    normalizer = make_normalizer(lowercase=True, strip_accents=False, split_cjk=False)
-    tokenizer, _, _ = train_unigram(KOREAN, size=1500, normalizer=normalizer)
+def test_no_space_is_inserted_after_a_mask() -> None:
+    tokenizer = train_new(KOREAN, 1500).tokenizer
     tokens = tokenizer.encode("[MASK]은 데비안 [MASK].", add_special_tokens=False).tokens
     assert tokens == ["[MASK]", "은", "\u2581데비안", "[MASK]", "."]
 
 
-def test_a_text_gives_the_pieces_asked_for_or_as_many_as_it_has() -> None:
+def test_a_text_gives_the_requested_pieces_or_as_many_as_it_has() -> None:
     assert train(ENGLISH, 1000)[0].get_vocab_size() == 1000
     assert 100 < train(ENGLISH[:3], 8000)[0].get_vocab_size() < 4000
 
@@ -175,7 +172,7 @@ def test_the_alphabet_leaves_room_for_words() -> None:
 def test_characters_of_nearly_all_the_text_are_covered() -> None:
     characters = Counter({"a": 500_000, "b": 499_000, **{chr(0x2500 + n): 2 for n in range(100)}})
     assert len(choose_alphabet(characters, 8000)) == 2 + 51  # all but 98 of 999,200 characters
-    assert choose_alphabet(characters, 10) == {"a", "b"}  # room for two
+    assert choose_alphabet(characters, 10) == ["a", "b"]  # room for two
 
 
 def test_words_that_sentencepiece_would_skip_are_counted() -> None:
@@ -183,8 +180,8 @@ def test_words_that_sentencepiece_would_skip_are_counted() -> None:
     assert train(ENGLISH + words, 500)[2]["skipped_words"] == 2
 
 
-def test_words_are_counted_after_normalising() -> None:
-    normalizer = make_normalizer(lowercase=True, strip_accents=False, split_cjk=True)
+def test_words_are_counted_after_normalization() -> None:
+    normalizer = make_normalizer(VocabularySettings(split_cjk=True))
     words = count_words([["The the\u00a0THE", "漢字 a\u2581b"]], normalizer)
     assert words == {"the": 3, "漢": 1, "字": 1, "a": 1, "b": 1}
 

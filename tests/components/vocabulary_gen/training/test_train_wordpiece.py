@@ -1,4 +1,4 @@
-"""Claims about training: the same bytes anywhere, Hangul whole, no character left out."""
+"""WordPiece training is deterministic, keeps Hangul whole and covers the characters."""
 
 import json
 import os
@@ -6,15 +6,17 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from components.settings import VocabularySettings
 from components.vocabulary_gen.build_tokenizer import make_normalizer
+from components.vocabulary_gen.training.alphabet import choose_alphabet
 from components.vocabulary_gen.training.train_wordpiece import (
-    choose_alphabet,
     count_characters,
     entries_of,
-    train_tokenizer,
+    train_wordpiece,
 )
 from core.vocabulary.wordpiece import SPECIALS
 from tests.real_text import ENGLISH, KOREAN
@@ -22,22 +24,30 @@ from tests.real_text import ENGLISH, KOREAN
 ROOT = Path(__file__).parents[4]
 TRAIN = """
 import hashlib
-from components.vocabulary_gen.training.train_wordpiece import train_tokenizer
+from components.settings import VocabularySettings
+from components.vocabulary_gen.training.train_wordpiece import train_wordpiece
 from tests.real_text import ENGLISH, KOREAN
 text = ENGLISH + KOREAN
 if {backwards}:
     text = [document[::-1] for document in text[::-1]]
-made, _ = train_tokenizer(text, size=3000, lowercase=True, strip_accents=False, min_frequency=2)
-print(hashlib.sha256(made.to_str().encode()).hexdigest())
+tokenizer = train_wordpiece(text, VocabularySettings(size=3000)).tokenizer
+print(hashlib.sha256(tokenizer.to_str().encode()).hexdigest())
 """
 
 
 def train(documents: list[list[str]], **settings: object) -> list[str]:
-    """The entries of a trained vocabulary."""
-    values = {"size": 2000, "lowercase": True, "strip_accents": False, "min_frequency": 2}
-    tokenizer, _ = train_tokenizer(documents, **{**values, **settings})  # type: ignore[arg-type]
-    vocab = tokenizer.get_vocab()
-    return sorted(vocab, key=lambda entry: vocab[entry])
+    """The entries of a trained vocabulary, in the order of their ids."""
+    values = VocabularySettings.model_validate({"size": 2000, **settings})
+    vocab = train_wordpiece(documents, values).tokenizer.get_vocab()
+    return sorted(vocab, key=vocab.__getitem__)
+
+
+def normalizer(**settings: bool) -> Any:
+    return make_normalizer(VocabularySettings.model_validate(settings))
+
+
+def entries_per_character(character: str) -> int:
+    return len(entries_of([character]))
 
 
 def digest(backwards: bool = False, **environment: str) -> str:
@@ -58,14 +68,14 @@ def test_hash_seed_threads_and_order_of_the_text_change_no_byte() -> None:
     assert len(digests) == 1
 
 
-def test_the_specials_come_first_and_nothing_is_there_twice() -> None:
+def test_the_special_tokens_come_first_and_no_entry_is_duplicated() -> None:
     entries = train(ENGLISH)
     assert entries[:5] == list(SPECIALS)
     assert len(entries) == len(set(entries)) == 2000
     assert "statement" in entries
 
 
-def test_a_small_text_gives_fewer_entries_than_asked() -> None:
+def test_a_small_text_gives_fewer_entries_than_requested() -> None:
     assert 500 < len(train(ENGLISH[:20], size=8000)) < 8000
 
 
@@ -75,59 +85,58 @@ def test_hangul_stays_whole_with_any_setting(lowercase: bool, strip_accents: boo
     entries = train(KOREAN, lowercase=lowercase, strip_accents=strip_accents)
     assert "데비안" in entries
     jamo = {c for entry in entries for c in entry if "\u1100" <= c <= "\u11ff"}
-    assert jamo <= {"\u115f"}  # a filler, which the text itself holds
+    assert jamo <= {"\u115f"}  # a filler that the text itself contains
 
 
-def test_lower_casing_keeps_accents_unless_they_are_to_be_stripped() -> None:
-    keep = make_normalizer(lowercase=True, strip_accents=False, split_cjk=True)
-    strip = make_normalizer(lowercase=True, strip_accents=True, split_cjk=True)
-    cased = make_normalizer(lowercase=False, strip_accents=False, split_cjk=True)
+def test_lowercasing_keeps_accents_unless_the_settings_strip_them() -> None:
+    keep = normalizer(lowercase=True, strip_accents=False)
+    strip = normalizer(lowercase=True, strip_accents=True)
+    cased = normalizer(lowercase=False, strip_accents=False)
     assert keep.normalize_str("CAFE\u0301 J\u030c 한국") == "caf\u00e9 \u01f0 한국"
     assert strip.normalize_str("CAFÉ 한국") == "cafe 한국"
     assert cased.normalize_str("CAFE\u0301") == "CAF\u00c9"
 
 
-def test_characters_of_nearly_all_the_text_have_their_entries() -> None:
+def test_characters_that_cover_nearly_all_text_have_entries() -> None:
     entries = set(train(ENGLISH + KOREAN, size=4000))
-    counts = count_characters(
-        ENGLISH + KOREAN, make_normalizer(lowercase=True, strip_accents=False, split_cjk=True)
-    )
+    counts = count_characters(ENGLISH + KOREAN, normalizer())
     missing = {c: n for c, n in counts.items() if c not in entries}
     assert sum(missing.values()) <= 0.0001 * sum(counts.values())
     assert {"데", "##데", "a", "##a", "."} <= entries
     assert "##." not in entries  # punctuation never continues a word
 
 
-def test_characters_that_hardly_ever_occur_take_no_entry() -> None:
+def test_rare_characters_get_no_entry() -> None:
     counts = Counter({"a": 500_000, "b": 499_000, **{chr(0x2500 + n): 2 for n in range(100)}})
-    assert choose_alphabet(counts, size=8000)[:2] == ["a", "b"]
-    assert len(choose_alphabet(counts, size=8000)) == 2 + 51  # all but 98 of 999,200 characters
+    assert choose_alphabet(counts, 8000, entries_per_character)[:2] == ["a", "b"]
+    assert (
+        len(choose_alphabet(counts, 8000, entries_per_character)) == 2 + 51
+    )  # all but 98 of 999,200 characters
 
 
-def test_ideographs_are_words_and_never_continue_one() -> None:
+def test_ideographs_are_words_and_never_continue_a_word() -> None:
     assert entries_of(["a", "漢", "か", "!"]) == ["a", "漢", "か", "!", "##a", "##か"]
 
 
-def test_ideographs_continue_words_where_they_are_not_to_be_split() -> None:
+def test_ideographs_continue_words_if_they_are_not_split() -> None:
     assert "##漢" in entries_of(["a", "漢"], split_cjk=False)
     text = [["漢字 漢字 漢字 漢字"]] * 9
     assert "漢字" in train(text, size=64, split_cjk=False)
     assert "漢字" not in train(text, size=64, split_cjk=True)
 
 
-def test_the_alphabet_leaves_room_for_merges_and_takes_the_frequent() -> None:
+def test_the_alphabet_leaves_room_for_merges_and_takes_frequent_characters() -> None:
     counts = Counter({chr(0xAC00 + n): 1000 - n for n in range(900)})
-    alphabet = choose_alphabet(counts, size=400)
-    assert len(entries_of(alphabet)) == 294  # 147 syllables, each alone and behind ##
+    alphabet = choose_alphabet(counts, 400, entries_per_character)
+    assert len(entries_of(alphabet)) == 294  # 147 syllables, each alone and after ##
     assert set(alphabet) == set(list(counts)[:147])
 
 
-def test_the_tokenizer_puts_specials_around_text_for_other_readers() -> None:
-    tokenizer, counts = train_tokenizer(
-        ENGLISH, size=1000, lowercase=True, strip_accents=False, min_frequency=2
-    )
+def test_the_tokenizer_adds_special_tokens_for_other_readers() -> None:
+    vocabulary = train_wordpiece(ENGLISH, VocabularySettings(size=1000))
+    tokenizer = vocabulary.tokenizer
     pair = tokenizer.encode("the class", "object")
     assert pair.tokens == ["[CLS]", "the", "class", "[SEP]", "object", "[SEP]"]
     assert pair.type_ids == [0, 0, 0, 0, 1, 1]
-    assert counts["alphabet"] > 50
+    assert vocabulary.counts["alphabet"] > 50
     assert json.loads(tokenizer.to_str())["model"]["max_input_chars_per_word"] == 100
