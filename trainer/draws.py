@@ -1,5 +1,6 @@
-"""A row's place in the global batch to its random numbers, on whatever replica the row is."""
+"""Draw random numbers for rows of a global batch, the same on every number of replicas."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -9,18 +10,31 @@ ALGORITHM = "philox"  # the same bits on every device; the default differs on TP
 
 @dataclass(frozen=True)
 class RowDraws:
-    """Random numbers of a part of a global batch.
+    """Random numbers for consecutive rows of a global batch.
 
-    All rows' numbers are drawn on every replica, which then keeps its own: they are few.
+    Every replica draws the numbers of all rows and keeps its own, so that a row gets the same
+    numbers on every replica. They are few.
     """
 
-    seed: tf.Tensor  # (2,) int32, of the step
-    first: int | tf.Tensor  # the part's first row in the global batch
-    rows: int | tf.Tensor  # of the global batch
+    seed: tf.Tensor  # (2,) int32
+    first: int | tf.Tensor = 0  # the first of the rows, counted in the global batch
+    total: int | tf.Tensor | None = None  # rows of the global batch; None: only the drawn rows
 
-    def integers(self, rows: int | tf.Tensor, columns: int, limit: int) -> tf.Tensor:
-        """(rows, columns) int32 from 0 to below the limit, for the part's first rows."""
+    def integers(self, rows: int | tf.Tensor, columns: int | tf.Tensor, limit: int) -> tf.Tensor:
+        """Return (rows, columns) int32, uniform below the limit."""
         drawn = tf.random.stateless_uniform(
-            [self.rows, columns], self.seed, 0, limit, dtype=tf.int32, alg=ALGORITHM
+            [rows if self.total is None else self.total, columns],
+            self.seed,
+            0,
+            limit,
+            dtype=tf.int32,
+            alg=ALGORITHM,
         )
+        if self.total is None:
+            return drawn
         return tf.slice(drawn, [self.first, 0], [rows, columns])
+
+    def fold_in(self, number: int) -> "RowDraws":
+        """Return draws for the same rows that are independent of these and of other numbers'."""
+        seed = tf.random.experimental.stateless_fold_in(self.seed, number, alg=ALGORITHM)
+        return dataclasses.replace(self, seed=seed)

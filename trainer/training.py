@@ -16,7 +16,7 @@ from trainer.devices.stop_signals import note_stop_signals
 from trainer.devices.strategy import Choice, select_strategy
 from trainer.devices.workers import Workers
 from trainer.export.export import export_model
-from trainer.input.batches import share_out
+from trainer.input.distribute import distribute_batches
 from trainer.input.instances import check_fit, open_instances, verify_instances
 from trainer.loop.best_weights import BestWeights
 from trainer.loop.checkpoints import Checkpoints
@@ -158,7 +158,7 @@ def _train(
                     seed=settings.seed,
                     rate=phase.rate,
                 ),
-                iter(share_out(choice.strategy, batches, size)),
+                iter(distribute_batches(choice.strategy, batches, size)),
                 state.step,
                 phase,
                 objective.loss_weights,

@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from tests.trainer.conftest import MakeSettings
 from tests.trainer.training_tools import assert_equal_states, one_cpu
-from trainer.input.batches import share_out, training_batches
+from trainer.input.batches import training_batches
+from trainer.input.distribute import distribute_batches
 from trainer.input.instances import open_instances
 from trainer.loop.make_steps import make_steps
 from trainer.loop.state import State, start_state
@@ -29,7 +30,7 @@ def steps_and_state(
         instances, settings.masking, batch_size=size, seed=settings.seed, first_step=0
     )
     train_steps = make_steps(settings.trainer, one_cpu(), objective, state, seed=settings.seed)
-    return train_steps, iter(share_out(one_cpu(), batches, size)), state
+    return train_steps, iter(distribute_batches(one_cpu(), batches, size)), state
 
 
 def test_the_number_of_steps_in_a_call_changes_nothing(

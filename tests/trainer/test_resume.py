@@ -15,7 +15,8 @@ import tensorflow as tf
 
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.training_tools import assert_equal_states, one_cpu, total, train_some
-from trainer.input.batches import share_out, training_batches
+from trainer.input.batches import training_batches
+from trainer.input.distribute import distribute_batches
 from trainer.input.instances import open_instances
 from trainer.loop.checkpoints import CheckpointError, Checkpoints
 from trainer.loop.make_steps import make_steps
@@ -89,7 +90,7 @@ def go_on(
         first_step=int(state.step.numpy()),
         length_buckets=settings.trainer.length_buckets,
     )
-    iterator = iter(share_out(one_cpu(), batches, size))
+    iterator = iter(distribute_batches(one_cpu(), batches, size))
     train_steps = make_steps(settings.trainer, one_cpu(), objective, state, seed=settings.seed)
     losses = []
     for _ in range(steps):

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from trainer.input.batches import share_out, training_batches
+from trainer.input.batches import training_batches
+from trainer.input.distribute import distribute_batches
 from trainer.input.instances import open_instances
 from trainer.loop.make_steps import make_steps, step_of_replica
 from trainer.loop.state import State, start_state
@@ -47,7 +48,7 @@ def train_some(
         first_step=0,
         length_buckets=settings.trainer.length_buckets,
     )
-    iterator = iter(share_out(strategy, batches, size))
+    iterator = iter(distribute_batches(strategy, batches, size))
     train_steps = make_steps(settings.trainer, strategy, objective, state, seed=settings.seed)
     losses = []
     for _ in range(steps):

@@ -1,1 +1,1 @@
-"""Read instances, order and batch them, and mask them in the graph."""
+"""Read instances, order them, batch them, mask them and distribute them to replicas."""

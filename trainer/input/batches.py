@@ -1,4 +1,4 @@
-"""Instances to batches: read, parsed as batches, masked, and shared out to replicas."""
+"""Read instances as batches and mask them."""
 
 import functools
 import math
@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from core.draw import draw_seed
-from trainer.input.dynamic_masking import MaskVocabulary, mask_tokens, rate_at
-from trainer.input.instances import Instances, InstancesError
+from trainer.draws import RowDraws
+from trainer.input.dynamic_masking import MaskVocabulary, mask_tokens, put_tokens, rate_at
+from trainer.input.instances import Instances
 from trainer.input.length_buckets import batches_in_window, sort_window
 from trainer.input.parse_records import Batch, make_parse
 from trainer.input.record_order import ordered_records
@@ -26,32 +27,32 @@ def training_batches(
     length_buckets: Sequence[int] = (),
     rows: slice | None = None,
 ) -> tf.data.Dataset:
-    """The train split's global batches from a step on, for ever; or some rows of each.
+    """Return the endless global batches of the train split from a step on, or some rows of each.
 
-    Batch s holds the records at positions s * B to (s + 1) * B of the endless order, and its
-    masks are drawn from (seed, s). So a step's batch is the same on one replica and on many, in a
-    run that was never stopped and in one that was resumed.
+    Batch s holds the records at positions s * B to (s + 1) * B of the endless record order, and its
+    masks are drawn from (seed, s). The batch of a step is therefore the same on one replica and on
+    many, in an uninterrupted run and in a resumed one.
 
     Args:
-        instances: the artifact.
-        masking: how tokens are chosen and replaced, where the form is dynamic.
+        instances: the instances.
+        masking: how tokens are chosen and replaced; used for the dynamic form.
         batch_size: B, instances over all replicas.
-        seed: the recipe's.
+        seed: the seed from the recipe.
         first_step: updates made so far on these instances.
-        steps_before: updates made on others, which the schedule of the masking rate counts too.
-        length_buckets: if there are any, a batch's records are of like lengths; it then holds those
-            positions of its window (see `length_buckets.py`).
-        rows: of every batch, those that are wanted; None: all. They are what they are in the whole
-            batch. Only these are masked, and, but for length buckets, only these are parsed.
+        steps_before: updates made on other instances; a schedule of the masking rate counts them.
+        length_buckets: if not empty, the records of a batch have similar lengths, and a batch holds
+            records from anywhere in its window (see `length_buckets.py`).
+        rows: the rows of every batch to return; None: all. A row is the same as in the whole batch.
+            Only these rows are masked and, without length buckets, parsed.
 
     Returns:
         A dataset of dicts: `input_ids`, `input_mask`, `segment_ids` (B, L) int32;
-        `masked_lm_positions`, `masked_lm_ids` (B, N) int32; `masked_lm_weights` (B, N) float32;
-        `next_sentence_labels` or `sentence_order_labels` (B,) int32 where there are pairs.
+        `masked_lm_positions`, `masked_lm_ids` (B, N) int32; `masked_lm_weights` (B, N) float32; and
+        for pairs `next_sentence_labels` or `sentence_order_labels` (B,) int32.
     """
     shards = instances.shards("train")
     window = batches_in_window(batch_size) if length_buckets else 1
-    first_window, into_window = divmod(first_step, window)
+    first_window, skipped_batches = divmod(first_step, window)
     records = ordered_records(
         instances.paths("train"),
         [shard.records for shard in shards],
@@ -67,19 +68,19 @@ def training_batches(
         slots=instances.max_predictions,
         steps_before=steps_before,
         first_row=rows.start,
-        of_rows=batch_size,
+        total_rows=batch_size,
     )
     if instances.form == "static":
         mask = _keep_masks
-    serialised = records.batch(window * batch_size, drop_remainder=True)
+    serialized = records.batch(window * batch_size, drop_remainder=True)
     if not length_buckets:
-        numbered = serialised.enumerate(start=first_step)
+        numbered = serialized.enumerate(start=first_step)
         return _map(numbered, lambda number, records: mask(number, parse(records[rows])))
     sort = functools.partial(sort_window, batches=window, seed=draw_seed(seed, "window's batches"))
-    windows = _map(serialised, parse).enumerate(start=first_window)
+    windows = _map(serialized, parse).enumerate(start=first_window)
     batches = _map(windows, lambda number, records: sort(records, number)).unbatch()
-    numbered = batches.skip(into_window).enumerate(start=first_step)
-    return _map(numbered, lambda number, batch: mask(number, _cut(batch, rows)))
+    numbered = batches.skip(skipped_batches).enumerate(start=first_step)
+    return _map(numbered, lambda number, batch: mask(number, take_rows(batch, rows)))
 
 
 def evaluation_batches(
@@ -91,86 +92,39 @@ def evaluation_batches(
     seed: int,
     drop_remainder: bool = False,
 ) -> tf.data.Dataset:
-    """Every instance of a split once, in order, with masks that the seed freezes.
+    """Return every instance of a split once, in order, with masks that depend only on the seed.
 
-    Static instances keep the masks that they were written with, if those are the masks that are
-    asked for; otherwise they are undone and drawn anew, so that models compare that were trained
-    under other masks.
+    Static instances keep their masks if these were made with the same settings. Otherwise the masks
+    are replaced, so that models trained with different masks can be compared.
 
     Args:
-        instances: the artifact.
-        split: of it.
-        masking: what the model is measured under; a schedule of its rate is not followed.
+        instances: the instances.
+        split: its name.
+        masking: how tokens are chosen and replaced; a schedule of the rate is ignored.
         batch_size: B; the last batch may be smaller.
         seed: of the masks.
-        drop_remainder: whether a smaller last batch is left out, so that shapes are static.
+        drop_remainder: whether to leave out a smaller last batch, so that shapes are static.
     """
     records = tf.data.TFRecordDataset(instances.paths(split), compression_type="GZIP")
-    level = masking.model_copy(update={"schedule": None})
-    parse = make_parse(instances)
-    batches = records.batch(batch_size, drop_remainder=drop_remainder).map(parse)
+    masking = masking.model_copy(update={"schedule": None})
+    batches = records.batch(batch_size, drop_remainder=drop_remainder).map(make_parse(instances))
     if instances.form == "static":
-        if instances.manifest.facts.get("masking") == level.model_dump(mode="json"):
+        if instances.manifest.facts.get("masking") == masking.model_dump(mode="json"):
             return batches.prefetch(tf.data.AUTOTUNE)
         batches = batches.map(_unmask)
-    # A model that was trained at a lower rate than this has fewer slots.
-    slots = max(instances.max_predictions, math.ceil(round(level.rate * instances.seq_length, 6)))
-    mask = _make_mask(instances, level, draw_seed(seed, "evaluation mask"), slots=slots)
+    # Instances made for a lower rate have fewer slots than this rate needs.
+    slots = max(instances.max_predictions, math.ceil(round(masking.rate * instances.seq_length, 6)))
+    mask = _make_mask(instances, masking, draw_seed(seed, "evaluation mask"), slots=slots)
     return batches.enumerate().map(mask).prefetch(tf.data.AUTOTUNE)
 
 
-def share_out(
-    strategy: tf.distribute.Strategy,
-    batches: tf.data.Dataset | Callable[[slice], tf.data.Dataset],
-    batch_size: int,
-) -> tf.distribute.DistributedDataset:
-    """Gives each replica its slice of every global batch, over all workers.
-
-    The batches have no end, and it is said: where one might come, TensorFlow's distributed
-    iterators leave the batch's size open, and a TPU wants it fixed.
-
-    Args:
-        strategy: of the replicas.
-        batches: the global batches, of which every worker keeps its rows; or what makes a worker's
-            rows of them, so that each works for itself alone.
-        batch_size: instances over all replicas.
-
-    Raises:
-        InstancesError: the batch cannot be shared out evenly.
-    """
-    replicas = strategy.num_replicas_in_sync
-    if batch_size % replicas:
-        raise InstancesError(
-            f"trainer.global_batch_size {batch_size} is not a multiple of the {replicas} replicas."
-            f" Take {batch_size // replicas * replicas or replicas}, for example."
-        )
-    size = batch_size // replicas
-
-    def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        each = replicas // context.num_input_pipelines  # replicas on this worker
-        first = context.input_pipeline_id * each * size
-        mine = slice(first, first + each * size)
-        if callable(batches):
-            part = batches(mine)
-        else:
-            part = batches if replicas == 1 else batches.map(lambda batch: _cut(batch, mine))
-
-        def deal(batch: Batch) -> Batch:
-            return {k: tf.reshape(v, [each, size, *v.shape[1:]]) for k, v in batch.items()}
-
-        slices = part if each == 1 else part.map(deal).unbatch()
-        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
-        return slices.apply(endless).prefetch(2 * each)
-
-    return strategy.distribute_datasets_from_function(of_worker)
-
-
-def _cut(batch: Batch, rows: slice) -> Batch:
+def take_rows(batch: Batch, rows: slice) -> Batch:
+    """Return some rows of a batch."""
     return {name: values[rows] for name, values in batch.items()}
 
 
 def _map(data: tf.data.Dataset, function: Callable[..., Batch]) -> tf.data.Dataset:
-    """On several threads, and in order."""
+    """Map on several threads, keeping the order."""
     return data.map(function, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
@@ -182,12 +136,12 @@ def _make_mask(
     slots: int,
     steps_before: int = 0,
     first_row: int = 0,
-    of_rows: int | None = None,
+    total_rows: int | None = None,
 ) -> Callable[[tf.Tensor, Batch], Batch]:
-    """The function that masks a batch in N slots, given its number.
+    """Return a function that masks the batch of a given number in N slots.
 
-    Masks depend on the number and the row's place in the global batch, and a schedule of their rate
-    on the number and `steps_before`.
+    The masks depend on the number and on the rows' places in the global batch. A schedule of the
+    masking rate depends on the number and on `steps_before`.
     """
     vocabulary = instances.vocabulary
     mask_vocabulary = MaskVocabulary(
@@ -195,6 +149,7 @@ def _make_mask(
     )
 
     def mask(number: tf.Tensor, batch: Batch) -> Batch:
+        seed = tf.stack([tf.constant(mask_seed, tf.int32), tf.cast(number, tf.int32)])
         masked = mask_tokens(
             batch["input_ids"],
             batch["input_mask"],
@@ -202,19 +157,11 @@ def _make_mask(
             masking=masking,
             max_predictions=slots,
             vocabulary=mask_vocabulary,
-            seed=tf.stack([tf.constant(mask_seed, tf.int32), tf.cast(number, tf.int32)]),
-            first_row=first_row,
-            of_rows=of_rows,
+            draws=RowDraws(seed, first_row, total_rows),
             rate=rate_at(masking, number + steps_before),
         )
         rest = {name: values for name, values in batch.items() if name != "word_starts"}
-        return {
-            **rest,
-            "input_ids": masked.input_ids,
-            "masked_lm_positions": masked.masked_lm_positions,
-            "masked_lm_ids": masked.masked_lm_ids,
-            "masked_lm_weights": masked.masked_lm_weights,
-        }
+        return {**rest, **masked._asdict()}
 
     return mask
 
@@ -224,11 +171,11 @@ def _keep_masks(_: tf.Tensor, batch: Batch) -> Batch:
 
 
 def _unmask(batch: Batch) -> Batch:
-    """A static batch as it was before it was masked; every token is taken for a word."""
-    positions, ids = batch["masked_lm_positions"], batch["masked_lm_ids"]
-    masked = batch["input_ids"]
-    change = ids - tf.gather(masked, positions, batch_dims=1)
-    change = tf.where(batch["masked_lm_weights"] > 0, change, 0)  # Unused slots are at position 0.
-    rows = tf.broadcast_to(tf.range(tf.shape(positions)[0])[:, None], tf.shape(positions))
-    restored = tf.tensor_scatter_nd_add(masked, tf.stack([rows, positions], -1), change)
-    return {**batch, "input_ids": restored, "word_starts": tf.ones_like(masked)}
+    """Undo the masks of a static batch. Every token counts as a word."""
+    input_ids = put_tokens(
+        batch["input_ids"],
+        batch["masked_lm_positions"],
+        batch["masked_lm_ids"],
+        batch["masked_lm_weights"] > 0,
+    )
+    return {**batch, "input_ids": input_ids, "word_starts": tf.ones_like(input_ids)}

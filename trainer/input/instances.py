@@ -1,14 +1,14 @@
-"""An instances artifact to what training has to know of it, checked before step 0."""
+"""Open an instances artifact and check, before the first step, that it fits the model."""
 
 import itertools
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 
 from core import storage
 from core.errors import InputError
-from core.manifest import Manifest, Shard, read_manifest, verify_shards
+from core.manifest import DamagedFileError, Manifest, Shard, read_manifest, verify_shards
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from trainer.models.architecture import Architecture
 from trainer.settings.masking import MaskingSettings
@@ -16,7 +16,8 @@ from trainer.settings.masking import MaskingSettings
 KIND = "instances"
 PAIRS = ("next_sentence", "sentence_order", "sequence_relation")
 VOCABULARY_FOLDER = "vocabulary"
-TOKEN_COUNTS = "token_counts.npy"  # noqa: S105 - a file's name
+TOKEN_COUNTS = "token_counts.npy"  # noqa: S105 - the name of a file
+Form = Literal["static", "dynamic"]
 
 
 class InstancesError(InputError):
@@ -25,28 +26,28 @@ class InstancesError(InputError):
 
 @dataclass(frozen=True, kw_only=True)
 class Instances:
-    """An instances artifact whose manifest was read and agrees with its vocabulary."""
+    """An instances artifact whose manifest and vocabulary were read and agree."""
 
     folder: str
     manifest: Manifest
     vocabulary: Vocabulary
-    form: Literal["static", "dynamic"]
+    form: Form
     objective: str  # "next_sentence", "sentence_order", or one without pairs
     seq_length: int  # L
     max_predictions: int  # N
-    sequence_classes: int = 2  # of the label; labels lie below it
-    segment_types: int = 2  # segment ids lie below it
+    sequence_classes: int = 2  # labels are below it
+    segment_types: int = 2  # segment ids are below it
 
     @property
     def pair(self) -> str | None:
-        """What the label of a pair is called, without its ending; None: there are no pairs."""
+        """The name of the pair's label, without "_labels"; None if there are no pairs."""
         return self.objective if self.objective in PAIRS else None
 
     def shards(self, split: str) -> list[Shard]:
-        """The split's shards, in the manifest's order.
+        """Return the shards of a split, in the manifest's order.
 
         Raises:
-            InstancesError: there is no such split, or it holds nothing.
+            InstancesError: the split is missing or empty.
         """
         shards = self.manifest.shards.get(split, [])
         if not sum(shard.records for shard in shards):
@@ -57,40 +58,44 @@ class Instances:
         return shards
 
     def paths(self, split: str) -> list[str]:
-        """The split's files."""
+        """Return the files of a split."""
         return [storage.join(self.folder, shard.path) for shard in self.shards(split)]
 
     def size(self, split: str) -> int:
-        """Instances in the split."""
+        """Return the number of instances in a split."""
         return sum(shard.records for shard in self.shards(split))
 
 
 def open_instances(folder: str) -> Instances:
-    """Reads an instances artifact's manifest and vocabulary, and compares the two.
+    """Read the manifest and the vocabulary of an instances artifact.
 
     Raises:
-        InputError: it is incomplete, of another kind, or made with another vocabulary.
+        InputError: the artifact is incomplete, of another kind, or disagrees with its vocabulary.
     """
     manifest = read_manifest(folder)
     if manifest.kind != KIND:
-        raise InstancesError(f"{folder}: holds {manifest.kind}, and training needs {KIND}.")
+        raise InstancesError(
+            f"{folder}: holds {manifest.kind}, and training needs {KIND}. Give the folder that "
+            f"InstanceGen wrote."
+        )
     facts = manifest.facts
     vocabulary = load_vocabulary(storage.join(folder, VOCABULARY_FOLDER))
-    found = {"vocab_size": vocabulary.size, "vocabulary_digest": vocabulary.digest}
-    for name, value in found.items():
+    expected = {"vocab_size": vocabulary.size, "vocabulary_digest": vocabulary.digest}
+    for name, value in expected.items():
         if facts.get(name) != value:
             raise InstancesError(
                 f"{folder}: {name} is {facts.get(name)} in the manifest and {value} in the "
                 f"vocabulary beside it. Run InstanceGen again."
             )
-    form = facts["form"]
-    if form not in ("static", "dynamic"):
-        raise InstancesError(f"{folder}: instances of form {form!r} are not known here.")
+    if facts["form"] not in ("static", "dynamic"):
+        raise InstancesError(
+            f"{folder}: instances of the unknown form {facts['form']!r}. Run InstanceGen again."
+        )
     return Instances(
         folder=folder,
         manifest=manifest,
         vocabulary=vocabulary,
-        form="static" if form == "static" else "dynamic",
+        form=cast(Form, facts["form"]),
         objective=str(facts["objective"]),
         seq_length=_number(manifest, "seq_length"),
         max_predictions=_number(manifest, "max_predictions"),
@@ -99,11 +104,20 @@ def open_instances(folder: str) -> Instances:
     )
 
 
+def _number(manifest: Manifest, name: str, default: int | None = None) -> int:
+    value = manifest.facts.get(name, default)
+    if not isinstance(value, int):
+        raise InstancesError(
+            f"{name} is {value!r} in the instances' manifest, not a number. Run InstanceGen again."
+        )
+    return value
+
+
 def check_fit(instances: Instances, model: Architecture, masking: MaskingSettings) -> None:
-    """Compares instances with the model and the masks that they are to be trained under.
+    """Check that instances fit the model and the masking settings.
 
     Raises:
-        InstancesError: they do not fit; the message names the setting and both values.
+        InstancesError: they do not; the message names the setting and both values.
     """
     if instances.seq_length > model.max_position:
         raise InstancesError(
@@ -119,33 +133,33 @@ def check_fit(instances: Instances, model: Architecture, masking: MaskingSetting
         )
     if instances.form == "static":
         written = instances.manifest.facts.get("masking")
-        asked = masking.model_dump(mode="json")
-        if written != asked:
+        settings = masking.model_dump(mode="json")
+        if written != settings:
             raise InstancesError(
                 f"{instances.folder}: masks were written with {written} and the settings say "
-                f"{asked}. Run InstanceGen again, or use form: dynamic."
+                f"{settings}. Run InstanceGen again, or use form: dynamic."
             )
 
 
 def verify_instances(instances: Instances) -> None:
-    """Recomputes the digest of every shard, so that a damaged one is found before step 0.
+    """Compare the digest of every file with the manifest, before the first step.
 
     Raises:
-        InputError: a shard is not what was written; the message names its first bad record.
+        InputError: a file is missing or was changed; the message names its first bad record.
     """
     try:
         verify_shards(instances.folder, instances.manifest)
-    except InputError as damage:
-        for path in (
-            path for split in instances.manifest.shards for path in instances.paths(split)
-        ):
-            if path in str(damage) and (record := _first_bad_record(path)) is not None:
-                raise InstancesError(f"{damage} Record {record} is the first bad one.") from damage
-        raise
+    except DamagedFileError as damage:
+        splits = instances.manifest.shards
+        if not any(damage.path in instances.paths(split) for split in splits):
+            raise
+        if (record := _first_bad_record(damage.path)) is None:
+            raise
+        raise InstancesError(f"{damage} Record {record} is the first bad one.") from damage
 
 
 def _first_bad_record(path: str) -> int | None:
-    """The number of the first record that cannot be read; None if each one can."""
+    """Return the number of the first record that cannot be read, or None if all can."""
     import tensorflow as tf
 
     records = iter(tf.data.TFRecordDataset(path, compression_type="GZIP"))
@@ -160,21 +174,16 @@ def _first_bad_record(path: str) -> int | None:
 
 
 def read_token_counts(instances: Instances) -> np.ndarray:
-    """How often the train split holds each token: (V,) int64.
+    """Return how often each token occurs in the train split: (V,) int64.
 
     Raises:
-        InstancesError: the file is of another vocabulary's size.
+        InstancesError: the file does not have one count per token.
     """
     path = storage.join(instances.folder, TOKEN_COUNTS)
     with storage.open_input(path) as stream:
         counts: np.ndarray = np.load(stream, allow_pickle=False)
     if counts.shape != (instances.vocabulary.size,):
-        raise InstancesError(f"{path}: has shape {counts.shape}, not one count a token.")
+        raise InstancesError(
+            f"{path}: has shape {counts.shape}, not one count per token. Run InstanceGen again."
+        )
     return counts
-
-
-def _number(manifest: Manifest, name: str, default: int | None = None) -> int:
-    value = manifest.facts.get(name, default)
-    if not isinstance(value, int):
-        raise InstancesError(f"The instances' manifest says {name}: {value!r}, not a number.")
-    return value

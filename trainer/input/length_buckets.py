@@ -1,15 +1,15 @@
-"""Batches of like lengths: little padding, few shapes, and still an order that the step decides.
+"""Batch records of similar lengths: less padding, few shapes, and batches that depend on the step.
 
-A window is some batches' worth of records that follow each other in the order. Its records are
-sorted by length and cut into batches, which come in a drawn order. So every batch is a function of
-the seed and its number, and a run that goes on reads one window at most over again.
+A window holds the records of several consecutive batches. They are sorted by length, cut into
+batches, and the batches are shuffled. Every batch therefore depends only on the seed and its
+number, and a resumed run repeats the reading of at most one window.
 
     window of 6 records, batches of 2    7 3 8 4 8 3
     sorted                               3 3 4 7 8 8
     batches                              4 7 | 3 3 | 8 8
 
 A batch is then computed at the shortest length of a fixed set that holds its longest row. Each
-length has its own static shapes, and XLA compiles each once.
+length has static shapes, and XLA compiles it once.
 """
 
 import functools
@@ -18,34 +18,38 @@ from typing import TypeVar
 
 import tensorflow as tf
 
-WINDOW_RECORDS = 4096  # 25 MB at 512 tokens
-CUT = ("input_ids", "input_mask", "segment_ids")  # (B, L); all else has no length
+from trainer.draws import ALGORITHM
+from trainer.input.parse_records import Batch
 
-Batch = dict[str, tf.Tensor]
+WINDOW_RECORDS = 4096  # 25 MB at 512 tokens
+CUT = ("input_ids", "input_mask", "segment_ids")  # (B, L); no other tensor depends on L
+
 Result = TypeVar("Result")
 
 
 def batches_in_window(batch_size: int) -> int:
-    """How many batches are sorted together."""
+    """Return the number of batches that are sorted together."""
     return max(1, WINDOW_RECORDS // batch_size)
 
 
 def sort_window(records: Batch, number: tf.Tensor, *, batches: int, seed: int) -> Batch:
-    """Sorts a window's records by length and cuts them into batches.
+    """Sort the records of a window by length and cut them into batches.
 
     Args:
         records: tensors (K * B, …).
-        number: () int64, the window's.
+        number: () int64, of the window.
         batches: K.
-        seed: of the batches' order.
+        seed: of the order of the batches.
 
     Returns:
         Tensors (K, B, …).
     """
     order = tf.argsort(tf.reduce_sum(records["input_mask"], -1), stable=True)
-    draw = tf.stack([tf.constant(seed, tf.int32), tf.cast(number, tf.int32)])
-    drawn = tf.random.experimental.stateless_shuffle(tf.range(batches), draw, alg="philox")
-    rows = tf.reshape(tf.gather(tf.reshape(order, [batches, -1]), drawn), [-1])
+    window_seed = tf.stack([tf.constant(seed, tf.int32), tf.cast(number, tf.int32)])
+    shuffled = tf.random.experimental.stateless_shuffle(
+        tf.range(batches), window_seed, alg=ALGORITHM
+    )
+    rows = tf.reshape(tf.gather(tf.reshape(order, [batches, -1]), shuffled), [-1])
     return {
         name: tf.reshape(
             tf.gather(values, rows), [batches, values.shape[0] // batches, *values.shape[1:]]
@@ -57,12 +61,12 @@ def sort_window(records: Batch, number: tf.Tensor, *, batches: int, seed: int) -
 def at_shortest_length(
     lengths: Sequence[int], batch: Mapping[str, tf.Tensor], compute: Callable[[Batch], Result]
 ) -> Result:
-    """Computes on a batch without the padding that all its rows have.
+    """Compute on a batch, without the padding that all rows share.
 
     Args:
-        lengths: to choose from, beside the batch's own; increasing.
-        batch: `input_ids`, `input_mask` and `segment_ids` are (B, L); others stay as they are.
-        compute: is traced once for each length.
+        lengths: increasing; the shortest one that holds all rows is used, or else the batch's own.
+        batch: `input_ids`, `input_mask` and `segment_ids` (B, L) are cut; others stay unchanged.
+        compute: is traced once per length.
     """
     whole = batch["input_ids"].shape[1]
     shorter = [length for length in lengths if length < whole]
@@ -70,5 +74,5 @@ def at_shortest_length(
         return compute(dict(batch))
     longest = tf.reduce_max(tf.reduce_sum(batch["input_mask"], -1))
     number = tf.reduce_sum(tf.cast(longest > tf.constant(shorter), tf.int32))
-    cut = [{k: v[:, :n] if k in CUT else v for k, v in batch.items()} for n in (*shorter, whole)]
-    return tf.switch_case(number, [functools.partial(compute, part) for part in cut])
+    parts = [{k: v[:, :n] if k in CUT else v for k, v in batch.items()} for n in (*shorter, whole)]
+    return tf.switch_case(number, [functools.partial(compute, part) for part in parts])

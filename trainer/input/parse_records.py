@@ -1,4 +1,4 @@
-"""Serialised records of either form to batches, parsed as batches and checked."""
+"""Parse serialized records of either form as batches, and check their ids."""
 
 from collections.abc import Callable
 
@@ -10,13 +10,13 @@ Batch = dict[str, tf.Tensor]
 
 
 def make_parse(instances: Instances) -> Callable[[tf.Tensor], Batch]:
-    """The function that turns serialised records (B,) into a batch, which is masked or not."""
+    """Return a function from serialized records (B,) to a batch, which is masked if static."""
     parse = _parse_static if instances.form == "static" else _parse_dynamic
-    return lambda serialised: _check_ids(parse(serialised, instances), instances)
+    return lambda serialized: _check_ids(parse(serialized, instances), instances)
 
 
-def _parse_static(serialised: tf.Tensor, instances: Instances) -> Batch:
-    """BERT's seven features of a batch (B,) of records."""
+def _parse_static(serialized: tf.Tensor, instances: Instances) -> Batch:
+    """Parse records (B,) with BERT's seven features."""
     length, slots = instances.seq_length, instances.max_predictions
     features = {
         "input_ids": tf.io.FixedLenFeature([length], tf.int64),
@@ -27,16 +27,16 @@ def _parse_static(serialised: tf.Tensor, instances: Instances) -> Batch:
         "masked_lm_weights": tf.io.FixedLenFeature([slots], tf.float32),
         **_label_feature(instances.pair),
     }
-    parsed = tf.io.parse_example(serialised, features)
+    parsed = tf.io.parse_example(serialized, features)
     return {k: tf.cast(v, tf.int32) if v.dtype == tf.int64 else v for k, v in parsed.items()}
 
 
-def _parse_dynamic(serialised: tf.Tensor, instances: Instances) -> Batch:
-    """Unpadded ids, segments and word starts of a batch (B,) of records, padded to L."""
+def _parse_dynamic(serialized: tf.Tensor, instances: Instances) -> Batch:
+    """Parse records (B,) with unpadded ids, segments and word starts, and pad them to L."""
     length = instances.seq_length
     names = ("input_ids", "segment_ids", "word_starts")
     features = {name: tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64) for name in names}
-    parsed = tf.io.parse_example(serialised, {**features, **_label_feature(instances.pair)})
+    parsed = tf.io.parse_example(serialized, {**features, **_label_feature(instances.pair)})
     lengths = parsed["input_ids"].row_lengths()
     longest = tf.debugging.assert_less_equal(
         tf.reduce_max(lengths), tf.constant(length, tf.int64), "An instance is longer than L."
@@ -44,7 +44,7 @@ def _parse_dynamic(serialised: tf.Tensor, instances: Instances) -> Batch:
     padding = {"input_ids": instances.vocabulary.pad_id}
     batch = {
         name: tf.cast(
-            parsed[name].to_tensor(padding.get(name, 0), shape=[serialised.shape[0], length]),
+            parsed[name].to_tensor(padding.get(name, 0), shape=[serialized.shape[0], length]),
             tf.int32,
         )
         for name in names
@@ -60,11 +60,14 @@ def _label_feature(pair: str | None) -> dict[str, tf.io.FixedLenFeature]:
 
 
 def _check_ids(batch: Batch, instances: Instances) -> Batch:
-    """Fails on a number that stands for nothing: a GPU or TPU would read it as zeros or NaN."""
+    """Fail on an id without meaning, for which a GPU or TPU would silently read zeros or NaN."""
     limits = {
         "input_ids": (instances.vocabulary.size, "An id is not in the vocabulary."),
-        "segment_ids": (instances.segment_types, "A segment is of a type that is not declared."),
-        f"{instances.pair}_labels": (instances.sequence_classes, "A label is no declared class."),
+        "segment_ids": (instances.segment_types, "A segment id is not below segment_types."),
+        f"{instances.pair}_labels": (
+            instances.sequence_classes,
+            "A label is not below sequence_classes.",
+        ),
     }
     checks = [
         check

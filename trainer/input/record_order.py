@@ -1,9 +1,9 @@
-"""Shards to an endless stream of records, whose order is a pure function of (seed, position).
+"""Stream records from shards endlessly, in an order that depends only on (seed, position).
 
-An epoch takes the shards in a drawn order, a group of them at a time; a group's shards are read
-side by side from front to back (object stores like nothing else) and mixed in a window. To start
-anywhere, whole groups are left out by their counts in the manifest, and only the rest of one
-group is read over: the state of the data is one number.
+An epoch takes the shards in a random order, one group at a time. The shards of a group are read in
+parallel from front to back, which suits object stores, and mixed in a shuffle window. To start at
+any position, whole groups are skipped by their counts in the manifest, and only the start of one
+group is read without being used. The state of the input is therefore one number.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,22 +14,22 @@ import tensorflow as tf
 
 from core.draw import draw, draw_seed
 
-GROUP_SHARDS = 16  # read side by side
-WINDOW_RECORDS = 10_000  # mixed with each other; 10 MB or less of memory
+GROUP_SHARDS = 16  # read in parallel
+WINDOW_RECORDS = 10_000  # mixed with each other; at most 10 MB of memory
 
-Group = tuple[np.ndarray, int, int]  # shard numbers, seed of the window, records to read over
+Group = tuple[np.ndarray, int, int]  # shard numbers, seed of the window, records to skip
 
 
 def ordered_records(
     paths: Sequence[str], sizes: Sequence[int], *, seed: int, first: int
 ) -> tf.data.Dataset:
-    """The records from a position on, for ever.
+    """Return the endless records from a position on.
 
     Args:
         paths: of the shards, gzipped TFRecords.
-        sizes: records in each.
-        seed: another seed, another order.
-        first: the position to start at; position p is in epoch p // sum(sizes).
+        sizes: number of records in each.
+        seed: of the order.
+        first: position to start at; position p is in epoch p // sum(sizes).
 
     Returns:
         A dataset of () strings.
@@ -50,7 +50,7 @@ def ordered_records(
 
 
 def group_order(sizes: Sequence[int], *, seed: int, first: int) -> Iterator[Group]:
-    """The groups from a position on; it reads nothing."""
+    """Yield the groups from a position on, without reading them."""
     total = sum(sizes)
     skipped = first % total
     for epoch in count(first // total):

@@ -11,7 +11,8 @@ from core.draw import draw_seed
 from core.errors import InputError
 from trainer.draws import RowDraws
 from trainer.evaluation import area_under_curve, evaluation_masking
-from trainer.input.batches import evaluation_batches, share_out
+from trainer.input.batches import evaluation_batches
+from trainer.input.distribute import distribute_batches
 from trainer.input.instances import Instances
 from trainer.loop.step import Batch, all_reduce, all_reduce_sums
 from trainer.objectives.choose import PreTraining
@@ -76,7 +77,7 @@ class HeldOut:
             seed=self._seed,
             drop_remainder=True,
         )
-        iterator = iter(share_out(self._strategy, batches.repeat(), self._batch_size))
+        iterator = iter(distribute_batches(self._strategy, batches.repeat(), self._batch_size))
         sums: dict[str, np.ndarray] = {}  # of (numerator, denominator)
         counts: dict[str, np.ndarray] = {}  # of histograms
         for number in range(self._count):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.input.batches import evaluation_batches, share_out, training_batches
+from trainer.input.batches import evaluation_batches, training_batches
+from trainer.input.distribute import distribute_batches
 from trainer.input.instances import Instances, InstancesError, open_instances
 from trainer.settings.masking import MaskingSettings, RateSchedule
 
@@ -121,7 +122,7 @@ def test_replicas_get_slices_of_the_same_global_batch(folder: str) -> None:
     strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
     instances = open_instances(folder)
     batches = training_batches(instances, MaskingSettings(), batch_size=8, seed=5, first_step=0)
-    shared = next(iter(share_out(strategy, batches, 8)))
+    shared = next(iter(distribute_batches(strategy, batches, 8)))
     halves = [strategy.experimental_local_results(v) for v in shared.values()]
     joined = {k: np.concatenate(h) for k, h in zip(shared, halves, strict=True)}
     assert_equal([joined], read(folder, count=1))
@@ -161,7 +162,7 @@ def test_a_worker_asks_for_its_own_rows_alone(folder: str) -> None:
             open_instances(folder), MaskingSettings(), batch_size=8, seed=5, first_step=0, rows=rows
         )
 
-    shared = next(iter(share_out(strategy, part, 8)))
+    shared = next(iter(distribute_batches(strategy, part, 8)))
     halves = [strategy.experimental_local_results(v) for v in shared.values()]
     joined = {k: np.concatenate(h) for k, h in zip(shared, halves, strict=True)}
     assert_equal([joined], read(folder, count=1))
@@ -173,7 +174,7 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(static_folder: str) -> Non
     instances = open_instances(static_folder)
     batches = training_batches(instances, MaskingSettings(), batch_size=7, seed=5, first_step=0)
     with pytest.raises(InstancesError, match="7 is not a multiple of the 2 replicas"):
-        share_out(strategy, batches, 7)
+        distribute_batches(strategy, batches, 7)
 
 
 def test_evaluation_reads_every_instance_once_with_frozen_masks(folder: str) -> None:

@@ -6,6 +6,7 @@ from pydoc_data.topics import topics
 import pytest
 import tensorflow as tf
 
+from trainer.draws import RowDraws
 from trainer.input.dynamic_masking import Masked, MaskVocabulary, mask_tokens
 from trainer.settings.masking import MaskingSettings
 
@@ -55,7 +56,7 @@ def mask(
         masking=masking,
         max_predictions=slots,
         vocabulary=VOCABULARY,
-        seed=tf.constant([seed, 7], tf.int32),
+        draws=RowDraws(tf.constant([seed, 7], tf.int32)),
     )
     return rows, Masked(*(value.numpy() for value in masked))
 
@@ -168,7 +169,7 @@ def test_xla_compiles_it_to_the_same(unit: str) -> None:
             masking=MaskingSettings(unit=unit),
             max_predictions=8,
             vocabulary=VOCABULARY,
-            seed=seed,
+            draws=RowDraws(seed),
         )
 
     seed = tf.constant([3, 4], tf.int32)
@@ -210,7 +211,7 @@ def call(rows: list[list[int]], **arguments: object) -> Masked:
         masking=MaskingSettings(rate=0.2),
         max_predictions=8,
         vocabulary=VOCABULARY,
-        seed=tf.constant([0, 1], tf.int32),
+        draws=RowDraws(tf.constant([0, 1], tf.int32)),
         **arguments,
     )
     return Masked(*(value.numpy() for value in masked))

@@ -19,6 +19,7 @@ from tests.mask_claims import (
     cases,
     check_masks,
 )
+from trainer.draws import RowDraws
 from trainer.input.dynamic_masking import MaskVocabulary, mask_tokens
 from trainer.settings.masking import MaskingSettings
 
@@ -39,7 +40,7 @@ def masker(choice: int) -> Callable[..., tuple[tf.Tensor, ...]]:
             masking=MaskingSettings(**CHOICES[choice]),
             max_predictions=SLOTS,
             vocabulary=MaskVocabulary(MASK, SPECIALS, VOCAB_SIZE),
-            seed=seed,
+            draws=RowDraws(seed),
         )
 
     return mask
