@@ -18,9 +18,11 @@ FUZZ := .fuzz/.ready
 FUZZED := text records vocabulary model manifest recipe override
 MINILM := .models/minilm/.ready
 DEMO := work/demo
-LOCKS := uv textmill gpu tpu dev transformers minilm audit fuzz
+DOCS := .venv-docs/.ready
+LOCKS := uv textmill gpu tpu dev docs transformers minilm audit fuzz
 
-.PHONY: help run test setup transformers minilm check format lint types contracts spec spec-check faults fuzz audit sbom lock clean
+.PHONY: help run test setup transformers minilm check format lint types contracts spec spec-check faults fuzz audit sbom lock clean \
+  docs docs-reference docs-check docs-assets
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -62,7 +64,7 @@ transformers: $(TRANSFORMERS)  ## make .venv-transformers: PyTorch, to check our
 
 minilm: $(MINILM)  ## fetch a published BERT (84 MB), to start from it in tests
 
-check: lint types contracts spec-check  ## lint, types, import contract, and pipeline.yaml
+check: lint types contracts spec-check docs-check  ## lint, types, import contracts, pipeline.yaml and docs
 
 format: $(READY)  ## format the code
 	$(BIN)/ruff check --fix --quiet .
@@ -73,6 +75,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/hadolint docker/Dockerfile
+	$(BIN)/zizmor --quiet --offline --pedantic .github
 
 types: $(READY)
 	$(BIN)/mypy
@@ -86,6 +89,22 @@ spec: $(READY)  ## compile the recipe vertex into pipeline.yaml
 spec-check: $(READY)
 	$(BIN)/textmill compile vertex -o pipeline.yaml --check
 
+# Pages link to the settings, the commands and the rooms, so these are written before the build.
+docs: $(DOCS) docs-reference  ## build the documentation in site/, with strict links
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict
+	$(BIN)/python -m docs.tools.check_site site
+
+docs-reference: $(READY)  ## write docs/reference and the drawings from the code
+	$(BIN)/python -m docs.tools.reference
+
+docs-check: $(READY)
+	$(BIN)/python -m docs.tools.reference --check
+	$(BIN)/python -m docs.tools.blocks --check
+
+docs-assets: $(READY) $(TRANSFORMERS)  ## run the demo and write its real output and pictures to docs/assets
+	$(BIN)/python -m docs.tools.assets
+	$(BIN)/python -m docs.tools.blocks
+
 lock: $(UV)  ## pin requirements/*.in anew, with hashes
 	for name in $(LOCKS); do \
 	  version=3.10; [ $$name = transformers ] && version=3.11; \
@@ -95,7 +114,7 @@ lock: $(UV)  ## pin requirements/*.in anew, with hashes
 	done
 
 clean:  ## remove the environments and the demo's work
-	rm -rf .venv .venv-transformers .venv-audit .fuzz .tools .models work
+	rm -rf .venv .venv-transformers .venv-audit .venv-docs .fuzz site .tools .models work
 
 # uv comes from a hash-pinned wheel, by any Python that has pip; it then finds or fetches Python
 # 3.10. The step to / keeps pyenv from asking for 3.10 where it is not installed.
@@ -117,6 +136,11 @@ $(READY): $(UV) requirements/textmill.txt requirements/dev.txt pyproject.toml
 $(AUDIT): $(UV) requirements/audit.txt
 	[ -x .venv-audit/bin/python ] || $(UV) venv --quiet --python "$$(cat .python-version)" .venv-audit
 	$(UV) pip sync --quiet --require-hashes --python .venv-audit/bin/python requirements/audit.txt
+	touch $@
+
+$(DOCS): $(UV) requirements/docs.txt
+	[ -x .venv-docs/bin/python ] || $(UV) venv --quiet --python "$$(cat .python-version)" .venv-docs
+	$(UV) pip sync --quiet --require-hashes --python .venv-docs/bin/python requirements/docs.txt
 	touch $@
 
 $(FUZZ): $(UV) $(READY) requirements/fuzz.txt

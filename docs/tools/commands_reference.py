@@ -12,11 +12,11 @@ TOP = """# Commands
 
 <!-- Written by `make docs-reference` from the code. Do not edit. -->
 
-Every command of `textmill`, as `textmill COMMAND --help` prints it. In a clone of the repository the program is
-`.venv/bin/textmill`; `source .venv/bin/activate` lets you type `textmill` alone.
+Every command of `textmill`, as `textmill COMMAND --help` prints it. In a clone of the repository
+the program is `.venv/bin/textmill`; after `source .venv/bin/activate` you can type `textmill`.
 
-Exit codes: 0 success, 1 failure, 2 wrong input (text, recipe, folder, option), 130 after Ctrl-C, 143 after
-SIGTERM. Commands that wait for a run on Vertex AI return 3 if it was canceled.
+Exit codes: 0 success, 1 failure, 2 wrong input (text, recipe, folder, option), 130 after Ctrl-C,
+143 after SIGTERM. Commands that wait for a run on Vertex AI return 3 if it was canceled.
 """
 # What these two say is on every page and in the top of this one.
 HIDDEN = {"--help", "--install-completion", "--show-completion"}
@@ -38,7 +38,11 @@ def sections(command: Any, path: str, context: Any) -> Iterator[str]:
 
 def section(command: Any, path: str, context: Any) -> str:
     """Return the heading, the help text, and a table of arguments and options."""
-    parts = [f"\n{heading(path)}\n", paragraphs(command.help or ""), paragraphs(command.epilog or "")]
+    parts = [
+        f"\n{heading(path)}\n",
+        paragraphs(command.help or ""),
+        paragraphs(command.epilog or ""),
+    ]
     subcommands = getattr(command, "commands", {})
     if subcommands:
         parts.append(table("command", subcommand_rows(path, subcommands)))
@@ -55,7 +59,7 @@ def heading(path: str) -> str:
 
 
 def paragraphs(text: str) -> str:
-    """Return help text as Markdown: example lines that begin with `textmill` become a code block."""
+    """Return help text as Markdown; examples that begin with `textmill` become code blocks."""
     lines: list[str] = []
     code = False
     for line in plain(text).splitlines():

@@ -1,8 +1,8 @@
 """Write the settings reference from the pydantic models, so that it cannot fall behind the code."""
 
+import re
 import types
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -15,11 +15,11 @@ TOP = """# Settings
 
 <!-- Written by `make docs-reference` from the code. Do not edit. -->
 
-Every setting of a recipe, with its type, its default and its bounds. A recipe is a YAML file: the part before
-the dot is a section, the part after it a key of that section. On the command line,
-`--set trainer.steps=2000` overrides one setting. [Recipes](../guides/recipes.md) explains how the two work together.
+Every setting of a recipe, with its type, its default and its bounds. A recipe is a YAML file: the
+part of a name before the dot is a section, the part after it a key of that section. On the command
+line, `--set trainer.steps=2000` overrides one setting. See [Recipes](../guides/recipes.md).
 
-A setting marked *required* has no default. `null` in the default column means that the setting is off, or
+A setting marked *required* has no default. The default `null` means that the setting is off, or
 that its value follows from others, as its description says.
 """
 BOUNDS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}"}
@@ -60,7 +60,7 @@ def row(path: str, name: str, field: FieldInfo) -> str:
 
 def description(full: str, field: FieldInfo) -> str:
     """Return what a setting means; a section refers to its own table."""
-    text = " ".join((field.description or "").split())
+    text = re.sub(r"\bNone\b", "`null`", " ".join((field.description or "").split()))
     if settings_model(field.annotation):
         text = f"{text} See [`{full}`](#{slug(full + list_mark(field.annotation))}).".lstrip()
     return text
@@ -82,28 +82,25 @@ def default(field: FieldInfo) -> str:
         return f"`{str(value).lower()}`"
     if value is None:
         return "`null`"
-    if value == ():
+    if value in ((), []):
         return "empty"
     return f"`{value}`"
 
 
 def type_name(kind: Any) -> str:
-    """Return a type in a reader's words: the choices of a Literal, 'text', 'integer' …"""
+    """Return a type in a reader's words: the choices of a Literal, "text", "integer" or alike."""
     origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        names = [type_name(a) for a in arguments if a is not type(None)]
-        return " or ".join(names)
-    if origin is Literal:
-        return ", ".join(f"`{choice}`" for choice in arguments)
-    if origin is Annotated:
-        return " ".join(filter(None, [type_name(arguments[0]), bounds(arguments[1:])]))
-    if origin is tuple:
-        return f"list of {type_name(arguments[0])}"
-    if origin is dict:
-        return f"map from {type_name(arguments[0])} to {type_name(arguments[1])}"
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return "section"
-    return NAMES.get(kind, getattr(kind, "__name__", str(kind)))
+    names = {
+        Literal: lambda: ", ".join(f"`{choice}`" for choice in arguments),
+        Annotated: lambda: " ".join([type_name(arguments[0]), bounds(arguments[1:])]).rstrip(),
+        list: lambda: f"list of {type_name(arguments[0])}s",
+        tuple: lambda: f"list of {type_name(arguments[0])}s",
+        dict: lambda: f"map from {type_name(arguments[0])} to {type_name(arguments[1])}",
+        Union: lambda: type_name(next(a for a in arguments if a is not type(None))),
+    }
+    if origin is not None:
+        return names[Union if origin is types.UnionType else origin]()
+    return "section" if settings_model(kind) else NAMES[kind]
 
 
 def bounds(metadata: Any) -> str:
@@ -135,8 +132,3 @@ def list_mark(kind: Any) -> str:
 def slug(path: str) -> str:
     """Return the anchor that Markdown gives to a heading of a section."""
     return "".join(c for c in path.lower() if c.isalnum() or c in "-_")
-
-
-def write(folder: Path) -> None:
-    """Write the page into a folder."""
-    (folder / "settings.md").write_text(settings_page(), encoding="utf-8")
