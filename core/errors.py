@@ -9,6 +9,10 @@ class InputError(TextmillError):
     """A text, vocabulary, setting or folder that the user has to fix; the command exits with 2."""
 
 
+class StorageError(TextmillError):
+    """A file or object that cannot be read or written."""
+
+
 class StoppedError(SystemExit):
     """SIGTERM or SIGINT arrived, and the work was left in a consistent state.
 

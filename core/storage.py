@@ -1,24 +1,22 @@
-"""Read and write files on a local disk or an object store. A written file is whole or absent."""
+"""Read and write files on a local disk or on Google Cloud Storage. A written file is whole or absent."""
 
 import contextlib
 import errno
 import glob
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from core.errors import TextmillError
+from core import object_store
+from core.errors import StorageError
 from core.failpoints import failpoint
 
 # The disk, the user's quota or the process's limit is exhausted, or the disk is read-only.
 _FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _SQLITE_FULL = {"database or disk is full", "disk I/O error", "readonly database"}
-
-
-class StorageError(TextmillError):
-    """A file that cannot be written."""
 
 
 def is_remote(path: str) -> bool:
@@ -33,12 +31,15 @@ def join(folder: str, *names: str) -> str:
 
 def exists(path: str) -> bool:
     """Return whether a file or folder exists."""
-    return _gfile().exists(path) if is_remote(path) else Path(path).exists()
+    return object_store.exists(path) if is_remote(path) else Path(path).exists()
 
 
 def size_bytes(path: str) -> int:
-    """Return the size of a file."""
-    return int(_gfile().stat(path).length) if is_remote(path) else Path(path).stat().st_size
+    """Return the size of a file; -1 for an object that does not exist."""
+    if is_remote(path):
+        stored = object_store.find(path)
+        return stored.size_bytes if stored else -1
+    return Path(path).stat().st_size
 
 
 def make_folder(path: str) -> None:
@@ -50,20 +51,28 @@ def make_folder(path: str) -> None:
 def list_files(pattern: str) -> list[str]:
     """Return the paths that match a glob, sorted, because the order of file systems varies."""
     if is_remote(pattern):
-        return sorted(_gfile().glob(pattern))
+        return object_store.glob(pattern)
     return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - the pattern is absolute
 
 
 def read_bytes(path: str) -> bytes:
     """Return the content of a small file."""
     with open_input(path) as stream:
-        content: bytes = stream.read()
-    return content
+        return stream.read()
 
 
 def open_input(path: str) -> IO[bytes]:
-    """Open a file for reading bytes."""
-    return _gfile().GFile(path, "rb") if is_remote(path) else Path(path).open("rb")
+    """Open a file for reading bytes; the stream is seekable."""
+    return object_store.open_input(path) if is_remote(path) else Path(path).open("rb")
+
+
+def read_range(path: str, first: int, last: int) -> bytes:
+    """Read the bytes from first up to last (exclusive), and no more."""
+    if is_remote(path):
+        return object_store.read_range(path, first, last)
+    with Path(path).open("rb") as stream:
+        stream.seek(first)
+        return stream.read(last - first)
 
 
 def write_bytes(path: str, content: bytes) -> None:
@@ -76,14 +85,15 @@ def write_bytes(path: str, content: bytes) -> None:
 def open_output(path: str) -> Iterator[IO[bytes]]:
     """Open a file for writing bytes; it appears under its name only if the block succeeds.
 
-    On a disk, the bytes go to a temporary file beside it, which is synced and then renamed. An
-    object store shows an object only after it is closed, so no temporary name is needed.
+    On a disk, the bytes go to a temporary file beside it, which is synced and then renamed. For an
+    object store, they go to a temporary file on this machine, which is uploaded when it is whole.
 
     Raises:
-        StorageError: the disk is full or read-only. An earlier file of that name is unchanged.
+        StorageError: the disk is full or read-only, or the store refuses. An earlier file of that
+            name is unchanged.
     """
     if is_remote(path):
-        with _gfile().GFile(path, "wb") as stream:
+        with _uploaded(path) as stream:
             yield stream
         return
     target = Path(path)
@@ -104,10 +114,33 @@ def open_output(path: str) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def _uploaded(path: str) -> Iterator[IO[bytes]]:
+    """Open a temporary file for writing, and upload it if the block succeeds."""
+    with tempfile.TemporaryDirectory(prefix="textmill-upload-") as folder:
+        temporary = Path(folder, "object")
+        try:
+            with temporary.open("wb") as stream:
+                yield stream
+        except OSError as error:
+            if (explanation := explain_full_disk(error, path)) is None:
+                raise
+            raise StorageError(explanation) from error
+        object_store.upload(path, str(temporary))
+
+
+def remove(path: str) -> None:
+    """Remove a file; one that does not exist is no error."""
+    if is_remote(path):
+        object_store.remove(path)
+    else:
+        Path(path).unlink(missing_ok=True)
+
+
 def remove_tree(folder: str) -> None:
     """Remove a folder and everything in it."""
     if is_remote(folder):
-        _gfile().rmtree(folder)
+        object_store.remove_tree(folder)
     else:
         shutil.rmtree(folder)
 
@@ -126,21 +159,17 @@ def explain_full_disk(error: BaseException, path: str) -> str | None:
         reason = next((reason for reason in reasons if reason in str(error)), "")
     if not reason:
         return None
-    folder = next(parent for parent in (Path(path), *Path(path).parents) if parent.exists())
+    local, remedy = Path(path), "give another folder with --workdir"
+    if is_remote(path):  # its temporary file lacked space
+        local, remedy = Path(tempfile.gettempdir()), f"set TMPDIR (now {tempfile.gettempdir()})"
+    folder = next(parent for parent in (local, *local.parents) if parent.exists())
     return (
         f"{path}: cannot be written ({reason}; {shutil.disk_usage(folder).free:,} bytes are free "
-        f"there). Make room, or give another folder with --workdir, and run again. Files that were "
-        f"only partly written are not used."
+        f"there). Make room, or {remedy}, and run again. Files that were only partly written are "
+        f"not used."
     )
 
 
 def is_sqlite_full(error: BaseException) -> bool:
     """Return whether SQLite ran out of space; its errors say so without naming the path."""
     return any(reason in str(error) for reason in _SQLITE_FULL)
-
-
-def _gfile() -> Any:
-    """Return TensorFlow's file system, which supports gs://; imported only when needed."""
-    import tensorflow as tf
-
-    return tf.io.gfile

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from core import storage
-from core.errors import InputError, StoppedError, TextmillError, printable
+from core.errors import InputError, StoppedError, StorageError, TextmillError, printable
 from core.provenance import git_state
 from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED, TERMINATED
 from pipelines.local.run_summary import SUMMARY, RunSummary, print_summary, summarize, write_summary
@@ -137,7 +137,7 @@ def _write(summary: RunSummary, workdir: Workdir) -> str | None:
         if summary.nodes:
             seal_run(workdir.root, summary.run_id)
         back_up(workdir)
-    except storage.StorageError as error:
+    except StorageError as error:
         return str(error)
     return None
 

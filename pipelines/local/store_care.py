@@ -11,6 +11,7 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from core import storage
+from core.errors import StorageError
 from pipelines.metadata.names import SCHEMA_VERSION
 from pipelines.workdir import Workdir, WorkdirError
 
@@ -115,11 +116,11 @@ def _open(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
 
 
-def _storage_error(error: Exception, path: Path) -> storage.StorageError:
+def _storage_error(error: Exception, path: Path) -> StorageError:
     """Return the error to raise for a full disk; raise any other error again."""
     if (message := storage.explain_full_disk(error, str(path))) is None:
         raise error
-    return storage.StorageError(message)
+    return StorageError(message)
 
 
 def _backup(workdir: Workdir) -> Path:

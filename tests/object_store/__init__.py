@@ -1,1 +1,1 @@
-"""Run Google Cloud Storage on loopback: an emulator behind a TLS proxy that logs and injects faults."""
+"""Emulate Google Cloud Storage on loopback, behind a TLS proxy that logs and injects faults."""

@@ -1,15 +1,14 @@
 """Start and stop the emulated object store, and look into it past the proxy."""
 
 import contextlib
-import os
-import shutil
+import http.client
+import json
 import socket
 import ssl
 import subprocess
 import threading
 import time
 import urllib.parse
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import trustme
 from tests.object_store.proxy import Faults, MetadataServer, Proxy, Request
 
 BUCKET = "textmill-test"
+_OBJECTS = f"/storage/v1/b/{BUCKET}/o"
 _BINARY = "vendor/fake-gcs-server/bin/fake-gcs-server-linux-amd64"
 
 
@@ -31,7 +31,6 @@ class ObjectStore:
     proxy: Proxy
     emulator_port: int
     environment: dict[str, str]  # what a process needs to reach it as storage.googleapis.com
-    folder: Path  # what the bucket holds, as files
 
     def inject(self, faults: Faults) -> None:
         """Let requests fail from now on; `Faults()` ends it."""
@@ -52,24 +51,49 @@ class ObjectStore:
 
     def objects(self, prefix: str = "") -> dict[str, bytes]:
         """Return the objects whose name begins with the prefix: name to content."""
+        names: list[str] = []
+        token = ""
+        while True:
+            query = urllib.parse.urlencode({"prefix": prefix, "pageToken": token})
+            listing = json.loads(self._request("GET", f"{_OBJECTS}?{query}"))
+            names += [item["name"] for item in listing.get("items", [])]
+            if not (token := listing.get("nextPageToken", "")):
+                break
+        files = sorted(name for name in names if not name.endswith("/"))
         return {
-            name: path.read_bytes()
-            for path in sorted(self.folder.rglob("*"))
-            if path.is_file()
-            and (name := path.relative_to(self.folder).as_posix()).startswith(prefix)
+            name: self._request("GET", f"{_OBJECTS}/{_quoted(name)}?alt=media") for name in files
         }
+
+    def put(self, name: str, content: bytes) -> str:
+        """Write an object past the proxy, and return its path."""
+        query = urllib.parse.urlencode({"uploadType": "media", "name": name})
+        self._request("POST", f"/upload{_OBJECTS}?{query}", content)
+        return f"gs://{BUCKET}/{name}"
+
+    def make_bucket(self) -> None:
+        """Make the bucket."""
+        body = json.dumps({"name": BUCKET}).encode()
+        self._request("POST", "/storage/v1/b?project=test", body)
+
+    def _request(self, method: str, path: str, content: bytes | None = None) -> bytes:
+        connection = http.client.HTTPConnection("127.0.0.1", self.emulator_port, timeout=60)
+        connection.request(method, path, body=content)
+        response = connection.getresponse()
+        answer = response.read()
+        connection.close()
+        if response.status != http.client.OK:
+            raise RuntimeError(f"{method} {path}: {response.status} {answer[:200]!r}")
+        return answer
 
 
 @contextlib.contextmanager
 def object_store(folder: Path) -> Iterator[ObjectStore]:
-    """Run an object store with one empty bucket; its data lie under the folder."""
+    """Run an object store with one empty bucket; the folder gets its certificate."""
     port = _free_port()
-    data = folder / "data"
-    (data / BUCKET).mkdir(parents=True)
     emulator = subprocess.Popen(
         [
             _emulator(), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port),
-            "-backend", "filesystem", "-filesystem-root", str(data), "-log-level", "error",
+            "-backend", "memory", "-log-level", "error",
             "-public-host", "storage.googleapis.com", "-external-url", "https://www.googleapis.com",
         ],
         stdout=subprocess.DEVNULL,
@@ -83,9 +107,10 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
     try:
         for server in (proxy, metadata):
             threading.Thread(target=server.serve_forever, daemon=True).start()
-        _wait_for(port, emulator)
         environment = _environment(proxy.server_port, metadata.server_port, certificates)
-        yield ObjectStore(proxy, port, environment, data / BUCKET)
+        store = ObjectStore(proxy, port, environment)
+        _make_bucket(store, emulator)
+        yield store
     finally:
         emulator.kill()
         emulator.wait()
@@ -128,13 +153,17 @@ def _free_port() -> int:
         return port
 
 
-def _wait_for(port: int, emulator: "subprocess.Popen[bytes]") -> None:
-    for _ in range(200):
+def _make_bucket(store: ObjectStore, emulator: "subprocess.Popen[bytes]") -> None:
+    """Make the bucket as soon as the emulator answers."""
+    for _ in range(400):
         if emulator.poll() is not None:
             raise RuntimeError(f"the emulator ended with {emulator.returncode}")
-        with contextlib.suppress(OSError):
-            url = f"http://127.0.0.1:{port}/storage/v1/b/{BUCKET}"
-            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 - loopback
+        with contextlib.suppress(ConnectionError):
+            store.make_bucket()
             return
         time.sleep(0.05)
-    raise RuntimeError("the emulator did not answer within 10 seconds")
+    raise RuntimeError("the emulator did not answer within 20 seconds")
+
+
+def _quoted(name: str) -> str:
+    return urllib.parse.quote(name, safe="")

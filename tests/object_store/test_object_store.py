@@ -1,0 +1,212 @@
+"""core.object_store and core.storage against an emulated Google Cloud Storage."""
+
+import gzip
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core import object_store, storage
+from core.errors import InputError, StorageError
+from tests.object_store.proxy import STATUS_FAULTS, Faults
+from tests.object_store.server import BUCKET, ObjectStore
+from tests.object_store.server import object_store as run_object_store
+
+ROOT = f"gs://{BUCKET}"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """An object store for this file."""
+    with run_object_store(tmp_path_factory.mktemp("store")) as store:
+        yield store
+
+
+@pytest.fixture
+def store(running: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+    """The object store, reached by this process, with an empty log."""
+    for name, value in running.environment.items():
+        monkeypatch.setenv(name, value)
+    running.clear_log()
+    yield running
+    running.inject(Faults())
+
+
+def test_what_is_written_is_read_back_in_one_request_each(store: ObjectStore) -> None:
+    storage.write_bytes(f"{ROOT}/one/a.bin", b"\x00\xff" * 1000)
+    assert storage.read_bytes(f"{ROOT}/one/a.bin") == b"\x00\xff" * 1000
+    assert store.counts() == {"upload": 1, "read": 1}
+
+
+def test_a_write_that_raises_leaves_the_object_as_it_was(store: ObjectStore) -> None:
+    path = f"{ROOT}/whole/a.txt"
+    for before in ({}, {"whole/a.txt": b"old"}):
+        with pytest.raises(RuntimeError, match="midway"), storage.open_output(path) as stream:
+            stream.write(b"half of the new")
+            raise RuntimeError("midway")
+        assert store.objects("whole/") == before
+        storage.write_bytes(path, b"old")
+
+
+def test_gzip_reads_an_object_as_it_reads_a_file(store: ObjectStore) -> None:
+    from isal import igzip
+
+    content = os.urandom(3 << 20)
+    path = store.put("zipped/a.gz", gzip.compress(content))
+    with storage.open_input(path) as stream, igzip.open(stream) as unzipped:
+        assert unzipped.read() == content
+
+
+def test_an_object_is_seekable_from_start_and_end(store: ObjectStore) -> None:
+    path = store.put("seek/a.bin", bytes(range(256)))
+    with storage.open_input(path) as stream:
+        stream.seek(250)
+        assert stream.read(3) == b"\xfa\xfb\xfc"
+        stream.seek(-2, os.SEEK_END)
+        assert stream.read() == b"\xfe\xff"
+        assert stream.read(5) == b""
+
+
+def test_a_range_costs_its_own_bytes(store: ObjectStore) -> None:
+    path = store.put("range/a.bin", bytes(1 << 20) + b"the end")
+    assert storage.read_range(path, 1 << 20, (1 << 20) + 3) == b"the"
+    (request,) = store.requests
+    assert (request.kind, request.received_bytes) == ("read", 3)
+    assert storage.read_range(path, 5, 5) == b"", "and nothing costs nothing"
+    assert len(store.requests) == 1
+
+
+def test_an_object_that_is_replaced_while_it_is_read_is_never_mixed(store: ObjectStore) -> None:
+    path = store.put("mixed/a.bin", b"a" * 1000)
+    with object_store.open_input(path, buffer_bytes=100) as stream:
+        assert stream.read(100) == b"a" * 100
+        store.put("mixed/a.bin", b"b" * 1000)
+        with pytest.raises(StorageError, match="does not exist"):
+            stream.read(100)
+
+
+def test_only_one_of_two_writers_creates_an_object(store: ObjectStore, tmp_path: Path) -> None:
+    path, file = f"{ROOT}/claim/1", tmp_path / "file"
+    file.write_bytes(b"first")
+    object_store.upload(path, str(file), only_if_absent=True)
+    file.write_bytes(b"second")
+    with pytest.raises(object_store.AlreadyExistsError, match="claim/1: exists already"):
+        object_store.upload(path, str(file), only_if_absent=True)
+    assert store.objects("claim/") == {"claim/1": b"first"}
+
+
+def test_a_creation_whose_answer_was_lost_is_not_taken_for_anothers(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"mine alone")
+    store.inject(Faults(rate=0.6, kinds=("reset-after",), method="POST"))
+    for number in range(5):
+        object_store.upload(f"{ROOT}/lost/{number}", str(file), only_if_absent=True)
+    assert any(request.status == 0 for request in store.requests), "answers were lost"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("here/a", True), ("here/a/b", True), ("here/a/b/c.txt", True), ("here/a-b", True),
+     ("here/a/b/c", False), ("here/x", False), ("her", False)],
+)  # fmt: skip
+def test_folders_exist_by_what_is_under_them(store: ObjectStore, path: str, expected: bool) -> None:
+    for name in ("here/a", "here/a-b", "here/a/b/c.txt"):
+        store.put(name, b"")
+    store.clear_log()
+    assert storage.exists(f"{ROOT}/{path}") is expected
+    assert len(store.requests) == 1
+
+
+def test_a_glob_stays_within_a_name_and_is_sorted(store: ObjectStore) -> None:
+    for name in ("glob/b.txt", "glob/a.txt", "glob/c.md", "glob/deep/d.txt", "glob/[x].txt"):
+        store.put(name, b"")
+    assert storage.list_files(f"{ROOT}/glob/*.txt") == [
+        f"{ROOT}/glob/{name}.txt" for name in ("[x]", "a", "b")
+    ]
+    assert storage.list_files(f"{ROOT}/glob/[[]x].txt") == [f"{ROOT}/glob/[x].txt"]
+    assert storage.list_files(f"{ROOT}/glob/*/*") == [f"{ROOT}/glob/deep/d.txt"]
+
+
+def test_a_listing_has_sizes_and_checksums_of_any_number_of_files(store: ObjectStore) -> None:
+    for number in range(1005):
+        store.put(f"many/{number:04d}.txt", b"x" * number)
+    store.clear_log()
+    listed = list(object_store.list_objects(f"{ROOT}/many"))
+    assert [item.size_bytes for item in listed] == list(range(1005))
+    assert all(item.md5 and item.crc32c and item.generation for item in listed)
+    assert len(store.requests) <= 2, "at most one for each 1,000 files, and one more"
+    storage.remove_tree(f"{ROOT}/many")
+    assert store.objects("many/") == {}
+
+
+@pytest.mark.parametrize("kind", [*STATUS_FAULTS, "reset-before", "reset-after", "cut-body"])
+def test_three_of_ten_requests_may_fail(store: ObjectStore, kind: str) -> None:
+    store.inject(Faults(rate=0.3, kinds=(kind,), seed=3))
+    for number in range(8):
+        path = f"{ROOT}/faults-{kind}/{number}"
+        storage.write_bytes(path, bytes([number]) * 100_000)
+        assert storage.read_bytes(path) == bytes([number]) * 100_000
+        assert storage.exists(path)
+    assert any(request.fault for request in store.requests), "faults were injected"
+
+
+def test_a_failure_without_end_is_reported_within_the_time_that_is_set(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(object_store.TIMEOUT_VARIABLE, "3")
+    store.put("down/a.txt", b"x")
+    store.inject(Faults(rate=1.0, kinds=("503",)))
+    for action, verb in (
+        (lambda: storage.read_bytes(f"{ROOT}/down/a.txt"), "read"),
+        (lambda: storage.write_bytes(f"{ROOT}/down/a.txt", b"y"), "written"),
+        (lambda: storage.exists(f"{ROOT}/down/a.txt"), "looked up"),
+        (lambda: storage.list_files(f"{ROOT}/down/*"), "listed"),
+    ):
+        began = time.monotonic()
+        with pytest.raises(StorageError) as caught:
+            action()
+        assert time.monotonic() - began < 15
+        message = str(caught.value)
+        assert message.startswith(f"{ROOT}/down/"), message
+        assert f"cannot be {verb}" in message
+        assert "attempts within 3 seconds" in message
+        assert object_store.TIMEOUT_VARIABLE in message
+
+
+def test_a_missing_bucket_or_object_is_a_sentence(store: ObjectStore) -> None:
+    with pytest.raises(StorageError, match=r"gs://no-such-bucket/x: cannot be read.*no-such"):
+        storage.read_bytes("gs://no-such-bucket/x")
+    with pytest.raises(StorageError, match=r"listed, because it does not exist"):
+        storage.list_files("gs://no-such-bucket/*")
+    with pytest.raises(StorageError, match=rf"{ROOT}/none: cannot be read"):
+        storage.read_bytes(f"{ROOT}/none")
+
+
+def test_other_schemes_and_times_that_are_none_are_refused(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match="s3://a/b: only local paths and gs:// are supported"):
+        storage.read_bytes("s3://a/b")
+    monkeypatch.setenv(object_store.TIMEOUT_VARIABLE, "soon")
+    with pytest.raises(InputError, match="number of seconds above 0"):
+        storage.read_bytes(f"{ROOT}/a")
+
+
+def test_tensorflow_reads_what_we_write(store: ObjectStore) -> None:
+    storage.write_bytes(f"{ROOT}/tf/a.txt", b"ours")
+    script = (
+        "import sys, tensorflow as tf; from core import storage; g = tf.io.gfile;"
+        "print(g.GFile(sys.argv[1] + '/a.txt', 'rb').read());"
+        "g.GFile(sys.argv[1] + '/b.txt', 'wb').write(b'theirs');"
+        "print(storage.read_bytes(sys.argv[1] + '/b.txt'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, f"{ROOT}/tf"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["b'ours'", "b'theirs'"]
