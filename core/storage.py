@@ -1,4 +1,4 @@
-"""Read and write files on a local disk or on Google Cloud Storage. A written file is whole or absent."""
+"""Read and write files on a local disk or on Google Cloud Storage, whole or not at all."""
 
 import contextlib
 import errno
