@@ -1,12 +1,12 @@
-"""Vertex AI's clients for one project and region, with patience, and errors that are sentences."""
+"""Call Vertex AI and other Google Cloud APIs, with retries and readable errors."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.errors import InputError
-from pipelines.cloud.errors import Retryable, explain, is_passing
+from pipelines.cloud.errors import RetryableError, explain, is_transient
 from pipelines.cloud.target import Target, make_target
 from pipelines.quiet import hush
 
@@ -15,45 +15,45 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-SHORT_PATIENCE = 90.0  # seconds over which a call is tried again
-LONG_PATIENCE = 1800.0  # while a run is watched: a short outage is no reason to stop
-LONGEST_WAIT = 120.0  # seconds between two tries, also if the service asks for more
-TIMEOUT = 60.0  # seconds for one answer
+RETRY_SECONDS = 90.0  # how long a call is retried
+WATCH_RETRY_SECONDS = 1800.0  # while watching a run, which should survive a short outage
+MAX_WAIT_SECONDS = 120.0  # between two attempts, even if the service asks for more
+TIMEOUT_SECONDS = 60.0  # for one response
 
 
 class Cloud:
-    """Vertex AI and its neighbours. Clients are made when they are first used."""
+    """Clients of Vertex AI and other Google Cloud APIs, each created on first use."""
 
     def __init__(
-        self, target: Target, credentials: Any, say: Callable[[str], None] | None = None
+        self, target: Target, credentials: Any, report: Callable[[str], None] | None = None
     ) -> None:
-        """Args: credentials of google-auth; say, told when a call has to wait."""
+        """Keep the target and google-auth credentials; `report` prints a line before each retry."""
         self.target = target
         self.credentials = credentials
-        self._say = say or (lambda _: None)
+        self._report = report or (lambda _: None)
 
     @cached_property
     def pipelines(self) -> "v1.PipelineServiceClient":
-        """Pipeline jobs."""
+        """Client for pipeline jobs."""
         return self._client("PipelineServiceClient")
 
     @cached_property
     def schedules(self) -> "v1.ScheduleServiceClient":
-        """Schedules."""
+        """Client for schedules."""
         return self._client("ScheduleServiceClient")
 
     @cached_property
     def jobs(self) -> "v1.JobServiceClient":
-        """Custom jobs."""
+        """Client for custom jobs."""
         return self._client("JobServiceClient")
 
     @cached_property
     def metadata(self) -> "v1.MetadataServiceClient":
-        """ML Metadata: artifacts, executions and contexts."""
+        """Client for ML Metadata: artifacts, executions and contexts."""
         return self._client("MetadataServiceClient")
 
     def _client(self, name: str) -> Any:
-        # REST, not gRPC: it passes through companies' proxies, and tests speak it to a server.
+        # REST instead of gRPC, because it passes through corporate proxies and is easy to test.
         from google.cloud import aiplatform_v1
 
         url = self.target.url(f"{self.target.region}-aiplatform")
@@ -68,27 +68,34 @@ class Cloud:
         return AuthorizedSession(self.credentials)
 
     def refresh(self) -> None:
-        """Gets a new access token."""
+        """Get a new access token."""
         from google.auth.transport.requests import Request
 
         self.credentials.refresh(Request())
 
-    def ask(
+    def call_api(
         self,
-        doing: str,
+        action: str,
         service: str,
         path: str,
         *,
         query: Sequence[tuple[str, str]] = (),
         body: Any = None,
     ) -> Mapping[str, Any]:
-        """Calls another Google API: a POST if there is a body, a GET else.
+        """Call another Google API: POST if there is a body, GET otherwise.
+
+        Args:
+            action: what is attempted, for the error message, for example "read the logs".
+            service: name of the API, for example "logging".
+            path: path and version, for example "/v2/entries:list".
+            query: URL parameters.
+            body: content of a POST request.
 
         Raises:
-            VertexError: it refused, or did not answer.
+            VertexError: the API refused the request or did not answer.
         """
 
-        def call() -> Mapping[str, Any]:
+        def send() -> Mapping[str, Any]:
             from google.api_core.exceptions import from_http_response
 
             response = self._session.request(
@@ -96,74 +103,103 @@ class Cloud:
                 self.target.url(service) + path,
                 params=list(query),
                 json=body,
-                timeout=TIMEOUT,
+                timeout=TIMEOUT_SECONDS,
             )
             if not response.ok:
                 raise from_http_response(response)
-            answer: Mapping[str, Any] = response.json()
-            return answer
+            content: Mapping[str, Any] = response.json()
+            return content
 
-        return self.call(doing, call)
+        return self.call(action, send)
+
+    def list_pages(
+        self,
+        action: str,
+        service: str,
+        path: str,
+        key: str,
+        *,
+        query: Sequence[tuple[str, str]] = (),
+    ) -> Iterator[Sequence[Mapping[str, Any]]]:
+        """Yield the items of a paginated list, page by page.
+
+        Args:
+            action: what is attempted, for the error message.
+            service: name of the API.
+            path: path and version.
+            key: name of the list in each response.
+            query: URL parameters without the page token.
+        """
+        token = ""
+        while True:
+            page_query = [*query, *([("pageToken", token)] if token else [])]
+            page = self.call_api(action, service, path, query=page_query)
+            yield page.get(key, ())
+            token = page.get("nextPageToken", "")
+            if not token:
+                return
 
     def call(
         self,
-        doing: str,
+        action: str,
         function: Callable[[], T],
         *,
-        patience: float = SHORT_PATIENCE,
-        try_again: bool = True,
+        retry_seconds: float = RETRY_SECONDS,
+        is_idempotent: bool = True,
     ) -> T:
-        """Calls a function that asks Google Cloud; what passes by itself is tried again.
+        """Call a function that uses a Google Cloud API, retrying transient errors.
 
         Args:
-            doing: what is tried, for the error, as "submit the run".
-            function: the call.
-            patience: seconds over which it is tried again.
-            try_again: False where a second call could do the thing twice; then only a refusal
-                that says "too many calls" (429) is tried again.
+            action: what is attempted, for the error message, for example "submit the run".
+            function: makes the request.
+            retry_seconds: how long to retry.
+            is_idempotent: False if a second request could take effect twice; then only status 429
+                (too many requests) is retried.
 
         Raises:
-            VertexError: it was refused, or the patience is over.
+            VertexError: the request was refused, or still fails after `retry_seconds`.
         """
         import tenacity
 
-        def is_worth_it(error: BaseException) -> bool:
+        def should_retry(error: BaseException) -> bool:
             code = int(getattr(error, "code", 0) or 0)
             if code:
-                return is_passing(code, str(error)) and (try_again or code == 429)
-            told = explain(error, doing, self.target.place) if isinstance(error, Exception) else 0
-            return try_again and isinstance(told, Retryable)
+                return is_transient(code, str(error)) and (is_idempotent or code == 429)
+            if not is_idempotent or not isinstance(error, Exception):
+                return False
+            return isinstance(explain(error, action, self.target), RetryableError)
 
-        def before_sleep(state: tenacity.RetryCallState) -> None:
+        def report_retry(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
             code = int(getattr(error, "code", 0) or 0)
-            why = f"answers {code}" if code else "does not answer"
-            self._say(f"Google Cloud {why}; trying again in {state.upcoming_sleep:.0f} s")
+            problem = f"answers {code}" if code else "does not answer"
+            self._report(f"Google Cloud {problem}; trying again in {state.upcoming_sleep:.0f} s")
 
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(is_worth_it),
-            wait=_wait_as_told,
-            stop=tenacity.stop_after_delay(patience),
-            before_sleep=before_sleep,
+            retry=tenacity.retry_if_exception(should_retry),
+            wait=_retry_wait_seconds,
+            stop=tenacity.stop_after_delay(retry_seconds),
+            before_sleep=report_retry,
             reraise=True,
         )
         try:
             return retrying(function)
         except Exception as error:
-            raise explain(error, doing, self.target.place) from None  # its text may hold a token
+            # Without the cause, whose text may contain an access token.
+            raise explain(error, action, self.target) from None
 
 
-def _wait_as_told(state: Any) -> float:
-    """Seconds to the next try: what Retry-After says, else 1, 2, 4, … with a random share."""
+def _retry_wait_seconds(state: Any) -> float:
+    """Return the Retry-After header's value, or 1, 2, 4, … seconds with random jitter."""
     import tenacity
 
     error = state.outcome.exception()
     headers = getattr(getattr(error, "response", None), "headers", {}) or {}
-    told = headers.get("Retry-After", "")
-    if told.isdigit():
-        return min(float(told), LONGEST_WAIT)
-    grown: float = tenacity.wait_random_exponential(multiplier=1, max=LONGEST_WAIT)(state)
-    return grown
+    retry_after = headers.get("Retry-After", "")
+    if retry_after.isdigit():
+        return min(float(retry_after), MAX_WAIT_SECONDS)
+    backoff: float = tenacity.wait_random_exponential(multiplier=1, max=MAX_WAIT_SECONDS)(state)
+    return backoff
 
 
 def connect(
@@ -171,25 +207,31 @@ def connect(
     region: str | None,
     endpoint: str | None,
     *,
-    say: Callable[[str], None] | None = None,
+    report: Callable[[str], None] | None = None,
 ) -> Cloud:
-    """Finds credentials and checks the target; nothing is sent to Vertex AI yet.
+    """Find credentials and check the target, without sending anything to Vertex AI.
+
+    Args:
+        project: project ID; None uses the project of the credentials.
+        region: for example "us-central1".
+        endpoint: URL of a private endpoint or emulator; None is Google's public endpoint.
+        report: prints a line before each retry.
 
     Raises:
-        InputError: project or region is missing or of the wrong form.
+        InputError: the project or region is missing or malformed.
         VertexError: there are no credentials.
     """
     quiet_libraries()
     draft = make_target(project or "unknown", region, endpoint)
-    credentials, own_project = find_credentials(draft)
-    return Cloud(make_target(project or own_project, region, endpoint), credentials, say)
+    credentials, default_project = find_credentials(draft)
+    return Cloud(make_target(project or default_project, region, endpoint), credentials, report)
 
 
 def find_credentials(target: Target) -> tuple[Any, str | None]:
-    """Application default credentials and the project that they name; none for an emulator.
+    """Return application default credentials and their project; anonymous ones for an emulator.
 
     Raises:
-        VertexError: there are none, or they cannot be read.
+        VertexError: there are no credentials, or they cannot be read.
     """
     import google.auth
     from google.auth.credentials import AnonymousCredentials
@@ -197,23 +239,28 @@ def find_credentials(target: Target) -> tuple[Any, str | None]:
     if target.is_emulator:
         return AnonymousCredentials(), None
     try:
-        found: tuple[Any, str | None] = google.auth.default(scopes=[SCOPE])
+        credentials: tuple[Any, str | None] = google.auth.default(scopes=[SCOPE])
     except Exception as error:
-        raise explain(error, "find credentials", target.place) from None
-    return found
+        raise explain(error, "find credentials", target) from None
+    return credentials
 
 
 def quiet_libraries() -> None:
-    """Keeps Google's libraries from warning of the Python version; call before they are loaded."""
+    """Silence Google's libraries about the Python version; call this before importing them."""
     hush(verbose=False)
     warnings.filterwarnings("ignore", category=FutureWarning)
 
 
 def resource_name(target: Target, kind: str, name: str) -> str:
-    """The full resource name of an id, or of a name that is full already.
+    """Return the full resource name for an id or a full name.
+
+    Args:
+        target: project and region.
+        kind: collection, for example "pipelineJobs".
+        name: id, or full resource name.
 
     Raises:
-        InputError: the name is of another project or region, or not of this kind.
+        InputError: the name belongs to another project, region or collection.
     """
     parts = name.split("/")
     if len(parts) == 1:
@@ -221,5 +268,13 @@ def resource_name(target: Target, kind: str, name: str) -> str:
     if len(parts) != 6 or parts[4] != kind:
         raise InputError(f"{name}: not the name of one of Vertex AI's {kind}.")
     if parts[3] != target.region:
-        raise InputError(f"{name}: lies in region {parts[3]}. Give --region {parts[3]}.")
+        raise InputError(f"{name}: is in region {parts[3]}. Pass --region {parts[3]}.")
     return name
+
+
+def message_to_json(message: Any) -> dict[str, Any]:
+    """Convert an API message to JSON: camelCase keys, enums by name, ISO times."""
+    from google.protobuf import json_format
+
+    content: dict[str, Any] = json_format.MessageToDict(type(message).pb(message))
+    return content

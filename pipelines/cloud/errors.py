@@ -1,13 +1,13 @@
-"""An error of Google Cloud to a sentence: what was refused, where, why, and what to do."""
+"""Explain errors of Google Cloud: what was refused, where, why, and what to do about it."""
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from core.errors import TextmillError, printable
+from pipelines.cloud.target import CONSOLE, Target
 
-# Access tokens, signed tokens, and whatever follows "Bearer": none may reach a terminal or a log.
+# Access tokens, signed tokens, private keys, and anything after "Bearer".
 SECRETS = re.compile(
     r"ya29\.[\w./+=-]+|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(?<=Bearer )\S+|1//[\w-]{20,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----",
@@ -15,37 +15,30 @@ SECRETS = re.compile(
 )
 PERMISSION = re.compile(r"[Pp]ermission '?([\w.]+\.[\w.]+)'?")
 QUOTA_METRIC = re.compile(r"aiplatform\.googleapis\.com/(\w+)")
-MOST_CHARACTERS = 600  # of the service's own words
+MAX_MESSAGE_CHARACTERS = 600  # quoted from the service's own message
+ACCOUNTS_PAGE = "docs/vertex-accounts.md"
 
 
 class VertexError(TextmillError):
-    """What Google Cloud refused or could not do, with a remedy."""
+    """Google Cloud refused a request or failed; the message says what to do."""
 
 
-class Retryable(VertexError):
-    """A refusal that may be gone in a moment."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a call went: what sentences about errors name."""
-
-    project: str
-    region: str
+class RetryableError(VertexError):
+    """A refusal that a retry may resolve."""
 
 
 def without_secrets(text: str) -> str:
-    """The text with tokens and keys blotted out, and without control characters."""
+    """Replace tokens and keys in a text, and remove its control characters."""
     return printable(SECRETS.sub("[secret]", text))
 
 
-def explain(error: Exception, doing: str, place: Place) -> VertexError:
-    """The error as one or two sentences that end with a remedy.
+def explain(error: Exception, action: str, target: Target) -> VertexError:
+    """Turn an error into one or two sentences that end with a remedy.
 
     Args:
-        error: of google-api-core, google-auth or requests.
-        doing: what was tried, as "submit the run".
-        place: the project and the region that it was tried in.
+        error: an exception of google-api-core, google-auth or requests.
+        action: what was attempted, for example "submit the run".
+        target: the project and region of the request.
     """
     from google.api_core.exceptions import GoogleAPICallError
     from google.auth.exceptions import GoogleAuthError
@@ -53,31 +46,35 @@ def explain(error: Exception, doing: str, place: Place) -> VertexError:
     if isinstance(error, VertexError):
         return error
     if isinstance(error, GoogleAPICallError):
-        told = _refusal(error, place)
+        reason = _explain_refusal(error, target)
     elif isinstance(error, GoogleAuthError):
-        told = _no_credentials(error)
+        reason = _explain_credentials(error)
     else:
-        told = _no_answer(error, place)
-    return type(told)(f"Cannot {doing}: {without_secrets(str(told))}")
+        reason = _explain_no_response(error, target)
+    return type(reason)(f"Cannot {action}: {without_secrets(str(reason))}")
 
 
-def _refusal(error: Any, place: Place) -> VertexError:
-    """What the service said, by its reason first and its code else."""
-    words = " ".join(str(error.message).split())[:MOST_CHARACTERS]
-    words = re.sub(r"^[A-Z]+ https?://\S+: ", "", words).rstrip(".")
+def is_transient(code: int, message: str) -> bool:
+    """Return whether a retry may help: the service is busy, and no machine quota is exhausted."""
+    return code in {500, 502, 503, 504} or (code == 429 and "exceed quota limits" not in message)
+
+
+def _explain_refusal(error: Any, target: Target) -> VertexError:
+    """Explain a refusal by its machine-readable reason if there is one, or else by its code."""
+    message = " ".join(str(error.message).split())[:MAX_MESSAGE_CHARACTERS]
+    message = re.sub(r"^[A-Z]+ https?://\S+: ", "", message).rstrip(".")
     reason, metadata = _error_info(error)
-    if reason in _REASONS:
-        return VertexError(f"{words}. {_REASONS[reason](metadata, place)}")
+    if reason in _REMEDIES:
+        return VertexError(f"{message}. {_REMEDIES[reason](metadata, target)}")
     code = int(error.code or 0)
-    remedy = _remedy_of(code, words, place)
-    kind = Retryable if is_passing(code, words) else VertexError
-    return kind(f"{words} ({code}). {remedy}")
+    kind = RetryableError if is_transient(code, message) else VertexError
+    return kind(f"{message} ({code}). {_remedy_for_code(code, message, target)}")
 
 
 def _error_info(error: Any) -> tuple[str, Mapping[str, str]]:
-    """The reason that Google's APIs give, and its data; empty if they give none.
+    """Return the reason and metadata of Google's ErrorInfo detail; empty if there is none.
 
-    google-api-core's own `error.reason` cannot read the details that come by REST (2.29).
+    The `error.reason` of google-api-core 2.29 cannot read details that arrive by REST.
     """
     for detail in error.details:
         if isinstance(detail, Mapping) and str(detail.get("@type", "")).endswith("ErrorInfo"):
@@ -85,129 +82,122 @@ def _error_info(error: Any) -> tuple[str, Mapping[str, str]]:
     return "", {}
 
 
-def is_passing(code: int, words: str) -> bool:
-    """Whether to try again: the service is busy, and no quota of machines is used up."""
-    return code in {500, 502, 503, 504} or (code == 429 and "exceed quota limits" not in words)
-
-
-def _remedy_of(code: int, words: str, place: Place) -> str:
+def _remedy_for_code(code: int, message: str, target: Target) -> str:
     if code == 403:
-        return _denied(words, place)
+        return _remedy_for_permission(message, target)
     if code == 429:
-        return _quota(words, place)
+        return _remedy_for_quota(message, target)
     if code >= 500:
         return (
-            "The service is not well at the moment; it was tried several times. Try again in some "
-            "minutes; https://status.cloud.google.com tells of outages."
+            "The service is temporarily unavailable, and retries failed. Try again in a few "
+            "minutes; https://status.cloud.google.com lists outages."
         )
     return {
-        400: "Mend what it names and try again.",
-        401: _LOGIN,
-        404: f"Looked in project {place.project}, region {place.region}. Check the id, --project "
-        f"and --region; `textmill runs list` and `textmill schedule list` show what there is.",
-        409: "Something of that name is there already. Take another name, or leave it out.",
-    }.get(code, "Look at https://status.cloud.google.com, and try again.")
+        400: "Fix the field it names and try again.",
+        401: LOGIN_REMEDY,
+        404: f"Looked in project {target.project}, region {target.region}. Check the id, --project "
+        f"and --region; `textmill runs list` and `textmill schedule list` show what exists.",
+        409: "Something with this name exists already. Choose another name, or leave it out.",
+    }.get(code, "See https://status.cloud.google.com, and try again.")
 
 
-_LOGIN = (
-    "The credentials were not accepted. Run `gcloud auth application-default login` anew, or, "
-    "in a job, let the workload's service account give them."
+LOGIN_REMEDY = (
+    "The credentials were not accepted. Run `gcloud auth application-default login` again; in a "
+    "job, check the service account of the workload."
 )
 
 
-def _denied(words: str, place: Place) -> str:
-    """What role is missing, if the service says which permission."""
-    if "act as" in words or "actAs" in words:
+def _remedy_for_permission(message: str, target: Target) -> str:
+    if "act as" in message or "actAs" in message:
         return (
-            "Whoever submits must be allowed to act as the run's service account: grant "
-            "roles/iam.serviceAccountUser on it (docs/vertex-accounts.md has the command)."
+            "The account that submits needs permission to act as the run's service account: grant "
+            f"it roles/iam.serviceAccountUser ({ACCOUNTS_PAGE} has the command)."
         )
-    found = PERMISSION.search(words)
-    named = f" {found[1]}" if found else ""
+    match = PERMISSION.search(message)
+    named = f" {match[1]}" if match else ""
     return (
-        f"The account that you use lacks the permission{named} in project {place.project}. "
-        f"docs/vertex-accounts.md has the roles and the commands that grant them; "
-        f"`textmill doctor` tells which are missing."
+        f"Your account lacks the permission{named} in project {target.project}. "
+        f"{ACCOUNTS_PAGE} lists the roles and the commands that grant them; "
+        f"`textmill doctor` shows which are missing."
     )
 
 
-def _quota(words: str, place: Place) -> str:
-    metric = QUOTA_METRIC.search(words)
+def _remedy_for_quota(message: str, target: Target) -> str:
+    metric = QUOTA_METRIC.search(message)
     if metric:
         return (
-            f"Ask for more of {metric[1]} in {place.region} at "
-            f"https://console.cloud.google.com/iam-admin/quotas?project={place.project}, take "
-            f"another region or machine (vertex.training.machine), or wait for a running job."
+            f"Request more {metric[1]} in {target.region} at "
+            f"{CONSOLE}/iam-admin/quotas?project={target.project}, choose another region or "
+            f"machine (vertex.training.machine), or wait for a running job to end."
         )
-    return "Too many calls in a short time; it was tried several times. Try again in a minute."
+    return "Too many requests in a short time, and retries failed. Try again in a minute."
 
 
-def _api_disabled(metadata: Mapping[str, str], place: Place) -> str:
+def _remedy_for_disabled_api(metadata: Mapping[str, str], target: Target) -> str:
     api = metadata.get("service", "aiplatform.googleapis.com")
     return (
-        f"Enable it, wait a minute, try again: "
-        f"`gcloud services enable {api} --project={place.project}`"
+        f"Enable the API, wait a minute and try again: "
+        f"`gcloud services enable {api} --project={target.project}`"
     )
 
 
-def _permission_denied(metadata: Mapping[str, str], place: Place) -> str:
-    return _denied(f"permission {metadata.get('permission', '')}", place)
-
-
-_REASONS: dict[str, Callable[[Mapping[str, str], Place], str]] = {
-    "SERVICE_DISABLED": _api_disabled,
-    "IAM_PERMISSION_DENIED": _permission_denied,
-    "CONSUMER_INVALID": lambda _, place: (
-        f"There is no project {place.project}, or you may not see it. Check --project."
+_REMEDIES: dict[str, Callable[[Mapping[str, str], Target], str]] = {
+    "SERVICE_DISABLED": _remedy_for_disabled_api,
+    "IAM_PERMISSION_DENIED": lambda metadata, target: _remedy_for_permission(
+        f"permission {metadata.get('permission', '')}", target
     ),
-    "USER_PROJECT_DENIED": lambda _, place: (
-        "The quota project of your credentials is not open to you: "
-        f"`gcloud auth application-default set-quota-project {place.project}`"
+    "CONSUMER_INVALID": lambda _, target: (
+        f"Project {target.project} does not exist, or you have no access to it. Check --project."
     ),
-    "BILLING_DISABLED": lambda _, place: (
-        f"Link a billing account to project {place.project} first: "
-        f"https://console.cloud.google.com/billing/linkedaccount?project={place.project}"
+    "USER_PROJECT_DENIED": lambda _, target: (
+        "You have no access to the quota project of your credentials. Set another: "
+        f"`gcloud auth application-default set-quota-project {target.project}`"
     ),
-    "ACCESS_TOKEN_EXPIRED": lambda *_: _LOGIN,
-    "CREDENTIALS_MISSING": lambda *_: _LOGIN,
+    "BILLING_DISABLED": lambda _, target: (
+        f"Link a billing account to project {target.project}: "
+        f"{CONSOLE}/billing/linkedaccount?project={target.project}"
+    ),
+    "ACCESS_TOKEN_EXPIRED": lambda *_: LOGIN_REMEDY,
+    "CREDENTIALS_MISSING": lambda *_: LOGIN_REMEDY,
 }
 
 
-def _no_credentials(error: Exception) -> VertexError:
+def _explain_credentials(error: Exception) -> VertexError:
     from google.auth.exceptions import DefaultCredentialsError, RefreshError
 
-    words = str(error.args[0] if error.args else error).split("\n")[0].rstrip(".")
+    message = str(error.args[0] if error.args else error).split("\n")[0].rstrip(".")
     if isinstance(error, DefaultCredentialsError):
         return VertexError(
-            "no application default credentials were found, or they cannot be read "
-            f"({words}). Run `gcloud auth application-default login`, or set "
+            "application default credentials are missing or cannot be read "
+            f"({message}). Run `gcloud auth application-default login`, or set "
             "GOOGLE_APPLICATION_CREDENTIALS to a workload identity configuration."
         )
     if isinstance(error, RefreshError):
-        return VertexError(f"the credentials cannot be renewed ({words}). {_LOGIN}")
-    return Retryable(
-        f"the credentials could not be asked for ({words}). Check the network and the proxy."
+        return VertexError(f"the credentials cannot be renewed ({message}). {LOGIN_REMEDY}")
+    return RetryableError(
+        f"the credentials cannot be fetched ({message}). Check the network and the proxy."
     )
 
 
-def _no_answer(error: Exception, place: Place) -> VertexError:
-    """The network, a wrong region's host, or something that is not Vertex AI."""
-    name, words = type(error).__name__, " ".join(str(error).split())[:MOST_CHARACTERS]
-    if "resolve" in words or "Name or service not known" in words:
+def _explain_no_response(error: Exception, target: Target) -> VertexError:
+    """Explain a network error, a wrong region's host, or a response that is not Vertex AI's."""
+    name, message = type(error).__name__, " ".join(str(error).split())[:MAX_MESSAGE_CHARACTERS]
+    if "resolve" in message or "Name or service not known" in message:
         return VertexError(
-            f"the host of Vertex AI in {place.region} is not found. Check --region (as "
-            f"us-central1), the network, and --endpoint if you use a private one."
+            f"the host of Vertex AI in {target.region} was not found. Check --region (for example "
+            f"us-central1), the network, and --endpoint if you use a private endpoint."
         )
-    if "certificate" in words.lower() or name == "SSLError":
+    if "certificate" in message.lower() or name == "SSLError":
         return VertexError(
-            f"the connection is not trusted ({words}). Behind a proxy that opens TLS, set "
+            f"the connection is not trusted ({message}). Behind a proxy that intercepts TLS, set "
             f"REQUESTS_CA_BUNDLE to its certificate."
         )
     if name in {"ParseError", "JSONDecodeError", "ValueError", "UnicodeDecodeError"}:
         return VertexError(
-            f"the answer is not one of Vertex AI's ({name}). Check --endpoint, and whether a proxy "
-            f"answers in its place."
+            f"the response does not come from Vertex AI ({name}). Check --endpoint, and whether a "
+            f"proxy answers instead."
         )
-    return Retryable(
-        f"no answer ({name}: {words}). Check the network, the proxy (HTTPS_PROXY) and --endpoint."
+    return RetryableError(
+        f"no response ({name}: {message}). Check the network, the proxy (HTTPS_PROXY) and "
+        f"--endpoint."
     )

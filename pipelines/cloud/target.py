@@ -1,12 +1,12 @@
-"""Where to: project, region, endpoint, from options, the environment, a recipe, and credentials."""
+"""Decide which project, region and endpoint calls to Google Cloud go to."""
 
 import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from core.errors import InputError
-from pipelines.cloud.errors import Place
 
+CONSOLE = "https://console.cloud.google.com"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 PROJECT_ID = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]|(?:[a-z0-9.-]+:)[a-z][a-z0-9-]+")
 REGION = re.compile(r"[a-z]+-[a-z]+\d+")
@@ -14,21 +14,16 @@ REGION = re.compile(r"[a-z]+-[a-z]+\d+")
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A project and a region of Google Cloud, and how they are reached."""
+    """A project and region of Google Cloud, and the endpoint to reach them."""
 
     project: str
     region: str
-    endpoint: str | None = None  # may hold {service}; None is Google's own
+    endpoint: str | None = None  # may contain {service}; None is Google's public endpoint
 
     @property
     def parent(self) -> str:
-        """The location's resource name."""
+        """Resource name of the location."""
         return f"projects/{self.project}/locations/{self.region}"
-
-    @property
-    def place(self) -> Place:
-        """What errors name."""
-        return Place(self.project, self.region)
 
     @property
     def is_emulator(self) -> bool:
@@ -36,52 +31,64 @@ class Target:
         return bool(self.endpoint) and urlsplit(self.endpoint or "").scheme == "http"
 
     def url(self, service: str) -> str:
-        """Scheme and host of a Google API, as `storage` or `us-central1-aiplatform`."""
+        """Return scheme and host of an API, for example `storage` or `us-central1-aiplatform`."""
         if self.endpoint is None:
             return f"https://{service}.googleapis.com"
         return self.endpoint.replace("{service}", service)
 
+    def console_link(self, kind: str, name: str) -> str:
+        """Return the console page of one of the `runs` or `schedules`.
+
+        Args:
+            kind: "runs" or "schedules".
+            name: id within project and region.
+        """
+        return (
+            f"{CONSOLE}/vertex-ai/locations/{self.region}/pipelines/{kind}/{name}"
+            f"?project={self.project}"
+        )
+
 
 def make_target(project: str | None, region: str | None, endpoint: str | None) -> Target:
-    """Checks where a call is to go, before anything is sent.
+    """Check project, region and endpoint before anything is sent.
 
     Raises:
-        InputError: something is missing or of the wrong form.
+        InputError: one of them is missing or malformed.
     """
     if not project:
         raise InputError(
-            "No project is named. Give --project, set GOOGLE_CLOUD_PROJECT, or set vertex.project "
+            "No project is set. Pass --project, set GOOGLE_CLOUD_PROJECT, or set vertex.project "
             "in the recipe."
         )
     if not region:
         raise InputError(
-            "No region is named. Give --region (as us-central1), set GOOGLE_CLOUD_REGION, or set "
-            "vertex.region in the recipe."
+            "No region is set. Pass --region (for example us-central1), set GOOGLE_CLOUD_REGION, "
+            "or set vertex.region in the recipe."
         )
     if not PROJECT_ID.fullmatch(project):
-        hint = " Give the id, not the number." if project.isdigit() else ""
-        raise InputError(f"--project {project}: not the id of a Google Cloud project.{hint}")
+        hint = " Pass the project's ID, not its number." if project.isdigit() else ""
+        raise InputError(f"--project {project}: not the ID of a Google Cloud project.{hint}")
     if not REGION.fullmatch(region):
-        hint = " That is a zone; leave its letter out." if REGION.match(region) else ""
-        raise InputError(f"--region {region}: not a region, as us-central1.{hint}")
-    return Target(project=project, region=region, endpoint=_checked_endpoint(endpoint))
+        hint = " That is a zone; leave out its letter." if REGION.match(region) else ""
+        raise InputError(f"--region {region}: not a region, for example us-central1.{hint}")
+    return Target(project=project, region=region, endpoint=_check_endpoint(endpoint))
 
 
-def _checked_endpoint(endpoint: str | None) -> str | None:
-    """The endpoint without its last slash.
+def _check_endpoint(endpoint: str | None) -> str | None:
+    """Return the endpoint without a trailing slash.
 
     Raises:
-        InputError: tokens would travel in the clear, or it is no URL.
+        InputError: it is not a URL, or would send access tokens unencrypted.
     """
     if not endpoint:
         return None
     parts = urlsplit(endpoint)
     if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.username:
         raise InputError(
-            f"--endpoint {endpoint}: write it as https://host, without user, path or query."
+            f"--endpoint {endpoint}: write it as https://HOST, without user, path or query."
         )
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise InputError(
-            f"--endpoint {endpoint}: http would send your credentials in the clear. Use https."
+            f"--endpoint {endpoint}: http would send your credentials unencrypted. Use https."
         )
     return endpoint.rstrip("/")

@@ -16,73 +16,83 @@ TERA = 1e12
 
 
 class MachineError(InputError):
-    """A machine that is not offered."""
+    """A machine is unknown or not supported."""
 
 
 class Preset(Settings):
-    """A machine, or several of a kind, that one training runs on."""
+    """A machine, or several of the same kind, for one training job."""
 
     name: str
-    machine_type: str  # of each host
-    image: Literal["cpu", "gpu", "tpu"]  # which target of docker/Dockerfile the trainer needs
-    vcpus: int = Field(ge=1)  # of each host
-    memory_gb: int = Field(ge=1)  # of each host
-    chips: int = Field(ge=1)  # of each host; a CPU counts as one
-    peak_tflops: float = Field(gt=0)  # of one chip: dense bfloat16 (cpu: float32), 1e12 a second
-    accelerator_type: str | None = None  # Vertex AI's name
-    accelerator_count: int = 0  # as Vertex AI counts them; a TPU v2 or v3 chip counts as two
+    machine_type: str
+    """Vertex AI's type of each host."""
+    image: Literal["cpu", "gpu", "tpu"]
+    """Target of docker/Dockerfile that the trainer's image needs."""
+    vcpus: int = Field(ge=1)
+    """Per host."""
+    memory_gb: int = Field(ge=1)
+    """Per host."""
+    chips: int = Field(ge=1)
+    """Per host; a CPU counts as one."""
+    peak_tflops: float = Field(gt=0)
+    """Peak speed of one chip in dense bfloat16 (CPU: float32), in 1e12 operations per second."""
+    accelerator_type: str | None = None
+    """Vertex AI's name."""
+    accelerator_count: int = 0
+    """As Vertex AI counts them: a TPU v2 or v3 chip counts as two."""
     tpu_topology: str | None = None
-    needs_pjrt: bool = False  # TensorFlow drives this TPU by PJRT only
+    """Arrangement of the chips, for example 2x4."""
+    needs_pjrt: bool = False
+    """Whether TensorFlow needs PJRT to use this TPU."""
     hosts: int = Field(default=1, ge=1)
 
     @property
     def peak_flops(self) -> float:
-        """Operations a second that all chips together could do at best."""
+        """Peak operations per second of all chips together."""
         return self.peak_tflops * TERA * self.chips * self.hosts
 
     @property
     def is_tpu(self) -> bool:
-        """Whether it is a TPU."""
+        """Whether the machine has TPUs."""
         return self.image == "tpu"
 
 
 def preset(name: str) -> Preset:
-    """The preset of a name.
+    """Return the preset of a name.
 
     Raises:
-        MachineError: there is none; the message says why, where a reason is known.
+        MachineError: there is none; the message gives the reason if one is known.
     """
     known = presets()
     if name in known:
         return known[name]
-    for names, reason in refused():
-        if name.lower().startswith(names):
+    for prefixes, reason in unsupported():
+        if name.lower().startswith(prefixes):
             raise MachineError(
-                f"vertex.training.machine: {name} is not offered: {reason}. "
-                f"Take one of {', '.join(known)}."
+                f"vertex.training.machine: {name} is not supported: {reason}. "
+                f"Choose one of {', '.join(known)}."
             )
     close = difflib.get_close_matches(name, known, n=1)
-    guess = f" Did you mean {close[0]}?" if close else ""
+    hint = f" Did you mean {close[0]}?" if close else ""
     raise MachineError(
-        f"vertex.training.machine: {name} is not known.{guess} Take one of {', '.join(known)}."
+        f"vertex.training.machine: {name} is unknown.{hint} Choose one of {', '.join(known)}."
     )
 
 
 @functools.cache
 def presets() -> dict[str, Preset]:
-    """All presets by name, the smaller ones of a kind first."""
+    """Return all presets by name, smaller ones of a kind first."""
     return {
         name: Preset.model_validate({"name": name, **values})
-        for name, values in _file()["presets"].items()
+        for name, values in _read_file()["presets"].items()
     }
 
 
-def refused() -> list[tuple[tuple[str, ...], str]]:
-    """What names of machines may begin with that are not offered, and why."""
-    return [(tuple(entry["names"]), entry["reason"]) for entry in _file()["refused"]]
+def unsupported() -> list[tuple[tuple[str, ...], str]]:
+    """Return prefixes of machine names that are not supported, and the reason."""
+    return [(tuple(entry["names"]), entry["reason"]) for entry in _read_file()["unsupported"]]
 
 
 @functools.cache
-def _file() -> dict[str, Any]:
+def _read_file() -> dict[str, Any]:
     content: dict[str, Any] = yaml.safe_load(PRESETS.read_text(encoding="utf-8"))
     return content

@@ -1,4 +1,4 @@
-"""A machine to its price: a dated table, which the user can replace."""
+"""Look up what a machine costs per hour, in a dated price table that users can replace."""
 
 import json
 from pathlib import Path
@@ -14,31 +14,36 @@ PRICES = Path(__file__).with_name("prices.yaml")
 
 
 class PriceError(InputError):
-    """A price that is not known."""
+    """A price is unknown, or the price table cannot be read."""
 
 
 class MachinePrice(Settings):
-    """Of one host, US dollars an hour."""
+    """Price of one host in US dollars per hour."""
 
     on_demand: float = Field(gt=0)
-    spot: float | None = Field(default=None, gt=0)  # None: not known
+    spot: float | None = Field(default=None, gt=0)
+    """None: unknown."""
 
 
 class Prices(Settings):
     """A price table."""
 
     region: str
-    date: str  # when the numbers were read, as 2026-11
-    source: str  # where
-    surcharge: float = Field(ge=0)  # what Vertex AI adds for managed training, share
-    machines: dict[str, MachinePrice]  # by machine type; TPU v2 and v3 by accelerator type
+    date: str
+    """Month in which the prices were looked up, for example 2026-11."""
+    source: str
+    """Where the prices were looked up."""
+    surcharge: float = Field(ge=0)
+    """Fraction that Vertex AI adds for managed training."""
+    machines: dict[str, MachinePrice]
+    """By machine type; TPU v2 and v3 by accelerator type."""
 
 
 def load_prices(path: Path | None = None) -> Prices:
-    """Reads a price table; None: the one that comes with Textmill.
+    """Read a price table; None reads the one that comes with Textmill.
 
     Raises:
-        PriceError: the file is not such a table.
+        PriceError: the file is not a price table.
     """
     source = path or PRICES
     try:
@@ -53,18 +58,18 @@ def load_prices(path: Path | None = None) -> Prices:
 
 
 def hourly_price(machine: Preset, prices: Prices, *, spot: bool) -> float:
-    """What all hosts of a machine cost in US dollars an hour, Vertex AI's surcharge included.
+    """Return the price of all hosts of a machine in US dollars per hour, including the surcharge.
 
     Raises:
-        PriceError: the table does not say.
+        PriceError: the table has no such price.
     """
-    # Every TPU v2 and v3 is the same "machine".
+    # All TPU v2 and v3 have the same machine type.
     is_old_tpu = machine.is_tpu and machine.accelerator_type is not None
     key = str(machine.accelerator_type) if is_old_tpu else machine.machine_type
-    each = None
+    per_host = None
     if price := prices.machines.get(key):
-        each = price.spot if spot else price.on_demand
-    if each is None:
+        per_host = price.spot if spot else price.on_demand
+    if per_host is None:
         kind = "spot" if spot else "on_demand"
-        raise PriceError(f"No {kind} price of {key} in the table of {prices.date}. Add it.")
-    return each * machine.hosts * (1 + prices.surcharge)
+        raise PriceError(f"The price table of {prices.date} has no {kind} price of {key}. Add it.")
+    return per_host * machine.hosts * (1 + prices.surcharge)

@@ -1,4 +1,4 @@
-"""How a recipe runs on Vertex AI: images, machines, resources, retries. No secret belongs here."""
+"""Settings for running a recipe on Vertex AI or Kubeflow. They contain no secrets."""
 
 from typing import Annotated, Literal
 
@@ -8,83 +8,113 @@ from typing_extensions import Self
 from core.settings import Settings
 
 Image = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:/_-]+@sha256:[0-9a-f]{64}$")]
-# In the shipped recipe: no image was built yet. What is to be submitted has to name real ones.
+# Placeholder digest of the shipped recipe, whose images are not built yet.
 NO_DIGEST = "sha256:" + 64 * "0"
 
 
 class Images(Settings):
-    """Containers, each by its digest: a tag may be another image tomorrow."""
+    """Container images by digest, because a tag may point to another image tomorrow."""
 
-    data: Image  # of every task but the training itself
-    trainer: Image  # of the training; docker/'s target cpu, gpu or tpu, as the machine wants
-    dataflow: Image | None = None  # of Dataflow's workers; needed with dataflow
+    data: Image
+    """Image of all tasks except the training."""
+    trainer: Image
+    """Image of the training: target cpu, gpu or tpu of docker/Dockerfile, as the machine needs."""
+    dataflow: Image | None = None
+    """Image of Dataflow's workers; required together with `vertex.dataflow`."""
 
 
 class TrainingJob(Settings):
-    """The custom job that trains."""
+    """The custom job that runs the training."""
 
-    machine: str = "a100"  # a preset of pipelines/machines/presets.yaml
-    spot: bool = False  # cheaper, may be stopped at any time; training goes on where it was saved
-    timeout_hours: float = Field(default=24.0, gt=0)  # the job is stopped after so long
-    disk_gb: int = Field(default=100, ge=100)  # boot disk; a TPU's is as it comes
+    machine: str = "a100"
+    """Name of a machine (`textmill machines` lists them). Default: one A100."""
+    spot: bool = False
+    """Use a spot machine, which is cheaper but can be preempted; training then resumes."""
+    timeout_hours: float = Field(default=24.0, gt=0)
+    """Hours after which the job is stopped."""
+    disk_gb: int = Field(default=100, ge=100)
+    """Size of the boot disk in GB; TPUs ignore it."""
 
 
 class DataflowSettings(Settings):
-    """Where the data components' work is done, if not in their own container."""
+    """Workers on Dataflow for the large data components, instead of their own containers."""
 
     max_workers: int = Field(default=20, ge=1)
-    machine_type: str = "n2-standard-4"  # of a worker
-    network: str | None = None  # its name, in the project
-    subnetwork: str | None = None  # regions/<region>/subnetworks/<name>
-    public_ips: bool = True  # of the workers; without, the subnetwork needs private Google access
-    service_account: str | None = None  # of the workers; None: the project's default
+    """Maximum number of workers."""
+    machine_type: str = "n2-standard-4"
+    """Compute Engine machine type of a worker."""
+    network: str | None = None
+    """Name of the VPC network in the project. None: the default network."""
+    subnetwork: str | None = None
+    """Subnetwork as regions/REGION/subnetworks/NAME. None: that of the network."""
+    public_ips: bool = True
+    """Give workers public IP addresses; without, the subnetwork needs Private Google Access."""
+    service_account: str | None = None
+    """Service account of the workers. None: the project's default."""
 
 
 class TaskResources(Settings):
-    """What one task's container gets."""
+    """Resources of one task's container."""
 
-    cpu: int = Field(default=4, ge=1, le=96)  # cores
+    cpu: int = Field(default=4, ge=1, le=96)
+    """Number of CPU cores."""
     memory_gb: int = Field(default=16, ge=1, le=624)
-    timeout_minutes: int = Field(default=360, ge=1)  # after which it counts as failed
+    """Memory in GB."""
+    timeout_minutes: int = Field(default=360, ge=1)
+    """Minutes after which the task fails."""
 
 
 class Retries(Settings):
-    """How often a failed task is tried again, and when."""
+    """Retries of failed tasks, with exponential backoff."""
 
     max_retries: int = Field(default=2, ge=0, le=10)
-    backoff_seconds: int = Field(default=60, ge=0)  # before the first
-    backoff_factor: float = Field(default=2.0, ge=1)  # of each to the one before
+    """Maximum number of retries per task."""
+    backoff_seconds: int = Field(default=60, ge=0)
+    """Seconds before the first retry."""
+    backoff_factor: float = Field(default=2.0, ge=1)
+    """Factor by which the delay grows with each retry."""
     backoff_max_seconds: int = Field(default=3600, ge=0)
+    """Longest delay in seconds."""
 
 
 class VertexSettings(Settings):
-    """A recipe's part for Vertex AI. Project, region and places may be left to the submission."""
+    """Running on Vertex AI. Project, region and folders may also be given at submission."""
 
-    # kubeflow: Kubeflow Pipelines of one's own, which looks up no earlier models and starts no
-    # custom jobs: the model is compared with none, and is trained in its task's container
     platform: Literal["vertex", "kubeflow"] = "vertex"
+    """Vertex AI, or your own Kubeflow Pipelines, which trains in the container of its task and
+    does not compare the model with earlier ones."""
     images: Images
-    project: str | None = None  # id
-    region: str | None = None  # of pipeline, training and Dataflow
-    service_account: str | None = (
-        None  # that tasks and training run as; None: the project's default
-    )
-    network: str | None = None  # projects/<number>/global/networks/<name>, for private access
+    """Container images."""
+    project: str | None = None
+    """Project ID. None: given at submission."""
+    region: str | None = None
+    """Region of pipeline, training and Dataflow. None: given at submission."""
+    service_account: str | None = None
+    """Service account of tasks and training. None: the project's default."""
+    network: str | None = None
+    """Peered network, as projects/NUMBER/global/networks/NAME, for private access."""
     pipeline_root: str | None = Field(default=None, pattern=r"^gs://[^/]+.*[^/]$")
+    """gs:// folder of artifacts, checkpoints and published models. None: given at submission."""
     text_root: str | None = Field(default=None, pattern=r"^gs://[^/]+.*[^/]$")
-    text_pattern: str = "**"  # under text_root; may hold {SPAN}
+    """gs:// folder that contains all text. None: given at submission."""
+    text_pattern: str = "**"
+    """Comma-separated globs below `text_root`; one may contain {SPAN}. Default: all files."""
     training: TrainingJob = TrainingJob()
-    dataflow: DataflowSettings | None = None  # None: the data components work in their containers
+    """The training job."""
+    dataflow: DataflowSettings | None = None
+    """Workers on Dataflow. None: each data component runs in its own container."""
     default_resources: TaskResources = TaskResources()
-    # by task; others have default_resources
+    """Resources of tasks that `resources` does not list."""
     resources: dict[str, TaskResources] = Field(default_factory=dict)
+    """Resources by name of task."""
     retries: Retries = Retries()
+    """Retries of failed tasks."""
 
     @model_validator(mode="after")
-    def _parts_agree(self) -> Self:
+    def _check_dataflow_image(self) -> Self:
         if self.dataflow and not self.images.dataflow:
             raise ValueError(
-                "dataflow is set and images.dataflow is not. Name the image of docker/'s target "
-                "dataflow, by digest."
+                "dataflow is set, but images.dataflow is not. Set it to the image of target "
+                "dataflow of docker/Dockerfile, by digest."
             )
         return self

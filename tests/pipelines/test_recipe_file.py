@@ -9,6 +9,7 @@ import pytest
 
 import components.settings
 import pipelines.recipe.settings
+import pipelines.recipe.vertex_settings
 import trainer.settings.masking
 import trainer.settings.model
 import trainer.settings.training
@@ -40,7 +41,8 @@ def test_an_override_changes_one_setting_and_leaves_the_rest(tmp_path: Path) -> 
     ("more", "told"),
     [
         ("instances: {form: static}\nmasking: {schedule: {end_rate: 0.3, steps: 9}}\n",
-         "mine.yaml: masking.schedule moves the rate with the step, and instances.form is static"),
+         "mine.yaml: masking.schedule changes the rate during training, but instances.form is "
+         "static"),
         ("masking: {schedule: {end_rat: 0.3, steps: 9}}\n",
          "unknown key masking.schedule.end_rat. Did you mean masking.schedule.end_rate?"),
         ("export: {layout: berd}\n", "mine.yaml:4: export.layout: Input should be 'bert'"),
@@ -92,8 +94,14 @@ def test_an_unknown_recipe_names_the_nearest() -> None:
 
 # Modules of settings whose fields are described by a string below the field (`core.settings`).
 # Those in COMMENTED have comments so far.
-DESCRIBED = [trainer.settings.masking, trainer.settings.model, trainer.settings.training]
-COMMENTED = [pipelines.recipe.settings, components.settings]
+DESCRIBED = [
+    pipelines.recipe.settings,
+    pipelines.recipe.vertex_settings,
+    trainer.settings.masking,
+    trainer.settings.model,
+    trainer.settings.training,
+]
+COMMENTED = [components.settings]
 
 
 @pytest.mark.parametrize("module", DESCRIBED)

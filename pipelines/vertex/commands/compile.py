@@ -1,4 +1,4 @@
-"""`textmill compile`: a recipe to pipeline.yaml, or the news that the file is out of date."""
+"""The command `textmill compile`: write a compiled recipe, or check that a file is up to date."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,32 +11,32 @@ from core.errors import InputError, TextmillError
 from pipelines.quiet import hush
 from pipelines.recipe.file import load_recipe
 
-SHOWN, SHOWN_CHARACTERS = 12, 60  # differences told, and characters of each
+MAX_DIFFERENCES, MAX_CHARACTERS = 12, 60  # differences in a message, and characters of each
 YAML_ENDINGS = (".yaml", ".yml")
 
 
 class DriftError(TextmillError):
-    """A compiled file is not what its recipe compiles to now."""
+    """A compiled file is out of date."""
 
 
 def compile_to_file(recipe_name: str, output: Path, overrides: list[str], *, check: bool) -> str:
-    """Compiles a recipe.
+    """Compile a recipe to a YAML file.
 
     Args:
-        recipe_name: a shipped recipe or a YAML file.
+        recipe_name: a shipped recipe or the path of a YAML file.
         output: the file to write, or to check.
-        overrides: as "vertex.training.machine=h100".
+        overrides: settings, for example "vertex.training.machine=h100".
         check: compare with the file instead of writing it.
 
     Returns:
-        A sentence on what was done.
+        A sentence that says what was done.
 
     Raises:
-        InputError: recipe or file cannot be used.
-        DriftError: with check, the file differs.
+        InputError: the recipe or the file cannot be used.
+        DriftError: with `check`, the file is out of date.
     """
     if output.suffix not in YAML_ENDINGS:
-        raise InputError(f"-o {output}: a spec is YAML. Give a name that ends with .yaml.")
+        raise InputError(f"--output {output}: a spec is YAML. Use a name that ends with .yaml.")
     recipe = load_recipe(recipe_name, overrides).from_here()
     hush(verbose=False)
     from pipelines.vertex.compile.compile import compile_recipe
@@ -44,13 +44,13 @@ def compile_to_file(recipe_name: str, output: Path, overrides: list[str], *, che
     text = to_yaml(compile_recipe(recipe), recipe_name, overrides)
     if check:
         compare(output, text)
-        return f"{output} is what the recipe {recipe_name} compiles to."
+        return f"{output} is up to date with the recipe {recipe_name}."
     storage.write_bytes(str(output), text.encode())
-    return f"{output}: the recipe {recipe_name}, compiled."
+    return f"Compiled the recipe {recipe_name} to {output}."
 
 
 def to_yaml(spec: dict[str, Any], recipe_name: str, overrides: list[str]) -> str:
-    """The spec as the text of a YAML file: for the same spec the same bytes."""
+    """Format a spec as YAML; the same spec always gives the same bytes."""
     command = " ".join([f"textmill compile {recipe_name}", *(f"--set {o}" for o in overrides)])
     head = (
         "# Generated for Vertex AI and Kubeflow Pipelines (schema 2.1); do not edit. Made by:\n"
@@ -60,7 +60,7 @@ def to_yaml(spec: dict[str, Any], recipe_name: str, overrides: list[str]) -> str
 
 
 def compare(path: Path, text: str) -> None:
-    """Compares a compiled file with what it should be.
+    """Compare a compiled file with the text that it should have.
 
     Raises:
         DriftError: they differ; the message shows the first differences.
@@ -68,30 +68,28 @@ def compare(path: Path, text: str) -> None:
     remedy = "Run `make spec` (or `textmill compile RECIPE -o FILE`) and commit the result."
     if not path.is_file():
         raise DriftError(f"{path}: there is no such file. {remedy}")
-    written = path.read_text(encoding="utf-8")
-    if written == text:
+    current = path.read_text(encoding="utf-8")
+    if current == text:
         return
-    changed = list(_differences(written, text)) or ["its comment or its order"]
-    rest = len(changed) - SHOWN
+    differences = list(_differences(current, text)) or ["only comments or order differ"]
+    rest = len(differences) - MAX_DIFFERENCES
     more = [f"… and {rest} more"] if rest > 0 else []
-    shown = "\n  ".join(
-        [f"{path}: not what its recipe compiles to now. {remedy}", *changed[:SHOWN], *more]
-    )
-    raise DriftError(shown)
+    lines = [f"{path} is out of date. {remedy}", *differences[:MAX_DIFFERENCES], *more]
+    raise DriftError("\n  ".join(lines))
 
 
-def _differences(written: str, compiled: str) -> Iterator[str]:
-    """What differs, as "tasks.Trainer….code_digest: 1a2b → 3c4d"."""
+def _differences(current: str, compiled: str) -> Iterator[str]:
+    """Yield each difference, for example "tasks.Trainer….code_digest: 1a2b → 3c4d"."""
     try:
-        before, now = (dict(_flatten(yaml.safe_load(text), ())) for text in (written, compiled))
+        before, after = (dict(_flatten(yaml.safe_load(text), ())) for text in (current, compiled))
     except yaml.YAMLError as error:
         yield f"it is not YAML: {' '.join(str(error).split())}"
         return
-    for key in sorted(before.keys() | now.keys()):
-        old, new = (str(values.get(key, "nothing")) for values in (before, now))
+    for key in sorted(before.keys() | after.keys()):
+        old, new = (str(values.get(key, "nothing")) for values in (before, after))
         if old != new:
             at = next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), 0)
-            yield f"{'.'.join(key)}: {_around(old, at)} → {_around(new, at)}"
+            yield f"{'.'.join(key)}: {_excerpt(old, at)} → {_excerpt(new, at)}"
 
 
 def _flatten(value: Any, key: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -105,16 +103,16 @@ def _flatten(value: Any, key: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
         yield key, value
 
 
-def _around(text: str, at: int) -> str:
-    """The text, or of a long one the part where it begins to differ."""
-    if len(text) <= SHOWN_CHARACTERS:
+def _excerpt(text: str, at: int) -> str:
+    """Return the text, or the part of a long text around a position."""
+    if len(text) <= MAX_CHARACTERS:
         return text
-    begin = max(0, at - SHOWN_CHARACTERS // 3)
-    return f"…{text[begin : begin + SHOWN_CHARACTERS]}…"
+    start = max(0, at - MAX_CHARACTERS // 3)
+    return f"…{text[start : start + MAX_CHARACTERS]}…"
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes each value out where it stands, and texts of several lines as such."""
+    """Writes no YAML aliases, and multi-line strings as blocks."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.wording import plural
+from pipelines.exit_codes import FAILED, SUCCEEDED
+from pipelines.options import JsonOption, ParamOption, SetOption
 from pipelines.vertex.commands.options import (
     EndpointOption,
-    JsonOption,
     LabelOption,
     NetworkOption,
-    ParamOption,
     ProjectOption,
     RegionOption,
     RootOption,
     ServiceAccountOption,
-    SetOption,
     consoles,
     open_cloud,
     print_json,
@@ -24,6 +24,7 @@ from pipelines.vertex.commands.options import (
 
 if TYPE_CHECKING:
     from pipelines.vertex.doctor.check import Check, Subject
+    from pipelines.vertex.runs.pipeline_job import SubmitOptions
 
 STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
 
@@ -33,7 +34,7 @@ def doctor(
         str | None,
         typer.Argument(
             metavar="[SPEC_OR_RECIPE]",
-            help="Also look at what this needs on Vertex AI; only at this machine, if left out.",
+            help="Also check what this needs on Vertex AI; without it, only this machine.",
         ),
     ] = None,
     param: ParamOption = None,
@@ -43,80 +44,72 @@ def doctor(
     region: RegionOption = None,
     service_account: ServiceAccountOption = None,
     network: NetworkOption = None,
-    workdir: Annotated[Path, typer.Option(help="Where runs on this machine are kept.")] = Path(
-        "work"
-    ),
+    workdir: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Folder of the runs on this machine.")
+    ] = Path("work"),
     as_json: JsonOption = False,
     set_: SetOption = None,
     endpoint: EndpointOption = None,
 ) -> None:
-    """Looks for what would stop a run, before money is spent; changes nothing."""
+    """Find problems that would stop a run, before it costs money; nothing is changed.
+
+    Example: textmill doctor pipeline.yaml --param text_root=gs://my-text/news
+    """
     from pipelines.vertex.doctor.cloud import cloud_checks
     from pipelines.vertex.doctor.local import local_checks
+    from pipelines.vertex.runs.pipeline_job import SubmitOptions
 
-    checks = list(_shown(local_checks(workdir), as_json))
+    checks = list(_print_checks(local_checks(workdir), as_json))
     if spec_or_recipe is not None:
-        subject = _subject(
-            spec_or_recipe, param, label, root, project, region, service_account, network, set_,
-            endpoint,
-        )  # fmt: skip
-        checks += _shown(cloud_checks(subject), as_json)
-    raise typer.Exit(_finish(checks, as_json))
+        options = SubmitOptions(
+            project=project,
+            region=region,
+            endpoint=endpoint,
+            overrides=set_,
+            parameters=param,
+            labels=label,
+            root=root,
+            service_account=service_account,
+            network=network,
+        )
+        checks += _print_checks(cloud_checks(_make_subject(spec_or_recipe, options)), as_json)
+    raise typer.Exit(_summarize(checks, as_json))
 
 
-def _subject(
-    spec_or_recipe: str,
-    param: list[str] | None,
-    label: list[str] | None,
-    root: str | None,
-    project: str | None,
-    region: str | None,
-    service_account: str | None,
-    network: str | None,
-    set_: list[str] | None,
-    endpoint: str | None,
-) -> "Subject":
-    """The same order that `submit` would send, so that its options are checked as well."""
+def _make_subject(spec_or_recipe: str, options: "SubmitOptions") -> "Subject":
+    """Prepare the same submission as `submit`, so that its options are checked as well."""
     from pipelines.vertex.doctor.check import Subject
-    from pipelines.vertex.runs.job_request import Wishes
-    from pipelines.vertex.runs.prepare import prepare
+    from pipelines.vertex.runs.submission import prepare_submission
 
-    wishes = Wishes(
-        parameters=param or (), labels=label or (), root=root, service_account=service_account,
-        network=network,
-    )  # fmt: skip
-    ready = prepare(
-        spec_or_recipe, project=project, region=region, endpoint=endpoint, overrides=set_,
-        wishes=wishes,
-    )  # fmt: skip
-    target, job = ready.target, ready.order.job
+    submission = prepare_submission(spec_or_recipe, options)
+    target, job = submission.target, submission.job
 
     def value(name: str) -> str | None:
-        found = ready.order.values.get(name) or ready.template.default_of(name)
-        return str(found) if found else None
+        value = submission.values.get(name) or submission.template.default_of(name)
+        return str(value) if value else None
 
     return Subject(
         cloud=open_cloud(target.project, target.region, target.endpoint),
-        template=ready.template,
+        template=submission.template,
         root=job.runtime_config.gcs_output_directory,
         text_root=value("text_root"),
         text_pattern=value("text_pattern") or "",
         span=value("span"),
-        values=ready.order.values,
+        values=submission.values,
         service_account=job.service_account or None,
     )
 
 
-def _shown(checks: Iterable["Check"], as_json: bool) -> Iterable["Check"]:
-    """Prints each check when it is known: the slow ones should not hide the quick ones."""
-    from pipelines.vertex.runs.watch import safe
+def _print_checks(checks: Iterable["Check"], as_json: bool) -> Iterable["Check"]:
+    """Print each check as soon as it is done, because some take long; yield it."""
+    from pipelines.vertex.runs.describe import safe
 
     out, _ = consoles()
     for check in checks:
         if not as_json:
             out.print(
                 f"[{STYLES[check.state]}]{check.state:<8}[/] {safe(check.name):<16} "
-                f"{safe(check.told)}",
+                f"{safe(check.message)}",
                 soft_wrap=True,
             )
             if check.remedy:
@@ -124,19 +117,16 @@ def _shown(checks: Iterable["Check"], as_json: bool) -> Iterable["Check"]:
         yield check
 
 
-def _finish(checks: list["Check"], as_json: bool) -> int:
-    from dataclasses import asdict
-
-    from core.wording import plural
-    from pipelines.exit_codes import FAILED, SUCCEEDED
-
+def _summarize(checks: list["Check"], as_json: bool) -> int:
+    """Print the overall result and return the exit code."""
     failed = sum(check.state == "failed" for check in checks)
-    warned = sum(check.state == "warning" for check in checks)
+    warnings = sum(check.state == "warning" for check in checks)
     if as_json:
-        print_json([asdict(check) for check in checks])
+        print_json([check.as_json() for check in checks])
     elif failed:
-        typer.echo(f"\n{plural(failed, 'thing', 'things')} would stop a run.")
+        typer.echo(f"\n{plural(failed, 'problem', 'problems')} would stop a run.")
+    elif warnings:
+        typer.echo(f"\nNothing would stop a run; {plural(warnings, 'warning', 'warnings')}.")
     else:
-        well = "\nNothing would stop a run"
-        typer.echo(f"{well}, {plural(warned, 'warning', 'warnings')}." if warned else f"{well}.")
+        typer.echo("\nNothing would stop a run.")
     return FAILED if failed else SUCCEEDED

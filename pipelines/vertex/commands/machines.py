@@ -1,4 +1,4 @@
-"""`textmill machines`: what `vertex.training.machine` may name, with its size, speed and price."""
+"""The command `textmill machines`: list the values of `vertex.training.machine`."""
 
 from pathlib import Path
 
@@ -7,15 +7,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.machines.presets import Preset, presets, refused
+from pipelines.machines.presets import Preset, presets, unsupported
 from pipelines.machines.prices import PriceError, Prices, hourly_price, load_prices
 
 
 def print_machines(prices_file: Path | None = None) -> None:
-    """Prints the presets, and what is not offered with the reason.
+    """Print the supported machines with size, speed and price, then the unsupported ones.
 
     Raises:
-        PriceError: the file is no price table.
+        PriceError: the file is not a price table.
     """
     prices = load_prices(prices_file)
     console = Console(highlight=False)
@@ -28,12 +28,12 @@ def print_machines(prices_file: Path | None = None) -> None:
         table.add_row(machine.name, *_row(machine, prices))
     console.print(table)
     console.print(
-        f"\nList prices in {prices.region}, {prices.date}, with {prices.surcharge:.0%} for managed "
-        f"training: {prices.source}",
+        f"\nList prices in {prices.region}, {prices.date}, plus {prices.surcharge:.0%} for managed "
+        f"training. Source: {prices.source}",
         style="dim",
     )
-    console.print("\nNot offered:")
-    for names, reason in refused():
+    console.print("\nNot supported:")
+    for names, reason in unsupported():
         line = Text.assemble((", ".join(names), "bold"), f": {reason}.")
         console.print(Padding(line, (0, 0, 0, 2)))
 
@@ -45,11 +45,11 @@ def _row(machine: Preset, prices: Prices) -> tuple[str, ...]:
         f"{machine.vcpus * machine.hosts}",
         f"{machine.memory_gb * machine.hosts:,}",
         f"{machine.peak_flops / 1e12:,.0f}",
-        *(_price(machine, prices, spot=spot) for spot in (False, True)),
+        *(_format_price(machine, prices, spot=spot) for spot in (False, True)),
     )
 
 
-def _price(machine: Preset, prices: Prices, *, spot: bool) -> str:
+def _format_price(machine: Preset, prices: Prices, *, spot: bool) -> str:
     try:
         return f"{hourly_price(machine, prices, spot=spot):.2f}"
     except PriceError:

@@ -1,101 +1,128 @@
-"""Options that `submit`, `schedule`, `runs` and `doctor` share, and the cloud that they name."""
+"""Options shared by `submit`, `schedule`, `runs` and `doctor`, and the connection they describe."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
+from pipelines.options import FLAG
+
 if TYPE_CHECKING:
     from pipelines.cloud.client import Cloud
 
-TemplateArgument = Annotated[
+SpecArgument = Annotated[
     str,
     typer.Argument(
         metavar="SPEC_OR_RECIPE", help="A compiled spec, a recipe's file, or a shipped recipe."
     ),
 ]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Overrides a setting of the recipe. May be repeated."),
-]
-ParamOption = Annotated[
-    list[str] | None,
-    typer.Option("--param", help="A parameter of the spec, as steps=2000. May be repeated."),
-]
 LabelOption = Annotated[
-    list[str] | None, typer.Option("--label", help="As team=nlp. May be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--label",
+        metavar="KEY=VALUE",
+        help="Label the run, for example team=nlp. Repeatable.",
+    ),
 ]
 RootOption = Annotated[
     str | None,
     typer.Option(
+        metavar="URI",
         envvar="TEXTMILL_PIPELINE_ROOT",
-        help="gs://BUCKET/FOLDER for the artifacts; else the spec's.",
+        help="gs://BUCKET/FOLDER for the artifacts; the spec's by default.",
     ),
 ]
 ServiceAccountOption = Annotated[
     str | None,
     typer.Option(
-        envvar="TEXTMILL_SERVICE_ACCOUNT", help="The account that the run works as; see the docs."
+        metavar="EMAIL",
+        envvar="TEXTMILL_SERVICE_ACCOUNT",
+        help="Account that the run works as (docs/vertex-accounts.md).",
     ),
 ]
 NetworkOption = Annotated[
-    str | None, typer.Option(help="projects/NUMBER/global/networks/NAME, for a peered network.")
+    str | None,
+    typer.Option(metavar="NETWORK", help="Peered network: projects/NUMBER/global/networks/NAME."),
 ]
 NoCacheOption = Annotated[
-    bool, typer.Option("--no-cache", help="Run every task, also those that did not change.")
+    bool, typer.Option("--no-cache", metavar=FLAG, help="Run every task, even if it is unchanged.")
 ]
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Print the request as JSON and send nothing.")
+    bool,
+    typer.Option(
+        "--dry-run", metavar=FLAG, help="Print the request as JSON without changing anything."
+    ),
 ]
 ProjectOption = Annotated[
     str | None,
     typer.Option(
+        metavar="PROJECT",
         envvar="GOOGLE_CLOUD_PROJECT",
-        help="Project id; else the recipe's, else that of your credentials.",
+        help="Project ID; by default the recipe's, or that of your credentials.",
     ),
 ]
 RegionOption = Annotated[
     str | None,
-    typer.Option(envvar="GOOGLE_CLOUD_REGION", help="As us-central1; else the recipe's."),
+    typer.Option(
+        metavar="REGION",
+        envvar="GOOGLE_CLOUD_REGION",
+        help="For example us-central1; the recipe's by default.",
+    ),
 ]
 EndpointOption = Annotated[
     str | None,
     typer.Option(
+        metavar="URL",
         envvar="TEXTMILL_VERTEX_ENDPOINT",
-        help="A private endpoint, as https://{service}-corp.p.googleapis.com, where {service} is "
-        "us-central1-aiplatform, storage, …; Google's own by default. One with http:// is an "
-        "emulator on this machine and gets no credentials.",
+        help="A private endpoint, for example https://{service}-corp.p.googleapis.com, where "
+        "{service} becomes us-central1-aiplatform, storage and so on; Google's public endpoint by "
+        "default. An http:// URL is an emulator on this machine and receives no credentials.",
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-WaitOption = Annotated[
-    bool, typer.Option("--wait", help="Show the tasks' states until the run ends; exit as it does.")
+WatchOption = Annotated[
+    bool,
+    typer.Option(
+        "--watch",
+        metavar=FLAG,
+        help="Show the states of the tasks until the run ends; exit with the run's result.",
+    ),
 ]
 PollOption = Annotated[
-    float, typer.Option(min=0.01, help="With --wait: how often to look at the run.")
+    float,
+    typer.Option(metavar="SECONDS", min=0.01, help="With --watch: time between two requests."),
+]
+LimitOption = Annotated[
+    int, typer.Option("--limit", metavar="N", min=1, help="Maximum number, newest first.")
 ]
 POLL_SECONDS = 15.0
 
 
 def consoles() -> tuple[Console, Console]:
-    """For results, and for what happens meanwhile."""
+    """Return the console for results (stdout) and that for progress (stderr)."""
     return Console(highlight=False), Console(stderr=True, highlight=False)
 
 
 def print_json(content: Any) -> None:
-    """JSON to the terminal."""
-    from pipelines.cloud.messages import to_text
+    """Print indented JSON, with anything that looks like a token replaced."""
+    import json
 
-    typer.echo(to_text(content))
+    print_plain(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def print_plain(text: str) -> None:
+    """Print text that may contain untrusted names, without secrets and control characters."""
+    from pipelines.cloud.errors import without_secrets
+
+    typer.echo(without_secrets(text))
 
 
 def open_cloud(project: str | None, region: str | None, endpoint: str | None) -> "Cloud":
-    """Google Cloud as the options say; waiting is told on the terminal.
+    """Connect to Google Cloud as the options say; retries are reported on stderr.
 
     Raises:
-        InputError: project or region is missing or of the wrong form.
+        InputError: the project or region is missing or malformed.
         VertexError: there are no credentials.
     """
     from pipelines.cloud.client import connect
 
-    return connect(project, region, endpoint, say=consoles()[1].print)
+    return connect(project, region, endpoint, report=consoles()[1].print)

@@ -4,21 +4,22 @@ from typing import Annotated
 
 import typer
 
+from pipelines.options import FLAG, JsonOption
 from pipelines.vertex.commands.options import (
     EndpointOption,
-    JsonOption,
     ProjectOption,
     RegionOption,
     consoles,
     open_cloud,
     print_json,
+    print_plain,
 )
-from pipelines.vertex.commands.schedule_edit import NameArgument, create, open_schedule, update
+from pipelines.vertex.commands.schedule_edit import ScheduleArgument, create, open_schedule, update
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="Runs on Vertex AI that begin by themselves, as every Monday at 3:00.",
+    help="Start runs on Vertex AI at fixed times, for example every Monday at 3:00.",
 )
 
 app.command()(create)
@@ -31,69 +32,85 @@ def list_(
     as_json: JsonOption = False,
     endpoint: EndpointOption = None,
 ) -> None:
-    """Lists the schedules of the project and region."""
-    from pipelines.cloud import messages
-    from pipelines.vertex.schedule.schedule import list_schedules
-    from pipelines.vertex.schedule.text import print_schedules
+    """List the schedules of the project and region.
 
-    found = list_schedules(open_cloud(project, region, endpoint))
+    Example: textmill schedule list --region us-central1
+    """
+    from pipelines.cloud.client import message_to_json
+    from pipelines.vertex.schedule.describe import print_schedules
+    from pipelines.vertex.schedule.schedule import list_schedules
+
+    schedules = list_schedules(open_cloud(project, region, endpoint))
     if as_json:
-        print_json([messages.as_json(schedule) for schedule in found])
+        print_json([message_to_json(schedule) for schedule in schedules])
     else:
-        print_schedules(found, consoles()[0])
+        print_schedules(schedules, consoles()[0])
 
 
 @app.command()
 def show(
-    schedule: NameArgument,
+    schedule: ScheduleArgument,
     project: ProjectOption = None,
     region: RegionOption = None,
     as_json: JsonOption = False,
     endpoint: EndpointOption = None,
 ) -> None:
-    """Shows a schedule and its next five runs, in its zone and in UTC."""
-    from pipelines.cloud import messages
-    from pipelines.vertex.schedule.text import print_schedule
+    """Show a schedule and its next five runs, in its time zone and in UTC.
 
-    cloud, found = open_schedule(schedule, project, region, endpoint)
+    Example: textmill schedule show weekly
+    """
+    from pipelines.cloud.client import message_to_json
+    from pipelines.vertex.schedule.describe import print_schedule
+
+    cloud, existing = open_schedule(schedule, project, region, endpoint)
     if as_json:
-        print_json(messages.as_json(found))
+        print_json(message_to_json(existing))
     else:
-        print_schedule(found, cloud.target, consoles()[0])
+        print_schedule(existing, cloud.target, consoles()[0])
 
 
 @app.command()
 def pause(
-    schedule: NameArgument,
+    schedule: ScheduleArgument,
     project: ProjectOption = None,
     region: RegionOption = None,
     endpoint: EndpointOption = None,
 ) -> None:
-    """Lets no run begin until the schedule is resumed; those at work go on."""
+    """Start no further runs until the schedule is resumed; active runs continue.
+
+    Example: textmill schedule pause weekly
+    """
     from pipelines.vertex.schedule import schedule as schedules
 
-    cloud, found = open_schedule(schedule, project, region, endpoint)
-    schedules.pause(cloud, found)
-    _say(f"Paused: {found.display_name}. `textmill schedule resume` lets it go on.")
+    cloud, existing = open_schedule(schedule, project, region, endpoint)
+    schedules.pause(cloud, existing)
+    name = existing.display_name
+    print_plain(f"Paused: {name}. Resume it with `textmill schedule resume`.")
 
 
 @app.command()
 def resume(
-    schedule: NameArgument,
+    schedule: ScheduleArgument,
     catch_up: Annotated[
-        bool, typer.Option("--catch-up", help="Also start the runs that were missed.")
+        bool,
+        typer.Option(
+            "--catch-up", metavar=FLAG, help="Also start the runs missed during the pause."
+        ),
     ] = False,
     project: ProjectOption = None,
     region: RegionOption = None,
     endpoint: EndpointOption = None,
 ) -> None:
-    """Lets runs begin again."""
-    from pipelines.vertex.schedule import schedule as schedules
-    from pipelines.vertex.schedule.text import print_schedule
+    """Resume a paused schedule.
 
-    cloud, found = open_schedule(schedule, project, region, endpoint)
-    schedules.resume(cloud, found, catch_up=catch_up)
-    print_schedule(schedules.find_schedule(cloud, found.name), cloud.target, consoles()[0])
+    Example: textmill schedule resume weekly --catch-up
+    """
+    from pipelines.vertex.schedule import schedule as schedules
+    from pipelines.vertex.schedule.describe import print_schedule
+
+    cloud, existing = open_schedule(schedule, project, region, endpoint)
+    schedules.resume(cloud, existing, catch_up=catch_up)
+    print_schedule(schedules.find_schedule(cloud, existing.name), cloud.target, consoles()[0])
 
 
 app.command()(update)
@@ -101,20 +118,18 @@ app.command()(update)
 
 @app.command()
 def delete(
-    schedule: NameArgument,
+    schedule: ScheduleArgument,
     project: ProjectOption = None,
     region: RegionOption = None,
     endpoint: EndpointOption = None,
 ) -> None:
-    """Deletes a schedule; the runs that it began stay."""
+    """Delete a schedule; the runs that it started are kept.
+
+    Example: textmill schedule delete weekly
+    """
+    from pipelines.vertex.runs.describe import short_id
     from pipelines.vertex.schedule import schedule as schedules
 
-    cloud, found = open_schedule(schedule, project, region, endpoint)
-    schedules.delete(cloud, found)
-    _say(f"Deleted: {found.display_name} ({schedules.schedule_id(found)}). Its runs stay.")
-
-
-def _say(words: str) -> None:
-    from pipelines.cloud.errors import without_secrets
-
-    typer.echo(without_secrets(words))
+    cloud, existing = open_schedule(schedule, project, region, endpoint)
+    schedules.delete(cloud, existing)
+    print_plain(f"Deleted: {existing.display_name} ({short_id(existing.name)}). Its runs are kept.")

@@ -1,22 +1,22 @@
-"""The commands `textmill schedule create` and `update`: what a schedule runs, and when."""
+"""The commands `textmill schedule create` and `textmill schedule update`."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.errors import InputError
+from pipelines.options import ParamOption, SetOption
 from pipelines.vertex.commands.options import (
     DryRunOption,
     EndpointOption,
     LabelOption,
     NetworkOption,
     NoCacheOption,
-    ParamOption,
     ProjectOption,
     RegionOption,
     RootOption,
     ServiceAccountOption,
-    SetOption,
-    TemplateArgument,
+    SpecArgument,
     consoles,
     open_cloud,
     print_json,
@@ -28,34 +28,55 @@ if TYPE_CHECKING:
     from pipelines.cloud.client import Cloud
     from pipelines.vertex.schedule.schedule import Timing
 
-NameArgument = Annotated[str, typer.Argument(metavar="SCHEDULE", help="Its id or its name.")]
+ScheduleArgument = Annotated[
+    str, typer.Argument(metavar="SCHEDULE", help="Id or name of the schedule.")
+]
 CronOption = Annotated[
     str | None,
-    typer.Option(help='Minute, hour, day, month, weekday: "0 3 * * 1" is Mondays at 3:00.'),
+    typer.Option(
+        metavar="FIELDS",
+        help='Minute, hour, day, month, weekday: "0 3 * * 1" is every Monday at 3:00.',
+    ),
 ]
 ZoneOption = Annotated[
-    str | None, typer.Option(help="The zone of --cron, --start and --end; UTC by default.")
+    str | None,
+    typer.Option(metavar="ZONE", help="Time zone of --cron, --start and --end; default: UTC."),
 ]
-StartOption = Annotated[str | None, typer.Option(help="No run before; as 2027-01-31T03:00.")]
-EndOption = Annotated[str | None, typer.Option(help="No run after.")]
-MaxRunsOption = Annotated[int | None, typer.Option(min=1, help="So many runs in all.")]
+NameOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Name of the schedule; by default that of the pipeline."),
+]
+StartOption = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Earliest start time, for example 2027-01-31T03:00."),
+]
+EndOption = Annotated[str | None, typer.Option(metavar="TIME", help="Latest start time.")]
+MaxRunsOption = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Maximum number of runs in total.")
+]
+MaxConcurrentOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Maximum number of runs at the same time; default: 1."),
+]
 QueueOption = Annotated[
     bool | None,
-    typer.Option("--queue/--no-queue", help="A run without a free place waits, or is left out."),
+    typer.Option(
+        "--queue/--no-queue",
+        metavar="",
+        help="Let a run wait while the maximum is reached, or skip it (the default).",
+    ),
 ]
 
 
 def create(
-    spec_or_recipe: TemplateArgument,
+    spec_or_recipe: SpecArgument,
     cron: CronOption,
     time_zone: ZoneOption = None,
-    name: Annotated[
-        str | None, typer.Option(help="The schedule's name; the pipeline's, if left out.")
-    ] = None,
+    name: NameOption = None,
     start: StartOption = None,
     end: EndOption = None,
     max_runs: MaxRunsOption = None,
-    max_concurrent: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 1,
+    max_concurrent: MaxConcurrentOption = 1,
     queue: QueueOption = False,
     param: ParamOption = None,
     label: LabelOption = None,
@@ -69,51 +90,70 @@ def create(
     set_: SetOption = None,
     endpoint: EndpointOption = None,
 ) -> None:
-    """Schedules a pipeline on Vertex AI."""
-    from pipelines.cloud.messages import as_json
-    from pipelines.vertex.runs.job_request import Wishes
-    from pipelines.vertex.runs.prepare import must_be_built, prepare
-    from pipelines.vertex.schedule import schedule as schedules
-    from pipelines.vertex.schedule.text import print_next_runs, print_schedule
+    """Schedule a pipeline on Vertex AI.
 
-    timing = _timing(
-        cron, time_zone, "UTC", start=start, end=end, max_runs=max_runs,
-        max_concurrent=max_concurrent, queue=queue,
-    )  # fmt: skip
-    wishes = Wishes(
-        parameters=param or (), labels=label or (), root=root, service_account=service_account,
-        network=network, use_cache=False if no_cache else None,
-    )  # fmt: skip
-    ready = prepare(
-        spec_or_recipe, project=project, region=region, endpoint=endpoint, overrides=set_,
-        wishes=wishes,
-    )  # fmt: skip
-    made = schedules.make_schedule(name or ready.template.name, ready.order, ready.target, timing)
+    Example: textmill schedule create pipeline.yaml --cron "0 3 * * 1" --time-zone Europe/Berlin
+    """
+    from pipelines.cloud.client import message_to_json
+    from pipelines.vertex.runs.pipeline_job import SubmitOptions
+    from pipelines.vertex.runs.submission import check_images_built, prepare_submission
+    from pipelines.vertex.schedule import schedule as schedules
+    from pipelines.vertex.schedule.describe import print_next_runs, print_schedule
+
+    timing = _read_timing(
+        cron,
+        time_zone,
+        "UTC",
+        start=start,
+        end=end,
+        max_runs=max_runs,
+        max_concurrent=max_concurrent,
+        queue=queue,
+    )
+    options = SubmitOptions(
+        project=project,
+        region=region,
+        endpoint=endpoint,
+        overrides=set_,
+        parameters=param,
+        labels=label,
+        root=root,
+        service_account=service_account,
+        network=network,
+        no_cache=no_cache,
+    )
+    submission = prepare_submission(spec_or_recipe, options)
+    target = submission.target
+    schedule = schedules.make_schedule(name or submission.template.name, submission, timing)
     out, err = consoles()
     if dry_run:
-        print_json({"parent": ready.target.parent, "schedule": as_json(made)})
-        print_next_runs(made, err)
+        print_json({"parent": target.parent, "schedule": message_to_json(schedule)})
+        print_next_runs(schedule, err)
         return
-    must_be_built(ready.template)
-    target = ready.target
+    check_images_built(submission.template)
     cloud = open_cloud(target.project, target.region, target.endpoint)
-    print_schedule(schedules.create(cloud, made), target, out)
+    print_schedule(schedules.create(cloud, schedule), target, out)
 
 
 def update(
-    schedule: NameArgument,
+    schedule: ScheduleArgument,
     cron: CronOption = None,
     time_zone: ZoneOption = None,
-    name: Annotated[str | None, typer.Option(help="A new name.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="New name of the schedule.")
+    ] = None,
     start: StartOption = None,
     end: EndOption = None,
     max_runs: MaxRunsOption = None,
-    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Runs at a time.")] = None,
+    max_concurrent: MaxConcurrentOption = None,
     queue: QueueOption = None,
     spec: Annotated[
         str | None,
-        typer.Option(metavar="SPEC_OR_RECIPE", help="What runs from now on; --param and others "
-                     "below belong to it, and what they do not give is as the spec says."),
+        typer.Option(
+            metavar="SPEC_OR_RECIPE",
+            help="What to run from now on, together with --param and the options below; without "
+            "an option, the spec's value applies.",
+        ),
     ] = None,
     param: ParamOption = None,
     label: LabelOption = None,
@@ -123,61 +163,69 @@ def update(
     service_account: ServiceAccountOption = None,
     network: NetworkOption = None,
     no_cache: NoCacheOption = False,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Look the schedule up, print the request as JSON and change "
-                     "nothing."),
-    ] = False,
+    dry_run: DryRunOption = False,
     set_: SetOption = None,
     endpoint: EndpointOption = None,
-) -> None:  # fmt: skip
-    """Changes when a schedule fires, or what it runs."""
-    from core.errors import InputError
-    from pipelines.cloud.messages import as_json
-    from pipelines.vertex.runs.job_request import Wishes
-    from pipelines.vertex.runs.prepare import must_be_built, prepare
-    from pipelines.vertex.runs.watch import state_word
-    from pipelines.vertex.schedule import schedule as schedules
-    from pipelines.vertex.schedule.text import cron_of, print_next_runs, print_schedule
+) -> None:
+    """Change when a schedule starts runs, or what it runs.
 
-    order = None
+    Example: textmill schedule update weekly --cron "0 5 * * 1"
+    """
+    from pipelines.cloud.client import message_to_json
+    from pipelines.vertex.runs.describe import state_name
+    from pipelines.vertex.runs.pipeline_job import SubmitOptions
+    from pipelines.vertex.runs.submission import check_images_built, prepare_submission
+    from pipelines.vertex.schedule import schedule as schedules
+    from pipelines.vertex.schedule.describe import cron_of, print_next_runs, print_schedule
+
+    submission = None
     if spec is not None:
-        wishes = Wishes(
-            parameters=param or (), labels=label or (), root=root,
-            service_account=service_account, network=network,
-            use_cache=False if no_cache else None,
-        )  # fmt: skip
-        ready = prepare(
-            spec, project=project, region=region, endpoint=endpoint, overrides=set_,
-            wishes=wishes,
-        )  # fmt: skip
+        options = SubmitOptions(
+            project=project,
+            region=region,
+            endpoint=endpoint,
+            overrides=set_,
+            parameters=param,
+            labels=label,
+            root=root,
+            service_account=service_account,
+            network=network,
+            no_cache=no_cache,
+        )
+        submission = prepare_submission(spec, options)
         if not dry_run:
-            must_be_built(ready.template)
-        order, project, region = ready.order, ready.target.project, ready.target.region
+            check_images_built(submission.template)
+        project, region = submission.target.project, submission.target.region
     elif param or label or network or no_cache or set_:
         raise InputError("--param, --label, --network, --no-cache and --set need --spec.")
-    cloud, found = open_schedule(schedule, project, region, endpoint)
-    known = cron_of(found)
-    if cron is None and time_zone is not None:
-        cron = known.fields if known else None
-    timing = _timing(
-        cron, time_zone, known.zone if known else "UTC", start=start, end=end, max_runs=max_runs,
-        max_concurrent=max_concurrent, queue=queue,
-    )  # fmt: skip
-    request = schedules.make_update(found, cloud.target, timing, order=order, name=name)
+    cloud, existing = open_schedule(schedule, project, region, endpoint)
+    current = cron_of(existing)
+    if cron is None and time_zone is not None and current:
+        cron = current.fields
+    timing = _read_timing(
+        cron,
+        time_zone,
+        current.zone if current else "UTC",
+        start=start,
+        end=end,
+        max_runs=max_runs,
+        max_concurrent=max_concurrent,
+        queue=queue,
+    )
+    request = schedules.make_update(existing, timing, submission=submission, name=name)
     out, err = consoles()
     if dry_run:
-        print_json(as_json(request))
-        if state_word(found.state) == "active":
-            print_next_runs(schedules.changed_by(found, request), err)
+        print_json(message_to_json(request))
+        if state_name(existing.state) == "active":
+            print_next_runs(schedules.apply_update(existing, request), err)
         return
     print_schedule(schedules.update(cloud, request), cloud.target, out)
 
 
-def _timing(
+def _read_timing(
     fields: str | None,
     zone: str | None,
-    known_zone: str,
+    current_zone: str,
     *,
     start: str | None,
     end: str | None,
@@ -185,19 +233,19 @@ def _timing(
     max_concurrent: int | None,
     queue: bool | None,
 ) -> "Timing":
-    """The options on time, checked; a zone that is not given stays the schedule's own."""
-    from pipelines.vertex.schedule.cron import PREFIXES, read_cron, read_moment
+    """Check the options about time; without a zone, the schedule keeps its current one."""
+    from pipelines.vertex.schedule.cron import PREFIXES, read_cron, read_time
     from pipelines.vertex.schedule.schedule import Timing
 
     cron = None
     if fields is not None:
-        own = fields.strip().startswith(PREFIXES)
-        cron = read_cron(fields, zone if own else zone or known_zone)
-    at = cron.zone if cron else known_zone
+        has_zone = fields.strip().startswith(PREFIXES)
+        cron = read_cron(fields, zone if has_zone else zone or current_zone)
+    zone = cron.zone if cron else current_zone
     return Timing(
         cron=cron,
-        start=read_moment(start, at, "--start"),
-        end=read_moment(end, at, "--end"),
+        start=read_time(start, zone, "--start"),
+        end=read_time(end, zone, "--end"),
         max_runs=max_runs,
         max_concurrent=max_concurrent,
         queue=queue,
@@ -207,11 +255,11 @@ def _timing(
 def open_schedule(
     name: str, project: str | None, region: str | None, endpoint: str | None
 ) -> "tuple[Cloud, v1.Schedule]":
-    """Google Cloud as the options say, and the schedule of this id or name in it.
+    """Connect to Google Cloud and find a schedule by its id or name.
 
     Raises:
-        InputError: no or several schedules have the name, or an option is missing or wrong.
-        VertexError: there are no credentials, or they do not do.
+        InputError: no schedule, or more than one, has the name, or an option is wrong.
+        VertexError: there are no credentials, or they are not accepted.
     """
     from pipelines.vertex.schedule.schedule import find_schedule
 

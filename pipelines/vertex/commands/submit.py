@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.options import ParamOption, SetOption
 from pipelines.vertex.commands.options import (
     POLL_SECONDS,
     DryRunOption,
@@ -11,15 +12,13 @@ from pipelines.vertex.commands.options import (
     LabelOption,
     NetworkOption,
     NoCacheOption,
-    ParamOption,
     PollOption,
     ProjectOption,
     RegionOption,
     RootOption,
     ServiceAccountOption,
-    SetOption,
-    TemplateArgument,
-    WaitOption,
+    SpecArgument,
+    WatchOption,
     consoles,
     open_cloud,
     print_json,
@@ -27,7 +26,7 @@ from pipelines.vertex.commands.options import (
 
 
 def submit(
-    spec_or_recipe: TemplateArgument,
+    spec_or_recipe: SpecArgument,
     param: ParamOption = None,
     label: LabelOption = None,
     root: RootOption = None,
@@ -38,49 +37,49 @@ def submit(
     no_cache: NoCacheOption = False,
     run_id: Annotated[
         str | None,
-        typer.Option(help="The run's id; the pipeline's name and the time, if left out."),
+        typer.Option(
+            metavar="ID", help="Id of the run; by default the pipeline's name and the time."
+        ),
     ] = None,
-    wait: WaitOption = False,
+    watch: WatchOption = False,
     poll_seconds: PollOption = POLL_SECONDS,
     dry_run: DryRunOption = False,
     set_: SetOption = None,
     endpoint: EndpointOption = None,
 ) -> None:
-    """Runs a pipeline on Vertex AI, once."""
-    from pipelines.vertex.runs.job_request import Wishes
-    from pipelines.vertex.runs.prepare import must_be_built, prepare
-    from pipelines.vertex.runs.submit import (
-        follow,
-        make_request,
-        print_submitted,
-        request_json,
-        send,
-    )
+    """Run a pipeline once on Vertex AI (now called Gemini Enterprise Agent Platform).
 
-    ready = prepare(
-        spec_or_recipe,
+    Example: textmill submit pipeline.yaml --param text_root=gs://my-text/news --watch
+    """
+    from pipelines.vertex.runs.pipeline_job import SubmitOptions
+    from pipelines.vertex.runs.submission import check_images_built, prepare_submission
+    from pipelines.vertex.runs.submit import make_request, print_submitted, send_request
+    from pipelines.vertex.runs.watch import watch_and_report
+
+    options = SubmitOptions(
         project=project,
         region=region,
         endpoint=endpoint,
         overrides=set_,
-        wishes=Wishes(
-            parameters=param or (),
-            labels=label or (),
-            root=root,
-            service_account=service_account,
-            network=network,
-            use_cache=False if no_cache else None,
-        ),
+        parameters=param,
+        labels=label,
+        root=root,
+        service_account=service_account,
+        network=network,
+        no_cache=no_cache,
     )
-    request = make_request(ready.order, ready.target, run_id)
+    submission = prepare_submission(spec_or_recipe, options)
+    request = make_request(submission, run_id)
     if dry_run:
-        print_json(request_json(request))
+        from pipelines.cloud.client import message_to_json
+
+        print_json(message_to_json(request))
         return
-    must_be_built(ready.template)
+    check_images_built(submission.template)
     out, err = consoles()
-    target = ready.target
+    target = submission.target
     cloud = open_cloud(target.project, target.region, target.endpoint)
-    job = send(cloud, request)
+    job = send_request(cloud, request)
     print_submitted(cloud, job, out)
-    if wait:
-        raise typer.Exit(follow(cloud, job, err, poll_seconds))
+    if watch:
+        raise typer.Exit(watch_and_report(cloud, job, err, poll_seconds))

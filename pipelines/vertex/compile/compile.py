@@ -1,4 +1,4 @@
-"""A recipe to the Kubeflow spec that Vertex AI runs; the pipeline is that of a local run."""
+"""Compile a recipe's pipeline, the same as in a local run, to a spec for Vertex AI."""
 
 import functools
 from typing import Any
@@ -16,45 +16,45 @@ from pipelines.machines.presets import preset
 from pipelines.platform import Places, Platform
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.vertex_settings import VertexSettings
-from pipelines.vertex.compile.dataflow import send_to_dataflow
+from pipelines.vertex.compile.dataflow import use_dataflow
 from pipelines.vertex.compile.parameters import parameters_of
 from pipelines.vertex.compile.placeholders import placeholder
 from pipelines.vertex.compile.spec import TRAINER_TASK, finish_spec
 from pipelines.vertex.compile.worker_pools import worker_pools
 
-TO_THE_TRAINER = (
+TRAINER_PARAMETERS = (
     "project", "region", "service_account", "steps", "warmup_steps", "learning_rate",
     "global_batch_size", "seed", "model_size",
 )  # fmt: skip
 
 
 def compile_recipe(recipe: Recipe) -> dict[str, Any]:
-    """Compiles a recipe with a part `vertex`.
+    """Compile a recipe that has a section `vertex`.
 
     Returns:
-        The PipelineSpec, schema 2.1, as JSON holds it.
+        The PipelineSpec, schema 2.1, as JSON values.
 
     Raises:
-        InputError: the recipe has no such part, or its machine, images or tasks do not fit.
+        InputError: the recipe has no such section, or names a machine or task that does not exist.
     """
     parameters = parameters_of(recipe)
     vertex = recipe.vertex
     if vertex is None:
-        raise InputError(f"The recipe {recipe.name} has no part `vertex:`.")
+        raise InputError(f"The recipe {recipe.name} has no section `vertex:`.")
     on_kubeflow = vertex.platform == "kubeflow"
     if on_kubeflow:
         check_kubeflow(recipe, vertex)
-    given = {p.name: RuntimeParameter(name=p.name, ptype=p.type) for p in parameters}
+    runtime = {p.name: RuntimeParameter(name=p.name, ptype=p.type) for p in parameters}
     root = placeholder("pipeline_root")
     pipeline = create_pipeline(
         recipe,
         Places(
-            input_base=given["text_root"],
+            input_base=runtime["text_root"],
             patterns=(placeholder("text_pattern"),),
             pipeline_root="",
             checkpoint_root="",
             destination=f"{root}/published/{recipe.name}",
-            span=given["span"],
+            span=runtime["span"],
         ),
         Platform(
             trainer=functools.partial(
@@ -63,50 +63,50 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
                 code_digest=executor_digest(VertexTrainer),
                 values={
                     "checkpoint_root": f"{root}/checkpoints/{recipe.name}",
-                    **{name: given[name] for name in TO_THE_TRAINER},
+                    **{name: runtime[name] for name in TRAINER_PARAMETERS},
                 },
             ),
-            seed=given["seed"],
+            seed=runtime["seed"],
             beam_args=() if vertex.dataflow else None,
             resolvers="none" if on_kubeflow else "tfx",
         ),
     )
     if vertex.dataflow:
-        send_to_dataflow(pipeline.components, recipe.name, vertex.dataflow, vertex.images.dataflow)
+        use_dataflow(pipeline.components, recipe.name, vertex.dataflow, vertex.images.dataflow)
     record = RunRecord(recipe=recipe.name, record_root=f"{root}/runs")
     spec = compile_spec(pipeline, images_by_task(vertex), record)
     return finish_spec(spec, recipe.description, vertex, parameters)
 
 
 def check_kubeflow(recipe: Recipe, vertex: VertexSettings) -> None:
-    """Refuses what Kubeflow Pipelines cannot do.
+    """Refuse recipes that Kubeflow Pipelines cannot run.
 
     Raises:
-        InputError: the recipe wants an earlier model, a TPU, or several hosts.
+        InputError: the recipe needs an earlier model, a TPU, or several hosts.
     """
     if LATEST_BLESSED in (recipe.model.start_from, recipe.vocabulary.import_from):
         raise InputError(
-            "vertex.platform is kubeflow, which looks up no earlier model (its compiler says "
-            '"resolver not implemented yet"), and the recipe wants the latest blessed one. Name '
-            "a folder in model.start_from and vocabulary.import_from."
+            "vertex.platform is kubeflow, which cannot look up the latest blessed model (its "
+            'compiler says "resolver not implemented yet"). Set model.start_from and '
+            "vocabulary.import_from to folders instead."
         )
     machine = preset(vertex.training.machine)
     if machine.is_tpu or machine.hosts > 1:
         raise InputError(
-            f"vertex.platform is kubeflow, where training has one container, and "
-            f"vertex.training.machine is {machine.name}. Take cpu, or GPUs of one host."
+            f"vertex.platform is kubeflow, where training runs in one container, but "
+            f"vertex.training.machine is {machine.name}. Choose cpu, or GPUs on one host."
         )
 
 
 def images_by_task(vertex: VertexSettings) -> str | dict[str, str]:
-    """The data image for all tasks, and where training has no job of its own, its image for it."""
+    """Return the data image for all tasks, plus the trainer's if training has no job of its own."""
     if vertex.platform == "vertex":
         return vertex.images.data
     return {DEFAULT_IMAGE: vertex.images.data, TRAINER_TASK: vertex.images.trainer}
 
 
 def custom_job(name: str, vertex: VertexSettings) -> dict[str, Any]:
-    """The custom job that trains, but for what the submission says."""
+    """Return the custom job of the training, without what is only known at submission."""
     training = vertex.training
     machine = preset(training.machine)
     scheduling: dict[str, Any] = {

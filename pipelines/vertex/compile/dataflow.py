@@ -1,4 +1,4 @@
-"""The data components' Beam pipelines on Dataflow instead of in their own containers."""
+"""Run the Beam pipelines of the data components on Dataflow instead of in their own containers."""
 
 from collections.abc import Iterable
 
@@ -10,28 +10,28 @@ from components.text_example_gen.component import TextExampleGen
 from pipelines.recipe.vertex_settings import DataflowSettings
 from pipelines.vertex.compile.placeholders import placeholder
 
-# The others read a little, or work outside of Beam.
-SPREAD = (TextExampleGen, InstanceGen, StatisticsGen)
+# The other components read little, or do not use Beam.
+LARGE_COMPONENTS = (TextExampleGen, InstanceGen, StatisticsGen)
 
 
-def send_to_dataflow(
+def use_dataflow(
     nodes: Iterable[base_node.BaseNode], recipe: str, settings: DataflowSettings, image: str | None
 ) -> None:
-    """Gives the nodes whose work is large the flags of Dataflow's runner.
+    """Set the flags of Dataflow's runner on the nodes with large inputs.
 
     Args:
-        nodes: of the pipeline; they are changed.
-        recipe: labels the jobs.
+        nodes: nodes of the pipeline; modified in place.
+        recipe: name that labels the jobs.
         settings: workers and network.
-        image: of the workers.
+        image: container image of the workers.
     """
     for node in nodes:
-        if isinstance(node, SPREAD):
+        if isinstance(node, LARGE_COMPONENTS):
             node.with_beam_pipeline_args(dataflow_args(recipe, settings, image))
 
 
 def dataflow_args(recipe: str, settings: DataflowSettings, image: str | None) -> list[str]:
-    """Beam's flags; project, region and folders come from the submission."""
+    """Return Beam's flags; project, region and folders are filled in at submission."""
     folder = f"{placeholder('pipeline_root')}/dataflow"
     flags = [
         "--runner=DataflowRunner",
@@ -39,7 +39,7 @@ def dataflow_args(recipe: str, settings: DataflowSettings, image: str | None) ->
         f"--region={placeholder('region')}",
         f"--temp_location={folder}/temp",
         f"--staging_location={folder}/staging",
-        # The image holds our package; without it TFX would build and upload one for each task.
+        # The image contains our package. Without this flag, TFX builds and uploads it per task.
         f"--sdk_container_image={image}",
         "--sdk_location=container",
         f"--max_num_workers={settings.max_workers}",

@@ -1,4 +1,4 @@
-"""Placeholders: what Vertex AI replaces by a parameter's value when a task begins."""
+"""Placeholders that Vertex AI replaces by a parameter's value when a task starts."""
 
 import re
 from typing import Any
@@ -7,10 +7,10 @@ _PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\['(\w+)'\]\}\}")
 
 
 def placeholder(parameter: str) -> str:
-    """Stands for a parameter, alone or within a longer text."""
+    """Return the placeholder of a parameter; it may be part of a longer text."""
     return f"{{{{$.inputs.parameters['{parameter}']}}}}"
 
 
-def named_in(text: Any) -> list[str]:
-    """The parameters that a text names; none if it is no text."""
+def find_placeholders(text: Any) -> list[str]:
+    """Return the parameters that a text refers to; empty if it is not a string."""
     return _PLACEHOLDER.findall(text) if isinstance(text, str) else []

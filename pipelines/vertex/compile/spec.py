@@ -1,4 +1,4 @@
-"""What TFX's compiler leaves out of a spec, added: defaults, resources, retries, timeouts.
+"""Complete a compiled spec with what TFX's compiler omits: defaults, resources, retries, timeouts.
 
 Each edit has its reason in TFX 1.16's tfx/orchestration/kubeflow/v2.
 """
@@ -12,42 +12,42 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from components.tfx_internals.kubeflow_spec import INNER_DAG, INPUTS_SPEC_FLAG
 from core.errors import InputError
-from pipelines.compiled_spec.parameters import Parameter
+from pipelines.compiled_spec.parameters import TYPES, SpecParameter
 from pipelines.machines.presets import preset
 from pipelines.recipe.vertex_settings import VertexSettings
-from pipelines.vertex.compile.placeholders import named_in
+from pipelines.vertex.compile.placeholders import find_placeholders
 from pipelines.vertex.compile.worker_pools import image_environment
 
 Spec = dict[str, Any]
 TEXT_TASK, TRAINER_TASK, RECORD_TASK = "TextExampleGen", "Trainer", "RunRecord"
 TEXT_DRIVER = ["python", "-m", "components.text_example_gen.vertex_driver"]
-KILL_AFTER_SECONDS = 60  # between the polite signal and the other
-LAUNCHER_ROOM_SECONDS = 900  # that a launching task waits longer than the job that it waits for
-SPARE_CPUS, USABLE_MEMORY = 1, 0.9  # of a Kubernetes node, which keeps a part for itself
+KILL_AFTER_SECONDS = 60  # between SIGTERM and SIGKILL
+LAUNCHER_EXTRA_SECONDS = 900  # the task that waits for a custom job may take longer than the job
+SPARE_CPUS, USABLE_MEMORY = 1, 0.9  # a Kubernetes node reserves some of its resources
 
 
 def finish_spec(
-    spec: Spec, description: str, vertex: VertexSettings, parameters: Sequence[Parameter]
+    spec: Spec, description: str, vertex: VertexSettings, parameters: Sequence[SpecParameter]
 ) -> Spec:
-    """Adds to a compiled spec what TFX's compiler does not know.
+    """Complete a compiled spec in place, and return it.
 
     Args:
-        spec: PipelineSpec as JSON; it is changed.
-        description: of the pipeline.
+        spec: PipelineSpec as JSON values.
+        description: description of the pipeline.
         vertex: resources, timeouts and retries.
-        parameters: with defaults and descriptions.
+        parameters: parameters with defaults and descriptions.
 
     Raises:
         InputError: the settings name a task that the pipeline does not have.
     """
     spec["pipelineInfo"]["description"] = description
-    _let_resolvers_find_nothing(spec)
-    _pass_embedded(spec)
-    _declare(spec, parameters)
+    _make_resolved_inputs_optional(spec)
+    _pass_placeholders(spec)
+    _declare_parameters(spec, parameters)
     _record_parameters(spec)
     _use_our_driver(spec)
-    _equip(spec, vertex)
-    json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())  # an edit gone wrong ends here
+    _configure_containers(spec, vertex)
+    json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())  # raises if an edit is invalid
     return spec
 
 
@@ -57,22 +57,22 @@ def _dags(spec: Spec) -> Iterator[Spec]:
 
 
 def _tasks(spec: Spec) -> Iterator[tuple[str, Spec]]:
-    """Every task but the one that holds the others."""
+    """Yield every task except the one that contains the others."""
     for dag in _dags(spec):
         yield from ((name, task) for name, task in dag["tasks"].items() if name != INNER_DAG)
 
 
 def _executor(spec: Spec, task: str) -> Any:
-    """The container of a task, which TFX gives the name of its component; None for a resolver."""
+    """Return the container of a task, which is named like its component; None for a resolver."""
     label = spec["components"][task]["executorLabel"]
     return spec["deploymentSpec"]["executors"][label].get("container")
 
 
-def _let_resolvers_find_nothing(spec: Spec) -> None:
-    """Says that what a resolver finds may be missing: in the first run there is no earlier model.
+def _make_resolved_inputs_optional(spec: Spec) -> None:
+    """Mark inputs that come from a resolver as optional; a first run has no earlier model.
 
-    TFX does not say it; the spec's own words are that an artifact that is not optional "must be
-    able to resolve to an artifact at runtime" (kfp's pipeline_spec.proto).
+    TFX does not mark them, and an artifact that is not optional "must be able to resolve to an
+    artifact at runtime" (kfp's pipeline_spec.proto).
     """
     for name, task in _tasks(spec):
         if _executor(spec, name) is None:
@@ -82,50 +82,50 @@ def _let_resolvers_find_nothing(spec: Spec) -> None:
                 spec["components"][name]["inputDefinitions"]["artifacts"][key]["isOptional"] = True
 
 
-def _pass_embedded(spec: Spec) -> None:
-    """Gives each task the parameters that its constants and flags name, as KFP's compiler does."""
+def _pass_placeholders(spec: Spec) -> None:
+    """Pass each task the parameters that its constants and flags refer to, like KFP's compiler."""
     for task_name, task in _tasks(spec):
         _pass_to_flags(spec, task_name, task)
         inputs = task.get("inputs", {}).get("parameters", {})
         constants = [p.get("runtimeValue", {}).get("constant") for p in inputs.values()]
         for constant in constants:
-            for name in named_in(constant):
+            for name in find_placeholders(constant):
                 inputs.setdefault(name, {"componentInputParameter": name})
 
 
 def _pass_to_flags(spec: Spec, name: str, task: Spec) -> None:
-    """A flag may name inputs of its component only, so they become that."""
+    """Declare parameters in flags as inputs of the component; a flag may refer only to those."""
     container = _executor(spec, name) or {}
-    for parameter in {p for flag in container.get("args", ()) for p in named_in(flag)}:
+    for parameter in {p for flag in container.get("args", ()) for p in find_placeholders(flag)}:
         definitions = spec["components"][name].setdefault("inputDefinitions", {})
         definitions.setdefault("parameters", {})[parameter] = {"parameterType": "STRING"}
         inputs = task.setdefault("inputs", {}).setdefault("parameters", {})
         inputs[parameter] = {"componentInputParameter": parameter}
 
 
-def _declare(spec: Spec, parameters: Sequence[Parameter]) -> None:
-    """Declares the parameters, and hands them down to the component that holds the tasks.
+def _declare_parameters(spec: Spec, parameters: Sequence[SpecParameter]) -> None:
+    """Declare the parameters, and pass them to the component that contains the tasks.
 
-    TFX emits neither default nor description, and with an exit handler hands nothing down.
+    TFX emits neither defaults nor descriptions, and with an exit handler it passes nothing on.
     """
-    kinds = {int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE", str: "STRING"}
+    type_names = {kind: name for name, kind in TYPES.items()}
     declared: Spec = {}
     for parameter in parameters:
         declared[parameter.name] = {
-            "parameterType": kinds[parameter.type],
+            "parameterType": type_names[parameter.type],
             "description": parameter.description,
         }
         if parameter.default is not None:
             declared[parameter.name]["defaultValue"] = parameter.default
     spec["root"]["inputDefinitions"] = {"parameters": declared}
-    plain = {name: {"parameterType": d["parameterType"]} for name, d in declared.items()}
-    spec["components"][INNER_DAG]["inputDefinitions"] = {"parameters": plain}
-    handed = {name: {"componentInputParameter": name} for name in declared}
-    spec["root"]["dag"]["tasks"][INNER_DAG]["inputs"] = {"parameters": handed}
+    without_defaults = {name: {"parameterType": d["parameterType"]} for name, d in declared.items()}
+    spec["components"][INNER_DAG]["inputDefinitions"] = {"parameters": without_defaults}
+    passed = {name: {"componentInputParameter": name} for name in declared}
+    spec["root"]["dag"]["tasks"][INNER_DAG]["inputs"] = {"parameters": passed}
 
 
 def _record_parameters(spec: Spec) -> None:
-    """Has the exit handler write down all parameters."""
+    """Pass all parameters to the exit handler, which records them."""
     declared = spec["components"][INNER_DAG]["inputDefinitions"]["parameters"]
     component = spec["components"][RECORD_TASK]
     component["inputDefinitions"]["parameters"] |= declared
@@ -137,17 +137,17 @@ def _record_parameters(spec: Spec) -> None:
 
 
 def _use_our_driver(spec: Spec) -> None:
-    """TFX's own fingerprint is of sizes and times; ours is of content."""
+    """Replace TFX's driver, which fingerprints sizes and times, by ours, which hashes content."""
     container = _executor(spec, TEXT_TASK)
     container["lifecycle"]["preCacheCheck"]["command"] = TEXT_DRIVER
 
 
-def _equip(spec: Spec, vertex: VertexSettings) -> None:
-    """Resources, retries and timeouts of each task that is a container."""
+def _configure_containers(spec: Spec, vertex: VertexSettings) -> None:
+    """Set resources, retries and timeout of each task that runs in a container."""
     names = []
     for name, task in _tasks(spec):
         container = _executor(spec, name)
-        if container is None:  # a resolver, which Vertex AI answers itself
+        if container is None:  # a resolver, which Vertex AI runs itself
             continue
         names.append(name)
         container["resources"] = _resources(name, vertex)
@@ -162,13 +162,13 @@ def _equip(spec: Spec, vertex: VertexSettings) -> None:
         }
     if unknown := sorted(vertex.resources.keys() - set(names)):
         raise InputError(
-            f"vertex.resources: no task is called {', '.join(unknown)}. Tasks of this pipeline: "
+            f"vertex.resources: the pipeline has no task {', '.join(unknown)}. Its tasks are "
             f"{', '.join(sorted(names))}."
         )
 
 
 def _resources(task: str, vertex: VertexSettings) -> Spec:
-    """What a task's container gets: what the recipe says, or to train in it, a whole machine."""
+    """Return the resources of a task: the recipe's, or a whole machine for training on Kubeflow."""
     if task == TRAINER_TASK and vertex.platform == "kubeflow":
         machine = preset(vertex.training.machine)
         whole: Spec = {
@@ -183,7 +183,7 @@ def _resources(task: str, vertex: VertexSettings) -> Spec:
 
 
 def _seconds(task: str, vertex: VertexSettings) -> int:
-    """After how long a task counts as failed."""
-    if task == TRAINER_TASK:  # a custom job has this timeout of its own, and the task waits for it
-        return round(vertex.training.timeout_hours * 3600) + LAUNCHER_ROOM_SECONDS
+    """Return the timeout of a task in seconds."""
+    if task == TRAINER_TASK:  # waits for a custom job that has the timeout of the training
+        return round(vertex.training.timeout_hours * 3600) + LAUNCHER_EXTRA_SECONDS
     return vertex.resources.get(task, vertex.default_resources).timeout_minutes * 60

@@ -4,15 +4,20 @@ from typing import Any
 
 from pipelines.machines.presets import Preset
 
-# Where the TPU image keeps the wheel's library (docker/Dockerfile).
+# Path of the library in the TPU image (docker/Dockerfile).
 LIBTPU = "/opt/venv/lib/python3.10/site-packages/libtpu/libtpu.so"
 
 
 def worker_pools(machine: Preset, image: str, disk_gb: int) -> list[dict[str, Any]]:
-    """The `worker_pool_specs` of a custom job.
+    """Return the `worker_pool_specs` of a custom job.
 
-    Several hosts are a chief and workers, as Vertex AI's TF_CONFIG and TensorFlow's
-    MultiWorkerMirroredStrategy want them.
+    Several hosts become a chief and workers, which is the TF_CONFIG that TensorFlow's
+    MultiWorkerMirroredStrategy expects.
+
+    Args:
+        machine: preset of the machine.
+        image: container image of the training.
+        disk_gb: size of the boot disk.
     """
     machine_spec: dict[str, Any] = {"machine_type": machine.machine_type}
     if machine.accelerator_type:
@@ -25,7 +30,7 @@ def worker_pools(machine: Preset, image: str, disk_gb: int) -> list[dict[str, An
         "replica_count": 1,
         "container_spec": {"image_uri": image, "env": _environment(machine, image)},
     }
-    if not machine.is_tpu:  # a TPU VM's disk is as it comes
+    if not machine.is_tpu:  # the disk of a TPU VM cannot be configured
         pool["disk_spec"] = {"boot_disk_type": "pd-ssd", "boot_disk_size_gb": disk_gb}
     if machine.hosts == 1:
         return [pool]
@@ -33,16 +38,16 @@ def worker_pools(machine: Preset, image: str, disk_gb: int) -> list[dict[str, An
 
 
 def image_environment(image: str) -> list[dict[str, str]]:
-    """Tells a container which image it runs in, for lineage (core/provenance.py)."""
+    """Return the variable that tells a container its image's digest, for lineage."""
     return [{"name": "TEXTMILL_IMAGE_DIGEST", "value": image.rpartition("@")[2]}]
 
 
 def _environment(machine: Preset, image: str) -> list[dict[str, str]]:
     variables = {}
     if machine.is_tpu:
-        variables["TPU_NAME"] = "local"  # the TPU of the VM that the container runs on
+        variables["TPU_NAME"] = "local"  # the TPU is attached to the container's VM
     if machine.needs_pjrt:
         variables["NEXT_PLUGGABLE_DEVICE_USE_C_API"] = "true"
         variables["TF_PLUGGABLE_DEVICE_LIBRARY_PATH"] = LIBTPU
-    named = [{"name": name, "value": value} for name, value in variables.items()]
-    return image_environment(image) + named
+    extra = [{"name": name, "value": value} for name, value in variables.items()]
+    return image_environment(image) + extra

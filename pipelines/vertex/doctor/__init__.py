@@ -1,1 +1,1 @@
-"""What is looked at before money is spent."""
+"""Check this machine and a project on Google Cloud for problems that would stop a run."""

@@ -1,18 +1,18 @@
-"""Credentials, project, APIs, region, and what the caller may do."""
+"""Check credentials, project, APIs, region, and the permissions of the caller."""
 
 from collections.abc import Iterator
 
 from pipelines.compiled_spec.facts import uses_dataflow
 from pipelines.vertex.doctor.check import Check, Subject
 
-APIS = {
-    "aiplatform.googleapis.com": "pipelines and training",
-    "storage.googleapis.com": "artifacts and text",
-    "artifactregistry.googleapis.com": "images",
-    "logging.googleapis.com": "logs",
-}
+APIS = (
+    "aiplatform.googleapis.com",  # pipelines and training
+    "storage.googleapis.com",  # artifacts and text
+    "artifactregistry.googleapis.com",  # images
+    "logging.googleapis.com",  # logs
+)
 DATAFLOW_API = "dataflow.googleapis.com"
-# What `submit`, `schedule` and `runs` need of the one who calls them.
+# Needed by the caller of `submit`, `schedule` and `runs`.
 CALLER_PERMISSIONS = (
     "aiplatform.pipelineJobs.create",
     "aiplatform.pipelineJobs.get",
@@ -27,7 +27,7 @@ CALLER_PERMISSIONS = (
 
 
 def check_credentials(subject: Subject) -> Iterator[Check]:
-    """Whose credentials these are, and whether they can be renewed."""
+    """Check whose credentials are used, and whether they can be renewed."""
     cloud = subject.cloud
     if cloud.target.is_emulator:
         yield Check("credentials", "ok", "none: the endpoint is an emulator on this machine")
@@ -38,63 +38,72 @@ def check_credentials(subject: Subject) -> Iterator[Check]:
 
 
 def check_project(subject: Subject) -> Iterator[Check]:
-    """Whether the project is there and alive."""
+    """Check that the project exists and is active."""
     project = subject.cloud.target.project
-    found = subject.cloud.ask(
-        "look at the project", "cloudresourcemanager", f"/v1/projects/{project}"
+    content = subject.cloud.call_api(
+        "look up the project", "cloudresourcemanager", f"/v1/projects/{project}"
     )
-    if found.get("lifecycleState") != "ACTIVE":
-        yield Check(
-            "project", "failed", f"{project} is {found.get('lifecycleState')}",
-            "Restore it, or give another --project.",
-        )  # fmt: skip
+    state = content.get("lifecycleState")
+    if state == "ACTIVE":
+        yield Check("project", "ok", f"{project} (number {content.get('projectNumber')})")
     else:
-        yield Check("project", "ok", f"{project} (number {found.get('projectNumber')})")
+        yield Check(
+            "project",
+            "failed",
+            f"{project} is {state}",
+            "Restore the project, or pass another --project.",
+        )
 
 
 def check_apis(subject: Subject) -> Iterator[Check]:
-    """Whether the APIs that a run needs are switched on."""
+    """Check that the APIs needed by a run are enabled."""
     project = subject.cloud.target.project
     apis = [*APIS, *([DATAFLOW_API] if uses_dataflow(subject.template.spec) else [])]
-    found = subject.cloud.ask(
-        "look at the APIs",
+    content = subject.cloud.call_api(
+        "look up the APIs",
         "serviceusage",
         f"/v1/projects/{project}/services:batchGet",
         query=[("names", f"projects/{project}/services/{api}") for api in apis],
     )
-    states = {s["name"].rsplit("/", 1)[-1]: s.get("state") for s in found.get("services", [])}
+    states = {s["name"].rsplit("/", 1)[-1]: s.get("state") for s in content.get("services", [])}
     missing = [api for api in apis if states.get(api) != "ENABLED"]
     if missing:
         yield Check(
-            "apis", "failed", f"not enabled: {', '.join(missing)}",
+            "apis",
+            "failed",
+            f"not enabled: {', '.join(missing)}",
             f"gcloud services enable {' '.join(missing)} --project={project}",
-        )  # fmt: skip
+        )
     else:
         yield Check("apis", "ok", f"{len(apis)} enabled")
 
 
 def check_region(subject: Subject) -> Iterator[Check]:
-    """Whether Vertex AI answers in the region."""
+    """Check that Vertex AI is available in the region."""
     target = subject.cloud.target
-    subject.cloud.ask("look at the region", f"{target.region}-aiplatform", f"/v1/{target.parent}")
+    subject.cloud.call_api(
+        "look up the region", f"{target.region}-aiplatform", f"/v1/{target.parent}"
+    )
     yield Check("region", "ok", target.region)
 
 
 def check_caller(subject: Subject) -> Iterator[Check]:
-    """Whether the caller may submit and schedule."""
+    """Check that the caller may submit, schedule and cancel runs."""
     project = subject.cloud.target.project
-    found = subject.cloud.ask(
-        "look at your permissions",
+    content = subject.cloud.call_api(
+        "test your permissions",
         "cloudresourcemanager",
         f"/v1/projects/{project}:testIamPermissions",
         body={"permissions": list(CALLER_PERMISSIONS)},
     )
-    held = set(found.get("permissions", ()))
+    held = set(content.get("permissions", ()))
     missing = [permission for permission in CALLER_PERMISSIONS if permission not in held]
     if missing:
         yield Check(
-            "permissions", "failed", f"you lack {', '.join(missing)}",
-            "Have roles/aiplatform.user granted to you (docs/vertex-accounts.md).",
-        )  # fmt: skip
+            "permissions",
+            "failed",
+            f"you lack {', '.join(missing)}",
+            "Ask for the role roles/aiplatform.user (docs/vertex-accounts.md).",
+        )
     else:
-        yield Check("permissions", "ok", "you may submit, schedule and cancel")
+        yield Check("permissions", "ok", "you may submit, schedule and cancel runs")

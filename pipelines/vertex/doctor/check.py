@@ -1,4 +1,4 @@
-"""One thing that was looked at, and what came of it."""
+"""The result of one check, and what the checks on Google Cloud are given."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,42 +15,52 @@ State = Literal["ok", "warning", "failed"]
 
 @dataclass(frozen=True)
 class Check:
-    """What was looked at, how it is, and what to do if it is not well."""
+    """The result of one check, with a remedy if there is a problem."""
 
-    name: str  # as "bucket"
+    name: str  # for example "bucket"
     state: State
-    told: str
+    message: str
     remedy: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        """Return the check as `textmill doctor --json` prints it."""
+        return {
+            "name": self.name,
+            "state": self.state,
+            "told": self.message,
+            "remedy": self.remedy,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What is looked at in the cloud."""
+    """The submission that is checked."""
 
     cloud: "Cloud"
     template: "Template"
-    root: str  # gs:// of the artifacts
-    text_root: str | None  # gs:// of the text, if it is known
-    text_pattern: str  # under text_root
+    root: str  # gs:// folder of the artifacts
+    text_root: str | None  # gs:// folder of the text; None if it is not given
+    text_pattern: str  # glob below text_root
     span: str | None  # None is the newest
     values: Mapping[str, int | float | str]  # given for the spec's parameters
-    service_account: str | None  # None: Compute Engine's default
+    service_account: str | None  # None is Compute Engine's default account
 
 
 Checker = Callable[[Subject], Iterable[Check]]
 
 
-def look(name: str, checker: Checker, subject: Subject, *, otherwise: State) -> Iterator[Check]:
-    """Runs a checker; where Google Cloud does not answer it, that is a check of its own.
+def run_checker(
+    name: str, checker: Checker, subject: Subject, *, state_on_error: State
+) -> Iterator[Check]:
+    """Run a checker; if Google Cloud refuses its request, that becomes the result.
 
     Args:
-        name: of the check, if there is no answer.
-        checker: asks Google Cloud.
-        subject: what it is asked about.
-        otherwise: the state if it refuses to tell: "warning" where a run may go well all the
-            same, "failed" where it cannot.
+        name: name of the result in that case.
+        checker: sends requests to Google Cloud.
+        subject: the submission to check.
+        state_on_error: "failed" if a run cannot succeed without an answer, "warning" if it may.
     """
     try:
         yield from checker(subject)
     except VertexError as error:
-        yield Check(name, otherwise, str(error))
+        yield Check(name, state_on_error, str(error))

@@ -1,22 +1,22 @@
-"""All that is looked at in the cloud, in the order in which a run needs it."""
+"""Run all checks on Google Cloud, in the order in which a run needs them to pass."""
 
 from collections.abc import Iterator
 
 from pipelines.vertex.doctor import access, accounts, images, quotas, storage, text, training
-from pipelines.vertex.doctor.check import Check, Checker, State, Subject, look
+from pipelines.vertex.doctor.check import Check, Checker, State, Subject, run_checker
 
-# Name, what looks at it, and the state if Google Cloud does not answer: a missing role to *look*
-# is no reason why a run must fail, a missing bucket is.
+# Name, checker, and the state if the request is refused. A run may succeed even if we lack the
+# permission to look at something, but not if the bucket or the region cannot be reached.
 CHECKS: tuple[tuple[str, Checker, State], ...] = (
     ("project", access.check_project, "warning"),
     ("apis", access.check_apis, "warning"),
     ("region", access.check_region, "failed"),
     ("permissions", access.check_caller, "warning"),
     ("bucket", storage.check_bucket, "failed"),
-    ("bucket, you", storage.check_writing, "warning"),
+    ("bucket, you", storage.check_write_access, "warning"),
     ("text", text.check_text, "warning"),
     ("service account", accounts.check_account, "warning"),
-    ("account's roles", accounts.check_grants, "warning"),
+    ("account's roles", accounts.check_roles, "warning"),
     ("batch", training.check_batch, "failed"),
     ("images", images.check_images, "warning"),
     ("quota", quotas.check_quota, "warning"),
@@ -24,10 +24,12 @@ CHECKS: tuple[tuple[str, Checker, State], ...] = (
 
 
 def cloud_checks(subject: Subject) -> Iterator[Check]:
-    """Looks at everything; without credentials at nothing else."""
-    for check in look("credentials", access.check_credentials, subject, otherwise="failed"):
+    """Run all checks; stop after the first if there are no usable credentials."""
+    for check in run_checker(
+        "credentials", access.check_credentials, subject, state_on_error="failed"
+    ):
         yield check
         if check.state == "failed":
             return
-    for name, checker, otherwise in CHECKS:
-        yield from look(name, checker, subject, otherwise=otherwise)
+    for name, checker, state_on_error in CHECKS:
+        yield from run_checker(name, checker, subject, state_on_error=state_on_error)

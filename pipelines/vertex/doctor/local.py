@@ -1,4 +1,4 @@
-"""This machine: processor, memory, disk, Python, and the versions of what Textmill stands on."""
+"""Check this machine: Python, processor, memory, disk, packages and limits."""
 
 import os
 import platform
@@ -11,120 +11,110 @@ from core.wording import plural
 from pipelines.vertex.doctor.check import Check
 
 GIB = 1 << 30
-PYTHON = (3, 10)  # what the lock is for
-NEEDED_MEMORY = 4 * GIB  # the demo takes 2; TFX alone takes 1
-NEEDED_DISK = 5 * GIB  # artifacts of a small corpus, checkpoints and a model, with room
-NEEDED_FILES = 1024
+PYTHON = (3, 10)  # the lock file is for this version
+NEEDED_MEMORY_BYTES = 4 * GIB  # the demo uses 2 GiB, and TFX alone 1 GiB
+NEEDED_DISK_BYTES = 5 * GIB  # artifacts of a small corpus, checkpoints and a model
+NEEDED_OPEN_FILES = 1024
 
 
 def local_checks(folder: Path) -> Iterator[Check]:
-    """Looks at this machine.
+    """Check this machine.
 
     Args:
-        folder: where runs would be kept; its disk is looked at.
+        folder: where runs would be stored; its disk is checked.
     """
-    yield _python()
-    yield _processor()
-    yield _memory()
-    yield _disk(folder)
-    yield from _packages()
-    yield _temporary_files()
+    yield _check_python()
+    yield _check_processor()
+    yield _check_memory()
+    yield _check_disk(folder)
+    yield _check_packages()
+    yield _check_limits()
 
 
-def _python() -> Check:
+def _check_python() -> Check:
     version = platform.python_version()
     if sys.version_info[:2] == PYTHON:
         return Check("python", "ok", version)
     wanted = ".".join(map(str, PYTHON))
     return Check(
-        "python", "warning", f"{version}; the pinned packages are for {wanted}",
-        f"Install Python {wanted} (uv fetches it: `make setup`).",
-    )  # fmt: skip
+        "python",
+        "warning",
+        f"{version}; the pinned packages are for {wanted}",
+        f"Install Python {wanted}; `make setup` downloads it.",
+    )
 
 
-def _processor() -> Check:
+def _check_processor() -> Check:
     machine, cores = platform.machine(), len(os.sched_getaffinity(0))
-    told = f"{machine}, {plural(cores, 'core', 'cores')}"
+    message = f"{machine}, {plural(cores, 'core', 'cores')}"
     if machine != "x86_64":
-        return Check(
-            "processor", "failed", told,
-            "TFX and ml-metadata have wheels for x86-64 Linux alone. Use such a machine.",
-        )  # fmt: skip
-    if not _has_avx():
-        return Check(
-            "processor", "failed", f"{told}, without AVX",
-            "TensorFlow's wheels end with `Illegal instruction` here. Use a processor with AVX.",
-        )  # fmt: skip
-    return Check("processor", "ok", told)
+        remedy = "TFX and ml-metadata have wheels for x86-64 Linux only. Use such a machine."
+        return Check("processor", "failed", message, remedy)
+    cpu_info = Path("/proc/cpuinfo")
+    if cpu_info.exists() and " avx " not in cpu_info.read_text(encoding="utf-8"):
+        remedy = "TensorFlow crashes with `Illegal instruction`. Use a processor with AVX."
+        return Check("processor", "failed", f"{message}, without AVX", remedy)
+    return Check("processor", "ok", message)
 
 
-def _has_avx() -> bool:
-    info = Path("/proc/cpuinfo")
-    return not info.exists() or " avx " in info.read_text(encoding="utf-8")
-
-
-def _memory() -> Check:
+def _check_memory() -> Check:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = min(total, _container_limit() or total)
-    told = f"{limit / GIB:.1f} GiB"
-    if limit >= NEEDED_MEMORY:
-        return Check("memory", "ok", told)
-    return Check(
-        "memory", "warning", told,
-        f"Runs may be killed below {NEEDED_MEMORY // GIB} GiB; take a smaller recipe.",
-    )  # fmt: skip
+    message = f"{limit / GIB:.1f} GiB"
+    if limit >= NEEDED_MEMORY_BYTES:
+        return Check("memory", "ok", message)
+    remedy = f"Runs may be killed below {NEEDED_MEMORY_BYTES // GIB} GiB. Use a smaller recipe."
+    return Check("memory", "warning", message, remedy)
 
 
 def _container_limit() -> int | None:
-    """What a container may use, in bytes, if it says so."""
-    limit = Path("/sys/fs/cgroup/memory.max")
-    text = limit.read_text(encoding="utf-8").strip() if limit.exists() else "max"
+    """Return the memory limit of the container in bytes, if there is one."""
+    path = Path("/sys/fs/cgroup/memory.max")
+    text = path.read_text(encoding="utf-8").strip() if path.exists() else "max"
     return int(text) if text.isdigit() else None
 
 
-def _disk(folder: Path) -> Check:
-    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    if not os.access(there, os.W_OK):
-        return Check("disk", "failed", f"{there} may not be written to", "Give another --workdir.")
-    free = shutil.disk_usage(there).free
-    told = f"{free / GIB:.1f} GiB free at {there}"
-    if free >= NEEDED_DISK:
-        return Check("disk", "ok", told)
-    return Check(
-        "disk", "warning", told,
-        "A run of a large corpus needs more; `textmill lineage gc` finds what can go.",
-    )  # fmt: skip
+def _check_disk(folder: Path) -> Check:
+    folder = folder.absolute()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(existing, os.W_OK):
+        return Check("disk", "failed", f"{existing} is not writable", "Pass another --workdir.")
+    free = shutil.disk_usage(existing).free
+    message = f"{free / GIB:.1f} GiB free at {existing}"
+    if free >= NEEDED_DISK_BYTES:
+        return Check("disk", "ok", message)
+    remedy = "A large corpus needs more; `textmill lineage gc` finds what can be deleted."
+    return Check("disk", "warning", message, remedy)
 
 
-def _packages() -> Iterator[Check]:
-    """Whether what is installed is what Textmill asks for."""
+def _check_packages() -> Check:
+    """Check that the installed packages have the versions that Textmill requires."""
     from importlib.metadata import PackageNotFoundError, requires, version
 
     from packaging.requirements import Requirement
 
-    wrong = []
-    wanted = [Requirement(text) for text in requires("textmill") or ()]
-    for requirement in wanted:
+    problems = []
+    requirements = [Requirement(text) for text in requires("textmill") or ()]
+    for requirement in requirements:
         try:
             installed = version(requirement.name)
         except PackageNotFoundError:
-            wrong.append(f"{requirement.name} is missing")
+            problems.append(f"{requirement.name} is missing")
             continue
         if not requirement.specifier.contains(installed, prereleases=True):
-            wrong.append(f"{requirement.name} {installed} is not {requirement.specifier}")
-    if wrong:
-        yield Check("packages", "failed", "; ".join(wrong), "Run `make setup`.")
-    else:
-        told = ", ".join(f"{name} {version(name)}" for name in ("tfx", "tensorflow"))
-        yield Check("packages", "ok", f"{told} and {len(wanted) - 2} more as pinned")
+            problems.append(f"{requirement.name} {installed} is not {requirement.specifier}")
+    if problems:
+        return Check("packages", "failed", "; ".join(problems), "Run `make setup`.")
+    named = ", ".join(f"{name} {version(name)}" for name in ("tfx", "tensorflow"))
+    return Check("packages", "ok", f"{named} and {len(requirements) - 2} others as required")
 
 
-def _temporary_files() -> Check:
+def _check_limits() -> Check:
     import resource
     import tempfile
 
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    told = f"{files:,} open files, temporary files in {tempfile.gettempdir()}"
-    if files < NEEDED_FILES:
-        return Check("limits", "warning", told, f"Raise it: `ulimit -n {NEEDED_FILES}`.")
-    return Check("limits", "ok", told)
+    message = f"{files:,} open files; temporary files in {tempfile.gettempdir()}"
+    if files < NEEDED_OPEN_FILES:
+        return Check("limits", "warning", message, f"Raise it: `ulimit -n {NEEDED_OPEN_FILES}`.")
+    return Check("limits", "ok", message)

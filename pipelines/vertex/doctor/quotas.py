@@ -1,13 +1,14 @@
-"""How many accelerators the project may have in the region, where the Cloud Quotas API tells."""
+"""Check the project's quota of accelerators in the region."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pipelines.cloud.target import CONSOLE
 from pipelines.compiled_spec.facts import Machines, machines_of
 from pipelines.vertex.doctor.check import Check, Subject
 
 SERVICE = "aiplatform.googleapis.com"
-# Vertex AI's names of accelerators to those within its quota metrics.
+# Vertex AI's names of accelerators, and the names that its quota metrics use.
 METRICS = {
     "NVIDIA_TESLA_A100": "nvidia_a100_gpus",
     "NVIDIA_A100_80GB": "nvidia_a100_80gb_gpus",
@@ -19,29 +20,44 @@ METRICS = {
     "TPU_V3": "tpu_v3",
     "ct5lp": "tpu_v5e",
 }
+UNLIMITED = 1 << 31
 
 
 def check_quota(subject: Subject) -> Iterator[Check]:
-    """The limit of what the training job rents; what is in use of it, no API tells beforehand."""
+    """Check the quota that the training job counts against; no API says how much is in use."""
     machines = machines_of(subject.template.spec)
     if machines is None:
         return
-    cloud = subject.cloud
-    path = f"/v1/projects/{cloud.target.project}/locations/global/services/{SERVICE}/quotaInfos"
-    infos: list[Mapping[str, Any]] = []
-    token = ""
-    while True:
-        query = [("pageSize", "500"), *([("pageToken", token)] if token else [])]
-        page = cloud.ask("look at the quotas", "cloudquotas", path, query=query)
-        infos += page.get("quotaInfos", [])
-        token = page.get("nextPageToken", "")
-        if not token:
-            break
-    yield _compare(machines, metric_of(machines), infos, subject)
+    target = subject.cloud.target
+    pages = subject.cloud.list_pages(
+        "look up the quotas",
+        "cloudquotas",
+        f"/v1/projects/{target.project}/locations/global/services/{SERVICE}/quotaInfos",
+        "quotaInfos",
+        query=[("pageSize", "500")],
+    )
+    metric = metric_of(machines)
+    limit = _find_limit(metric, [info for page in pages for info in page], target.region)
+    name = metric.removeprefix(f"{SERVICE}/")
+    page = f"{CONSOLE}/iam-admin/quotas?project={target.project}"
+    if limit is None:
+        yield Check(
+            "quota",
+            "warning",
+            f"the quota of {name} in {target.region} is unknown",
+            f"Make sure that it is at least {machines.count}: {page}",
+        )
+        return
+    message = f"{name} in {target.region}: {limit:,}; the training needs {machines.count:,}"
+    if limit < machines.count:
+        remedy = f"Request more, or choose another machine: {page}"
+        yield Check("quota", "failed", message, remedy)
+    else:
+        yield Check("quota", "ok", message)
 
 
 def metric_of(machines: Machines) -> str:
-    """The quota metric that the training counts against."""
+    """Return the quota metric that the training counts against."""
     kind = METRICS.get(machines.accelerator or "", "")
     if not machines.accelerator:
         family = machines.machine_type.split("-")[0]
@@ -50,31 +66,13 @@ def metric_of(machines: Machines) -> str:
     return f"{SERVICE}/custom_model_training_{spot}{kind}"
 
 
-def _compare(
-    machines: Machines, metric: str, infos: Sequence[Mapping[str, Any]], subject: Subject
-) -> Check:
-    region, project = subject.cloud.target.region, subject.cloud.target.project
-    short = metric.removeprefix(f"{SERVICE}/")
-    limit = _limit(metric, infos, region)
-    page = f"https://console.cloud.google.com/iam-admin/quotas?project={project}"
-    if limit is None:
-        return Check(
-            "quota", "warning", f"nothing is told of {short} in {region}",
-            f"See that it is at least {machines.count}: {page}",
-        )  # fmt: skip
-    told = f"{short} in {region}: {limit:,}, the training needs {machines.count:,}"
-    if limit < machines.count:
-        return Check("quota", "failed", told, f"Ask for more, or take another machine: {page}")
-    return Check("quota", "ok", told)
-
-
-def _limit(metric: str, infos: Sequence[Mapping[str, Any]], region: str) -> int | None:
-    """The limit in the region, else for all regions; None if none is told. -1 is no limit."""
+def _find_limit(metric: str, infos: Sequence[Mapping[str, Any]], region: str) -> int | None:
+    """Return the limit in the region, or else for all regions; None if there is none."""
     limits: dict[str, int] = {}
     for info in infos:
         if info.get("metric") == metric:
             for part in info.get("dimensionsInfos", ()):
-                where = part.get("dimensions", {}).get("region", "")
-                limits[where] = int(part.get("details", {}).get("value", 0))
-    found = limits.get(region, limits.get(""))
-    return None if found is None else found if found >= 0 else 1 << 31
+                quota_region = part.get("dimensions", {}).get("region", "")
+                limits[quota_region] = int(part.get("details", {}).get("value", 0))
+    limit = limits.get(region, limits.get(""))
+    return UNLIMITED if limit is not None and limit < 0 else limit

@@ -1,4 +1,4 @@
-"""The training job: does a batch divide among its hosts and chips?"""
+"""Check that a batch divides evenly among the hosts and chips of the training job."""
 
 from collections.abc import Iterator
 
@@ -9,9 +9,9 @@ from pipelines.vertex.doctor.check import Check, Subject
 
 
 def check_batch(subject: Subject) -> Iterator[Check]:
-    """Each host reads its own share of every batch, so the batch has to divide evenly.
+    """Check that the global batch divides evenly, because each replica reads its own share.
 
-    Shards do not limit the hosts: records are taken by their number, from any shard.
+    The number of shards does not matter: hosts select records by number, from any shard.
     """
     machines = machines_of(subject.template.spec)
     settings = training_settings(subject.template.spec)
@@ -19,14 +19,19 @@ def check_batch(subject: Subject) -> Iterator[Check]:
         return
     replicas = machines.count if machines.accelerator else machines.hosts
     size = int(subject.values.get("global_batch_size", settings.trainer.global_batch_size))
-    parts = replicas * settings.trainer.accumulate_steps
-    over = f"{plural(replicas, 'replica', 'replicas')} on {plural(machines.hosts, 'host', 'hosts')}"
-    if size % parts:
+    divisor = replicas * settings.trainer.accumulate_steps
+    among = (
+        f"{plural(replicas, 'replica', 'replicas')} on {plural(machines.hosts, 'host', 'hosts')}"
+    )
+    if size % divisor:
+        nearest = size // divisor * divisor or divisor
         yield Check(
-            "batch", "failed", f"{size} instances do not divide among {over}",
-            f"Set global_batch_size to a multiple of {parts}, as {size // parts * parts or parts}.",
-        )  # fmt: skip
+            "batch",
+            "failed",
+            f"{size} instances do not divide evenly among {among}",
+            f"Set global_batch_size to a multiple of {divisor}, for example {nearest}.",
+        )
     else:
         yield Check(
-            "batch", "ok", f"{size} instances a step, {size // replicas} for each of {over}"
+            "batch", "ok", f"{size} instances per step, {size // replicas} for each of {among}"
         )

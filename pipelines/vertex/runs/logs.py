@@ -1,4 +1,4 @@
-"""What a run's tasks wrote, from Cloud Logging's REST; google-cloud-logging is not needed."""
+"""Read the logs of a run from Cloud Logging."""
 
 import re
 import shlex
@@ -11,14 +11,14 @@ from rich.console import Console
 from core.errors import InputError
 from pipelines.cloud.client import Cloud
 from pipelines.cloud.target import Target
-from pipelines.vertex.runs.job_request import LABEL
-from pipelines.vertex.runs.watch import leaf_tasks, run_id, safe
+from pipelines.vertex.runs.describe import leaf_tasks, safe, short_id
+from pipelines.vertex.runs.pipeline_job import RECIPE_LABEL
 
 if TYPE_CHECKING:
     from google.cloud import aiplatform_v1 as v1
 
 SEVERITIES = ("DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
-PAGE = 1000
+PAGE_SIZE = 1000
 TRAINER = "Trainer"
 STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red", "ALERT": "red"}
 
@@ -26,84 +26,88 @@ STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red", "ALERT": "red"
 def log_filter(
     cloud: Cloud, job: "v1.PipelineJob", *, task: str | None, severity: str | None
 ) -> str:
-    """The filter that finds a run's entries in Cloud Logging.
+    """Return the filter expression that selects the log entries of a run.
 
-    A task's container is a custom job of its own, and so is the training that the Trainer starts:
-    both write as `ml_job` under their number. What the service says of the run as a whole is a
-    `PipelineJob`'s.
+    The container of a task is a custom job, and so is the training that the Trainer starts. Both
+    log as resource type `ml_job` with the number of the custom job. Messages of the service about
+    the whole run have the resource type `PipelineJob`.
+
+    Args:
+        cloud: client of the project and region.
+        job: the run.
+        task: only this task; None selects all.
+        severity: lowest severity, for example "WARNING"; None selects all.
 
     Raises:
-        InputError: no such task, or no such severity.
+        InputError: there is no such task or severity, or the task has no log.
     """
-    jobs = {t.task_name: _number(t) for t in leaf_tasks(job)}
-    if task is not None and task not in jobs:
-        raise InputError(f"--task {task}: none of {', '.join(jobs) or 'those that began (none)'}.")
+    custom_jobs = {t.task_name: _custom_job_number(t) for t in leaf_tasks(job)}
+    if task is not None and task not in custom_jobs:
+        started = ", ".join(custom_jobs) or "no task has started"
+        raise InputError(f"--task {task}: not one of the started tasks ({started}).")
     if severity is not None and severity.upper() not in SEVERITIES:
-        raise InputError(f"--severity {severity}: none of {', '.join(SEVERITIES)}.")
-    wanted = [number for name, number in jobs.items() if number and task in (None, name)]
+        raise InputError(f"--severity {severity}: not one of {', '.join(SEVERITIES)}.")
+    numbers = [number for name, number in custom_jobs.items() if number and task in (None, name)]
     if task in (None, TRAINER):
-        wanted += training_jobs(cloud, job)
-    parts = []
-    if wanted:
-        either = " OR ".join(f'"{number}"' for number in dict.fromkeys(wanted))
-        parts.append(f'(resource.type="ml_job" AND resource.labels.job_id=({either}))')
+        numbers += find_training_jobs(cloud, job)
+    sources = []
+    if numbers:
+        either = " OR ".join(f'"{number}"' for number in dict.fromkeys(numbers))
+        sources.append(f'(resource.type="ml_job" AND resource.labels.job_id=({either}))')
     if task is None:
-        parts.append(
+        sources.append(
             f'(resource.type="aiplatform.googleapis.com/PipelineJob" AND '
-            f'resource.labels.pipeline_job_id="{run_id(job)}")'
+            f'resource.labels.pipeline_job_id="{short_id(job.name)}")'
         )
-    if not parts:
-        raise InputError(f"--task {task}: it ran in no container, so there is no log of it.")
-    began = f'timestamp>="{job.create_time:%Y-%m-%dT%H:%M:%SZ}"'
-    least = [f"severity>={severity.upper()}"] if severity else []
-    return " AND ".join([f"({' OR '.join(parts)})", began, *least])
+    if not sources:
+        raise InputError(f"--task {task}: it did not run in a container, so it has no log.")
+    since = f'timestamp>="{job.create_time:%Y-%m-%dT%H:%M:%SZ}"'
+    lowest = [f"severity>={severity.upper()}"] if severity else []
+    return " AND ".join([f"({' OR '.join(sources)})", since, *lowest])
 
 
-def _number(task: "v1.PipelineTaskDetail") -> str:
-    """The number of the custom job that ran the task's container; empty if none did."""
-    name = task.executor_detail.container_detail.main_job
-    return str(name).rsplit("/", maxsplit=1)[-1]
+def _custom_job_number(task: "v1.PipelineTaskDetail") -> str:
+    """Return the number of the custom job that ran the task's container; empty if none did."""
+    return short_id(task.executor_detail.container_detail.main_job)
 
 
-def training_jobs(cloud: Cloud, job: "v1.PipelineJob") -> list[str]:
-    """The numbers of the training jobs that the run's Trainer started.
+def find_training_jobs(cloud: Cloud, job: "v1.PipelineJob") -> list[str]:
+    """Return the numbers of the training jobs that the run's Trainer started.
 
-    Vertex AI does not tie a custom job to the run whose task started it; the label and the time
-    do.
+    Vertex AI does not link a custom job to the run that started it, so this goes by label and time.
     """
     from google.cloud import aiplatform_v1 as v1
 
     trainers = [t for t in leaf_tasks(job) if t.task_name == TRAINER and t.start_time]
     if not trainers:
         return []
-    begin = trainers[0].start_time
-    end = trainers[0].end_time
+    start, end = trainers[0].start_time, trainers[0].end_time
     request = v1.ListCustomJobsRequest(
         parent=cloud.target.parent,
-        filter=f'labels.{LABEL}="{job.labels.get(LABEL, job.display_name)}" AND '
-        f'create_time>="{begin:%Y-%m-%dT%H:%M:%SZ}"',
+        filter=f'labels.{RECIPE_LABEL}="{job.labels.get(RECIPE_LABEL, job.display_name)}" AND '
+        f'create_time>="{start:%Y-%m-%dT%H:%M:%SZ}"',
     )
-    found = cloud.call(
+    custom_jobs = cloud.call(
         "find the training job", lambda: list(cloud.jobs.list_custom_jobs(request=request))
     )
-    last = end + timedelta(minutes=1) if end else None
+    latest = end + timedelta(minutes=1) if end else None
     return [
-        str(custom.name).rsplit("/", maxsplit=1)[-1]
-        for custom in found
-        if last is None or custom.create_time <= last
+        short_id(custom_job.name)
+        for custom_job in custom_jobs
+        if latest is None or custom_job.create_time <= latest
     ]
 
 
-def read_entries(cloud: Cloud, expression: str, most: int) -> list[Mapping[str, Any]]:
-    """The newest entries, oldest first.
+def read_entries(cloud: Cloud, expression: str, limit: int) -> list[Mapping[str, Any]]:
+    """Read the newest log entries that match a filter expression, in order of time.
 
     Raises:
-        VertexError: they may not be read.
+        VertexError: you may not read the logs.
     """
     entries: list[Mapping[str, Any]] = []
     token = ""
-    while len(entries) < most:
-        answer = cloud.ask(
+    while len(entries) < limit:
+        page = cloud.call_api(
             "read the logs",
             "logging",
             "/v2/entries:list",
@@ -111,42 +115,48 @@ def read_entries(cloud: Cloud, expression: str, most: int) -> list[Mapping[str, 
                 "resourceNames": [f"projects/{cloud.target.project}"],
                 "filter": expression,
                 "orderBy": "timestamp desc",
-                "pageSize": min(PAGE, most - len(entries)),
+                "pageSize": min(PAGE_SIZE, limit - len(entries)),
                 **({"pageToken": token} if token else {}),
             },
         )
-        entries += answer.get("entries", [])
-        token = answer.get("nextPageToken", "")
+        entries += page.get("entries", [])
+        token = page.get("nextPageToken", "")
         if not token:
             break
-    return entries[:most][::-1]
+    return entries[:limit][::-1]
 
 
 def print_entries(entries: Sequence[Mapping[str, Any]], out: Console, err: Console) -> None:
-    """A line for each entry: time, severity, words."""
+    """Print one line per entry: time, severity and message."""
     for entry in entries:
         severity = str(entry.get("severity", "DEFAULT"))
         time = re.sub(r"T(\d\d:\d\d:\d\d).*", r" \1", str(entry.get("timestamp", "")))
         style = STYLES.get(severity, "default")
         out.print(
-            f"[dim]{safe(time)}[/] [{style}]{safe(severity):<8}[/] {safe(_words(entry))}",
+            f"[dim]{safe(time)}[/] [{style}]{safe(severity):<8}[/] {safe(_entry_message(entry))}",
             soft_wrap=True,
         )
     if not entries:
-        err.print("No entries (yet). A task's first lines come a minute or two after it began.")
+        err.print("No log entries yet. They appear a minute or two after a task starts.")
 
 
-def _words(entry: Mapping[str, Any]) -> str:
-    """The text of an entry, in whichever of the three forms it came."""
+def _entry_message(entry: Mapping[str, Any]) -> str:
+    """Return the message of an entry, which has one of three forms."""
     payload = entry.get("jsonPayload") or entry.get("protoPayload") or {}
     return str(entry.get("textPayload") or payload.get("message") or payload or "").rstrip()
 
 
-def gcloud_command(target: Target, expression: str, most: int) -> str:
-    """The command that reads the same entries."""
-    words = [
-        "gcloud", "logging", "read", expression, f"--project={target.project}",
-        f"--limit={most}", "--order=desc",
-        "--format=value(timestamp,severity,textPayload,jsonPayload.message)",
-    ]  # fmt: skip
-    return shlex.join(words)
+def gcloud_command(target: Target, expression: str, limit: int) -> str:
+    """Return the gcloud command that reads the same entries."""
+    return shlex.join(
+        [
+            "gcloud",
+            "logging",
+            "read",
+            expression,
+            f"--project={target.project}",
+            f"--limit={limit}",
+            "--order=desc",
+            "--format=value(timestamp,severity,textPayload,jsonPayload.message)",
+        ]
+    )

@@ -1,4 +1,4 @@
-"""A compiled spec or a recipe, as a person names it, to the spec that is sent."""
+"""Load the compiled spec of a run, or compile it from a recipe."""
 
 import json
 from collections.abc import Sequence
@@ -17,81 +17,87 @@ SPEC_SUFFIXES = {".yaml", ".yml", ".json"}
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
-    """What runs are made of."""
+    """A compiled spec, from which runs are submitted."""
 
     spec: dict[str, Any]  # PipelineSpec, schema 2.1
-    source: str  # what the person named
-    recipe: Recipe | None = None  # if it was a recipe
+    source: str  # as given on the command line
+    recipe: Recipe | None = None  # if the source is a recipe
 
     @property
     def name(self) -> str:
-        """The pipeline's name."""
+        """Name of the pipeline."""
         return str(self.spec["pipelineInfo"]["name"])
 
     @property
     def network(self) -> str | None:
-        """The network that the recipe names; a compiled spec cannot tell."""
+        """Network named by the recipe; a compiled spec does not contain it."""
         vertex = self.recipe.vertex if self.recipe else None
         return vertex.network if vertex else None
 
     def default_of(self, parameter: str) -> Any:
-        """A parameter's default in the spec, or None."""
-        declared = self.spec["root"].get("inputDefinitions", {}).get("parameters", {})
-        return declared.get(parameter, {}).get("defaultValue")
+        """Return the default of a parameter, or None."""
+        return self._parameters().get(parameter, {}).get("defaultValue")
 
     def has(self, parameter: str) -> bool:
-        """Whether the spec declares the parameter."""
-        return parameter in self.spec["root"].get("inputDefinitions", {}).get("parameters", {})
+        """Return whether the spec declares the parameter."""
+        return parameter in self._parameters()
+
+    def _parameters(self) -> dict[str, Any]:
+        parameters: dict[str, Any] = (
+            self.spec["root"].get("inputDefinitions", {}).get("parameters", {})
+        )
+        return parameters
 
 
-def load_template(name: str, overrides: Sequence[str] = ()) -> Template:
-    """Reads a compiled spec, or compiles a recipe.
+def load_template(spec_or_recipe: str, overrides: Sequence[str] | None = None) -> Template:
+    """Read a compiled spec, or compile a recipe.
 
     Args:
-        name: the file of a spec or of a recipe, or a shipped recipe's name.
-        overrides: as "trainer.steps=2000"; for recipes alone.
+        spec_or_recipe: file of a compiled spec or recipe, or the name of a shipped recipe.
+        overrides: settings of a recipe, for example "trainer.steps=2000".
 
     Raises:
-        InputError: no such file, neither spec nor recipe, or the recipe is wrong.
+        InputError: there is no such file, it is neither spec nor recipe, or the recipe is wrong.
     """
-    content = _read_spec(Path(name)) if Path(name).suffix in SPEC_SUFFIXES else None
+    path = Path(spec_or_recipe)
+    content = _read_spec(path) if path.suffix in SPEC_SUFFIXES else None
     if content is not None:
         if overrides:
             raise InputError(
-                f"--set: {name} is a compiled spec. Give its parameters with --param, or name the "
-                f"recipe instead of the spec."
+                f"--set: {spec_or_recipe} is a compiled spec. Set its parameters with --param, or "
+                f"pass the recipe instead of the spec."
             )
-        return Template(spec=content, source=name)
-    find_recipe(name)
+        return Template(spec=content, source=spec_or_recipe)
+    find_recipe(spec_or_recipe)  # before the import of TFX, which takes seconds
     from pipelines.vertex.compile.compile import compile_recipe
 
-    recipe = load_recipe(name, overrides)
-    return Template(spec=compile_recipe(recipe), source=name, recipe=recipe)
+    recipe = load_recipe(spec_or_recipe, overrides or ())
+    return Template(spec=compile_recipe(recipe), source=spec_or_recipe, recipe=recipe)
 
 
 def _read_spec(path: Path) -> dict[str, Any] | None:
-    """The spec in a file; None if the file holds a recipe.
+    """Return the spec in a file, or None if the file holds a recipe.
 
     Raises:
-        InputError: no such file, or neither JSON nor YAML.
+        InputError: there is no such file, or it is neither JSON nor YAML.
     """
     try:
         text = path.read_text(encoding="utf-8")
-        # JSON first: it is a hundred times as fast, and YAML's reader takes JSON too.
+        # A YAML parser reads JSON too, but a hundred times slower.
         content = json.loads(text) if path.suffix == ".json" else _load_yaml(text)
     except FileNotFoundError as error:
         raise InputError(
-            f"{path}: no such file. Give a compiled spec (`textmill compile RECIPE -o FILE`), a "
-            f"recipe's file or a shipped recipe's name."
+            f"{path}: no such file. Pass a compiled spec (`textmill compile RECIPE -o FILE`), a "
+            f"recipe's file or the name of a shipped recipe."
         ) from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}.") from error
     if isinstance(content, dict) and isinstance(content.get("pipelineSpec"), dict):
-        content = content["pipelineSpec"]  # a PipelineJob, as TFX writes .json
+        content = content["pipelineSpec"]  # a PipelineJob, as TFX writes it to .json
     is_spec = isinstance(content, dict) and "pipelineInfo" in content and "root" in content
     return content if is_spec else None
 
 
 def _load_yaml(text: str) -> Any:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(text, Loader=loader)  # noqa: S506 - the safe loader, in C where there is one
+    return yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader, written in C if available

@@ -1,8 +1,8 @@
-"""A cron line and a time zone, checked without asking anybody, to the times that it means."""
+"""Check a cron line and a time zone offline, and compute when the schedule fires."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone, tzinfo
+from datetime import datetime, timezone
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
@@ -11,37 +11,39 @@ from core.errors import InputError
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-FIELDS = 5
+NUM_FIELDS = 5
 PREFIXES = ("CRON_TZ=", "TZ=")
-# Signs that cronsim reads and unix-cron, which Vertex AI takes, does not.
-ELSEWHERE = {"#": "weekdays of a month", "L": "last days", "@": "names of times"}
+# Characters that cronsim accepts but Vertex AI's unix-cron does not.
+UNSUPPORTED = {"#": "weekdays of a month", "L": "last days", "@": "named times"}
 
 
 @dataclass(frozen=True)
 class Cron:
-    """When a schedule fires."""
+    """A checked cron line and its time zone."""
 
     fields: str  # minute, hour, day of month, month, day of week
-    zone: str  # of IANA's database, as Europe/Berlin
+    zone: str  # IANA name, for example Europe/Berlin
 
     @property
     def text(self) -> str:
-        """The form that Vertex AI takes."""
+        """The form that Vertex AI accepts."""
         return f"TZ={self.zone} {self.fields}"
 
     def next_runs(
-        self, most: int, *, start: datetime | None = None, end: datetime | None = None
+        self, count: int, *, start: datetime | None = None, end: datetime | None = None
     ) -> list[datetime]:
-        """The next times, in the schedule's zone.
+        """Return the next times at which the schedule fires, in its zone.
 
         Args:
-            most: how many.
-            start: not before; now, if it is None.
-            end: not after.
+            count: maximum number of times.
+            start: earliest time; None is now.
+            end: latest time.
         """
-        moment = max(start or datetime.min.replace(tzinfo=timezone.utc), datetime.now(timezone.utc))
-        times = self._times(moment.astimezone(find_zone(self.zone)))
-        return list(islice(takewhile(lambda time: end is None or time <= end, times), most))
+        now = datetime.now(timezone.utc)
+        after = max(start or now, now).astimezone(find_zone(self.zone))
+        return list(
+            islice(takewhile(lambda time: end is None or time <= end, self._times(after)), count)
+        )
 
     def _times(self, after: datetime) -> Iterator[datetime]:
         from cronsim import CronSim
@@ -50,51 +52,53 @@ class Cron:
 
 
 def read_cron(fields: str, zone: str | None) -> Cron:
-    """Checks a cron line.
+    """Check a cron line.
 
     Args:
-        fields: as "0 3 * * 1"; may begin with TZ=Europe/Berlin, as Vertex AI writes it.
-        zone: of IANA's database; UTC, if neither names one.
+        fields: for example "0 3 * * 1"; may begin with TZ=Europe/Berlin, as Vertex AI writes it.
+        zone: IANA name; UTC if neither argument names one.
 
     Raises:
-        InputError: what is wrong with it, and the form.
+        InputError: says what is wrong with the line.
     """
     from cronsim import CronSim, CronSimError
 
     prefix, _, rest = fields.strip().partition(" ")
     if prefix.startswith(PREFIXES):
-        own = prefix.split("=", 1)[1]
-        if zone is not None and zone != own:
-            raise InputError(f"--time-zone {zone}: --cron names {own} already. Give one of them.")
-        zone, fields = own, rest
+        prefix_zone = prefix.split("=", 1)[1]
+        if zone is not None and zone != prefix_zone:
+            raise InputError(
+                f"--time-zone {zone}: --cron already names {prefix_zone}. Pass only one."
+            )
+        zone, fields = prefix_zone, rest
     fields = " ".join(fields.split())
     zone = "UTC" if zone is None else zone
     find_zone(zone)
-    if len(fields.split()) != FIELDS:
+    count = len(fields.split())
+    if count != NUM_FIELDS:
         raise InputError(
-            f'--cron "{fields}": {len(fields.split())} fields instead of {FIELDS}. Write minute, '
-            f'hour, day of month, month, day of week, as "0 3 * * 1" for Mondays at 3:00.'
+            f'--cron "{fields}": {count} {"field" if count == 1 else "fields"} instead of '
+            f"{NUM_FIELDS}. Write minute, hour, day of month, month, day of week, for example "
+            f'"0 3 * * 1" for Mondays at 3:00.'
         )
-    for sign, meaning in ELSEWHERE.items():
+    for sign, meaning in UNSUPPORTED.items():
         if any(sign in part.replace("JUL", "") for part in fields.upper().split()):
-            raise InputError(f'--cron "{fields}": Vertex AI does not know "{sign}" ({meaning}).')
-    cron = Cron(fields, zone)
+            raise InputError(f'--cron "{fields}": Vertex AI does not support "{sign}" ({meaning}).')
     try:
-        following = next(CronSim(fields, datetime.now(find_zone(cron.zone))), None)
+        first = next(CronSim(fields, datetime.now(find_zone(zone))), None)
     except CronSimError as error:
-        raise InputError(
-            f'--cron "{fields}": {_lower(str(error))}. See `man 5 crontab`.'
-        ) from error
-    if following is None:
+        reason = str(error)[:1].lower() + str(error)[1:].rstrip(".")
+        raise InputError(f'--cron "{fields}": {reason}. See `man 5 crontab`.') from error
+    if first is None:
         raise InputError(f'--cron "{fields}": there is no such day in the next 50 years.')
-    return cron
+    return Cron(fields, zone)
 
 
 def find_zone(name: str) -> "ZoneInfo":
-    """A time zone.
+    """Return a time zone by its IANA name.
 
     Raises:
-        InputError: no such zone; names the nearest.
+        InputError: there is no such zone; suggests the closest name.
     """
     import difflib
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -102,38 +106,34 @@ def find_zone(name: str) -> "ZoneInfo":
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, IsADirectoryError) as error:
-        near = difflib.get_close_matches(name, available_timezones(), n=1)
-        hint = f" Did you mean {near[0]}?" if near else " Take one as Europe/Berlin or UTC."
-        raise InputError(f"--time-zone {name}: there is no such time zone.{hint}") from error
+        close = difflib.get_close_matches(name, available_timezones(), n=1)
+        hint = f"Did you mean {close[0]}?" if close else "Write it as Europe/Berlin or UTC."
+        raise InputError(f"--time-zone {name}: there is no such time zone. {hint}") from error
 
 
-def read_moment(text: str | None, zone: str, option: str) -> datetime | None:
-    """A date, or date and time, in the schedule's zone unless it names an offset.
+def read_time(text: str | None, zone: str, option: str) -> datetime | None:
+    """Read a date, or a date and time; without a UTC offset it is in the schedule's zone.
 
     Raises:
-        InputError: not of ISO's form.
+        InputError: the text is not in ISO 8601 form.
     """
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+        time = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
     except ValueError as error:
         raise InputError(
             f"{option} {text}: write it as 2027-01-31 or 2027-01-31T03:00 (in {zone}), or with "
-            f"an offset, as 2027-01-31T03:00+01:00."
+            f"an offset, for example 2027-01-31T03:00+01:00."
         ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=find_zone(zone))
+    return time if time.tzinfo else time.replace(tzinfo=find_zone(zone))
 
 
-def both_zones(moment: datetime, zone: str) -> str:
-    """A moment in the schedule's zone and in UTC."""
-    there = moment.astimezone(find_zone(zone))
-    return f"{there:%a %Y-%m-%d %H:%M %Z}  =  {_at(moment, timezone.utc)} UTC"
+def format_in_zone(time: datetime, zone: str) -> str:
+    """Format a time in a zone, for example "Mon 2027-03-15 03:00 CET"."""
+    return f"{time.astimezone(find_zone(zone)):%a %Y-%m-%d %H:%M %Z}"
 
 
-def _at(moment: datetime, zone: tzinfo) -> str:
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:].rstrip(".")
+def format_both(time: datetime, zone: str) -> str:
+    """Format a time in a zone and in UTC."""
+    return f"{format_in_zone(time, zone)}  =  {time.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"

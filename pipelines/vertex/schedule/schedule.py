@@ -1,15 +1,14 @@
-"""Schedules: what they hold, and what is done with them. Printing is schedule_text's."""
+"""Create, find, change and delete schedules on Vertex AI."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from core.errors import InputError
 from pipelines.cloud.client import Cloud, resource_name
-from pipelines.cloud.target import Target
-from pipelines.vertex.runs.job_request import Order
+from pipelines.vertex.runs.describe import short_id
+from pipelines.vertex.runs.submission import Submission
 from pipelines.vertex.schedule.cron import Cron
 
 if TYPE_CHECKING:
@@ -18,84 +17,89 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """When runs begin, and how many. None leaves an existing schedule's value as it is."""
+    """When runs start, and how many. In an update, None keeps the schedule's value."""
 
     cron: Cron | None = None
     start: datetime | None = None
     end: datetime | None = None
-    max_runs: int | None = None  # in all
-    max_concurrent: int | None = None  # at a time
-    queue: bool | None = None  # wait for a free place instead of leaving the run out
+    max_runs: int | None = None  # in total
+    max_concurrent: int | None = None  # at the same time
+    queue: bool | None = None  # True: a run over the limit waits; False: it is skipped
 
 
-def make_schedule(name: str, order: Order, target: Target, timing: Timing) -> "v1.Schedule":
-    """The schedule as it is sent."""
+def make_schedule(name: str, submission: Submission, timing: Timing) -> "v1.Schedule":
+    """Build the schedule to create.
+
+    Raises:
+        InputError: the cron line is missing, or no run would ever start.
+    """
     from google.cloud import aiplatform_v1 as v1
 
     if timing.cron is None:
         raise InputError('--cron is missing. Write it as --cron "0 3 * * 1".')
     if timing.start and timing.end and timing.end <= timing.start:
-        raise InputError("--end lies before --start: no run would begin.")
+        raise InputError("--end is before --start, so no run would start.")
     if not timing.cron.next_runs(1, start=timing.start, end=timing.end):
-        raise InputError("No run would begin before --end. Set --end later, or leave it out.")
-    schedule = v1.Schedule(
-        display_name=name,
-        create_pipeline_job_request=v1.CreatePipelineJobRequest(
-            parent=target.parent, pipeline_job=order.job
-        ),
-    )
+        raise InputError("No run would start before --end. Set --end later, or leave it out.")
+    schedule = v1.Schedule(display_name=name, create_pipeline_job_request=_make_request(submission))
     _set_timing(schedule, timing)
     return schedule
 
 
+def _make_request(submission: Submission) -> "v1.CreatePipelineJobRequest":
+    from google.cloud import aiplatform_v1 as v1
+
+    return v1.CreatePipelineJobRequest(parent=submission.target.parent, pipeline_job=submission.job)
+
+
 def _set_timing(schedule: "v1.Schedule", timing: Timing) -> list[str]:
-    """Sets what the timing says; returns the names of the fields that it set."""
-    wanted: dict[str, Any] = {
+    """Set the fields that the timing gives, and return their names."""
+    values: dict[str, Any] = {
         "cron": timing.cron.text if timing.cron else None,
         "start_time": timing.start,
         "end_time": timing.end,
         "max_run_count": timing.max_runs,
         "max_concurrent_run_count": timing.max_concurrent,
-        # The field before limits how many runs are *started* at a time, this one how many are at
-        # work; a weekly run that takes longer than a week must not meet the next one.
+        # The field above limits how many runs *start* at the same time; this one limits how many
+        # are active, so that a weekly run of more than a week does not overlap with the next.
         "max_concurrent_active_run_count": timing.max_concurrent,
         "allow_queueing": timing.queue,
     }
-    changed = [name for name, value in wanted.items() if value is not None]
-    for name in changed:
-        setattr(schedule, name, wanted[name])
-    return changed
+    fields = [name for name, value in values.items() if value is not None]
+    for name in fields:
+        setattr(schedule, name, values[name])
+    return fields
 
 
 def create(cloud: Cloud, schedule: "v1.Schedule") -> "v1.Schedule":
-    """Creates a schedule; never a second one of the same name.
+    """Create a schedule, unless one of the same name exists.
 
     Raises:
-        InputError: there is one of this name already.
-        VertexError: Vertex AI refused it.
+        InputError: a schedule of this name exists.
+        VertexError: Vertex AI refused the request.
     """
-    target = cloud.target
-    if there := list_schedules(cloud, name=schedule.display_name):
+    if existing := list_schedules(cloud, name=schedule.display_name):
         raise InputError(
-            f"There is a schedule {schedule.display_name} already "
-            f"({', '.join(schedule_id(s) for s in there)}). Change it with `textmill schedule "
-            f"update`, delete it, or take another --name."
+            f"A schedule {schedule.display_name} exists already "
+            f"({', '.join(short_id(s.name) for s in existing)}). Change it with `textmill schedule "
+            f"update`, delete it, or choose another --name."
         )
-    # Not tried again after a failure that may have come through: it would run twice a week.
+    # A retry after a lost response would create a second schedule.
     return cloud.call(
         "create the schedule",
-        lambda: cloud.schedules.create_schedule(parent=target.parent, schedule=schedule),
-        try_again=False,
+        lambda: cloud.schedules.create_schedule(parent=cloud.target.parent, schedule=schedule),
+        is_idempotent=False,
     )
 
 
 def list_schedules(cloud: Cloud, *, name: str | None = None) -> list["v1.Schedule"]:
-    """The schedules of project and region, newest first; those of one display name, if given."""
+    """List schedules, newest first; with `name`, only those with this display name."""
     from google.cloud import aiplatform_v1 as v1
 
+    quoted = (name or "").replace("\\", "\\\\").replace('"', '\\"')
     request = v1.ListSchedulesRequest(
         parent=cloud.target.parent,
-        filter=f'display_name="{_quoted(name)}"' if name else "",
+        filter=f'display_name="{quoted}"' if name else "",
         order_by="create_time desc",
     )
     return cloud.call(
@@ -104,37 +108,37 @@ def list_schedules(cloud: Cloud, *, name: str | None = None) -> list["v1.Schedul
 
 
 def find_schedule(cloud: Cloud, name: str) -> "v1.Schedule":
-    """A schedule by its id or by its display name.
+    """Return a schedule by its id, resource name or display name.
 
     Raises:
-        InputError: none or several have this name.
-        VertexError: there is none of this id, or it may not be read.
+        InputError: no schedule, or more than one, has this display name.
+        VertexError: no schedule has this id, or you may not read it.
     """
     if re.fullmatch(r"\d+", name) or "/" in name:
         full = resource_name(cloud.target, "schedules", name)
         return cloud.call(
             f"find the schedule {name}", lambda: cloud.schedules.get_schedule(name=full)
         )
-    found = list_schedules(cloud, name=name)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        ids = ", ".join(schedule_id(schedule) for schedule in found)
-        raise InputError(f"Several schedules have the name {name}: {ids}. Give the id.")
+    schedules = list_schedules(cloud, name=name)
+    if len(schedules) == 1:
+        return schedules[0]
+    if schedules:
+        ids = ", ".join(short_id(schedule.name) for schedule in schedules)
+        raise InputError(f"Several schedules are named {name}: {ids}. Pass the id.")
     known = ", ".join(s.display_name for s in list_schedules(cloud)) or "none"
     raise InputError(
         f"There is no schedule {name} in {cloud.target.project}, {cloud.target.region}. "
-        f"There: {known}."
+        f"Existing schedules: {known}."
     )
 
 
 def pause(cloud: Cloud, schedule: "v1.Schedule") -> None:
-    """No run begins until it is resumed; those at work go on."""
+    """Start no further runs until the schedule is resumed; active runs continue."""
     cloud.call("pause the schedule", lambda: cloud.schedules.pause_schedule(name=schedule.name))
 
 
 def resume(cloud: Cloud, schedule: "v1.Schedule", *, catch_up: bool) -> None:
-    """Runs begin again; with `catch_up` also those that were missed, one after the other."""
+    """Start runs again; with `catch_up`, also those missed during the pause, one after another."""
     cloud.call(
         "resume the schedule",
         lambda: cloud.schedules.resume_schedule(name=schedule.name, catch_up=catch_up),
@@ -143,50 +147,55 @@ def resume(cloud: Cloud, schedule: "v1.Schedule", *, catch_up: bool) -> None:
 
 def make_update(
     schedule: "v1.Schedule",
-    target: Target,
     timing: Timing,
     *,
-    order: Order | None = None,
+    submission: Submission | None = None,
     name: str | None = None,
 ) -> "v1.UpdateScheduleRequest":
-    """The change as it is sent: what is given, and the names of the fields that it sets.
+    """Build the request that changes only the given values of a schedule.
+
+    Args:
+        schedule: the schedule to change.
+        timing: new times and limits.
+        submission: what to run from now on; None keeps it.
+        name: new display name; None keeps it.
 
     Raises:
-        InputError: nothing is given.
+        InputError: there is nothing to change.
     """
     from google.cloud import aiplatform_v1 as v1
     from google.protobuf.field_mask_pb2 import FieldMask
 
-    wanted = v1.Schedule(name=schedule.name)
-    paths = _set_timing(wanted, timing)
+    changed = v1.Schedule(name=schedule.name)
+    fields = _set_timing(changed, timing)
     if name is not None:
-        wanted.display_name = name
-        paths.append("display_name")
-    if order is not None:
-        wanted.create_pipeline_job_request = v1.CreatePipelineJobRequest(
-            parent=target.parent, pipeline_job=order.job
+        changed.display_name = name
+        fields.append("display_name")
+    if submission is not None:
+        changed.create_pipeline_job_request = _make_request(submission)
+        fields.append("create_pipeline_job_request")
+    if not fields:
+        raise InputError(
+            "Nothing to change. Pass --cron, --end or --spec, for example; see --help."
         )
-        paths.append("create_pipeline_job_request")
-    if not paths:
-        raise InputError("Nothing to change. Give --cron, --end, --spec, …; see --help.")
-    return v1.UpdateScheduleRequest(schedule=wanted, update_mask=FieldMask(paths=paths))
+    return v1.UpdateScheduleRequest(schedule=changed, update_mask=FieldMask(paths=fields))
 
 
-def changed_by(schedule: "v1.Schedule", request: "v1.UpdateScheduleRequest") -> "v1.Schedule":
-    """The schedule as it would be after the change."""
+def apply_update(schedule: "v1.Schedule", request: "v1.UpdateScheduleRequest") -> "v1.Schedule":
+    """Return the schedule as it would be after the update."""
     from google.cloud import aiplatform_v1 as v1
 
-    changed = v1.Schedule(schedule)
-    for path in request.update_mask.paths:
-        setattr(changed, path, getattr(request.schedule, path))
-    return changed
+    updated = v1.Schedule(schedule)
+    for field in request.update_mask.paths:
+        setattr(updated, field, getattr(request.schedule, field))
+    return updated
 
 
 def update(cloud: Cloud, request: "v1.UpdateScheduleRequest") -> "v1.Schedule":
-    """Changes what the request names and leaves the rest.
+    """Send an update and return the changed schedule.
 
     Raises:
-        VertexError: Vertex AI refused it.
+        VertexError: Vertex AI refused the request.
     """
     return cloud.call(
         "update the schedule", lambda: cloud.schedules.update_schedule(request=request)
@@ -194,18 +203,8 @@ def update(cloud: Cloud, request: "v1.UpdateScheduleRequest") -> "v1.Schedule":
 
 
 def delete(cloud: Cloud, schedule: "v1.Schedule") -> None:
-    """Deletes a schedule; its runs stay."""
+    """Delete a schedule; the runs that it started are kept."""
     operation = cloud.call(
         "delete the schedule", lambda: cloud.schedules.delete_schedule(name=schedule.name)
     )
     cloud.call("delete the schedule", operation.result)
-
-
-def schedule_id(schedule: "v1.Schedule") -> str:
-    """The id within project and region."""
-    return str(schedule.name.rsplit("/", maxsplit=1)[-1])
-
-
-def _quoted(text: Sequence[str] | str) -> str:
-    """For a text within a filter."""
-    return str(text).replace("\\", "\\\\").replace('"', '\\"')

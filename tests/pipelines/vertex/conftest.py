@@ -1,4 +1,4 @@
-"""A Vertex AI on this machine, a spec to submit, and the command line."""
+"""Fixtures: an emulator of Vertex AI, a spec to submit, and the command line."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ SPEC = Path(__file__).parents[3] / "pipeline.yaml"
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
     err: str
 
     @property
-    def told(self) -> str:
-        """All that a user sees."""
+    def output(self) -> str:
+        """Everything that the user sees."""
         return self.out + self.err
 
 
@@ -42,7 +42,7 @@ def server() -> Iterator[VertexServer]:
 
 @pytest.fixture(scope="session")
 def spec(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The shipped spec, as if its images had been built."""
+    """The shipped spec, with digests of images as if they had been built."""
     path = tmp_path_factory.mktemp("spec") / "pipeline.yaml"
     text = SPEC.read_text(encoding="utf-8").replace(NO_DIGEST, "sha256:" + 32 * "5e")
     path.write_text(text.replace("your-project", PROJECT), encoding="utf-8")
@@ -53,14 +53,14 @@ def spec(tmp_path_factory: pytest.TempPathFactory) -> str:
 def textmill(
     server: VertexServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Textmill:
-    """Calls the command line, which finds the server by its environment as a user's does."""
+    """Call the command line, which finds the emulator by environment variables."""
     environment = {
         "TEXTMILL_VERTEX_ENDPOINT": server.url,
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "GOOGLE_CLOUD_REGION": REGION,
         "TEXTMILL_PIPELINE_ROOT": ROOT,
         "COLUMNS": "120",
-        "NO_GCE_CHECK": "true",  # no looking for a metadata server
+        "NO_GCE_CHECK": "true",  # do not look for a metadata server
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""Cron lines: what Vertex AI takes, in every zone, over changes of the clock."""
+"""Tests of cron lines: what Vertex AI accepts, in every zone, across daylight saving time."""
 
 from datetime import datetime, timezone
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from pipelines.vertex.schedule.cron import both_zones, read_cron, read_moment
+from pipelines.vertex.schedule.cron import format_both, read_cron, read_time
 
 
 @pytest.mark.parametrize(
@@ -20,31 +20,31 @@ from pipelines.vertex.schedule.cron import both_zones, read_cron, read_moment
         ("*/15 0-6,22 1 JUL *", "UTC", "TZ=UTC */15 0-6,22 1 JUL *"),
     ],
 )
-def test_forms_that_are_taken(text: str, zone: str | None, sent: str) -> None:
+def test_valid_lines_are_accepted(text: str, zone: str | None, sent: str) -> None:
     assert read_cron(text, zone).text == sent
 
 
 @pytest.mark.parametrize(
-    ("text", "zone", "told"),
+    ("text", "zone", "message"),
     [
-        ("@weekly", None, "1 fields instead of 5"),
+        ("@weekly", None, "1 field instead of 5"),
         ("0 0 3 * * 1", None, "6 fields instead of 5"),
-        ("0 3 * * 1#2", None, 'does not know "#"'),
-        ("0 3 L * *", None, 'does not know "L"'),
+        ("0 3 * * 1#2", None, 'does not support "#"'),
+        ("0 3 L * *", None, 'does not support "L"'),
         ("0 3 31 2 *", None, "no such day|bad day"),
         ("60 3 * * 1", None, "bad minute"),
-        ("TZ=UTC 0 3 * * 1", "Europe/Berlin", "names UTC already"),
+        ("TZ=UTC 0 3 * * 1", "Europe/Berlin", "already names UTC"),
         ("0 3 * * 1", "Mars/Olympus", "no such time zone"),
         ("0 3 * * 1", "../../etc/passwd", "no such time zone"),
         ("TZ= 0 3 * * 1", None, "no such time zone"),
     ],
 )
-def test_forms_that_are_refused(text: str, zone: str | None, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_invalid_lines_are_refused(text: str, zone: str | None, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         read_cron(text, zone)
 
 
-def test_runs_begin_at_the_same_hour_all_year() -> None:
+def test_runs_start_at_the_same_local_hour_all_year() -> None:
     start = datetime(2027, 3, 26, tzinfo=timezone.utc)
     times = read_cron("30 6 * * *", "Europe/Berlin").next_runs(4, start=start)
     assert [time.hour for time in times] == [6, 6, 6, 6]
@@ -52,24 +52,24 @@ def test_runs_begin_at_the_same_hour_all_year() -> None:
     assert hours_utc == [5, 5, 4, 4]  # summer time began on the 28th
 
 
-def test_no_run_comes_after_the_end() -> None:
+def test_no_run_starts_after_the_end() -> None:
     cron = read_cron("0 3 * * 1", "UTC")
     start = datetime(2027, 1, 1, tzinfo=timezone.utc)
     times = cron.next_runs(5, start=start, end=datetime(2027, 1, 12, tzinfo=timezone.utc))
     assert [time.day for time in times] == [4, 11]
 
 
-def test_a_moment_without_offset_is_of_the_schedules_zone() -> None:
-    moment = read_moment("2027-07-01T03:00", "Asia/Seoul", "--start")
-    assert moment is not None
-    assert both_zones(moment, "Asia/Seoul") == "Thu 2027-07-01 03:00 KST  =  2027-06-30 18:00 UTC"
-    assert read_moment("2027-07-01T03:00Z", "Asia/Seoul", "--start") == datetime(
+def test_a_time_without_offset_is_in_the_schedules_zone() -> None:
+    time = read_time("2027-07-01T03:00", "Asia/Seoul", "--start")
+    assert time is not None
+    assert format_both(time, "Asia/Seoul") == "Thu 2027-07-01 03:00 KST  =  2027-06-30 18:00 UTC"
+    assert read_time("2027-07-01T03:00Z", "Asia/Seoul", "--start") == datetime(
         2027, 7, 1, 3, tzinfo=timezone.utc
     )
 
 
 @given(st.text(alphabet="0123456789*/,-LW#?@MONJANTZ= \t", max_size=24))
-def test_any_line_is_read_or_refused_with_a_sentence(text: str) -> None:
+def test_any_line_is_accepted_or_refused_with_a_sentence(text: str) -> None:
     try:
         cron = read_cron(text, None)
     except InputError as error:

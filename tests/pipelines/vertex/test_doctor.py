@@ -1,4 +1,4 @@
-"""`textmill doctor`: each thing that would stop a run is found, with what to do."""
+"""Tests that `textmill doctor` finds each problem and says what to do."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import pytest
 from pipelines.compiled_spec.facts import Machines, images_of, machines_of
 from pipelines.exit_codes import FAILED, SUCCEEDED
 from pipelines.vertex.doctor import local
-from pipelines.vertex.doctor.text import newest
+from pipelines.vertex.doctor.text import select_files
 from pipelines.vertex.runs.template import load_template
 from tests.pipelines.vertex.conftest import ACCOUNT, REGION, SPEC, TEXT, Textmill
 from tests.vertex_server import VertexServer
@@ -22,7 +22,7 @@ QUOTA = "aiplatform.googleapis.com/custom_model_training_preemptible_nvidia_a100
 
 @pytest.fixture
 def ready(server: VertexServer) -> VertexServer:
-    """A project where nothing is wrong."""
+    """A project without problems."""
     server.buckets |= {BUCKET: Bucket(), TEXT_BUCKET: Bucket()}
     server.objects[f"{TEXT_BUCKET}/news/week-1/a.txt"] = 300_000_000
     server.accounts[ACCOUNT] = Account()
@@ -31,14 +31,14 @@ def ready(server: VertexServer) -> VertexServer:
     return server
 
 
-Found = dict[str, tuple[str, str]]
+Results = dict[str, tuple[str, str]]
 
 
 @pytest.fixture
-def look(ready: VertexServer, textmill: Textmill, spec: str) -> Callable[..., tuple[int, Found]]:
-    """Runs the doctor; its exit code, and state and words of each check."""
+def look(ready: VertexServer, textmill: Textmill, spec: str) -> Callable[..., tuple[int, Results]]:
+    """Run the doctor; return its exit code, and the state and message of each check."""
 
-    def call(*more: str) -> tuple[int, Found]:
+    def call(*more: str) -> tuple[int, Results]:
         ended = textmill("doctor", spec, *TEXT, "--service-account", ACCOUNT, "--json", *more)
         checks = json.loads(ended.out)
         return ended.code, {c["name"]: (c["state"], c["told"] + " " + c["remedy"]) for c in checks}
@@ -46,8 +46,8 @@ def look(ready: VertexServer, textmill: Textmill, spec: str) -> Callable[..., tu
     return call
 
 
-def test_where_all_is_well_nothing_is_said_against_it(
-    look: Callable[..., tuple[int, Found]],
+def test_a_project_without_problems_passes(
+    look: Callable[..., tuple[int, Results]],
 ) -> None:
     code, found = look()
     assert code == SUCCEEDED
@@ -133,14 +133,14 @@ def break_permissions(server: VertexServer) -> None:
         (break_roles, "account's roles", "failed", "iam.serviceAccounts.actAs"),
         (break_images, "image trainer-gpu", "failed", "Push it"),
         (break_quota, "quota", "failed", "the training needs 1"),
-        (break_quota_silence, "quota", "warning", "nothing is told"),
+        (break_quota_silence, "quota", "warning", "is unknown"),
         (break_region, "region", "failed", f"region {REGION}"),
-        (break_project, "project", "failed", "Restore it"),
+        (break_project, "project", "failed", "Restore the project"),
         (break_permissions, "permissions", "failed", "aiplatform.schedules.create"),
     ],
 )
-def test_each_fault_is_found_and_it_alone(
-    look: Callable[..., tuple[int, Found]],
+def test_each_problem_is_found_without_others(
+    look: Callable[..., tuple[int, Results]],
     ready: VertexServer,
     spoil: Callable[[VertexServer], None],
     name: str,
@@ -156,8 +156,8 @@ def test_each_fault_is_found_and_it_alone(
     assert code == (FAILED if state == "failed" else SUCCEEDED)
 
 
-def test_what_may_not_be_looked_at_is_a_warning(
-    look: Callable[..., tuple[int, Found]], ready: VertexServer
+def test_a_refused_check_is_a_warning(
+    look: Callable[..., tuple[int, Results]], ready: VertexServer
 ) -> None:
     ready.fault("POST", "iam:troubleshoot", 403, "Policy Troubleshooter API is off.", times=99)
     ready.fault("GET", "quotaInfos", 403, "Denied.", times=99)
@@ -167,27 +167,27 @@ def test_what_may_not_be_looked_at_is_a_warning(
     assert "Policy Troubleshooter API is off" in found["account's roles"][1]
 
 
-def test_images_that_were_not_built_are_found_without_asking(
+def test_placeholder_images_are_found_without_a_request(
     ready: VertexServer, textmill: Textmill
 ) -> None:
     ended = textmill("doctor", str(SPEC), *TEXT, "--service-account", ACCOUNT)
     assert ended.code == FAILED
-    assert ended.out.count("was not built yet") == 2
+    assert ended.out.count("is not built yet") == 2
     assert ready.calls("GET", "dockerImages") == []
 
 
-def test_no_account_is_a_warning(ready: VertexServer, textmill: Textmill, spec: str) -> None:
+def test_a_missing_account_is_a_warning(ready: VertexServer, textmill: Textmill, spec: str) -> None:
     ended = textmill("doctor", spec, *TEXT)
     assert ended.code == SUCCEEDED
     assert "Compute Engine's default account" in ended.out
-    assert "Nothing would stop a run, 1 warning." in ended.out
+    assert "Nothing would stop a run; 1 warning." in ended.out
 
 
-def test_wrong_options_are_told_as_by_submit(textmill: Textmill, spec: str) -> None:
+def test_wrong_options_are_refused_as_by_submit(textmill: Textmill, spec: str) -> None:
     assert "Did you mean steps?" in textmill("doctor", spec, *TEXT, "--param", "stepps=1").err
 
 
-def test_without_a_spec_only_this_machine_is_looked_at(
+def test_without_a_spec_only_this_machine_is_checked(
     server: VertexServer, textmill: Textmill
 ) -> None:
     ended = textmill("doctor", "--json")
@@ -195,13 +195,13 @@ def test_without_a_spec_only_this_machine_is_looked_at(
     assert server.received == []
 
 
-def test_a_folder_that_may_not_be_written_to(
+def test_a_folder_that_is_not_writable_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local.os, "access", lambda *_: False)
     states = {check.name: check for check in local.local_checks(tmp_path / "new")}
     assert states["disk"].state == "failed"
-    assert str(tmp_path) in states["disk"].told
+    assert str(tmp_path) in states["disk"].message
 
 
 def test_a_package_of_another_version_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,12 +211,12 @@ def test_a_package_of_another_version_is_found(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(importlib.metadata, "requires", lambda _: wanted)
     (check,) = (c for c in local.local_checks(Path()) if c.name == "packages")
     assert check.state == "failed"
-    assert "is not <0.1" in check.told
-    assert "no-such-package-here is missing" in check.told
+    assert "is not <0.1" in check.message
+    assert "no-such-package-here is missing" in check.message
     assert check.remedy == "Run `make setup`."
 
 
-def test_the_shipped_spec_asks_for_what_its_recipe_says() -> None:
+def test_the_shipped_spec_needs_what_its_recipe_says() -> None:
     spec = load_template(str(SPEC)).spec
     assert machines_of(spec) == Machines(
         machine_type="a2-highgpu-1g",
@@ -230,19 +230,19 @@ def test_the_shipped_spec_asks_for_what_its_recipe_says() -> None:
     ]  # fmt: skip
 
 
-def test_a_batch_that_does_not_divide_among_the_hosts(
+def test_a_batch_that_does_not_divide_among_the_hosts_fails(
     ready: VertexServer, textmill: Textmill, spec: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "three.json"
     path.write_text(json.dumps(_with_hosts(load_template(spec).spec, 3)), encoding="utf-8")
     ended = textmill("doctor", str(path), *TEXT, "--service-account", ACCOUNT)
     assert ended.code == FAILED
-    assert "256 instances do not divide among 3 replicas on 3 hosts" in ended.out
-    assert "a multiple of 3, as 255" in ended.out
+    assert "256 instances do not divide evenly among 3 replicas on 3 hosts" in ended.out
+    assert "a multiple of 3, for example 255" in ended.out
     batch = ("--param", "global_batch_size=192")
     ended = textmill("doctor", str(path), *TEXT, *batch, "--service-account", ACCOUNT)
     assert ended.code == SUCCEEDED
-    assert "192 instances a step, 64 for each of 3 replicas on 3 hosts" in ended.out
+    assert "192 instances per step, 64 for each of 3 replicas on 3 hosts" in ended.out
 
 
 NAMES = {"week-1/a.txt": 1, "week-2/a.txt": 2, "week-2/sub/b.txt": 4, "week-10/a.txt": 8,
@@ -250,7 +250,7 @@ NAMES = {"week-1/a.txt": 1, "week-2/a.txt": 2, "week-2/sub/b.txt": 4, "week-10/a
 
 
 @pytest.mark.parametrize(
-    ("pattern", "span", "size", "told"),
+    ("pattern", "span", "size", "selected_span"),
     [
         ("**", None, 127, ""),
         ("", None, 127, ""),
@@ -267,15 +267,15 @@ NAMES = {"week-1/a.txt": 1, "week-2/a.txt": 2, "week-2/sub/b.txt": 4, "week-10/a
         ("none/*", None, 0, ""),
     ],
 )
-def test_the_text_is_what_a_run_would_take(
-    pattern: str, span: str | None, size: int, told: str
+def test_the_checked_text_is_what_a_run_would_read(
+    pattern: str, span: str | None, size: int, selected_span: str
 ) -> None:
-    files, found = newest(NAMES, pattern, span)
-    assert (sum(files.values()), found) == (size, told)
+    files, newest_span = select_files(NAMES, pattern, span)
+    assert (sum(files.values()), newest_span) == (size, selected_span)
 
 
 def _with_hosts(spec: dict[str, Any], hosts: int) -> dict[str, Any]:
-    """The spec with a training of several hosts."""
+    """Return the spec with several hosts for the training."""
     task = spec["components"]["tfx-dag"]["dag"]["tasks"]["Trainer"]
     parameter = task["inputs"]["parameters"]["custom_config"]["runtimeValue"]
     config = json.loads(parameter["constant"])

@@ -1,4 +1,4 @@
-"""What Google Cloud refuses, as sentences that end with what to do."""
+"""Tests that refusals of Google Cloud become sentences that end with a remedy."""
 
 import json
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import requests
 
-from pipelines.cloud.errors import Place, explain, without_secrets
+from pipelines.cloud.errors import explain, without_secrets
+from pipelines.cloud.target import Target
 from pipelines.exit_codes import FAILED, SUCCEEDED
 from tests.pipelines.vertex.conftest import PROJECT, REGION, TEXT, Textmill
 from tests.vertex_server import VertexServer
@@ -16,7 +17,7 @@ LOGIN = "gcloud auth application-default login"
 
 
 def info(reason: str, **metadata: str) -> list[dict[str, Any]]:
-    """The detail by which Google's APIs name the reason of a refusal."""
+    """Return the detail in which Google's APIs name the reason of a refusal."""
     kind = "type.googleapis.com/google.rpc.ErrorInfo"
     return [{"@type": kind, "reason": reason, "domain": "googleapis.com", "metadata": metadata}]
 
@@ -42,14 +43,14 @@ CASES: dict[str, tuple[int, str, list[dict[str, Any]], str]] = {
         f"gcloud services enable aiplatform.googleapis.com --project={PROJECT}",
     ),
     "billing": (403, "No billing.", info("BILLING_DISABLED"), "Link a billing account"),
-    "project": (403, "Denied.", info("CONSUMER_INVALID"), f"There is no project {PROJECT}"),
+    "project": (403, "Denied.", info("CONSUMER_INVALID"), f"Project {PROJECT} does not exist"),
     "quota project": (403, "Denied.", info("USER_PROJECT_DENIED"), "set-quota-project"),
     "not found": (404, "Not found.", [], f"Looked in project {PROJECT}, region {REGION}"),
-    "conflict": (409, "Already exists.", [], "Take another name"),
+    "conflict": (409, "Already exists.", [], "Choose another name"),
     "quota": (
         429, "The following quota metrics exceed quota limits: "
         "aiplatform.googleapis.com/custom_model_training_nvidia_a100_gpus", [],
-        f"Ask for more of custom_model_training_nvidia_a100_gpus in {REGION}",
+        f"Request more custom_model_training_nvidia_a100_gpus in {REGION}",
     ),
     "invalid": (400, "Invalid pipeline spec: no root.", [], "Invalid pipeline spec: no root"),
 }  # fmt: skip
@@ -65,11 +66,11 @@ def test_refusals_become_sentences_with_a_remedy(
     assert ended.code == FAILED
     assert ended.err.startswith("error: Cannot submit the run: ")
     assert remedy in ended.err
-    assert "Traceback" not in ended.told
-    assert len(server.calls("POST", "pipelineJobs$")) == 1  # trying again would not help
+    assert "Traceback" not in ended.output
+    assert len(server.calls("POST", "pipelineJobs$")) == 1  # a retry would not help
 
 
-def test_a_busy_service_is_asked_again_as_it_says(
+def test_a_busy_service_is_retried_after_the_time_it_asks_for(
     server: VertexServer, textmill: Textmill, spec: str
 ) -> None:
     server.fault("POST", "pipelineJobs$", 429, "Quota exceeded, per minute.", headers=NOW, times=2)
@@ -79,19 +80,21 @@ def test_a_busy_service_is_asked_again_as_it_says(
     assert len(server.pipeline_jobs) == 1
 
 
-def test_a_run_whose_answer_was_lost_is_not_started_twice(
+def test_a_run_is_not_started_twice_when_the_response_is_lost(
     server: VertexServer, textmill: Textmill, spec: str
 ) -> None:
-    textmill("submit", spec, *TEXT, "--run-id", "one")  # came through,
+    textmill("submit", spec, *TEXT, "--run-id", "one")  # starts the run,
     server.received.clear()
-    server.fault("POST", "pipelineJobs$", 503, "Unavailable.", headers=NOW)  # but said this
+    server.fault(
+        "POST", "pipelineJobs$", 503, "Unavailable.", headers=NOW
+    )  # but its response is lost
     ended = textmill("submit", spec, *TEXT, "--run-id", "one")
     assert ended.code == SUCCEEDED
     assert [call.method for call in server.received] == ["POST", "POST", "GET"]
     assert len(server.pipeline_jobs) == 1
 
 
-def test_an_id_that_is_taken_is_an_error(
+def test_a_run_id_that_exists_is_an_error(
     server: VertexServer, textmill: Textmill, spec: str
 ) -> None:
     textmill("submit", spec, *TEXT, "--run-id", "one")
@@ -110,40 +113,41 @@ def test_a_schedule_is_never_created_twice(
     assert "Cannot create the schedule" in ended.err
 
 
-def test_an_outage_while_waiting_is_sat_out(
-    server: VertexServer, textmill: Textmill, spec: str
-) -> None:
+def test_watching_survives_an_outage(server: VertexServer, textmill: Textmill, spec: str) -> None:
     textmill("submit", spec, *TEXT, "--run-id", "one")
     server.fault("GET", "pipelineJobs/one$", 503, "Unavailable.", headers=NOW, times=3)
-    assert textmill("runs", "show", "one", "--wait", "--poll-seconds", "0.01").code == SUCCEEDED
+    assert textmill("runs", "show", "one", "--watch", "--poll-seconds", "0.01").code == SUCCEEDED
 
 
 @pytest.mark.parametrize(
     "body", ["<html>Proxy: please log in</html>", "", '{"pipelineJobs": [{"name": 3}]}', "\x00\xff"]
 )
-def test_an_answer_that_is_not_vertex_ais(
+def test_a_response_that_is_not_vertex_ais_is_an_error(
     server: VertexServer, textmill: Textmill, spec: str, body: str
 ) -> None:
     server.fault("GET", "pipelineJobs", 200, body=body)
     ended = textmill("runs", "list")
     assert ended.code == FAILED
-    assert "is not one of Vertex AI's" in ended.err
-    assert "Traceback" not in ended.told
+    assert "does not come from Vertex AI" in ended.err
+    assert "Traceback" not in ended.output
 
 
-def test_a_region_that_is_none() -> None:
+def test_an_unknown_region_is_an_error() -> None:
     host = f"{REGION}7-aiplatform.googleapis.com"
     error = requests.ConnectionError(f"HTTPSConnectionPool: Failed to resolve '{host}'")
-    told = str(explain(error, "list the runs", Place(PROJECT, f"{REGION}7")))
-    assert told.startswith("Cannot list the runs: the host of Vertex AI in us-central17 is not")
-    assert "Check --region" in told
+    target = Target(project=PROJECT, region=f"{REGION}7")
+    message = str(explain(error, "list the runs", target))
+    assert message.startswith(
+        "Cannot list the runs: the host of Vertex AI in us-central17 was not found."
+    )
+    assert "Check --region" in message
 
 
-def test_no_credentials(textmill: Textmill, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_fail(textmill: Textmill, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "nowhere.json")
     ended = textmill("runs", "list", "--endpoint", "https://localhost:1")
     assert ended.code == FAILED
-    assert "no application default credentials were found" in ended.err
+    assert "application default credentials are missing" in ended.err
     assert "gcloud auth application-default login" in ended.err
 
 
@@ -156,8 +160,8 @@ def test_no_credentials(textmill: Textmill, monkeypatch: pytest.MonkeyPatch) -> 
         "-----BEGIN PRIVATE KEY-----\nMIIE\nvQ==\n-----END PRIVATE KEY-----",
     ],
 )
-def test_secrets_are_blotted_out_of_any_text(secret: str) -> None:
-    told = without_secrets(f'403: {{"authorization": "Bearer {secret}", "x": "{secret}"}}')
-    assert secret not in told
-    assert json.dumps(secret).strip('"') not in told
-    assert "403" in told
+def test_secrets_are_removed_from_any_text(secret: str) -> None:
+    text = without_secrets(f'403: {{"authorization": "Bearer {secret}", "x": "{secret}"}}')
+    assert secret not in text
+    assert json.dumps(secret).strip('"') not in text
+    assert "403" in text

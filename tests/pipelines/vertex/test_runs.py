@@ -1,4 +1,4 @@
-"""`textmill runs …`: lists, logs, errors, and what hostile names do to a terminal."""
+"""Tests of `textmill runs …`: lists, logs, errors, and hostile names in a terminal."""
 
 import json
 
@@ -18,17 +18,17 @@ def test_runs_are_listed_newest_first_page_by_page(
 ) -> None:
     for number in range(5):
         textmill("submit", spec, *TEXT, "--run-id", f"run-{number}")
-    runs = json.loads(textmill("runs", "list", "--json", "--most", "3").out)
+    runs = json.loads(textmill("runs", "list", "--json", "--limit", "3").out)
     assert [run["run"] for run in runs] == ["run-4", "run-3", "run-2"]
     lists = server.calls("GET", "pipelineJobs$")
     assert len(lists) == 1
-    assert "runtimeConfig" not in lists[0].query["readMask"][0]  # the specs stay where they are
+    assert "runtimeConfig" not in lists[0].query["readMask"][0]  # specs are not transferred
     table = textmill("runs", "list").out
     assert "run-0" in table
     assert "hand" in table
 
 
-def test_runs_of_others_are_left_out_unless_asked_for(
+def test_runs_of_other_programs_are_listed_only_with_all(
     server: VertexServer, textmill: Textmill, spec: str
 ) -> None:
     textmill("submit", spec, *TEXT, "--run-id", "ours")
@@ -42,7 +42,7 @@ def test_runs_of_others_are_left_out_unless_asked_for(
     assert failed == []
     wrong = textmill("runs", "list", "--state", "broken")
     assert wrong.code == INPUT_ERROR
-    assert "none of queued, pending" in wrong.err
+    assert "not one of queued, pending" in wrong.err
 
 
 def test_a_run_is_shown_with_its_parameters_and_tasks(
@@ -50,11 +50,11 @@ def test_a_run_is_shown_with_its_parameters_and_tasks(
 ) -> None:
     server.failing_tasks["InstanceGen"] = "corpus/a.txt:2:12: byte 0xff is not UTF-8."
     textmill(
-        "submit", spec, *TEXT, "--param", "steps=20000", "--run-id", "one", "--wait",
+        "submit", spec, *TEXT, "--param", "steps=20000", "--run-id", "one", "--watch",
         "--poll-seconds", "0.01",
     )  # fmt: skip
     shown = textmill("runs", "show", "latest")
-    assert shown.code == SUCCEEDED  # it was shown; how it ended is told
+    assert shown.code == SUCCEEDED  # showing it succeeded, although the run failed
     assert "steps=20000" in shown.out
     assert "InstanceGen: corpus/a.txt:2:12: byte 0xff is not UTF-8." in shown.out
     as_json = json.loads(textmill("runs", "show", "one", "--json").out)
@@ -65,21 +65,21 @@ def test_a_run_is_shown_with_its_parameters_and_tasks(
 
 
 @pytest.mark.parametrize("name", ["nowhere", "latest"])
-def test_a_run_that_is_not_there(textmill: Textmill, name: str) -> None:
+def test_a_missing_run_is_an_error(textmill: Textmill, name: str) -> None:
     ended = textmill("runs", "show", name)
     assert ended.code in {FAILED, INPUT_ERROR}
     assert f"{PROJECT}, region {REGION}" in ended.err or "There is no run" in ended.err
 
 
-def test_a_name_of_another_region_says_which(textmill: Textmill) -> None:
+def test_the_name_of_another_region_names_that_region(textmill: Textmill) -> None:
     name = f"projects/{PROJECT}/locations/europe-west4/pipelineJobs/x"
     ended = textmill("runs", "show", name)
     assert ended.code == INPUT_ERROR
-    assert "Give --region europe-west4" in ended.err
+    assert "Pass --region europe-west4" in ended.err
 
 
 def write_logs(server: VertexServer, job: str) -> None:
-    """A task that ran in custom job 11, the training that it started, and another run's job."""
+    """Write log entries of a task's custom job, of the training it started, and of another run."""
     run = server.pipeline_jobs[f"{PARENT}/pipelineJobs/{job}"]
     for task in run.job_detail.task_details:
         if task.task_name == "Trainer":
@@ -107,27 +107,27 @@ def write_logs(server: VertexServer, job: str) -> None:
         )
 
 
-def test_logs_are_those_of_the_tasks_and_of_the_training(
+def test_logs_cover_the_tasks_and_the_training_job(
     server: VertexServer, textmill: Textmill, spec: str
 ) -> None:
-    textmill("submit", spec, *TEXT, "--run-id", "one", "--wait", "--poll-seconds", "0.01")
+    textmill("submit", spec, *TEXT, "--run-id", "one", "--watch", "--poll-seconds", "0.01")
     write_logs(server, "one")
-    told = textmill("runs", "logs", "one", "--task", "Trainer").out
-    assert [line.split(maxsplit=3)[3][:24] for line in told.splitlines()] == [
+    text = textmill("runs", "logs", "one", "--task", "Trainer").out
+    assert [line.split(maxsplit=3)[3][:24] for line in text.splitlines()] == [
         "Submitting the training ", "step 100 loss 9.1", "step 200 loss 9.0 \ufffd[2J\ufffd]",
     ]  # fmt: skip
     assert "another run" not in textmill("runs", "logs", "one").out
     warnings = textmill("runs", "logs", "one", "--task", "Trainer", "--severity", "warning").out
     assert len(warnings.splitlines()) == 1
-    newest = textmill("runs", "logs", "one", "--most", "1").out
+    newest = textmill("runs", "logs", "one", "--limit", "1").out
     assert "step 200" in newest
     assert "step 100" not in newest
 
 
-def test_the_gcloud_command_asks_for_the_same(
+def test_the_gcloud_command_has_the_same_filter(
     server: VertexServer, textmill: Textmill, spec: str
 ) -> None:
-    textmill("submit", spec, *TEXT, "--run-id", "one", "--wait", "--poll-seconds", "0.01")
+    textmill("submit", spec, *TEXT, "--run-id", "one", "--watch", "--poll-seconds", "0.01")
     write_logs(server, "one")
     command = textmill("runs", "logs", "one", "--command").out
     textmill("runs", "logs", "one")
@@ -135,15 +135,15 @@ def test_the_gcloud_command_asks_for_the_same(
     assert command.startswith(f"gcloud logging read '{sent}' --project={PROJECT}")
     wrong = textmill("runs", "logs", "one", "--task", "Trainr")
     assert wrong.code == INPUT_ERROR
-    assert "none of" in wrong.err
+    assert "not one of" in wrong.err
 
 
-def test_hostile_names_do_nothing_to_the_terminal(
+def test_hostile_names_cannot_control_the_terminal(
     server: VertexServer, textmill: Textmill, spec: str
 ) -> None:
     textmill("schedule", "create", spec, *TEXT, "--cron", "0 3 * * 1", "--name", "weekly")
     server.failing_tasks["Trainer"] = HOSTILE
-    textmill("submit", spec, *TEXT, "--run-id", "one", "--wait", "--poll-seconds", "0.01")
+    textmill("submit", spec, *TEXT, "--run-id", "one", "--watch", "--poll-seconds", "0.01")
     for job in server.pipeline_jobs.values():
         job.display_name = HOSTILE
         job.labels["textmill_recipe"] = "vertex"
@@ -157,5 +157,5 @@ def test_hostile_names_do_nothing_to_the_terminal(
     ]  # fmt: skip
     for ended in shown:
         for sign in ("\x1b", "\x07", "\u202e", "\r"):
-            assert sign not in ended.told
-    assert "[bold red]not ours[/]" in shown[0].out  # told as it is, not obeyed
+            assert sign not in ended.output
+    assert "[bold red]not ours[/]" in shown[0].out  # printed literally

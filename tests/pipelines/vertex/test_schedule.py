@@ -1,4 +1,4 @@
-"""`textmill schedule …`: a schedule's whole life."""
+"""Tests of `textmill schedule …`, from creation to deletion."""
 
 import json
 from datetime import datetime, timezone
@@ -24,22 +24,20 @@ def only(server: VertexServer) -> v1.Schedule:
     return schedule
 
 
-def test_a_schedule_is_created_with_careful_defaults(
-    server: VertexServer, textmill: Textmill, spec: str
-) -> None:
+def test_a_schedule_has_safe_defaults(server: VertexServer, textmill: Textmill, spec: str) -> None:
     ended = make(textmill, spec, "--service-account", ACCOUNT, "--label", "team=nlp")
     assert ended.code == SUCCEEDED
     schedule = only(server)
     assert schedule.cron == "TZ=Europe/Berlin 0 3 * * 1"
     assert schedule.max_concurrent_run_count == 1
-    assert schedule.max_concurrent_active_run_count == 1  # no run begins while one is at work
+    assert schedule.max_concurrent_active_run_count == 1  # no run starts while another is active
     assert not schedule.allow_queueing
     assert not schedule.catch_up
     job = schedule.create_pipeline_job_request.pipeline_job
     assert job.service_account == ACCOUNT
     assert job.labels == {"textmill_recipe": "vertex", "team": "nlp"}
     assert job.runtime_config.parameter_values["text_root"] == "gs://acme-nlp-text/news"
-    assert job.runtime_config.parameter_values.get("span") is None  # each run takes the newest
+    assert job.runtime_config.parameter_values.get("span") is None  # each run reads the newest
 
 
 def test_the_next_five_runs_are_shown_in_the_zone_and_in_utc(textmill: Textmill, spec: str) -> None:
@@ -47,7 +45,7 @@ def test_the_next_five_runs_are_shown_in_the_zone_and_in_utc(textmill: Textmill,
     assert [line.strip() for line in shown.splitlines()] == [
         "Mon 2027-03-15 03:00 CET  =  2027-03-15 02:00 UTC",
         "Mon 2027-03-22 03:00 CET  =  2027-03-22 02:00 UTC",
-        "Mon 2027-03-29 03:00 CEST  =  2027-03-29 01:00 UTC",  # the clocks went forward
+        "Mon 2027-03-29 03:00 CEST  =  2027-03-29 01:00 UTC",  # daylight saving time starts
         "Mon 2027-04-05 03:00 CEST  =  2027-04-05 01:00 UTC",
         "Mon 2027-04-12 03:00 CEST  =  2027-04-12 01:00 UTC",
     ]
@@ -72,7 +70,7 @@ def test_a_second_schedule_of_the_same_name_is_refused(
     make(textmill, spec)
     again = make(textmill, spec)
     assert again.code == INPUT_ERROR
-    assert "There is a schedule weekly already (4001)" in again.err
+    assert "A schedule weekly exists already (4001)" in again.err
     assert len(server.schedules) == 1
 
 
@@ -90,7 +88,7 @@ def test_pause_and_resume(server: VertexServer, textmill: Textmill, spec: str) -
     assert only(server).catch_up
 
 
-def test_an_update_changes_what_is_given_and_leaves_the_rest(
+def test_an_update_changes_only_the_given_values(
     server: VertexServer, textmill: Textmill, spec: str
 ) -> None:
     make(textmill, spec, "--end", "2030-01-01")
@@ -132,19 +130,19 @@ def test_list_show_and_delete(server: VertexServer, textmill: Textmill, spec: st
     assert [s.display_name for s in server.schedules.values()] == ["weekly"]
     gone = textmill("schedule", "show", "daily")
     assert gone.code == INPUT_ERROR
-    assert f"no schedule daily in {PROJECT}, {REGION}. There: weekly." in gone.err
+    assert f"no schedule daily in {PROJECT}, {REGION}. Existing schedules: weekly." in gone.err
 
 
-def test_a_schedule_keeps_to_one_run_at_a_time(
+def test_a_schedule_runs_one_pipeline_at_a_time(
     server: VertexServer, textmill: Textmill, spec: str
 ) -> None:
-    """What the fields mean to the service, and that `runs list` tells the schedule's runs."""
+    """The service skips a run over the limit, and `runs list` filters by schedule."""
     make(textmill, spec)
     textmill("submit", spec, *TEXT, "--run-id", "by-hand")
     name = only(server).name
     first = fire(server, name)
     assert first is not None
-    assert fire(server, name) is None  # the first is still at work
+    assert fire(server, name) is None  # the first is still active
     runs = json.loads(textmill("runs", "list", "--schedule", "weekly", "--json").out)
     assert [run["run"] for run in runs] == ["4001-1"]
     assert len(json.loads(textmill("runs", "list", "--json").out)) == 2
@@ -158,7 +156,7 @@ def test_a_dry_run_creates_nothing(server: VertexServer, textmill: Textmill, spe
     assert server.received == []
 
 
-def test_a_dry_update_looks_the_schedule_up_and_changes_nothing(
+def test_a_dry_update_reads_the_schedule_and_changes_nothing(
     server: VertexServer, textmill: Textmill, spec: str
 ) -> None:
     make(textmill, spec)
@@ -167,7 +165,7 @@ def test_a_dry_update_looks_the_schedule_up_and_changes_nothing(
     assert ended.code == SUCCEEDED
     request = json.loads(ended.out)
     assert request["updateMask"] == "cron"
-    assert request["schedule"]["cron"] == "TZ=Europe/Berlin 30 4 * * 2"  # the zone is its own
+    assert request["schedule"]["cron"] == "TZ=Europe/Berlin 30 4 * * 2"  # the schedule's own zone
     assert "next runs\n  Tue " in ended.err
     assert {call.method for call in server.received[calls:]} == {"GET"}
     assert only(server) == before
@@ -181,20 +179,20 @@ def test_a_dry_update_without_a_change_is_refused(textmill: Textmill, spec: str)
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         (("--cron", "0 3 * *"), "4 fields instead of 5"),
         (("--cron", "0 25 * * 1"), "bad hour"),
         (("--time-zone", "Europe/Berln"), "Did you mean Europe/Berlin?"),
         (("--start", "next week"), "write it as 2027-01-31"),
-        (("--start", "2027-02-01", "--end", "2027-01-01"), "--end lies before --start"),
-        (("--start", "2027-02-02", "--end", "2027-02-03"), "No run would begin"),
+        (("--start", "2027-02-01", "--end", "2027-01-01"), "--end is before --start"),
+        (("--start", "2027-02-02", "--end", "2027-02-03"), "No run would start"),
     ],
 )
-def test_wrong_times_are_told_before_anything_is_sent(
-    server: VertexServer, textmill: Textmill, spec: str, more: tuple[str, ...], told: str
+def test_wrong_times_are_refused_before_anything_is_sent(
+    server: VertexServer, textmill: Textmill, spec: str, more: tuple[str, ...], message: str
 ) -> None:
     ended = make(textmill, spec, *more)
     assert ended.code == INPUT_ERROR
-    assert told in ended.err.replace("\n", " ")
+    assert message in ended.err.replace("\n", " ")
     assert server.received == []

@@ -1,4 +1,4 @@
-"""No token or key reaches a terminal or a log: with real credentials, over TLS, errors included."""
+"""Tests that no token or key reaches a terminal or a log, with real credentials over TLS."""
 
 import datetime
 import json
@@ -24,7 +24,7 @@ PLAIN = serialization.NoEncryption()
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """A certificate for localhost, and its key."""
+    """Paths of a certificate for localhost and of its key."""
     folder = tmp_path_factory.mktemp("tls")
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
@@ -51,7 +51,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 def trusted(
     certificate: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[VertexServer, str]]:
-    """A server over TLS that takes a service account's key; and the key."""
+    """A TLS server that accepts a service account's key, and the key."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(PEM, PKCS8, PLAIN).decode()
     with VertexServer(tls=certificate) as server:
@@ -70,7 +70,7 @@ def trusted(
         yield server, private
 
 
-def test_no_secret_is_told(
+def test_no_secret_is_printed_or_logged(
     trusted: tuple[VertexServer, str],
     textmill: Textmill,
     spec: str,
@@ -81,7 +81,7 @@ def test_no_secret_is_told(
     monkeypatch.setenv("TEXTMILL_VERTEX_ENDPOINT", server.url)
     server.buckets["acme-nlp-textmill"] = Bucket()
     server.accounts[ACCOUNT] = Account()
-    canary = "ya29.canary-0-not-to-be-seen"
+    canary = "ya29.canary-0-must-not-be-printed"
     for path in ("pipelineJobs$", "schedules$"):
         server.fault("POST", path, 403, f"Permission denied for Bearer {canary}", times=1)
     create = ("schedule", "create", spec, *TEXT, "--cron", "0 3 * * 1")
@@ -103,14 +103,14 @@ def test_no_secret_is_told(
         SUCCEEDED, FAILED, SUCCEEDED, SUCCEEDED, FAILED, SUCCEEDED,
     ]  # fmt: skip
     sent = {call.headers.get("authorization", "") for call in server.received} - {""}
-    assert len(sent) >= 1  # the server did get credentials
+    assert len(sent) >= 1  # the server did receive credentials
     secrets = {value.removeprefix("Bearer ") for value in sent} | {*server.tokens_given, canary}
     secrets |= set(private.splitlines()[1:-1])
-    seen = "".join(ended.told for ended in said) + caplog.text
+    seen = "".join(ended.output for ended in said) + caplog.text
     assert [secret for secret in secrets if secret in seen] == []
 
 
-def test_a_server_that_is_not_trusted_gets_nothing(
+def test_an_untrusted_server_receives_nothing(
     trusted: tuple[VertexServer, str], textmill: Textmill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, _ = trusted
@@ -121,14 +121,14 @@ def test_a_server_that_is_not_trusted_gets_nothing(
     assert server.received == []
 
 
-def test_an_emulator_gets_no_credentials(
+def test_an_emulator_receives_no_credentials(
     trusted: tuple[VertexServer, str], server: VertexServer, textmill: Textmill
 ) -> None:
     assert textmill("runs", "list").code == SUCCEEDED  # at http://127.0.0.1
     assert [call.headers.get("authorization") for call in server.received] == [None]
 
 
-def test_a_broken_key_is_told_without_the_key(
+def test_the_error_about_a_broken_key_does_not_contain_the_key(
     trusted: tuple[VertexServer, str],
     textmill: Textmill,
     tmp_path: Path,
@@ -142,4 +142,4 @@ def test_a_broken_key_is_told_without_the_key(
     ended = textmill("runs", "list", "--endpoint", server.url)
     assert ended.code == FAILED
     assert "gcloud auth application-default login" in ended.err
-    assert body not in ended.told
+    assert body not in ended.output

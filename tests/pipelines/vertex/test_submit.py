@@ -1,4 +1,4 @@
-"""`textmill submit`, by the real client, against Vertex AI on this machine."""
+"""Tests of `textmill submit` with the real client, against an emulator of Vertex AI."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from tests.pipelines.vertex.conftest import ACCOUNT, PROJECT, REGION, ROOT, SPEC
 from tests.vertex_server import VertexServer
 from tests.vertex_server.resources import dump
 
-QUICK = ("--wait", "--poll-seconds", "0.01")
+QUICK = ("--watch", "--poll-seconds", "0.01")
 
 
 def only_job(server: VertexServer) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def only_job(server: VertexServer) -> dict[str, Any]:
     return dump(job)
 
 
-def test_a_run_is_submitted_with_all_that_was_asked_for(
+def test_a_run_is_submitted_with_all_options(
     server: VertexServer, textmill: Textmill, spec: str
 ) -> None:
     ended = textmill(
@@ -44,7 +44,7 @@ def test_a_run_is_submitted_with_all_that_was_asked_for(
     assert f"https://console.cloud.google.com/vertex-ai/{link}" in ended.out
 
 
-def test_waiting_shows_each_state_and_ends_well(
+def test_watching_shows_each_state_until_the_run_succeeds(
     server: VertexServer, textmill: Textmill, spec: str
 ) -> None:
     server.cached_tasks |= {"TextExampleGen", "VocabularyGen"}
@@ -58,10 +58,10 @@ def test_waiting_shows_each_state_and_ends_well(
         "Trainer running", "Trainer succeeded", "run succeeded",
     ]  # fmt: skip
     assert "2 cached" in ended.err
-    assert "tfx-dag" not in ended.err  # the DAG around the tasks is none of them
+    assert "tfx-dag" not in ended.err  # the DAG that contains the tasks is not listed
 
 
-def test_a_failed_run_tells_the_tasks_error_and_fails(
+def test_a_failed_run_reports_the_tasks_error_and_fails(
     server: VertexServer, textmill: Textmill, spec: str
 ) -> None:
     server.failing_tasks["Trainer"] = "The replica workerpool0-0 exited with status 137."
@@ -69,10 +69,10 @@ def test_a_failed_run_tells_the_tasks_error_and_fails(
     assert ended.code == FAILED
     assert "Trainer: The replica workerpool0-0 exited with status 137." in ended.err
     assert "textmill runs logs second --task Trainer" in ended.err
-    assert "RunRecord succeeded" in ended.err  # the exit handler runs all the same
+    assert "RunRecord succeeded" in ended.err  # the exit handler runs anyway
 
 
-def test_a_cancelled_run_has_an_exit_code_of_its_own(
+def test_a_cancelled_run_has_its_own_exit_code(
     server: VertexServer, textmill: Textmill, spec: str
 ) -> None:
     textmill("submit", spec, *TEXT, "--run-id", "first")
@@ -98,7 +98,7 @@ def test_a_dry_run_prints_the_request_and_sends_nothing(
     assert client == printed
 
 
-def test_no_cache_switches_every_tasks_cache_off(
+def test_no_cache_disables_the_cache_of_every_task(
     server: VertexServer, textmill: Textmill, spec: str
 ) -> None:
     textmill("submit", spec, *TEXT, "--no-cache")
@@ -112,42 +112,40 @@ def test_no_cache_switches_every_tasks_cache_off(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--param", "stepps=3"), "Did you mean steps?"),
-        (("--param", "steps=many"), "steps: 'many' is not a whole number"),
-        (("--param", "steps"), "write it as --param steps=2000"),
+        (("--param", "steps=many"), "steps: 'many' is not an integer"),
+        (("--param", "steps"), "write it as NAME=VALUE, for example steps=2000"),
         (("--param", "region=asia-east1"), "contradicts --region us-central1"),
-        (("--label", "Team=NLP"), "write it as team=nlp"),
-        (("--service-account", "me@example.com"), "name@project.iam.gserviceaccount.com"),
+        (("--label", "Team=NLP"), "write it as KEY=VALUE, for example team=nlp"),
+        (("--service-account", "me@example.com"), "NAME@PROJECT.iam.gserviceaccount.com"),
         (("--network", "default"), "projects/NUMBER/global/networks/NAME"),
         (("--root", "folder/here"), "gs://BUCKET/FOLDER"),
         (("--region", "us-central1-a"), "That is a zone"),
-        (("--project", "123456789012"), "Give the id, not the number"),
-        (("--endpoint", "http://vertex.example.com"), "in the clear"),
+        (("--project", "123456789012"), "Pass the project's ID, not its number"),
+        (("--endpoint", "http://vertex.example.com"), "unencrypted"),
         (("--endpoint", "https://user:word@vertex.example.com"), "without user"),
         (("--set", "trainer.steps=3"), "is a compiled spec"),
     ],
 )
-def test_what_is_wrong_is_told_before_anything_is_sent(
-    server: VertexServer, textmill: Textmill, spec: str, arguments: tuple[str, ...], told: str
+def test_wrong_options_are_refused_before_anything_is_sent(
+    server: VertexServer, textmill: Textmill, spec: str, arguments: tuple[str, ...], message: str
 ) -> None:
     ended = textmill("submit", spec, *TEXT, *arguments)
     assert ended.code == INPUT_ERROR
-    assert told in ended.err
+    assert message in ended.err
     assert server.received == []
 
 
-def test_images_that_were_never_built_are_not_submitted(
-    server: VertexServer, textmill: Textmill
-) -> None:
+def test_placeholder_images_are_not_submitted(server: VertexServer, textmill: Textmill) -> None:
     ended = textmill("submit", str(SPEC), *TEXT)
     assert ended.code == INPUT_ERROR
-    assert "were not built yet" in ended.err
+    assert "are not built yet" in ended.err
     assert server.received == []
 
 
-def test_a_missing_file_says_what_may_be_named(textmill: Textmill) -> None:
+def test_a_missing_file_is_an_error(textmill: Textmill) -> None:
     ended = textmill("submit", "nowhere.yaml")
     assert ended.code == INPUT_ERROR
     assert "nowhere.yaml: no such file" in ended.err
@@ -164,7 +162,7 @@ def test_a_recipe_is_compiled_and_submitted(server: VertexServer, textmill: Text
     assert declared["learning_rate"]["defaultValue"] == 2e-4
 
 
-def test_the_request_is_that_of_googles_own_pipeline_job(
+def test_the_request_equals_that_of_googles_own_client(
     server: VertexServer, textmill: Textmill, spec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`aiplatform.PipelineJob` sends the same spec, parameters and configuration."""
@@ -172,7 +170,7 @@ def test_the_request_is_that_of_googles_own_pipeline_job(
     from google.cloud.aiplatform import pipeline_jobs
 
     textmill("submit", spec, *TEXT, "--run-id", "ours", "--service-account", ACCOUNT)
-    # Google's own client would look for the bucket, and make one; that is not its request.
+    # Google's client would also look for the bucket and create it, which is not compared here.
     probe = "create_gcs_bucket_for_pipeline_artifacts_if_it_does_not_exist"
     monkeypatch.setattr(pipeline_jobs.gcs_utils, probe, lambda **_: None)
     monkeypatch.setattr(pipeline_jobs, "_JOB_WAIT_TIME", 0.01)

@@ -1,4 +1,4 @@
-"""The Terraform parses, names what is there, and says the same as the documentation."""
+"""Tests that the Terraform parses, is consistent, and agrees with the documentation."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 HERE = Path(__file__).parents[3]
 FOLDER = HERE / "pipelines" / "vertex" / "terraform"
 DOCS = HERE / "docs" / "vertex-accounts.md"
-WIDE = {"roles/owner", "roles/editor", "roles/aiplatform.admin", "roles/storage.admin"}
+BROAD_ROLES = {"roles/owner", "roles/editor", "roles/aiplatform.admin", "roles/storage.admin"}
 
 
 @pytest.fixture(scope="module")
@@ -23,19 +23,19 @@ def parsed() -> list[dict[str, Any]]:
 
 
 def blocks(kind: str) -> set[str]:
-    """The addresses of all blocks of a kind, as google_storage_bucket.artifacts."""
-    found: set[str] = set()
+    """Return the addresses of all blocks of a kind, e.g. google_storage_bucket.artifacts."""
+    addresses: set[str] = set()
     for content in parsed():
         for block in content.get(kind, ()):
             for first, inner in block.items():
                 names = [first, *(inner if kind == "resource" else ())]
                 if kind == "resource":
                     names = [f"{first}.{second}" for second in inner]
-                found |= {name.replace('"', "") for name in names}
-    return found
+                addresses |= {name.replace('"', "") for name in names}
+    return addresses
 
 
-def test_every_reference_has_its_block(text: str) -> None:
+def test_every_reference_is_defined(text: str) -> None:
     resources = blocks("resource")
     assert len(resources) > 10
     for reference in re.findall(r"\b(google_[a-z_]+\.[a-z_]+)\.", text):
@@ -43,10 +43,10 @@ def test_every_reference_has_its_block(text: str) -> None:
     assert set(re.findall(r"\bvar\.(\w+)", text)) == blocks("variable")
 
 
-def test_no_key_and_no_wide_role(text: str) -> None:
+def test_no_account_keys_or_broad_roles(text: str) -> None:
     assert "google_service_account_key" not in text
     roles = set(re.findall(r"roles/[\w.]+", text))
-    assert not roles & WIDE
+    assert not roles & BROAD_ROLES
     assert 'public_access_prevention    = "enforced"' in text
 
 

@@ -1,4 +1,4 @@
-"""Watching a run: on a terminal, and when the watcher has had enough."""
+"""Tests of watching a run: on a terminal, and after Ctrl-C."""
 
 import io
 
@@ -10,26 +10,25 @@ from pipelines.cloud.client import Cloud
 from pipelines.cloud.target import make_target
 from pipelines.exit_codes import INTERRUPTED
 from pipelines.vertex.runs import watch as watching
-from pipelines.vertex.runs.watch import state_word, watch
+from pipelines.vertex.runs.describe import state_name
+from pipelines.vertex.runs.watch import watch
 from tests.pipelines.vertex.conftest import PROJECT, REGION, TEXT, Textmill
 from tests.vertex_server import VertexServer
 
 
-def test_on_a_terminal_a_table_is_kept_up_to_date(
-    server: VertexServer, textmill: Textmill, spec: str
-) -> None:
+def test_a_terminal_shows_a_live_table(server: VertexServer, textmill: Textmill, spec: str) -> None:
     textmill("submit", spec, *TEXT, "--run-id", "one")
     cloud = Cloud(make_target(PROJECT, REGION, server.url), AnonymousCredentials())
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100, height=60)
     (name,) = server.pipeline_jobs
-    job = watch(cloud, name, console, every_seconds=0.1)
-    assert state_word(job.state) == "succeeded"
+    job = watch(cloud, name, console, poll_seconds=0.1)
+    assert state_name(job.state) == "succeeded"
     assert "Run one: running" in screen.getvalue()
     assert "TextExampleGen" in screen.getvalue()
 
 
-def test_ctrl_c_leaves_the_run_alone_and_says_how_to_go_on(
+def test_ctrl_c_leaves_the_run_running_and_says_how_to_continue(
     server: VertexServer,
     textmill: Textmill,
     spec: str,
@@ -39,8 +38,8 @@ def test_ctrl_c_leaves_the_run_alone_and_says_how_to_go_on(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(watching.time, "sleep", interrupt)
-    ended = textmill("submit", spec, *TEXT, "--run-id", "one", "--wait")
+    ended = textmill("submit", spec, *TEXT, "--run-id", "one", "--watch")
     assert ended.code == INTERRUPTED
-    told = " ".join(ended.err.split())
-    assert "The run goes on. Cancel it with `textmill runs cancel one`" in told
+    message = " ".join(ended.err.split())
+    assert "The run continues. Cancel it with `textmill runs cancel one`" in message
     assert server.calls("POST", ":cancel") == []

@@ -1,4 +1,4 @@
-"""The spec of the shipped recipe, compiled once."""
+"""Fixtures: the shipped recipe, and its spec compiled once."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def vertex_recipe() -> Recipe:
 
 @pytest.fixture(scope="session")
 def spec(vertex_recipe: Recipe) -> dict[str, Any]:
-    """Read it, do not change it."""
+    """The compiled spec; tests must not modify it."""
     from pipelines.vertex.compile.compile import compile_recipe
 
     return compile_recipe(vertex_recipe)

@@ -1,4 +1,4 @@
-"""The compiled spec is whole, is accepted by those who read it, and is the local run's pipeline."""
+"""Tests that the spec is complete, accepted by KFP and Vertex AI, and equal to the local pipeline."""
 
 import importlib.util
 import json
@@ -18,7 +18,7 @@ from pipelines.recipe.file import RecipeError, load_recipe
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.vertex_settings import NO_DIGEST
 from pipelines.vertex.commands.compile import DriftError, compare, compile_to_file, to_yaml
-from pipelines.vertex.compile.placeholders import named_in
+from pipelines.vertex.compile.placeholders import find_placeholders
 from trainer.settings.training import TrainingSettings
 
 TOP = Path(__file__).parents[3]
@@ -65,7 +65,7 @@ def test_pipeline_yaml_is_what_the_recipe_compiles_to(spec: dict[str, Any]) -> N
     compare(SPEC_FILE, to_yaml(spec, "vertex", []))
 
 
-def test_kfp_reads_it_as_its_own(spec: dict[str, Any]) -> None:
+def test_kfp_can_load_the_spec(spec: dict[str, Any]) -> None:
     from kfp import components
     from kfp.pipeline_spec import pipeline_spec_pb2
 
@@ -78,7 +78,7 @@ def test_kfp_reads_it_as_its_own(spec: dict[str, Any]) -> None:
     assert inputs["text_root"].default is None
 
 
-def test_the_vertex_client_takes_it_with_overrides() -> None:
+def test_the_vertex_client_accepts_the_spec_with_overrides() -> None:
     from google.auth.credentials import AnonymousCredentials
     from google.cloud import aiplatform
 
@@ -101,7 +101,9 @@ def test_the_vertex_client_takes_it_with_overrides() -> None:
         job(step=1)
 
 
-def test_it_is_the_pipeline_of_a_local_run(spec: dict[str, Any], vertex_recipe: Recipe) -> None:
+def test_the_spec_is_the_pipeline_of_a_local_run(
+    spec: dict[str, Any], vertex_recipe: Recipe
+) -> None:
     from pipelines.create_pipeline import create_pipeline
     from pipelines.platform import Places
 
@@ -127,10 +129,10 @@ def test_it_is_the_pipeline_of_a_local_run(spec: dict[str, Any], vertex_recipe: 
     assert on_vertex == locally.model_copy(update={"checkpoint_root": ""})
 
 
-def test_the_same_bytes_whatever_the_hash_seed_and_no_secret(
+def test_compilation_does_not_depend_on_the_hash_seed_and_leaks_no_secret(
     spec: dict[str, Any], tmp_path: Path
 ) -> None:
-    """One compilation in another process, with secrets in its environment, serves both."""
+    """Compile in another process, with secrets in its environment, to check both."""
     secrets = {
         "GOOGLE_API_KEY": CANARY,
         "GOOGLE_CLOUD_PROJECT": CANARY,
@@ -151,7 +153,7 @@ def test_the_same_bytes_whatever_the_hash_seed_and_no_secret(
     assert str(TOP) not in content
 
 
-def test_settings_have_no_place_for_a_secret(tmp_path: Path) -> None:
+def test_recipes_have_no_setting_for_a_secret(tmp_path: Path) -> None:
     recipe = yaml.safe_load((TOP / "pipelines/recipes/vertex.yaml").read_text())
     recipe["vertex"]["api_key"] = CANARY
     file = tmp_path / "recipe.yaml"
@@ -162,7 +164,7 @@ def test_settings_have_no_place_for_a_secret(tmp_path: Path) -> None:
 
 
 def test_every_value_has_a_source(spec: dict[str, Any]) -> None:
-    """What a task takes from the pipeline is declared, and what a text names is at hand."""
+    """Each task's inputs are declared, and each placeholder refers to one of them."""
     declared = spec["root"]["inputDefinitions"]["parameters"]
     inner = spec["components"]["tfx-dag"]["inputDefinitions"]["parameters"]
     assert set(declared) == set(inner)
@@ -172,7 +174,7 @@ def test_every_value_has_a_source(spec: dict[str, Any]) -> None:
         wanted = {p["componentInputParameter"] for p in given.values() if len(p) == 1
                   and "componentInputParameter" in p}  # fmt: skip
         assert wanted <= set(declared), name
-        named = {parameter for text in texts(given) for parameter in named_in(text)}
+        named = {parameter for text in texts(given) for parameter in find_placeholders(text)}
         assert named <= set(given), name
         assert len(named) <= len(given)
     for name, parameter in declared.items():
@@ -203,7 +205,7 @@ def test_every_container_has_resources_a_timeout_retries_and_a_digest(spec: dict
     assert found["Trainer"]["command"][2] == f"{48 * 3600 + 900}s"
 
 
-def test_what_the_containers_call_can_be_imported(spec: dict[str, Any]) -> None:
+def test_the_modules_that_containers_call_can_be_imported(spec: dict[str, Any]) -> None:
     from tfx.utils import import_utils
 
     for container in containers(spec).values():
@@ -228,7 +230,7 @@ def test_the_first_run_needs_no_earlier_model(spec: dict[str, Any]) -> None:
     assert "isOptional" not in inputs["ModelEvaluator"]["model"]
 
 
-def test_the_exit_handler_comes_last_and_is_told_everything(spec: dict[str, Any]) -> None:
+def test_the_exit_handler_runs_last_with_all_parameters(spec: dict[str, Any]) -> None:
     task = spec["root"]["dag"]["tasks"]["RunRecord"]
     assert task["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED"
     given = task["inputs"]["parameters"]
@@ -239,8 +241,8 @@ def test_the_exit_handler_comes_last_and_is_told_everything(spec: dict[str, Any]
     assert types["parameters"]["steps"] == {"parameterType": "NUMBER_INTEGER"}
 
 
-def test_kubeflow_gets_no_resolver_and_trains_in_its_own_container(tmp_path: Path) -> None:
-    """Its compiler knows no resolvers, its driver no hook, and custom jobs are Vertex AI's."""
+def test_kubeflow_specs_have_no_resolver_and_train_in_the_task(tmp_path: Path) -> None:
+    """Kubeflow's compiler has no resolvers, its driver no hooks, and it has no custom jobs."""
     from kfp import components
 
     from pipelines.vertex.compile.compile import compile_recipe
@@ -259,43 +261,45 @@ def test_kubeflow_gets_no_resolver_and_trains_in_its_own_container(tmp_path: Pat
     file.write_text(to_yaml(spec, "vertex", switch), encoding="utf-8")
     inputs = components.load_component_from_file(str(file)).component_spec.inputs
     assert (inputs["project"].default, inputs["region"].default) == ("", "")
-    for machine, told in (("tpu-v3-8", "one container"), ("h100-8x2", "GPUs of one host")):
-        with pytest.raises(InputError, match=told):
+    for machine, message in (("tpu-v3-8", "one container"), ("h100-8x2", "GPUs on one host")):
+        with pytest.raises(InputError, match=message):
             compile_recipe(
                 load_recipe("vertex", [*switch[:2], f"vertex.training.machine={machine}"])
             )
-    with pytest.raises(InputError, match="looks up no earlier model"):
+    with pytest.raises(InputError, match="cannot look up the latest blessed model"):
         compile_recipe(load_recipe("vertex", switch[:1]))
 
 
-def test_drift_is_told_with_the_first_differences(spec: dict[str, Any], tmp_path: Path) -> None:
+def test_an_outdated_file_is_reported_with_the_first_differences(
+    spec: dict[str, Any], tmp_path: Path
+) -> None:
     file = tmp_path / "pipeline.yaml"
     text = to_yaml(spec, "vertex", [])
     with pytest.raises(DriftError, match="no such file"):
         compare(file, text)
     file.write_text(text.replace("maxRetryCount: 2", "maxRetryCount: 9"), encoding="utf-8")
-    with pytest.raises(DriftError, match=r"make spec") as told:
+    with pytest.raises(DriftError, match=r"make spec") as refused:
         compare(file, text)
-    lines = str(told.value).splitlines()
+    lines = str(refused.value).splitlines()
     assert lines[1].endswith("tasks.CorpusReportGen.retryPolicy.maxRetryCount: 9 → 2")
     assert len(lines) <= 14
     file.write_text(text.replace("uncased", "Uncased") + "\n", encoding="utf-8")
-    with pytest.raises(DriftError, match="its comment or its order"):
+    with pytest.raises(DriftError, match="only comments or order differ"):
         compare(file, text)
 
 
-def test_what_cannot_be_compiled_is_told() -> None:
-    with pytest.raises(InputError, match="has no part `vertex:`"):
+def test_a_recipe_that_cannot_be_compiled_is_refused() -> None:
+    with pytest.raises(InputError, match="has no section `vertex:`"):
         compile_to_file("demo", Path("x.yaml"), [], check=False)
     with pytest.raises(InputError, match=r"ends with \.yaml"):
         compile_to_file("vertex", Path("x.json"), [], check=False)
-    with pytest.raises(InputError, match="no task is called Trainor"):
+    with pytest.raises(InputError, match="the pipeline has no task Trainor"):
         compile_to_file("vertex", Path("x.yaml"), ["vertex.resources.Trainor.cpu=4"], check=True)
     with pytest.raises(RecipeError, match=r"vertex\.images\.data"):
         load_recipe("vertex", ["vertex.images.data=repository/image:latest"])
 
 
-def test_texts_of_several_lines_stay_texts(tmp_path: Path) -> None:
+def test_multi_line_strings_survive_yaml(tmp_path: Path) -> None:
     value = {"b": "one\ntwo\n", "a": ["{{$}}", 'x "y"', "über"], "c": {"d": 1, "e": 1.5, "f": True}}
     value["g"] = value["c"]
     written = to_yaml(value, "r", ["a.b=1"])

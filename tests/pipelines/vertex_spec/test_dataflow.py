@@ -1,45 +1,45 @@
-"""The switch sends the large steps to Dataflow, with flags that Beam knows."""
+"""Tests that the setting moves the large components to Dataflow, with flags that Beam accepts."""
 
 from typing import Any
 
 import pytest
 
 from pipelines.recipe.file import RecipeError, load_recipe
-from pipelines.vertex.compile.placeholders import named_in
+from pipelines.vertex.compile.placeholders import find_placeholders
 from tests.pipelines.vertex_spec.test_compile import containers, tasks
 
 IMAGE = "us-docker.pkg.dev/p/textmill/dataflow@sha256:" + "cd" * 32
-SWITCH = [
+OVERRIDES = [
     "vertex.dataflow={max_workers: 9, subnetwork: regions/r/subnetworks/s, public_ips: false, "
     "service_account: w@p.iam.gserviceaccount.com}",
     f"vertex.images.dataflow={IMAGE}",
 ]
-SPREAD = {"TextExampleGen", "DocumentStatistics", "InstanceGen", "InstanceStatistics"}
+LARGE = {"TextExampleGen", "DocumentStatistics", "InstanceGen", "InstanceStatistics"}
 
 
 @pytest.fixture(scope="module")
 def dataflow_spec() -> dict[str, Any]:
     from pipelines.vertex.compile.compile import compile_recipe
 
-    return compile_recipe(load_recipe("vertex", SWITCH))
+    return compile_recipe(load_recipe("vertex", OVERRIDES))
 
 
 def flags_of(container: dict[str, Any]) -> list[str]:
     return [a for a in container["args"] if a.startswith("--") and "json_" not in a]
 
 
-def test_the_large_steps_and_no_others_run_there(
+def test_only_the_large_components_use_dataflow(
     dataflow_spec: dict[str, Any], spec: dict[str, Any]
 ) -> None:
-    there = {
+    on_dataflow = {
         name for name, c in containers(dataflow_spec).items()
         if "--runner=DataflowRunner" in c["args"]
     }  # fmt: skip
-    assert there == SPREAD
+    assert on_dataflow == LARGE
     assert not any("DataflowRunner" in str(c["args"]) for c in containers(spec).values())
 
 
-def test_flags_are_beams_own(dataflow_spec: dict[str, Any]) -> None:
+def test_beam_accepts_all_flags(dataflow_spec: dict[str, Any]) -> None:
     from apache_beam.options.pipeline_options import (
         DebugOptions,
         GoogleCloudOptions,
@@ -48,7 +48,7 @@ def test_flags_are_beams_own(dataflow_spec: dict[str, Any]) -> None:
         WorkerOptions,
     )
 
-    for name in SPREAD:
+    for name in LARGE:
         container = containers(dataflow_spec)[name]
         flags = [f for f in flags_of(container) if f != "--executor_class_path"]
         options = PipelineOptions(flags)
@@ -72,9 +72,11 @@ def test_flags_are_beams_own(dataflow_spec: dict[str, Any]) -> None:
             assert word.removeprefix("worker_").removeprefix("no_") in known or word in known, flag
 
 
-def test_a_flags_parameters_reach_its_task(dataflow_spec: dict[str, Any]) -> None:
-    for name in SPREAD:
-        named = {p for flag in containers(dataflow_spec)[name]["args"] for p in named_in(flag)}
+def test_parameters_in_flags_are_passed_to_the_task(dataflow_spec: dict[str, Any]) -> None:
+    for name in LARGE:
+        named = {
+            p for flag in containers(dataflow_spec)[name]["args"] for p in find_placeholders(flag)
+        }
         assert named == {"project", "region", "pipeline_root"}
         given = tasks(dataflow_spec)[name]["inputs"]["parameters"]
         declared = dataflow_spec["components"][name]["inputDefinitions"]["parameters"]
@@ -84,4 +86,4 @@ def test_a_flags_parameters_reach_its_task(dataflow_spec: dict[str, Any]) -> Non
 
 def test_dataflow_needs_its_image() -> None:
     with pytest.raises(RecipeError, match=r"images\.dataflow is not"):
-        load_recipe("vertex", SWITCH[:1])
+        load_recipe("vertex", OVERRIDES[:1])

@@ -1,4 +1,4 @@
-"""Every machine that is offered is one that Vertex AI's API takes and TensorFlow drives."""
+"""Tests that Vertex AI accepts the supported machines, and that others are refused with a reason."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from pipelines.vertex.compile.compile import custom_job
 from pipelines.vertex.compile.worker_pools import worker_pools
 
 IMAGE = "us-docker.pkg.dev/p/textmill/trainer@sha256:" + "ab" * 32
-# By cloud.google.com/vertex-ai/docs/training/configure-compute.
+# From cloud.google.com/vertex-ai/docs/training/configure-compute.
 EXPECTED = {
     "cpu": {"machine_type": "n2-standard-32"},
     "a100": {"machine_type": "a2-highgpu-1g", "accelerator_type": "NVIDIA_TESLA_A100", "n": 1},
@@ -33,7 +33,7 @@ NAMES = sorted(presets())
 
 
 def pools_of(machine: Preset) -> Any:
-    """As the API's own message holds them; what it does not know is an error there."""
+    """Return the pools as an API message, which rejects unknown fields."""
     job = v1.CustomJob(
         display_name="x", job_spec={"worker_pool_specs": worker_pools(machine, IMAGE, 100)}
     )
@@ -41,7 +41,7 @@ def pools_of(machine: Preset) -> Any:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_api_takes_every_preset(name: str) -> None:
+def test_the_api_accepts_every_preset(name: str) -> None:
     machine = preset(name)
     pools = pools_of(machine)
     assert sum(pool.replica_count for pool in pools) == machine.hosts
@@ -62,33 +62,33 @@ def test_the_api_takes_every_preset(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
-        ("tpu-v6e-4", "from 2.18 on"),
-        ("ct6e-standard-4t", "from 2.18 on"),
+        ("tpu-v6e-4", "2.18 or later"),
+        ("ct6e-standard-4t", "2.18 or later"),
         ("tpu-v3-32", "base image"),
         ("tpu-v5e-16", "base image"),
-        ("tpu-v4-8", "v2, v3 and v5e only"),
-        ("tpu-v5p-8", "v2, v3 and v5e only"),
+        ("tpu-v4-8", "only v2, v3 and v5e"),
+        ("tpu-v5p-8", "only v2, v3 and v5e"),
         ("tpu7x-4", "does not run on TPU7x"),
         ("b200-8", "CUDA 12.8"),
-        ("a2-highgpu-1g", "a preset is wanted"),
+        ("a2-highgpu-1g", "not the name of a preset"),
         ("a100x8", "Did you mean a100"),
     ],
 )
-def test_other_machines_are_refused_with_the_reason(name: str, told: str) -> None:
-    with pytest.raises(MachineError, match=told):
+def test_other_machines_are_refused_with_the_reason(name: str, message: str) -> None:
+    with pytest.raises(MachineError, match=message):
         preset(name)
 
 
-def test_a_refused_machine_stops_the_compilation() -> None:
+def test_an_unsupported_machine_stops_the_compilation() -> None:
     vertex = load_recipe("vertex", ["vertex.training.machine=tpu-v6e-8"]).vertex
     assert vertex is not None
-    with pytest.raises(InputError, match="tpu-v6e-8 is not offered"):
+    with pytest.raises(InputError, match="tpu-v6e-8 is not supported"):
         custom_job("x", vertex)
 
 
-def test_the_job_says_spot_timeout_network_and_restart() -> None:
+def test_the_job_has_spot_timeout_network_and_restart() -> None:
     vertex = load_recipe(
         "vertex", ["vertex.network=projects/1/global/networks/n", "vertex.training.timeout_hours=2"]
     ).vertex
@@ -112,13 +112,13 @@ def test_every_preset_has_a_price_and_a_speed(name: str) -> None:
     assert on_demand > machine.hosts
     assert machine.peak_flops == machine.peak_tflops * 1e12 * machine.chips * machine.hosts
     if machine.image == "cpu":
-        with pytest.raises(PriceError, match="No spot price of n2-standard-32"):
+        with pytest.raises(PriceError, match="has no spot price of n2-standard-32"):
             hourly_price(machine, prices, spot=True)
     else:
         assert hourly_price(machine, prices, spot=True) < on_demand
 
 
-def test_a_price_table_of_ones_own(tmp_path: Path) -> None:
+def test_a_custom_price_table_replaces_the_prices(tmp_path: Path) -> None:
     table = yaml.safe_load(PRICES.read_text(encoding="utf-8"))
     table["machines"] = {"a2-highgpu-1g": {"on_demand": 2.0}}
     table["surcharge"] = 0
@@ -134,7 +134,7 @@ def test_a_price_table_of_ones_own(tmp_path: Path) -> None:
         load_prices(tmp_path / "none.yaml")
 
 
-def test_the_list_shows_every_machine_and_every_reason(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_shows_every_machine_and_reason(capsys: pytest.CaptureFixture[str]) -> None:
     print_machines()
     shown = " ".join(capsys.readouterr().out.split())
     assert all(name in shown for name in NAMES)

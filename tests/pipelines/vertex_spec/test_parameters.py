@@ -1,4 +1,4 @@
-"""What is given at submission is checked before anything is sent."""
+"""Tests that parameter values are checked before anything is sent."""
 
 from typing import Any
 
@@ -17,12 +17,14 @@ from pipelines.recipe.settings import Recipe
 from pipelines.vertex.compile.parameters import parameters_of
 from trainer.settings.training import PhaseSettings
 
-PLACES = {
+REQUIRED = {
     "project": "p", "region": "us-central1", "pipeline_root": "gs://b/t", "text_root": "gs://b/x",
 }  # fmt: skip
 
 
-def test_the_spec_declares_the_recipes_values(spec: dict[str, Any], vertex_recipe: Recipe) -> None:
+def test_the_spec_declares_the_recipes_values_as_defaults(
+    spec: dict[str, Any], vertex_recipe: Recipe
+) -> None:
     assert set(read_parameters(spec)) == set(parameters_of(vertex_recipe))
     by_name = {p.name: p for p in read_parameters(spec)}
     assert by_name["steps"].default == vertex_recipe.trainer.steps
@@ -30,15 +32,15 @@ def test_the_spec_declares_the_recipes_values(spec: dict[str, Any], vertex_recip
     assert by_name["text_root"].default is None
 
 
-def test_places_in_the_recipe_become_defaults() -> None:
+def test_project_and_account_of_the_recipe_become_defaults() -> None:
     recipe = load_recipe("vertex", ["vertex.project=mine", "vertex.service_account=a@b.c"])
     by_name = {p.name: p for p in parameters_of(recipe)}
     assert by_name["project"].default == "mine"
     assert by_name["service_account"].default == "a@b.c"
 
 
-def test_texts_become_numbers(spec: dict[str, Any]) -> None:
-    values = check_values(spec, {**PLACES, "steps": "20000", "learning_rate": "1e-3", "span": 12})
+def test_strings_are_converted_to_numbers(spec: dict[str, Any]) -> None:
+    values = check_values(spec, {**REQUIRED, "steps": "20000", "learning_rate": "1e-3", "span": 12})
     assert values["steps"] == 20000
     assert values["learning_rate"] == 0.001
     assert values["span"] == "12"
@@ -46,39 +48,39 @@ def test_texts_become_numbers(spec: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("values", "message"),
     [
-        ({"stepps": 5}, "parameter stepps: the spec has none of this name. Did you mean steps?"),
-        ({"steps": "many"}, "parameter steps: 'many' is not a whole number"),
-        ({"steps": 2.5}, "parameter steps: 2.5 is not a whole number"),
+        ({"stepps": 5}, "parameter stepps: the spec has no such parameter. Did you mean steps?"),
+        ({"steps": "many"}, "parameter steps: 'many' is not an integer"),
+        ({"steps": 2.5}, "parameter steps: 2.5 is not an integer"),
         ({"steps": 0}, "parameter steps: Input should be greater than or equal to 1"),
         ({"learning_rate": "-1"}, "parameter learning_rate: Input should be greater than 0"),
         ({"learning_rate": "nan"}, "parameter learning_rate"),
         ({"steps": 10_000}, "parameter warmup_steps: 10000 of 10000 steps"),
         ({"model_size": "enormous"}, "parameter model_size"),
-        ({"text_pattern": 'a"b'}, "must not be in it"),
-        ({"text_pattern": "{{$.x}}"}, "must not be in it"),
+        ({"text_pattern": 'a"b'}, "is not allowed in it"),
+        ({"text_pattern": "{{$.x}}"}, "is not allowed in it"),
         ({"seed": True}, "parameter seed"),
         ({"seed": "-1"}, "parameter seed: -1 lies below 0"),
     ],
 )
-def test_wrong_values_are_told_with_their_name(
-    spec: dict[str, Any], given: dict[str, Any], told: str
+def test_wrong_values_are_refused_with_their_name(
+    spec: dict[str, Any], values: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError) as refused:
-        check_values(spec, {**PLACES, **given})
-    assert told in str(refused.value)
+        check_values(spec, {**REQUIRED, **values})
+    assert message in str(refused.value)
 
 
-def test_all_that_is_missing_is_told_at_once(spec: dict[str, Any]) -> None:
+def test_all_errors_are_reported_at_once(spec: dict[str, Any]) -> None:
     with pytest.raises(ParameterError) as refused:
         check_values(spec, {"project": "p", "nope": 1})
-    told = str(refused.value)
-    assert all(f"parameter {name} is missing" in told for name in PLACES if name != "project")
-    assert "parameter nope" in told
+    message = str(refused.value)
+    assert all(f"parameter {name} is missing" in message for name in REQUIRED if name != "project")
+    assert "parameter nope" in message
 
 
-def test_overrides_that_say_what_the_recipe_says_change_nothing(
+def test_overrides_equal_to_the_recipe_change_nothing(
     spec: dict[str, Any], vertex_recipe: Recipe
 ) -> None:
     settings = training_settings(spec)
@@ -98,7 +100,7 @@ def test_a_run_shorter_than_its_phases_is_refused(spec: dict[str, Any]) -> None:
         override(longer, {"steps": 90_000})
 
 
-def test_a_size_that_would_change_nothing_is_refused(spec: dict[str, Any]) -> None:
+def test_an_override_of_the_size_without_effect_is_refused(spec: dict[str, Any]) -> None:
     settings = training_settings(spec)
     assert settings is not None
     assert override(settings, {"model_size": "large"}).model.size == "large"

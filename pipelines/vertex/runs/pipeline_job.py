@@ -1,0 +1,158 @@
+"""Build the pipeline job that Vertex AI receives, and check every option that goes into it."""
+
+import copy
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from components.vertex_trainer.overrides import Value
+from core.errors import InputError
+from pipelines.cloud.target import Target
+from pipelines.compiled_spec.parameters import check_values
+from pipelines.vertex.runs.template import Template
+
+if TYPE_CHECKING:
+    from google.cloud import aiplatform_v1 as v1
+
+RECIPE_LABEL = "textmill_recipe"  # on every run: names its pipeline; bills can be grouped by it
+LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
+ACCOUNT = re.compile(r"[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com")
+ACCOUNT_FORM = "NAME@PROJECT.iam.gserviceaccount.com"
+NETWORK = re.compile(r"projects/\d+/global/networks/[a-z][a-z0-9-]*")
+ROOT = re.compile(r"gs://[a-z0-9][a-z0-9._-]+(/\S+)?")
+# Parameters of the spec that repeat where the job runs, with the option that sets them.
+TARGET_PARAMETERS = {
+    "project": "--project",
+    "region": "--region",
+    "pipeline_root": "--root",
+    "service_account": "--service-account",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmitOptions:
+    """Options of a submission, as given on the command line and not checked yet."""
+
+    project: str | None = None
+    region: str | None = None
+    endpoint: str | None = None
+    overrides: Sequence[str] | None = None  # settings of the recipe, e.g. "trainer.steps=2000"
+    parameters: Sequence[str] | None = None  # e.g. "steps=2000"
+    labels: Sequence[str] | None = None  # e.g. "team=nlp"
+    root: str | None = None
+    service_account: str | None = None
+    network: str | None = None
+    no_cache: bool = False  # True: run every task; False: as the spec says, task by task
+
+
+def make_job(
+    template: Template, target: Target, options: SubmitOptions
+) -> "tuple[v1.PipelineJob, dict[str, Value]]":
+    """Check the options and build the job.
+
+    Returns:
+        The job, and the values given for the spec's parameters.
+
+    Raises:
+        InputError: a parameter, label, account, network or root is wrong, missing or unknown.
+    """
+    from google.cloud import aiplatform_v1 as v1
+
+    root = _choose_root(template, options.root)
+    _check_form(ACCOUNT, options.service_account, "--service-account", ACCOUNT_FORM)
+    _check_form(NETWORK, options.network, "--network", "projects/NUMBER/global/networks/NAME")
+    values = _parameter_values(template, target, options, root)
+    account = (
+        options.service_account
+        or values.get("service_account")
+        or template.default_of("service_account")
+        or ""
+    )
+    job = v1.PipelineJob(
+        display_name=template.name,
+        pipeline_spec=disable_cache(template.spec) if options.no_cache else template.spec,
+        labels={RECIPE_LABEL: _label_value(template.name), **_parse_labels(options.labels or ())},
+        runtime_config=v1.PipelineJob.RuntimeConfig(
+            gcs_output_directory=root,
+            parameter_values=dict(values),
+            failure_policy=v1.PipelineFailurePolicy.PIPELINE_FAILURE_POLICY_FAIL_FAST,
+        ),
+        service_account=str(account),
+        network=options.network or template.network or "",
+    )
+    return job, values
+
+
+def _choose_root(template: Template, root: str | None) -> str:
+    """Return the folder for artifacts: the option, or else the spec's."""
+    root = root or template.default_of("pipeline_root")
+    root = (root or template.spec.get("defaultPipelineRoot") or "").rstrip("/")
+    if not root:
+        raise InputError(
+            "No folder for artifacts is set. Pass --root gs://BUCKET/FOLDER, set "
+            "TEXTMILL_PIPELINE_ROOT, or set vertex.pipeline_root in the recipe."
+        )
+    _check_form(ROOT, root, "--root", "gs://BUCKET/FOLDER")
+    return str(root)
+
+
+def _check_form(pattern: re.Pattern[str], text: str | None, option: str, form: str) -> None:
+    if text and not pattern.fullmatch(text):
+        raise InputError(f"{option} {text}: write it as {form}.")
+
+
+def _parameter_values(
+    template: Template, target: Target, options: SubmitOptions, root: str
+) -> dict[str, Value]:
+    """Return the values given with --param, and those that follow from the target."""
+    values: dict[str, str | Value] = {}
+    for text in options.parameters or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise InputError(f"--param {text}: write it as NAME=VALUE, for example steps=2000.")
+        values[name] = value
+    implied = {
+        "project": target.project,
+        "region": target.region,
+        "pipeline_root": root,
+        "service_account": options.service_account,
+    }
+    for name, option in TARGET_PARAMETERS.items():
+        wanted = implied[name]
+        if wanted is None or not template.has(name):
+            continue
+        if values.get(name, wanted) != wanted:
+            raise InputError(
+                f"--param {name}={values[name]} contradicts {option} {wanted}. Pass only one."
+            )
+        values[name] = wanted
+    return check_values(template.spec, values)
+
+
+def disable_cache(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the spec with the cache disabled for every task."""
+    changed = copy.deepcopy(dict(spec))
+    for component in (changed["root"], *changed.get("components", {}).values()):
+        for task in component.get("dag", {}).get("tasks", {}).values():
+            if "cachingOptions" in task:
+                task["cachingOptions"] = {}
+    return changed
+
+
+def _parse_labels(texts: Sequence[str]) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not LABEL_KEY.fullmatch(key) or not LABEL_VALUE.fullmatch(value):
+            raise InputError(
+                f"--label {text}: write it as KEY=VALUE, for example team=nlp. Use lower-case "
+                f"letters, digits, - and _, at most 63 each; the key begins with a letter."
+            )
+        labels[key] = value
+    return labels
+
+
+def _label_value(name: str) -> str:
+    return re.sub(r"[^a-z0-9_-]", "-", name.lower())[:63]
