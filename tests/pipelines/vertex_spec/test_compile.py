@@ -1,4 +1,4 @@
-"""Tests that the spec is complete, accepted by KFP and Vertex AI, and equal to the local pipeline."""
+"""Tests that the spec is complete, valid for KFP and Vertex AI, and equal to the local pipeline."""
 
 import importlib.util
 import json

@@ -1,4 +1,4 @@
-"""Tests that Vertex AI accepts the supported machines, and that others are refused with a reason."""
+"""Tests that Vertex AI accepts the supported machines, and that others are refused."""
 
 from pathlib import Path
 from typing import Any
