@@ -1,41 +1,30 @@
-"""`textmill lineage …`: what made a model, what it led to, how it differs from another."""
+"""Define the commands `textmill lineage …`: list, show, compare, verify and export runs."""
 
-import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from core.errors import InputError
-
-if TYPE_CHECKING:
-    from pipelines.metadata.archive import Archive
+from pipelines.lineage.options import (
+    DEFAULT_WORKDIR,
+    MostOption,
+    NameArgument,
+    SourceOption,
+    WorkdirOption,
+    WrittenWorkdirOption,
+    make_console,
+    open_archive,
+    print_json,
+)
+from pipelines.lineage.output_commands import export, report, serve
+from pipelines.options import FLAG, JsonOption
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="What made a model, what it led to, and how it differs from another.",
+    help="Show the inputs of a model, its descendants, and how it differs from another.",
 )
 
-WorkdirOption = Annotated[
-    Path, typer.Option(help="The folder of the runs; nothing in it is changed.")
-]
-SourceOption = Annotated[
-    str | None,
-    typer.Option(
-        envvar="TEXTMILL_LINEAGE_SOURCE",
-        help="Read vertex://PROJECT/REGION instead of a workdir.",
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-WhatArgument = Annotated[
-    str,
-    typer.Argument(
-        help="A run id, `latest`, an artifact id, a folder, a published version or a digest."
-    ),
-]
-WORK = Path("work")
-CHANGED = 1  # exit code of `verify`
+MISMATCH = 1  # exit code of `verify`
 
 
 @app.command("list")
@@ -43,27 +32,49 @@ def list_(
     only: Annotated[
         list[str] | None,
         typer.Option(
-            help="succeeded, failed, interrupted, running, blessed, published, or a pipeline."
+            "--only",
+            metavar="WORD",
+            help="Keep runs that are succeeded, failed, interrupted, running, blessed or "
+            "published, or of a pipeline. Repeatable.",
         ),
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(help="Began then or later (UTC): 2026-11-23, or 2026-11-23T14:05."),
+        typer.Option(
+            "--since",
+            metavar="DATE",
+            help="Keep runs that started at this UTC date or later: 2026-11-23 or "
+            "2026-11-23T14:05.",
+        ),
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Began before; a day counts whole.")] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until", metavar="DATE", help="Keep runs that started before; includes a whole day."
+        ),
+    ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(help="A metric or setting, as 'loss<3.9' or trainer.steps=200; repeatable."),
+        typer.Option(
+            "--where",
+            metavar="CONDITION",
+            help="Keep runs by a metric or setting, for example 'loss<3.9' or trainer.steps=200. "
+            "Repeatable.",
+        ),
     ] = None,
     models: Annotated[
-        bool, typer.Option("--models", help="A line for each model: the run that trained it.")
+        bool,
+        typer.Option("--models", metavar=FLAG, help="Keep only runs that trained a new model."),
     ] = False,
-    most: Annotated[int, typer.Option(min=1, help="Show at most so many, newest first.")] = 50,
-    workdir: WorkdirOption = WORK,
+    most: MostOption = 50,
+    workdir: WorkdirOption = DEFAULT_WORKDIR,
     source: SourceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Lists runs or models with their dates, metrics, verdicts and versions."""
+    """List runs with their dates, losses, blessings and versions.
+
+    Example: textmill lineage list --only blessed --where 'loss<3.9'
+    """
     from dataclasses import asdict
 
     from pipelines.lineage.find.choose_runs import choose, parse_condition, parse_day
@@ -71,230 +82,151 @@ def list_(
     from pipelines.lineage.print_text import print_runs
 
     conditions = [parse_condition(text) for text in where or ()]
-    began = parse_day(since, "--since"), parse_day(until, "--until", end=True)
-    archive = _open(workdir, source)
+    interval = parse_day(since, "--since"), parse_day(until, "--until", end=True)
+    archive = open_archive(workdir, source)
     rows = list_runs(archive, only=frozenset(only or ()))
-    rows = choose(archive, rows, began=began, conditions=conditions, models=models)
+    rows = choose(archive, rows, started=interval, conditions=conditions, models=models)
     if as_json:
-        _print_json([asdict(row) for row in rows[:most]])
+        print_json([asdict(row) for row in rows[:most]])
         return
-    print_runs(rows[:most], _console())
+    print_runs(rows[:most], make_console())
     if len(rows) > most:
-        typer.echo(f"{len(rows) - most:,} older runs; --most shows more.")
+        typer.echo(f"{len(rows) - most:,} older runs are not listed; increase --most.")
 
 
 @app.command()
 def show(
-    what: WhatArgument,
+    name: NameArgument,
     downstream: Annotated[
-        bool, typer.Option("--downstream", help="What it led to, instead of what it is made from.")
+        bool,
+        typer.Option(
+            "--downstream", metavar=FLAG, help="Show its descendants instead of its inputs."
+        ),
     ] = False,
-    depth: Annotated[int | None, typer.Option(min=0, help="Steps to go; all by default.")] = None,
-    workdir: WorkdirOption = WORK,
+    depth: Annotated[
+        int | None,
+        typer.Option("--depth", min=0, metavar="N", help="Maximum number of steps; default: all."),
+    ] = None,
+    workdir: WorkdirOption = DEFAULT_WORKDIR,
     source: SourceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Shows a run, a model or any artifact, and what it was made from."""
+    """Show a run, a model or another artifact, and its inputs back to the text.
+
+    Example: textmill lineage show latest
+    """
     from pipelines.lineage.find.select import select
     from pipelines.lineage.find.show import show as show_it
-    from pipelines.lineage.print_text import print_show
+    from pipelines.lineage.print_show import print_show
 
-    archive = _open(workdir, source)
+    archive = open_archive(workdir, source)
     direction: Any = "downstream" if downstream else "upstream"
-    told = show_it(archive, select(archive, what), direction, depth)
+    description = show_it(archive, select(archive, name), direction, depth)
     if as_json:
-        _print_json(told)
+        print_json(description)
     else:
-        print_show(told, _console())
+        print_show(description, make_console())
 
 
 @app.command()
 def diff(
-    before: WhatArgument,
-    after: WhatArgument,
-    workdir: WorkdirOption = WORK,
+    before: NameArgument,
+    after: NameArgument,
+    workdir: WorkdirOption = DEFAULT_WORKDIR,
     source: SourceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Explains how two runs or models differ: the shortest explanation first, then the parts."""
+    """Explain how two runs or models differ: first in one sentence, then in detail.
+
+    Example: textmill lineage diff 20261123T030405Z latest
+    """
     from pipelines.lineage.compare.compare import compare_runs
     from pipelines.lineage.find.select import run_of, select
     from pipelines.lineage.print_text import print_comparison
 
-    archive = _open(workdir, source)
-    runs = [run_of(archive, select(archive, what)) for what in (before, after)]
-    found = compare_runs(archive, *runs)
+    archive = open_archive(workdir, source)
+    runs = [run_of(archive, select(archive, name)) for name in (before, after)]
+    comparison = compare_runs(archive, *runs)
     if as_json:
-        _print_json(found.as_json())
+        print_json(comparison.as_json())
     else:
-        print_comparison(found, _console())
+        print_comparison(comparison, make_console())
 
 
 @app.command()
 def verify(
-    what: Annotated[
-        str | None, typer.Argument(help="Only this run or artifact and what it is made from.")
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Check only this run or artifact and its inputs."),
     ] = None,
-    workdir: WorkdirOption = WORK,
+    workdir: WorkdirOption = DEFAULT_WORKDIR,
     as_json: JsonOption = False,
 ) -> None:
-    """Computes every digest anew; says what was changed or is missing, and then exits with 1."""
+    """Recompute every digest; report what changed or is missing, and then exit with 1.
+
+    Example: textmill lineage verify --workdir work
+    """
     from pipelines.lineage.find.select import select
-    from pipelines.lineage.print_text import print_verdict
+    from pipelines.lineage.print_text import print_verification
     from pipelines.lineage.verify.verify import verify as verify_it
 
-    archive = _open(workdir)
-    verdict = verify_it(archive, select(archive, what) if what else None)
+    archive = open_archive(workdir)
+    verification = verify_it(archive, select(archive, name) if name else None)
     if as_json:
-        _print_json(verdict.as_json())
+        print_json(verification.as_json())
     else:
-        print_verdict(verdict, _console())
-    raise typer.Exit(CHANGED if verdict.findings else 0)
+        print_verification(verification, make_console())
+    raise typer.Exit(MISMATCH if verification.findings else 0)
 
 
-@app.command()
-def report(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path(
-        "lineage.html"
-    ),
-    most: Annotated[int, typer.Option(min=1, help="At most so many runs, the newest.")] = 200,
-    workdir: WorkdirOption = WORK,
-    source: SourceOption = None,
-) -> None:
-    """Writes one HTML file: the runs, the graph of each, and any two side by side."""
-    from core import storage
-    from pipelines.lineage.page.render import render_page
-
-    page = render_page(_open(workdir, source), output.resolve().parent, most)
-    storage.write_bytes(str(output), page.encode())
-    typer.echo(f"{output}: {len(page.encode()) / 1e6:.1f} MB; open it in a browser.")
-
-
-@app.command()
-def export(
-    what: Annotated[
-        list[str] | None, typer.Argument(help="Runs or models, as `show` takes them; all runs.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write; else the terminal.")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="The whole graph as one JSON object instead of events.")
-    ] = False,
-    send: Annotated[
-        bool, typer.Option("--send", help="Send the events to OPENLINEAGE_URL.")
-    ] = False,
-    namespace: Annotated[str, typer.Option(help="OpenLineage's namespace of the jobs.")] = (
-        "textmill"
-    ),
-    workdir: WorkdirOption = WORK,
-    source: SourceOption = None,
-) -> None:
-    """Writes OpenLineage events, one a line, or the graph as JSON, for other systems."""
-    from core import storage
-    from core.wording import plural
-    from pipelines.lineage.export.export import graph_json, open_lineage_lines, send_open_lineage
-    from pipelines.lineage.find.select import run_of, select
-
-    if send and (as_json or output):
-        raise InputError("--send: sends events, so it takes neither --json nor --output.")
-    archive = _open(workdir, source)
-    named = (run_of(archive, select(archive, name)) for name in what or ())
-    runs = list({run.id: run for run in named}.values()) or list(archive.graph.runs.values())
-    if send:
-        sent = send_open_lineage(archive, runs, namespace)
-        typer.echo(f"{plural(sent, 'event', 'events')} of {plural(len(runs), 'run', 'runs')} sent.")
-        return
-    lines = [graph_json(archive, runs)] if as_json else open_lineage_lines(archive, runs, namespace)
-    if output is None:
-        for line in lines:
-            typer.echo(line)
-        return
-    content = "".join(f"{line}\n" for line in lines)
-    storage.write_bytes(str(output), content.encode())
-    typer.echo(f"{output}: {plural(len(runs), 'run', 'runs')}.")
+app.command()(report)
+app.command()(export)
 
 
 @app.command()
 def seal(
-    run: Annotated[str, typer.Argument(help="A run id, or `latest`.")] = "latest",
-    workdir: Annotated[Path, typer.Option(help="The folder of the runs.")] = WORK,
+    run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run id, or `latest`.")] = "latest",
+    workdir: WrittenWorkdirOption = DEFAULT_WORKDIR,
 ) -> None:
-    """Notes the digests of a run's files, cards and records, so that `verify` covers them too."""
+    """Record the digests of a run's files, cards and records, so that `verify` checks them too.
+
+    Example: textmill lineage seal latest
+    """
     from pipelines.lineage.find.select import run_of, select
     from pipelines.metadata.seal import seal_run
 
-    archive = _open(workdir)
+    archive = open_archive(workdir)
     typer.echo(f"{seal_run(workdir, run_of(archive, select(archive, run)).id)}")
 
 
 @app.command()
 def gc(
     delete: Annotated[
-        bool, typer.Option("--delete", help="Delete; without it, only list.")
+        bool, typer.Option("--delete", metavar=FLAG, help="Delete them; by default only list.")
     ] = False,
-    workdir: Annotated[Path, typer.Option(help="The folder of the runs.")] = WORK,
+    workdir: WrittenWorkdirOption = DEFAULT_WORKDIR,
     as_json: JsonOption = False,
 ) -> None:
-    """Lists what killed and failed runs left on the disk, and with --delete deletes it."""
+    """List the folders that killed and failed runs left behind, and optionally delete them.
+
+    Example: textmill lineage gc --delete
+    """
     from dataclasses import asdict
 
-    from core.wording import plural, size
+    from pipelines.lineage.print_text import print_orphans
     from pipelines.lineage.verify.garbage import delete_orphans, find_orphans
     from pipelines.workdir import hold, open_workdir
 
-    archive = _open(workdir)
-    if delete:  # the store is read when the lock is held: what runs now is no orphan
+    archive = open_archive(workdir)
+    if delete:  # the lock is taken before the store is read: a run in progress is not an orphan
         with hold(open_workdir(str(workdir))):
             orphans = list(delete_orphans(archive, find_orphans(archive)))
     else:
         orphans = find_orphans(archive)
     if as_json:
-        _print_json({"deleted": delete, "orphans": [asdict(orphan) for orphan in orphans]})
-        return
-    from core.errors import printable
-
-    for orphan in orphans:
-        typer.echo(f"{size(orphan.size_bytes):>8}  {printable(orphan.path)}  ({orphan.why})")
-    total = (
-        f"{plural(len(orphans), 'orphan', 'orphans')}, {size(sum(o.size_bytes for o in orphans))}"
-    )
-    hint = "deleted" if delete else "kept; --delete deletes them" if orphans else "all is in use"
-    typer.echo(f"{total}: {hint}.")
+        print_json({"deleted": delete, "orphans": [asdict(orphan) for orphan in orphans]})
+    else:
+        print_orphans(orphans, delete, make_console())
 
 
-@app.command()
-def serve(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8787,
-    most: Annotated[int, typer.Option(min=1, help="At most so many runs, the newest.")] = 200,
-    workdir: WorkdirOption = WORK,
-) -> None:
-    """Shows the page of the live store, to this machine alone; Ctrl-C ends it."""
-    from pipelines.lineage.page.serve import LOOPBACK, make_server
-
-    _open(workdir)
-    with make_server(workdir.resolve(), port, most) as server:
-        typer.echo(f"http://{LOOPBACK}:{server.server_address[1]}/  (Ctrl-C ends it)")
-        server.serve_forever()
-
-
-def _open(workdir: Path, source: str | None = None) -> "Archive":
-    from pipelines.metadata.archive import Archive
-
-    if source is not None:
-        from pipelines.lineage.vertex_store import open_vertex_store
-
-        return Archive(workdir, open_vertex_store(source))
-    if not workdir.is_dir():
-        raise InputError(f"{workdir}: no such folder. Give the folder of the runs with --workdir.")
-    return Archive(workdir)
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console(highlight=False)
-
-
-def _print_json(content: Any) -> None:
-    typer.echo(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
+app.command()(serve)

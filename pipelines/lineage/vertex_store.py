@@ -1,13 +1,13 @@
-"""Vertex ML Metadata to the same graph as the local store's, over REST.
+"""Read the graph from Vertex ML Metadata, over REST.
 
-Vertex AI Pipelines keeps a run as a context `system.PipelineRun`, a task as an execution whose
-parameters are metadata named "input:…", and the names of its inputs and outputs beside them:
+Vertex AI Pipelines stores a run as a context `system.PipelineRun`, and a task as an execution. The
+metadata of a task holds its parameters as "input:…", and the names of its inputs and outputs:
 
     {"input:seed": 7, "vertex-ai-pipelines-artifact-argument-binding":
         {"input:examples": ["projects/…/artifacts/12"], "output:model": ["…/artifacts/13"]}}
 
-Artifacts and executions get numbers in the order of their making, so that both stay the same while
-the store grows.
+Artifacts and executions are numbered in order of creation, so that their numbers do not change
+while the store grows.
 """
 
 import os
@@ -15,9 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import parse_qs, urlsplit
 
-from core.errors import InputError
+from pipelines.lineage.vertex_source import Source, parse_source
 from pipelines.metadata.graph import Artifact, Edge, Execution, Graph, Run
 from pipelines.metadata.names import INTERRUPTED, RUNNING, STATES
 from pipelines.metadata.read_store import Properties
@@ -25,58 +24,24 @@ from pipelines.metadata.read_store import Properties
 if TYPE_CHECKING:
     from pipelines.cloud.client import Cloud
 
-SCHEME = "vertex"
-STORE = "default"  # every project has it in every region
-MOST_RUNS = 100  # the newest, unless the source says otherwise
 BINDING = "vertex-ai-pipelines-artifact-argument-binding"
 PARAMETER = "input:"
-# Executions that stand for a whole run or sub-DAG, not for a task.
-WHOLES = {"system.Run", "system.DagExecution"}
+# Types of the executions that represent a whole run or sub-DAG.
+NOT_TASKS = {"system.Run", "system.DagExecution"}
 # google.cloud.aiplatform_v1.Execution.State: NEW and RUNNING, then those of ML Metadata.
 VERTEX_STATES = {1: RUNNING, 2: RUNNING, **STATES}
 KINDS: dict[str, Literal["input", "output"]] = {"INPUT": "input", "OUTPUT": "output"}
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where a store is, as vertex://project/region/store?pipeline=demo&runs=100."""
-
-    project: str
-    region: str
-    store: str = STORE
-    pipeline: str | None = None  # only runs of this one
-    runs: int = MOST_RUNS
-
-
-def parse_source(text: str) -> Source:
-    """Reads a source.
-
-    Raises:
-        InputError: it is none.
-    """
-    parts = urlsplit(text)
-    place = [part for part in parts.path.split("/") if part]
-    asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    runs = asked.pop("runs", str(MOST_RUNS))
-    pipeline = asked.pop("pipeline", None)
-    is_whole = parts.netloc and 1 <= len(place) <= 2
-    if parts.scheme != SCHEME or not is_whole or asked or not (runs.isdigit() and int(runs)):
-        raise InputError(
-            f"--source {text}: write vertex://PROJECT/REGION, or "
-            f"vertex://PROJECT/REGION/STORE?pipeline=NAME&runs={MOST_RUNS}."
-        )
-    store = place[1] if len(place) > 1 else STORE
-    return Source(parts.netloc, place[0], store, pipeline, int(runs))
-
-
 def open_vertex_store(text: str) -> "VertexStore":
-    """Connects to a store with the credentials of this machine.
+    """Connect to a store with this machine's credentials.
 
     Args:
-        text: vertex://PROJECT/REGION[/STORE]; TEXTMILL_VERTEX_ENDPOINT names another endpoint.
+        text: vertex://PROJECT/REGION[/STORE]. The environment variable TEXTMILL_VERTEX_ENDPOINT
+            can name another endpoint.
 
     Raises:
-        InputError: it is no such source.
+        InputError: the text is not such an address.
         VertexError: there are no credentials.
     """
     from pipelines.cloud.client import connect
@@ -87,42 +52,45 @@ def open_vertex_store(text: str) -> "VertexStore":
 
 
 class VertexStore:
-    """One store of Vertex ML Metadata, with the answers of `read_store.Store`."""
+    """One store of Vertex ML Metadata, with the interface of `read_store.Store`."""
 
     def __init__(self, source: Source, cloud: "Cloud") -> None:
-        """Args: cloud, of the source's project and region."""
+        """Connect a source to a client for the same project and region."""
         self._source, self._cloud = source, cloud
 
     def graph(self) -> Graph:
-        """The newest runs, and all that they read and wrote."""
-        return self._read.graph
+        """Return the newest runs, and all that they read and wrote."""
+        return self._content.graph
 
     def settings(self, execution_ids: Iterable[int]) -> Mapping[int, Properties]:
-        """The parameters of executions."""
-        return {n: self._read.settings[n] for n in execution_ids if n in self._read.settings}
+        """Return the parameters of executions."""
+        return {n: self._content.settings[n] for n in execution_ids if n in self._content.settings}
 
     def properties(
         self, artifact_ids: Iterable[int] | None = None, names: tuple[str, ...] = ()
     ) -> Mapping[int, Properties]:
-        """The metadata of artifacts; of all of them, if None is given, those of these names."""
-        wanted = self._read.properties if artifact_ids is None else artifact_ids
-        told = {n: self._read.properties[n] for n in wanted if n in self._read.properties}
+        """Return the named metadata of artifacts; None stands for all artifacts, () for all."""
+        known = self._content.properties
+        ids = known if artifact_ids is None else artifact_ids
+        properties = {n: known[n] for n in ids if n in known}
         if names:
-            told = {n: {k: v for k, v in p.items() if k in names} for n, p in told.items()}
-        return {n: found for n, found in told.items() if found}
+            properties = {
+                n: {k: v for k, v in of_artifact.items() if k in names}
+                for n, of_artifact in properties.items()
+            }
+        return {n: of_artifact for n, of_artifact in properties.items() if of_artifact}
 
     def origins(self) -> Mapping[str, Properties]:
-        """What is kept of each run."""
-        return self._read.origins
+        """Return the code, host and user recorded for each run."""
+        return self._content.origins
 
     @cached_property
-    def _read(self) -> "_Read":
+    def _content(self) -> "_Content":
         contexts = self._contexts()
-        subgraphs = [(context, self._subgraph(context.name)) for context in contexts]
-        return _read(subgraphs)
+        return _convert([(context, self._subgraph(context.name)) for context in contexts])
 
     def _contexts(self) -> list[Any]:
-        """The contexts of the newest runs, oldest first."""
+        """Return the contexts of the newest runs, oldest first."""
         import itertools
 
         from google.cloud import aiplatform_v1 as v1
@@ -134,11 +102,11 @@ class VertexStore:
 
         def call() -> list[Any]:
             pages = self._cloud.metadata.list_contexts(request)
-            wanted = (c for c in pages if self._source.pipeline in (None, _pipeline_of(c)))
-            return list(itertools.islice(wanted, self._source.runs))
+            contexts = (c for c in pages if self._source.pipeline in (None, _pipeline_of(c)))
+            return list(itertools.islice(contexts, self._source.runs))
 
-        found = self._cloud.call("list runs in ML Metadata", call)
-        return sorted(found, key=lambda context: (context.create_time, context.name))
+        contexts = self._cloud.call("list runs in ML Metadata", call)
+        return sorted(contexts, key=lambda context: (context.create_time, context.name))
 
     def _subgraph(self, context: str) -> Any:
         return self._cloud.call(
@@ -148,51 +116,49 @@ class VertexStore:
 
 
 @dataclass(frozen=True)
-class _Read:
+class _Content:
     graph: Graph
     settings: Mapping[int, Properties]
     properties: Mapping[int, Properties]
     origins: Mapping[str, Properties]
 
 
-def _read(subgraphs: list[tuple[Any, Any]]) -> _Read:
-    """Contexts and their subgraphs to the graph."""
+def _convert(subgraphs: list[tuple[Any, Any]]) -> _Content:
+    """Convert contexts and their subgraphs to a graph and its properties."""
     tasks: dict[str, tuple[Any, str, str]] = {}  # resource name to message, run, pipeline
     artifacts: dict[str, Any] = {}
     events: dict[tuple[str, str, str], None] = {}
     for context, subgraph in subgraphs:
         run_id, pipeline = _short(context.name), _pipeline_of(context)
         for message in subgraph.executions:
-            if message.schema_title not in WHOLES:
+            if message.schema_title not in NOT_TASKS:
                 tasks.setdefault(message.name, (message, run_id, pipeline))
         artifacts |= {message.name: message for message in subgraph.artifacts}
         events |= {(e.execution, e.artifact, e.type_.name): None for e in subgraph.events}
-    numbers = _numbered(message for message, _, _ in tasks.values())
-    places = _numbered(artifacts.values())
-    executions = {
-        numbers[name]: _execution(numbers[name], *tasks[name])
-        for name in sorted(tasks, key=lambda name: numbers[name])
-    }
-    plain = {name: _plain(message.metadata) for name, (message, _, _) in tasks.items()}
-    keys = {name: _keys(metadata) for name, metadata in plain.items()}
+    task_ids = _numbered(message for message, _, _ in tasks.values())
+    artifact_ids = _numbered(artifacts.values())
+    executions = {id_: _execution(id_, *tasks[name]) for name, id_ in task_ids.items()}
+    metadata = {name: _plain(message.metadata) for name, (message, _, _) in tasks.items()}
+    keys = {name: _keys(of_task) for name, of_task in metadata.items()}
     edges = [
-        Edge(numbers[execution], places[artifact],
-             keys[execution].get((KINDS[kind], artifact)) or artifacts[artifact].display_name,
+        Edge(task_ids[task], artifact_ids[artifact],
+             keys[task].get((KINDS[kind], artifact)) or artifacts[artifact].display_name,
              KINDS[kind])
-        for execution, artifact, kind in events
-        if execution in numbers and artifact in places and kind in KINDS
+        for task, artifact, kind in events
+        if task in task_ids and artifact in artifact_ids and kind in KINDS
     ]  # fmt: skip
     edges.sort(key=lambda edge: (edge.execution, edge.key, edge.artifact))
     contexts = [context for context, _ in subgraphs]
     graph = Graph(
-        _runs(contexts, executions), executions,
-        {places[n]: _artifact(places[n], artifacts[n]) for n in sorted(places, key=places.get)},  # type: ignore[arg-type]
+        _runs(contexts, executions),
+        executions,
+        {id_: _artifact(id_, artifacts[name]) for name, id_ in artifact_ids.items()},
         tuple(edges),
-    )  # fmt: skip
-    return _Read(
+    )
+    return _Content(
         graph=graph,
-        settings={numbers[name]: _settings(metadata) for name, metadata in plain.items()},
-        properties={places[n]: _plain(message.metadata) for n, message in artifacts.items()},
+        settings={task_ids[name]: _settings(of_task) for name, of_task in metadata.items()},
+        properties={artifact_ids[n]: _plain(message.metadata) for n, message in artifacts.items()},
         origins={_short(context.name): _plain(context.metadata) for context in contexts},
     )
 
@@ -218,13 +184,13 @@ def _execution(number: int, message: Any, run_id: str, pipeline: str) -> Executi
 
 
 def _artifact(number: int, message: Any) -> Artifact:
-    kind = message.schema_title.removeprefix("tfx.")  # TFX's own types, as they are called locally
+    kind = message.schema_title.removeprefix("tfx.")  # the local name of TFX's own types
     live = message.state.name == "LIVE"
     return Artifact(number, kind, message.uri, live, message.create_time.timestamp())
 
 
 def _keys(metadata: Properties) -> dict[tuple[str, str], str]:
-    """The name of an input or output, by its kind and the artifact's resource name."""
+    """Return the names of inputs and outputs by kind and resource name of the artifact."""
     return {
         (kind, artifact): key
         for name, artifacts in metadata.get(BINDING, {}).items()
@@ -234,12 +200,12 @@ def _keys(metadata: Properties) -> dict[tuple[str, str], str]:
 
 
 def _settings(metadata: Properties) -> Properties:
-    found = {k.removeprefix(PARAMETER): v for k, v in metadata.items() if k.startswith(PARAMETER)}
-    return dict(sorted(found.items()))
+    parameters = ((k, v) for k, v in sorted(metadata.items()) if k.startswith(PARAMETER))
+    return {key.removeprefix(PARAMETER): value for key, value in parameters}
 
 
 def _plain(struct: Any) -> Properties:
-    """A Struct as plain values; it knows no whole numbers, so that 7.0 is taken for 7."""
+    """Convert a Struct to plain values. It has no integers, so 7.0 becomes 7."""
     return {name: _value(struct[name]) for name in struct} if struct else {}
 
 
@@ -254,7 +220,7 @@ def _value(value: Any) -> Any:
 
 
 def _numbered(messages: Iterable[Any]) -> dict[str, int]:
-    """Resource names to numbers from 1 on, in the order of their making."""
+    """Number messages from 1 in order of creation; return the numbers by resource name."""
     ordered = sorted(messages, key=lambda message: (message.create_time, message.name))
     return {message.name: number for number, message in enumerate(ordered, start=1)}
 

@@ -1,1 +1,1 @@
-"""Compare two runs or models, and explain the difference."""
+"""Compare two runs or models, and explain the difference in one sentence."""

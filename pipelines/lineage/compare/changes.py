@@ -1,4 +1,4 @@
-"""What differs, as plain values: the result of a comparison and the parts of it."""
+"""Hold the result of a comparison: the parts of two runs that differ."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -6,15 +6,13 @@ from typing import Any
 
 from pipelines.lineage.compare.corpus_change import CorpusChange
 
-ABSENT = None  # the value of what one side does not have
-
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that differs."""
+    """One value that differs. None stands for a value that a side does not have."""
 
     name: str
-    before: Any  # None where it was not there
+    before: Any
     after: Any
 
 
@@ -23,41 +21,40 @@ Changes = tuple[Change, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """All that differs between two runs; empty parts are the same."""
+    """The differences between two runs, by part. A part without differences is empty."""
 
     before: str  # run ids
     after: str
-    endings: tuple[str, str]  # "succeeded", or as "failed at Trainer"
+    endings: tuple[str, str]  # for example "succeeded" or "failed at Trainer"
     settings: Changes  # by the recipe's keys
-    places: Changes
+    places: Changes  # folders that were read and written
     same_text: bool
     corpus: CorpusChange | None
     vocabulary: Changes
     code: Changes  # digests by node
     commits: Changes  # by node
     versions: Changes
-    machine: Changes  # hardware and container image of the runs
+    machine: Changes  # hardware and container image
     metrics: Changes
     model: Changes
-    missing: tuple[tuple[str, str], ...]  # node, and the run that did not come to it
+    missing: tuple[tuple[str, str], ...]  # node, and the run that did not reach it
     same_model: bool
     sentence: str = ""
 
     def explained(self, sentence: str) -> "Comparison":
-        """The same with its explanation."""
+        """Return the comparison with its explanation."""
         return replace(self, sentence=sentence)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values, the sentence first."""
+        """Return plain values, the sentence first."""
         content = asdict(self)
         return {"sentence": content.pop("sentence"), **content}
 
 
 def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
-    """What differs, in the order of the names."""
-    names = sorted({*before, *after})
+    """Return the values that differ, in order of their names."""
     return tuple(
-        Change(name, before.get(name, ABSENT), after.get(name, ABSENT))
-        for name in names
-        if before.get(name, ABSENT) != after.get(name, ABSENT)
+        Change(name, before.get(name), after.get(name))
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
     )

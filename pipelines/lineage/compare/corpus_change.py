@@ -1,6 +1,5 @@
-"""Two documents artifacts to the documents that were added and removed, in flat memory."""
+"""Compare the documents of two runs in constant memory: which were added, which removed."""
 
-import hashlib
 import heapq
 import itertools
 import json
@@ -10,11 +9,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from components.records import read_records
+from components.text_example_gen.documents.document import Document
 from components.text_example_gen.documents.document_record import decode_sentences
 from core.manifest import Manifest
 
-MOST_NAMED = 20  # ids and files that are told of each kind; all documents are counted
-FILES = "files.jsonl"  # components.text_example_gen.write_documents: name and sha256 of each file
+MAX_NAMED = 20  # ids and files listed per kind; all documents are counted
+FILES = "files.jsonl"  # components.text_example_gen.write_documents: name and sha256 per file
 
 
 Entry = TypeVar("Entry", str, tuple[str, str])
@@ -28,54 +28,55 @@ class CorpusChange:
     after: int
     added: int
     removed: int
-    added_ids: tuple[str, ...]  # the first `MOST_NAMED`
+    added_ids: tuple[str, ...]  # the first `MAX_NAMED`
     removed_ids: tuple[str, ...]
-    files: tuple[str, ...] = ()  # the first `MOST_NAMED` text files that differ, as "a.txt changed"
+    files: tuple[str, ...] = ()  # the first `MAX_NAMED` that differ, for example "a.txt changed"
 
 
 def compare_documents(before: tuple[Path, Manifest], after: tuple[Path, Manifest]) -> CorpusChange:
-    """Merges the documents' ids, which are in order in every split.
+    """Compare two documents artifacts by merging their document ids, which are sorted per split.
 
     Args:
-        before: folder and manifest of one documents artifact.
-        after: of the other.
+        before: folder and manifest of the first artifact.
+        after: folder and manifest of the second one.
 
     Raises:
         RecordError: a shard is damaged.
-        OSError: a shard is gone.
+        OSError: a shard is missing.
     """
     counts = [0, 0]
-    only: tuple[list[str], list[str]] = ([], [])
-    lone = [0, 0]
+    surplus_ids: tuple[list[str], list[str]] = ([], [])
+    surplus_counts = [0, 0]
     for document_id, sides in _matched(document_ids(*before), document_ids(*after)):
         for side in (0, 1):
             counts[side] += sides[side]
         surplus = sides[1] - sides[0]
         if surplus:
             side = int(surplus > 0)
-            lone[side] += abs(surplus)
-            only[side].extend([document_id] * (len(only[side]) < MOST_NAMED))
+            surplus_counts[side] += abs(surplus)
+            if len(surplus_ids[side]) < MAX_NAMED:
+                surplus_ids[side].append(document_id)
     return CorpusChange(
-        before=counts[0], after=counts[1], removed=lone[0], added=lone[1],
-        removed_ids=tuple(only[0]), added_ids=tuple(only[1]),
+        before=counts[0], after=counts[1], removed=surplus_counts[0], added=surplus_counts[1],
+        removed_ids=tuple(surplus_ids[0]), added_ids=tuple(surplus_ids[1]),
         files=compare_files(before[0], after[0]),
     )  # fmt: skip
 
 
 def compare_files(before: Path, after: Path) -> tuple[str, ...]:
-    """The first text files that were added, removed or changed between two documents artifacts."""
-    told: dict[str, str] = {}
+    """Return the first text files that were added, removed or changed."""
+    changes: dict[str, str] = {}
     for (name, _), sides in _matched(text_files(before), text_files(after)):
         if sides[0] != sides[1]:
-            word = "changed" if name in told else "removed" if sides[0] else "added"
-            told[name] = f"{name} {word}"
-        if len(told) > MOST_NAMED:  # the last one may go on
+            change = "changed" if name in changes else "removed" if sides[0] else "added"
+            changes[name] = f"{name} {change}"
+        if len(changes) > MAX_NAMED:  # one more, because the next entry may complete the last one
             break
-    return tuple(list(told.values())[:MOST_NAMED])
+    return tuple(list(changes.values())[:MAX_NAMED])
 
 
 def text_files(folder: Path) -> Iterator[tuple[str, str]]:
-    """Name and sha256 of each text file of a documents artifact, by name."""
+    """Yield name and sha256 of each text file of a documents artifact, sorted by name."""
     if not (folder / FILES).is_file():
         return
     with (folder / FILES).open(encoding="utf-8") as lines:
@@ -85,13 +86,12 @@ def text_files(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def document_ids(folder: Path, manifest: Manifest) -> Iterator[str]:
-    """The ids of all documents in order, computed anew from their sentences."""
+    """Yield the ids of all documents in order, recomputed from their sentences."""
 
     def of_split(split: str) -> Iterator[str]:
         for shard in manifest.shards[split]:
             for record in read_records(str(folder / shard.path)):
-                content = "\n".join(decode_sentences(record)).encode()
-                yield hashlib.sha256(content).hexdigest()[:32]
+                yield Document(tuple(decode_sentences(record))).document_id
 
     return heapq.merge(*map(of_split, manifest.shards))
 
@@ -99,7 +99,7 @@ def document_ids(folder: Path, manifest: Manifest) -> Iterator[str]:
 def _matched(
     before: Iterator[Entry], after: Iterator[Entry]
 ) -> Iterator[tuple[Entry, tuple[int, int]]]:
-    """Each entry of two sorted lists once, with how often it is in either."""
+    """Yield each entry of two sorted lists once, with its number of occurrences in each."""
     tagged = heapq.merge(((i, 0) for i in before), ((i, 1) for i in after))
     for entry, group in itertools.groupby(tagged, key=lambda pair: pair[0]):
         sides = [side for _, side in group]

@@ -1,4 +1,4 @@
-"""A comparison to the shortest sentence that explains it: what is the same, what is not, so what.
+"""Explain a comparison in one short sentence: what is the same, what differs, and the effect.
 
 same text and code; `trainer.learning_rate` 1e-4 → 5e-4; loss 3.91 → 3.72
 """
@@ -9,22 +9,22 @@ from typing import Any
 from core.wording import number, plural
 from pipelines.lineage.compare.changes import Change, Changes, Comparison
 
-MOST_NAMED = 3  # settings; the rest is counted
-MOST_CHARACTERS = 32  # of a value
+MAX_NAMED = 3  # settings; the rest is counted
+MAX_CHARACTERS = 32  # of a value
 
 
 def explain(comparison: Comparison) -> str:
-    """One sentence: causes before effects, and no consequence of a cause that is told."""
+    """Return one sentence with the causes first, then their effects."""
     causes = [*_text(comparison), *_code(comparison), *_settings(comparison.settings)]
     causes += _versions(comparison.versions)
     same = _same(comparison)
     if comparison.same_model and not causes:
-        return f"{same}; both stand for one model"
+        return f"{same}; both have the same model"
     return "; ".join([*([same] if same else []), *causes, *_effects(comparison)])
 
 
-def value_words(value: Any) -> str:
-    """A value as a person writes it: 1e-4 for 0.0001, none for null."""
+def format_value(value: Any) -> str:
+    """Format a value as a person writes it: 1e-4 for 0.0001, none for null."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -37,16 +37,16 @@ def value_words(value: Any) -> str:
             return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
         return f"{value:.4g}"
     text = str(value)
-    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
+    return text if len(text) <= MAX_CHARACTERS else f"{text[: MAX_CHARACTERS - 1]}…"
 
 
 def _same(comparison: Comparison) -> str:
-    kept = {
+    parts = {
         "text": comparison.same_text,
         "code": not comparison.code,
         "settings": not comparison.settings,
     }
-    names = [name for name, is_same in kept.items() if is_same]
+    names = [name for name, is_same in parts.items() if is_same]
     if not names:
         return ""
     *first, last = names
@@ -62,20 +62,20 @@ def _text(comparison: Comparison) -> Iterator[str]:
             parts.append(f"{number(corpus.removed)}{noun} removed")
         yield "text: " + ", ".join(parts)
     elif not comparison.same_text:
-        yield "other text" if corpus is None else "other files with the same documents"
+        yield "different text" if corpus is None else "different files with the same documents"
 
 
 def _code(comparison: Comparison) -> Iterator[str]:
     nodes = [change.name for change in comparison.code]
     if not nodes:
         return
-    told = ", ".join(nodes) if len(nodes) <= MOST_NAMED else f"{len(nodes)} nodes"
+    of_nodes = ", ".join(nodes) if len(nodes) <= MAX_NAMED else f"{len(nodes)} nodes"
     commits = {(c.before, c.after) for c in comparison.commits if c.name in nodes}
     between = ""
     if len(commits) == 1 and None not in next(iter(commits)):
         before, after = (str(commit) for commit in next(iter(commits)))
         between = f" ({before[:8]}{_edited(before)} → {after[:8]}{_edited(after)})"
-    yield f"other code of {told}{between}"
+    yield f"different code in {of_nodes}{between}"
 
 
 def _edited(commit: str) -> str:
@@ -83,14 +83,14 @@ def _edited(commit: str) -> str:
 
 
 def _settings(settings: Changes) -> Iterator[str]:
-    for change in settings[:MOST_NAMED]:
+    for change in settings[:MAX_NAMED]:
         yield f"`{change.name}` {_arrow(change)}"
-    if len(settings) > MOST_NAMED:
-        yield plural(len(settings) - MOST_NAMED, "more setting", "more settings")
+    if len(settings) > MAX_NAMED:
+        yield plural(len(settings) - MAX_NAMED, "more setting", "more settings")
 
 
 def _versions(versions: Changes) -> Iterator[str]:
-    for change in versions[:MOST_NAMED]:
+    for change in versions[:MAX_NAMED]:
         yield f"{change.name} {_arrow(change)}"
 
 
@@ -109,4 +109,4 @@ def _effects(comparison: Comparison) -> Iterator[str]:
 
 
 def _arrow(change: Change) -> str:
-    return f"{value_words(change.before)} → {value_words(change.after)}"
+    return f"{format_value(change.before)} → {format_value(change.after)}"

@@ -1,11 +1,11 @@
-"""Lineage out of Textmill: OpenLineage events for other systems, or the whole graph as JSON."""
+"""Export lineage as OpenLineage events for other systems, or as one JSON graph."""
 
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from pipelines.lineage.find.artifact_summary import artifact_words, noun
+from pipelines.lineage.find.artifact_summary import noun, summarize_artifact
 from pipelines.lineage.find.run_list import list_runs
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.graph import Run
@@ -15,7 +15,7 @@ GRAPH_FORMAT = "textmill-lineage/1"
 
 
 def open_lineage_lines(archive: Archive, runs: Iterable[Run], namespace: str) -> Iterator[str]:
-    """OpenLineage events as JSON, one a line, as the client's file transport writes them."""
+    """Yield OpenLineage events as JSON, one per line, like the client's file transport."""
     from openlineage.client.serde import Serde
 
     from pipelines.lineage.export.open_lineage import open_lineage_events
@@ -25,12 +25,12 @@ def open_lineage_lines(archive: Archive, runs: Iterable[Run], namespace: str) ->
 
 
 def send_open_lineage(archive: Archive, runs: Iterable[Run], namespace: str) -> int:
-    """Sends the events where OpenLineage's client is configured to; returns how many.
+    """Send the events with OpenLineage's client; return how many were sent.
 
-    The client reads OPENLINEAGE_URL, OPENLINEAGE_API_KEY or openlineage.yml itself.
+    The client reads OPENLINEAGE_URL, OPENLINEAGE_API_KEY or openlineage.yml.
 
     Raises:
-        requests.RequestException: the system did not take them.
+        requests.RequestException: the other system rejected them.
     """
     from openlineage.client import OpenLineageClient
 
@@ -45,13 +45,13 @@ def send_open_lineage(archive: Archive, runs: Iterable[Run], namespace: str) -> 
 
 
 def graph_json(archive: Archive, runs: Iterable[Run]) -> str:
-    """Runs, executions, artifacts and edges with all that is known of them, as one JSON object.
+    """Return runs, executions, artifacts and edges with all their facts as one JSON object.
 
-    What a run reused is there with the execution that made it.
+    It includes the executions that made the artifacts that these runs reused.
     """
     graph = archive.graph
-    wanted = {run.id: run for run in runs}
-    executions = _with_origins(archive, wanted.values())
+    by_id = {run.id: run for run in runs}
+    executions = _with_producers(archive, by_id.values())
     edges = [e for number in executions for e in (*graph.inputs(number), *graph.outputs(number))]
     artifacts = dict.fromkeys(edge.artifact for edge in edges)
     rows = {row.run: row for row in list_runs(archive)}
@@ -60,7 +60,7 @@ def graph_json(archive: Archive, runs: Iterable[Run]) -> str:
         "format": GRAPH_FORMAT,
         "runs": [
             {**asdict(rows[run.id]), "executions": run.executions, **_notes(archive, run)}
-            for run in wanted.values()
+            for run in by_id.values()
         ],
         "executions": [
             {
@@ -78,15 +78,15 @@ def graph_json(archive: Archive, runs: Iterable[Run]) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
 
 
-def _with_origins(archive: Archive, runs: Iterable[Run]) -> list[int]:
-    """The executions of the runs, and those that made what they read and reused."""
+def _with_producers(archive: Archive, runs: Iterable[Run]) -> list[int]:
+    """Return the executions of the runs, and those that made their inputs and reused outputs."""
     graph = archive.graph
-    found = dict.fromkeys(number for run in runs for number in run.executions)
-    touched = [e.artifact for n in found for e in (*graph.inputs(n), *graph.outputs(n))]
-    for _, artifact in graph.walk(touched, "upstream"):
+    executions = {number for run in runs for number in run.executions}
+    used = [e.artifact for n in executions for e in (*graph.inputs(n), *graph.outputs(n))]
+    for _, artifact in graph.walk(used, "upstream"):
         if producer := graph.producer(artifact.id):
-            found[producer.id] = None
-    return sorted(found)
+            executions.add(producer.id)
+    return sorted(executions)
 
 
 def _notes(archive: Archive, run: Run) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def _artifact(archive: Archive, number: int) -> dict[str, Any]:
     return {
         **asdict(artifact),
         "noun": noun(artifact, archive.graph.producer(number)),
-        "words": artifact_words(archive, artifact),
+        "words": summarize_artifact(archive, artifact),
         "properties": archive.properties(artifact),
         "manifest": manifest.model_dump(mode="json") if manifest else None,
         "content_digest": manifest.content_digest() if manifest else None,

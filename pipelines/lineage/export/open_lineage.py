@@ -1,10 +1,10 @@
-"""The graph to OpenLineage events, by OpenLineage's own client: what other systems read.
+"""Convert the graph to OpenLineage events, using OpenLineage's own client.
 
     Run         START … COMPLETE, FAIL or ABORT of the job "<pipeline>"
     Execution   START … COMPLETE, FAIL or ABORT of the job "<pipeline>.<node>", child of the run
-    Artifact    an input or output dataset, named by its folder as OpenLineage names files
+    Artifact    an input or output dataset, named by its folder like OpenLineage's files
 
-A cached node ran nothing and is no event; its run names what it reused in a tag.
+A cached node gives no event; a tag of its run names the run whose output it reused.
 """
 
 import uuid
@@ -36,8 +36,8 @@ from pipelines.metadata.names import CACHED, FAILED, RAN, RUNNING
 from pipelines.metadata.recipe_keys import code_digest, parse_nested_json, recipe_settings
 
 PRODUCER = f"pkg:generic/textmill@{version('textmill')}"  # a package URL
-NAMESPACE = "textmill"  # of jobs, if the caller names no other
-# Run ids are a function of the run and the node, so that a second export repeats the first.
+NAMESPACE = "textmill"  # default for jobs
+# Run ids depend only on the run and the node, so that a second export repeats the first.
 IDS = uuid.uuid5(uuid.NAMESPACE_URL, "pkg:generic/textmill#lineage")
 ENDINGS = {RAN: ol.RunState.COMPLETE, "succeeded": ol.RunState.COMPLETE, FAILED: ol.RunState.FAIL}
 
@@ -45,24 +45,23 @@ ENDINGS = {RAN: ol.RunState.COMPLETE, "succeeded": ol.RunState.COMPLETE, FAILED:
 def open_lineage_events(
     archive: Archive, runs: Iterable[Run], namespace: str = NAMESPACE
 ) -> Iterator[ol.RunEvent]:
-    """The events of runs, oldest first.
+    """Yield the events of runs, oldest first.
 
     Args:
-        archive: the workdir's.
-        runs: which.
-        namespace: of the jobs; where several workdirs report to one system, each has its own.
+        archive: lineage of a workdir.
+        runs: the runs to export.
+        namespace: of the jobs. Give each workdir its own if several report to one system.
 
     Yields:
-        START and ending of each run around those of its nodes; a run or node that is at work has
-        RUNNING for its ending.
+        For each run, START, the events of its nodes, and its final event. The final event of a
+        run or node in progress is RUNNING.
     """
-    ol.set_producer(PRODUCER)  # of the facets; the client has one for the whole process
+    ol.set_producer(PRODUCER)  # for the facets; the client has one per process
     for run in runs:
         yield from _run_events(archive, run, namespace)
 
 
 def _run_events(archive: Archive, run: Run, namespace: str) -> Iterator[ol.RunEvent]:
-    state = run_state(archive, run)
     job = ol.Job(namespace, run.pipeline or "unknown", _job_facets("DAG"))
     of_run = ol.Run(_run_id(run), _run_facets(archive, run))
     executions = [archive.graph.executions[number] for number in run.executions]
@@ -71,7 +70,7 @@ def _run_events(archive: Archive, run: Run, namespace: str) -> Iterator[ol.RunEv
         if execution.state != CACHED and not execution.looks_up:
             yield from _node_events(archive, run, execution, namespace)
     ended = max((execution.ended for execution in executions), default=run.began)
-    yield _event(_ending(state), ended, of_run, job)
+    yield _event(_ending(run_state(archive, run)), ended, of_run, job)
 
 
 def _node_events(
@@ -79,7 +78,7 @@ def _node_events(
 ) -> Iterator[ol.RunEvent]:
     name = f"{run.pipeline}.{execution.node_id}"
     job = ol.Job(namespace, name, _job_facets("TASK"))
-    properties = archive.store.settings([execution.id]).get(execution.id, {})
+    properties = archive.settings(execution)
     settings = recipe_settings(execution.node_id, properties)
     parent = ParentRunFacet(ParentRun(_run_id(run)), ParentJob(namespace, run.pipeline))
     facets: dict[str, RunFacet] = {
@@ -97,10 +96,10 @@ def _node_events(
 
 
 def _event(
-    kind: ol.RunState, moment: float, run: ol.Run, job: ol.Job,
+    kind: ol.RunState, seconds: float, run: ol.Run, job: ol.Job,
     inputs: list[ol.InputDataset] | None = None, outputs: list[ol.OutputDataset] | None = None,
 ) -> ol.RunEvent:  # fmt: skip
-    time = datetime.fromtimestamp(moment, tz=timezone.utc).isoformat(timespec="milliseconds")
+    time = datetime.fromtimestamp(seconds, tz=timezone.utc).isoformat(timespec="milliseconds")
     return ol.RunEvent(
         eventTime=time, producer=PRODUCER, run=run, job=job, eventType=kind,
         inputs=inputs or [], outputs=outputs or [],
@@ -143,20 +142,19 @@ def _run_facets(archive: Archive, run: Run) -> dict[str, RunFacet]:
 
 
 def _tfx_version(archive: Archive, run: Run) -> str | None:
-    """What TFX noted of its version with the first artifact that the run wrote."""
+    """Return the version of TFX, which TFX records with each artifact."""
     edges = (edge for number in run.executions for edge in archive.graph.outputs(number))
     first = next((edge.artifact for edge in edges if edge.kind == "output"), None)
     if first is None:
         return None
-    found = archive.store.properties([first], ("tfx_version",)).get(first, {})
-    return found.get("tfx_version")
+    return archive.store.properties([first], ("tfx_version",)).get(first, {}).get("tfx_version")
 
 
 def _origin(archive: Archive, run: Run) -> dict[str, Any]:
-    """What is known of a run beside its settings, which its nodes tell."""
-    untold = {"recipe", "git_commit", "git_dirty"}
+    """Return the origin of a run without facts that other facets and tags hold."""
+    elsewhere = {"recipe", "git_commit", "git_dirty"}
     origin = archive.origin(run.id)
-    return {name: parse_nested_json(value) for name, value in origin.items() if name not in untold}
+    return {k: parse_nested_json(value) for k, value in origin.items() if k not in elsewhere}
 
 
 def _prefixed(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,5 +162,5 @@ def _prefixed(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _run_tags(values: Mapping[str, Any]) -> TagsRunFacet:
-    told = flatten({name: value for name, value in values.items() if value is not None})
-    return TagsRunFacet([TagsRunFacetFields(k, v, source=SOURCE) for k, v in told.items()])
+    tags = flatten({name: value for name, value in values.items() if value is not None})
+    return TagsRunFacet([TagsRunFacetFields(k, v, source=SOURCE) for k, v in tags.items()])

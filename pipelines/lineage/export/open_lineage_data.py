@@ -1,4 +1,4 @@
-"""Artifacts to OpenLineage's datasets: what a run read and wrote, named by its folder."""
+"""Convert artifacts to OpenLineage datasets, named by their folders."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,10 +15,11 @@ from openlineage.client.generated.output_statistics_output_dataset import (
 from openlineage.client.generated.tags_dataset import TagsDatasetFacet, TagsDatasetFacetFields
 
 from core.wording import flatten
-from pipelines.lineage.find.artifact_summary import artifact_words, noun
+from pipelines.lineage.find.artifact_summary import noun, summarize_artifact
 from pipelines.lineage.find.select import parent_model
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.graph import Artifact, Execution
+from pipelines.metadata.names import PUSHED_DESTINATION
 
 SOURCE = "TEXTMILL"  # of tags
 MODELS = {"Model", "PushedModel"}  # artifact types
@@ -29,11 +30,11 @@ def read_by(
     archive: Archive, execution: Execution, settings: Mapping[str, Any],
     properties: Mapping[str, Any],
 ) -> list[ol.InputDataset]:  # fmt: skip
-    """What an execution read: artifacts, the text, and the model that a training started from.
+    """Return an execution's inputs: artifacts, the text, and the model that training started from.
 
     Args:
-        archive: the workdir's.
-        execution: which.
+        archive: lineage of a workdir.
+        execution: the execution.
         settings: its settings by the recipe's keys.
         properties: its exec properties.
     """
@@ -43,35 +44,35 @@ def read_by(
 
 
 def written_by(archive: Archive, execution: Execution) -> list[ol.OutputDataset]:
-    """What an execution wrote: its artifacts, and the folder that it published to."""
+    """Return an execution's outputs: artifacts, and the folder that it published to."""
     edges = [e for e in archive.graph.outputs(execution.id) if e.kind == "output"]
     written = [archive.graph.artifacts[edge.artifact] for edge in edges]
     return [out for artifact in written for out in _outputs(archive, artifact)]
 
 
 def _dataset(archive: Archive, artifact: Artifact) -> ol.InputDataset:
-    namespace, name = _place(archive.location(artifact))
+    namespace, name = _dataset_name(archive.location(artifact))
     return ol.InputDataset(namespace, name, facets=_dataset_facets(archive, artifact))
 
 
 def _outputs(archive: Archive, artifact: Artifact) -> Iterator[ol.OutputDataset]:
-    """The artifact itself, and the published folder of what was published."""
+    """Yield the artifact itself, and the folder that it was published to, if any."""
     facets = _dataset_facets(archive, artifact)
-    namespace, name = _place(archive.location(artifact))
+    namespace, name = _dataset_name(archive.location(artifact))
     statistics = _statistics(archive, artifact)
     yield ol.OutputDataset(namespace, name, facets=facets, outputFacets=statistics)
-    published = archive.properties(artifact).get("pushed_destination")
+    published = archive.properties(artifact).get(PUSHED_DESTINATION)
     if published:
-        namespace, name = _place(str(published))
+        namespace, name = _dataset_name(str(published))
         yield ol.OutputDataset(namespace, name, facets=facets)
 
 
 def _outer_inputs(
     archive: Archive, settings: Mapping[str, Any], properties: Mapping[str, Any]
 ) -> Iterator[ol.InputDataset]:
-    """What no node of ours wrote: the text, and the model that a training started from."""
+    """Yield inputs that no node wrote: the text, and the model that training started from."""
     if fingerprint := properties.get("input_fingerprint"):
-        namespace, name = _place(str(properties.get("input_base", "")))
+        namespace, name = _dataset_name(str(properties.get("input_base", "")))
         facets: dict[str, DatasetFacet] = {
             "version": DatasetVersionDatasetFacet(str(fingerprint)),
             "datasetType": DatasetTypeDatasetFacet("FILE", subType="TEXT"),
@@ -81,7 +82,7 @@ def _outer_inputs(
     if isinstance(start, str) and (parent := parent_model(archive, settings)):
         yield _dataset(archive, parent)
     elif isinstance(start, str):
-        namespace, name = _place(start)
+        namespace, name = _dataset_name(start)
         yield ol.InputDataset(
             namespace, name, facets={"datasetType": DatasetTypeDatasetFacet("MODEL")}
         )
@@ -94,7 +95,7 @@ def _dataset_facets(archive: Archive, artifact: Artifact) -> dict[str, DatasetFa
         "datasetType": DatasetTypeDatasetFacet(kind, subType=name.upper().replace(" ", "_")),
         "tags": _dataset_tags(artifact, archive.properties(artifact)),
     }
-    if words := artifact_words(archive, artifact):
+    if words := summarize_artifact(archive, artifact):
         facets["documentation"] = DocumentationDatasetFacet(f"{name}: {words}")
     manifest = archive.manifest(artifact)
     if manifest:
@@ -103,8 +104,8 @@ def _dataset_facets(archive: Archive, artifact: Artifact) -> dict[str, DatasetFa
 
 
 def _dataset_tags(artifact: Artifact, properties: dict[str, Any]) -> TagsDatasetFacet:
-    told = {"artifact": str(artifact.id), "type": artifact.type_name, **flatten(properties)}
-    return TagsDatasetFacet([TagsDatasetFacetFields(k, v, source=SOURCE) for k, v in told.items()])
+    tags = {"artifact": str(artifact.id), "type": artifact.type_name, **flatten(properties)}
+    return TagsDatasetFacet([TagsDatasetFacetFields(k, v, source=SOURCE) for k, v in tags.items()])
 
 
 def _statistics(archive: Archive, artifact: Artifact) -> dict[str, OutputDatasetFacet]:
@@ -122,8 +123,8 @@ def _statistics(archive: Archive, artifact: Artifact) -> dict[str, OutputDataset
     return {"outputStatistics": facet}
 
 
-def _place(uri: str) -> tuple[str, str]:
-    """A folder's namespace and name as OpenLineage's Naming.md has them: file, or gs://bucket."""
+def _dataset_name(uri: str) -> tuple[str, str]:
+    """Return namespace and name of a folder by OpenLineage's Naming.md: file, or gs://bucket."""
     parts = urlsplit(uri)
     if parts.netloc:
         return f"{parts.scheme}://{parts.netloc}", parts.path.strip("/") or "/"

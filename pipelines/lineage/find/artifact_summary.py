@@ -1,4 +1,4 @@
-"""An artifact to a few words: what a reader most wants to know of it."""
+"""Summarize an artifact in a few words: what it is and how much it holds."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,8 +7,9 @@ from core.manifest import Manifest
 from core.wording import compact, number, plural
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.graph import Artifact, Execution
+from pipelines.metadata.names import PUSHED_VERSION
 
-# Artifact types by the noun of the pipeline's flow; the two kinds of Examples are told apart.
+# By artifact type. Documents and instances are both of the type Examples.
 NOUNS = {
     "ExampleStatistics": "statistics",
     "Schema": "schema",
@@ -25,15 +26,15 @@ NOUNS = {
 
 
 def noun(artifact: Artifact, producer: Execution | None) -> str:
-    """What the artifact is, as "documents"."""
+    """Return what the artifact is, for example "documents"."""
     if artifact.type_name == "Examples":
-        made_by = producer.node_id if producer else ""
-        return "documents" if made_by == "TextExampleGen" else "instances"
+        is_text = producer is not None and producer.node_id == "TextExampleGen"
+        return "documents" if is_text else "instances"
     return NOUNS.get(artifact.type_name, artifact.type_name.rpartition(".")[2])
 
 
-def artifact_words(archive: Archive, artifact: Artifact) -> str:
-    """What is in it, as "127 documents, 2,182 sentences"; empty where nothing is known."""
+def summarize_artifact(archive: Archive, artifact: Artifact) -> str:
+    """Return its size or result, for example "127 documents, 2,182 sentences"; may be empty."""
     manifest = archive.manifest(artifact)
     if manifest and manifest.kind in _BY_KIND:
         return _BY_KIND[manifest.kind](manifest)
@@ -41,8 +42,8 @@ def artifact_words(archive: Archive, artifact: Artifact) -> str:
 
 
 def _documents(manifest: Manifest) -> str:
-    total = _sum(manifest, "documents"), _sum(manifest, "sentences")
-    return f"{plural(total[0], 'document', 'documents')}, {number(total[1])} sentences"
+    documents = plural(_sum(manifest, "documents"), "document", "documents")
+    return f"{documents}, {number(_sum(manifest, 'sentences'))} sentences"
 
 
 def _vocabulary(manifest: Manifest) -> str:
@@ -52,15 +53,14 @@ def _vocabulary(manifest: Manifest) -> str:
 
 def _instances(manifest: Manifest) -> str:
     form = manifest.facts.get("form", "")
-    told = f"{number(_sum(manifest, 'instances'))} instances"
-    return f"{told}, {form} masking" if form else told
+    instances = f"{number(_sum(manifest, 'instances'))} instances"
+    return f"{instances}, {form} masking" if form else instances
 
 
 def _model(manifest: Manifest) -> str:
-    facts = manifest.facts
-    parameters, steps = facts.get("parameters"), facts.get("steps")
-    told = [f"{compact(parameters)} parameters"] if isinstance(parameters, int) else []
-    return ", ".join(told + ([f"{number(steps)} steps"] if isinstance(steps, int) else []))
+    parameters, steps = manifest.facts.get("parameters"), manifest.facts.get("steps")
+    parts = [f"{compact(parameters)} parameters"] if isinstance(parameters, int) else []
+    return ", ".join(parts + ([f"{number(steps)} steps"] if isinstance(steps, int) else []))
 
 
 def _sum(manifest: Manifest, counter: str) -> int:
@@ -69,11 +69,11 @@ def _sum(manifest: Manifest, counter: str) -> int:
 
 def _by_properties(properties: Mapping[str, Any]) -> str:
     if "masked_lm_loss" in properties:
-        told = f"loss {properties['masked_lm_loss']:.3f}"
+        loss = f"loss {properties['masked_lm_loss']:.3f}"
         unigram = properties.get("unigram_loss")
-        return f"{told}, unigram {unigram:.3f}" if unigram is not None else told
+        return f"{loss}, unigram {unigram:.3f}" if unigram is not None else loss
     if "pushed" in properties:
-        version = properties.get("pushed_version")
+        version = properties.get(PUSHED_VERSION)
         return f"version {version}" if properties["pushed"] and version else "not published"
     if isinstance(properties.get("blessed"), int):
         return "blessed" if properties["blessed"] else "not blessed"

@@ -1,4 +1,4 @@
-"""Rows of the list to those that a person asks for: by date, by metric, by setting."""
+"""Filter the list of runs by date, metric and setting."""
 
 import math
 import operator
@@ -20,28 +20,28 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
 }  # fmt: skip
 CONDITION = re.compile(r"\s*([\w.]+)\s*(<=|>=|!=|<|>|=)\s*(.*?)\s*")
-SHORT = {"loss": "masked_lm_loss", "accuracy": "masked_lm_accuracy"}  # to a metric's full name
-MEASURED = "ModelEvaluation"  # the artifact type that metrics are recorded of
+FULL_NAMES = {"loss": "masked_lm_loss", "accuracy": "masked_lm_accuracy"}  # of metrics
+EVALUATION = "ModelEvaluation"  # the artifact type with metrics
 Interval = tuple[float | None, float | None]  # seconds since 1970; None is open
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One comparison, as loss<3.9."""
+    """One comparison, for example loss<3.9."""
 
     name: str  # a metric, a column of the list, or a setting of the recipe
     sign: str
     value: Any
 
-    def holds(self, known: dict[str, Any]) -> bool:
-        """Whether the run says so; a run that does not know the name does not."""
-        found = known.get(self.name, known.get(SHORT.get(self.name, "")))
-        if found is None:
+    def holds(self, values: dict[str, Any]) -> bool:
+        """Return whether the condition is true; it is false if the run has no such value."""
+        value = values.get(self.name, values.get(FULL_NAMES.get(self.name, "")))
+        if value is None:
             return False
-        if _is_number(found) and _is_number(self.value):
-            return COMPARE[self.sign](found, self.value)
+        if _is_number(value) and _is_number(self.value):
+            return COMPARE[self.sign](value, self.value)
         if self.sign in ("=", "!="):
-            return COMPARE[self.sign](str(found), str(self.value))
+            return COMPARE[self.sign](str(value), str(self.value))
         return False
 
 
@@ -49,92 +49,96 @@ def choose(
     archive: Archive,
     rows: Iterable[RunRow],
     *,
-    began: Interval = (None, None),
+    started: Interval = (None, None),
     conditions: Sequence[Condition] = (),
     models: bool = False,
 ) -> list[RunRow]:
-    """Keeps the rows that all that is asked for holds of, in their order.
+    """Keep the rows that meet all criteria, in their order.
 
     Args:
-        archive: the workdir's.
+        archive: lineage of a workdir.
         rows: from `list_runs`.
-        began: the run's begin, from the first moment on and before the second.
-        conditions: of metrics and settings.
-        models: only runs that trained a model of their own.
+        started: keep runs that started at or after the first time and before the second.
+        conditions: on metrics and settings.
+        models: keep only runs that trained a new model.
 
     Raises:
-        InputError: no run knows a name that a condition asks for.
+        InputError: no run has a value that a condition names.
     """
-    since, until = (moment if moment is not None else math.inf for moment in began)
-    since = since if began[0] is not None else -math.inf
+    since = -math.inf if started[0] is None else started[0]
+    until = math.inf if started[1] is None else started[1]
     kept = [row for row in rows if since <= row.began < until]
     if models:
         kept = [row for row in kept if row.model is not None and not row.reused]
     if not conditions:
         return kept
-    known = {row.run: _known(archive, row) for row in kept}
-    names = {name for told in known.values() for name in told}
+    values = {row.run: _values(archive, row) for row in kept}
+    names = {name for of_run in values.values() for name in of_run}
     for condition in conditions:
-        if names and not names & {condition.name, SHORT.get(condition.name)}:
+        if names and not names & {condition.name, FULL_NAMES.get(condition.name)}:
             raise InputError(
                 f"--where {condition.name}: no run has such a metric or setting. "
-                f"`textmill lineage show latest --json` shows the names."
+                f"`textmill lineage show latest --json` lists the names."
             )
-    return [row for row in kept if all(c.holds(known[row.run]) for c in conditions)]
+    return [row for row in kept if all(c.holds(values[row.run]) for c in conditions)]
 
 
 def parse_condition(text: str) -> Condition:
-    """A comparison.
+    """Parse a comparison.
 
     Raises:
-        InputError: it is none.
+        InputError: the text is not a comparison.
     """
-    matched = CONDITION.fullmatch(text)
-    if matched is None or not matched[3]:
-        raise InputError(f"--where {text}: write it as 'loss<3.9' or trainer.steps=200, quoted.")
+    match = CONDITION.fullmatch(text)
+    if match is None or not match[3]:
+        raise InputError(
+            f"--where {text}: not a condition. Write for example 'loss<3.9' or trainer.steps=200."
+        )
     try:
-        value = yaml.safe_load(matched[3])
+        value = yaml.safe_load(match[3])
     except yaml.YAMLError as error:
-        raise InputError(f"--where {text}: the value is not valid YAML.") from error
-    # YAML 1.1 takes 5e-4 for a text.
-    number = re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", matched[3])
-    return Condition(matched[1], matched[2], float(matched[3]) if number else value)
+        raise InputError(f"--where {text}: the value is not valid YAML. Quote it.") from error
+    # YAML 1.1 reads 5e-4 as a string.
+    is_float = re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", match[3])
+    return Condition(match[1], match[2], float(match[3]) if is_float else value)
 
 
 def parse_day(text: str | None, option: str, *, end: bool = False) -> float | None:
-    """A day or a moment in UTC as seconds since 1970; None of None.
+    """Parse a UTC date or time into seconds since 1970; None stays None.
 
     Args:
         text: in ISO 8601.
-        option: for the message.
-        end: of a day without a time, its end instead of its begin.
+        option: its command-line option, for the error message.
+        end: for a date without a time, return its end instead of its start.
 
     Raises:
-        InputError: it is no date.
+        InputError: the text is not a date.
     """
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text.removesuffix("Z"))
+        parsed = datetime.fromisoformat(text.removesuffix("Z"))
     except ValueError as error:
-        raise InputError(f"{option} {text}: write 2026-11-23, or 2026-11-23T14:05.") from error
+        raise InputError(
+            f"{option} {text}: not a date. Write for example 2026-11-23 or 2026-11-23T14:05."
+        ) from error
     if end and len(text) == len("2026-11-23"):
-        moment += timedelta(days=1)
-    return moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp()
+        parsed += timedelta(days=1)
+    return parsed.replace(tzinfo=parsed.tzinfo or timezone.utc).timestamp()
 
 
-def _known(archive: Archive, row: RunRow) -> dict[str, Any]:
-    """The row's columns, the metrics of the run's artifacts, and its settings."""
+def _values(archive: Archive, row: RunRow) -> dict[str, Any]:
+    """Return the row's columns, the metrics of the run's evaluation, and its settings."""
     graph = archive.graph
-    told = {name: value for name, value in asdict(row).items() if not isinstance(value, dict)}
+    values = {name: value for name, value in asdict(row).items() if not isinstance(value, dict)}
     for execution in graph.of_run(row.run).values():
-        true = graph.true_execution(execution)
-        properties = archive.store.settings([true.id]).get(true.id, {})
-        told |= recipe_settings(true.node_id, properties)
+        original = graph.true_execution(execution)
+        values |= recipe_settings(original.node_id, archive.settings(original))
         for edge in graph.outputs(execution.id):
-            if edge.kind == "output" and graph.artifacts[edge.artifact].type_name == MEASURED:
-                told = {**archive.properties(graph.artifacts[edge.artifact]), **told}
-    return told
+            artifact = graph.artifacts[edge.artifact]
+            if edge.kind == "output" and artifact.type_name == EVALUATION:
+                values = {**archive.properties(artifact), **values}
+    return values
 
 
 def _is_number(value: Any) -> bool:

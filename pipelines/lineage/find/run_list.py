@@ -1,52 +1,60 @@
-"""The graph to a table of runs: when, how it ended, what came of it."""
+"""List runs with their start, duration, state and results."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipelines.metadata.archive import Archive
-from pipelines.metadata.graph import Run
-from pipelines.metadata.names import CACHED, FAILED, INTERRUPTED, RUNNING
+from pipelines.metadata.graph import Artifact, Execution, Run
+from pipelines.metadata.names import (
+    CACHED,
+    FAILED,
+    INTERRUPTED,
+    PUSHED_DESTINATION,
+    PUSHED_VERSION,
+    RUNNING,
+)
 from pipelines.metadata.read_store import Properties
 
-MEASURES = ("masked_lm_loss", "unigram_loss", "blessed", "pushed_version", "pushed_destination")
+METRICS = ("masked_lm_loss", "unigram_loss", "blessed", PUSHED_VERSION, PUSHED_DESTINATION)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRow:
-    """One run in a line."""
+    """One run as a row of a table."""
 
     run: str
     pipeline: str
     began: float  # seconds since 1970
-    seconds: float  # from the first node's begin to the last one's end
+    seconds: float  # from the start of the first node to the end of the last one
     state: str  # succeeded, failed, interrupted, running
-    nodes: dict[str, int]  # how many ran, were cached, failed; a resolver does neither
+    nodes: dict[str, int]  # state to number of nodes, without resolvers
     model: int | None  # artifact id
     reused: bool  # the model is an earlier run's
     loss: float | None  # masked_lm_loss on held-out text, in nats
-    unigram_loss: float | None  # of the baseline that knows only frequencies
+    unigram_loss: float | None  # of the unigram baseline
     blessed: bool | None
-    version: str | None  # published as
-    published: str | None  # the folder
+    version: str | None  # published version
+    published: str | None  # folder of the published version
 
 
 def list_runs(archive: Archive, *, only: frozenset[str] = frozenset()) -> list[RunRow]:
-    """The runs, newest first.
+    """Return the runs, newest first.
 
     Args:
-        archive: the workdir's.
-        only: keep what these words say: a state, "blessed", "published", or a pipeline's name.
+        archive: lineage of a workdir.
+        only: keep runs with all of these words: a state, "blessed", "published", or the name of a
+            pipeline.
     """
-    measures = archive.store.properties(None, MEASURES)
-    rows = (_row(archive, run, measures) for run in reversed(list(archive.graph.runs.values())))
+    metrics = archive.store.properties(None, METRICS)
+    rows = (_row(archive, run, metrics) for run in reversed(list(archive.graph.runs.values())))
     return [row for row in rows if only <= set(_words(row))]
 
 
 def run_state(archive: Archive, run: Run) -> str:
-    """How a run ended: succeeded, failed or interrupted; or that it is running.
+    """Return the state of a run: succeeded, failed, interrupted or running.
 
-    A run that was killed between two nodes has no execution that tells; it left no summary.
+    A run that was killed between two nodes has only complete executions, but no summary.
     """
     states = {execution.state for execution in archive.graph.of_run(run.id).values()}
     if run.id == archive.running or RUNNING in states:
@@ -54,16 +62,21 @@ def run_state(archive: Archive, run: Run) -> str:
     if FAILED in states:
         return FAILED
     folder = archive.workdir / "runs" / run.id
-    is_cut = folder.is_dir() and not (folder / "summary.json").exists()
-    return INTERRUPTED if not states or INTERRUPTED in states or is_cut else "succeeded"
+    was_killed = folder.is_dir() and not (folder / "summary.json").exists()
+    return INTERRUPTED if not states or INTERRUPTED in states or was_killed else "succeeded"
 
 
 def run_ending(archive: Archive, run: Run) -> str:
-    """How a run ended, and at which node if not well: "failed at Trainer"."""
+    """Return the state of a run, and the node at which it ended: "failed at Trainer"."""
     state = run_state(archive, run)
     nodes = archive.graph.of_run(run.id).values()
-    at = next((e.node_id for e in nodes if e.state in (FAILED, INTERRUPTED, RUNNING)), None)
-    return f"{state} at {at}" if at else state
+    last = next((e.node_id for e in nodes if e.state in (FAILED, INTERRUPTED, RUNNING)), None)
+    return f"{state} at {last}" if last else state
+
+
+def model_of(archive: Archive, trainer: Execution | None) -> Artifact | None:
+    """Return the model that a Trainer's execution wrote or reused, if any."""
+    return archive.outputs(trainer).get("model") if trainer else None
 
 
 def _words(row: RunRow) -> Iterator[str]:
@@ -74,16 +87,16 @@ def _words(row: RunRow) -> Iterator[str]:
         yield "published"
 
 
-def _row(archive: Archive, run: Run, measures: Mapping[int, Properties]) -> RunRow:
+def _row(archive: Archive, run: Run, metrics: Mapping[int, Properties]) -> RunRow:
     graph = archive.graph
     executions = graph.of_run(run.id)
-    found: Properties = {}
+    of_run: Properties = {}
     for execution in executions.values():
         for edge in graph.outputs(execution.id):
             if edge.kind == "output":
-                found |= measures.get(edge.artifact, {})
+                of_run |= metrics.get(edge.artifact, {})
     trainer = executions.get("Trainer")
-    model = archive.outputs(trainer).get("model") if trainer else None
+    model = model_of(archive, trainer)
     last = max((execution.ended for execution in executions.values()), default=run.began)
     return RunRow(
         run=run.id,
@@ -94,9 +107,9 @@ def _row(archive: Archive, run: Run, measures: Mapping[int, Properties]) -> RunR
         nodes=dict(Counter(e.state for e in executions.values() if not e.looks_up)),
         model=model.id if model else None,
         reused=trainer is not None and trainer.state == CACHED,
-        loss=found.get("masked_lm_loss"),
-        unigram_loss=found.get("unigram_loss"),
-        blessed=bool(found["blessed"]) if isinstance(found.get("blessed"), int) else None,
-        version=found.get("pushed_version"),
-        published=found.get("pushed_destination"),
+        loss=of_run.get("masked_lm_loss"),
+        unigram_loss=of_run.get("unigram_loss"),
+        blessed=bool(of_run["blessed"]) if isinstance(of_run.get("blessed"), int) else None,
+        version=of_run.get(PUSHED_VERSION),
+        published=of_run.get(PUSHED_DESTINATION),
     )

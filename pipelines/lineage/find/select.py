@@ -1,4 +1,4 @@
-"""What a person names (a run, an artifact, a folder, a version, a digest) to what it is."""
+"""Find the run or artifact that a name stands for: an id, a folder, a version or a digest."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,109 +9,111 @@ from core.storage import is_remote
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.folders import find_manifest, local_folder
 from pipelines.metadata.graph import Artifact, Run
+from pipelines.metadata.names import PUSHED_DESTINATION, PUSHED_VERSION
 
-FEWEST_DIGITS = 8  # of a digest or a run id that is cut short
+MIN_PREFIX_LENGTH = 8  # of a digest or a run id
 LATEST = "latest"
 
 
 class SelectionError(InputError):
-    """A name that nothing in the workdir answers to."""
+    """A name that matches nothing, or more than one thing, in the workdir."""
 
 
 def select(archive: Archive, name: str) -> Run | Artifact:
-    """Finds what is meant.
+    """Return the run or artifact with a name.
 
     Args:
-        archive: the workdir's.
-        name: "latest"; a run id, or its beginning; an artifact id; the folder of an artifact or
-            of a published model, also of a copy elsewhere; a published version; a model's digest
-            as its card prints it, or its beginning.
+        archive: lineage of a workdir.
+        name: "latest"; a run id or its first characters; an artifact id; the folder of an artifact
+            or of a published model, or of a copy of that model; a published version; a model's
+            digest as its card prints it, or its first characters.
 
     Raises:
-        SelectionError: nothing or more than one thing is called so.
+        SelectionError: nothing, or more than one thing, has this name.
     """
-    ways: tuple[Callable[[Archive, str], Run | Artifact | None], ...] = (
-        _run, _artifact, _place, _folder, _version, _digest,
+    lookups: tuple[Callable[[Archive, str], Run | Artifact | None], ...] = (
+        _by_run_id, _by_artifact_id, _by_address, _by_folder, _by_version, _by_digest,
     )  # fmt: skip
-    for way in ways:
-        found = way(archive, name)
-        if found is not None:
-            return found
+    for lookup in lookups:
+        selected = lookup(archive, name)
+        if selected is not None:
+            return selected
     newest = ", ".join(list(archive.graph.runs)[:-4:-1]) or "none"
     raise SelectionError(
-        f"{name}: no run, artifact, folder, version or digest of {archive.workdir}. "
-        f"`textmill lineage list` shows what there is; the newest runs: {newest}."
+        f"{name}: no run, artifact, folder, version or digest in {archive.workdir}. "
+        f"See `textmill lineage list`; the newest runs are: {newest}."
     )
 
 
-def run_of(archive: Archive, found: Run | Artifact) -> Run:
-    """The run itself, or the one that made the artifact.
+def run_of(archive: Archive, selected: Run | Artifact) -> Run:
+    """Return the run itself, or the run that made the artifact.
 
     Raises:
-        SelectionError: the artifact was not made by a run.
+        SelectionError: no run in the store made the artifact.
     """
-    if isinstance(found, Run):
-        return found
-    producer = archive.graph.producer(found.id)
+    if isinstance(selected, Run):
+        return selected
+    producer = archive.graph.producer(selected.id)
     if producer is None or producer.run_id not in archive.graph.runs:
-        raise SelectionError(f"artifact {found.id}: no run made it. Name a run instead.")
+        raise SelectionError(f"artifact {selected.id}: no run made it. Name a run instead.")
     return archive.graph.runs[producer.run_id]
 
 
 def parent_model(archive: Archive, settings: Mapping[str, Any]) -> Artifact | None:
-    """The model that a training started from, where this workdir knows it.
+    """Return the model that a training started from, if it is in this workdir.
 
     Args:
-        archive: the workdir's.
+        archive: lineage of a workdir.
         settings: by the recipe's keys; `model.start_from` is a folder, or its `transformers`.
     """
     start = settings.get("model.start_from")
     if not isinstance(start, str):
         return None
     if is_remote(start):
-        return _place(archive, start.rstrip("/").removesuffix("/transformers"))
+        return _by_address(archive, start.rstrip("/").removesuffix("/transformers"))
     folder = local_folder(start.rstrip("/"), archive.workdir)
-    places = (folder, folder.parent) if folder.name == "transformers" else (folder,)
-    found = (_folder(archive, str(place)) for place in places)
-    return next((artifact for artifact in found if artifact is not None), None)
+    candidates = (folder, folder.parent) if folder.name == "transformers" else (folder,)
+    models = (_by_folder(archive, str(candidate)) for candidate in candidates)
+    return next((model for model in models if model is not None), None)
 
 
-def _run(archive: Archive, name: str) -> Run | None:
+def _by_run_id(archive: Archive, name: str) -> Run | None:
     runs = archive.graph.runs
     if name == LATEST and runs:
         return runs[list(runs)[-1]]
     if name in runs:
         return runs[name]
-    begin_so = [run for run in runs.values() if run.id.startswith(name)]
-    if len(name) < FEWEST_DIGITS or not begin_so:
+    matches = [run for run in runs.values() if run.id.startswith(name)]
+    if len(name) < MIN_PREFIX_LENGTH or not matches:
         return None
-    if len(begin_so) > 1:
+    if len(matches) > 1:
         raise SelectionError(
-            f"{name}: {len(begin_so)} runs begin so, from {begin_so[0].id} to {begin_so[-1].id}. "
-            f"Write more of the id."
+            f"{name}: {len(matches)} runs match, from {matches[0].id} to {matches[-1].id}. "
+            f"Give more of the id."
         )
-    return begin_so[0]
+    return matches[0]
 
 
-def _artifact(archive: Archive, name: str) -> Artifact | None:
+def _by_artifact_id(archive: Archive, name: str) -> Artifact | None:
     is_number = name.isascii() and name.isdigit()
     return archive.graph.artifacts.get(int(name)) if is_number else None
 
 
-def _version(archive: Archive, name: str) -> Artifact | None:
-    return _pushed(archive, lambda known: known.get("pushed_version") == name)
+def _by_version(archive: Archive, name: str) -> Artifact | None:
+    return _published_model(archive, lambda pushed: pushed.get(PUSHED_VERSION) == name)
 
 
-def _place(archive: Archive, name: str) -> Artifact | None:
-    """What lies on an object store, by its address."""
+def _by_address(archive: Archive, name: str) -> Artifact | None:
+    """Return the artifact or published model at an address on an object store."""
     if not is_remote(name):
         return None
-    found = (a for a in archive.graph.artifacts.values() if a.uri == name.rstrip("/"))
-    pushed = _pushed(archive, lambda known: known.get("pushed_destination") == name.rstrip("/"))
-    return next(found, pushed)
+    uri = name.rstrip("/")
+    artifacts = (a for a in archive.graph.artifacts.values() if a.uri == uri)
+    published = _published_model(archive, lambda pushed: pushed.get(PUSHED_DESTINATION) == uri)
+    return next(artifacts, published)
 
 
-def _folder(archive: Archive, name: str) -> Artifact | None:
+def _by_folder(archive: Archive, name: str) -> Artifact | None:
     folder = Path(name).expanduser()
     if not folder.is_dir():
         return None
@@ -120,18 +122,18 @@ def _folder(archive: Archive, name: str) -> Artifact | None:
         if archive.folder(artifact) in (folder, folder.parent):
             return artifact
 
-    def is_here(known: dict[str, str]) -> bool:
-        place = known.get("pushed_destination")
-        return place is not None and local_folder(place, archive.workdir) == folder
+    def is_here(pushed: dict[str, str]) -> bool:
+        destination = pushed.get(PUSHED_DESTINATION)
+        return destination is not None and local_folder(destination, archive.workdir) == folder
 
     manifest = find_manifest(folder)
     digest = manifest and str(manifest.facts.get("model_digest", ""))
-    return _pushed(archive, is_here) or (_digest(archive, digest) if digest else None)
+    return _published_model(archive, is_here) or (_by_digest(archive, digest) if digest else None)
 
 
-def _digest(archive: Archive, name: str) -> Artifact | None:
-    """The artifact whose content has this digest; manifests are read from the newest on."""
-    if len(name) < FEWEST_DIGITS or set(name) - set("0123456789abcdef"):
+def _by_digest(archive: Archive, name: str) -> Artifact | None:
+    """Return the newest artifact whose content has this digest."""
+    if len(name) < MIN_PREFIX_LENGTH or set(name) - set("0123456789abcdef"):
         return None
     for artifact in reversed(list(archive.graph.artifacts.values())):
         manifest = archive.manifest(artifact)
@@ -140,11 +142,13 @@ def _digest(archive: Archive, name: str) -> Artifact | None:
     return None
 
 
-def _pushed(archive: Archive, wanted: Callable[[dict[str, str]], bool]) -> Artifact | None:
-    """The model that was published so: what is asked for is a model, not the note of it."""
-    known = archive.store.properties(None, ("pushed_version", "pushed_destination"))
-    for number in sorted(known, reverse=True):
+def _published_model(
+    archive: Archive, matches: Callable[[dict[str, str]], bool]
+) -> Artifact | None:
+    """Return the model of the newest publication that matches, not the publication itself."""
+    pushed = archive.store.properties(None, (PUSHED_VERSION, PUSHED_DESTINATION))
+    for number in sorted(pushed, reverse=True):
         producer = archive.graph.producer(number)
-        if producer and wanted(dict(known[number])):
+        if producer and matches(dict(pushed[number])):
             return archive.inputs(producer).get("model", archive.graph.artifacts[number])
     return None

@@ -1,9 +1,9 @@
-"""A run or an artifact to all that is known of it, and the chain it stands in."""
+"""Describe a run or an artifact, with its ancestors or descendants."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from pipelines.lineage.find.artifact_summary import artifact_words, noun
+from pipelines.lineage.find.artifact_summary import noun, summarize_artifact
 from pipelines.lineage.find.run_list import run_state
 from pipelines.lineage.find.select import parent_model
 from pipelines.metadata.archive import Archive
@@ -14,39 +14,41 @@ from pipelines.metadata.recipe_keys import code_digest, parse_nested_json, recip
 Plain = dict[str, Any]
 
 
-def show(archive: Archive, found: Run | Artifact, direction: Direction, depth: int | None) -> Plain:
-    """All that is known, as plain values; `print_show` makes text of it.
+def show(
+    archive: Archive, selected: Run | Artifact, direction: Direction, depth: int | None
+) -> Plain:
+    """Return everything on record about a run or artifact, as plain values.
 
     Args:
-        archive: the workdir's.
-        found: from `select`.
-        direction: of the chain of an artifact.
-        depth: how many executions the chain goes; None to its end.
+        archive: lineage of a workdir.
+        selected: from `select`.
+        direction: which relatives of an artifact to list.
+        depth: maximum distance of a relative in executions; None has no limit.
     """
-    if isinstance(found, Run):
-        return _show_run(archive, found)
-    producer = archive.graph.producer(found.id)
-    readers = archive.graph.readers(found.id)
+    if isinstance(selected, Run):
+        return _show_run(archive, selected)
+    producer = archive.graph.producer(selected.id)
+    readers = archive.graph.readers(selected.id)
     return {
         "kind": "artifact",
-        **describe(archive, found),
-        "properties": archive.properties(found),
-        "facts": _facts(archive, found),
+        **describe(archive, selected),
+        "properties": archive.properties(selected),
+        "facts": _facts(archive, selected),
         "made_by": describe_execution(archive, producer) if producer else None,
-        "reused_by": [execution.run_id for execution in archive.graph.reuses(found.id)],
+        "reused_by": [execution.run_id for execution in archive.graph.reuses(selected.id)],
         "read_by": [f"{e.node_id} of {e.run_id}" for e in readers],
         "direction": direction,
-        "chain": list(_chain(archive, found, direction, depth)),
+        "chain": list(_chain(archive, selected, direction, depth)),
     }
 
 
 def describe(archive: Archive, artifact: Artifact) -> Plain:
-    """One artifact in a line."""
+    """Return the main facts of one artifact."""
     return {
         "id": artifact.id,
         "noun": noun(artifact, archive.graph.producer(artifact.id)),
         "type": artifact.type_name,
-        "words": artifact_words(archive, artifact),
+        "words": summarize_artifact(archive, artifact),
         "folder": archive.location(artifact),
         "exists": archive.exists(artifact),
         "created": artifact.created,
@@ -54,11 +56,12 @@ def describe(archive: Archive, artifact: Artifact) -> Plain:
 
 
 def describe_execution(archive: Archive, execution: Execution) -> Plain:
-    """One execution with its settings and code."""
-    properties = archive.store.settings([execution.id]).get(execution.id, {})
+    """Return the facts of one execution, with its settings and code."""
+    properties = archive.settings(execution)
     graph = archive.graph
     settings = recipe_settings(execution.node_id, properties)
     parent = parent_model(archive, settings)
+    git = archive.notes(execution.run_id).git
     return {
         "id": execution.id,
         "node": execution.node_id,
@@ -68,8 +71,8 @@ def describe_execution(archive: Archive, execution: Execution) -> Plain:
         "seconds": round(execution.ended - execution.began, 3),
         "component": execution.type_name,
         "code_digest": code_digest(properties),
-        "commit": archive.notes(execution.run_id).git.get("commit"),
-        "dirty": archive.notes(execution.run_id).git.get("dirty"),
+        "commit": git.get("commit"),
+        "dirty": git.get("dirty"),
         "settings": settings,
         "started_from": parent.id if parent else None,  # a model
         "inputs": {edge.key: edge.artifact for edge in graph.inputs(execution.id)},
@@ -79,18 +82,17 @@ def describe_execution(archive: Archive, execution: Execution) -> Plain:
 
 def _show_run(archive: Archive, run: Run) -> Plain:
     notes = archive.notes(run.id)
-    origin = {name: parse_nested_json(value) for name, value in archive.origin(run.id).items()}
-    nodes = []
-    for execution in archive.graph.of_run(run.id).values():
-        true = archive.graph.true_execution(execution)
-        outputs = archive.outputs(execution)
-        nodes.append(
-            {
-                **describe_execution(archive, execution),
-                "from_run": true.run_id,
-                "made": {key: describe(archive, artifact) for key, artifact in outputs.items()},
-            }
-        )
+    nodes = [
+        {
+            **describe_execution(archive, execution),
+            "from_run": archive.graph.true_execution(execution).run_id,
+            "made": {
+                key: describe(archive, artifact)
+                for key, artifact in archive.outputs(execution).items()
+            },
+        }
+        for execution in archive.graph.of_run(run.id).values()
+    ]
     return {
         "kind": "run",
         "run": run.id,
@@ -99,24 +101,24 @@ def _show_run(archive: Archive, run: Run) -> Plain:
         "state": run_state(archive, run),
         "error": notes.error,
         "git": notes.git,
-        "origin": origin,
+        "origin": {k: parse_nested_json(value) for k, value in archive.origin(run.id).items()},
         "nodes": nodes,
     }
 
 
 def _chain(
-    archive: Archive, artifact: Artifact, direction: Direction, depth: int | None
+    archive: Archive, start: Artifact, direction: Direction, depth: int | None
 ) -> Iterator[Plain]:
-    """The artifacts of the walk, nearest first, each with what made it."""
-    for distance, reached in archive.graph.walk([artifact.id], direction, depth):
-        producer = archive.graph.producer(reached.id)
-        told = describe(archive, reached)
+    """Yield the artifacts of the walk, nearest first, each with its producer."""
+    for distance, artifact in archive.graph.walk([start.id], direction, depth):
+        producer = archive.graph.producer(artifact.id)
+        link = {"distance": distance, **describe(archive, artifact)}
         if producer:
             edges = archive.graph.inputs(producer.id)
-            told["made_by"] = describe_execution(archive, producer)
-            told["made_from"] = [edge.artifact for edge in edges if edge.key != BASELINE]
-            told["compared_with"] = [edge.artifact for edge in edges if edge.key == BASELINE]
-        yield {"distance": distance, **told}
+            link["made_by"] = describe_execution(archive, producer)
+            link["made_from"] = [edge.artifact for edge in edges if edge.key != BASELINE]
+            link["compared_with"] = [edge.artifact for edge in edges if edge.key == BASELINE]
+        yield link
 
 
 def _facts(archive: Archive, artifact: Artifact) -> Plain:

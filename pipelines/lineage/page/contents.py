@@ -10,7 +10,7 @@ from urllib.parse import quote
 from core.safe_text import shorten, visible
 from core.wording import flatten
 from pipelines.lineage.compare.compare import compare_runs, run_parts
-from pipelines.lineage.find.artifact_summary import artifact_words, noun
+from pipelines.lineage.find.artifact_summary import noun, summarize_artifact
 from pipelines.lineage.find.run_list import RunRow, list_runs, run_ending, run_state
 from pipelines.lineage.find.select import parent_model
 from pipelines.lineage.page.dag_layout import lay_out
@@ -140,7 +140,7 @@ def _why(archive: Archive, run: Run) -> Plain | None:
 def _node_words(archive: Archive, execution: Execution) -> str:
     """The words of the first output that has any; an evaluation before its verdict."""
     outputs = sorted(archive.outputs(execution).items(), key=lambda pair: pair[0] != "evaluation")
-    words = (artifact_words(archive, artifact) for _, artifact in outputs)
+    words = (summarize_artifact(archive, artifact) for _, artifact in outputs)
     return next((text for text in words if text), "")
 
 
@@ -181,7 +181,7 @@ def _artifact(archive: Archive, artifact: Artifact, beside: Path) -> Plain:
     return {
         "noun": noun(artifact, producer),
         "type": artifact.type_name,
-        "words": artifact_words(archive, artifact),
+        "words": summarize_artifact(archive, artifact),
         "folder": archive.location(artifact),
         "exists": archive.exists(artifact),
         "created": artifact.created,

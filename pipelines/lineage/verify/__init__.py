@@ -1,1 +1,1 @@
-"""Verify recorded digests and links, and find what killed runs left behind."""
+"""Verify recorded digests and links, and find the folders that killed runs left behind."""

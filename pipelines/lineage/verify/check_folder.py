@@ -1,4 +1,4 @@
-"""One artifact's folder against its own manifest: every digest computed anew."""
+"""Check one artifact's folder against its own manifest: recompute every digest and count."""
 
 import hashlib
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ from pipelines.metadata.graph import Artifact
 from pipelines.metadata.names import MODEL_RUN, OUTPUT_DIGEST
 from pipelines.metadata.reuse import output_digest
 
-# Beside the instances' shards; the copy of the vocabulary has a manifest of its own.
-BESIDE = {
+# Files that the manifest of a kind does not list. The copy of the vocabulary has its own manifest.
+UNLISTED = {
     "documents": {FILES},
     "instances": {"histograms.json", "token_counts.npy"},
 }
@@ -27,35 +27,35 @@ COUNTED = {"documents": "documents", "instances": "instances"}  # manifest kind 
 
 
 def check_artifact(archive: Archive, artifact: Artifact) -> Iterator[Mismatch]:
-    """Everything about one artifact that can be told without another."""
+    """Check everything about one artifact that needs no other artifact."""
     folder = archive.folder(artifact)
-    found = list(_check(folder, artifact.type_name in HAVE_MANIFESTS))
+    mismatches = list(_check(folder, artifact.type_name in HAVE_MANIFESTS))
     recorded = archive.properties(artifact).get(OUTPUT_DIGEST)
-    # ML Metadata has a digest of the whole folder; the manifest says more of what differs.
+    # ML Metadata has one digest of the whole folder; the manifest is more specific.
     is_checked = recorded and artifact.type_name != MODEL_RUN
-    if not found and is_checked and output_digest(str(folder)) != recorded:
-        told = "is not what ML Metadata has the digest of"
-        found.append(Mismatch("changed", str(folder), told))
-    yield from (replace(finding, artifact=artifact.id) for finding in found)
+    if not mismatches and is_checked and output_digest(str(folder)) != recorded:
+        problem = "does not match the digest in ML Metadata"
+        mismatches.append(Mismatch("changed", str(folder), problem))
+    yield from (replace(mismatch, artifact=artifact.id) for mismatch in mismatches)
 
 
-def _check(folder: Path, wants_manifest: bool) -> Iterator[Mismatch]:
+def _check(folder: Path, has_manifest: bool) -> Iterator[Mismatch]:
     if not folder.is_dir():
         yield Mismatch("missing", str(folder), "the artifact's folder is gone")
         return
-    if not wants_manifest:
+    if not has_manifest:
         if not any(path.is_file() for path in folder.rglob("*")):
             yield Mismatch("missing", str(folder), "the artifact's folder is empty")
         return
-    place = manifest_folder(folder)
-    if place is None:
+    inner = manifest_folder(folder)
+    if inner is None:
         yield Mismatch("missing", str(folder), f"its {MANIFEST} is gone")
         return
-    yield from check_manifest(place)
+    yield from check_manifest(inner)
 
 
 def check_manifest(folder: Path) -> Iterator[Mismatch]:
-    """A folder with a manifest: its shards, its counts, and files that it does not name."""
+    """Check a folder with a manifest: shards, counts, and files that it does not list."""
     try:
         manifest = read_manifest(str(folder))
     except InputError as error:
@@ -64,7 +64,7 @@ def check_manifest(folder: Path) -> Iterator[Mismatch]:
     listed = manifest.all_files()
     for shard in listed:
         yield from _check_shard(folder, shard)
-    yield from _unnamed(folder, manifest, {shard.path for shard in listed})
+    yield from _check_unlisted(folder, manifest, {shard.path for shard in listed})
     if manifest.kind in COUNTED:
         yield from _recount(folder, manifest)
     if manifest.kind == "documents" and (folder / FILES).is_file():
@@ -78,30 +78,30 @@ def check_manifest(folder: Path) -> Iterator[Mismatch]:
 def _check_shard(folder: Path, shard: Shard) -> Iterator[Mismatch]:
     path = folder / shard.path
     if not path.resolve().is_relative_to(folder.resolve()):
-        yield Mismatch("changed", str(path), "the manifest names a file outside of its folder")
+        yield Mismatch("changed", str(path), "the manifest lists a file outside its folder")
     elif not path.is_file():
-        yield Mismatch("missing", str(path), "the manifest names this file and it is gone")
+        yield Mismatch("missing", str(path), "the manifest lists this file, but it is gone")
     elif path.stat().st_size != shard.size_bytes:
         size = path.stat().st_size
         yield Mismatch("changed", str(path), f"has {size:,} bytes instead of {shard.size_bytes:,}")
     elif file_digest(str(path)) != shard.sha256:
-        yield Mismatch("changed", str(path), "its sha256 is not the manifest's")
+        yield Mismatch("changed", str(path), "its sha256 is not the one in the manifest")
 
 
-def _unnamed(folder: Path, manifest: Manifest, named: set[str]) -> Iterator[Mismatch]:
-    beside = {MANIFEST, *BESIDE.get(manifest.kind, ())}
+def _check_unlisted(folder: Path, manifest: Manifest, listed: set[str]) -> Iterator[Mismatch]:
+    expected = {MANIFEST, *UNLISTED.get(manifest.kind, ())}
     for path in sorted(folder.rglob("*")):
         inner = path.relative_to(folder).as_posix()
-        copied = manifest.kind == "instances" and inner.startswith("vocabulary/")
-        if path.is_file() and inner not in named | beside and not copied:
-            yield Mismatch("added", str(path), "is in no manifest")
-    for name in sorted(beside - {MANIFEST} - named):
+        is_copy = manifest.kind == "instances" and inner.startswith("vocabulary/")
+        if path.is_file() and inner not in listed | expected and not is_copy:
+            yield Mismatch("added", str(path), "is not listed in a manifest")
+    for name in sorted(expected - {MANIFEST} - listed):
         if not (folder / name).is_file():
             yield Mismatch("missing", str(folder / name), "is gone")
 
 
 def _recount(folder: Path, manifest: Manifest) -> Iterator[Mismatch]:
-    """Counts the records anew, and of documents the sentences."""
+    """Recount the records, and the sentences of documents."""
     for split, shards in manifest.shards.items():
         records = sentences = 0
         try:
@@ -111,32 +111,34 @@ def _recount(folder: Path, manifest: Manifest) -> Iterator[Mismatch]:
                     if manifest.kind == "documents":
                         sentences += len(decode_sentences(record))
         except (RecordError, OSError, IndexError):
-            return  # the shard's digest differs, which is told already
-        found = {COUNTED[manifest.kind]: records}
+            return  # the digest of the shard differs, which is reported already
+        counts = {COUNTED[manifest.kind]: records}
         if manifest.kind == "documents":
-            found["sentences"] = sentences
-        for counter, count in found.items():
-            said = manifest.counts.get(split, {}).get(counter)
-            if said != count:
-                told = f"says {said} {counter} in {split}, and there are {count}"
-                yield Mismatch("changed", str(folder / MANIFEST), told)
+            counts["sentences"] = sentences
+        for counter, count in counts.items():
+            recorded = manifest.counts.get(split, {}).get(counter)
+            if recorded != count:
+                problem = f"says {recorded} {counter} in {split}, but there are {count}"
+                yield Mismatch("changed", str(folder / MANIFEST), problem)
 
 
 def _check_files(folder: Path, manifest: Manifest) -> Iterator[Mismatch]:
-    """The digests of the text files, which together are the corpus's."""
+    """Check that the digests of the text files give the digest of the corpus."""
     try:
         digest = corpus_digest(text_files(folder))
     except (ValueError, KeyError):
         digest = ""
     if manifest.facts.get("corpus_digest") != digest:
-        yield Mismatch("changed", str(folder / FILES), "its digests are not those of the corpus")
+        yield Mismatch(
+            "changed", str(folder / FILES), "its digests do not give the digest of the corpus"
+        )
 
 
 def _check_vocabulary(folder: Path, manifest: Manifest) -> Iterator[Mismatch]:
     digest = vocabulary_digest(folder)
     if digest is not None and manifest.facts.get("digest") != digest:
-        told = "the vocabulary's digest is not that of its files"
-        yield Mismatch("changed", str(folder / MANIFEST), told)
+        problem = "its digest of the vocabulary is not that of the files"
+        yield Mismatch("changed", str(folder / MANIFEST), problem)
 
 
 def vocabulary_digest(folder: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""A workdir, or what one model stands on, to what was changed or is missing since it was made."""
+"""Verify a workdir, or one model and its inputs: find what was changed or is missing."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -14,43 +14,44 @@ from pipelines.metadata.seal import newest_seal
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What `textmill lineage verify` found."""
+class Verification:
+    """The result of `textmill lineage verify`."""
 
     findings: tuple[Mismatch, ...]
     artifacts: int  # checked
     runs: int  # whose seals were checked
-    unsealed: tuple[str, ...]  # runs without a seal: their loose files are only looked for
+    unsealed: tuple[str, ...]  # runs without a seal: of their loose files only presence is checked
     seal: str | None  # digest of the newest seal
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values for `--json`."""
         findings = [finding.as_json() for finding in self.findings]
         return {"ok": not self.findings, **asdict(self), "findings": findings}
 
 
-def verify(archive: Archive, found: Run | Artifact | None = None) -> Verdict:
-    """Computes every digest anew.
+def verify(archive: Archive, selected: Run | Artifact | None = None) -> Verification:
+    """Recompute every digest and compare it with the recorded one.
 
     Args:
-        archive: the workdir's.
-        found: check this run's artifacts, or this artifact, and all that they are made from; None
+        archive: lineage of a workdir.
+        selected: check the artifacts of this run, or this artifact, and all their inputs; None
             checks the whole workdir.
     """
-    artifacts = _chosen(archive, found)
-    runs = _runs_of(archive, artifacts) if found else list(archive.graph.runs.values())
+    artifacts = _artifacts(archive, selected)
+    runs = _runs_of(archive, artifacts) if selected else list(archive.graph.runs.values())
     findings: list[Mismatch] = []
     for artifact in artifacts:
         findings += [*check_artifact(archive, artifact), *check_links(archive, artifact)]
     unsealed = []
     for run in runs:
-        of_seal = check_seal(archive, run)
-        if of_seal is None:
+        mismatches = check_seal(archive, run)
+        if mismatches is None:
             unsealed.append(run.id)
         else:
-            findings += of_seal
-    return Verdict(
-        findings=_each_once(findings),
+            findings += mismatches
+    return Verification(
+        # Without repeats: several publications share one latest.json.
+        findings=tuple(dict.fromkeys(findings)),
         artifacts=len(artifacts),
         runs=len(runs) - len(unsealed),
         unsealed=tuple(unsealed),
@@ -58,14 +59,14 @@ def verify(archive: Archive, found: Run | Artifact | None = None) -> Verdict:
     )
 
 
-def _chosen(archive: Archive, found: Run | Artifact | None) -> list[Artifact]:
+def _artifacts(archive: Archive, selected: Run | Artifact | None) -> list[Artifact]:
     graph = archive.graph
-    if found is None:
+    if selected is None:
         return [artifact for artifact in graph.artifacts.values() if artifact.live]
-    if isinstance(found, Artifact):
-        start = [found.id]
+    if isinstance(selected, Artifact):
+        start = [selected.id]
     else:
-        start = [e.artifact for number in found.executions for e in graph.outputs(number)]
+        start = [e.artifact for number in selected.executions for e in graph.outputs(number)]
     return [artifact for _, artifact in graph.walk(start, "upstream") if artifact.live]
 
 
@@ -73,8 +74,3 @@ def _runs_of(archive: Archive, artifacts: Iterable[Artifact]) -> list[Run]:
     producers = (archive.graph.producer(artifact.id) for artifact in artifacts)
     ids = {producer.run_id for producer in producers if producer}
     return [run for run in archive.graph.runs.values() if run.id in ids]
-
-
-def _each_once(findings: Iterable[Mismatch]) -> tuple[Mismatch, ...]:
-    """Without repeats, as of a latest.json that several publications look at."""
-    return tuple(dict.fromkeys(findings))

@@ -49,7 +49,7 @@ def test_dates_choose_runs(history: History) -> None:
     assert ids(work, "--since", "2020-01-01", "--until", "2020-12-31") == []
     assert len(ids(work, "--since", "2020-01-01")) == 6
     assert len(ids(work, "--until", today)) == 6, "a day counts whole"
-    with pytest.raises(InputError, match="--since yesterday: write"):
+    with pytest.raises(InputError, match="--since yesterday: not a date"):
         ids(work, "--since", "yesterday")
 
 

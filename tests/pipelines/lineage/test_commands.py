@@ -81,7 +81,7 @@ def test_a_run_is_found_by_its_id_its_beginning_and_as_the_latest(
     assert select(archive, history.first).id == history.first
     assert select(archive, "latest").id == history.killed
     assert select(archive, history.first[:-1]).id == history.first
-    with pytest.raises(SelectionError, match="6 runs begin so"):
+    with pytest.raises(SelectionError, match="6 runs match"):
         select(archive, history.first[:10])
     with pytest.raises(SelectionError, match=r"no run, artifact, .*lineage list"):
         select(archive, "nothing")

@@ -9,7 +9,7 @@ from components.records import RecordError
 from core.errors import InputError
 from pipelines.lineage.compare.changes import Change
 from pipelines.lineage.compare.compare import compare_runs
-from pipelines.lineage.compare.explain import value_words
+from pipelines.lineage.compare.explain import format_value
 from pipelines.metadata.archive import Archive
 from tests.pipelines.lineage.conftest import NEW_TEXT, History
 from tests.pipelines.lineage.mill import Mill
@@ -29,7 +29,7 @@ def test_a_changed_setting_is_the_whole_explanation(archive: Archive, history: H
 
 def test_a_repeat_stands_for_one_model(archive: Archive, history: History) -> None:
     told = sentence(archive, history.changed, history.repeated)
-    assert told == "same text, code and settings; both stand for one model"
+    assert told == "same text, code and settings; both have the same model"
 
 
 def test_other_text_is_counted_and_the_verdict_told(archive: Archive, history: History) -> None:
@@ -67,7 +67,7 @@ def test_other_code_is_told_with_the_commits(tmp_path: Path) -> None:
     second = mill.run(commit="b" * 40, dirty=True, trainer_code="0123456789abcdef")
     archive = Archive(tmp_path)
     told = sentence(archive, first, second)
-    assert told == "same text and settings; other code of Trainer (aaaaaaaa → bbbbbbbb+)"
+    assert told == "same text and settings; different code in Trainer (aaaaaaaa → bbbbbbbb+)"
     comparison = compare_runs(archive, *archive.graph.runs.values())
     assert comparison.code == (Change("Trainer", "5c7db48cfc0a37e5", "0123456789abcdef"),)
     assert {c.name for c in comparison.commits} == {
@@ -101,4 +101,4 @@ def test_damaged_and_missing_text_is_told(history: History, tmp_path: Path) -> N
      (12000, "12,000"), (0.0, "0"), ("x" * 50, "x" * 31 + "…"), (3e8, "3e8")],
 )  # fmt: skip
 def test_values_are_written_as_people_write_them(value: object, words: str) -> None:
-    assert value_words(value) == words
+    assert format_value(value) == words

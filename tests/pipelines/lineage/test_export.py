@@ -165,7 +165,7 @@ def test_the_client_sends_the_events_to_a_system(
     monkeypatch.setenv("OPENLINEAGE_URL", f"http://127.0.0.1:{server.server_address[1]}")
     told = textmill(history.first, "--send", workdir=history.workdir)
     server.shutdown()
-    assert told == f"{len(received)} events of 1 run sent.\n"
+    assert told == f"Sent {len(received)} events of 1 run.\n"
     for event in received:  # the client adds a tag with its own version
         check(event, registry)
     expected = events_of(history.workdir, history.first)

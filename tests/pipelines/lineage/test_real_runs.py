@@ -95,7 +95,7 @@ def test_diff_names_the_one_setting(runs: Runs) -> None:
     sentence = told["sentence"]
     assert sentence.startswith("same text and code; `trainer.learning_rate` 0.001 → 0.005; loss ")
     told = ask("diff", runs.changed, runs.repeated, workdir=runs.workdir)
-    assert told["sentence"] == "same text, code and settings; both stand for one model"
+    assert told["sentence"] == "same text, code and settings; both have the same model"
 
 
 def test_a_warm_start_names_its_parent_and_its_weights(runs: Runs) -> None:

@@ -68,7 +68,10 @@ def test_what_is_wrong_is_named_with_its_path_and_exits_with_1(
     words = ["lineage", "verify", "--workdir", str(tmp_path / "work")]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 1
-    assert f"changed  {tmp_path}/work/{TRAIN}: its sha256 is not the manifest's" in result.output
+    assert (
+        f"changed  {tmp_path}/work/{TRAIN}: its sha256 is not the one in the manifest"
+        in result.output
+    )
     told = json.loads(CliRunner().invoke(app, [*words, "--json"]).output)
     assert not told["ok"]
     assert told["findings"][0]["artifact"] == 1
