@@ -91,7 +91,7 @@ def test_damaged_and_missing_text_is_told(history: History, tmp_path: Path) -> N
     with pytest.raises(RecordError, match="cut short or altered"):
         sentence(archive, history.first, history.new_text)
     shard.unlink()
-    with pytest.raises(InputError, match=r"gone, .* lineage verify"):
+    with pytest.raises(InputError, match=r"missing, .* lineage verify"):
         sentence(archive, history.first, history.new_text)
 
 
