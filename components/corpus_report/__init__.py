@@ -1,1 +1,1 @@
-"""CorpusReport: statistics and samples to one HTML file."""
+"""CorpusReport: report on documents, vocabulary and instances in one HTML file."""

@@ -1,7 +1,7 @@
-"""Figures to inline SVG, drawn by hand: a few kilobytes, no script, no font, no inline style.
+"""Draw charts as inline SVG of a few kilobytes, without scripts, fonts or inline styles.
 
-Colours are classes of the page's style sheet, so one drawing serves light, dark and paper. Each
-mark has a <title>, which a browser shows on hover and a screen reader reads.
+Colors are classes of the page's style sheet, so one drawing works for light mode, dark mode and
+print. Each mark has a <title>, which a browser shows on hover and a screen reader reads.
 """
 
 import math
@@ -22,13 +22,13 @@ PLOT_WIDTH, PLOT_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 def histogram(
     bins: Bins, *, title: str, x_label: str, y_label: str, median: int | None = None
 ) -> Markup:
-    """Bars for the first split, a stepped line for each other, as shares of their totals.
+    """Draw bars for the first split and a stepped line for each other, as shares of their totals.
 
     Args:
         bins: the splits' histograms.
-        title: what a screen reader says.
+        title: text for screen readers.
         x_label: name and unit of the values.
-        y_label: name of what is counted, as in "instances".
+        y_label: name of what is counted, for example "instances".
         median: marked by a dashed line.
     """
     names = list(bins.shares)
@@ -46,7 +46,7 @@ def histogram(
 
 
 def zipf(counts: NDArray[np.int64], *, title: str) -> Markup:
-    """Occurrences over rank, both logarithmic: natural text lies near a falling straight line."""
+    """Draw frequency by rank on log axes; natural text is close to a falling straight line."""
     ordered = np.sort(counts[counts > 0])[::-1]
     if not len(ordered):
         return Markup("")
@@ -65,7 +65,7 @@ def zipf(counts: NDArray[np.int64], *, title: str) -> Markup:
 
 
 def coverage_curve(covered: NDArray[np.float64], *, title: str) -> Markup:
-    """The share of all tokens that the most frequent pieces make up, over their number."""
+    """Draw the share of all tokens that the most frequent pieces cover, by their number."""
     if not len(covered) or not covered[-1]:
         return Markup("")
     decades = max(1.0, math.log10(len(covered)))
@@ -78,11 +78,11 @@ def coverage_curve(covered: NDArray[np.float64], *, title: str) -> Markup:
     for goal in (0.5, 0.9, 0.99):
         rank = int(np.searchsorted(covered, goal)) + 1
         x, y = at(min(rank, len(covered)))
-        said = f"{number(rank)} pieces make up {100 * goal:.0f} % of the tokens"
+        label = f"{number(rank)} pieces cover {100 * goal:.0f} % of the tokens"
         marks.append(
             Markup(
                 '<circle class="dot" cx="{:.1f}" cy="{:.1f}" r="4"><title>{}</title></circle>'
-            ).format(x, y, said)
+            ).format(x, y, label)
         )
     points = [at(rank) for rank in _spread(len(covered))]
     base = TOP + PLOT_HEIGHT
@@ -92,17 +92,17 @@ def coverage_curve(covered: NDArray[np.float64], *, title: str) -> Markup:
 
 
 def stack(parts: Sequence[tuple[str, int]], *, title: str) -> Markup:
-    """One bar cut into shares; the parts take the classes part-0, part-1, …."""
+    """Draw one bar divided into shares; the parts have the classes part-0, part-1, …."""
     whole = sum(count for _, count in parts)
     rects, x = [], 0.0
     for index, (label, count) in enumerate(parts):
         width = 100 * count / whole if whole else 0
-        said = f"{label}: {number(count)} ({percent(count / whole) if whole else '–'})"
+        text = f"{label}: {number(count)} ({percent(count / whole) if whole else '–'})"
         rects.append(
             Markup(
                 '<rect class="part-{}" x="{:.3f}" width="{:.3f}" height="10">'
                 "<title>{}</title></rect>"
-            ).format(index, x, width, said)
+            ).format(index, x, width, text)
         )
         x += width
     return Markup(
@@ -112,7 +112,7 @@ def stack(parts: Sequence[tuple[str, int]], *, title: str) -> Markup:
 
 
 def meter(part: float) -> Markup:
-    """A thin bar, filled to the share `part`; for a table's rows."""
+    """Draw a thin bar filled to the share `part`, for rows of a table."""
     return Markup(
         '<svg class="meter" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">'
         '<rect class="track" width="100" height="4"/><rect class="bar" width="{:.2f}" height="4"/>'
@@ -121,16 +121,16 @@ def meter(part: float) -> Markup:
 
 
 def nice_ceiling(value: float) -> float:
-    """The next of 1, 2, 2.5, 4, 5, 8 times a power of ten; 1 for nothing."""
+    """Round up to 1, 2, 2.5, 4, 5 or 8 times a power of ten; return 1 for 0."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next(power * m for m in (1, 2, 2.5, 4, 5, 8, 10) if power * m >= value * (1 - 1e-9))
 
 
-def nice_step(span: int, most: int = 7) -> int:
-    """A round step that cuts `span` into at most `most` parts."""
-    return max(1, math.ceil(nice_ceiling(span / most)))
+def nice_step(span: int, max_parts: int = 7) -> int:
+    """Return a round step that divides `span` into at most `max_parts` parts."""
+    return max(1, math.ceil(nice_ceiling(span / max_parts)))
 
 
 def _frame(parts: Sequence[Markup], title: str, x_label: str) -> Markup:
@@ -143,7 +143,7 @@ def _frame(parts: Sequence[Markup], title: str, x_label: str) -> Markup:
 
 
 def _bar(x: float, step: float, height: float, label: str) -> Markup:
-    """One bar, and over the column's whole height an unseen area that answers the pointer."""
+    """Draw a bar, and an invisible area of full height that reacts to the pointer."""
     gap = min(1.5, step * 0.15)
     drawn = max(height * PLOT_HEIGHT, 0.75 if height > 0 else 0)
     return Markup(
@@ -159,11 +159,11 @@ def _bin_label(bins: Bins, index: int, y_label: str) -> str:
     last = index == len(next(iter(bins.counts.values()))) - 1
     value = f"{low}" if bins.width == 1 else f"{low}–{low + bins.width - 1}"
     value = f"{low} and more" if last and bins.overflow else value
-    said = [
+    splits = [
         f"{name}: {number(counts[index])} {y_label} ({percent(bins.shares[name][index])})"
         for name, counts in bins.counts.items()
     ]
-    return f"{value} · " + " · ".join(said)
+    return f"{value} · " + " · ".join(splits)
 
 
 def _stepped_line(shares: Sequence[float], step: float, top: float) -> Markup:
@@ -198,7 +198,7 @@ def _level(down: float, label: str) -> Markup:
 
 
 def _bin_axis(bins: Bins, step: float) -> Markup:
-    """Round values under the bars, and under a last bar that is open its "and more"."""
+    """Label the bars with round values, and an open last bar with "+"."""
     number_of_bins = len(next(iter(bins.shares.values())))
     every = nice_step(number_of_bins * bins.width)
     end = bins.first + number_of_bins * bins.width
@@ -238,7 +238,7 @@ def _median(x: float, value: int) -> Markup:
     )  # fmt: skip
 
 
-def _spread(length: int, most: int = 160) -> list[int]:
-    """Ranks from 1 to `length`, evenly spaced on a logarithmic axis."""
-    spaced = np.geomspace(1, length, most) if length > most else np.arange(1, length + 1)
+def _spread(length: int, max_ranks: int = 160) -> list[int]:
+    """Return ranks from 1 to `length`, evenly spaced on a logarithmic axis."""
+    spaced = np.geomspace(1, length, max_ranks) if length > max_ranks else np.arange(1, length + 1)
     return [int(rank) for rank in np.unique(np.rint(spaced).astype(np.int64))]

@@ -1,4 +1,4 @@
-"""Documents, vocabulary and instances to the corpus report: the component's shell."""
+"""Define CorpusReportGen, the component that writes the corpus report."""
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -9,7 +9,7 @@ from components.corpus_report.executor import Executor
 
 
 class CorpusReportGenSpec(types.ComponentSpec):
-    """What the report takes and gives."""
+    """Declare parameters, inputs and outputs."""
 
     PARAMETERS = {
         "report_settings": component_spec.ExecutionParameter(type=str),
@@ -24,7 +24,7 @@ class CorpusReportGenSpec(types.ComponentSpec):
 
 
 class CorpusReportGen(base_component.BaseComponent):
-    """Writes one HTML file about the text that a model is trained on.
+    """Writes one HTML file that describes the text a model is trained on.
 
     Example:
         report = CorpusReportGen(
@@ -35,8 +35,8 @@ class CorpusReportGen(base_component.BaseComponent):
             code_digest=code_digest("components.corpus_report.executor"),
         )
 
-    Component `outputs` contains:
-        report: channel of `components.CorpusReport`, a folder with `report.html`.
+    Outputs:
+        report: `components.CorpusReport`, a folder with `report.html`.
     """
 
     SPEC_CLASS = CorpusReportGenSpec
@@ -51,14 +51,14 @@ class CorpusReportGen(base_component.BaseComponent):
         report_settings: str,
         code_digest: str,
     ) -> None:
-        """Builds the component.
+        """Build the component.
 
         Args:
-            documents: `Examples` of documents.
-            vocabulary: `components.Vocabulary` that the instances were made with.
-            instances: `Examples` of instances.
+            documents: `examples` of TextExampleGen.
+            vocabulary: the vocabulary of the instances.
+            instances: `instances` of InstanceGen.
             report_settings: `ReportSettings` as JSON.
-            code_digest: of the executor's code, so that TFX's cache notices an edit.
+            code_digest: digest of the executor's code, for the cache key.
         """
         spec = CorpusReportGenSpec(
             documents=documents,

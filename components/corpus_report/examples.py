@@ -1,4 +1,4 @@
-"""Instances to text as a person reads it, the tokens that are to be predicted marked."""
+"""Convert instances back to readable text, with the tokens to predict marked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from typing import Literal, cast
 from components.corpus_report.read_artifacts import Record
 from core.safe_text import visible
 
-SPACE = "▁"  # SentencePiece: a space stands before this piece; WordPiece: `##`, none does
+SPACE = "▁"  # SentencePiece marks a piece after a space; WordPiece marks one without by `##`
 SPECIALS = ("[CLS]", "[SEP]", "[UNK]", "[PAD]", "[MASK]", "<unk>", "<pad>")
 Kind = Literal["plain", "special", "masked", "random", "kept"]
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A run of text in an example."""
+    """A piece of text in an example."""
 
-    text: str  # what the author wrote; of a special token its name
+    text: str  # the original text, or the name of a special token
     kind: Kind
     shown: str = ""  # for `random`: what the model sees instead
-    space: bool = True  # whether a space stands before it
+    space: bool = True  # whether there is a space before the piece
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,16 +27,16 @@ class Example:
     """One instance."""
 
     segments: tuple[tuple[Piece, ...], ...]  # one or two
-    label: str  # what the pair is; empty where there is none
+    label: str  # describes the pair; empty without a label
     real_tokens: int
     masked_tokens: int
 
 
 def read_example(record: Record, tokens: Sequence[str]) -> Example:
-    """Turns ids into words and puts the original of each masked slot back in its place.
+    """Convert ids to text and restore the original of each masked token.
 
     Args:
-        record: an instance of either form; only static ones hold masks.
+        record: a static or dynamic instance; only static ones are masked.
         tokens: the vocabulary's pieces by id.
     """
     ids = _ints(record, "input_ids")
@@ -62,21 +62,21 @@ def read_example(record: Record, tokens: Sequence[str]) -> Example:
 
 
 def _piece(tokens: Sequence[str], token_id: int, original: int | None, has_spaces: bool) -> Piece:
-    seen = tokens[token_id]
+    shown = tokens[token_id]
     if original is None:
-        if seen in SPECIALS:
-            return Piece(visible(seen), "special")
-        return _word(seen, "plain", has_spaces)
-    written = tokens[original]
-    if seen == "[MASK]":
-        return _word(written, "masked", has_spaces)
-    if seen == written:
-        return _word(written, "kept", has_spaces)
-    return _word(written, "random", has_spaces, seen)
+        if shown in SPECIALS:
+            return Piece(visible(shown), "special")
+        return _word(shown, "plain", has_spaces)
+    token = tokens[original]
+    if shown == "[MASK]":
+        return _word(token, "masked", has_spaces)
+    if shown == token:
+        return _word(token, "kept", has_spaces)
+    return _word(token, "random", has_spaces, shown)
 
 
 def _word(token: str, kind: Kind, has_spaces: bool, shown: str = "") -> Piece:
-    """`##ing` continues a word; with SentencePiece, whatever has no `▁` before it does."""
+    """Return a piece without its mark: `##` continues a word, and `▁` begins one."""
     if has_spaces:
         continues = not token.startswith(SPACE)
         text = token.removeprefix(SPACE)
@@ -88,11 +88,7 @@ def _word(token: str, kind: Kind, has_spaces: bool, shown: str = "") -> Piece:
 
 def _label(record: Record) -> str:
     if labels := _ints(record, "next_sentence_labels"):
-        return (
-            "the second segment is from elsewhere"
-            if labels[0]
-            else "the segments follow each other"
-        )
+        return "the second segment is random" if labels[0] else "the segments are consecutive"
     if labels := _ints(record, "sentence_order_labels"):
         return "the segments are swapped" if labels[0] else "the segments are in order"
     return ""

@@ -1,4 +1,4 @@
-"""The corpus report's executor: unpack, call, count."""
+"""Run CorpusReportGen: unpack the artifacts and settings and write the report."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tfx.types import artifact_utils
 
 from components.corpus_report.findings import find_all
 from components.corpus_report.page import render_report
-from components.corpus_report.read_artifacts import read_corpus
+from components.corpus_report.read_artifacts import read_report_data
 from components.settings import ReportSettings
 from core import storage
 
@@ -24,21 +24,21 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the report.
+        """Write the report.
 
         Args:
             input_dict: `documents`, `vocabulary`, `instances`, one artifact each.
-            output_dict: `report`.
-            exec_properties: `report_settings` (ReportSettings as JSON), `code_digest`.
+            output_dict: `report`; gets the custom property `findings`, their number.
+            exec_properties: `report_settings` (`ReportSettings` as JSON), `code_digest`.
         """
         report = artifact_utils.get_single_instance(output_dict["report"])
         settings = ReportSettings.model_validate_json(exec_properties["report_settings"])
-        corpus = read_corpus(
+        data = read_report_data(
             artifact_utils.get_single_uri(input_dict["documents"]),
             artifact_utils.get_single_uri(input_dict["vocabulary"]),
             artifact_utils.get_single_uri(input_dict["instances"]),
             settings,
         )
-        page = render_report(corpus, settings, exec_properties["code_digest"])
+        page = render_report(data, settings, exec_properties["code_digest"])
         storage.write_bytes(storage.join(report.uri, REPORT), page.encode())
-        report.set_int_custom_property("findings", len(find_all(corpus)))
+        report.set_int_custom_property("findings", len(find_all(data)))

@@ -1,4 +1,4 @@
-"""Counts and histograms to the figures that a person asks for: rates, quantiles, bins."""
+"""Compute rates, quantiles and bins from counts and histograms."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,67 +7,65 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_BARS = 44  # more cannot be told apart on a phone
-CLIPPED = 0.03  # share of the largest values that may be gathered in one bar
-
-
+MAX_BARS = 44  # more cannot be distinguished on a phone
+CLIPPED = 0.03  # share of the largest values that may be merged into one bar
 LABELS_1, LABELS_0 = ("random_next", "swapped"), ("actual_next", "in_order")  # counters of pairs
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
-    """Shares of one split's instances; None where the form or objective has no such thing."""
+    """Rates of one split's instances; None if the form or objective has no such rate."""
 
     fill: float | None  # real tokens per position
     unknown: float | None  # [UNK] per real token
     masked: float | None  # predicted tokens per real token
-    mask_share: float | None  # of the predicted: [MASK] stands there
-    random_share: float | None  # a random token stands there
-    kept_share: float | None  # the token itself stands there
-    label_1: float | None  # of the pairs: from elsewhere (next sentence), or swapped (order)
-    label_0: float | None  # of the pairs: the others
+    mask_share: float | None  # share of predicted tokens replaced by [MASK]
+    random_share: float | None  # … replaced by a random token
+    kept_share: float | None  # … left unchanged
+    label_1: float | None  # share of pairs that are random (next sentence) or swapped (order)
+    label_0: float | None  # share of the other pairs
 
 
 def rates_of(counts: Mapping[str, int], seq_length: int) -> Rates:
-    """The rates of a split, from its counts in the manifest."""
+    """Return the rates of a split from its counts in the manifest."""
     real, masked = counts.get("real_tokens", 0), counts.get("masked_tokens", 0)
     ones = sum(counts.get(name, 0) for name in LABELS_1)
     zeros = sum(counts.get(name, 0) for name in LABELS_0)
     return Rates(
-        fill=share(real, counts.get("instances", 0) * seq_length),
-        unknown=share(counts.get("unknown_tokens", 0), real),
-        masked=share(masked, real) if masked else None,
-        mask_share=share(counts.get("mask_replaced", 0), masked),
-        random_share=share(counts.get("random_replaced", 0), masked),
-        kept_share=share(counts.get("kept", 0), masked),
-        label_1=share(ones, ones + zeros),
-        label_0=share(zeros, ones + zeros),
+        fill=ratio(real, counts.get("instances", 0) * seq_length),
+        unknown=ratio(counts.get("unknown_tokens", 0), real),
+        masked=ratio(masked, real) if masked else None,
+        mask_share=ratio(counts.get("mask_replaced", 0), masked),
+        random_share=ratio(counts.get("random_replaced", 0), masked),
+        kept_share=ratio(counts.get("kept", 0), masked),
+        label_1=ratio(ones, ones + zeros),
+        label_0=ratio(zeros, ones + zeros),
     )
 
 
-def share(part: int, whole: int) -> float | None:
-    """What share of the whole the part is; None of nothing."""
+def ratio(part: int, whole: int) -> float | None:
+    """Return part / whole, or None if the whole is 0."""
     return part / whole if whole else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """A histogram in five figures; values are the histogram's indices."""
+    """Summarizes a histogram; its indices are the values."""
 
-    total: int  # how many were counted
+    total: int
     mean: float
     median: int
     p95: int
     largest: int
-    open_end: bool = False  # the largest value stands for itself and all beyond, so is no mean
+    open_end: bool = False  # the largest value stands for all larger ones too; no exact mean
 
 
-def summarise(counts: Sequence[int], *, open_end: bool = False) -> Summary | None:
-    """Mean and quantiles of a histogram; None if it is empty.
+def summarize(counts: Sequence[int], *, open_end: bool = False) -> Summary | None:
+    """Return mean and quantiles of a histogram, or None if it is empty.
 
     Args:
-        counts: by value.
-        open_end: whether the last count is of all larger values too.
+        counts: count of each value.
+        open_end: whether the last count includes all larger values.
     """
     array = np.asarray(counts, dtype=np.int64)
     total = int(array.sum())
@@ -84,7 +82,7 @@ def summarise(counts: Sequence[int], *, open_end: bool = False) -> Summary | Non
 
 
 def quantile(counts: NDArray[np.int64], q: float) -> int:
-    """The smallest value that at least the share `q` of the histogram does not exceed."""
+    """Return the smallest value that at least the share `q` of the counts does not exceed."""
     running = np.cumsum(counts)
     return int(np.searchsorted(running, q * running[-1]))
 
@@ -93,14 +91,14 @@ def quantile(counts: NDArray[np.int64], q: float) -> int:
 class Bins:
     """Histograms of several splits over the same equal bins.
 
-    Bin i holds the values first + i * width up to, not including, first + (i + 1) * width.
+    Bin i holds the values from first + i * width to first + (i + 1) * width - 1.
     """
 
     first: int
     width: int
-    shares: dict[str, list[float]]  # split to the share of its total, in each bin
-    counts: dict[str, list[int]]
-    overflow: bool  # the last bin holds all larger values too
+    shares: dict[str, list[float]]  # of each split: share of its total in each bin
+    counts: dict[str, list[int]]  # of each split: count in each bin
+    overflow: bool  # whether the last bin includes all larger values
 
 
 def bin_series(
@@ -110,18 +108,18 @@ def bin_series(
     first: int = 0,
     open_end: bool = False,
 ) -> Bins:
-    """Puts histograms into at most `MOST_BARS` bins.
+    """Merge histograms into at most `MAX_BARS` bins.
 
     Args:
-        series: split to counts by value.
-        clip: whether to gather the largest values in the last bin, so that a long tail does not
-            squeeze the rest.
+        series: count of each value, for each split.
+        clip: whether to merge the largest values into the last bin, so that a long tail does not
+            compress the rest.
         first: the first value shown.
-        open_end: whether the histograms' last counts are of all larger values too.
+        open_end: whether the last count of a histogram includes all larger values.
     """
     length = max((len(counts) for counts in series.values()), default=1)
     end = max(first + 1, _clipped_end(series, length) if clip else length)
-    width = max(1, math.ceil((end - first) / MOST_BARS))
+    width = max(1, math.ceil((end - first) / MAX_BARS))
     number = math.ceil((end - first) / width)
     binned = {name: _bin(counts, first, width, number) for name, counts in series.items()}
     return Bins(
@@ -156,7 +154,7 @@ def _bin(counts: Sequence[int], first: int, width: int, number: int) -> list[int
 
 
 def coverage(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(V,) float: the share of all tokens that the 1, 2, … V most frequent pieces make up."""
+    """Return the share of all tokens covered by the 1, 2, … V most frequent pieces: (V,)."""
     ordered = np.sort(counts)[::-1].astype(np.float64)
     total = ordered.sum()
     return np.cumsum(ordered) / total if total else np.zeros(len(ordered))
@@ -165,6 +163,6 @@ def coverage(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 def most_frequent(
     tokens: Sequence[str], counts: NDArray[np.int64], number: int
 ) -> list[tuple[str, int]]:
-    """Pieces with their occurrences, most frequent first; equal ones in the order of their ids."""
+    """Return pieces with their counts, most frequent first; equal ones in order of their ids."""
     order = np.argsort(-counts, kind="stable")[:number]
     return [(tokens[index], int(counts[index])) for index in order if counts[index] > 0]

@@ -1,4 +1,4 @@
-"""A corpus to one HTML file that needs nothing else: no network, no script, no font."""
+"""Render the report as one self-contained HTML file: no network, no scripts, no fonts."""
 
 import base64
 import hashlib
@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from components.corpus_report import sections
 from components.corpus_report.findings import find_all
-from components.corpus_report.read_artifacts import Corpus
+from components.corpus_report.read_artifacts import ReportData
 from components.settings import ReportSettings
 from core import wording
 from core.safe_text import visible
@@ -18,17 +18,16 @@ from core.safe_text import visible
 HERE = Path(__file__).parent
 
 
-def render_report(corpus: Corpus, settings: ReportSettings, code_digest: str) -> str:
-    """The page.
+def render_report(data: ReportData, settings: ReportSettings, code_digest: str) -> str:
+    """Return the page as HTML.
+
+    All text is escaped and stripped of invisible characters. The content security policy lets a
+    browser load nothing and apply only the page's own style.
 
     Args:
-        corpus: what is shown.
+        data: what to report on.
         settings: the report's own settings, printed at its end.
-        code_digest: of the code that made the report.
-
-    Returns:
-        HTML. All text in it is made visible and escaped; its content security policy lets a
-        browser load nothing, and apply no style but the page's own.
+        code_digest: digest of the code that makes the report.
     """
     style = (HERE / "report.css").read_text(encoding="utf-8")
     return (
@@ -37,19 +36,19 @@ def render_report(corpus: Corpus, settings: ReportSettings, code_digest: str) ->
         .render(
             style=Markup(style),  # noqa: S704 - our own file
             style_digest=_csp_digest(style),
-            findings=find_all(corpus),
+            findings=find_all(data),
             provenance={
-                "documents": wording.flatten(corpus.documents.facts),
-                "vocabulary": wording.flatten(corpus.vocabulary.facts),
-                "instances": wording.flatten(corpus.instances.facts),
+                "documents": wording.flatten(data.documents.facts),
+                "vocabulary": wording.flatten(data.vocabulary.facts),
+                "instances": wording.flatten(data.instances.facts),
                 "report": {
                     "code_digest": code_digest,
                     **wording.flatten(settings.model_dump(mode="json")),
                 },
             },
-            **sections.document_section(corpus),
-            **sections.instance_section(corpus),
-            **sections.vocabulary_section(corpus, settings.frequent_pieces),
+            **sections.document_section(data),
+            **sections.instance_section(data),
+            **sections.vocabulary_section(data, settings.frequent_pieces),
         )
     )
 
@@ -61,7 +60,7 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_made_visible,
+        finalize=_make_visible,
     )
     environment.filters.update(
         number=wording.number,
@@ -73,8 +72,8 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _made_visible(value: Any) -> Any:
-    """Applied to whatever the template prints, so that no place can forget it."""
+def _make_visible(value: Any) -> Any:
+    """Remove invisible characters from everything that the template prints."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
     return visible(value)

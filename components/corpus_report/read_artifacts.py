@@ -1,4 +1,4 @@
-"""Three artifact folders to what the report is made from: counts, histograms, a few records."""
+"""Read what the report shows: counts, histograms and a few records of three artifacts."""
 
 import io
 import json
@@ -14,85 +14,82 @@ from components.settings import ReportSettings
 from core import storage
 from core.errors import InputError
 from core.manifest import Manifest, read_manifest
-from core.vocabulary.vocabulary import load_vocabulary
-from core.vocabulary.wordpiece import VOCAB_FILE, parse_vocab
+from core.vocabulary.vocabulary import read_tokens
 
 HISTOGRAMS = "histograms.json"
 COUNTS_FILE = "token_counts.npy"
-SAMPLE_BYTES = 64 << 20  # of records read for the sample, whatever number of documents it has
+SAMPLE_BYTES = 64 << 20  # upper bound for the records of a sample
 
 Record = dict[str, list[int] | list[float] | list[bytes]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Corpus:
-    """All that the report shows."""
+class ReportData:
+    """Everything that the report shows."""
 
     documents: Manifest
     vocabulary: Manifest
     instances: Manifest
-    histograms: dict[str, dict[str, list[int]]]  # split to name to counts by value
-    tokens: tuple[str, ...]  # the V pieces, in the order of their ids
-    token_counts: NDArray[np.int64]  # [V], real tokens of the train split
-    sentences_per_document: list[int]  # counts by value, over the sampled documents
+    histograms: dict[str, dict[str, list[int]]]  # split, name, count of each value
+    tokens: tuple[str, ...]  # the V pieces by id
+    token_counts: NDArray[np.int64]  # (V,) real tokens of the train split
+    sentences_per_document: list[int]  # count of each value, over the sampled documents
     sampled_documents: int
     examples: list[Record]  # instances of the train split; empty unless text may be shown
 
 
-def read_corpus(
+def read_report_data(
     documents: str, vocabulary: str, instances: str, settings: ReportSettings
-) -> Corpus:
-    """Reads manifests and histograms whole, and a bounded sample of the records.
+) -> ReportData:
+    """Read manifests and histograms, and a bounded sample of the records.
 
     The sample is the first records of the train split. Documents are in the order of the hash of
-    their content and instances are shuffled, so the first ones are a random sample, and always
-    the same one.
+    their content and instances are shuffled, so the first ones are a random sample, and it is
+    always the same.
 
     Args:
         documents: folder of the documents.
         vocabulary: folder of the vocabulary.
         instances: folder of the instances.
-        settings: how much is sampled, and whether text may be shown.
+        settings: how much to sample, and whether text may be shown.
 
     Raises:
-        InputError: a folder is not complete, or its parts disagree.
+        InputError: a folder is incomplete, or the vocabulary is not that of the instances.
     """
     document_manifest, instance_manifest = read_manifest(documents), read_manifest(instances)
     lengths = [
         len(record.get("sentences", []))
         for record in sample_records(documents, document_manifest, settings.sample_documents)
     ]
-    shown = settings.examples if settings.show_text else 0
-    corpus = Corpus(
+    num_examples = settings.examples if settings.show_text else 0
+    data = ReportData(
         documents=document_manifest,
         vocabulary=read_manifest(vocabulary),
         instances=instance_manifest,
         histograms=json.loads(storage.read_bytes(storage.join(instances, HISTOGRAMS))),
-        tokens=read_tokens(vocabulary),
+        tokens=_read_vocabulary(vocabulary),
         token_counts=read_token_counts(instances),
         sentences_per_document=np.bincount(lengths).tolist() if lengths else [],
         sampled_documents=len(lengths),
-        examples=list(sample_records(instances, instance_manifest, shown)),
+        examples=list(sample_records(instances, instance_manifest, num_examples)),
     )
-    if len(corpus.tokens) != len(corpus.token_counts):
+    if len(data.tokens) != len(data.token_counts):
         raise InputError(
-            f"{instances}: {COUNTS_FILE} has {len(corpus.token_counts)} entries and the "
-            f"vocabulary {vocabulary} has {len(corpus.tokens)}. "
-            f"Report on instances with their own vocabulary."
+            f"{instances}: {COUNTS_FILE} has {len(data.token_counts)} entries, but the vocabulary "
+            f"{vocabulary} has {len(data.tokens)}. Report on instances with their own vocabulary."
         )
-    return corpus
+    return data
 
 
-def read_tokens(vocabulary: str) -> tuple[str, ...]:
-    """The vocabulary's pieces, in the order of their ids."""
-    path = storage.join(vocabulary, VOCAB_FILE)
-    if storage.exists(path):
-        return parse_vocab(storage.read_bytes(path), path)
-    return load_vocabulary(vocabulary).tokens  # SentencePiece has no such file
+def _read_vocabulary(folder: str) -> tuple[str, ...]:
+    path_and_tokens = read_tokens(folder)
+    if path_and_tokens is None:
+        raise InputError(f"{folder}: no vocabulary. Run again to write it again.")
+    return path_and_tokens[1]
 
 
 def read_token_counts(instances: str) -> NDArray[np.int64]:
-    """(V,) int64: how often each id stands in the train split; never unpickles."""
+    """Return how often each id occurs in the train split: (V,) int64. Never unpickles."""
     content = storage.read_bytes(storage.join(instances, COUNTS_FILE))
     counts: NDArray[np.int64] = np.load(io.BytesIO(content), allow_pickle=False)
     return counts
@@ -101,20 +98,20 @@ def read_token_counts(instances: str) -> NDArray[np.int64]:
 def sample_records(
     folder: str, manifest: Manifest, limit: int, split: str = "train"
 ) -> Iterator[Record]:
-    """The first records of a split, `limit` at most and about `SAMPLE_BYTES` at most."""
+    """Yield the first records of a split, at most `limit` and about `SAMPLE_BYTES`."""
     if limit < 1:
         return
-    seen = size = 0
+    count = size = 0
     for shard in manifest.shards[split]:
         for content in read_records(storage.join(folder, shard.path)):
             yield parse_record(content)
-            seen, size = seen + 1, size + len(content)
-            if seen >= limit or size >= SAMPLE_BYTES:
+            count, size = count + 1, size + len(content)
+            if count >= limit or size >= SAMPLE_BYTES:
                 return
 
 
 def parse_record(content: bytes) -> Record:
-    """A serialised tf.train.Example to a dict; features without values are empty lists."""
+    """Parse a serialized tf.train.Example; features without values are empty lists."""
     import tensorflow as tf
 
     example = tf.train.Example.FromString(content)

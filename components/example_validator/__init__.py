@@ -1,1 +1,1 @@
-"""ExampleValidator: TFX's validation, and a run that stops on what would spoil training."""
+"""ExampleValidator: TFX's validation, which stops the run on anomalies that spoil training."""

@@ -1,4 +1,4 @@
-"""The ExampleValidator component: TFX's, with the digest of our code in its cache key."""
+"""Define ExampleValidator: TFX's component with a digest of our code in its cache key."""
 
 from tfx import types
 from tfx.components import example_validator as tfx_validator
@@ -12,7 +12,7 @@ from components.tfx_internals.component_init import init_component
 
 
 class ExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
-    """TFX's spec and the digest of the code."""
+    """Add the digest of the code to TFX's spec."""
 
     PARAMETERS = {
         **standard_component_specs.ExampleValidatorSpec.PARAMETERS,
@@ -21,14 +21,21 @@ class ExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
 
 
 class ExampleValidator(tfx_validator.component.ExampleValidator):
-    """Compares statistics with a schema and fails the run on what would spoil training.
+    """Compares statistics with a schema and fails the run if an anomaly would spoil training.
 
-    A missing feature, a wrong type or shape and an id outside the vocabulary stop the run with an
-    error that lists them. What is harmless, such as a text file not seen before, is written down
-    as TFX does and counted in the custom property `tolerated_anomalies`.
+    A missing feature, a wrong type or shape, or an id outside the vocabulary stops the run with an
+    error that lists all of them. A harmless anomaly, such as a new text file, is recorded as TFX
+    does and counted in the custom property `tolerated_anomalies`.
 
-    Component outputs contains:
-     - `anomalies`: Channel of type `standard_artifacts.ExampleAnomalies`.
+    Example:
+        validator = ExampleValidator(
+            statistics=statistics_gen.outputs["statistics"],
+            schema=instance_gen.outputs["schema"],
+            code_digest=code_digest("components.example_validator.executor"),
+        )
+
+    Outputs:
+        anomalies: `standard_artifacts.ExampleAnomalies`.
     """
 
     SPEC_CLASS = ExampleValidatorSpec
@@ -41,12 +48,12 @@ class ExampleValidator(tfx_validator.component.ExampleValidator):
         code_digest: str,
         exclude_splits: list[str] | None = None,
     ) -> None:
-        """Describes the step.
+        """Build the component.
 
         Args:
-            statistics: a StatisticsGen's statistics.
-            schema: what they have to agree with.
-            code_digest: digest of the executor's code, for TFX's cache key.
+            statistics: `statistics` of StatisticsGen.
+            schema: the schema to compare them with.
+            code_digest: digest of the executor's code, for the cache key.
             exclude_splits: names of splits that are not validated.
         """
         spec = ExampleValidatorSpec(

@@ -1,4 +1,4 @@
-"""The validator's executor: TFX's own, and then the verdict."""
+"""Run TFX's ExampleValidator, then fail if an anomaly would spoil training."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ TOLERATED_PROPERTY = "tolerated_anomalies"
 
 
 class Executor(RecordingValidatorExecutor):
-    """Validates as TFX does, and fails on what TFX would only write down."""
+    """Validates as TFX does, but fails on anomalies that TFX would only record."""
 
     def Do(
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> execution_result_pb2.ExecutorOutput:
-        """Writes the anomalies of each split.
+        """Write the anomalies of each split.
 
         Args:
             input_dict: `statistics` and `schema`, one artifact each.
@@ -32,12 +32,12 @@ class Executor(RecordingValidatorExecutor):
             InputError: an anomaly would spoil training; the message lists all of them.
         """
         output = super().Do(input_dict, output_dict, exec_properties)
-        found = list_anomalies(self.anomalies)
-        spoiling = [anomaly for anomaly in found if anomaly.spoils]
-        if spoiling:
-            raise InputError(explain(spoiling))
-        anomalies = artifact_utils.get_single_instance(output_dict[ANOMALIES])
-        anomalies.set_int_custom_property(TOLERATED_PROPERTY, len(found))
-        # TFX's executor has copied the artifact into its answer before the property was set.
-        output.output_artifacts[ANOMALIES].artifacts[0].CopyFrom(anomalies.mlmd_artifact)
+        anomalies = list_anomalies(self.anomalies)
+        harmful = [anomaly for anomaly in anomalies if anomaly.is_harmful]
+        if harmful:
+            raise InputError(explain(harmful))
+        artifact = artifact_utils.get_single_instance(output_dict[ANOMALIES])
+        artifact.set_int_custom_property(TOLERATED_PROPERTY, len(anomalies))
+        # TFX's executor copied the artifact into its output before the property was set.
+        output.output_artifacts[ANOMALIES].artifacts[0].CopyFrom(artifact.mlmd_artifact)
         return output

@@ -1,4 +1,4 @@
-"""The three folders, written once for all tests of the report."""
+"""Write the three folders once for all tests of the report."""
 
 import pytest
 

@@ -1,6 +1,6 @@
-"""The three artifact folders that the report reads, made from real text by plain Python.
+"""Write the three artifact folders that the report reads, from real text, in plain Python.
 
-It follows the contracts and none of our components, so the tests hold whatever those do.
+No component of ours is used, so the tests do not depend on them.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ LENGTH, SLOTS = 64, 10
 
 @dataclass(frozen=True)
 class Folders:
-    """Where the artifacts are."""
+    """Paths of the artifacts."""
 
     documents: str
     vocabulary: str
@@ -32,7 +32,7 @@ class Folders:
 
 @dataclass
 class Tally:
-    """What is counted while instances are written, as InstanceGen's manifest has it."""
+    """Counts the instances that are written, as InstanceGen's manifest does."""
 
     counts: dict[str, int] = field(default_factory=dict)
     length: list[int] = field(default_factory=lambda: [0] * (LENGTH + 1))
@@ -49,7 +49,7 @@ class Tally:
 
 
 def topic_documents(topics: int) -> list[tuple[str, list[str]]]:
-    """Python's language reference: a document a topic, a sentence a paragraph's part."""
+    """Python's language reference: one document per topic, split into sentences."""
     documents = []
     for name, text in sorted(pydoc_data.topics.topics.items())[:topics]:
         parts = " ".join(text.split()).split(". ")
@@ -60,7 +60,7 @@ def topic_documents(topics: int) -> list[tuple[str, list[str]]]:
 def write_folders(
     root: Path, documents: list[tuple[str, list[str]]] | None = None, form: str = "static"
 ) -> Folders:
-    """Writes all three; the last fifth of the documents is the eval split."""
+    """Write all three; the last fifth of the documents is the eval split."""
     documents = documents or topic_documents(30)
     cut = max(1, len(documents) * 4 // 5)
     splits = {"train": documents[:cut], "eval": documents[cut:] or documents[:1]}

@@ -1,6 +1,6 @@
-"""The page in a real browser: it is drawn in light, dark and phone width, and nothing is refused.
+"""A real browser draws the page in light, dark and phone width without policy violations.
 
-Set TEXTMILL_SCREENSHOTS to a folder to keep the pictures and look at them.
+Set TEXTMILL_SCREENSHOTS to a folder to keep the pictures.
 """
 
 import os
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def screenshot(page: str, folder: Path, name: str, width: int, *flags: str) -> tuple[Path, str]:
-    """Draws the page and returns the picture and what the browser logged."""
+    """Draw the page and return the picture and the browser's log."""
     source = folder / "report.html"
     source.write_text(page, encoding="utf-8")
     if width < NARROWEST:
@@ -58,6 +58,6 @@ def test_the_page_is_drawn(
     picture, log = screenshot(page, tmp_path, name, width, *flags)
     assert "Content Security Policy" not in log
     pixels = tf.io.decode_png(picture.read_bytes(), channels=3).numpy().astype(int)
-    assert (pixels.mean() > 200) == light  # the paper follows the scheme
+    assert (pixels.mean() > 200) == light  # the background follows the color scheme
     accent = np.abs(pixels - (0x34, 0x54, 0xD1) if light else pixels - (0x8E, 0xA6, 0xFF))
-    assert (accent.sum(axis=2) < 30).mean() > 0.001  # bars are there, in the scheme's colour
+    assert (accent.sum(axis=2) < 30).mean() > 0.001  # bars have the scheme's color

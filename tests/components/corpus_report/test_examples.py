@@ -1,11 +1,11 @@
-"""Examples: the author's words come back, masks and all."""
+"""Examples show the original text with its masked tokens."""
 
 from components.corpus_report.examples import read_example
 
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "sing", "##ing", "loud", "\u202eevil"]
 
 
-def test_masked_tokens_come_back_as_the_author_wrote_them() -> None:
+def test_masked_tokens_show_their_original() -> None:
     example = read_example(
         {
             "input_ids": [2, 5, 4, 3, 5, 7, 3, 0],
@@ -27,7 +27,7 @@ def test_masked_tokens_come_back_as_the_author_wrote_them() -> None:
         ("loud", "random", "sing"), ("loud", "kept", ""),
     ]  # fmt: skip
     assert (example.real_tokens, example.masked_tokens) == (7, 3)
-    assert example.label == "the second segment is from elsewhere"
+    assert example.label == "the second segment is random"
 
 
 def test_unmasked_instances_are_read_too() -> None:
@@ -38,7 +38,7 @@ def test_unmasked_instances_are_read_too() -> None:
     assert example.label == ""
 
 
-def test_bidi_characters_of_a_piece_are_gone() -> None:
+def test_bidi_characters_are_removed() -> None:
     example = read_example({"input_ids": [8]}, TOKENS)
     assert example.segments[0][0].text == "evil"
 

@@ -1,4 +1,4 @@
-"""The component as TFX runs it."""
+"""The component runs as TFX runs it."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ from tests.components.corpus_report.folders import Folders
 
 
 def artifact(kind: type, uri: str) -> standard_artifacts.Examples:
-    made = kind()
-    made.uri = uri
-    return made
+    artifact = kind()
+    artifact.uri = uri
+    return artifact
 
 
 def test_the_executor_writes_one_file_and_counts_its_findings(

@@ -1,4 +1,4 @@
-"""The page: safe, self-contained, and its numbers are the manifest's."""
+"""The page is safe and self-contained, and its numbers are those of the manifests."""
 
 import base64
 import hashlib
@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from components.corpus_report.page import render_report
-from components.corpus_report.read_artifacts import read_corpus
+from components.corpus_report.read_artifacts import read_report_data
 from components.settings import ReportSettings
 from core.manifest import read_manifest
 from core.wording import counter_name, number, percent
@@ -18,8 +18,8 @@ SHOWN = ReportSettings(show_text=True)
 
 
 def page_of(folders: Folders, settings: ReportSettings = SHOWN) -> str:
-    corpus = read_corpus(folders.documents, folders.vocabulary, folders.instances, settings)
-    return render_report(corpus, settings, "fedcba9876543210")
+    data = read_report_data(folders.documents, folders.vocabulary, folders.instances, settings)
+    return render_report(data, settings, "fedcba9876543210")
 
 
 class Elements(HTMLParser):
@@ -38,7 +38,7 @@ class Elements(HTMLParser):
         self.text.append(data)
 
 
-def test_the_page_refers_to_nothing_outside_itself(folders: Folders) -> None:
+def test_the_page_references_nothing_outside_itself(folders: Folders) -> None:
     page = page_of(folders)
     elements = Elements(page)
     names = {name for name, _ in elements.tags}
@@ -71,14 +71,14 @@ def test_hostile_text_is_escaped_and_made_visible(tmp_path: Path) -> None:
     check_harmless(page_of(write_folders(tmp_path, documents)))
 
 
-def test_hostile_pieces_counters_and_facts_are_too(folders: Folders) -> None:
-    corpus = read_corpus(folders.documents, folders.vocabulary, folders.instances, SHOWN)
-    facts = {**corpus.instances.facts, "objective": HOSTILE, HOSTILE: HOSTILE, "form": HOSTILE}
-    counts = {split: {**c, HOSTILE: 1} for split, c in corpus.instances.counts.items()}
+def test_hostile_pieces_counters_and_facts_are_escaped_too(folders: Folders) -> None:
+    data = read_report_data(folders.documents, folders.vocabulary, folders.instances, SHOWN)
+    facts = {**data.instances.facts, "objective": HOSTILE, HOSTILE: HOSTILE, "form": HOSTILE}
+    counts = {split: {**c, HOSTILE: 1} for split, c in data.instances.counts.items()}
     hostile = replace(
-        corpus,
-        tokens=tuple(f"{HOSTILE}{n}" if n > 4 else t for n, t in enumerate(corpus.tokens)),
-        instances=corpus.instances.model_copy(update={"facts": facts, "counts": counts}),
+        data,
+        tokens=tuple(f"{HOSTILE}{n}" if n > 4 else t for n, t in enumerate(data.tokens)),
+        instances=data.instances.model_copy(update={"facts": facts, "counts": counts}),
     )
     check_harmless(render_report(hostile, SHOWN, HOSTILE))
 
@@ -107,17 +107,19 @@ def test_the_rates_are_those_of_the_manifest(folders: Folders) -> None:
     train = read_manifest(folders.instances).counts["train"]
     text = "".join(Elements(page_of(folders)).text)
     filled = train["real_tokens"] / (train["real_tokens"] + train["padding_tokens"])
-    assert f"{percent(filled)}of positions are filled" in text
-    assert f"{percent(train['masked_tokens'] / train['real_tokens'])}are predicted" in text
+    assert f"{percent(filled)}of positions hold real tokens" in text
+    assert (
+        f"{percent(train['masked_tokens'] / train['real_tokens'])}of tokens are predicted" in text
+    )
     assert f"[MASK] {percent(train['mask_replaced'] / train['masked_tokens'])}" in text
     pairs = train["random_next"] + train["actual_next"]
     assert f"random {percent(train['random_next'] / pairs)}" in text
 
 
-def test_no_text_is_shown_unless_asked_for(folders: Folders) -> None:
+def test_no_text_is_shown_by_default(folders: Folders) -> None:
     hidden = page_of(folders, ReportSettings())
     assert 'id="examples"' not in hidden
-    assert "as the author wrote them" not in hidden
+    assert "with their original text" not in hidden
     assert 'id="examples"' in page_of(folders)
 
 
@@ -127,8 +129,8 @@ def test_the_same_corpus_gives_the_same_bytes(folders: Folders) -> None:
 
 def test_dynamic_instances_have_no_masks_to_draw(dynamic_folders: Folders) -> None:
     page = page_of(dynamic_folders)
-    assert "masks are drawn anew at every step of training, at a rate of 15.0 %" in page
-    assert "What stands where a token is predicted" not in page
+    assert "new masks are drawn at every training step, at a rate of 15.0 %" in page
+    assert "What replaces a predicted token" not in page
     assert "Real tokens per instance" in page
     assert "Labels of the pairs" in page
 

@@ -1,4 +1,4 @@
-"""The verdict: what TFDV may say that nobody has thought of stops the run."""
+"""Only anomalies that are known to be harmless are tolerated."""
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
@@ -14,27 +14,27 @@ def anomalies_of(*kinds: int) -> anomalies_pb2.Anomalies:
     return message
 
 
-def test_every_tolerated_kind_is_one_of_tfdvs() -> None:
+def test_every_tolerated_kind_is_known_to_tfdv() -> None:
     assert set(Info.Type.keys()) >= TOLERATED
 
 
-def test_every_other_kind_spoils() -> None:
+def test_every_other_kind_is_harmful() -> None:
     for name, value in Info.Type.items():
         (anomaly,) = list_anomalies({"train": anomalies_of(value)})
-        assert anomaly.spoils == (name not in TOLERATED), name
+        assert anomaly.is_harmful == (name not in TOLERATED), name
 
 
-def test_a_harmless_reason_does_not_excuse_a_bad_one() -> None:
+def test_a_harmless_reason_does_not_excuse_a_harmful_one() -> None:
     message = anomalies_of(Info.ENUM_TYPE_UNEXPECTED_STRING_VALUES, Info.ENUM_TYPE_INVALID_UTF8)
     (anomaly,) = list_anomalies({"train": message})
-    assert anomaly.spoils
+    assert anomaly.is_harmful
     assert "Save the text as UTF-8" in str(anomaly)
 
 
-def test_a_split_without_examples_spoils() -> None:
+def test_a_split_without_examples_is_harmful() -> None:
     (anomaly,) = list_anomalies({"eval": anomalies_pb2.Anomalies(data_missing=True)})
-    assert anomaly.spoils
-    assert str(anomaly).startswith("split eval, the split: it holds no examples")
+    assert anomaly.is_harmful
+    assert str(anomaly).startswith("split eval, the split: it has no examples")
 
 
 def test_dataset_anomalies_are_read() -> None:

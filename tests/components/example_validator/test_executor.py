@@ -1,4 +1,4 @@
-"""The validator on real TFDV statistics: what spoils training stops it, the rest is counted."""
+"""On real TFDV statistics, harmful anomalies stop the run and harmless ones are counted."""
 
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ KINDS = {bytes: "bytes_list", int: "int64_list", float: "float_list"}
 
 
 def statistics_of(records: list[dict[str, list[Any]]]) -> Any:
-    """TFDV's statistics of some records, as StatisticsGen writes them."""
+    """Return TFDV's statistics of some records, as StatisticsGen computes them."""
     encoded = []
     for record in records:
         example = tf.train.Example()
@@ -50,7 +50,7 @@ def statistics_of(records: list[dict[str, list[Any]]]) -> Any:
 def validate(
     folder: Path, schema: schema_pb2.Schema, **splits: list[dict[str, list[Any]]]
 ) -> standard_artifacts.ExampleAnomalies:
-    """Runs the executor on artifacts that are written by hand."""
+    """Run the executor on artifacts that are written by hand."""
     statistics = standard_artifacts.ExampleStatistics()
     statistics.uri = str(folder / "statistics")
     statistics.split_names = artifact_utils.encode_split_names(list(splits))
@@ -69,8 +69,8 @@ def validate(
         {"anomalies": [anomalies]},
         {"exclude_splits": "[]", "code_digest": "abc"},
     )
-    answered = output.output_artifacts["anomalies"].artifacts[0].custom_properties
-    assert answered["tolerated_anomalies"].int_value == tolerated(anomalies)
+    properties = output.output_artifacts["anomalies"].artifacts[0].custom_properties
+    assert properties["tolerated_anomalies"].int_value == tolerated(anomalies)
     return anomalies
 
 
@@ -102,7 +102,7 @@ def test_sound_dynamic_instances_of_many_lengths_pass(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "said"),
+    ("changes", "message"),
     [
         ({"segment_ids": None}, r"feature segment_ids: .*SCHEMA_MISSING_COLUMN"),
         ({"input_ids": [2, 7, V, 3, 8, 3]}, r"feature input_ids: .*INT_TYPE_BIG_INT.*vocabulary"),
@@ -115,27 +115,27 @@ def test_sound_dynamic_instances_of_many_lengths_pass(tmp_path: Path) -> None:
         ({"masked_lm_weights": [float("inf"), 0.0]}, r"feature masked_lm_weights: .*HAS_INF"),
     ],
 )
-def test_what_spoils_training_stops_the_run(
-    tmp_path: Path, spoilt: dict[str, list[Any] | None], said: str
+def test_harmful_anomalies_stop_the_run(
+    tmp_path: Path, changes: dict[str, list[Any] | None], message: str
 ) -> None:
-    record = {k: v for k, v in {**SOUND, **spoilt}.items() if v is not None}
+    record = {k: v for k, v in {**SOUND, **changes}.items() if v is not None}
     schema = static_schema(L, N, V, "next_sentence_labels")
-    with pytest.raises(InputError, match=said) as error:
+    with pytest.raises(InputError, match=message) as error:
         validate(tmp_path, schema, train=[SOUND, SOUND], eval=[record, record])
     assert "split eval" in str(error.value)
     assert "split train" not in str(error.value)
 
 
-def test_all_that_is_wrong_is_listed_at_once(tmp_path: Path) -> None:
-    spoilt = {**SOUND, "input_ids": [2, 7, V, 3, 8, 3], "next_sentence_labels": [2]}
+def test_all_harmful_anomalies_are_listed_at_once(tmp_path: Path) -> None:
+    record = {**SOUND, "input_ids": [2, 7, V, 3, 8, 3], "next_sentence_labels": [2]}
     schema = static_schema(L, N, V, "next_sentence_labels")
     with pytest.raises(InputError) as error:
-        validate(tmp_path, schema, train=[spoilt], eval=[spoilt])
+        validate(tmp_path, schema, train=[record], eval=[record])
     assert str(error.value).startswith("4 anomalies")
     assert str(error.value).count("\n  - split ") == 4
 
 
-def test_a_source_not_seen_before_is_counted_and_passes(tmp_path: Path) -> None:
+def test_a_new_source_is_counted_and_passes(tmp_path: Path) -> None:
     seen = [{**DOCUMENT, "source": [b"a.txt" if n % 2 else b"b.txt"]} for n in range(40)]
     schema = tfdv.infer_schema(statistics_of(seen), infer_feature_shape=False)
     assert tfdv.get_domain(schema, "source").value == ["a.txt", "b.txt"]
@@ -150,7 +150,7 @@ def test_documents_without_sentences_stop_the_run(tmp_path: Path) -> None:
         validate(tmp_path, schema, train=[DOCUMENT] * 3, eval=[empty] * 3)
 
 
-def test_the_cache_key_holds_the_code() -> None:
+def test_the_cache_key_contains_the_code_digest() -> None:
     component = ExampleValidator(
         statistics=Channel(type=standard_artifacts.ExampleStatistics),
         schema=Channel(type=standard_artifacts.Schema),
