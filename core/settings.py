@@ -6,6 +6,11 @@ LATEST_BLESSED = "latest_blessed"  # instead of a folder: the pipeline finds the
 
 
 class Settings(BaseModel):
-    """Base of all settings: strict types, no unknown keys, immutable once validated."""
+    """Base of all settings: strict types, no unknown keys, immutable once validated.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    The string below a field is its description, from which the settings reference is generated.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )

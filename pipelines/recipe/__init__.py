@@ -1,1 +1,1 @@
-"""Load recipes, check their settings and list them."""
+"""Load recipes, check their settings, and list them."""

@@ -1,4 +1,4 @@
-"""A YAML file and overrides to a checked recipe; every error names file, line, key and remedy."""
+"""Load a recipe from a YAML file and overrides; errors give file, line, key and remedy."""
 
 import difflib
 import json
@@ -18,18 +18,18 @@ KeyPath = tuple[str, ...]
 
 
 class RecipeError(InputError):
-    """A recipe that cannot be read, or a setting that is wrong."""
+    """A recipe cannot be read, or a setting is wrong."""
 
 
 def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
-    """Reads a recipe.
+    """Load a recipe and check all its settings.
 
     Args:
-        name_or_path: a shipped recipe's name, as "demo", or the path of a YAML file.
-        overrides: texts of the form "trainer.steps=2000"; the value is read as YAML.
+        name_or_path: name of a shipped recipe, for example "demo", or path of a YAML file.
+        overrides: for example "trainer.steps=2000"; the value is read as YAML.
 
     Raises:
-        RecipeError: all that is wrong with the file or the overrides, a line each.
+        RecipeError: lists all errors in the file and the overrides, one per line.
     """
     path = find_recipe(name_or_path)
     values, lines = read_yaml(path)
@@ -37,22 +37,24 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
         key = _apply_override(values, override)
         lines[key] = 0
     try:
-        # By way of JSON, whose strict mode takes lists for tuples and 1 for 1.0, and nothing more.
+        # In strict mode, JSON input may still give a list for a tuple and 1 for 1.0.
         return Recipe.model_validate_json(json.dumps(values))
     except ValidationError as error:
-        told = (_explain(detail, path, lines) for detail in error.errors())
-        raise RecipeError("\n".join(dict.fromkeys(told))) from error
+        messages = (_explain(detail, path, lines) for detail in error.errors())
+        raise RecipeError("\n".join(dict.fromkeys(messages))) from error
     except TypeError as error:
-        raise RecipeError(f"{path}: {error}; a recipe holds texts, numbers and lists.") from error
+        raise RecipeError(
+            f"{path}: {error}. A recipe may contain only strings, numbers, lists and mappings."
+        ) from error
 
 
 def shipped_recipes() -> list[str]:
-    """The names of the recipes that come with Textmill."""
+    """Return the names of the recipes that come with Textmill."""
     return sorted(path.stem for path in RECIPES.glob("*.yaml"))
 
 
 def find_recipe(name_or_path: str) -> Path:
-    """The recipe's file.
+    """Return the path of a recipe's file.
 
     Raises:
         RecipeError: there is no such file and no such shipped recipe.
@@ -72,10 +74,11 @@ def find_recipe(name_or_path: str) -> Path:
 
 
 def read_yaml(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
-    """Reads a mapping and the line of each key.
+    """Read a YAML mapping, and the line number of each key.
 
     Raises:
-        RecipeError: cannot be read, not YAML, not a mapping, a key twice, a tag or an alias.
+        RecipeError: the file cannot be read, is not a YAML mapping, sets a key twice, or contains
+            a tag or an alias.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -88,27 +91,27 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     root, values = _read_plain(text, str(path))
     lines = dict(_walk_keys(root, (), path))
     if not isinstance(values, dict):
-        raise RecipeError(f"{path}: a recipe is a mapping of settings, as `name: demo`.")
+        raise RecipeError(f"{path}: not a mapping of settings. Write them as `name: demo`.")
     return values, lines
 
 
 def _read_plain(text: str, where: str) -> tuple[yaml.Node | None, Any]:
-    """YAML of plain values: its nodes, and the values.
+    """Parse YAML that contains only plain values, to nodes and to values.
 
     Raises:
-        RecipeError: not YAML, or with aliases (which grow to any size) or tags (which make other
-            objects than texts, numbers, lists and mappings).
+        RecipeError: the text is not YAML, or contains aliases (which can expand without limit) or
+            tags (which can create arbitrary objects).
     """
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent):
-                raise RecipeError(f"{where}: aliases (*name) are not allowed. Write values out.")
+                raise RecipeError(f"{where}: aliases (*name) are not allowed. Repeat the value.")
             if tag := getattr(event, "tag", None):
-                raise RecipeError(f"{where}: tags ({tag}) are not allowed. Leave them out.")
+                raise RecipeError(f"{where}: tags ({tag}) are not allowed. Remove them.")
         return yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
     except RecursionError as error:
-        raise RecipeError(f"{where}: nested too deeply for a recipe.") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that no calendar has
+        raise RecipeError(f"{where}: nested too deeply. Reduce the nesting.") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date
         raise RecipeError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from error
 
 
@@ -129,10 +132,10 @@ def _walk_keys(node: yaml.Node | None, at: KeyPath, path: Path) -> Iterator[tupl
 
 
 def _apply_override(values: dict[str, Any], override: str) -> KeyPath:
-    """Sets one value in place; the check of the whole recipe comes after."""
+    """Set one value in place, unchecked, and return its key."""
     dotted, equals, text = override.partition("=")
     if not equals or not dotted:
-        raise RecipeError(f"--set {override}: write it as --set trainer.steps=2000.")
+        raise RecipeError(f"--set {override}: write it as KEY=VALUE, e.g. trainer.steps=2000.")
     _, value = _read_plain(text, f"--set {override}")
     *groups, last = key = tuple(dotted.split("."))
     inner = values
@@ -145,7 +148,7 @@ def _apply_override(values: dict[str, Any], override: str) -> KeyPath:
 
 
 def _explain(detail: ErrorDetails, path: Path, lines: dict[KeyPath, int]) -> str:
-    """One finding of pydantic, with file, line, key and remedy."""
+    """Format one error of pydantic with file, line, key and remedy."""
     key = tuple(str(part) for part in detail["loc"])
     dotted = ".".join(key)
     where = str(path)
@@ -162,15 +165,15 @@ def _explain(detail: ErrorDetails, path: Path, lines: dict[KeyPath, int]) -> str
 
 
 def _fields_at(groups: KeyPath) -> list[str]:
-    """The keys that a group of the recipe takes."""
+    """Return the keys that a group of the recipe may have."""
     model: type[BaseModel] = Recipe
     for group in groups:
-        kind = model.model_fields[group].annotation if group in model.model_fields else None
-        groups_of_keys = [k for k in (kind, *get_args(kind)) if isinstance(k, type)]
-        inner = [k for k in groups_of_keys if issubclass(k, BaseModel)]  # X | None has X
-        if not inner:
+        annotation = model.model_fields[group].annotation if group in model.model_fields else None
+        types = [t for t in (annotation, *get_args(annotation)) if isinstance(t, type)]
+        models = [t for t in types if issubclass(t, BaseModel)]  # X of the annotation X | None
+        if not models:
             return []
-        model = inner[0]
+        model = models[0]
     return list(model.model_fields)
 
 
@@ -178,8 +181,8 @@ def _nearest(word: str, known: Sequence[str], groups: KeyPath = ()) -> str:
     close = difflib.get_close_matches(word, known, n=1)
     if close:
         return f" Did you mean {'.'.join((*groups, close[0]))}?"
-    return f" Known here: {', '.join(known)}." if groups or not known else ""
+    return f" Known keys: {', '.join(known)}." if groups or not known else ""
 
 
 def _known_recipes() -> str:
-    return f"Shipped recipes: {', '.join(shipped_recipes())}; or give the path of a YAML file."
+    return f"Shipped recipes: {', '.join(shipped_recipes())}. Or pass the path of a YAML file."

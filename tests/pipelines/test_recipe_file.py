@@ -1,4 +1,4 @@
-"""Recipes are read strictly: what is wrong is named with file, line, key and remedy."""
+"""Tests that recipes are read strictly, with errors that give file, line, key and remedy."""
 
 import ast
 import inspect
@@ -26,11 +26,11 @@ def recipe_of(folder: Path, more: str) -> Path:
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
-def test_every_shipped_recipe_is_valid_and_named_as_its_file(name: str) -> None:
+def test_every_shipped_recipe_is_valid_and_named_like_its_file(name: str) -> None:
     assert load_recipe(name).name == name
 
 
-def test_an_override_changes_one_setting_and_leaves_the_rest(tmp_path: Path) -> None:
+def test_an_override_changes_only_its_setting(tmp_path: Path) -> None:
     path = recipe_of(tmp_path, "trainer:\n  steps: 20\n  warmup_steps: 2\n")
     recipe = load_recipe(str(path), ["trainer.steps=2000", "masking.rate=0.2"])
     assert (recipe.trainer.steps, recipe.trainer.warmup_steps) == (2000, 2)
@@ -38,7 +38,7 @@ def test_an_override_changes_one_setting_and_leaves_the_rest(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         ("instances: {form: static}\nmasking: {schedule: {end_rate: 0.3, steps: 9}}\n",
          "mine.yaml: masking.schedule changes the rate during training, but instances.form is "
@@ -59,13 +59,13 @@ def test_an_override_changes_one_setting_and_leaves_the_rest(tmp_path: Path) -> 
         ("trainer: [1]\n", "mine.yaml:4: trainer: Input should be an object"),
     ],
 )  # fmt: skip
-def test_a_wrong_recipe_is_refused_in_one_line(tmp_path: Path, more: str, told: str) -> None:
+def test_a_wrong_recipe_is_refused_with_one_line(tmp_path: Path, more: str, message: str) -> None:
     with pytest.raises(RecipeError) as refused:
         load_recipe(str(recipe_of(tmp_path, more)))
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
-def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
     path = recipe_of(tmp_path, "seeds: 1\ntrainer:\n  steps: 0\n")
     with pytest.raises(RecipeError) as refused:
         load_recipe(str(path))
@@ -74,20 +74,20 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "message"),
     [
         ("trainer.step=5", "--set: unknown key trainer.step. Did you mean trainer.steps?"),
-        ("trainer.steps", "write it as --set trainer.steps=2000"),
+        ("trainer.steps", "write it as KEY=VALUE, e.g. trainer.steps=2000"),
         ("name.x=1", "name is a single value"),
     ],
 )
-def test_a_wrong_override_is_refused(tmp_path: Path, override: str, told: str) -> None:
+def test_a_wrong_override_is_refused(tmp_path: Path, override: str, message: str) -> None:
     with pytest.raises(RecipeError) as refused:
         load_recipe(str(recipe_of(tmp_path, "")), [override])
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
-def test_an_unknown_recipe_names_the_nearest() -> None:
+def test_an_unknown_recipe_suggests_the_closest_name() -> None:
     with pytest.raises(RecipeError, match=r"no such recipe\. Did you mean demo"):
         load_recipe("demoo")
 
@@ -135,11 +135,11 @@ def test_every_setting_says_what_it_is(module: ModuleType) -> None:
             assert is_group or commented, f"{node.name}.{ast.unparse(field.target)} has no comment"
 
 
-def test_settings_cannot_be_changed_after_the_check() -> None:
+def test_settings_are_immutable() -> None:
     assert all(cls.model_config["frozen"] for cls in Settings.__subclasses__())
 
 
-def test_paths_in_a_recipe_mean_the_folder_it_is_run_from(
+def test_relative_paths_in_a_recipe_are_relative_to_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
