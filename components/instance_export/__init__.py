@@ -1,1 +1,1 @@
-"""InstanceExport: instances to the records of other systems."""
+"""InstanceExport: write instances as records of other systems."""

@@ -1,4 +1,4 @@
-"""The InstanceExport component: instances to the records of another system."""
+"""Declare the InstanceExport component: instances become the records of another system."""
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
@@ -9,7 +9,7 @@ from components.instance_export import executor
 
 
 class InstanceExportSpec(ComponentSpec):
-    """What goes in and what comes out."""
+    """Parameters, inputs and outputs of InstanceExport."""
 
     PARAMETERS = {
         "export_settings": ExecutionParameter(type=str),
@@ -20,20 +20,18 @@ class InstanceExportSpec(ComponentSpec):
 
 
 class InstanceExport(base_beam_component.BaseBeamComponent):
-    """Writes instances as BERT's, ALBERT's, ELECTRA's or the Model Garden's trainers read them.
+    """Write instances as the trainers of BERT, ALBERT, ELECTRA or the Model Garden read them.
 
     Example:
-    ```
-      exported = InstanceExport(
-          instances=instances.outputs["instances"],
-          export_settings=ExportSettings(layout="electra").model_dump_json(),
-          code_digest=code_digest("components.instance_export.executor"),
-      )
-    ```
+        exported = InstanceExport(
+            instances=instances.outputs["instances"],
+            export_settings=ExportSettings(layout="electra").model_dump_json(),
+            code_digest=executor_digest(InstanceExport),
+        )
 
-    Component outputs contains:
-     - `exported`: Channel of type `standard_artifacts.Examples`: tf.Examples in TFRecord shards,
-       with the vocabulary and `manifest.json`, which lists the features, beside the splits.
+    Outputs:
+        exported: `standard_artifacts.Examples`: tf.Examples in TFRecord shards. The vocabulary and
+            `manifest.json`, which lists the features, are next to the splits.
     """
 
     SPEC_CLASS = InstanceExportSpec
@@ -42,7 +40,7 @@ class InstanceExport(base_beam_component.BaseBeamComponent):
     def __init__(
         self, *, instances: types.BaseChannel, export_settings: str, code_digest: str
     ) -> None:
-        """Describes the step.
+        """Declare the node.
 
         Args:
             instances: InstanceGen's instances.

@@ -1,5 +1,6 @@
-"""Unpacks instances, has every shard rewritten, and describes the result."""
+"""Rewrite instances as the records of another system."""
 
+import functools
 from typing import Any
 
 from tfx import types
@@ -9,20 +10,21 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.beam_work import map_units
-from components.instance_export.exporting import Job, export_instances
+from components.instance_export.export_instances import export_shard, plan_units, publish_records
 from components.settings import ExportSettings
 from core import storage
+from trainer.input.instances import open_instances
 
 Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Rewrites instances in another layout."""
+    """Make one shard of records per shard of instances."""
 
     def Do(
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> None:
-        """Writes the records.
+        """Write the records.
 
         Args:
             input_dict: `instances`.
@@ -31,17 +33,16 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """
         source = artifact_utils.get_single_instance(input_dict["instances"])
         target = artifact_utils.get_single_instance(output_dict["exported"])
-        job = Job(source.uri, target.uri, exec_properties["export_settings"])
+        settings = ExportSettings.model_validate_json(exec_properties["export_settings"])
+        instances = open_instances(source.uri)
+        units = plan_units(instances)
+        work = functools.partial(export_shard, source.uri, target.uri, settings)
         scratch = storage.join(target.uri, ".work")
-        export_instances(
-            job,
-            exec_properties["code_digest"],
-            lambda work, units: map_units(
-                self._make_beam_pipeline, work, units, scratch, "InstanceExport"
-            ),
-        )
+        results = map_units(self._make_beam_pipeline, work, units, scratch, "InstanceExport")
+        code_digest = exec_properties["code_digest"]
+        publish_records(instances, target.uri, settings, units, results, code_digest)
         storage.remove_tree(scratch)
         target.split_names, target.span = source.split_names, source.span
         examples_utils.set_payload_format(target, example_gen_pb2.FORMAT_TF_EXAMPLE)
-        is_gzip = ExportSettings.model_validate_json(job.settings).compress
-        examples_utils.set_file_format(target, "tfrecords_gzip" if is_gzip else "tfrecords")
+        form = "tfrecords_gzip" if settings.compress else "tfrecords"
+        examples_utils.set_file_format(target, form)

@@ -1,1 +1,1 @@
-"""InstanceGen: documents and a vocabulary to training instances."""
+"""InstanceGen: turn documents into training instances."""

@@ -1,4 +1,4 @@
-"""The InstanceGen component: documents and a vocabulary to training instances."""
+"""Declare the InstanceGen component: documents and a vocabulary become training instances."""
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
@@ -10,7 +10,7 @@ from components.instance_gen import executor
 
 
 class InstanceGenSpec(ComponentSpec):
-    """What goes in and what comes out."""
+    """Parameters, inputs and outputs of InstanceGen."""
 
     PARAMETERS = {
         "instance_settings": ExecutionParameter(type=str),
@@ -29,25 +29,23 @@ class InstanceGenSpec(ComponentSpec):
 
 
 class InstanceGen(base_beam_component.BaseBeamComponent):
-    """Cuts documents into instances, and masks them unless that is left to the training graph.
+    """Turn documents into instances, masked unless masking is left to the training graph.
 
     Example:
-    ```
-      instances = InstanceGen(
-          documents=documents.outputs["examples"],
-          vocabulary=vocabulary.outputs["vocabulary"],
-          instance_settings=InstanceSettings(seq_length=128).model_dump_json(),
-          masking_settings=MaskingSettings().model_dump_json(),
-          seed=12345,
-          code_digest=code_digest("components.instance_gen.executor"),
-      )
-    ```
+        instances = InstanceGen(
+            documents=documents.outputs["examples"],
+            vocabulary=vocabulary.outputs["vocabulary"],
+            instance_settings=InstanceSettings(seq_length=128).model_dump_json(),
+            masking_settings=MaskingSettings().model_dump_json(),
+            seed=12345,
+            code_digest=executor_digest(InstanceGen),
+        )
 
-    Component outputs contains:
-     - `instances`: Channel of type `standard_artifacts.Examples`: tf.Examples in gzipped
-       TFRecord shards, with `manifest.json`, `histograms.json`, `token_counts.npy` and the
-       vocabulary beside the splits.
-     - `schema`: Channel of type `standard_artifacts.Schema`, their exact schema.
+    Outputs:
+        instances: `standard_artifacts.Examples`: tf.Examples in gzipped TFRecord shards, with
+            `manifest.json`, `histograms.json`, `token_counts.npy` and the vocabulary next to the
+            splits.
+        schema: `standard_artifacts.Schema`: the exact schema of the instances.
     """
 
     SPEC_CLASS = InstanceGenSpec
@@ -62,14 +60,14 @@ class InstanceGen(base_beam_component.BaseBeamComponent):
         seed: int,
         code_digest: str,
     ) -> None:
-        """Describes the step.
+        """Declare the node.
 
         Args:
             documents: TextExampleGen's documents.
             vocabulary: VocabularyGen's vocabulary.
             instance_settings: `InstanceSettings` as JSON.
             masking_settings: `MaskingSettings` as JSON.
-            seed: of all draws.
+            seed: seed of all random draws.
             code_digest: digest of the executor's code, for TFX's cache key.
         """
         spec = InstanceGenSpec(

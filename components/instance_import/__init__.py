@@ -1,1 +1,1 @@
-"""InstanceImport: the records of other systems to instances, which our trainer reads."""
+"""InstanceImport: turn the records of other systems into instances."""

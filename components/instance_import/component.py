@@ -1,4 +1,4 @@
-"""The InstanceImport component: the records of another system to training instances."""
+"""Declare the InstanceImport component: records of another system become instances."""
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
@@ -10,7 +10,7 @@ from components.instance_import import executor
 
 
 class InstanceImportSpec(ComponentSpec):
-    """What goes in and what comes out."""
+    """Parameters, inputs and outputs of InstanceImport."""
 
     PARAMETERS = {
         "instance_settings": ExecutionParameter(type=str),
@@ -27,27 +27,25 @@ class InstanceImportSpec(ComponentSpec):
 
 
 class InstanceImport(base_beam_component.BaseBeamComponent):
-    """Reads instances as BERT's, ALBERT's, ELECTRA's or the Model Garden's scripts write them.
+    """Read instances that the scripts of BERT, ALBERT, ELECTRA or the Model Garden wrote.
 
-    It takes InstanceGen's place in a pipeline.
+    It replaces InstanceGen in a pipeline.
 
     Example:
-    ```
-      records = RecordsSettings(layout="bert", train="records/1*", eval="records/0*")
-      instances = InstanceImport(
-          vocabulary=vocabulary.outputs["vocabulary"],
-          instance_settings=InstanceSettings(import_from=records).model_dump_json(),
-          masking_settings=MaskingSettings().model_dump_json(),
-          seed=12345,
-          records_digest=records_digest(records),
-          code_digest=code_digest("components.instance_import.executor"),
-      )
-    ```
+        records = RecordsSettings(layout="bert", train="records/1*", eval="records/0*")
+        instances = InstanceImport(
+            vocabulary=vocabulary.outputs["vocabulary"],
+            instance_settings=InstanceSettings(import_from=records).model_dump_json(),
+            masking_settings=MaskingSettings().model_dump_json(),
+            seed=12345,
+            records_digest=records_digest(records),
+            code_digest=executor_digest(InstanceImport),
+        )
 
-    Component outputs contains:
-     - `instances`: Channel of type `standard_artifacts.Examples`: tf.Examples in gzipped
-       TFRecord shards, a shard for each file, with what InstanceGen puts beside the splits.
-     - `schema`: Channel of type `standard_artifacts.Schema`, their exact schema.
+    Outputs:
+        instances: `standard_artifacts.Examples`: tf.Examples in gzipped TFRecord shards, one per
+            file, with the same files next to the splits as InstanceGen's.
+        schema: `standard_artifacts.Schema`: the exact schema of the instances.
     """
 
     SPEC_CLASS = InstanceImportSpec
@@ -62,14 +60,14 @@ class InstanceImport(base_beam_component.BaseBeamComponent):
         records_digest: str,
         code_digest: str,
     ) -> None:
-        """Describes the step.
+        """Declare the node.
 
         Args:
-            vocabulary: the one that the records were made with.
-            instance_settings: `InstanceSettings` as JSON; `import_from` names the records, and
-                `form`, `objective` and `seq_length` say what they are to be.
+            vocabulary: the vocabulary that the records were made with.
+            instance_settings: `InstanceSettings` as JSON; `import_from` names the records;
+                `form`, `objective` and `seq_length` describe the instances.
             masking_settings: `MaskingSettings` as JSON.
-            seed: of the masks that are drawn where the records have none.
+            seed: seed of the masks, if the records have none.
             records_digest: digest of the records, for TFX's cache key.
             code_digest: digest of the executor's code, for TFX's cache key.
         """

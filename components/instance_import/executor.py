@@ -1,4 +1,4 @@
-"""Unpacks a vocabulary, has every file of records rewritten, and publishes the instances."""
+"""Rewrite the records of another system as instances, and publish them."""
 
 import functools
 from typing import Any
@@ -8,28 +8,29 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
 from components.beam_work import map_units
-from components.instance_gen.executor import (
-    VOCABULARY_FOLDER,
+from components.instance_gen.writing.context import describe_context, make_context
+from components.instance_gen.writing.publish import (
     describe_artifact,
-    facts_of,
-    make_job,
+    publish_instances,
+    write_schema,
 )
-from components.instance_gen.publishing import copy_vocabulary, publish, write_schema
-from components.instance_import.importing import find_records, import_shard, plan_files, records_of
-from components.settings import InstanceSettings
-from core import storage
-from core.vocabulary.vocabulary import load_vocabulary
+from components.instance_import.import_records import (
+    find_records,
+    import_shard,
+    plan_units,
+    record_settings,
+)
 
 Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Makes instances, one shard for each file of records."""
+    """Make one shard of instances per file of records."""
 
     def Do(
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> None:
-        """Writes instances and their schema.
+        """Write instances and their schema.
 
         Args:
             input_dict: `vocabulary`.
@@ -38,27 +39,21 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 `records_digest`, `code_digest`.
         """
         target = artifact_utils.get_single_instance(output_dict["instances"])
-        settings = InstanceSettings.model_validate_json(exec_properties["instance_settings"])
-        records = records_of(settings)
-        vocabulary_folder = storage.join(target.uri, VOCABULARY_FOLDER)
-        copy_vocabulary(artifact_utils.get_single_uri(input_dict["vocabulary"]), vocabulary_folder)
-        vocabulary = load_vocabulary(vocabulary_folder)
-        job = make_job(target.uri, vocabulary, exec_properties)
+        vocabulary_source = artifact_utils.get_single_uri(input_dict["vocabulary"])
+        context, vocabulary = make_context(target.uri, vocabulary_source, exec_properties)
+        records = record_settings(context.settings)
         paths = find_records(records)
-        units = plan_files(paths)
-        work = functools.partial(import_shard, job)
-        done = map_units(self._make_beam_pipeline, work, units, job.scratch, "InstanceImport")
-        results: dict[str, list[dict[str, Any]]] = {split: [] for split in paths}
-        for unit, result in zip(units, done, strict=True):
-            results[unit["split"]].append(result)
+        units = plan_units(paths)
+        work = functools.partial(import_shard, context)
+        name = "InstanceImport"
+        results = map_units(self._make_beam_pipeline, work, units, context.scratch, name)
         facts = {
-            **facts_of(job, vocabulary, exec_properties["code_digest"]),
+            **describe_context(context, vocabulary),
+            "code_digest": exec_properties["code_digest"],
             "imported_layout": records.layout,
             "records_digest": exec_properties["records_digest"],
             "dupe_factor": 1,
         }
-        manifest = publish(target.uri, results, facts)
-        storage.remove_tree(job.scratch)
-        schema_folder = artifact_utils.get_single_uri(output_dict["schema"])
-        write_schema(schema_folder, settings, job.max_predictions, vocabulary.size)
+        manifest = publish_instances(context, list(paths), units, results, facts)
+        write_schema(artifact_utils.get_single_uri(output_dict["schema"]), context, vocabulary)
         describe_artifact(target, manifest)

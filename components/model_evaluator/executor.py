@@ -9,8 +9,8 @@ from tfx.components.evaluator import constants
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.model_evaluator.comparable import why_not_comparable
-from components.model_evaluator.verdict import Baseline, Metrics, Verdict, judge
+from components.model_evaluator.compare_models import why_not_comparable
+from components.model_evaluator.decide_blessing import Baseline, Metrics, Verdict, judge
 from components.settings import EvaluationSettings
 from components.tfx_internals.evaluator_executor import EvaluatorExecutor
 from core import storage

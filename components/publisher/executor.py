@@ -9,7 +9,7 @@ from tfx import types
 from tfx.components.evaluator import constants
 from tfx.types import artifact_utils, standard_component_specs
 
-from components.publisher.publishing import publish
+from components.publisher.publish import publish
 from components.tfx_internals.pusher_executor import PusherExecutor
 from core import storage
 from core.provenance import current_user

@@ -9,7 +9,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from components.publisher.publishing import check_version
+from components.publisher.publish import check_version
 from core import storage
 from core.errors import InputError
 from core.manifest import file_digest

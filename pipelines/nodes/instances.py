@@ -13,7 +13,7 @@ from components.example_validator.component import ExampleValidator
 from components.instance_export.component import InstanceExport
 from components.instance_gen.component import InstanceGen
 from components.instance_import.component import InstanceImport
-from components.instance_import.importing import records_digest
+from components.instance_import.import_records import records_digest
 from pipelines.nodes.text import TextNodes, make_validator
 from pipelines.platform import Platform
 from pipelines.recipe.settings import Recipe

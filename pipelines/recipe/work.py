@@ -21,7 +21,7 @@ class TrainingWork:
 
 def compute_work(recipe: Recipe) -> TrainingWork:
     """Compute the training work of a recipe. This imports TensorFlow but runs nothing with it."""
-    from components.instance_gen.plan import slots
+    from components.instance_gen.writing.plan import count_slots
     from trainer.models.architecture import resolve_architecture
     from trainer.models.parameters import count_parameters
     from trainer.objectives.choose import objective_of
@@ -43,7 +43,7 @@ def compute_work(recipe: Recipe) -> TrainingWork:
         instances = (end - first) * trainer.global_batch_size
         tokens += instances * length
         flops += instances * training_flops(
-            architecture, length, slots(instance_settings, recipe.masking)
+            architecture, length, count_slots(instance_settings, recipe.masking)
         )
     return TrainingWork(
         parameters=count_parameters(objective.model.parameters()),

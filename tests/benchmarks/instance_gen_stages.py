@@ -16,15 +16,15 @@ import tensorflow as tf
 from isal import isal_zlib
 from tfx_bsl.coders import example_coder
 
-from components.instance_gen.assembling import assemble, special_table
-from components.instance_gen.corpus import read_corpus
-from components.instance_gen.counting import Tally
-from components.instance_gen.encoding import encode_static
-from components.instance_gen.masking import mask_batch
-from components.instance_gen.pairing import pair_next_sentences
-from components.instance_gen.shards import BATCH_INSTANCES
-from components.instance_gen.spans import Spans
-from components.instance_gen.tokenizing import ChunkTokenizer
+from components.instance_gen.masking.mask_batch import mask_batch
+from components.instance_gen.pairing.assemble import assemble, ordinary_ids
+from components.instance_gen.pairing.segment_pairs import pair_next_sentences
+from components.instance_gen.pairing.spans import Spans
+from components.instance_gen.tokenizing.chunk_tokenizer import ChunkTokenizer
+from components.instance_gen.tokenizing.documents import read_documents
+from components.instance_gen.write_shard import BATCH_INSTANCES
+from components.instance_gen.writing.counters import InstanceCounter
+from components.instance_gen.writing.encode import encode_static
 from components.records import GZIP_LEVEL, GZIP_WINDOW
 from core.draw import draw
 from core.vocabulary.vocabulary import load_vocabulary
@@ -50,7 +50,7 @@ def main(documents: str, vocabulary_folder: str) -> None:
     """Measures each stage on one shard of documents."""
     vocabulary = load_vocabulary(vocabulary_folder)
     tokenizer = ChunkTokenizer(vocabulary.tokenizer())
-    corpus = read_corpus(documents, tokenizer)
+    corpus = read_documents(documents, tokenizer)
     own = (0, len(corpus.document_ids))
 
     def pair() -> Spans:
@@ -67,15 +67,17 @@ def main(documents: str, vocabulary_folder: str) -> None:
     total = len(spans)
 
     def tokenize_anew() -> object:
-        return read_corpus(documents, ChunkTokenizer(vocabulary.tokenizer()))
+        return read_documents(documents, ChunkTokenizer(vocabulary.tokenizer()))
 
     measure("reading and tokenising, all words new", total, tokenize_anew, 2)
-    measure("reading and tokenising, words known", total, lambda: read_corpus(documents, tokenizer))
+    measure(
+        "reading and tokenising, words known", total, lambda: read_documents(documents, tokenizer)
+    )
     measure("pairing", total, pair, 2)
     rows = spans.take(np.arange(BATCH_INSTANCES))
     n = len(rows)
     batch = measure("assembling", n, lambda: assemble(corpus.ids, rows, SEQ_LENGTH, vocabulary))
-    random_ids = np.flatnonzero(~special_table(vocabulary)).astype(np.int32)
+    random_ids = ordinary_ids(vocabulary)
     for unit in ("ngram", "word", "token"):
         mask = functools.partial(
             mask_batch,
@@ -87,7 +89,7 @@ def main(documents: str, vocabulary_folder: str) -> None:
             rng=draw(0, "mask"),
         )
         masked = measure(f"masking by {unit}", n, mask)
-    tally = Tally(SEQ_LENGTH, MAX_PREDICTIONS)
+    tally = InstanceCounter(SEQ_LENGTH, MAX_PREDICTIONS)
     measure("counting", n, lambda: tally.add_masks(batch, masked, vocabulary.mask_id))
     frames, _ = measure(
         "encoding and framing", n, lambda: encode_static(batch, masked, "next_sentence_labels")

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.instance_gen.plan import plan_units, slots
-from components.instance_gen.publishing import check_counts
-from components.instance_gen.shards import Job, write_shard
+from components.instance_gen.write_shard import write_shard
+from components.instance_gen.writing.context import ShardContext
+from components.instance_gen.writing.plan import count_slots, plan_units
+from components.instance_gen.writing.publish import check_counts
 from components.records import RecordError, read_records
 from components.settings import InstanceSettings, TextSettings
 from components.text_example_gen.reading.check_encoding import check_encoding
@@ -209,18 +210,18 @@ def instances_of(
     source = write_documents(folder / "documents", {"train": [documents]})
     vocabulary = load_vocabulary(str(write_vocabulary(folder / "words")))
     chosen = InstanceSettings.model_validate({"form": "dynamic", "seq_length": 64, **settings})
-    job = Job(
+    context = ShardContext(
         output=str(folder / "out"),
         scratch=str(folder / "scratch"),
         vocabulary=vocabulary.folder,
         vocabulary_digest=vocabulary.digest,
-        instance_settings=chosen.model_dump_json(),
-        masking_settings=MaskingSettings().model_dump_json(),
-        max_predictions=slots(chosen, MaskingSettings()),
+        settings=chosen,
+        masking=MaskingSettings(),
+        max_predictions=count_slots(chosen, MaskingSettings()),
         seed=1,
     )
     (unit,) = plan_units(str(source), read_manifest(str(source)), ["train"], chosen)
-    result = write_shard(job, unit)
+    result = write_shard(context, unit)
     ids = []
     for record in read_records(str(folder / "out" / result["shard"]["path"])):
         example = tf.train.Example.FromString(record)

@@ -33,7 +33,10 @@ def digests(checkout: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("edited", "changes"),
     [
-        ("components/instance_gen/pairing.py", [True, False]),  # a helper of the executor
+        (
+            "components/instance_gen/pairing/segment_pairs.py",
+            [True, False],
+        ),  # a helper of the executor
         ("components/records.py", [True, False]),
         ("trainer/loop/loop.py", [False, True]),
         ("core/manifest.py", [True, True]),

@@ -8,8 +8,8 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
-from components.model_evaluator.comparable import why_not_comparable
-from components.model_evaluator.verdict import Baseline, judge
+from components.model_evaluator.compare_models import why_not_comparable
+from components.model_evaluator.decide_blessing import Baseline, judge
 from components.settings import EvaluationSettings
 from core.manifest import Manifest, describe_file, write_manifest
 

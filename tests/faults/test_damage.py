@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.publisher.publishing import check_version
+from components.publisher.publish import check_version
 from components.records import check_records
 from core.errors import InputError
 from core.manifest import Shard, read_manifest

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from components.instance_gen.plan import plan_units, slots
-from components.instance_gen.shards import Job, write_shard
+from components.instance_gen.write_shard import write_shard
+from components.instance_gen.writing.context import ShardContext
+from components.instance_gen.writing.plan import count_slots, plan_units
 from components.vocabulary_gen.make_vocabulary import make_vocabulary
 from core.manifest import read_manifest
 from core.vocabulary.vocabulary import load_vocabulary
@@ -37,19 +38,19 @@ def instances(places: Path) -> list[tuple[list[int], dict[int, int]]]:
     """For each instance its tokens before masking, and what stood at the masked positions."""
     recipe = load_recipe("korean", ["instances.form=static", "instances.dupe_factor=2"])
     vocabulary = load_vocabulary(str(places / "vocabulary"))
-    job = Job(
+    context = ShardContext(
         output=str(places / "instances"),
         scratch=str(places / "scratch"),
         vocabulary=vocabulary.folder,
         vocabulary_digest=vocabulary.digest,
-        instance_settings=recipe.instances.model_dump_json(),
-        masking_settings=recipe.masking.model_dump_json(),
-        max_predictions=slots(recipe.instances, recipe.masking),
+        settings=recipe.instances,
+        masking=recipe.masking,
+        max_predictions=count_slots(recipe.instances, recipe.masking),
         seed=recipe.seed,
     )
     documents = str(places / "documents")
     (unit,) = plan_units(documents, read_manifest(documents), ["train"], recipe.instances)
-    path = str(places / "instances" / write_shard(job, unit)["shard"]["path"])
+    path = str(places / "instances" / write_shard(context, unit)["shard"]["path"])
     records = tf.data.TFRecordDataset(path, compression_type="GZIP").as_numpy_iterator()
     return [_unmasked(tf.train.Example.FromString(record)) for record in records]
 

@@ -20,7 +20,7 @@ from core.errors import InputError
 from core.manifest import read_manifest
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from pipelines.recipe.settings import Recipe
-from tests.components.instance_import.test_importing import run_executor, write_rows
+from tests.components.instance_import.test_import_records import run_executor, write_rows
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.real_instances import read_documents, write_vocabulary
 from tests.trainer.training_tools import train_some

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.instance_gen.plan import slots
+from components.instance_gen.writing.plan import count_slots
 from pipelines.recipe.file import load_recipe, shipped_recipes
 from pipelines.recipe.work import compute_work
 from trainer.models.architecture import SIZES, Architecture, resolve_architecture
@@ -186,7 +186,7 @@ def test_no_recipe_cuts_its_masking_rate(recipe: str) -> None:
     """With 20 slots at length 512, ALBERT's code masks a fourth of what the paper says."""
     found = load_recipe(recipe)
     for of_phase in found.instances_by_phase():
-        assert slots(of_phase, found.masking) >= found.masking.rate * of_phase.seq_length
+        assert count_slots(of_phase, found.masking) >= found.masking.rate * of_phase.seq_length
     assert compute_work(found).flops > 0  # its sizes fit together
 
 

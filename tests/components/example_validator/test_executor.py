@@ -13,7 +13,7 @@ from tfx_bsl.coders import example_coder
 
 from components.example_validator.component import ExampleValidator
 from components.example_validator.executor import Executor
-from components.instance_gen.schema import dynamic_schema, schema_text, static_schema
+from components.instance_gen.writing.schema import dynamic_schema, schema_text, static_schema
 from core.errors import InputError
 
 L, N, V = 6, 2, 50

@@ -1,13 +1,13 @@
-"""Small instances artifacts of real text, made by the steps of InstanceGen without TFX."""
+"""Write small instances artifacts of real text with the steps of InstanceGen, without TFX."""
 
 from pathlib import Path
 
-from components.instance_gen.plan import plan_units, slots
-from components.instance_gen.publishing import copy_vocabulary, publish
-from components.instance_gen.shards import Job, write_shard
+from components.instance_gen.write_shard import write_shard
+from components.instance_gen.writing.context import describe_context, make_context
+from components.instance_gen.writing.plan import plan_units
+from components.instance_gen.writing.publish import publish_instances
 from components.settings import InstanceSettings
 from core.manifest import read_manifest
-from core.vocabulary.vocabulary import load_vocabulary
 from tests.components.instance_gen.folders import (
     real_documents,
     write_documents,
@@ -19,38 +19,24 @@ LENGTH, SLOTS, SEED = 64, 10, 5
 
 
 def write_instances(folder: Path, form: str, objective: str) -> Path:
-    """Writes instances of a length of 64 tokens: two shards to train on and one held out."""
+    """Write instances of 64 tokens: two shards for training and one held out."""
     documents = real_documents()
     splits = {"train": [documents[:14], documents[14:24]], "eval": [documents[24:32]]}
     source = write_documents(folder / "documents", splits)
     target = folder / "instances"
-    copy_vocabulary(str(write_vocabulary(folder / "words")), str(target / "vocabulary"))
-    vocabulary = load_vocabulary(str(target / "vocabulary"))
     settings = InstanceSettings.model_validate(
         {"form": form, "objective": objective, "seq_length": LENGTH, "dupe_factor": 2}
     )
-    masking = MaskingSettings(unit="word")
-    job = Job(
-        output=str(target),
-        scratch=str(folder / "scratch"),
-        vocabulary=vocabulary.folder,
-        vocabulary_digest=vocabulary.digest,
-        instance_settings=settings.model_dump_json(),
-        masking_settings=masking.model_dump_json(),
-        max_predictions=slots(settings, masking),
-        seed=SEED,
-    )
-    units = plan_units(str(source), read_manifest(str(source)), list(splits), settings)
-    results = {s: [write_shard(job, u) for u in units if u["split"] == s] for s in splits}
-    facts = {
-        "form": form,
-        "objective": objective,
-        "seq_length": LENGTH,
-        "max_predictions": SLOTS,
-        "masking": masking.model_dump(mode="json"),
-        "vocab_size": vocabulary.size,
-        "vocabulary_digest": vocabulary.digest,
+    properties = {
+        "instance_settings": settings.model_dump_json(),
+        "masking_settings": MaskingSettings(unit="word").model_dump_json(),
         "seed": SEED,
     }
-    publish(str(target), results, facts)
+    words = write_vocabulary(folder / "words")
+    context, vocabulary = make_context(str(target), str(words), properties)
+    assert context.max_predictions == SLOTS
+    units = plan_units(str(source), read_manifest(str(source)), list(splits), settings)
+    results = [write_shard(context, unit) for unit in units]
+    facts = describe_context(context, vocabulary)
+    publish_instances(context, list(splits), units, results, facts)
     return target

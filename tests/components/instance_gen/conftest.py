@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from components.instance_gen.corpus import Corpus, read_corpus
-from components.instance_gen.tokenizing import ChunkTokenizer
+from components.instance_gen.tokenizing.chunk_tokenizer import ChunkTokenizer
+from components.instance_gen.tokenizing.documents import TokenizedDocuments, read_documents
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from tests.components.instance_gen.folders import (
     real_documents,
@@ -35,7 +35,7 @@ def documents_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def corpus(documents_folder: Path, vocabulary: Vocabulary) -> Corpus:
+def corpus(documents_folder: Path, vocabulary: Vocabulary) -> TokenizedDocuments:
     """The first shard, tokenised."""
     path = documents_folder / "Split-train" / "documents-00000-of-00002.tfrecord.gz"
-    return read_corpus(str(path), ChunkTokenizer(vocabulary.tokenizer()))
+    return read_documents(str(path), ChunkTokenizer(vocabulary.tokenizer()))

@@ -5,10 +5,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.instance_gen.assembling import Batch
-from components.instance_gen.masking import mask_batch
+from components.instance_gen.masking.mask_batch import mask_batch
+from components.instance_gen.pairing.assemble import UnmaskedBatch
 from core.draw import draw
-from tests.components.instance_gen import test_contiguous, test_packing, test_pairing
+from tests.components.instance_gen.pairing import test_contiguous
+from tests.components.instance_gen.pairing import test_full_sentences as test_packing
+from tests.components.instance_gen.pairing import test_segment_pairs as test_pairing
 from tests.mask_claims import (
     CHOICES,
     FIRST,
@@ -60,7 +62,7 @@ def test_claims_about_pairs_hold(objective: str) -> None:
 @given(cases, st.sampled_from(CHOICES), seeds)
 def test_claims_about_static_masks_hold(case: Case, choice: dict[str, object], seed: int) -> None:
     ids, real, starts = (np.array([row], np.int32) for row in case.padded())
-    batch = Batch(
+    batch = UnmaskedBatch(
         input_ids=ids,
         input_mask=real > 0,
         segment_ids=real > 1,

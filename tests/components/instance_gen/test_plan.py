@@ -6,8 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.instance_gen.plan import ENOUGH_DOCUMENTS, choose_pool, plan_units, slots
-from components.instance_gen.publishing import check_counts
+from components.instance_gen.writing.plan import (
+    MIN_POOL_DOCUMENTS,
+    choose_pool,
+    count_slots,
+    plan_units,
+)
+from components.instance_gen.writing.publish import check_counts
 from components.settings import InstanceSettings
 from core.errors import InputError
 from core.manifest import read_manifest
@@ -21,8 +26,8 @@ def test_a_shard_borrows_until_it_has_enough(sizes: list[int], data: st.DataObje
     pool = choose_pool(sizes, number)
     assert number in pool
     assert pool == sorted(set(pool))
-    assert sum(sizes[n] for n in pool) >= min(ENOUGH_DOCUMENTS, sum(sizes))
-    if sizes[number] >= ENOUGH_DOCUMENTS:
+    assert sum(sizes[n] for n in pool) >= min(MIN_POOL_DOCUMENTS, sum(sizes))
+    if sizes[number] >= MIN_POOL_DOCUMENTS:
         assert pool == [number]
 
 
@@ -39,24 +44,26 @@ def test_a_split_of_a_single_document_is_refused_before_any_work(tmp_path: Path)
 
 
 def test_slots_follow_from_rate_and_length() -> None:
-    assert slots(InstanceSettings(seq_length=128), MaskingSettings(rate=0.15)) == 20
-    assert slots(InstanceSettings(seq_length=512), MaskingSettings(rate=0.15)) == 77
-    assert slots(InstanceSettings(seq_length=30), MaskingSettings(rate=0.1)) == 3
-    assert slots(InstanceSettings(seq_length=128, max_predictions=19), MaskingSettings()) == 19
+    assert count_slots(InstanceSettings(seq_length=128), MaskingSettings(rate=0.15)) == 20
+    assert count_slots(InstanceSettings(seq_length=512), MaskingSettings(rate=0.15)) == 77
+    assert count_slots(InstanceSettings(seq_length=30), MaskingSettings(rate=0.1)) == 3
+    assert (
+        count_slots(InstanceSettings(seq_length=128, max_predictions=19), MaskingSettings()) == 19
+    )
 
 
 def test_slots_are_enough_for_the_highest_rate_of_a_schedule() -> None:
     rising = MaskingSettings(rate=0.15, schedule=RateSchedule(end_rate=0.3, steps=9))
     falling = MaskingSettings(rate=0.3, schedule=RateSchedule(end_rate=0.15, steps=9))
     settings = InstanceSettings(seq_length=128)
-    assert slots(settings, rising) == slots(settings, falling) == 39
+    assert count_slots(settings, rising) == count_slots(settings, falling) == 39
     with pytest.raises(InputError, match=r"max_predictions=20 cuts masking.schedule.end_rate=0.3"):
-        slots(InstanceSettings(seq_length=128, max_predictions=20), rising)
+        count_slots(InstanceSettings(seq_length=128, max_predictions=20), rising)
 
 
 def test_slots_that_would_cut_the_rate_are_refused() -> None:
     with pytest.raises(InputError, match=r"max_predictions=20 cuts masking.rate=0.15.*77"):
-        slots(InstanceSettings(seq_length=512, max_predictions=20), MaskingSettings())
+        count_slots(InstanceSettings(seq_length=512, max_predictions=20), MaskingSettings())
 
 
 def test_a_corpus_of_lone_sentences_is_refused() -> None:

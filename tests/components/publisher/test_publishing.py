@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from components.publisher import place
-from components.publisher.publishing import Publication, publish
+from components.publisher import versions as place
+from components.publisher.publish import Publication, publish
 from core import storage
 from core.errors import InputError
 from core.manifest import read_manifest, verify_shards
@@ -144,7 +144,7 @@ def test_a_changed_model_is_not_published(model: str, card: str, destination: st
 def test_a_model_that_changes_during_the_copy_is_not_published(
     model: str, card: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("components.publisher.publishing.verify_shards", lambda *_: None)
+    monkeypatch.setattr("components.publisher.publish.verify_shards", lambda *_: None)
     (Path(model) / "saved_model.pb").write_bytes(b"altered")
     with pytest.raises(InputError, match="changed while it was published"):
         publish_at(model, card, str(tmp_path / "published"))

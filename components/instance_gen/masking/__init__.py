@@ -1,0 +1,1 @@
+"""Choose masked positions and replace their tokens."""

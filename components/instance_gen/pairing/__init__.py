@@ -1,0 +1,1 @@
+"""Choose the text of each instance, pair its segments, and lay them out as padded inputs."""

@@ -1,0 +1,85 @@
+"""Pack documents into full inputs without pairs or labels (RoBERTa's FULL-SENTENCES)."""
+
+import bisect
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from components.instance_gen.pairing.spans import SINGLE_SPECIALS, Spans, draw_targets
+from components.instance_gen.tokenizing.documents import TokenizedDocuments
+from components.instance_gen.tokenizing.ragged import Int32, Int64
+
+TARGETS_PER_DRAW = 1024
+
+
+def pack_sentences(
+    corpus: TokenizedDocuments,
+    *,
+    sep_id: int,
+    seq_length: int,
+    short_seq_fraction: float,
+    copies: int,
+    rng: np.random.Generator,
+) -> tuple[Int32, Spans]:
+    """Pack whole sentences up to the target length, across documents, with [SEP] between documents.
+
+    A sentence longer than an input continues in the next one, so no token is lost.
+
+    Args:
+        corpus: the documents.
+        sep_id: id of [SEP], which separates two documents in one input.
+        seq_length: L.
+        short_seq_fraction: share of instances with a shorter target.
+        copies: passes over the documents, each with different targets.
+        rng: source of all random draws.
+
+    Returns:
+        The text with separators, and the spans in it.
+    """
+    ids, stops = join_documents(corpus, sep_id)
+    budget = seq_length - SINGLE_SPECIALS
+    targets = _draw_endlessly(rng, budget, short_seq_fraction)
+    sentence_stops, is_separator = stops.tolist(), (ids == sep_id).tobytes()
+    walks = [_walk(sentence_stops, is_separator, budget, targets) for _ in range(copies)]
+    bounds = np.array([span for walk in walks for span in walk], np.int64).reshape(-1, 2)
+    none = np.zeros(len(bounds), np.int64)
+    return ids, Spans(bounds[:, 0], bounds[:, 1] - bounds[:, 0], none, none, none)
+
+
+def join_documents(corpus: TokenizedDocuments, sep_id: int) -> tuple[Int32, Int64]:
+    """Join the documents to one text with a separator between neighbors.
+
+    Returns:
+        Token ids (T + D - 1,), and where each sentence stops in them (S,).
+    """
+    inner_ends = corpus.sentence_offsets[corpus.document_offsets[1:-1]]
+    ids = np.insert(corpus.ids, inner_ends, sep_id)
+    separators_before = np.zeros(len(corpus.sentence_offsets) - 1, np.int64)
+    separators_before[corpus.document_offsets[1:-1]] = 1
+    return ids, corpus.sentence_offsets[1:] + np.cumsum(separators_before)
+
+
+def _walk(
+    stops: list[int], is_separator: bytes, budget: int, targets: Iterator[int]
+) -> list[tuple[int, int]]:
+    """Return the spans of one pass; a sentence is cut only if it exceeds the budget."""
+    spans = []
+    start, end = 0, stops[-1] if stops else 0
+    while start < end:
+        after = bisect.bisect_right(stops, start + next(targets))
+        stop = stops[after - 1] if after else 0
+        if stop <= start:  # not even one sentence fits in the target
+            stop = min(stops[after], start + budget)
+        spans.append((start, stop))
+        start = stop + (stop < end and is_separator[stop])
+    return spans
+
+
+def _draw_endlessly(
+    rng: np.random.Generator, budget: int, short_seq_fraction: float
+) -> Iterator[int]:
+    return itertools.chain.from_iterable(
+        draw_targets(rng, TARGETS_PER_DRAW, budget, short_seq_fraction).tolist()
+        for _ in itertools.count()
+    )

@@ -1,0 +1,74 @@
+"""Choose the text of instances, one way per objective."""
+
+from typing import Any
+
+import numpy as np
+
+from components.instance_gen.pairing.contiguous import cut_contiguous
+from components.instance_gen.pairing.full_sentences import pack_sentences
+from components.instance_gen.pairing.reference_pairs import pair_as_reference
+from components.instance_gen.pairing.segment_pairs import pair_in_order, pair_next_sentences
+from components.instance_gen.pairing.spans import PAIR_SPECIALS, SINGLE_SPECIALS, Spans
+from components.instance_gen.tokenizing.documents import TokenizedDocuments
+from components.instance_gen.tokenizing.ragged import Int32
+from components.settings import InstanceSettings
+
+LABELS = {  # name of the label feature, for objectives that have one
+    "next_sentence": "next_sentence_labels",
+    "sentence_order": "sentence_order_labels",
+    "sequence_relation": "sequence_relation_labels",
+}
+NO_LABEL = "next_sentence_labels"  # BERT's seventh feature; all 0 if the objective has no label
+LABEL_COUNTERS = {  # names of the counters of label 1 and label 0
+    "next_sentence": ("random_next", "actual_next"),
+    "sentence_order": ("swapped", "in_order"),
+}
+
+
+def draws_from_others(objective: str) -> bool:
+    """Return whether the objective takes segments from other documents."""
+    return objective == "next_sentence"
+
+
+def specials_of(objective: str) -> int:
+    """Return the number of special tokens in a full input."""
+    return SINGLE_SPECIALS if objective == "none" else PAIR_SPECIALS
+
+
+def make_spans(
+    corpus: TokenizedDocuments,
+    own: tuple[int, int],
+    settings: InstanceSettings,
+    copies: int,
+    sep_id: int,
+    rng: np.random.Generator,
+) -> tuple[Int32, Spans, dict[str, int]]:
+    """Choose the spans of text that become instances.
+
+    Args:
+        corpus: the shard's documents, and others that supply random segments.
+        own: first of the shard's own documents, and the one after the last.
+        settings: objective, length and share of short sequences.
+        copies: passes over the documents.
+        sep_id: the id of [SEP].
+        rng: source of all random draws.
+
+    Returns:
+        The text that the spans refer to, the spans, and counters of what was left out.
+    """
+    walk: dict[str, Any] = {
+        "seq_length": settings.seq_length,
+        "short_seq_fraction": settings.short_seq_fraction,
+        "copies": copies,
+        "rng": rng,
+    }
+    if settings.pair_draws == "reference":
+        return corpus.ids, *pair_as_reference(corpus, own, **walk)
+    if settings.objective == "next_sentence":
+        return corpus.ids, *pair_next_sentences(corpus, own, **walk)
+    if settings.objective == "sentence_order":
+        return corpus.ids, *pair_in_order(corpus, **walk)
+    if settings.objective == "contiguous":
+        single = settings.single_segment_fraction
+        return corpus.ids, cut_contiguous(corpus, single_fraction=single, **walk), {}
+    return *pack_sentences(corpus, sep_id=sep_id, **walk), {}

@@ -1,0 +1,73 @@
+"""Describe instances as one or two spans of the corpus, and truncate them to a token budget."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from components.instance_gen.tokenizing.ragged import Int64
+
+PAIR_SPECIALS = 3  # [CLS] A [SEP] B [SEP]
+SINGLE_SPECIALS = 2  # [CLS] A [SEP]
+
+
+@dataclass(frozen=True)
+class Spans:
+    """n instances as spans of token ids; a second span of length 0 means there is none."""
+
+    first_start: Int64
+    first_length: Int64
+    second_start: Int64
+    second_length: Int64
+    label: Int64  # of the pair; 0 if the objective has none
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def take(self, rows: Int64) -> "Spans":
+        """Return the instances of these rows."""
+        return Spans(
+            self.first_start[rows],
+            self.first_length[rows],
+            self.second_start[rows],
+            self.second_length[rows],
+            self.label[rows],
+        )
+
+
+def truncate(spans: Spans, budget: int, rng: np.random.Generator) -> tuple[Spans, int]:
+    """Truncate pairs to `budget` tokens as BERT's `truncate_seq_pair` does, all at once.
+
+    BERT drops one token at a time from the longer segment (from the second if both are equal), and
+    a fair coin decides between front and back. So the shorter segment is kept if it fits in half
+    the budget, and the number of tokens dropped at the front is binomial.
+
+    Returns:
+        The spans, and the number of dropped tokens.
+    """
+    first, second = spans.first_length, spans.second_length
+    half = -(-budget // 2)
+    kept_first = np.minimum(first, np.maximum(half, budget - second))
+    kept_second = np.minimum(second, budget - kept_first)
+    from_front_first = rng.binomial(first - kept_first, 0.5)
+    from_front_second = rng.binomial(second - kept_second, 0.5)
+    cut = Spans(
+        spans.first_start + from_front_first,
+        kept_first,
+        spans.second_start + from_front_second,
+        kept_second,
+        spans.label,
+    )
+    return cut, int((first + second - kept_first - kept_second).sum())
+
+
+def draw_targets(
+    rng: np.random.Generator, n: int, budget: int | Int64, short_seq_fraction: float
+) -> Int64:
+    """Draw the target length in tokens of n instances.
+
+    It is the whole budget, but for a share of the instances it is uniform from 2 up, so that the
+    encoder also sees short inputs. BERT decides once per document; we decide per instance.
+    """
+    short: npt.NDArray[np.bool_] = rng.random(n) < short_seq_fraction
+    return np.where(short, rng.integers(2, budget + 1, n), budget)

@@ -1,0 +1,1 @@
+"""Turn document shards into token ids."""

@@ -1,0 +1,130 @@
+"""Turn one shard of documents into one shard of instances: Beam's unit of work."""
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from components.instance_gen.masking.mask_batch import mask_batch
+from components.instance_gen.pairing.assemble import UnmaskedBatch, assemble, ordinary_ids
+from components.instance_gen.pairing.objective import (
+    LABEL_COUNTERS,
+    LABELS,
+    NO_LABEL,
+    make_spans,
+    specials_of,
+)
+from components.instance_gen.pairing.spans import Spans
+from components.instance_gen.tokenizing.chunk_tokenizer import ChunkTokenizer
+from components.instance_gen.tokenizing.documents import (
+    TokenizedDocuments,
+    concatenate,
+    read_documents,
+)
+from components.instance_gen.tokenizing.ragged import Int32
+from components.instance_gen.writing.context import ShardContext
+from components.instance_gen.writing.counters import (
+    InstanceCounter,
+    add_counts,
+    count_documents,
+    count_tokens,
+)
+from components.instance_gen.writing.encode import Frames, encode_dynamic, encode_static
+from components.instance_gen.writing.publish import save_token_counts
+from components.records import check_records, write_frames
+from core.draw import draw
+from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
+
+BATCH_INSTANCES = 2048  # assembled, masked and encoded together; about 10 MB at L = 128
+
+
+def write_shard(context: ShardContext, unit: dict[str, Any]) -> dict[str, Any]:
+    """Write one shard of instances.
+
+    Args:
+        context: what all shards share.
+        unit: one of the units from `plan_units`.
+
+    Returns:
+        `shard` (its entry in the manifest), `counts`, `histograms`, `token_counts` (a file).
+    """
+    settings = context.settings
+    vocabulary, tokenizer = _load_tokenizer(context.vocabulary, context.vocabulary_digest)
+    corpus, own = _read_pool(unit, tokenizer)
+    key = (unit["split"], unit["number"])
+    # Only training instances with masks on disk have copies, which differ in their masks.
+    is_copied = settings.form == "static" and unit["split"] == "train"
+    copies = settings.dupe_factor if is_copied else 1
+    rng = draw(context.seed, "pairs", *key)
+    ids, spans, skipped = make_spans(corpus, own, settings, copies, vocabulary.sep_id, rng)
+    spans = spans.take(draw(context.seed, "order", *key).permutation(len(spans)))
+    encoder = _Encoder(context, vocabulary, key)
+    shard = write_frames(context.output, unit["output"], encoder.encode(ids, spans))
+    specials = specials_of(settings.objective)
+    counts, histograms = count_documents(corpus, own, settings.seq_length, specials)
+    tokens = count_tokens(corpus, own, vocabulary)
+    return {
+        "shard": shard.model_dump(),
+        "counts": add_counts([encoder.counter.counts, counts, corpus.skipped, skipped]),
+        "histograms": encoder.counter.histograms() | histograms,
+        "token_counts": save_token_counts(tokens, context.scratch, *key),
+    }
+
+
+class _Encoder:
+    """Encode spans as records, batch by batch, and count them."""
+
+    def __init__(self, context: ShardContext, vocabulary: Vocabulary, key: tuple[str, int]) -> None:
+        self._context = context
+        self._settings = context.settings
+        self._vocabulary = vocabulary
+        self._key = key
+        is_static = context.settings.form == "static"
+        self.counter = InstanceCounter(
+            context.settings.seq_length, context.max_predictions if is_static else None
+        )
+
+    def encode(self, ids: Int32, spans: Spans) -> Iterator[Frames]:
+        """Yield framed instances in the order of the spans."""
+        objective = self._settings.objective
+        for number, begin in enumerate(range(0, len(spans), BATCH_INSTANCES)):
+            rows = np.arange(begin, min(begin + BATCH_INSTANCES, len(spans)))
+            batch = assemble(ids, spans.take(rows), self._settings.seq_length, self._vocabulary)
+            self.counter.add_batch(batch, self._vocabulary.unk_id, LABEL_COUNTERS.get(objective))
+            if self._settings.form == "dynamic":
+                yield encode_dynamic(batch, LABELS.get(objective))
+            else:
+                yield self._mask_and_encode(batch, number)
+
+    def _mask_and_encode(self, batch: UnmaskedBatch, number: int) -> Frames:
+        masked = mask_batch(
+            batch,
+            masking=self._context.masking,
+            max_predictions=self._context.max_predictions,
+            mask_id=self._vocabulary.mask_id,
+            random_ids=ordinary_ids(self._vocabulary),
+            rng=draw(self._context.seed, "mask", *self._key, number),
+        )
+        self.counter.add_masks(batch, masked, self._vocabulary.mask_id)
+        return encode_static(batch, masked, LABELS.get(self._settings.objective, NO_LABEL))
+
+
+def _read_pool(
+    unit: dict[str, Any], tokenizer: ChunkTokenizer
+) -> tuple[TokenizedDocuments, tuple[int, int]]:
+    """Read the documents that the unit may draw from, and return which of them are its own."""
+    for path, digest in zip(unit["documents"], unit["digests"], strict=True):
+        check_records(path, digest)
+    parts = [read_documents(path, tokenizer) for path in unit["documents"]]
+    sizes = [len(part.document_ids) for part in parts]
+    begin = sum(sizes[: unit["own"]])
+    return concatenate(parts), (begin, begin + sizes[unit["own"]])
+
+
+@functools.lru_cache(maxsize=1)
+def _load_tokenizer(folder: str, digest: str) -> tuple[Vocabulary, ChunkTokenizer]:
+    """Load the tokenizer once per worker, so that its cache of chunks serves all shards."""
+    del digest  # only part of the cache key: the folder's vocabulary may have been replaced
+    vocabulary = load_vocabulary(folder)
+    return vocabulary, ChunkTokenizer(vocabulary.tokenizer())

@@ -1,0 +1,156 @@
+"""A model and its card to one published version: whole or not there at all.
+
+destination/
+latest.json          which version is the newest
+1763862000/          a version, as TensorFlow Serving watches for
+saved_model.pb …   the SavedModel
+transformers/ …    the same weights for `transformers`
+README.md          the model card, here and in transformers/
+manifest.json      written last
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from components.publisher.versions import Files, claim_version, complete_versions, write_version
+from core import storage
+from core.errors import InputError
+from core.manifest import MANIFEST, Manifest, Shard, describe_file, read_manifest, verify_shards
+
+log = logging.getLogger(__name__)
+CARD = "README.md"
+LATEST = "latest.json"
+# A model without these is not one that anybody could load.
+REQUIRED = ("saved_model.pb", "transformers/config.json", "transformers/model.safetensors")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    """Where a model is published."""
+
+    version: str
+    folder: str
+    content_digest: str  # of the folder's manifest
+    reused: bool  # the newest version held just this content already; nothing was written
+
+
+def publish(
+    model: str, card: str, destination: str, clock: Callable[[], float] = time.time
+) -> Publication:
+    """Publishes a model under a new version.
+
+    The same content published again right away, as after a run that was killed before it could
+    note what it had done, is the same version.
+
+    Args:
+        model: folder of the exported model, with its manifest.
+        card: folder of the model card.
+        destination: folder of all versions; local or on an object store.
+        clock: seconds since 1970; a version is `max(now, last version + 1)`.
+
+    Raises:
+        InputError: the model is incomplete or was changed, or the destination cannot be written.
+    """
+    source = read_manifest(model)
+    _check_model(model, source)
+    verify_shards(model, source)
+    files, manifest = _plan(model, source, card)
+    digest = manifest.content_digest()
+    version = _holds(destination, digest)
+    reused = version is not None
+    if version is None:
+        version = claim_version(destination, int(clock()))
+        write_version(destination, version, files, manifest)
+    _point_to_latest(destination)
+    return Publication(
+        version=str(version),
+        folder=storage.join(destination, str(version)),
+        content_digest=digest,
+        reused=reused,
+    )
+
+
+def _check_model(model: str, manifest: Manifest) -> None:
+    paths = {shard.path for shards in manifest.shards.values() for shard in shards}
+    missing = [path for path in REQUIRED if path not in paths]
+    if missing:
+        raise InputError(
+            f"{model}: its {MANIFEST} does not name {', '.join(missing)}, so it is no exported "
+            f"model. Run the Trainer again."
+        )
+    for path in sorted(paths):
+        parts = PurePosixPath(path)
+        if parts.is_absolute() or ".." in parts.parts or path in (CARD, MANIFEST):
+            raise InputError(
+                f"{model}: its {MANIFEST} names {path!r}, which is no file of a model. "
+                f"Run the Trainer again."
+            )
+
+
+def _plan(model: str, source: Manifest, card: str) -> tuple[Files, Manifest]:
+    """Which file goes where, and the manifest of the result.
+
+    `saved_model.pb` is the last of the files: TensorFlow Serving takes it for the sign that a
+    version on an object store can be loaded.
+    """
+    described = describe_file(card, CARD)
+    shards = [shard for of_split in source.shards.values() for shard in of_split]
+    pairs: Files = [(storage.join(model, shard.path), shard) for shard in shards]
+    for folder in ("", "transformers/"):
+        shard = described.model_copy(update={"path": f"{folder}{CARD}"})
+        pairs.append((storage.join(card, CARD), shard))
+    pairs.sort(key=lambda pair: (pair[1].path == REQUIRED[0], pair[1].path))
+    listed: list[Shard] = [shard for _, shard in pairs]
+    manifest = Manifest(
+        kind="published model",
+        shards={"all": listed},
+        counts=source.counts,
+        facts={**source.facts, "model_digest": source.content_digest()},
+    )
+    return pairs, manifest
+
+
+def check_version(folder: str) -> Manifest:
+    """Compares a published version with its manifest.
+
+    Raises:
+        InputError: it is not complete, or not what was published.
+    """
+    manifest = read_manifest(folder)
+    verify_shards(folder, manifest)
+    return manifest
+
+
+def _holds(destination: str, digest: str) -> int | None:
+    """The newest version, if its content is the one that is to be published."""
+    versions = complete_versions(destination)
+    if not versions:
+        return None
+    newest = storage.join(destination, str(versions[-1]))
+    if read_manifest(newest).content_digest() != digest:
+        return None
+    try:
+        check_version(newest)
+    except InputError as damage:
+        log.warning("The newest version is not whole, so the model is published anew: %s", damage)
+        return None
+    return versions[-1]
+
+
+def _point_to_latest(destination: str) -> None:
+    """Names the newest complete version; again, if another publisher was quicker meanwhile."""
+    written = None
+    while written != (newest := complete_versions(destination)[-1]):
+        manifest = read_manifest(storage.join(destination, str(newest)))
+        content = {
+            "version": str(newest),
+            "manifest": f"{newest}/{MANIFEST}",
+            "content_digest": manifest.content_digest(),
+        }
+        text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+        storage.write_bytes(storage.join(destination, LATEST), text.encode())
+        written = newest

@@ -1,0 +1,80 @@
+"""Two segments of running text: every token once, the middle at the end of a sentence."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.instance_gen.pairing.contiguous import MIN_TAIL_TOKENS, cut_contiguous
+from components.instance_gen.pairing.spans import Spans
+from components.instance_gen.tokenizing.documents import TokenizedDocuments
+from core.draw import draw
+from tests.components.instance_gen.pairing.test_segment_pairs import (
+    SEQ_LENGTH,
+    corpus_of,
+    documents_at,
+    lengths,
+)
+
+
+def cut(
+    corpus: TokenizedDocuments, seed: int = 0, single: float = 0.1, short: float = 0.1
+) -> Spans:
+    return cut_contiguous(
+        corpus,
+        seq_length=SEQ_LENGTH,
+        short_seq_fraction=short,
+        single_fraction=single,
+        copies=1,
+        rng=draw(seed, "contiguous"),
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(lengths, st.integers(0, 2**31), st.sampled_from([0.0, 0.5]))
+def test_every_token_is_in_one_input(
+    sentence_lengths: list[list[int]], seed: int, short: float
+) -> None:
+    corpus = corpus_of(sentence_lengths)
+    spans = cut(corpus, seed, short=short)
+    order = np.argsort(spans.first_start)
+    starts = spans.first_start[order]
+    stops = (spans.first_start + spans.first_length + spans.second_length)[order]
+    assert starts[0] == 0
+    assert stops[-1] == len(corpus.ids)
+    assert np.array_equal(stops[:-1], starts[1:])
+
+
+@settings(max_examples=300, deadline=None)
+@given(lengths, st.integers(0, 2**31))
+def test_segments_touch_at_the_end_of_a_sentence_and_fit(
+    sentence_lengths: list[list[int]], seed: int
+) -> None:
+    corpus = corpus_of(sentence_lengths)
+    spans = cut(corpus, seed)
+    has_second = spans.second_length > 0
+    assert (spans.first_length > 0).all()
+    assert np.array_equal(spans.first_start + spans.first_length, spans.second_start)
+    assert set(spans.second_start[has_second].tolist()) <= set(corpus.sentence_offsets.tolist())
+    total = spans.first_length + spans.second_length + np.where(has_second, 3, 2)
+    assert (total <= SEQ_LENGTH).all()
+    last = spans.second_start + spans.second_length - 1
+    assert np.array_equal(documents_at(corpus, spans.first_start), documents_at(corpus, last))
+
+
+def test_inputs_are_full_and_rests_are_not_tiny() -> None:
+    corpus = corpus_of([[7] * n for n in range(5, 60)])
+    spans = cut(corpus, short=0.0)
+    total = spans.first_length + spans.second_length
+    last = (spans.second_start + spans.second_length)[:, None] == corpus.sentence_offsets[
+        corpus.document_offsets
+    ]
+    is_rest = last.any(axis=1)
+    assert total[~is_rest].min() >= SEQ_LENGTH - 3 - MIN_TAIL_TOKENS
+    assert total.min() >= MIN_TAIL_TOKENS
+
+
+def test_a_tenth_has_one_segment() -> None:
+    spans = cut(corpus_of([[4] * 4000 for _ in range(10)]), short=0.0)
+    assert abs((spans.second_length == 0).mean() - 0.1) < 0.02
+    both = spans.second_length > 0
+    assert abs(spans.first_length[both].mean() - spans.second_length[both].mean()) < 2

@@ -1,0 +1,207 @@
+"""The reference mode against BERT's algorithm, written down once more, sentence by sentence."""
+
+import itertools
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from components.instance_gen.masking.mask_batch import mask_batch
+from components.instance_gen.pairing.assemble import assemble, ordinary_ids
+from components.instance_gen.pairing.objective import make_spans
+from components.instance_gen.pairing.reference_pairs import pair_as_reference
+from components.instance_gen.pairing.segment_pairs import pair_next_sentences
+from components.instance_gen.tokenizing.chunk_tokenizer import ChunkTokenizer
+from components.instance_gen.tokenizing.documents import TokenizedDocuments, read_documents
+from components.settings import InstanceSettings
+from core.draw import draw
+from core.vocabulary.vocabulary import Vocabulary
+from tests.components.instance_gen.folders import write_documents
+from tests.components.instance_gen.pairing.test_segment_pairs import (
+    corpus_of,
+    documents_at,
+    truncate_as_bert,
+)
+from tests.real_text import ENGLISH
+from trainer.settings.masking import MaskingSettings
+
+COPIES, SHORT, RATE = 300, 0.1, 0.15
+Sentences = list[int]  # the number of tokens of each
+
+
+@dataclass
+class Figures:
+    """What is compared; all but the first are means over the instances."""
+
+    instances: float
+    real_tokens: float
+    random_label: float
+    masked_tokens: float
+    first_tokens: float
+
+
+@pytest.fixture(scope="module")
+def english(tmp_path_factory: pytest.TempPathFactory, vocabulary: Vocabulary) -> TokenizedDocuments:
+    folder = write_documents(tmp_path_factory.mktemp("english"), {"train": [ENGLISH]})
+    (path,) = folder.glob("*/*.gz")
+    return read_documents(str(path), ChunkTokenizer(vocabulary.tokenizer()))
+
+
+def walk(documents: list[Sentences], number: int, budget: int, rng: random.Random) -> Iterator:
+    """One pass over a document: tokens of both segments, and whether the second is random."""
+    own = documents[number]
+    target = rng.randint(2, budget) if rng.random() < SHORT else budget
+    begin = 0
+    while begin < len(own):
+        stop = begin + 1
+        while stop < len(own) and sum(own[begin:stop]) < target:
+            stop += 1
+        taken = rng.randint(1, stop - begin - 1) if stop - begin > 1 else 1
+        first, is_random = sum(own[begin : begin + taken]), True
+        if stop - begin > 1:
+            is_random = rng.random() < 0.5
+        if is_random:
+            yield first, random_segment(documents, number, target - first, rng), True
+            begin += taken
+        else:
+            yield first, sum(own[begin + taken : stop]), False
+            begin = stop
+
+
+def random_segment(documents: list[Sentences], number: int, wanted: int, rng: random.Random) -> int:
+    """Tokens of a run of sentences elsewhere."""
+    for _ in range(10):
+        other = rng.randrange(len(documents))
+        if other != number:
+            break
+    place, tokens = rng.randrange(len(documents[other])), 0
+    while place < len(documents[other]):
+        tokens, place = tokens + documents[other][place], place + 1
+        if tokens >= wanted:
+            break
+    return tokens
+
+
+def defined(corpus: TokenizedDocuments, seq_length: int, slots: int, seed: int) -> Figures:
+    """The figures of the algorithm as the paper and the script's readers tell it."""
+    rng, budget = random.Random(seed), seq_length - 3  # noqa: S311 (BERT's own)
+    sizes = np.diff(corpus.sentence_offsets).tolist()
+    documents = [sizes[a:b] for a, b in itertools.pairwise(corpus.document_offsets.tolist())]
+    pairs = [
+        pair
+        for _ in range(COPIES)
+        for number in range(len(documents))
+        for pair in walk(documents, number, budget, rng)
+    ]
+    fitted = [truncate_as_bert(first, second, budget) for first, second, _ in pairs]
+    real = [first + second + 3 for first, second in fitted]
+    labels = [is_random for _, _, is_random in pairs]
+    masked = [min(slots, max(1, round(tokens * RATE))) for tokens in real]
+    firsts = [first for first, _ in fitted]
+    return Figures(len(pairs), *map(float, map(np.mean, (real, labels, masked, firsts))))
+
+
+def ours(
+    corpus: TokenizedDocuments, vocabulary: Vocabulary, length: int, slots: int, seed: int
+) -> Figures:
+    """The figures of the reference mode, masks and all."""
+    spans, _ = pair_as_reference(
+        corpus,
+        (0, len(corpus.document_ids)),
+        seq_length=length,
+        short_seq_fraction=SHORT,
+        copies=COPIES,
+        rng=draw(seed, "pairs"),
+    )
+    batch = assemble(corpus.ids, spans, length, vocabulary)
+    masked = mask_batch(
+        batch,
+        masking=MaskingSettings(rate=RATE),
+        max_predictions=slots,
+        mask_id=vocabulary.mask_id,
+        random_ids=ordinary_ids(vocabulary),
+        rng=draw(seed, "mask"),
+    )
+    per_instance = masked.weights.sum(axis=1)
+    means = map(np.mean, (batch.lengths, batch.label, per_instance, spans.first_length))
+    return Figures(len(spans), *map(float, means))
+
+
+@pytest.mark.parametrize(("seq_length", "slots"), [(64, 10), (128, 20), (512, 77)])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_figures_of_real_text_are_those_of_the_definition(
+    english: TokenizedDocuments, vocabulary: Vocabulary, seq_length: int, slots: int, seed: int
+) -> None:
+    expected = defined(english, seq_length, slots, seed)
+    found = ours(english, vocabulary, seq_length, slots, seed)
+    for name, value in vars(expected).items():
+        assert getattr(found, name) == pytest.approx(value, rel=0.02), name
+
+
+def test_balanced_pairs_differ_from_the_reference(english: TokenizedDocuments) -> None:
+    spans, _ = pair_next_sentences(
+        english,
+        (0, len(english.document_ids)),
+        seq_length=128,
+        short_seq_fraction=SHORT,
+        copies=COPIES,
+        rng=draw(1, "pairs"),
+    )
+    assert 2 * spans.label.sum() == len(spans)
+    # The figures would tell the two apart.
+    assert abs(len(spans) / defined(english, 128, 20, 1).instances - 1) > 0.02
+
+
+def test_a_lone_sentence_is_always_labelled_random() -> None:
+    corpus = corpus_of([[9], [9], [40, 40, 40]])
+    spans, _ = reference(corpus, copies=50)
+    lone = documents_at(corpus, spans.first_start) < 2
+    assert lone.sum() == 100
+    assert spans.label[lone].all()
+    assert (documents_at(corpus, spans.second_start) != documents_at(corpus, spans.first_start))[
+        lone
+    ].all()
+
+
+def test_a_single_document_is_random_to_itself_and_counted() -> None:
+    spans, skipped = reference(corpus_of([[9] * 8]), copies=50)
+    assert skipped["random_from_same_document"] == spans.label.sum() > 0
+
+
+def test_a_target_holds_for_a_whole_document() -> None:
+    corpus = corpus_of([[1] * 300])
+    spans, _ = reference(corpus, copies=1, short=1.0, seed=3)
+    total = spans.first_length + spans.second_length
+    assert len(set(total[:-2].tolist())) == 1
+
+
+def reference(
+    corpus: TokenizedDocuments, copies: int, short: float = SHORT, seed: int = 0
+) -> tuple:
+    return pair_as_reference(
+        corpus,
+        (0, len(corpus.document_ids)),
+        seq_length=32,
+        short_seq_fraction=short,
+        copies=copies,
+        rng=draw(seed, "pairs"),
+    )
+
+
+@pytest.mark.parametrize("objective", ["sentence_order", "contiguous", "none"])
+def test_only_next_sentences_have_a_reference(objective: str) -> None:
+    with pytest.raises(ValueError, match=r"pair_draws=reference .* objective=next_sentence"):
+        InstanceSettings(objective=objective, pair_draws="reference")
+
+
+def test_the_setting_chooses_the_draws(english: TokenizedDocuments, vocabulary: Vocabulary) -> None:
+    shares = {}
+    for draws in ("balanced", "reference"):
+        settings = InstanceSettings(pair_draws=draws)
+        own = (0, len(english.document_ids))
+        spans = make_spans(english, own, settings, 10, vocabulary.sep_id, draw(0, "x"))[1]
+        shares[draws] = spans.label.mean()
+    assert shares["balanced"] == 0.5
+    assert shares["reference"] > 0.54

@@ -1,0 +1,1 @@
+"""Tests of components/instance_gen/tokenizing."""
