@@ -1,6 +1,8 @@
 """Format numbers, counters, times and facts for the terminal, the report and the model card."""
 
+import difflib
 import json
+from collections.abc import Iterable
 from datetime import datetime, timezone
 
 from pydantic import JsonValue
@@ -52,6 +54,13 @@ COUNTERS = {
     "trained_bytes": "bytes of training text",
     "missing_entries": "requested pieces that the text did not yield",
 }  # fmt: skip
+
+
+def did_you_mean(word: str, names: Iterable[str]) -> str:
+    """Return " Did you mean NAME?" for the name closest to a word, ignoring case, or ""."""
+    by_lower = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
+    return f" Did you mean {by_lower[close[0]]}?" if close else ""
 
 
 def counter_name(name: str) -> str:

@@ -1,8 +1,12 @@
-"""The command `textmill`: one function a command; heavy libraries load only where they are used."""
+"""Define the command `textmill`, with one function per command.
+
+Each command imports what it needs when it runs, so that `textmill --help` is fast.
+"""
 
 import sys
+from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,20 +32,41 @@ from pipelines.vertex.commands.schedule import app as schedule_app
 from pipelines.vertex.commands.submit import submit
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    help="Raw text to a pre-trained language encoder, with every step recorded.",
 )
 
-# The parts of `textmill --help`.
-HERE = "On this machine"
+# Panels of `textmill --help`.
+LOCAL = "On this machine"
 CLOUD = "For Vertex AI"
-REVIEW = "What was made, and of what"
+LINEAGE = "Lineage"
+PACKAGES = ("textmill", "tfx", "tensorflow", "apache-beam", "ml-metadata", "tokenizers")
 
 
-@app.command(rich_help_panel=HERE)
+def _print_version(requested: bool) -> None:
+    if requested:
+        typer.echo(f"textmill {installed_version('textmill')}")
+        raise typer.Exit
+
+
+@app.callback()
+def textmill(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", metavar=FLAG, is_eager=True, callback=_print_version,
+            help="Print the version of Textmill.",
+        ),
+    ] = False,
+) -> None:  # fmt: skip
+    """Turn raw text into a pre-trained language encoder, with every step recorded.
+
+    Example: textmill demo-text corpus && textmill run demo --text corpus
+    """
+
+
+@app.command(rich_help_panel=LOCAL)
 def run(
     recipe: RecipeArgument,
     text: TextOption,
@@ -61,7 +86,7 @@ def run(
     """
     from pipelines.local.run_command import run_recipe
 
-    outcome = run_recipe(
+    code = run_recipe(
         recipe,
         text,
         workdir=workdir,
@@ -71,10 +96,10 @@ def run(
         wait_seconds=wait,
         verbose=verbose,
     )
-    raise typer.Exit(outcome)
+    raise typer.Exit(code)
 
 
-app.command(rich_help_panel=HERE)(plan)
+app.command(rich_help_panel=LOCAL)(plan)
 
 
 @app.command("compile", rich_help_panel=CLOUD)
@@ -166,10 +191,10 @@ app.command(rich_help_panel=CLOUD)(doctor)
 app.command(rich_help_panel=CLOUD)(submit)
 app.add_typer(schedule_app, name="schedule", rich_help_panel=CLOUD)
 app.add_typer(runs_app, name="runs", rich_help_panel=CLOUD)
-app.add_typer(lineage_app, name="lineage", rich_help_panel=REVIEW)
+app.add_typer(lineage_app, name="lineage", rich_help_panel=LINEAGE)
 
 
-@app.command(rich_help_panel=HERE)
+@app.command(rich_help_panel=LOCAL)
 def recipes() -> None:
     """List the shipped recipes with model size, number of tokens and compute.
 
@@ -191,7 +216,7 @@ def machines(prices: PricesOption = None) -> None:
     print_machines(prices)
 
 
-@app.command(rich_help_panel=HERE)
+@app.command(rich_help_panel=LOCAL)
 def demo_text(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Folder to write to; created if missing.")
@@ -207,22 +232,38 @@ def demo_text(
     typer.echo(f"{documents} documents of Python's language reference are in {folder}")
 
 
-@app.command(rich_help_panel=HERE)
+@app.command(rich_help_panel=LOCAL)
 def version() -> None:
     """Print the versions of Textmill and of its main dependencies.
 
     Example: textmill version
     """
-    from importlib.metadata import version as installed
+    for package in PACKAGES:
+        typer.echo(f"{package} {installed_version(package)}")
 
-    for package in ("textmill", "tfx", "tensorflow", "apache-beam", "ml-metadata", "tokenizers"):
-        typer.echo(f"{package} {installed(package)}")
+
+def build_command() -> Any:
+    """Build the command with its subcommands, without type names such as <bool> in the help."""
+    command = typer.main.get_command(app)
+    _hide_types(command)
+    return command
+
+
+def _hide_types(command: Any) -> None:
+    help_option = command.get_help_option(command.context_class(command))
+    for parameter in [*command.params, help_option]:
+        if parameter.param_type_name == "argument":
+            parameter.display_type_rich = lambda ctx: None
+        elif parameter.metavar is None and parameter.is_flag:
+            parameter.metavar = FLAG
+    for subcommand in getattr(command, "commands", {}).values():
+        _hide_types(subcommand)
 
 
 def main() -> None:
-    """Runs the command line; errors that Textmill explains are printed alone."""
+    """Run the command line; print Textmill's own errors without a traceback."""
     try:
-        app()
+        build_command()()
     except InputError as error:
         _print_error(error)
         sys.exit(INPUT_ERROR)

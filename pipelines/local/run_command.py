@@ -22,6 +22,7 @@ from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import TextLocation, locate_text
 from pipelines.quiet import hush, log_to
 from pipelines.recipe.file import load_recipe
+from pipelines.recipe.node_names import check_node
 from pipelines.recipe.settings import Recipe
 from pipelines.workdir import Workdir, hold, open_workdir
 
@@ -63,6 +64,7 @@ def run_recipe(
         InputError: recipe, text or workdir cannot be used.
     """
     recipe = load_recipe(recipe_name, overrides).from_here()
+    check_node(recipe, to_node)
     request = RunRequest(recipe, locate_text(text), open_workdir(workdir), span, to_node, verbose)
     if span is not None and not request.text.has_span:
         raise InputError(

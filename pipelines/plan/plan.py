@@ -10,6 +10,7 @@ from pipelines.machines.presets import preset, presets
 from pipelines.machines.prices import Prices, load_prices
 from pipelines.plan.cost import Estimate, estimate, estimate_from_last_run
 from pipelines.recipe.file import load_recipe
+from pipelines.recipe.node_names import check_node
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.work import TrainingWork, compute_work
 from pipelines.workdir import Workdir
@@ -66,6 +67,7 @@ def make_plan(
         InputError: the recipe, text, machine or price table cannot be used.
     """
     recipe = load_recipe(recipe_name, overrides).from_here()
+    check_node(recipe, to_node)
     table = load_prices(prices)
     folder = Workdir(Path(workdir).expanduser().resolve())
     nodes = _plan_nodes(recipe, locate_text(text), folder, span, to_node)

@@ -36,6 +36,8 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     for override in overrides:
         key = _apply_override(values, override)
         lines[key] = 0
+        for length in range(1, len(key)):  # groups that only the override names
+            lines.setdefault(key[:length], 0)
     try:
         # In strict mode, JSON input may still give a list for a tuple and 1 for 1.0.
         return Recipe.model_validate_json(json.dumps(values))
@@ -177,11 +179,19 @@ def _fields_at(groups: KeyPath) -> list[str]:
     return list(model.model_fields)
 
 
+def _all_settings() -> list[str]:
+    """List the settings in the groups of a recipe, for example "trainer.steps"."""
+    return [f"{group}.{key}" for group in _fields_at(()) for key in _fields_at((group,))]
+
+
 def _nearest(word: str, known: Sequence[str], groups: KeyPath = ()) -> str:
+    leaves = [] if groups else [name for name in _all_settings() if name.endswith(f".{word}")]
+    if leaves:
+        return f" Did you mean {' or '.join(leaves)}?"
     close = difflib.get_close_matches(word, known, n=1)
     if close:
         return f" Did you mean {'.'.join((*groups, close[0]))}?"
-    return f" Known keys: {', '.join(known)}." if groups or not known else ""
+    return f" Known keys: {', '.join(known)}." if known else ""
 
 
 def _known_recipes() -> str:

@@ -6,6 +6,7 @@ from core.wording import (
     compact,
     counter_name,
     counter_order,
+    did_you_mean,
     duration,
     flatten,
     moment,
@@ -72,3 +73,11 @@ def test_durations_have_a_unit(seconds: float, expected: str) -> None:
 
 def test_moments_are_utc() -> None:
     assert moment(0) == "1970-01-01 00:00:00"
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("trainer", " Did you mean Trainer?"), ("Pushr", " Did you mean Pusher?"), ("zebra", "")],
+)
+def test_the_closest_name_is_suggested_ignoring_case(word: str, expected: str) -> None:
+    assert did_you_mean(word, ["Trainer", "Pusher"]) == expected

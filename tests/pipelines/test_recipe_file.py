@@ -77,6 +77,8 @@ def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
     ("override", "message"),
     [
         ("trainer.step=5", "--set: unknown key trainer.step. Did you mean trainer.steps?"),
+        ("foo.bar=1", "--set: unknown key foo. Known keys: name, description"),
+        ("steps=5", "--set: unknown key steps. Did you mean trainer.steps?"),
         ("trainer.steps", "write it as KEY=VALUE, e.g. trainer.steps=2000"),
         ("name.x=1", "name is a single value"),
     ],

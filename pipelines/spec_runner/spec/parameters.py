@@ -1,6 +1,5 @@
 """Resolve the pipeline's parameters from `--param name=value` and the spec's defaults."""
 
-import difflib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
+from core.wording import did_you_mean
 from pipelines.spec_runner.spec.errors import SpecError
 
 Values = dict[str, Any]
@@ -74,10 +74,8 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f" Did you mean {close[0]}?" if close else ""
     return (
-        f"--param {name}: the pipeline has no such parameter.{hint} "
+        f"--param {name}: the pipeline has no such parameter.{did_you_mean(name, known)} "
         f"Its parameters: {', '.join(sorted(known)) or 'none'}."
     )
 
