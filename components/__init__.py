@@ -1,7 +1,7 @@
-"""The components: one folder each, a thin TFX shell around pure steps.
+"""The pipeline's components: one folder each, a thin TFX shell around pure functions.
 
-The artifact types are importable from here because Vertex AI imports a custom type by the
-string of its `TYPE_NAME`; they are loaded on first use, so that `import components` stays cheap.
+Vertex AI imports artifact types by their `TYPE_NAME`, so they are importable from here. They are
+loaded on first use, so that `import components` stays fast.
 """
 
 from typing import Any

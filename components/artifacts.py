@@ -1,15 +1,15 @@
-"""The artifact types that TFX does not have.
+"""Define the artifact types that TFX lacks.
 
-A `TYPE_NAME` has Vertex AI's form `package.Name`, and that string is importable.
+A `TYPE_NAME` has Vertex AI's form `package.Name`, which must be importable.
 """
 
 from tfx.types import artifact
 
 
 class Vocabulary(artifact.Artifact):
-    """A tokenizer: `tokenizer.json`, `tokenizer_config.json`, `manifest.json`, and its entries.
+    """A tokenizer: `tokenizer.json`, `tokenizer_config.json`, `manifest.json` and its entries.
 
-    These are in `vocab.txt` (WordPiece) or `spiece.model` (SentencePiece).
+    The entries are in `vocab.txt` (WordPiece) or `spiece.model` (SentencePiece).
     """
 
     TYPE_NAME = "components.Vocabulary"
@@ -22,6 +22,6 @@ class CorpusReport(artifact.Artifact):
 
 
 class ModelCard(artifact.Artifact):
-    """`README.md`: what a model is, what it was made from and how well it does."""
+    """`README.md`, which describes a model, its training data and its quality."""
 
     TYPE_NAME = "components.ModelCard"

@@ -1,7 +1,7 @@
-"""Units of work to results, through Beam: the unit is a shard, and each writes its own file.
+"""Process units of work with Beam: a unit is a shard, and each one writes its own file.
 
-Results come back as small files, because a Beam pipeline returns nothing; so the same code
-runs in this process, in several, and on Dataflow with a folder on an object store.
+A Beam pipeline returns nothing, so results come back as small files. The same code therefore runs
+in one process, in several, and on Dataflow with a folder on an object store.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from core.failpoints import failpoint
 
 Unit = dict[str, Any]
 Result = dict[str, Any]
-LOOK_EVERY_SECONDS = 0.5
+REFRESH_SECONDS = 0.5
 
 
 def map_units(
@@ -30,21 +30,21 @@ def map_units(
     scratch: str,
     label: str,
 ) -> list[Result]:
-    """Does the work on every unit, on as many workers as the pipeline has.
+    """Process every unit, on as many workers as the pipeline has.
 
     Args:
         make_pipeline: an executor's `_make_beam_pipeline`.
-        work: a module-level function, or a partial of one; takes and returns what JSON can hold.
-            It may be called twice for a unit (Beam retries), so it writes its files atomically.
-        units: what to work on.
-        scratch: a folder for the results, which the caller removes when it is done.
-        label: named in the progress bar.
+        work: a module-level function, or a partial of one, whose result fits in JSON. Beam may
+            retry it, so it must write its files atomically.
+        units: the units of work.
+        scratch: folder for the results, to be removed by the caller.
+        label: label of the progress bar.
 
     Returns:
         The results, in the order of the units.
 
     Raises:
-        InputError: that of the first unit, in order, that raised one.
+        InputError: the error of the first unit, in order, that raised one.
         LostWorkerError: a worker process died.
     """
     storage.make_folder(scratch)
@@ -63,7 +63,7 @@ def map_units(
 
 
 class _Work(beam.DoFn):
-    """Calls the work and leaves its result, or the user's error, in a file."""
+    """Call the work, and write its result or its input error to a file."""
 
     def __init__(self, work: Callable[[Unit], Result], scratch: str) -> None:
         self._work = work
@@ -77,7 +77,7 @@ class _Work(beam.DoFn):
             result = {"input_error": str(error)}
         failpoint("beam-work")
         storage.write_bytes(_path(self._scratch, number), json.dumps(result).encode())
-        return []  # the file is the result; Beam wants something to iterate over
+        return []  # Beam needs an iterable; the result is in the file
 
 
 def _path(scratch: str, number: int) -> str:
@@ -86,7 +86,7 @@ def _path(scratch: str, number: int) -> str:
 
 @contextlib.contextmanager
 def _progress(scratch: str, total: int, label: str) -> Iterator[None]:
-    """Shows how many units are done, where somebody looks at a terminal."""
+    """Show the number of finished units, if stderr is a terminal."""
     if total < 2 or storage.is_remote(scratch) or not sys.stderr.isatty():
         yield
         return
@@ -97,12 +97,12 @@ def _progress(scratch: str, total: int, label: str) -> Iterator[None]:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(label, total=total)
 
-        def look() -> None:
-            while not stop.wait(LOOK_EVERY_SECONDS):
+        def refresh() -> None:
+            while not stop.wait(REFRESH_SECONDS):
                 done = len(storage.list_files(storage.join(scratch, "result-*.json")))
                 progress.update(task, completed=done)
 
-        thread = threading.Thread(target=look, daemon=True)
+        thread = threading.Thread(target=refresh, daemon=True)
         thread.start()
         try:
             yield

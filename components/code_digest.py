@@ -1,8 +1,8 @@
-"""Source code to a digest: what makes TFX's cache notice an edit.
+"""Digest source code, so that TFX's cache notices edits.
 
-TFX's cache key holds an executor's class path and not its code, so an edited executor would be
-served from the cache (tfx/orchestration/portable/cache_utils.py). Each custom component carries
-this digest as an exec property instead.
+TFX's cache key has an executor's class path but not its code, so the results of an edited executor
+would come from the cache (tfx/orchestration/portable/cache_utils.py). So each component of ours has
+this digest as an execution property.
 """
 
 import ast
@@ -18,7 +18,7 @@ from typing import Any
 from core.provenance import image_digest
 
 OUR_PACKAGES = ("components", "core", "pipelines", "trainer")
-# A new version of these may change the bytes that a component writes.
+# New versions of these may change the bytes that a component writes.
 LIBRARIES = (
     "isal",
     "numpy",
@@ -36,11 +36,11 @@ RESOURCE_ENDINGS = (".css", ".j2", ".js", ".pbtxt")
 
 @functools.cache
 def code_digest(module: str) -> str:
-    """Digest of a module's source and of all of ours that it imports, directly or not.
+    """Return the digest of a module and of all our modules that it imports, even indirectly.
 
-    Imports inside functions count too; so do templates and schemas beside the modules, and the
-    versions of Python and of the libraries in `LIBRARIES`. In a container its image counts as well,
-    for it holds what no Python version tells of, as CUDA.
+    It includes imports inside functions, templates and schemas next to the modules, and the
+    versions of Python and of the libraries in `LIBRARIES`. In a container it also includes the
+    image, which has parts without a Python version, such as CUDA.
 
     Args:
         module: dotted name, for example "components.instance_gen.executor".
@@ -66,21 +66,21 @@ def executor_digest(component: Any) -> str:
 
 
 def source_closure(module: str) -> set[str]:
-    """The names of our modules that this one needs, itself and its packages among them."""
-    found: set[str] = set()
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        if name in found or _source_path(name) is None:
+    """Return the names of our modules that a module needs, including itself and its packages."""
+    closure: set[str] = set()
+    pending = [module]
+    while pending:
+        name = pending.pop()
+        if name in closure or _source_path(name) is None:
             continue
-        found.add(name)
-        waiting.extend(_imports(name))
-        waiting.append(name.rpartition(".")[0])
-    return found
+        closure.add(name)
+        pending.extend(_imports(name))
+        pending.append(name.rpartition(".")[0])
+    return closure
 
 
 def _imports(module: str) -> Iterator[str]:
-    """The names of ours that a module imports; `from a import b` yields a and a.b."""
+    """Yield our modules that a module imports; `from a import b` yields a and a.b."""
     path = _source_path(module)
     if path is None:
         return
@@ -99,7 +99,7 @@ def _parse(path: Path) -> ast.Module:
 
 
 def _files_of(module: str) -> list[Path]:
-    """The module's source, and the templates and schemas in its package's folder."""
+    """Return the module's source; for a package also the templates and schemas in its folder."""
     path = _source_path(module)
     if path is None:
         return []
@@ -110,7 +110,7 @@ def _files_of(module: str) -> list[Path]:
 
 
 def _source_path(module: str) -> Path | None:
-    """Where the source is; None if the name is no module of ours (it may be a name in one)."""
+    """Return the path of a module's source; None if the name is not one of our modules."""
     top, _, rest = module.partition(".")
     if top not in OUR_PACKAGES:
         return None

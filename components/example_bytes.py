@@ -1,10 +1,10 @@
-"""Columns of numbers to framed tf.Examples: protobuf and TFRecord by NumPy, for whole batches.
+"""Encode columns of numbers as framed tf.Examples, for whole batches with NumPy.
 
-The bytes of a record are those of protobuf's deterministic serialisation (map keys in order), so
-that equal instances are equal bytes; `tfx_bsl`'s encoder orders a record's features by chance.
+The bytes equal protobuf's deterministic serialization (map keys in order), so equal instances have
+equal bytes. `tfx_bsl`'s encoder writes the features of a record in random order.
 
-A record is a row of bytes in which every varint has the greatest width that the batch needs, and
-a mask says which of the bytes are there; all that is there is then read off, row by row.
+A record is a row of bytes in which every varint has the greatest width that the batch needs. A mask
+marks the bytes that are present, and these are then collected row by row.
 
     values 5, 300       bytes 05 --  AC 02       mask 1 0  1 1
 """
@@ -17,7 +17,7 @@ import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
-from components.records import CRC_MASK_DELTA
+from components.records import mask_crc
 
 Bool = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
@@ -26,34 +26,34 @@ Int64 = npt.NDArray[np.int64]
 # Tags of example.proto and feature.proto: (field number << 3) | 2, all length-delimited.
 FIELD_1, FIELD_2, FIELD_3 = b"\x0a", b"\x12", b"\x1a"
 FLOAT_LIST, INT64_LIST = FIELD_2, FIELD_3
-HEADER_BYTES, FOOTER_BYTES = 12, 4  # of a TFRecord frame: length and its CRC; the record's CRC
+HEADER_BYTES, FOOTER_BYTES = 12, 4  # of a TFRecord frame: length and CRC; CRC of the record
 
 
 @dataclass(frozen=True)
 class Column:
-    """A feature of n records."""
+    """One feature of n records."""
 
     values: npt.NDArray[Any]  # (n, width) integers >= 0, booleans, or float32
-    used: Bool | None = None  # (n, width) which of the values a record has; None: all
+    used: Bool | None = None  # (n, width) values that are present; None: all
 
 
 @dataclass(frozen=True)
 class _Piece:
-    """Some bytes of every record, side by side."""
+    """The same part of every record, as bytes."""
 
-    content: Bytes  # (n, k), or (1, k) if all records have the same
-    present: Bool | None  # (n, k), None: all are there
-    sizes: Int64  # (n,) bytes that are there
+    content: Bytes  # (n, k), or (1, k) if equal in all records
+    present: Bool | None  # (n, k) bytes that are present; None: all
+    sizes: Int64  # (n,) number of bytes present
 
 
 def encode_examples(features: Mapping[str, Column]) -> tuple[bytes, int]:
-    """Encodes n records; integers and booleans become int64 lists, floats float lists.
+    """Encode n records; integers and booleans become int64 lists, floats float lists.
 
     Args:
         features: name to column; all columns have n rows.
 
     Returns:
-        The TFRecord frames, one after the other, and n.
+        The concatenated TFRecord frames, and n.
     """
     rows = len(next(iter(features.values())).values)
     if not rows:
@@ -63,7 +63,7 @@ def encode_examples(features: Mapping[str, Column]) -> tuple[bytes, int]:
 
 
 def _entry(name: str, column: Column) -> list[_Piece]:
-    """One entry of Features.feature: `{1: name, 2: Feature{2 or 3: List{1: packed values}}}`."""
+    """Encode an entry of Features.feature: `{1: name, 2: Feature{2 or 3: List{1: values}}}`."""
     rows = len(column.values)
     is_float = column.values.dtype.kind == "f"
     packed = [_floats(column) if is_float else _varints(column.values, column.used)]
@@ -74,7 +74,7 @@ def _entry(name: str, column: Column) -> list[_Piece]:
 
 
 def _prepend(tag: bytes, pieces: list[_Piece], rows: int) -> list[_Piece]:
-    """Puts a tag and the length before a message."""
+    """Add a tag and the length before a message."""
     sizes = sum((piece.sizes for piece in pieces), np.zeros(rows, np.int64))
     return [_constant(tag, rows), _varints(sizes[:, None], None), *pieces]
 
@@ -94,7 +94,7 @@ def _floats(column: Column) -> _Piece:
 
 
 def _varints(values: npt.NDArray[Any], used: Bool | None) -> _Piece:
-    """Little-endian groups of 7 bits; the top bit says that another group follows."""
+    """Encode varints: groups of 7 bits, low first; the top bit marks that another follows."""
     rows, width = values.shape
     largest = int(values.max(initial=0))
     groups = max(-(-largest.bit_length() // 7), 1)
@@ -115,33 +115,32 @@ def _varints(values: npt.NDArray[Any], used: Bool | None) -> _Piece:
 
 
 def _frame(pieces: list[_Piece], rows: int) -> bytes:
-    """Reads the records off and puts each in a TFRecord frame."""
+    """Collect the bytes of each record and put them in a TFRecord frame."""
     sizes = sum((piece.sizes for piece in pieces), np.zeros(rows, np.int64))
     header = _Piece(_headers(sizes), None, np.full(rows, HEADER_BYTES))
-    frames = _read_off([header, *pieces, _constant(bytes(FOOTER_BYTES), rows)], rows)
+    frames = _collect([header, *pieces, _constant(bytes(FOOTER_BYTES), rows)], rows)
     stops = np.cumsum(sizes + HEADER_BYTES + FOOTER_BYTES) - FOOTER_BYTES
     content = frames.tobytes()
     bounds = zip((stops - sizes).tolist(), stops.tolist(), strict=True)
-    frames[stops[:, None] + np.arange(FOOTER_BYTES)] = _crc_bytes(content[a:b] for a, b in bounds)
+    frames[stops[:, None] + np.arange(FOOTER_BYTES)] = _masked_crcs(content[a:b] for a, b in bounds)
     return frames.tobytes()
 
 
 def _headers(sizes: Int64) -> Bytes:
-    """(n, 12) each record's length and the CRC of the length."""
+    """Return each record's length and the CRC of the length (n, 12)."""
     lengths = sizes.astype("<u8").view(np.uint8).reshape(-1, 8)
     distinct, place = np.unique(sizes, return_inverse=True)
-    crcs = _crc_bytes(int(size).to_bytes(8, "little") for size in distinct)
+    crcs = _masked_crcs(int(size).to_bytes(8, "little") for size in distinct)
     return np.concatenate([lengths, crcs[place]], axis=1)
 
 
-def _crc_bytes(contents: Iterable[bytes]) -> Bytes:
-    """(n, 4) TFRecord's checksum of each content."""
-    crcs = np.array([google_crc32c.value(content) for content in contents], np.uint32)
-    masked = ((crcs >> 15) | (crcs << 17)) + np.uint32(CRC_MASK_DELTA)
-    return masked.astype("<u4").view(np.uint8).reshape(-1, FOOTER_BYTES)
+def _masked_crcs(contents: Iterable[bytes]) -> Bytes:
+    """Return TFRecord's checksum of each content (n, 4)."""
+    crcs = np.array([google_crc32c.value(content) for content in contents], np.uint64)
+    return mask_crc(crcs).astype("<u4").view(np.uint8).reshape(-1, FOOTER_BYTES)
 
 
-def _read_off(pieces: list[_Piece], rows: int) -> Bytes:
+def _collect(pieces: list[_Piece], rows: int) -> Bytes:
     width = sum(piece.content.shape[1] for piece in pieces)
     content = np.empty((rows, width), np.uint8)
     present = np.ones((rows, width), np.bool_)

@@ -1,9 +1,8 @@
-"""Serialised records to gzipped TFRecord shards and back: checked CRCs, equal bytes for equals."""
+"""Write and read gzipped TFRecord shards; equal records give equal bytes, and CRCs are checked."""
 
 import hashlib
-import struct
 from collections.abc import Iterable, Iterator
-from typing import IO
+from typing import IO, Any
 
 import google_crc32c
 from isal import igzip, isal_zlib
@@ -13,22 +12,22 @@ from core.errors import InputError
 from core.failpoints import failpoint
 from core.manifest import Shard, file_digest
 
-GZIP_LEVEL = 2  # ISA-L's, of 0 to 3: as small as zlib's 1 in a seventh of the time
-GZIP_WINDOW = 31  # zlib's way to say: the greatest window, in gzip's format
-CRC_MASK_DELTA = 0xA282EAD8  # TFRecord's: a CRC of bytes that hold CRCs would be a weak one
-BLOCK_BYTES = 1 << 18  # compressed at once; ISA-L's bytes depend on it, but not on the processor
+GZIP_LEVEL = 2  # ISA-L's, 0 to 3; files as small as with zlib's level 1, seven times faster
+GZIP_WINDOW = 31  # zlib's code for the largest window in gzip format
+CRC_MASK_DELTA = 0xA282EAD8  # TFRecord masks its CRCs, because CRCs of CRCs are weak
+BLOCK_BYTES = 1 << 18  # per compression call; ISA-L's output depends on it, not on the CPU
 
 
 class RecordError(InputError):
-    """A shard whose bytes are not what was written."""
+    """A shard whose bytes are not those that were written."""
 
 
 def write_records(folder: str, path: str, records: Iterable[bytes]) -> Shard:
-    """Writes one gzipped TFRecord shard.
+    """Write one gzipped TFRecord shard.
 
     Args:
         folder: the artifact's folder.
-        path: the shard's path in it.
+        path: path of the shard in that folder.
         records: serialised records.
 
     Returns:
@@ -38,17 +37,17 @@ def write_records(folder: str, path: str, records: Iterable[bytes]) -> Shard:
 
 
 def write_frames(folder: str, path: str, blocks: Iterable[tuple[bytes, int]]) -> Shard:
-    """Writes one gzipped TFRecord shard of records that are framed already.
+    """Write one gzipped TFRecord shard from framed records.
 
     Args:
         folder: the artifact's folder.
-        path: the shard's path in it.
-        blocks: frames, one after the other, and how many they are.
+        path: path of the shard in that folder.
+        blocks: concatenated frames, and their number.
 
     Returns:
-        The shard's entry for the manifest. Equal records give equal bytes, however they are cut
-        into blocks: the header has neither name nor time, and what is compressed at once is cut
-        anew.
+        The shard's entry for the manifest. Equal records give equal bytes, however they are divided
+        into blocks: the header has neither name nor time, and blocks are divided again before they
+        are compressed.
     """
     with storage.open_output(storage.join(folder, path)) as stream:
         hashing = _HashingStream(stream)
@@ -68,10 +67,10 @@ def write_frames(folder: str, path: str, blocks: Iterable[tuple[bytes, int]]) ->
 
 
 def read_records(path: str) -> Iterator[bytes]:
-    """Reads the records of a shard, gzipped if its name ends in `.gz`.
+    """Read the records of a shard, gzipped if its name ends in `.gz`.
 
     Raises:
-        RecordError: a record is cut short or its CRC differs; the message names shard and record.
+        RecordError: a record is truncated or its CRC differs; the message names shard and record.
     """
     with storage.open_input(path) as raw:
         stream = igzip.IGzipFile(fileobj=raw) if path.endswith(".gz") else raw
@@ -82,33 +81,36 @@ def read_records(path: str) -> Iterator[bytes]:
 
 
 def check_records(path: str, sha256: str) -> None:
-    """Compares a shard with what its manifest says, before it is read.
+    """Compare a shard with its manifest before it is read.
 
     Raises:
-        RecordError: it is gone or altered; the message names the first bad record if one is bad.
+        RecordError: it is missing or was changed; the message names the first bad record, if any.
     """
     if not storage.exists(path):
-        raise RecordError(f"{path}: the manifest names this shard and it is gone. Run again.")
+        raise RecordError(f"{path}: the manifest names this shard, but it is missing. Run again.")
     if file_digest(path) == sha256:
         return
-    records = sum(1 for _ in read_records(path))  # tells of the first that is damaged
+    records = sum(1 for _ in read_records(path))  # raises for the first damaged record
     raise RecordError(
-        f"{path}: its content is not what was written (sha256 differs; it has {records:,} good "
-        f"records). Delete the artifact's folder and run again to write it anew."
+        f"{path}: its content has changed since it was written (sha256 differs; it has {records:,} "
+        f"intact records). Delete the artifact's folder and run again."
     )
 
 
 def frame_record(record: bytes) -> bytes:
-    """TFRecord's frame: length, its masked CRC32C, the record, its masked CRC32C."""
-    length = struct.pack("<Q", len(record))
-    return b"".join(
-        (length, _crc_bytes(length), record, _crc_bytes(record)),
-    )
+    """Frame a record as TFRecord does: length, its CRC, the record, its CRC."""
+    length = len(record).to_bytes(8, "little")
+    return b"".join((length, _crc(length), record, _crc(record)))
 
 
-def _crc_bytes(data: bytes) -> bytes:
-    crc = google_crc32c.value(data)
-    return struct.pack("<I", (((crc >> 15) | (crc << 17)) + CRC_MASK_DELTA) & 0xFFFFFFFF)
+def mask_crc(crc: Any) -> Any:
+    """Return TFRecord's masked form of a CRC32C: an int, or an array of uint64."""
+    return (((crc >> 15) | (crc << 17)) + CRC_MASK_DELTA) & 0xFFFFFFFF
+
+
+def _crc(data: bytes) -> bytes:
+    masked: int = mask_crc(google_crc32c.value(data))
+    return masked.to_bytes(4, "little")
 
 
 def _read_record(stream: IO[bytes], path: str, number: int) -> bytes | None:
@@ -116,12 +118,12 @@ def _read_record(stream: IO[bytes], path: str, number: int) -> bytes | None:
         header = stream.read(12)
         if not header:
             return None
-        if len(header) == 12 and _crc_bytes(header[:8]) == header[8:]:
-            (length,) = struct.unpack("<Q", header[:8])
+        if len(header) == 12 and _crc(header[:8]) == header[8:]:
+            length = int.from_bytes(header[:8], "little")
             body = stream.read(length + 4)
-            if len(body) == length + 4 and _crc_bytes(body[:length]) == body[length:]:
+            if len(body) == length + 4 and _crc(body[:length]) == body[length:]:
                 return body[:length]
-    # isal's stubs call the class of its errors one of its errors.
+    # isal's type stubs declare its exception class as an instance.
     except (EOFError, OSError, isal_zlib.error) as error:  # type: ignore[misc]
         raise RecordError(_damaged(path, number)) from error
     raise RecordError(_damaged(path, number))
@@ -129,13 +131,13 @@ def _read_record(stream: IO[bytes], path: str, number: int) -> bytes | None:
 
 def _damaged(path: str, number: int) -> str:
     return (
-        f"{path}: record {number} is cut short or altered (its checksum differs). "
-        f"Delete the artifact's folder and run again to write it anew."
+        f"{path}: record {number} is truncated or changed (its checksum differs). "
+        f"Delete the artifact's folder and run again."
     )
 
 
 class _HashingStream:
-    """Passes bytes on and keeps their digest and number."""
+    """Forward bytes to a stream, and keep their digest and number."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream

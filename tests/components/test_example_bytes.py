@@ -113,7 +113,7 @@ def test_an_empty_shard_has_no_record(tmp_path: Path) -> None:
 def test_an_altered_byte_is_found(tmp_path: Path, place: int) -> None:
     content = bytearray(encode_examples({"ids": Column(np.arange(90).reshape(1, 90))})[0] * 3)
     content[place] ^= 1
-    with pytest.raises(RecordError, match=r"records.tfrecord: record \d is cut short or altered"):
+    with pytest.raises(RecordError, match=r"records.tfrecord: record \d is truncated or changed"):
         read_back(bytes(content), tmp_path)
 
 

@@ -34,7 +34,7 @@ def test_a_shard_that_was_cut_short_is_told_with_record_and_remedy(
     folder, train, _ = documents
     path = folder / train.path
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(InputError, match=rf"{path}: record \d+ is cut short .* run again"):
+    with pytest.raises(InputError, match=rf"{path}: record \d+ is truncated .* run again"):
         check_records(str(path), train.sha256)
 
 
@@ -43,11 +43,11 @@ def test_a_shard_that_was_exchanged_for_a_good_one_is_told(
 ) -> None:
     folder, train, held_out = documents
     shutil.copy(folder / held_out.path, folder / train.path)
-    told = rf"sha256 differs; it has {held_out.records} good records.*run again"
+    told = rf"sha256 differs; it has {held_out.records} intact records.*run again"
     with pytest.raises(InputError, match=told):
         check_records(str(folder / train.path), train.sha256)
     (folder / train.path).unlink()
-    with pytest.raises(InputError, match="it is gone"):
+    with pytest.raises(InputError, match="but it is missing"):
         check_records(str(folder / train.path), train.sha256)
 
 

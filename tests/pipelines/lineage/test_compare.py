@@ -88,7 +88,7 @@ def test_damaged_and_missing_text_is_told(history: History, tmp_path: Path) -> N
     (shard,) = (tmp_path / "work").glob("artifacts/tiny/TextExampleGen/examples/1/Split-train/*")
     whole = shard.read_bytes()
     shard.write_bytes(whole[:-9])
-    with pytest.raises(RecordError, match="cut short or altered"):
+    with pytest.raises(RecordError, match="truncated or changed"):
         sentence(archive, history.first, history.new_text)
     shard.unlink()
     with pytest.raises(InputError, match=r"missing, .* lineage verify"):
