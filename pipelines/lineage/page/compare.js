@@ -1,6 +1,6 @@
-// Two runs side by side, with what differs marked.
+// Two runs side by side, with the differences marked.
 
-const PARTS = { metrics: "Results", settings: "Settings", text: "Text", vocabulary: "Vocabulary", model: "Model", code: "Code", commits: "Git commits", versions: "Versions", machine: "Machine", places: "Places" };
+const PARTS = { metrics: "Results", settings: "Settings", text: "Text", vocabulary: "Vocabulary", model: "Model", code: "Code", commits: "Git commits", versions: "Versions", machine: "Machine", places: "Folders" };
 let onlyChanges = true;
 
 function showComparison(before, after) {
@@ -9,16 +9,16 @@ function showComparison(before, after) {
   const parts = Object.keys(PARTS).map((part) => [part, differences(pair, part)]);
   const differing = parts.reduce((sum, [, rows]) => sum + rows.filter((row) => row.differs).length, 0);
   const why = pair[1].why && pair[1].why.than === before ? pair[1].why.sentence : null;
-  const toggle = element("button", { type: "button", "aria-pressed": String(onlyChanges), onclick: () => { onlyChanges = !onlyChanges; showComparison(before, after); } }, "only what differs");
+  const toggle = element("button", { type: "button", "aria-pressed": String(onlyChanges), onclick: () => { onlyChanges = !onlyChanges; showComparison(before, after); } }, "only differences");
   show(before + " and " + after,
     element("p", { class: "path" }, element("a", { href: "#/" }, "All runs"), element("a", { href: address("compare", after, before) }, "swap")),
     element("h1", {}, "Two runs"),
-    element("p", { class: "lead" }, why ? [sentence(why), "."] : `${differing} things differ.`),
+    element("p", { class: "lead" }, why ? [sentence(why), "."] : `${differing} ${differing === 1 ? "value differs" : "values differ"}.`),
     element("div", { class: "pair" }, pair.map((run, index) => element("div", { class: "card side-" + index },
       element("h2", {}, runLink(run.run)), element("p", { class: "about" }, moment(run.began) + " · " + run.ending), stateStrip(run)))),
     element("div", { class: "chips" }, toggle),
     table(parts, pair), same(parts),
-    element("p", { class: "about" }, "The documents that were added and removed: ", element("code", {}, `textmill lineage diff ${before} ${after}`)));
+    element("p", { class: "about" }, "To list the documents that were added and removed, run ", element("code", {}, `textmill lineage diff ${before} ${after}`)));
 }
 
 function differences(pair, part) {
@@ -37,13 +37,13 @@ function table(parts, pair) {
 
 function comparedRow(row) {
   return element("tr", { class: row.differs ? "differs" : "" }, element("th", { scope: "row" }, row.name),
-    [row.before, row.after].map((value, index) => element("td", {}, value === undefined ? element("i", {}, "none") : words(value), index && row.differs ? change(row) : null)));
+    [row.before, row.after].map((value, index) => element("td", {}, value === undefined ? element("i", {}, "none") : formatValue(value), index && row.differs ? change(row) : null)));
 }
 
-// What need not be read: the parts without a difference.
+// The parts without a difference.
 function same(parts) {
   const names = parts.filter(([, rows]) => rows.length && rows.every((row) => !row.differs)).map(([part]) => PARTS[part].toLowerCase());
-  return names.length ? element("p", { class: "same" }, element("b", {}, "The same: "), names.join(", ") + ".") : null;
+  return names.length ? element("p", { class: "same" }, element("b", {}, "Unchanged: "), names.join(", ") + ".") : null;
 }
 
 function change(row) {

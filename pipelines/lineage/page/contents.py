@@ -1,4 +1,4 @@
-"""The archive to what the page holds: runs, executions and artifacts as plain, harmless values."""
+"""Collect the contents of the page: runs, executions and artifacts as plain, escaped values."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -20,10 +20,11 @@ from pipelines.metadata.names import CACHED, RAN
 from pipelines.metadata.recipe_keys import code_digest, parse_nested_json, recipe_settings
 
 Plain = dict[str, Any]
-FOUND = "found"  # the state of a resolver that did what it is there for
-MOST_CHARACTERS = 400  # of a value; corpus text is no part of the page
-# Files that a person opens, by artifact type.
-OPENED = {
+FOUND = "found"  # the page's state of a resolver that succeeded
+MAX_CHARACTERS = 400  # of a value; the page holds no corpus text
+CANDIDATE = "candidate"  # output key of a resolver: the model to be compared with the one found
+# Files that the page links to, by artifact type.
+LINKED = {
     "components.CorpusReport": "report.html",
     "components.ModelCard": "README.md",
     "ModelEvaluation": "metrics.json",
@@ -31,12 +32,12 @@ OPENED = {
 
 
 def page_contents(archive: Archive, beside: Path, most: int) -> Plain:
-    """All that the page shows.
+    """Return everything that the page shows.
 
     Args:
-        archive: the workdir's.
-        beside: the folder of the page, which links to files are relative to.
-        most: at most so many runs, the newest.
+        archive: lineage of a workdir.
+        beside: folder of the page; links to files are relative to it.
+        most: maximum number of runs, newest first.
     """
     rows = list_runs(archive)[:most]
     runs = [archive.graph.runs[row.run] for row in rows if row.run in archive.graph.runs]
@@ -45,19 +46,19 @@ def page_contents(archive: Archive, beside: Path, most: int) -> Plain:
     contents = {
         "pipelines": {name: _dag(archive, name, runs) for name in {r.pipeline for r in runs}},
         "runs": [_run(archive, row, run) for row, run in zip(rows, runs, strict=True)],
-        "executions": {str(e.id): told for e, told in _tell(archive, executions)},
+        "executions": dict(_executions(archive, executions)),
         "artifacts": {str(a.id): _artifact(archive, a, beside) for a in artifacts},
         "older": max(0, len(archive.graph.runs) - len(rows)),
     }
-    harmless: Plain = _harmless(contents)
-    return harmless
+    escaped: Plain = _escape(contents)
+    return escaped
 
 
 def _true_executions(archive: Archive, runs: Iterable[Run]) -> list[Execution]:
-    """Those that did the work; what is cached is shown as reuse of them."""
+    """Return the executions that did the work, instead of the cached ones that reused it."""
     graph = archive.graph
-    found = (graph.true_execution(graph.executions[n]) for run in runs for n in run.executions)
-    return list({execution.id: execution for execution in found}.values())
+    executions = (graph.true_execution(graph.executions[n]) for run in runs for n in run.executions)
+    return list({execution.id: execution for execution in executions}.values())
 
 
 def _artifacts(archive: Archive, executions: Iterable[Execution]) -> list[Artifact]:
@@ -71,40 +72,52 @@ def _artifacts(archive: Archive, executions: Iterable[Execution]) -> list[Artifa
 
 
 def _dag(archive: Archive, pipeline: str, runs: Iterable[Run]) -> Plain:
-    """One drawing for all runs of a pipeline, so that runs compare at a glance."""
+    """Lay out one graph for all runs of a pipeline, so that runs compare at a glance."""
     graph = archive.graph
     nodes: dict[str, None] = {}
     edges: set[tuple[str, str]] = set()
     for run in (run for run in runs if run.pipeline == pipeline):
         for node, execution in graph.of_run(run.id).items():
             nodes[node] = None
-            found = [e for e in graph.outputs(execution.id) if e.kind == "found"]
-            sources = [*graph.inputs(execution.id), *(e for e in found if e.key == "candidate")]
-            for edge in sources:
+            candidates = [e for e in graph.outputs(execution.id) if e.key == CANDIDATE]
+            for edge in (*graph.inputs(execution.id), *candidates):
                 edges |= {(source, node) for source in _sources(archive, run, edge.artifact)}
-    layout = lay_out(nodes, edges)
-    return {**asdict(layout), "all_edges": sorted(edges)}
+            for edge in candidates:
+                edges |= {(node, reader) for reader in _readers(archive, run, edge.artifact)}
+    return {**asdict(lay_out(nodes, edges)), "all_edges": sorted(edges)}
 
 
 def _sources(archive: Archive, run: Run, artifact_id: int) -> Iterator[str]:
-    """The nodes of this run that an artifact comes from: its writer, or who found it."""
+    """Yield the nodes of a run that wrote, reused or looked up an artifact."""
     graph = archive.graph
     for number in run.executions:
         for edge in graph.outputs(number):
-            if edge.artifact == artifact_id and edge.key != "candidate":
+            if edge.artifact == artifact_id and edge.key != CANDIDATE:
                 yield graph.executions[number].node_id
+
+
+def _readers(archive: Archive, run: Run, artifact_id: int) -> Iterator[str]:
+    """Yield the first node of a run that reads an artifact.
+
+    For a resolver's candidate this is the evaluator, also if the resolver found no other model.
+    """
+    graph = archive.graph
+    for number in run.executions:
+        if any(edge.artifact == artifact_id for edge in graph.inputs(number)):
+            yield graph.executions[number].node_id
+            return
 
 
 def _run(archive: Archive, row: RunRow, run: Run) -> Plain:
     graph = archive.graph
     nodes = {}
     for node, execution in graph.of_run(run.id).items():
-        true = graph.true_execution(execution)
+        original = graph.true_execution(execution)
         nodes[node] = {
             "state": FOUND if execution.looks_up and execution.state == RAN else execution.state,
-            "execution": true.id,
-            "from": true.run_id if execution.state == CACHED else None,
-            "words": _node_words(archive, true),
+            "execution": original.id,
+            "from": original.run_id if execution.state == CACHED else None,
+            "words": _summarize_node(archive, original),
         }
     notes = archive.notes(run.id)
     return {
@@ -120,40 +133,39 @@ def _run(archive: Archive, row: RunRow, run: Run) -> Plain:
 
 
 def _origin(archive: Archive, run: Run) -> dict[str, str]:
-    """Who and where; the recipe is told node by node."""
+    """Return user and machine; the recipe is shown node by node."""
     origin = {k: parse_nested_json(v) for k, v in archive.origin(run.id).items() if k != "recipe"}
     return flatten({k: v for k, v in origin.items() if not k.startswith("git_")})
 
 
 def _why(archive: Archive, run: Run) -> Plain | None:
-    """How the run differs from the last good one before it, of the same pipeline."""
+    """Explain how a run differs from the last successful run of its pipeline before it."""
     runs = list(archive.graph.runs.values())
     earlier = [other for other in runs[: runs.index(run)] if other.pipeline == run.pipeline]
-    good = (other for other in reversed(earlier) if run_state(archive, other) == "succeeded")
-    than = next(good, earlier[-1] if earlier else None)
-    if than is None:
+    succeeded = (other for other in reversed(earlier) if run_state(archive, other) == "succeeded")
+    reference = next(succeeded, earlier[-1] if earlier else None)
+    if reference is None:
         return None
-    sentence = compare_runs(archive, than, run, read_documents=False).sentence
-    return {"than": than.id, "sentence": sentence}
+    sentence = compare_runs(archive, reference, run, read_documents=False).sentence
+    return {"than": reference.id, "sentence": sentence}
 
 
-def _node_words(archive: Archive, execution: Execution) -> str:
-    """The words of the first output that has any; an evaluation before its verdict."""
+def _summarize_node(archive: Archive, execution: Execution) -> str:
+    """Return the first summary among a node's outputs; an evaluation comes before its blessing."""
     outputs = sorted(archive.outputs(execution).items(), key=lambda pair: pair[0] != "evaluation")
-    words = (summarize_artifact(archive, artifact) for _, artifact in outputs)
-    return next((text for text in words if text), "")
+    summaries = (summarize_artifact(archive, artifact) for _, artifact in outputs)
+    return next((summary for summary in summaries if summary), "")
 
 
-def _tell(archive: Archive, executions: Iterable[Execution]) -> Iterator[tuple[Execution, Plain]]:
-    wanted = list(executions)
-    settings = archive.store.settings(execution.id for execution in wanted)
-    for execution in wanted:
-        properties = settings.get(execution.id, {})
-        told = recipe_settings(execution.node_id, properties)
-        parent = parent_model(archive, told)
+def _executions(archive: Archive, executions: list[Execution]) -> Iterator[tuple[str, Plain]]:
+    properties = archive.store.settings(execution.id for execution in executions)
+    for execution in executions:
+        of_execution = properties.get(execution.id, {})
+        settings = recipe_settings(execution.node_id, of_execution)
+        parent = parent_model(archive, settings)
         git = archive.notes(execution.run_id).git
         yield (
-            execution,
+            str(execution.id),
             {
                 "node": execution.node_id,
                 "run": execution.run_id,
@@ -161,9 +173,9 @@ def _tell(archive: Archive, executions: Iterable[Execution]) -> Iterator[tuple[E
                 "state": execution.state,
                 "began": execution.began,
                 "seconds": round(execution.ended - execution.began, 2),
-                "settings": flatten(told),
+                "settings": flatten(settings),
                 "parent": parent.id if parent else None,
-                "code": code_digest(properties),
+                "code": code_digest(of_execution),
                 "commit": git.get("commit"),
                 "dirty": git.get("dirty"),
                 "inputs": [[e.key, e.artifact] for e in archive.graph.inputs(execution.id)],
@@ -177,7 +189,7 @@ def _artifact(archive: Archive, artifact: Artifact, beside: Path) -> Plain:
     manifest = archive.manifest(artifact)
     producer = graph.producer(artifact.id)
     facts = flatten(manifest.facts) if manifest else {}
-    counts = {split: counts for split, counts in manifest.counts.items()} if manifest else {}
+
     return {
         "noun": noun(artifact, producer),
         "type": artifact.type_name,
@@ -189,7 +201,7 @@ def _artifact(archive: Archive, artifact: Artifact, beside: Path) -> Plain:
         "properties": flatten(archive.properties(artifact)),
         "facts": {k: v for k, v in facts.items() if not k.startswith("settings.")},
         "digest": manifest.content_digest() if manifest else None,
-        "counts": counts,
+        "counts": dict(manifest.counts) if manifest else {},
         "reuses": [execution.run_id for execution in graph.reuses(artifact.id)],
         "readers": [execution.id for execution in graph.readers(artifact.id)],
         "link": _link(archive, artifact, beside),
@@ -197,16 +209,16 @@ def _artifact(archive: Archive, artifact: Artifact, beside: Path) -> Plain:
 
 
 def _link(archive: Archive, artifact: Artifact, beside: Path) -> str | None:
-    path = archive.folder(artifact) / OPENED.get(artifact.type_name, "")
-    if archive.is_remote or artifact.type_name not in OPENED or not path.is_file():
+    path = archive.folder(artifact) / LINKED.get(artifact.type_name, "")
+    if archive.is_remote or artifact.type_name not in LINKED or not path.is_file():
         return None
     return quote(os.path.relpath(path, beside))
 
 
-def _harmless(value: Any) -> Any:
-    """No control or bidi characters in any text, names of keys among them."""
+def _escape(value: Any) -> Any:
+    """Replace control and bidi characters in all texts and keys, and shorten long ones."""
     if isinstance(value, dict):
-        return {shorten(visible(str(k)), MOST_CHARACTERS): _harmless(v) for k, v in value.items()}
+        return {shorten(visible(str(k)), MAX_CHARACTERS): _escape(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_harmless(inner) for inner in value]
-    return shorten(visible(value), MOST_CHARACTERS) if isinstance(value, str) else value
+        return [_escape(inner) for inner in value]
+    return shorten(visible(value), MAX_CHARACTERS) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""Nodes and edges to places on a grid: every edge goes forward, and few cross.
+"""Lay out a graph on a grid, so that every edge goes forward and few edges cross.
 
 layer 0          1                2              3
 TextExampleGen ─► VocabularyGen ─► InstanceGen ─► Trainer
@@ -9,26 +9,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
-SWEEPS = 6  # over all layers, to put nodes beside their neighbours
+SWEEPS = 6  # over all layers, to move nodes next to their neighbors
 Edges = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where each node goes; the page draws it lying on a desk and standing on a phone."""
+class DagLayout:
+    """Positions of nodes. The page draws layers left to right, or top to bottom on a phone."""
 
-    places: Mapping[str, tuple[int, float]]  # layer from 0, and row from 0
-    edges: tuple[tuple[str, str], ...]  # what is drawn: no edge that others imply
+    places: Mapping[str, tuple[int, float]]  # layer and row, both from 0
+    edges: tuple[tuple[str, str], ...]  # to draw, without those that other edges imply
     layers: int
     rows: int
 
 
-def lay_out(nodes: Iterable[str], edges: Iterable[tuple[str, str]]) -> Layout:
-    """Places the nodes of a graph without circles.
+def lay_out(nodes: Iterable[str], edges: Iterable[tuple[str, str]]) -> DagLayout:
+    """Lay out the nodes of an acyclic graph.
 
     Args:
-        nodes: in the order in which ties are broken.
-        edges: from and to; those of unknown nodes are left out.
+        nodes: the first of two equally good nodes comes first.
+        edges: from and to; edges of unknown nodes are ignored.
     """
     names = list(dict.fromkeys(nodes))
     known = frozenset((a, b) for a, b in edges if a in names and b in names and a != b)
@@ -41,7 +41,7 @@ def lay_out(nodes: Iterable[str], edges: Iterable[tuple[str, str]]) -> Layout:
         for layer in layers if sweep % 2 == 0 else reversed(layers):
             _order(layer, layers, drawn)
     rows = max((len(layer) for layer in layers), default=0)
-    return Layout(
+    return DagLayout(
         places={
             name: (number, row + (rows - len(layer)) / 2)
             for number, layer in enumerate(layers)
@@ -54,7 +54,7 @@ def lay_out(nodes: Iterable[str], edges: Iterable[tuple[str, str]]) -> Layout:
 
 
 def reduce_edges(names: list[str], edges: Edges) -> Edges:
-    """Leaves out each edge that a longer way implies (the transitive reduction)."""
+    """Drop each edge that a longer path implies (transitive reduction)."""
     after: dict[str, set[str]] = {name: set() for name in names}
     for first, second in edges:
         after[first].add(second)
@@ -72,23 +72,23 @@ def reduce_edges(names: list[str], edges: Edges) -> Edges:
 
 
 def _layers(names: list[str], edges: Edges) -> dict[str, int]:
-    """The longest way to each node."""
+    """Return the length of the longest path to each node."""
     before: dict[str, list[str]] = {name: [] for name in names}
     for first, second in edges:
         before[second].append(first)
-    found: dict[str, int] = {}
+    lengths: dict[str, int] = {}
 
     def layer(name: str) -> int:
-        if name not in found:
-            found[name] = 0  # ends a walk in circles, of which a pipeline has none
-            found[name] = 1 + max((layer(source) for source in before[name]), default=-1)
-        return found[name]
+        if name not in lengths:
+            lengths[name] = 0  # stops the recursion, should there be a cycle
+            lengths[name] = 1 + max((layer(source) for source in before[name]), default=-1)
+        return lengths[name]
 
     return {name: layer(name) for name in names}
 
 
 def _order(layer: list[str], layers: list[list[str]], edges: Edges) -> None:
-    """Sorts a layer by where its neighbours are, seen from each layer's middle."""
+    """Sort a layer by the mean position of each node's neighbors, relative to the middle."""
     at = {n: row - (len(names) - 1) / 2 for names in layers for row, n in enumerate(names)}
     near: dict[str, list[float]] = {name: [] for name in layer}
     for first, second in edges:

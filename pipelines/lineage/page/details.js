@@ -1,4 +1,4 @@
-// A node's inputs, outputs, settings and code; an artifact with what it was made from and led to.
+// A node's inputs, outputs, settings and code; an artifact with its ancestors and descendants.
 
 function nodeDetails(run, name) {
   const node = run.nodes[name];
@@ -6,18 +6,18 @@ function nodeDetails(run, name) {
   const done = data.executions[node.execution];
   const origin = node.from
     ? ["Nothing changed, so the result of run ", runLink(node.from), " was reused."]
-    : [{ ran: (node.state === "found" ? "Looked up what others made, " : "Ran in this run, ") + duration(done.seconds) + ".", running: "At work when this page was made." }[done.state] || "It did not end well."];
-  const found = done.outputs.filter(([, id]) => data.artifacts[id]);
+    : [{ ran: (node.state === "found" ? "Looked up existing artifacts in " : "Ran in ") + duration(done.seconds) + ".", running: "Still running when this page was written." }[done.state] || "It did not finish."];
+  const outputs = done.outputs.filter(([, id]) => data.artifacts[id]);
   return element("section", { class: "card details", id: "details" },
     element("h2", {}, name, " ", pill(node.state, { cached: "reused", found: "looked up" }[node.state] || node.state)),
     element("p", { class: "about" }, origin),
     element("div", { class: "columns" },
-      element("div", {}, element("h3", {}, "Went in"), links([...done.inputs, ...(done.parent ? [["started from", done.parent]] : [])], "Nothing but text and settings.")),
-      element("div", {}, element("h3", {}, "Came out"), links(found, "Nothing.")),
+      element("div", {}, element("h3", {}, "Inputs"), links([...done.inputs, ...(done.parent ? [["started from", done.parent]] : [])], "Only text and settings.")),
+      element("div", {}, element("h3", {}, "Outputs"), links(outputs, "None.")),
       element("div", {}, element("h3", {}, "Code"), facts([["component", done.component.split(".").pop()], ["digest", done.code],
-        ["git commit", done.commit && done.commit.slice(0, 12) + (done.dirty ? ", with uncommitted changes" : "")], ["began", moment(done.began)]]))),
+        ["git commit", done.commit && done.commit.slice(0, 12) + (done.dirty ? ", with uncommitted changes" : "")], ["started", moment(done.began)]]))),
     more(`${Object.keys(done.settings).length} settings`, facts(Object.entries(done.settings))),
-    found.map(([, id]) => more("About " + data.artifacts[id].noun + " " + id, about(id))));
+    outputs.map(([, id]) => more("Details of " + data.artifacts[id].noun + " " + id, about(id))));
 }
 
 function links(pairs, nothing) {
@@ -32,7 +32,7 @@ function about(id) {
   const counts = counters.length ? element("div", { class: "scroll" }, element("table", { class: "counts" },
     element("thead", {}, element("tr", {}, element("th", {}), splits.map((split) => element("th", { scope: "col" }, split)))),
     element("tbody", {}, counters.map((name) => element("tr", {}, element("th", { scope: "row" }, name.replaceAll("_", " ")),
-      splits.map((split) => element("td", {}, split in artifact.counts && name in artifact.counts[split] ? words(artifact.counts[split][name]) : "")))))) ) : null;
+      splits.map((split) => element("td", {}, split in artifact.counts && name in artifact.counts[split] ? formatValue(artifact.counts[split][name]) : "")))))) ) : null;
   return element("div", {}, artifact.link ? element("p", {}, element("a", { href: artifact.link, rel: "noreferrer" }, "Open the " + artifact.noun)) : null,
     facts([["content digest", artifact.digest], ...Object.entries(artifact.facts), ...Object.entries(artifact.properties)]), counts,
     facts([["folder", artifact.folder + (artifact.exists ? "" : " (gone)")]]));
@@ -47,25 +47,25 @@ function showArtifact(id) {
     element("p", { class: "path" }, element("a", { href: "#/" }, "All runs"), made ? runLink(made.run) : null),
     element("h1", {}, `${artifact.noun[0].toUpperCase()}${artifact.noun.slice(1)} ${id}`),
     element("p", { class: "lead" }, artifact.words ? artifact.words + ". " : "",
-      made ? ["Made by ", element("a", { href: address("run", made.run, made.node) }, made.node), " in run ", runLink(made.run), "."] : "Its maker is not on this page.",
+      made ? ["Made by ", element("a", { href: address("run", made.run, made.node) }, made.node), " in run ", runLink(made.run), "."] : "Its producer is not on this page.",
       reuses ? ` Reused by ${reuses} ${reuses === 1 ? "run" : "runs"}.` : ""),
-    chain("Made from", walk(id, "up")), chain("Led to", walk(id, "down")),
-    element("section", { class: "card" }, element("h2", {}, "Known of it"), about(id)));
+    chain("Inputs, back to the text", walk(id, "up")), chain("Descendants", walk(id, "down")),
+    element("section", { class: "card" }, element("h2", {}, "Details"), about(id)));
 }
 
-// Artifacts with their distance, nearest first; what a model was compared with made nothing of it.
+// Artifacts with their distance, nearest first. The baseline of an evaluation is not an ancestor.
 function walk(start, direction) {
-  const seen = new Set([Number(start)]), found = [];
+  const seen = new Set([Number(start)]), steps = [];
   let near = [Number(start)];
   for (let distance = 1; near.length; distance += 1) {
     const next = near.flatMap((id) => neighbours(id, direction)).filter((id) => data.artifacts[id] && !seen.has(id));
     near = [...new Set(next)];
     for (const id of near) {
       seen.add(id);
-      found.push([distance, id]);
+      steps.push([distance, id]);
     }
   }
-  return found;
+  return steps;
 }
 
 function neighbours(id, direction) {

@@ -1,5 +1,5 @@
 "use strict";
-// The data, and the few helpers that all views share. Texts become text nodes, never HTML.
+// The data, and helpers that all views share. Text becomes text nodes, never HTML.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const runs = new Map(data.runs.map((run) => [run.run, run]));
@@ -10,7 +10,7 @@ function element(tag, properties, ...children) {
   return fill(document.createElement(tag), properties, children);
 }
 
-function drawn(tag, properties, ...children) {
+function svgElement(tag, properties, ...children) {
   return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), properties, children);
 }
 
@@ -49,12 +49,12 @@ function duration(seconds) {
   return minutes < 60 ? minutes + " min" : Math.floor(minutes / 60) + " h " + String(minutes % 60).padStart(2, "0") + " min";
 }
 
-function words(value) {
+function formatValue(value) {
   if (value === null || value === undefined) return "none";
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value !== "number") return typeof value === "string" ? value : JSON.stringify(value);
   if (Number.isInteger(value)) return value.toLocaleString("en");
-  return Math.abs(value) < 1e-3 ? value.toExponential().replace("e-", "e-") : String(+value.toPrecision(5));
+  return Math.abs(value) < 1e-3 ? value.toExponential() : String(+value.toPrecision(5));
 }
 
 function pill(state, text) {
@@ -62,18 +62,18 @@ function pill(state, text) {
 }
 
 function facts(pairs, caption) {
-  const known = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
-  if (!known.length) return null;
+  const rows = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
+  if (!rows.length) return null;
   return element("table", { class: "facts" }, caption ? element("caption", {}, caption) : null, element("tbody", {},
-    known.map(([name, value]) => element("tr", {}, element("th", { scope: "row" }, name),
-      element("td", {}, value instanceof Node ? value : words(value))))));
+    rows.map(([name, value]) => element("tr", {}, element("th", { scope: "row" }, name),
+      element("td", {}, value instanceof Node ? value : formatValue(value))))));
 }
 
 function more(title, ...content) {
   return content.some(Boolean) ? element("details", {}, element("summary", {}, title), ...content) : null;
 }
 
-// `code` between backticks, as the explanations have it.
+// Show text between backticks as code.
 function sentence(text) {
   return text.split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
 }

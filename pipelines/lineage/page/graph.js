@@ -1,6 +1,6 @@
-// One run: its figures, the DAG with what ran and what was reused, and the chosen node.
+// One run: its main figures, the graph with the state of each node, and the selected node.
 
-const SPLIT = /(?=[A-Z][a-z])/; 
+const SPLIT = /(?=[A-Z][a-z])/;
 
 function showRun(id, chosen) {
   const run = runs.get(id);
@@ -11,14 +11,15 @@ function showRun(id, chosen) {
   const node = chosen || failed || (run.nodes.Trainer ? "Trainer" : Object.keys(run.nodes).pop());
   show(id,
     element("p", { class: "path" }, element("a", { href: "#/" }, "All runs"), neighbour(ordered[at + 1], "← older", "older"), neighbour(ordered[at - 1], "newer →", "newer")),
-    element("h1", {}, id, " ", pill(run.state, run.ending)),
+    element("h1", {}, run.pipeline || "Run", " · ", moment(run.began), " ", pill(run.state, run.ending)),
+    element("p", { class: "about run-id" }, "Run ", id),
     element("p", { class: "lead" }, run.why
-      ? [ownSentence(run), " – against ", element("a", { href: address("compare", run.why.than, id) }, run.why.than), "."]
+      ? [explanation(run), " (compared with ", element("a", { href: address("compare", run.why.than, id) }, run.why.than), ")."]
       : "The first run of " + run.pipeline + "."),
     run.error ? element("p", { class: "error" }, run.error) : null,
     tiles(run), element("section", { class: "card graph" }, dag(run, node), legend()),
     node ? nodeDetails(run, node) : null,
-    Object.keys(run.origin).length ? element("section", { class: "card" }, more("By whom, and on what", facts(Object.entries(run.origin)))) : null);
+    Object.keys(run.origin).length ? element("section", { class: "card" }, more("User and machine", facts(Object.entries(run.origin)))) : null);
 }
 
 function neighbour(run, text, key) {
@@ -29,9 +30,9 @@ function tiles(run) {
   const count = (state) => Object.values(run.nodes).filter((node) => node.state === state).length;
   const commit = run.git.commit ? run.git.commit.slice(0, 10) + (run.git.dirty ? "+" : "") : "–";
   const shown = [
-    [run.loss === null ? "–" : run.loss.toFixed(3), "held-out loss" + (run.unigram_loss === null ? "" : ", unigram " + run.unigram_loss.toFixed(3))],
+    [run.loss === null ? "–" : run.loss.toFixed(3), "held-out loss" + (run.unigram_loss === null ? "" : "; unigram baseline " + run.unigram_loss.toFixed(3))],
     [run.blessed === null ? "–" : run.blessed ? "blessed" : "not blessed", run.version ? "published as " + run.version : "not published"],
-    [count("ran") + " ran", count("cached") + " reused"],
+    [count("ran") + " nodes ran", count("cached") + " reused"],
     [duration(run.seconds), moment(run.began)],
     [commit, run.git.dirty ? "git, with uncommitted changes" : "git commit"],
   ];
@@ -46,7 +47,7 @@ function legend() {
 
 function dag(run, chosen) {
   const { places, edges, layers, rows } = data.pipelines[run.pipeline];
-  const flat = !narrow.matches; // lying on a desk, standing on a phone
+  const flat = !narrow.matches; // left to right; on a phone, top to bottom
   const box = flat ? { w: 118, h: 58, across: 148, down: 78 } : { w: 82, h: 68, across: 88, down: 94 };
   const middle = (name) => {
     const [layer, row] = places[name];
@@ -55,9 +56,9 @@ function dag(run, chosen) {
   const width = (flat ? layers : rows) * box.across - (box.across - box.w) + 8;
   const height = (flat ? rows : layers) * box.down - (box.down - box.h) + 8;
   const made = upstream(run.pipeline, chosen);
-  const lines = edges.map(([from, to]) => drawn("path", { d: curve(middle(from), middle(to), box, flat), class: lineClass(run, made, from, to) }));
+  const lines = edges.map(([from, to]) => svgElement("path", { d: curve(middle(from), middle(to), box, flat), class: lineClass(run, made, from, to) }));
   const nodes = Object.keys(places).map((name) => nodeBox(run, name, middle(name), box, name === chosen, made.has(name)));
-  return drawn("svg", { class: "dag" + (flat ? "" : " standing"), viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "The pipeline's graph" }, lines, nodes);
+  return svgElement("svg", { class: "dag" + (flat ? "" : " standing"), viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "The pipeline's graph" }, lines, nodes);
 }
 
 function lineClass(run, made, from, to) {
@@ -73,36 +74,36 @@ function curve([x1, y1], [x2, y2], box, flat) {
   return `M${x1},${a}C${x1},${half} ${x2},${half} ${x2},${b}`;
 }
 
-// The node and all that it stands on.
+// A node and all its ancestors.
 function upstream(pipeline, name) {
-  const found = new Set(), waiting = [name];
+  const ancestors = new Set(), waiting = [name];
   while (waiting.length) {
     const next = waiting.pop();
-    if (!found.has(next)) {
-      found.add(next);
+    if (!ancestors.has(next)) {
+      ancestors.add(next);
       for (const [from, to] of data.pipelines[pipeline].all_edges) if (to === next) waiting.push(from);
     }
   }
-  return found;
+  return ancestors;
 }
 
 function nodeBox(run, name, [x, y], box, isChosen, isMade) {
   const node = run.nodes[name];
   const state = node ? node.state : "absent";
   const title = titleLines(name);
-  const group = drawn("a", {
+  const group = svgElement("a", {
     class: ["node", state, isChosen ? "chosen" : "", isMade ? "made" : ""].join(" "),
     href: node ? address("run", run.run, name) : null, "data-node": name, "aria-current": isChosen ? "true" : null,
     "aria-label": `${name}: ${state}${node && node.words ? ", " + node.words : ""}`,
   },
-    drawn("rect", { x: x - box.w / 2, y: y - box.h / 2, width: box.w, height: box.h, rx: 10 }),
-    title.map((line, index) => drawn("text", { x, y: y - 3 - (title.length - 1) * 6.5 + index * 13, "text-anchor": "middle" }, line)),
-    drawn("text", { class: "state", x, y: y + box.h / 2 - 8, "text-anchor": "middle" }, stateWords(node, name)));
-  group.append(drawn("title", {}, node && node.words ? node.words : name));
+    svgElement("rect", { x: x - box.w / 2, y: y - box.h / 2, width: box.w, height: box.h, rx: 10 }),
+    title.map((line, index) => svgElement("text", { x, y: y - 3 - (title.length - 1) * 6.5 + index * 13, "text-anchor": "middle" }, line)),
+    svgElement("text", { class: "state", x, y: y + box.h / 2 - 8, "text-anchor": "middle" }, stateWords(node, name)));
+  group.append(svgElement("title", {}, node && node.words ? node.words : name));
   return group;
 }
 
-// DocumentStatistics to two lines; on a phone, where boxes are narrow, to three.
+// Split a name such as DocumentStatistics into two lines; into three on a phone, where boxes are narrow.
 function titleLines(name) {
   const parts = name.split(SPLIT), most = narrow.matches ? 3 : 2;
   return parts.length > most ? [...parts.slice(0, parts.length - most + 1).reduce((all, part) => [all.join("") + part], []), ...parts.slice(parts.length - most + 1)] : parts;
@@ -111,11 +112,11 @@ function titleLines(name) {
 function stateWords(node, name) {
   if (!node) return "not reached";
   if (["failed", "interrupted", "running"].includes(node.state)) return node.state;
-  const made = node.state === "found" ? "looked up" : node.words.split(/, | masking/)[0].replace("version ", "v");
-  const short = made.length > (narrow.matches ? 10 : 19) ? "" : made;
+  const result = node.state === "found" ? "looked up" : node.words.split(/, | masking/)[0].replace("version ", "v");
+  const short = result.length > (narrow.matches ? 10 : 19) ? "" : result;
   return node.state === "cached" ? "↺ " + (short || "reused") : short || "ran";
 }
 
 function showNothing(name) {
-  show("Not found", element("h1", {}, "Nothing here"), element("p", { class: "lead" }, "This page knows no " + name + ". ", element("a", { href: "#/" }, "All runs")));
+  show("Not found", element("h1", {}, "Not found"), element("p", { class: "lead" }, "This page has no " + name + ". ", element("a", { href: "#/" }, "All runs")));
 }

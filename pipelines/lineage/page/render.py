@@ -1,4 +1,4 @@
-"""What the page holds to one HTML file: our style, our script, no network."""
+"""Render the page as one HTML file with inline style and script that uses no network."""
 
 import base64
 import hashlib
@@ -13,21 +13,21 @@ from pipelines.metadata.archive import Archive
 
 HERE = Path(__file__).parent
 SCRIPTS = ("elements.js", "runs.js", "graph.js", "details.js", "compare.js", "start.js")
-# A data block is no script, but "</script" would end it, and "<!--" would confuse the parser.
+# The data block is not run, but "</script" would end it, and "<!--" would confuse the parser.
 UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
 def render_page(archive: Archive, beside: Path, most: int) -> str:
-    """The page.
+    """Render the page.
 
     Args:
-        archive: the workdir's.
-        beside: the folder that the page will lie in.
-        most: at most so many runs, the newest.
+        archive: lineage of a workdir.
+        beside: folder of the page; links to files are relative to it.
+        most: maximum number of runs, newest first.
 
     Returns:
-        HTML. Its content security policy lets a browser run our script, apply our style, and
-        load nothing; the script writes texts as texts and never as HTML.
+        HTML. Its content security policy allows only our script and our style, and no network.
+        The script inserts text as text nodes, never as HTML.
     """
     style = (HERE / "lineage.css").read_text(encoding="utf-8")
     script = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
@@ -44,7 +44,7 @@ def render_page(archive: Archive, beside: Path, most: int) -> str:
 
 
 def as_data(contents: Plain) -> str:
-    """JSON that is safe between <script> tags: it holds no character that HTML gives a meaning."""
+    """Return JSON that is safe between <script> tags: all special characters are escaped."""
     text = json.dumps(contents, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character, escaped in UNSAFE.items():
         text = text.replace(character, escaped)

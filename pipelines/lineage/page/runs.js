@@ -1,4 +1,4 @@
-// The list of runs: search, filters, the losses, and the choice of two to compare.
+// The list of runs: search, filters, the chart of losses, and the choice of two runs to compare.
 
 const FILTERS = ["all", "published", "blessed", "failed"];
 const listing = { text: "", filter: "all", chosen: [] };
@@ -13,10 +13,10 @@ function showRuns() {
   const bar = element("div", { class: "compare-bar", "aria-live": "polite" });
 
   function refresh() {
-    const found = data.runs.filter(isWanted);
-    list.replaceChildren(...found.map((run) => runRow(run, updateBar)));
-    if (!found.length) list.append(element("li", { class: "nothing" }, "Nothing is called so."));
-    chart.replaceChildren(...[lossChart(found)].filter(Boolean));
+    const matches = data.runs.filter(isMatch);
+    list.replaceChildren(...matches.map((run) => runRow(run, updateBar)));
+    if (!matches.length) list.append(element("li", { class: "nothing" }, "No run matches."));
+    chart.replaceChildren(...[lossChart(matches)].filter(Boolean));
     for (const chip of chips.children) chip.setAttribute("aria-pressed", String(chip.textContent === listing.filter));
   }
 
@@ -24,7 +24,7 @@ function showRuns() {
     const [first, second] = [...listing.chosen].sort();
     bar.hidden = !first;
     bar.replaceChildren(second
-      ? element("a", { class: "button", href: address("compare", first, second) }, "Compare the two")
+      ? element("a", { class: "button", href: address("compare", first, second) }, "Compare these two runs")
       : element("span", {}, "Choose another run to compare with " + first + "."));
   }
 
@@ -32,7 +32,7 @@ function showRuns() {
   refresh();
   updateBar();
   const older = data.older ? element("p", { class: "about" }, data.older.toLocaleString("en") + " older runs are not on this page.") : null;
-  show("Runs", element("h1", {}, headline()), element("p", { class: "lead" }, "Each line says how a run differs from the last good one before it."), chart, element("div", { class: "tools" }, search, chips), list, older, bar);
+  show("Runs", element("h1", {}, headline()), element("p", { class: "lead" }, "Each line shows how a run differs from the last successful run before it."), chart, element("div", { class: "tools" }, search, chips), list, older, bar);
 }
 
 function headline() {
@@ -41,22 +41,22 @@ function headline() {
   return `${data.runs.length} ${data.runs.length === 1 ? "run" : "runs"}, ${models} ${models === 1 ? "model" : "models"}, ${published} published`;
 }
 
-function isWanted(run) {
+function isMatch(run) {
   const passes = { all: true, published: run.version, blessed: run.blessed, failed: !["succeeded", "running"].includes(run.state) }[listing.filter];
   const terms = listing.text.toLowerCase().split(/\s+/).filter(Boolean);
-  return passes && terms.every((term) => haystack(run).includes(term));
+  return passes && terms.every((term) => searchText(run).includes(term));
 }
 
-// What a run is found by: its names, its explanation, its settings as name=value, its digests.
-function haystack(run) {
-  if (!run.haystack) {
-    const made = Object.values(run.nodes).flatMap((node) => (data.executions[node.execution] || { outputs: [] }).outputs);
-    const digests = made.map(([, id]) => data.artifacts[id].digest);
+// The text that the search looks in: names, explanation, settings as name=value, and digests.
+function searchText(run) {
+  if (!run.searchText) {
+    const outputs = Object.values(run.nodes).flatMap((node) => (data.executions[node.execution] || { outputs: [] }).outputs);
+    const digests = outputs.map(([, id]) => data.artifacts[id].digest);
     const parts = Object.values(run.parts).flatMap((part) => Object.entries(part).map(([name, value]) => `${name}=${value}`));
-    const known = [run.run, run.pipeline, run.ending, run.error, run.version, run.git.commit, run.why && run.why.sentence];
-    run.haystack = [...known, ...parts, ...digests].filter(Boolean).join("\n").toLowerCase();
+    const names = [run.run, run.pipeline, run.ending, run.error, run.version, run.git.commit, run.why && run.why.sentence];
+    run.searchText = [...names, ...parts, ...digests].filter(Boolean).join("\n").toLowerCase();
   }
-  return run.haystack;
+  return run.searchText;
 }
 
 function runRow(run, changed) {
@@ -71,39 +71,39 @@ function runRow(run, changed) {
     }
     changed();
   });
-  const why = run.why ? ownSentence(run) : "the first run of " + run.pipeline;
+  const why = run.why ? explanation(run) : "the first run of " + run.pipeline;
   return element("li", { class: "run " + run.state }, box,
     element("a", { href: address("run", run.run) },
       element("span", { class: "id" }, run.run, element("small", {}, run.pipeline + " · " + duration(run.seconds))),
       element("span", { class: "why" }, why),
       stateStrip(run),
-      element("span", { class: "loss" }, run.loss === null ? "–" : run.loss.toFixed(3)),
-      verdict(run)));
+      element("span", { class: "loss" }, run.loss === null ? null : [element("small", {}, "loss "), run.loss.toFixed(3)]),
+      resultPill(run)));
 }
 
-// The explanation without the run's own id, which stands beside it.
-function ownSentence(run) {
+// The explanation without the run's own id, which is shown next to it.
+function explanation(run) {
   return sentence(run.why.sentence.replaceAll(run.run + " ", ""));
 }
 
-function verdict(run) {
+function resultPill(run) {
   if (run.state !== "succeeded") return pill(run.state);
   if (run.reused) return pill("cached", "same model");
   if (run.version) return pill("published", "published");
   return run.blessed === null ? pill("plain", "no model") : pill(run.blessed ? "ran" : "plain", run.blessed ? "blessed" : "not blessed");
 }
 
-// A square for each node, in the order of the pipeline: what ran, what was reused.
+// One square per node, in the order of the pipeline: which ran, which were reused.
 function stateStrip(run) {
   const names = Object.keys(data.pipelines[run.pipeline].places);
   const label = Object.entries(run.nodes).map(([name, node]) => name + " " + node.state).join(", ");
-  return drawn("svg", { class: "strip", viewBox: `0 0 ${names.length * 9} 8`, preserveAspectRatio: "xMinYMid", role: "img", "aria-label": label },
-    names.map((name, index) => drawn("rect", { x: index * 9, width: 7, height: 8, rx: 2, class: run.nodes[name] ? run.nodes[name].state : "absent" },
-      drawn("title", {}, name + ": " + (run.nodes[name] ? run.nodes[name].state : "not reached")))));
+  return svgElement("svg", { class: "strip", viewBox: `0 0 ${names.length * 9} 8`, preserveAspectRatio: "xMinYMid", role: "img", "aria-label": label },
+    names.map((name, index) => svgElement("rect", { x: index * 9, width: 7, height: 8, rx: 2, class: run.nodes[name] ? run.nodes[name].state : "absent" },
+      svgElement("title", {}, name + ": " + (run.nodes[name] ? run.nodes[name].state : "not reached")))));
 }
 
-function lossChart(found) {
-  const points = found.filter((run) => run.loss !== null && !run.reused).reverse();
+function lossChart(shown) {
+  const points = shown.filter((run) => run.loss !== null && !run.reused).reverse();
   if (points.length < 3) return null;
   const width = narrow.matches ? 400 : 1080, height = 150, left = 44, top = 14, bottom = 24;
   const losses = points.map((run) => run.loss);
@@ -111,13 +111,13 @@ function lossChart(found) {
   const x = (index) => left + 10 + (index / (points.length - 1)) * (width - left - 24);
   const y = (loss) => top + (1 - (loss - low) / span) * (height - top - bottom);
   const levels = [low, low + span / 2, low + span].map((loss) => [
-    drawn("line", { class: "grid", x1: left, x2: width, y1: y(loss), y2: y(loss) }),
-    drawn("text", { x: left - 8, y: y(loss) + 4, "text-anchor": "end" }, loss.toFixed(2))]);
-  return element("section", { class: "card" }, element("h2", {}, "Held-out loss, run by run"),
-    drawn("svg", { class: "losses", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Held-out loss of each trained model, oldest first" },
-      levels, drawn("polyline", { points: points.map((run, index) => `${x(index)},${y(run.loss)}`).join(" ") }),
-      points.map((run, index) => drawn("a", { href: address("run", run.run) },
-        drawn("circle", { class: run.blessed ? "blessed" : "", cx: x(index), cy: y(run.loss), r: points.length > 60 ? 3 : 5 },
-          drawn("title", {}, `${run.run}: ${run.loss.toFixed(4)}, ${run.blessed ? "blessed" : "not blessed"}`)))),
-      drawn("text", { x: left + 4, y: height - 4 }, "oldest"), drawn("text", { x: width - 4, y: height - 4, "text-anchor": "end" }, "newest")));
+    svgElement("line", { class: "grid", x1: left, x2: width, y1: y(loss), y2: y(loss) }),
+    svgElement("text", { x: left - 8, y: y(loss) + 4, "text-anchor": "end" }, loss.toFixed(2))]);
+  return element("section", { class: "card" }, element("h2", {}, "Held-out loss of each trained model"),
+    svgElement("svg", { class: "losses", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Held-out loss of each trained model, oldest first" },
+      levels, svgElement("polyline", { points: points.map((run, index) => `${x(index)},${y(run.loss)}`).join(" ") }),
+      points.map((run, index) => svgElement("a", { href: address("run", run.run) },
+        svgElement("circle", { class: run.blessed ? "blessed" : "", cx: x(index), cy: y(run.loss), r: points.length > 60 ? 3 : 5 },
+          svgElement("title", {}, `${run.run}: ${run.loss.toFixed(4)}, ${run.blessed ? "blessed" : "not blessed"}`)))),
+      svgElement("text", { x: left + 4, y: height - 4 }, "oldest"), svgElement("text", { x: width - 4, y: height - 4, "text-anchor": "end" }, "newest")));
 }

@@ -1,7 +1,7 @@
-"""The live store as a page on this machine alone: `textmill lineage serve`.
+"""Serve the page of the live store to this machine only: `textmill lineage serve`.
 
-GET only, on loopback, and only where the Host header names loopback too: a page of a stranger's
-name that resolves to 127.0.0.1 is refused (DNS rebinding).
+The server answers only GET requests on loopback whose Host header names loopback too. This refuses
+requests under another name that resolves to 127.0.0.1 (DNS rebinding).
 """
 
 import http.server
@@ -26,18 +26,18 @@ Page = Callable[[], bytes]
 
 
 def make_server(workdir: Path, port: int, most: int) -> http.server.ThreadingHTTPServer:
-    """The server, bound and not yet at work; the page is made anew for each request.
+    """Return the server, bound but not started. It renders the page again for each request.
 
     Args:
-        workdir: the folder of the store.
-        port: 0 takes a free one.
-        most: at most so many runs on the page.
+        workdir: folder of the store.
+        port: port to bind; 0 chooses a free one.
+        most: maximum number of runs on the page.
 
     Raises:
         StoreError: there is no store.
-        InputError: the port is taken.
+        InputError: the port is in use.
     """
-    Archive(workdir)  # told now, and not to the first reader
+    Archive(workdir)  # raises now instead of at the first request
 
     def page() -> bytes:
         return render_page(Archive(workdir), workdir, most).encode()
@@ -48,22 +48,22 @@ def make_server(workdir: Path, port: int, most: int) -> http.server.ThreadingHTT
     try:
         return http.server.ThreadingHTTPServer((LOOPBACK, port), Handler)
     except OSError as error:
-        raise InputError(f"--port {port}: {error.strerror}. Give another, or 0.") from error
+        raise InputError(f"--port {port}: {error.strerror}. Give another port, or 0.") from error
 
 
 class LineageHandler(http.server.BaseHTTPRequestHandler):
-    """Answers `/` and nothing else; no path of a request ever names a file."""
+    """Handle requests for `/` and refuse all others. No path is ever used as a file name."""
 
     make_page: Page
     server_version, sys_version = "Textmill", ""
-    timeout = 30  # seconds that a silent connection is kept
+    timeout = 30  # seconds until an idle connection is closed
 
     def do_GET(self) -> None:
-        """The page."""
+        """Send the page."""
         if not self._is_local():
-            self._answer(403, b"This server answers to localhost alone.\n")
+            self._answer(403, b"This server only answers requests to localhost.\n")
         elif self.path != "/":
-            self._answer(404, b"There is one page here: /\n")
+            self._answer(404, b"The only page is /\n")
         else:
             try:
                 content = self.make_page()
@@ -73,7 +73,7 @@ class LineageHandler(http.server.BaseHTTPRequestHandler):
                 self._answer(200, content, "text/html; charset=utf-8")
 
     def log_message(self, *_: object) -> None:
-        """Says nothing: the terminal is for the address."""
+        """Log nothing, so that the terminal keeps showing the address."""
 
     def _is_local(self) -> bool:
         _, port = self.connection.getsockname()

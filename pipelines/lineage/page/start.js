@@ -1,4 +1,4 @@
-// The address decides what is shown, so that every view can be linked to; keys go with it.
+// Show the view that the address names, so that every view has a link; handle keys.
 
 const VIEWS = { run: showRun, artifact: showArtifact, compare: showComparison };
 
@@ -20,7 +20,7 @@ function decoded(part) {
 }
 
 function focusNode(name) {
-  const node = [...document.querySelectorAll(".dag .node")].find((found) => found.dataset.node === name);
+  const node = [...document.querySelectorAll(".dag .node")].find((other) => other.dataset.node === name);
   if (node) node.focus({ preventScroll: true });
 }
 

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
+from pipelines.lineage.page.contents import page_contents
 from pipelines.lineage.page.dag_layout import lay_out
 from pipelines.lineage.page.render import render_page
 from pipelines.metadata.archive import Archive
@@ -77,7 +78,9 @@ def test_a_reader_follows_a_model_from_the_list_to_its_text(
     browser.open(page)
     assert browser.ask("document.querySelectorAll('.run').length") == 6
     browser.ask(f"document.querySelector('.run a[href=\"#/run/{history.changed}\"]').click()")
-    browser.wait(f"document.querySelector('h1').textContent.startsWith('{history.changed}')")
+    browser.wait(f"document.querySelector('.run-id')?.textContent === 'Run {history.changed}'")
+    heading = browser.ask("document.querySelector('h1').textContent")
+    assert re.match(r"tiny · \d{4}-\d\d-\d\d \d\d:\d\d UTC succeeded$", heading)
     why = browser.ask("document.querySelector('.lead').textContent")
     assert why.startswith("same text and code; trainer.learning_rate 1e-4 → 5e-4; loss 3.91")
     pairs = "[...document.querySelectorAll('.node')].map(n => [n.dataset.node, n.classList[1]])"
@@ -165,6 +168,31 @@ def test_nothing_is_wider_than_the_window(
     assert (tmp_path / "page.png").stat().st_size > 10_000
     assert browser.errors == []
     browser.look()
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [320, 390, 1200])
+def test_each_run_shows_its_whole_result_and_a_label_for_its_loss(
+    page: Path, browser: Browser, width: int
+) -> None:
+    browser.look(width=width)
+    browser.open(page)
+    right_edges = browser.ask(
+        "[...document.querySelectorAll('.run .pill')].map(p => p.getBoundingClientRect().right)"
+    )
+    list_edge = browser.ask("document.querySelector('.runs').getBoundingClientRect().right")
+    assert len(right_edges) == 6
+    assert max(right_edges) < list_edge
+    losses = browser.ask("[...document.querySelectorAll('.loss')].map(l => l.textContent)")
+    assert losses == ["", "", "loss 4.200", "loss 3.720", "loss 3.720", "loss 3.910"]
+    browser.look()
+
+
+def test_the_resolver_leads_to_the_evaluator_also_when_it_found_no_model(tmp_path: Path) -> None:
+    Mill(tmp_path).run()
+    dag = page_contents(Archive(tmp_path), tmp_path, 200)["pipelines"]["tiny"]
+    assert ["Trainer", "LatestBlessedModel"] in dag["edges"]
+    assert ["LatestBlessedModel", "ModelEvaluator"] in dag["edges"]
 
 
 @needs_browser

@@ -64,7 +64,7 @@ def test_no_path_names_a_file(port: int, path: str) -> None:
 def test_it_listens_on_loopback_and_tells_what_is_wrong(
     port: int, history: History, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match=r"--port .* Give another, or 0"):
+    with pytest.raises(InputError, match=r"--port .* Give another port, or 0"):
         make_server(history.workdir, port, 200)
     with pytest.raises(StoreError):
         make_server(tmp_path, 0, 200)
