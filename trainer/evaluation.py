@@ -11,7 +11,7 @@ from core.draw import draw_seed
 from core.errors import InputError
 from core.manifest import read_manifest, verify_shards
 from trainer.draws import RowDraws
-from trainer.huggingface.folder import read_model
+from trainer.huggingface.read import read_model
 from trainer.input.batches import evaluation_batches
 from trainer.input.instances import Instances, open_instances, read_token_counts, verify_instances
 from trainer.input.parse_records import Batch

@@ -27,11 +27,11 @@ from trainer.loop.phases import Phase, plan_phases
 from trainer.loop.state import State, run_digest, start_state
 from trainer.models.parameters import count_parameters
 from trainer.objectives.choose import PreTraining, choose_objective
-from trainer.report.figures import Figures, add_up, work_out
+from trainer.report.figures import Figures, compute_figures, sum_figures
 from trainer.report.progress import Pace, Progress
-from trainer.report.run_facts import Facts, facts_of, told
+from trainer.report.run_facts import Facts, portable_settings, run_facts
 from trainer.settings.training import TrainingSettings
-from trainer.warm_start.start import with_start
+from trainer.warm_start.start import resolve_latest_blessed
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def train_and_export(
     Raises:
         InputError: instances, settings or device do not fit together; before the first step.
     """
-    asked, settings = settings, with_start(settings, latest_blessed)
+    asked, settings = settings, resolve_latest_blessed(settings, latest_blessed)
     choice = select_strategy(settings.trainer.device)  # First: TensorFlow wants it so.
     instances = [open_instances(folder) for folder in instances_folders]
     phases = plan_phases(settings.trainer, instances)
@@ -85,7 +85,7 @@ def train_and_export(
     try:
         values, facts = _train(settings, phases, choice, workers, objective, state, run_folder)
         # Where the latest blessed model lay would make equal models differ.
-        facts["settings"] = told(asked)
+        facts["settings"] = portable_settings(asked)
         failpoint("before-export")
         if workers.is_chief:
             export_model(model_folder, objective.model, values, instances[-1], facts)
@@ -127,7 +127,7 @@ def _train(
     resumed = checkpoints.restore_latest()
     _check_same_step(workers, state.now(), settings.checkpoint_root)
     figures = [_work_out(settings, phase, objective) for phase in phases]
-    in_all = add_up(figures)
+    in_all = sum_figures(figures)
     peak = _peak(settings, choice)
     progress = Progress(
         run_folder if workers.is_chief else None,
@@ -171,7 +171,7 @@ def _train(
                     best=best if workers.is_chief else None,
                 ),
             )
-    facts = facts_of(settings, choice, in_all)
+    facts = run_facts(settings, choice, in_all)
     values = state.values()
     if best and workers.is_chief:
         kept, values = best.read()
@@ -211,7 +211,7 @@ def _held_out(
 
 
 def _work_out(settings: TrainingSettings, phase: Phase, objective: PreTraining) -> Figures:
-    return work_out(
+    return compute_figures(
         objective.model.architecture,
         parameters=count_parameters(objective.model.parameters()),
         seq_length=phase.instances.seq_length,

@@ -22,7 +22,7 @@ from pipelines.nodes.text import TextNodes, blessed_model_channels, latest_bless
 from pipelines.platform import Places, Platform
 from pipelines.recipe.settings import Recipe
 from trainer.settings.training import TrainingSettings
-from trainer.warm_start.files import start_key
+from trainer.warm_start.digests import start_key
 from trainer.warm_start.start import check_start
 
 RUN_FN = "trainer.run_fn.run_fn"

@@ -23,7 +23,7 @@ from core.vocabulary.vocabulary import load_vocabulary
 from pipelines.recipe.file import load_recipe
 from tests.small_vocabulary import write_small_vocabulary
 from trainer.huggingface.config import CONFIG
-from trainer.huggingface.folder import read_transformers_folder
+from trainer.huggingface.read import read_model
 from trainer.huggingface.weights import WEIGHTS
 
 Target = Callable[[bytes, Path], None]
@@ -139,7 +139,7 @@ def model(data: bytes, folder: Path) -> None:
     (folder / CONFIG).write_bytes(json.dumps(CONFIG_OF_A_BERT).encode() if is_weights else content)
     (folder / WEIGHTS).write_bytes(content if is_weights else safetensors.numpy.save({}))
     try:
-        read_transformers_folder(str(folder))
+        read_model(str(folder))
     except InputError as error:
         assert str(folder) in str(error)
 

@@ -9,13 +9,12 @@ import tensorflow as tf
 
 from tests.trainer.real_instances import write_vocabulary
 from tests.trainer.test_transformers_parity import run_transformers
-from trainer.huggingface.folder import read_architecture
+from trainer.huggingface.read import read_model
 from trainer.huggingface.weights import INDEX
 from trainer.models.electra import Electra
 from trainer.models.noise import NO_NOISE
 from trainer.models.pair_model import PairModel
 from trainer.settings.model import ModelSettings
-from trainer.warm_start.files import read_start
 from trainer.warm_start.generator import with_generator
 
 pytestmark = pytest.mark.transformers
@@ -62,8 +61,8 @@ def scores(kind: str, folder: Path, inputs: Arrays) -> list[np.ndarray]:
         start_from=start,
         generator_from=str(folder / GENERATOR_CLASS) if kind == "electra" else None,
     )
-    weights = {name: tf.constant(value) for name, value in read_start(settings).items()}
-    architecture = read_architecture(start)
+    architecture, values = read_model(start, settings.generator_from)
+    weights = {name: tf.constant(value) for name, value in values.items()}
     if kind == "electra":
         electra = Electra(with_generator(architecture, settings, start))
         assert electra.parameters().keys() <= weights.keys()

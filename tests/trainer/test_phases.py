@@ -17,7 +17,7 @@ from core.failpoints import FLAG_VARIABLE, VARIABLE
 from core.manifest import read_manifest
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.real_instances import write_instances
-from trainer.huggingface.folder import read_model
+from trainer.huggingface.read import read_model
 from trainer.input.instances import open_instances
 from trainer.loop.best_weights import BestWeights
 from trainer.loop.phases import plan_phases

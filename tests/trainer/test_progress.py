@@ -14,8 +14,8 @@ from trainer.training import train_and_export
 FIGURES = [
     "One CPU: trainer.device is cpu.",
     "Parameters: ",
-    "Tokens a step: 256; in all: 1,024",
-    "Model FLOPs a step: ",
+    "Tokens per step: 256; in all: 1,024",
+    "Model FLOPs per step: ",
     "Expected first loss: 7.38",  # ln 800 + ln 2
 ]
 

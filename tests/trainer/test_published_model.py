@@ -11,16 +11,14 @@ from tests.trainer.real_instances import write_instances
 from tests.trainer.test_transformers_parity import run_transformers
 from tests.trainer.training_tools import train_some
 from trainer.evaluation import EVALUATION_MASKING, Evaluation, measure, unigram_losses
-from trainer.huggingface.folder import read_architecture
+from trainer.huggingface.read import read_model
 from trainer.input.batches import evaluation_batches
 from trainer.input.instances import open_instances, read_token_counts
 from trainer.loop.state import State
 from trainer.models.noise import NO_NOISE
 from trainer.models.pair_model import PairModel
 from trainer.objectives.choose import choose_objective
-from trainer.settings.model import ModelSettings
 from trainer.settings.training import TrainingSettings
-from trainer.warm_start.files import read_start
 
 STEPS = 40
 
@@ -37,8 +35,7 @@ def test_hidden_states_are_those_of_transformers(
         "input_mask": mask,
         "segment_ids": np.repeat([[0] * 16 + [1] * 16], 3, 0).astype(np.int32),
     }
-    architecture = read_architecture(minilm_folder)
-    values = read_start(ModelSettings(start_from=minilm_folder))
+    architecture, values = read_model(minilm_folder)
     weights = {name: tf.constant(value) for name, value in values.items()}
     ours = PairModel(architecture).encode(weights, *inputs.values(), NO_NOISE).numpy()
     jobs = {"BertModel": Path(minilm_folder)}

@@ -25,7 +25,7 @@ from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.real_instances import read_documents, write_vocabulary
 from tests.trainer.training_tools import train_some
 from trainer.evaluation import evaluate
-from trainer.huggingface.folder import read_model
+from trainer.huggingface.read import read_model
 from trainer.input.instances import InstancesError, open_instances
 from trainer.settings.training import TrainingSettings
 from trainer.training import train_and_export

@@ -16,13 +16,13 @@ from pipelines.recipe.work import compute_work
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.training_tools import train_some
 from trainer.export.export import export_model
-from trainer.huggingface.folder import read_architecture
+from trainer.huggingface.read import read_architecture
 from trainer.huggingface.weights import INDEX, WEIGHTS
 from trainer.input.instances import open_instances
 from trainer.models.electra import GENERATOR
 from trainer.objectives.choose import choose_objective
 from trainer.settings.model import ModelSettings
-from trainer.warm_start.files import start_digest, start_key
+from trainer.warm_start.digests import start_digest, start_key
 
 SHAPE = {"num_layers", "hidden_size", "num_heads", "intermediate_size"}
 Arrays = dict[str, np.ndarray]
@@ -192,15 +192,24 @@ def test_a_damaged_file_is_refused(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"layer_norm_eps": 1e-5}, r"layer_norm_eps is 1e-05, and the models here have 1e-12"),
-        ({"hidden_act": "relu"}, r"hidden_act is 'relu', and the models here have 'gelu' or"),
+        ({"layer_norm_eps": 1e-5}, r"layer_norm_eps is 1e-05; supported is 1e-12"),
+        ({"hidden_act": "relu"}, r"hidden_act is 'relu'; supported is 'gelu' or"),
         ({"num_hidden_groups": 2}, r"num_hidden_groups is 2"),
         ({"position_embedding_type": "relative_key"}, r"position_embedding_type is 'relative_key'"),
-        ({"model_type": "roberta"}, r"model_type is 'roberta'; known are bert, albert, electra"),
-        ({"hidden_size": None}, r"says nothing of 'hidden_size'"),
-        ({"vocab_size": -1}, r"vocab_size is -1, which no bert has"),
-        ({"num_attention_heads": 3}, r"num_attention_heads is 3, which no bert has"),
-        ({"hidden_dropout_prob": 2}, r"hidden_dropout_prob is 2, which no bert has"),
+        (
+            {"model_type": "roberta"},
+            r"model_type is 'roberta'; supported are bert, albert, electra",
+        ),
+        ({"hidden_size": None}, r"'hidden_size' is missing"),
+        ({"vocab_size": -1}, r"vocab_size is -1, which is impossible for a model of type bert"),
+        (
+            {"num_attention_heads": 3},
+            r"num_attention_heads is 3, which is impossible for a model of type bert",
+        ),
+        (
+            {"hidden_dropout_prob": 2},
+            r"hidden_dropout_prob is 2, which is impossible for a model of type bert",
+        ),
     ],
 )
 def test_a_model_that_we_would_compute_otherwise_is_refused_by_its_field(
@@ -296,7 +305,7 @@ def test_halves_in_each_others_place_are_refused(
             type="electra",
             generator_share=0.5,
         )
-    with pytest.raises(InputError, match=r"so it is no generator"):
+    with pytest.raises(InputError, match=r"not a generator, because"):
         start(
             make_settings,
             static_folder,

@@ -13,7 +13,7 @@ from tests.trainer.conftest import settings_in
 from tests.trainer.training_tools import first_batch, replica_step_of
 from trainer.draws import RowDraws
 from trainer.export.export import export_model
-from trainer.huggingface.folder import GENERATOR_FOLDER, TRANSFORMERS_FOLDER
+from trainer.huggingface.config import GENERATOR_FOLDER, TRANSFORMERS_FOLDER
 from trainer.input.instances import open_instances
 from trainer.models.electra import Electra
 from trainer.models.noise import NO_NOISE

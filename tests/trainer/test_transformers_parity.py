@@ -12,7 +12,8 @@ import tensorflow as tf
 from tests.trainer.conftest import settings_in
 from tests.trainer.real_instances import KOREAN, read_documents
 from trainer.export.export import export_model
-from trainer.huggingface.folder import GENERATOR_FOLDER, TRANSFORMERS_FOLDER, read_model
+from trainer.huggingface.config import GENERATOR_FOLDER, TRANSFORMERS_FOLDER
+from trainer.huggingface.read import read_model
 from trainer.input.instances import open_instances
 from trainer.models.parameters import first_values
 from trainer.objectives.choose import choose_objective

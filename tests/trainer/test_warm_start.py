@@ -19,7 +19,7 @@ from tests.trainer.training_tools import train_some
 from trainer.export.export import export_model
 from trainer.input.instances import open_instances
 from trainer.objectives.choose import choose_objective
-from trainer.warm_start.files import start_digest
+from trainer.warm_start.digests import start_digest
 from trainer.warm_start.start import WarmStartError
 
 KINDS = ("bert", "albert", "electra")

@@ -11,7 +11,7 @@ from core import storage
 from core.failpoints import failpoint
 from core.manifest import MANIFEST, Manifest, describe_file, write_manifest
 from trainer.export.serving import save_serving_model
-from trainer.huggingface.folder import write_transformers_folders
+from trainer.huggingface.write import write_transformers_folders
 from trainer.input.instances import Instances
 from trainer.objectives.choose import Model
 

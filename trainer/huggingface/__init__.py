@@ -1,1 +1,1 @@
-"""Read and write folders of Hugging Face transformers."""
+"""Read and write models in the folder format of Hugging Face `transformers`."""

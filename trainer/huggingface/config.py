@@ -1,4 +1,4 @@
-"""A stranger's `config.json` to an architecture that we compute as its own code does."""
+"""Convert between `config.json` and an architecture that computes what the original code does."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,67 +10,81 @@ from trainer.models.architecture import Architecture
 from trainer.models.layers import LAYER_NORM_EPSILON
 
 CONFIG = "config.json"
-Rule = Callable[[object], bool]
-CLASSES = {  # model_type: what `transformers` loads its pre-training with
+TRANSFORMERS_FOLDER = "transformers"  # in a model that Textmill exported
+GENERATOR_FOLDER = "transformers-generator"  # beside it; the generator of an ELECTRA
+CLASSES = {  # model_type: the pre-training class of `transformers`
     "bert": "BertForPreTraining",
     "albert": "AlbertForPreTraining",
     "electra": "ElectraForPreTraining",
 }
+Check = Callable[[object], bool]
 
 
 class TransformersFolderError(InputError):
-    """A folder that is not one of a model which is known here."""
+    """A folder without a supported model."""
 
 
 def read_config(path: str) -> Architecture:
-    """Reads and checks the file.
+    """Read a `config.json`.
 
     Raises:
-        TransformersFolderError: it is no configuration of a model that we would compute as its own
-            code does; the message names the field.
+        TransformersFolderError: the model is not supported, because Textmill would not compute what
+            its own code computes; the message names the field.
     """
     config = parse_object(storage.read_bytes(path), path, TransformersFolderError)
-    if config.get("model_type") not in list(CLASSES):  # a list: it may be of any type
+    if config.get("model_type") not in list(CLASSES):  # a list: the value may be unhashable
         raise TransformersFolderError(
-            f"{path}: model_type is {config.get('model_type')!r}; known are {', '.join(CLASSES)}."
+            f"{path}: model_type is {config.get('model_type')!r}; supported are "
+            f"{', '.join(CLASSES)}. Choose another model."
         )
-    for name in (*_SIZES, *_SHARES, "hidden_act"):
+    for name in (*_SIZES, *_FRACTIONS, "hidden_act"):
         if config.get(name) is None:
             raise TransformersFolderError(
-                f"{path}: says nothing of {name!r}. Load the model with `transformers`, and write "
-                f"it again with save_pretrained."
+                f"{path}: {name!r} is missing. Load the model with `transformers` and write it "
+                f"again with save_pretrained."
             )
-    for name, known in _ALIKE.items():
-        if config.get(name, known[0]) not in known:
+    for name, supported in _SUPPORTED.items():
+        if config.get(name, supported[0]) not in supported:
             raise TransformersFolderError(
-                f"{path}: {name} is {config[name]!r}, and the models here have "
-                f"{' or '.join(map(repr, known))}. Take another model."
+                f"{path}: {name} is {config[name]!r}; supported is "
+                f"{' or '.join(map(repr, supported))}. Choose another model."
             )
     _check_numbers(config, path)
     return _architecture(config)
 
 
-def _check_numbers(config: dict[str, Any], path: str) -> None:
-    """What is built from it has sizes that can be."""
-    rules: dict[str, Rule] = dict.fromkeys(_SIZES, _is_size)
-    rules |= dict.fromkeys(_SHARES, _is_share)
-    rules |= {name: rule for name, rule in _OPTIONAL.items() if name in config}
-    wrong = [name for name, holds in rules.items() if not holds(config[name])]
-    if not wrong and config["hidden_size"] % config["num_attention_heads"]:
-        wrong = ["num_attention_heads"]
-    if wrong:
-        raise TransformersFolderError(
-            f"{path}: {wrong[0]} is {config[wrong[0]]!r}, which no {config['model_type']} has. "
-            f"Take the folder from its source again."
-        )
-
-
-def _is_size(value: object) -> bool:
-    return type(value) is int and 0 < value < 1 << 31
-
-
-def _is_share(value: object) -> bool:
-    return isinstance(value, int | float) and type(value) is not bool and 0 <= value <= 1
+def make_config(a: Architecture, class_name: str) -> dict[str, Any]:
+    """Return the content of `config.json` for a class of `transformers`."""
+    config: dict[str, Any] = {
+        "architectures": [class_name],
+        "model_type": a.type,
+        "vocab_size": a.vocab_size,
+        "pad_token_id": a.pad_id,
+        "num_hidden_layers": a.num_layers,
+        "hidden_size": a.hidden_size,
+        "num_attention_heads": a.num_heads,
+        "intermediate_size": a.intermediate_size,
+        "hidden_act": a.activation,
+        "max_position_embeddings": a.max_position,
+        "type_vocab_size": a.type_vocab_size,
+        "hidden_dropout_prob": a.hidden_dropout,
+        "attention_probs_dropout_prob": a.attention_dropout,
+        "initializer_range": a.initializer_range,
+        "layer_norm_eps": LAYER_NORM_EPSILON,
+        "tie_word_embeddings": True,
+        "dtype": "float32",
+    }
+    if a.type != "bert":
+        config["embedding_size"] = a.embedding_size
+    if a.type == "albert":
+        config |= {"num_hidden_groups": 1, "inner_group_num": 1}
+    if a.type == "electra":
+        config["generator_share"] = a.generator_share  # ours; `transformers` keeps and ignores it
+    if a.sequence_classes != 2:
+        config["id2label"] = {str(n): f"LABEL_{n}" for n in range(a.sequence_classes)}
+        config["label2id"] = {label: int(n) for n, label in config["id2label"].items()}
+        config["sequence_classes"] = a.sequence_classes  # ours
+    return config
 
 
 def _architecture(config: dict[str, Any]) -> Architecture:
@@ -94,6 +108,29 @@ def _architecture(config: dict[str, Any]) -> Architecture:
     )
 
 
+def _check_numbers(config: dict[str, Any], path: str) -> None:
+    """Require sizes and fractions that a model can have."""
+    checks: dict[str, Check] = dict.fromkeys(_SIZES, _is_size)
+    checks |= dict.fromkeys(_FRACTIONS, _is_fraction)
+    checks |= {name: check for name, check in _OPTIONAL.items() if name in config}
+    invalid = [name for name, check in checks.items() if not check(config[name])]
+    if not invalid and config["hidden_size"] % config["num_attention_heads"]:
+        invalid = ["num_attention_heads"]
+    if invalid:
+        raise TransformersFolderError(
+            f"{path}: {invalid[0]} is {config[invalid[0]]!r}, which is impossible for a model of "
+            f"type {config['model_type']}. Get the folder from its source again."
+        )
+
+
+def _is_size(value: object) -> bool:
+    return type(value) is int and 0 < value < 1 << 31
+
+
+def _is_fraction(value: object) -> bool:
+    return isinstance(value, int | float) and type(value) is not bool and 0 <= value <= 1
+
+
 _SIZES = (
     "vocab_size",
     "num_hidden_layers",
@@ -103,16 +140,15 @@ _SIZES = (
     "max_position_embeddings",
     "type_vocab_size",
 )
-_SHARES = ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range")
-_OPTIONAL: dict[str, Rule] = {
+_FRACTIONS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range")
+_OPTIONAL: dict[str, Check] = {
     "pad_token_id": lambda value: value is None or value == 0 or _is_size(value),
     "embedding_size": _is_size,
-    "generator_share": lambda value: value is None or _is_share(value),
+    "generator_share": lambda value: value is None or _is_fraction(value),
     "sequence_classes": _is_size,
 }
-# What a configuration may say, where it says anything; with all else we would compute other numbers
-# than its own model does.
-_ALIKE: dict[str, tuple[Any, ...]] = {
+# The supported values of fields that change the computation; the first one is the default.
+_SUPPORTED: dict[str, tuple[Any, ...]] = {
     "hidden_act": ("gelu", "gelu_new"),
     "layer_norm_eps": (LAYER_NORM_EPSILON,),
     "position_embedding_type": ("absolute",),

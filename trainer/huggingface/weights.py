@@ -1,4 +1,4 @@
-"""A folder's safetensors, in one file or in shards, to weights; a pickle is never opened."""
+"""Read weights from safetensors, in one file or in shards. A pickle is never opened."""
 
 import hashlib
 import json
@@ -13,28 +13,28 @@ from core.json_object import parse_object
 from core.manifest import file_digest
 
 WEIGHTS = "model.safetensors"
-INDEX = "model.safetensors.index.json"  # which shard holds which weight
-# Weights in forms that are not read: a pickle runs whatever code its author put in it.
-OTHER_FORMS = (
+INDEX = "model.safetensors.index.json"  # maps weights to shards
+# Formats that are refused: a pickle can run any code.
+OTHER_FORMATS = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
     "tf_model.h5",
     "flax_model.msgpack",
 )
-LONGEST_HEAD = 100_000_000  # bytes; the format's own limit
+MAX_HEADER_BYTES = 100_000_000  # the limit of the format
 _TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64}
 Values = dict[str, np.ndarray]
 
 
 class WeightFilesError(InputError):
-    """A folder whose weights are missing, damaged or in a form that is not read."""
+    """A folder whose weights are missing, damaged or in a refused format."""
 
 
 def read_weights(folder: str) -> Values:
-    """Every tensor in a folder, by its name there; of bfloat16, its float32.
+    """Return every tensor in a folder by its name; bfloat16 is converted to float32.
 
     Raises:
-        WeightFilesError: as `weight_paths`; or a file is damaged, or not what the index says.
+        WeightFilesError: a file is missing, damaged or does not hold what the index says.
     """
     values: Values = {}
     for path in weight_paths(folder):
@@ -49,18 +49,18 @@ def read_weights(folder: str) -> Values:
 
 
 def weight_names(folder: str) -> set[str]:
-    """The names of the tensors in a folder; of each file only the head is read.
+    """Return the names of the tensors in a folder, reading only the header of each file.
 
     Raises:
-        WeightFilesError: as `weight_paths`; or a file has no whole head.
+        WeightFilesError: a file is missing or its header is damaged.
     """
     names: set[str] = set()
     for path in weight_paths(folder):
         with storage.open_input(path) as stream:
             size = int.from_bytes(stream.read(8), "little")
-            head = stream.read(min(size, LONGEST_HEAD))
+            header = stream.read(min(size, MAX_HEADER_BYTES))
         try:
-            names |= json.loads(head).keys() - {"__metadata__"}
+            names |= json.loads(header).keys() - {"__metadata__"}
         except (ValueError, AttributeError, RecursionError) as error:
             raise WeightFilesError(
                 f"{path}: not a whole safetensors file ({error}). Download it again."
@@ -69,10 +69,10 @@ def weight_names(folder: str) -> set[str]:
 
 
 def weights_digest(folder: str) -> str:
-    """sha256 of the weights' file; of shards, of their names and digests.
+    """Return the sha256 of the file of weights, or of the names and digests of its shards.
 
     Raises:
-        WeightFilesError: as `weight_paths`.
+        WeightFilesError: a file is missing.
     """
     paths = weight_paths(folder)
     if len(paths) == 1:
@@ -82,10 +82,10 @@ def weights_digest(folder: str) -> str:
 
 
 def weight_paths(folder: str) -> list[str]:
-    """The file, or the shards in the order of their names.
+    """Return the path of the file, or those of the shards in the order of their names.
 
     Raises:
-        WeightFilesError: there is none, or a shard that the index names is missing.
+        WeightFilesError: the file or a shard is missing, or the weights are in a refused format.
     """
     whole = storage.join(folder, WEIGHTS)
     if storage.exists(whole):
@@ -98,11 +98,11 @@ def weight_paths(folder: str) -> list[str]:
             )
     if shards:
         return shards
-    for name in OTHER_FORMS:
+    for name in OTHER_FORMATS:
         if storage.exists(storage.join(folder, name)):
             raise WeightFilesError(
-                f"{folder}: has {name} and no {WEIGHTS}. Only safetensors are read: a pickle can "
-                f"run code. Convert it, where you trust its source, with PyTorch: "
+                f"{folder}: has {name} and no {WEIGHTS}. Textmill reads only safetensors, because "
+                f"a pickle can run code. If you trust its source, convert it with PyTorch: "
                 f"{_conversion(folder)}"
             )
     raise WeightFilesError(
@@ -112,23 +112,25 @@ def weight_paths(folder: str) -> list[str]:
 
 
 def _conversion(folder: str) -> str:
-    """A command that writes a folder with safetensors and the tokenizer beside it."""
+    """Return a command that writes a folder with safetensors and the tokenizer."""
     classes = "AutoModelForPreTraining", "AutoTokenizer"
     work = "; ".join(f'{c}.from_pretrained("{folder}").save_pretrained("NEW")' for c in classes)
     return f"python -c 'from transformers import {', '.join(classes)}; {work}'"
 
 
 def _indexed(folder: str) -> dict[str, str]:
-    """Weight to shard; empty where all is in one file."""
+    """Return which shard holds each weight; empty if there is only one file."""
     path = storage.join(folder, INDEX)
     if storage.exists(storage.join(folder, WEIGHTS)) or not storage.exists(path):
         return {}
     index = parse_object(storage.read_bytes(path), path, WeightFilesError).get("weight_map")
     if not isinstance(index, dict):
-        raise WeightFilesError(f"{path}: not an index of shards. Download it again.")
+        raise WeightFilesError(f"{path}: not an index of shards. Download the folder again.")
     for name in index.values():
         if not isinstance(name, str) or "/" in name or not name.endswith(".safetensors"):
-            raise WeightFilesError(f"{path}: {name!r} is no name of a shard. Download it again.")
+            raise WeightFilesError(
+                f"{path}: {name!r} is not the name of a shard. Download the folder again."
+            )
     return index
 
 
@@ -148,6 +150,8 @@ def _array(name: str, view: dict[str, Any], path: str) -> np.ndarray:
         halves = np.frombuffer(data, np.uint16).astype(np.uint32)
         return (halves << 16).view(np.float32).reshape(shape)
     if kind not in _TYPES:
-        raise WeightFilesError(f"{path}: {name} is of type {kind}, which is no type of weights.")
+        raise WeightFilesError(
+            f"{path}: {name} has the unsupported type {kind}. Convert it to float32."
+        )
     flat: np.ndarray = np.frombuffer(data, _TYPES[kind])
     return flat.reshape(shape)

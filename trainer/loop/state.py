@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from trainer.huggingface.read import read_model
 from trainer.input.instances import Instances
 from trainer.models.parameters import first_values, make_variables
 from trainer.objectives.choose import PreTraining
 from trainer.optimizers.adamw import Optimizer
 from trainer.settings.training import TrainingSettings
-from trainer.warm_start.files import read_start, start_key
+from trainer.warm_start.digests import start_key
 from trainer.warm_start.start import start_values
 
 # These change how a run is watched, or what is made of its weights, and not what it computes.
@@ -56,7 +57,8 @@ def start_state(settings: TrainingSettings, objective: PreTraining) -> State:
     deviation = objective.model.architecture.initializer_range
     values = first_values(parameters, deviation=deviation, seed=settings.seed)
     if folder := settings.model.start_from:
-        values = start_values(values, read_start(settings.model), parameters, folder)
+        _, folder_values = read_model(folder, settings.model.generator_from)
+        values = start_values(values, folder_values, parameters, folder)
     variables = make_variables(values)
     step = tf.Variable(
         0,

@@ -1,1 +1,1 @@
-"""Report progress and the facts of a run."""
+"""Report a run: figures before it starts, progress while it runs, facts when it ends."""

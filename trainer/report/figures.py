@@ -1,4 +1,4 @@
-"""Settings to the figures that are known before step 0: what a run costs and where it starts."""
+"""Compute what a run costs and the loss it should start from, before the first step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,28 +8,28 @@ from trainer.models.architecture import Architecture, generator_architecture
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What can be worked out before a run."""
+    """The figures of a run or of one of its phases."""
 
     parameters: int
-    tokens_per_step: int  # slots, padding among them
+    tokens_per_step: int  # including padding
     tokens_in_all: int
-    epochs: float  # passes over the train split; of phases, over each one's
-    flops_per_step: float  # of the model's matrix products, forward and backward
+    epochs: float  # passes over the train split, summed over phases
+    flops_per_step: float  # matrix products of the model, forward and backward
     flops_in_all: float
     expected_first_loss: float  # nats
 
     def lines(self) -> list[str]:
-        """The figures as sentences for a log."""
+        """Return the figures as lines for a log."""
         return [
             f"Parameters: {self.parameters:,}",
-            f"Tokens a step: {self.tokens_per_step:,}; in all: {self.tokens_in_all:,} "
+            f"Tokens per step: {self.tokens_per_step:,}; in all: {self.tokens_in_all:,} "
             f"({self.epochs:.1f} epochs)",
-            f"Model FLOPs a step: {self.flops_per_step:.3g}; in all: {self.flops_in_all:.3g}",
+            f"Model FLOPs per step: {self.flops_per_step:.3g}; in all: {self.flops_in_all:.3g}",
             f"Expected first loss: {self.expected_first_loss:.2f}",
         ]
 
 
-def work_out(
+def compute_figures(
     architecture: Architecture,
     *,
     parameters: int,
@@ -40,7 +40,7 @@ def work_out(
     instances: int,
     expected_first_loss: float,
 ) -> Figures:
-    """Works out a run's figures."""
+    """Compute the figures of one phase."""
     flops = batch_size * training_flops(architecture, seq_length, max_predictions)
     return Figures(
         parameters=parameters,
@@ -53,8 +53,8 @@ def work_out(
     )
 
 
-def add_up(phases: Sequence[Figures]) -> Figures:
-    """The figures of a run from those of its phases; what a step costs is the first phase's."""
+def sum_figures(phases: Sequence[Figures]) -> Figures:
+    """Return the figures of a run; those per step are the first phase's."""
     return replace(
         phases[0],
         tokens_in_all=sum(phase.tokens_in_all for phase in phases),
@@ -64,11 +64,11 @@ def add_up(phases: Sequence[Figures]) -> Figures:
 
 
 def training_flops(a: Architecture, seq_length: int, max_predictions: int) -> float:
-    """Floating point operations of one instance's update.
+    """Return the floating-point operations to train on one instance.
 
-    A matrix product of (m, k) and (k, n) is 2mkn; the backward pass has two for each of the
-    forward pass. Look-ups, normalisation, softmax and the heads on [CLS] are left out, and so is
-    what the last layer need not work out: all but the masked positions and [CLS].
+    The product of (m, k) and (k, n) matrices takes 2mkn operations, and the backward pass has two
+    products for each one of the forward pass. Not counted are lookups, normalization, softmax, the
+    heads on [CLS], and positions that the last layer can skip: all but the masked ones and [CLS].
     """
     if a.type == "electra":
         generator = generator_architecture(a)
@@ -80,22 +80,23 @@ def training_flops(a: Architecture, seq_length: int, max_predictions: int) -> fl
     return 3 * 2.0 * products
 
 
-def _encoder(a: Architecture, length: int, wanted: int) -> int:
-    """Multiplications of the forward pass; weights that layers share are used by each.
+def _encoder(a: Architecture, length: int, last_positions: int) -> int:
+    """Return the multiplications of the forward pass; shared weights count once per layer.
 
     Args:
         a: the sizes.
         length: L.
-        wanted: the positions that the last layer is worked out at.
+        last_positions: number of positions that the last layer computes.
     """
     h = a.hidden_size
-    keys = 2 * h * h  # and values
+    keys_and_values = 2 * h * h
     rest = 2 * h * h  # query, output
-    rest += 2 * h * length  # query times key, shares times value
+    rest += 2 * h * length  # query times key, attention times value
     rest += 2 * h * a.intermediate_size
     embeddings = a.embedding_size * h if a.is_projected else 0
-    layers = (a.num_layers - 1) * length * (keys + rest) + length * keys + wanted * rest
-    return layers + length * embeddings
+    layers = (a.num_layers - 1) * length * (keys_and_values + rest)
+    last_layer = length * keys_and_values + last_positions * rest
+    return layers + last_layer + length * embeddings
 
 
 def _token_head(a: Architecture, slots: int) -> int:

@@ -1,4 +1,4 @@
-"""A training run to what its model's manifest says of it."""
+"""Collect the facts of a training run for its model's manifest."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,21 +6,16 @@ from pydantic import JsonValue
 
 from core.provenance import git_state, hardware, image_digest
 from trainer.devices.strategy import Choice, accelerators
-from trainer.huggingface.weights import weights_digest
 from trainer.report.figures import Figures
 from trainer.settings.training import TrainingSettings
-from trainer.warm_start.files import start_digest
-from trainer.warm_start.generator import generator_folder
+from trainer.warm_start.digests import generator_digest, start_digest
 
 Facts = dict[str, JsonValue]
 
 
-def facts_of(settings: TrainingSettings, choice: Choice, figures: Figures) -> Facts:
-    """What the model's manifest says of the run."""
+def run_facts(settings: TrainingSettings, choice: Choice, figures: Figures) -> Facts:
+    """Return the facts of a run."""
     start, generator = settings.model.start_from, settings.model.generator_from
-    halves = (
-        {"generator_start_digest": weights_digest(generator_folder(generator))} if generator else {}
-    )
     return {
         "strategy": choice.explanation,
         "replicas": choice.strategy.num_replicas_in_sync,
@@ -29,18 +24,18 @@ def facts_of(settings: TrainingSettings, choice: Choice, figures: Figures) -> Fa
         "tokens_seen": figures.tokens_in_all,
         "seed": settings.seed,
         "start_digest": start_digest(start) if start else None,
-        **halves,
+        **({"generator_start_digest": generator_digest(generator)} if generator else {}),
         "code_digest": settings.code_digest,
         "git": git_state(),
         "image_digest": image_digest(),
         "hardware": hardware(accelerators(choice.strategy)),
-        "settings": told(settings),
-        # Not the package's: on TPUs it has another name.
+        "settings": portable_settings(settings),
+        # Not the version of the package, which has another name on TPUs.
         "versions": {"tensorflow": tf.__version__, "numpy": np.__version__},
     }
 
 
-def told(settings: TrainingSettings) -> JsonValue:
-    """The settings without what only this code and this machine have."""
-    kept: JsonValue = settings.model_dump(mode="json", exclude={"checkpoint_root", "code_digest"})
-    return kept
+def portable_settings(settings: TrainingSettings) -> JsonValue:
+    """Return the settings that do not depend on this machine or this version of the code."""
+    dumped: JsonValue = settings.model_dump(mode="json", exclude={"checkpoint_root", "code_digest"})
+    return dumped

@@ -1,1 +1,1 @@
-"""Start from the weights of another model."""
+"""Start training from the weights of another model."""

@@ -1,4 +1,4 @@
-"""A `transformers` folder to the weights that training starts from, instead of drawn ones."""
+"""Start from the architecture and the weights in a folder instead of from random weights."""
 
 import dataclasses
 import logging
@@ -9,14 +9,14 @@ import numpy as np
 from core.errors import InputError
 from core.settings import LATEST_BLESSED
 from core.vocabulary.vocabulary import Vocabulary, read_tokens
-from trainer.huggingface.folder import Values, read_architecture
+from trainer.huggingface.read import check_discriminator, find_model, read_architecture
+from trainer.huggingface.weights import Values
 from trainer.models.architecture import Architecture
 from trainer.models.electra import GENERATOR
 from trainer.models.parameters import ParameterList
 from trainer.settings.model import ModelSettings
 from trainer.settings.training import TrainingSettings
-from trainer.warm_start.files import start_folder
-from trainer.warm_start.generator import check_discriminator, with_generator
+from trainer.warm_start.generator import with_generator
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +28,15 @@ class WarmStartError(InputError):
     """A folder that a model cannot start from."""
 
 
-def with_start(settings: TrainingSettings, latest_blessed: str | None) -> TrainingSettings:
-    """The settings with a folder in the place of `model.start_from: latest_blessed`.
+def resolve_latest_blessed(
+    settings: TrainingSettings, latest_blessed: str | None
+) -> TrainingSettings:
+    """Replace `model.start_from: latest_blessed` by a folder.
 
     Args:
-        settings: as the recipe has them.
+        settings: from the recipe.
         latest_blessed: the model's folder; None if there is no such model yet, so that the weights
-            are drawn.
+            are random.
     """
     if settings.model.start_from != LATEST_BLESSED:
         return settings
@@ -46,105 +48,114 @@ def with_start(settings: TrainingSettings, latest_blessed: str | None) -> Traini
 def start_architecture(
     settings: ModelSettings, folder: str, vocabulary: Vocabulary, sequence_classes: int
 ) -> Architecture:
-    """The folder's shape, with what the settings say of dropout and initialisation.
+    """Return the folder's architecture, with dropout and initialization from the settings.
 
-    The head that tells classes is as wide as the instances ask, and there may be more types of
-    segments than the folder's.
+    The head for pairs has as many classes as the instances, and there may be more types of segments
+    than in the folder.
 
     Raises:
-        InputError: the settings give another type or shape, or the vocabulary is another.
+        InputError: the settings give another type or shape, or the vocabulary differs.
     """
-    found = check_start(settings)
-    _check_vocabulary(folder, found, vocabulary)
+    architecture = check_start(settings)
+    _check_vocabulary(folder, architecture, vocabulary)
     return dataclasses.replace(
-        found,
+        architecture,
         pad_id=vocabulary.pad_id,
         hidden_dropout=settings.hidden_dropout,
         attention_dropout=settings.attention_dropout,
         initializer_range=settings.initializer_range,
-        type_vocab_size=max(found.type_vocab_size, settings.type_vocab_size),
+        type_vocab_size=max(architecture.type_vocab_size, settings.type_vocab_size),
         sequence_classes=sequence_classes,
     )
 
 
 def check_start(settings: ModelSettings) -> Architecture:
-    """The shape of the model in `start_from`, after a comparison with what the settings say of it.
+    """Return the architecture of the model in `start_from` after comparing it with the settings.
 
     Raises:
-        InputError: they say another type or shape, or a half of an ELECTRA does not fit.
+        InputError: the settings give another type or shape, or one half of an ELECTRA does not fit.
     """
     folder = str(settings.start_from)
-    found = read_architecture(start_folder(folder))
-    asked = {name: getattr(settings, name) for name in SHAPE}
-    asked = {name: value for name, value in asked.items() if value is not None}
-    asked["type"] = settings.type
-    for name, value in asked.items():
-        if value != getattr(found, name):
+    architecture = read_architecture(find_model(folder))
+    for name in ("type", *SHAPE):
+        expected, value = getattr(settings, name), getattr(architecture, name)
+        if expected not in (None, value):
             raise WarmStartError(
-                f"{folder}: its {name} is {getattr(found, name)}, and model.{name} "
-                f"says {value}. Set it to {getattr(found, name)}, or remove model.start_from."
+                f"{folder}: its {name} is {value}, and model.{name} says {expected}. Set it to "
+                f"{value}, or remove model.start_from."
             )
-    if found.type != "electra":
-        return found
-    check_discriminator(start_folder(folder))
-    return with_generator(found, settings, folder)
+    if architecture.type != "electra":
+        return architecture
+    check_discriminator(find_model(folder))
+    return with_generator(architecture, settings, folder)
 
 
 def start_values(
-    first: Mapping[str, np.ndarray], found: Values, parameters: ParameterList, folder: str
+    random_values: Mapping[str, np.ndarray],
+    folder_values: Values,
+    parameters: ParameterList,
+    folder: str,
 ) -> Values:
-    """The weights to start from: the folder's, and drawn ones where it has none.
+    """Return the first weights: those of the folder, and random ones for what it lacks.
 
     Args:
-        first: every weight as drawn.
-        found: from `read_start`.
+        random_values: every weight of the model.
+        folder_values: from `read_model`.
         parameters: of the model.
         folder: for messages.
 
     Raises:
-        WarmStartError: the folder lacks a weight of the encoder, or one has another shape.
+        WarmStartError: the folder lacks a weight of the encoder, or a weight has another shape.
     """
-    found = _fit(first, found, parameters)
-    missing = [name for name in parameters if name not in found]
-    lacking = [name for name in missing if ".encoder.layer" in name or "embeddings" in name]
-    lacking = [name for name in lacking if not name.startswith(GENERATOR)]
-    if lacking:
-        raise WarmStartError(f"{folder}: has no {lacking[0]} ({len(lacking)} weights are missing).")
-    for name in parameters.keys() & found.keys():
-        if found[name].shape != parameters[name].shape:
+    values = _fit(random_values, folder_values, parameters)
+    missing = [name for name in parameters if name not in values]
+    required = [name for name in missing if ".encoder.layer" in name or "embeddings" in name]
+    required = [name for name in required if not name.startswith(GENERATOR)]
+    if required:
+        raise WarmStartError(
+            f"{folder}: has no {required[0]} ({len(required)} weights are missing). Get the folder "
+            f"from its source again."
+        )
+    for name in parameters.keys() & values.keys():
+        if values[name].shape != parameters[name].shape:
             raise WarmStartError(
-                f"{folder}: {name} is {found[name].shape}, and the model's is "
-                f"{parameters[name].shape}."
+                f"{folder}: {name} has the shape {values[name].shape} instead of "
+                f"{parameters[name].shape}. Get the folder from its source again."
             )
-    unused = sorted(found.keys() - parameters.keys())
-    log.info("%s: %d weights are taken from it", folder, len(parameters) - len(missing))
-    log.info("Drawn, because it has none: %s", ", ".join(missing) or "none")
-    log.info("In it and not used: %s", ", ".join(unused) or "none")
-    return {name: found.get(name, first[name]) for name in parameters}
+    unused = sorted(values.keys() - parameters.keys())
+    log.info("%s: starting from %d of its weights", folder, len(parameters) - len(missing))
+    log.info("Random, because the folder lacks them: %s", ", ".join(missing) or "none")
+    log.info("In the folder but not used: %s", ", ".join(unused) or "none")
+    return {name: values.get(name, random_values[name]) for name in parameters}
 
 
-def _fit(first: Mapping[str, np.ndarray], found: Values, parameters: ParameterList) -> Values:
-    """Leaves out a head for other classes, and adds drawn rows for new types of segments."""
-    fitted = dict(found)
-    for name in parameters.keys() & found.keys():
-        value, shape = found[name], parameters[name].shape
+def _fit(
+    random_values: Mapping[str, np.ndarray], values: Values, parameters: ParameterList
+) -> Values:
+    """Drop a head for another number of classes; add random rows for new types of segments."""
+    fitted = dict(values)
+    for name in parameters.keys() & values.keys():
+        value, shape = values[name], parameters[name].shape
         if name.startswith(_CLASS_HEADS) and value.shape != shape:
             del fitted[name]
         elif "token_type_embeddings" in name and len(value) < shape[0]:
-            fitted[name] = np.concatenate([value, first[name][len(value) :]])
+            fitted[name] = np.concatenate([value, random_values[name][len(value) :]])
     return fitted
 
 
-def _check_vocabulary(folder: str, found: Architecture, vocabulary: Vocabulary) -> None:
-    """Ids have to mean what they meant."""
-    if found.vocab_size != vocabulary.size:
+def _check_vocabulary(folder: str, architecture: Architecture, vocabulary: Vocabulary) -> None:
+    """Require the same tokens with the same ids."""
+    if architecture.vocab_size != vocabulary.size:
         raise WarmStartError(
-            f"{folder}: has {found.vocab_size} tokens, and the instances' vocabulary "
+            f"{folder}: has {architecture.vocab_size} tokens, and the instances' vocabulary has "
             f"{vocabulary.size}. Set vocabulary.import_from to {folder}."
         )
-    found_tokens = read_tokens(start_folder(folder))
-    if found_tokens and found_tokens[1] != vocabulary.tokens:
+    read = read_tokens(find_model(folder))
+    if read is None:  # the folder has only weights
+        return
+    path, tokens = read
+    if tokens != vocabulary.tokens:
         raise WarmStartError(
-            f"{found_tokens[0]}: its tokens are not those of the instances' vocabulary. Set "
+            f"{path}: its tokens are not those of the instances' vocabulary. Set "
             f"vocabulary.import_from to {folder}."
         )

@@ -22,7 +22,7 @@ from tests.pipelines.vertex.conftest import Textmill, server, textmill
 from tests.vertex_server import VertexServer
 from tests.vertex_server.resources import dump
 from tests.vertex_server.schedules import fire
-from trainer.warm_start.files import start_digest
+from trainer.warm_start.digests import start_digest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 __all__ = ["server", "textmill"]  # fixtures

@@ -104,5 +104,7 @@ def test_replicas_choose_their_lengths_apart(
 
 
 def test_lengths_that_do_not_rise_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"\[64, 32\] are not rising"):
+    with pytest.raises(
+        ValueError, match=r"\[64, 32\] are not positive numbers of tokens in rising order"
+    ):
         TrainerSettings(length_buckets=[64, 32])
