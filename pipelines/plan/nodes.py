@@ -6,19 +6,12 @@ copy, as in a run. If it would execute, it would make a new artifact whose id is
 keys downstream, so every node that reads it would execute too.
 """
 
-import contextlib
-import shutil
-import sqlite3
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ml_metadata.proto import metadata_store_pb2 as pb
-from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
-from tfx.types import artifact_utils
 
 from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
 from components.tfx_internals.dry_run import prepare_execution, register_execution
@@ -26,7 +19,7 @@ from components.tfx_internals.local_pipeline import compile_pipeline, make_launc
 from pipelines.local.local_runner import nodes_until
 from pipelines.local.node_launcher import NodeLauncher
 from pipelines.metadata.cache_reason import compare, settle
-from pipelines.metadata.names import PIPELINE_CONTEXT, RESOLVER
+from pipelines.metadata.names import RESOLVER
 from pipelines.metadata.records import (
     ArtifactRecord,
     ExecutionRecord,
@@ -34,6 +27,13 @@ from pipelines.metadata.records import (
     open_store,
     read_execution,
     run_executions,
+)
+from pipelines.plan.store_copy import (
+    connect,
+    copy_store,
+    last_execution_seconds,
+    live_artifacts,
+    record_outputs,
 )
 
 RUNS, CACHED, LOOKS_UP = "runs", "cached", "looks up"
@@ -69,24 +69,9 @@ def plan_nodes(
         InputError: a driver rejects the text, or the pipeline has no node `to_node`.
     """
     spec = compile_pipeline(pipeline, RUN_ID)
-    with _copy_store(metadata_path) as (copy, scratch):
+    with copy_store(metadata_path) as (copy, scratch):
         planner = _Planner(spec, copy, scratch)
         return [planner.plan(node.pipeline_node) for node in nodes_until(list(spec.nodes), to_node)]
-
-
-@contextlib.contextmanager
-def _copy_store(path: Path) -> Iterator[tuple[Path, str]]:
-    """Yield a copy of the store and a scratch folder for launchers; remove both at the end."""
-    scratch = tempfile.mkdtemp(prefix="textmill-plan-")
-    try:
-        copy = Path(scratch, "metadata.sqlite")
-        if path.exists():
-            source = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-            with contextlib.closing(source), contextlib.closing(sqlite3.connect(copy)) as target:
-                source.backup(target)
-        yield copy, scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 class _Planner:
@@ -112,12 +97,13 @@ class _Planner:
         store = open_store(self._copy)
         state, why = settle(store, self._pipeline, record)
         if record.type_name == RESOLVER:
-            state = LOOKS_UP
-        elif state != CACHED:
+            return PlannedNode(node_id, LOOKS_UP, why, because_of, None)
+        if state != CACHED:
             state = RUNS
             self._runs.add(node_id)
             self._note_restored(store, node, record)
-        return PlannedNode(node_id, state, why, because_of, self._last_seconds(store, record))
+        last_seconds = last_execution_seconds(store, self._pipeline, node_id)
+        return PlannedNode(node_id, state, why, because_of, last_seconds)
 
     def _note_restored(self, store: Any, node: Any, record: ExecutionRecord) -> None:
         """Remember a node that executes although it and the content of its inputs are unchanged."""
@@ -144,7 +130,7 @@ class _Planner:
 
     def _launch(self, node: Any, node_id: str) -> ExecutionRecord:
         """Let the launcher decide as in a run, and read the execution that it recorded."""
-        launcher = make_launcher(NodeLauncher, self._spec, node, self._connection())
+        launcher = make_launcher(NodeLauncher, self._spec, node, connect(self._copy))
         if node.node_info.type.name == RESOLVER:
             launcher.launch()  # a resolver only queries the store
             return run_executions(open_store(self._copy), RUN_ID)[node_id]
@@ -154,7 +140,7 @@ class _Planner:
 
     def _predict(self, node: Any) -> ExecutionRecord:
         """Predict the execution of a node that would read artifacts that do not exist yet."""
-        with self._connection() as handle:
+        with connect(self._copy) as handle:
             execution = register_execution(handle, node)
         store = open_store(self._copy)
         (recorded,) = store.get_executions_by_id([execution.id])
@@ -182,9 +168,7 @@ class _Planner:
     def _predict_resolver(self, node: Any) -> ExecutionRecord:
         """Predict which baseline the resolver would find for a model that does not exist yet."""
         record = self._predict(node)
-        with self._connection() as handle:
-            context = handle.store.get_context_by_type_and_name(PIPELINE_CONTEXT, self._pipeline)
-            live = _live_artifacts(handle.store, context) if context else {}
+        live = live_artifacts(self._copy, self._pipeline)
         # A restored model replaces the lost one, and must not be compared with itself.
         lost = {
             artifact.id
@@ -206,51 +190,5 @@ class _Planner:
             for key, artifacts in resolved.items()
             if artifacts
         }
-        self._record_outputs(record.id, resolved)
+        record_outputs(self._copy, record.id, resolved)
         return replace(record, inputs={}, outputs=outputs)
-
-    def _record_outputs(self, execution_id: int, outputs: Mapping[str, Any]) -> None:
-        """Record the outputs of a resolver in the copy, for the nodes that read them."""
-        events = []
-        for key, artifacts in outputs.items():
-            for artifact in artifacts:
-                event = pb.Event(
-                    execution_id=execution_id,
-                    artifact_id=artifact.id,
-                    type=pb.Event.INTERNAL_OUTPUT,
-                )
-                event.path.steps.add().key = key
-                event.path.steps.add().index = 0
-                events.append(event)
-        if events:
-            with self._connection() as handle:
-                handle.store.put_events(events)
-
-    def _last_seconds(self, store: Any, record: ExecutionRecord) -> float | None:
-        context = store.get_context_by_type_and_name("node", f"{self._pipeline}.{record.node_id}")
-        done = [
-            execution
-            for execution in (store.get_executions_by_context(context.id) if context else ())
-            if execution.last_known_state == pb.Execution.COMPLETE
-        ]
-        if not done or record.type_name == RESOLVER:
-            return None
-        last = max(done, key=lambda execution: execution.id)
-        return (last.last_update_time_since_epoch - last.create_time_since_epoch) / 1000
-
-    def _connection(self) -> metadata.Metadata:
-        return metadata.Metadata(metadata.sqlite_metadata_connection_config(str(self._copy)))
-
-
-def _live_artifacts(store: Any, context: Any) -> dict[str, list[Any]]:
-    """Return the live artifacts of a pipeline by type name."""
-    by_type: dict[str, list[Any]] = {}
-    artifacts = store.get_artifacts_by_context(context.id)
-    types = {t.id: t for t in store.get_artifact_types_by_id({a.type_id for a in artifacts})}
-    for artifact in artifacts:
-        if artifact.state == pb.Artifact.LIVE:
-            kind = types[artifact.type_id]
-            by_type.setdefault(kind.name, []).append(
-                artifact_utils.deserialize_artifact(kind, artifact)
-            )
-    return by_type
