@@ -105,7 +105,7 @@ docs-assets: $(READY) $(TRANSFORMERS)  ## run the demo and write its real output
 	$(BIN)/python -m docs.tools.assets
 	$(BIN)/python -m docs.tools.blocks
 
-lock: $(UV)  ## pin requirements/*.in anew, with hashes
+lock: $(UV)  ## pin requirements/*.in again, with hashes
 	for name in $(LOCKS); do \
 	  version=3.10; [ $$name = transformers ] && version=3.11; \
 	  more=; [[ $$name == @(tpu|minilm) ]] && more=--no-deps; \
@@ -125,7 +125,7 @@ $(UV): requirements/uv.txt
 	touch $@
 
 # Bytecode is compiled at once: where PYTHONDONTWRITEBYTECODE is set, as in many containers, each
-# command would compile TensorFlow and TFX anew.
+# command would compile TensorFlow and TFX again.
 $(READY): $(UV) requirements/textmill.txt requirements/dev.txt pyproject.toml
 	[ -x $(BIN)/python ] || $(UV) venv --quiet --python "$$(cat .python-version)" .venv
 	$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python \

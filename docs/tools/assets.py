@@ -49,11 +49,13 @@ def demo() -> None:
     write("demo-run.txt", run("run", "demo", *DEMO))
     first = newest_summary("demo")
     write("demo-cached.txt", run("run", "demo", *DEMO))
-    write("plan.txt", run("plan", "demo", *DEMO, "--set", "trainer.steps=4000"))
+    write(
+        "plan.txt", run("plan", "demo", *DEMO, "--set", "trainer.steps=4000", "--machine", "a100")
+    )
     report = FOLDER / first["places"]["report"]
     write("fill-mask.txt", fill_mask(FOLDER / first["places"]["model"] / "transformers"))
     run("run", "demo", *DEMO, "--set", "trainer.learning_rate=0.001")
-    runs = (first["run"], newest_summary("demo")["run"])
+    runs = (first["run_id"], newest_summary("demo")["run_id"])
     write("lineage-diff.txt", run("lineage", "diff", *runs, "--workdir", "work/demo"))
     write("lineage-list.txt", run("lineage", "list", "--workdir", "work/demo"))
     write("lineage-verify.txt", run("lineage", "verify", "--workdir", "work/demo"))

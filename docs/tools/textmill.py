@@ -9,13 +9,16 @@ PROGRAM = TOP / ".venv" / "bin" / "textmill"
 COLUMNS = 96  # fits a page of the site, and README on GitHub
 
 
-def textmill(*arguments: str, folder: Path, code: int = 0, **environment: str) -> str:
+def textmill(
+    *arguments: str, folder: Path, code: int = 0, progress: bool = False, **environment: str
+) -> str:
     """Return what a command printed.
 
     Args:
         arguments: What follows `textmill` on the command line.
         folder: The current directory of the command.
         code: The exit code that the command must return.
+        progress: Include what goes to stderr; it is always included if `code` is not 0.
         environment: Variables to set besides those of this process.
 
     Raises:
@@ -29,7 +32,7 @@ def textmill(*arguments: str, folder: Path, code: int = 0, **environment: str) -
         cwd=folder,
         env=variables,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.STDOUT if code or progress else subprocess.DEVNULL,
         text=True,
     )
     if done.returncode != code:

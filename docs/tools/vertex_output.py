@@ -50,7 +50,7 @@ def commands(server: VertexServer, folder: Path) -> dict[str, str]:
     }
 
     def call(*arguments: str, code: int = 0) -> str:
-        return textmill(*arguments, folder=folder, code=code, **environment)
+        return textmill(*arguments, folder=folder, code=code, progress=True, **environment)
 
     output = {"doctor": call("doctor", SPEC, *TEXT)}
     output["submit"] = shorten(call("submit", SPEC, *TEXT, "--wait", *FAST), first=12, last=8)

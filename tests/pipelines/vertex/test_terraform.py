@@ -9,7 +9,7 @@ import pytest
 
 HERE = Path(__file__).parents[3]
 FOLDER = HERE / "pipelines" / "vertex" / "terraform"
-DOCS = HERE / "docs" / "vertex-accounts.md"
+DOCS = HERE / "docs" / "guides" / "vertex-accounts.md"
 BROAD_ROLES = {"roles/owner", "roles/editor", "roles/aiplatform.admin", "roles/storage.admin"}
 
 
