@@ -77,7 +77,7 @@ LayoutName = Literal["bert", "model_garden", "albert", "electra", "origin"]
 
 
 class RecordsSettings(Settings):
-    """Records that another system wrote; see docs/interchange.md."""
+    """Records that another system wrote; see docs/guides/interchange.md."""
 
     layout: LayoutName
     """The system that wrote the records."""

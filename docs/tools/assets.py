@@ -61,7 +61,7 @@ def demo() -> None:
     write("lineage-verify.txt", run("lineage", "verify", "--workdir", "work/demo"))
     run("lineage", "report", "--workdir", "work/demo", "-o", "lineage.html")
     picture(report, "corpus-report.png", height=1650)
-    picture(FOLDER / "lineage.html", "lineage.png", height=1500, place=f"/run/{first['run']}")
+    picture(FOLDER / "lineage.html", "lineage.png", height=1500, place=f"/run/{first['run_id']}")
     write("recipes.txt", run("recipes"))
     write("machines.txt", run("machines"))
     write("bad-text.txt", bad_text())

@@ -59,20 +59,10 @@ def heading(path: str) -> str:
 
 
 def paragraphs(text: str) -> str:
-    """Return help text as Markdown; examples that begin with `textmill` become code blocks."""
-    lines: list[str] = []
-    code = False
-    for line in plain(text).splitlines():
-        if is_command(line) != code:
-            code = not code
-            lines.append("```sh" if code else "```")
-        lines.append(re.sub(r"^\s*(\$ )?", "", line) if code else line.strip())
-    return "\n".join([*lines, "```"] if code else lines).strip() + ("\n" if text else "")
-
-
-def is_command(line: str) -> bool:
-    """Return whether a line of help text is an example to type."""
-    return re.match(r"\s*(\$ )?textmill ", line) is not None
+    """Return help text as Markdown; an example becomes a code block."""
+    prose, example, command = plain(text).strip().partition("Example: ")
+    block = f"\n\n```sh\n{' '.join(command.split())}\n```" if example else ""
+    return f"{prose.strip()}{block}\n" if text else ""
 
 
 def plain(text: str) -> str:

@@ -53,7 +53,7 @@ def commands(server: VertexServer, folder: Path) -> dict[str, str]:
         return textmill(*arguments, folder=folder, code=code, progress=True, **environment)
 
     output = {"doctor": call("doctor", SPEC, *TEXT)}
-    output["submit"] = shorten(call("submit", SPEC, *TEXT, "--wait", *FAST), first=12, last=8)
+    output["submit"] = shorten(call("submit", SPEC, *TEXT, "--watch", *FAST), first=12, last=8)
     wrong = ("--param", "stepps=3", "--param", "learning_rate=fast")
     output["submit-wrong"] = call("submit", SPEC, *wrong, code=2)
     every_monday = ("--cron", "0 3 * * 1", "--time-zone", "Europe/Berlin", "--name", "weekly")
@@ -62,7 +62,7 @@ def commands(server: VertexServer, folder: Path) -> dict[str, str]:
     job = fire(server, next(iter(server.schedules)))
     assert job is not None
     failed = job.name.rsplit("/", 1)[1]
-    output["runs-show"] = call("runs", "show", failed, "--wait", *FAST, code=1)
+    output["runs-show"] = call("runs", "show", failed, "--watch", *FAST, code=1)
     output["runs-list"] = call("runs", "list")
     output["schedule-pause"] = call("schedule", "pause", "weekly")
     output["schedule-list"] = call("schedule", "list")

@@ -16,7 +16,7 @@ SECRETS = re.compile(
 PERMISSION = re.compile(r"[Pp]ermission '?([\w.]+\.[\w.]+)'?")
 QUOTA_METRIC = re.compile(r"aiplatform\.googleapis\.com/(\w+)")
 MAX_MESSAGE_CHARACTERS = 600  # quoted from the service's own message
-ACCOUNTS_PAGE = "docs/vertex-accounts.md"
+ACCOUNTS_PAGE = "docs/guides/vertex-accounts.md"
 
 
 class VertexError(TextmillError):

@@ -37,7 +37,7 @@ ServiceAccountOption = Annotated[
     typer.Option(
         metavar="EMAIL",
         envvar="TEXTMILL_SERVICE_ACCOUNT",
-        help="Account that the run works as (docs/vertex-accounts.md).",
+        help="Account that the run works as (docs/guides/vertex-accounts.md).",
     ),
 ]
 NetworkOption = Annotated[

@@ -103,7 +103,7 @@ def check_caller(subject: Subject) -> Iterator[Check]:
             "permissions",
             "failed",
             f"you lack {', '.join(missing)}",
-            "Ask for the role roles/aiplatform.user (docs/vertex-accounts.md).",
+            "Ask for the role roles/aiplatform.user (docs/guides/vertex-accounts.md).",
         )
     else:
         yield Check("permissions", "ok", "you may submit, schedule and cancel runs")

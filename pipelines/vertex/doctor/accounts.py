@@ -8,7 +8,8 @@ from pipelines.vertex.doctor.storage import PERMISSIONS as BUCKET_PERMISSIONS
 
 ACT_AS = "iam.serviceAccounts.actAs"
 HOW_TO_GRANT = (
-    "The commands are in docs/vertex-accounts.md, the Terraform in pipelines/vertex/terraform."
+    "The commands are in docs/guides/vertex-accounts.md, "
+    "the Terraform in pipelines/vertex/terraform."
 )
 
 

@@ -26,7 +26,7 @@ def check_images(subject: Subject) -> Iterator[Check]:
                 name,
                 "failed",
                 f"{base} is not built yet",
-                "Build and push it (docs/vertex.md), put its digest into the recipe's "
+                "Build and push it (docs/guides/vertex.md), put its digest into the recipe's "
                 "vertex.images, and compile again.",
             )
         elif not match:

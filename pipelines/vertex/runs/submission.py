@@ -69,6 +69,6 @@ def check_images_built(template: Template) -> None:
         names = ", ".join(image.split("@")[0] for image in unbuilt)
         raise InputError(
             f"{template.source}: {names} {'is' if len(unbuilt) == 1 else 'are'} not built yet. "
-            f"Build and push the images (docs/vertex.md), put their digests into the recipe's "
-            f"vertex.images, and compile again."
+            f"Build and push the images (docs/guides/vertex.md), put their digests into the "
+            f"recipe's vertex.images, and compile again."
         )
