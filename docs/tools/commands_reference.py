@@ -37,18 +37,14 @@ def sections(command: Any, path: str, context: Any) -> Iterator[str]:
 
 
 def section(command: Any, path: str, context: Any) -> str:
-    """Return the heading, the help text, and a table of arguments and options."""
-    parts = [
-        f"\n{heading(path)}\n",
-        paragraphs(command.help or ""),
-        paragraphs(command.epilog or ""),
-    ]
+    """Return the heading, the usage, the help text, and a table of arguments and options."""
+    parts = [f"\n{heading(path)}\n"]
     subcommands = getattr(command, "commands", {})
-    if subcommands:
-        parts.append(table("command", subcommand_rows(path, subcommands)))
-    else:
+    if not subcommands:
         usage = " ".join([path, *command.collect_usage_pieces(context)])
-        parts.append(f"```sh\n{usage}\n```\n")
+        parts.append(f"```text\n{re.sub('[{}]', '', usage)}\n```\n")
+    parts.append(paragraphs(command.help or ""))
+    parts.append(table("command", subcommand_rows(path, subcommands)))
     parts.append(table("argument or option", option_rows(command, context)))
     return "\n".join(part for part in parts if part)
 
@@ -82,7 +78,7 @@ def option_rows(command: Any, context: Any) -> Iterator[tuple[str, str]]:
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record and not HIDDEN.intersection(parameter.opts):
-            yield f"`{record[0]}`", plain(record[1])
+            yield f"`{record[0].replace(' <str>', '')}`", plain(record[1])
 
 
 def table(title: str, rows: Iterator[tuple[str, str]]) -> str:
