@@ -1,4 +1,4 @@
-"""A model and held-out instances to its losses, beside those of a model that only counts."""
+"""Evaluate a model on held-out instances, against a unigram baseline."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -21,37 +21,37 @@ from trainer.objectives.ratio import Ratio, weighted
 from trainer.settings.masking import MaskingSettings
 from trainer.settings.model import ElectraSettings
 
-# Whatever rate a model was trained at, it is measured at BERT's, so that models compare.
+# Every model is evaluated at BERT's rate, so that models trained at other rates can be compared.
 EVALUATION_MASKING = MaskingSettings(rate=0.15)
-# ELECTRA's generator never meets random tokens, and would copy them; so all that it predicts is
-# masked, as nearly all is in its training.
+# ELECTRA's generator never sees random tokens in training and would copy them, so every predicted
+# token is masked.
 ELECTRA_MASKING = MaskingSettings(rate=0.15, mask_share=1.0, random_share=0.0)
 Sums = dict[str, tuple[float, float]]  # numerators and denominators
 
 
 class EvaluationError(InputError):
-    """A model and instances that cannot be measured together."""
+    """A model that cannot be evaluated on the given instances."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """How well a model does on a split that it never saw; losses in nats."""
+    """The metrics of a model on a held-out split; losses in nats."""
 
-    masked_lm_loss: float  # per masked token; of an ELECTRA, its generator's
+    masked_lm_loss: float  # per masked token; for ELECTRA, of its generator
     masked_lm_perplexity: float
     masked_lm_accuracy: float
-    unigram_loss: float  # of the train split's token counts, one added to each
+    unigram_loss: float  # baseline from the token counts of the train split
     instances: int
     masked_tokens: int
-    others: Mapping[str, float]  # what only some types of models have, by name
+    others: Mapping[str, float]  # metrics of only some types of models, by name
 
     def metrics(self) -> dict[str, float]:
-        """Every number, by name.
+        """Return all metrics by name.
 
         Models of pairs add `<pair>_loss`, `<pair>_accuracy`, and the share of label 1 as
         `random_next_share` or `swapped_share`. ELECTRA adds `replaced_token_loss`, `…_accuracy`,
-        `…_precision`, `…_recall` and `…_auc`: the chance that a replaced token scores above an
-        original one.
+        `…_precision`, `…_recall` and `…_auc` (the probability that a replaced token scores above an
+        original one).
         """
         own = {name: value for name, value in vars(self).items() if name != "others"}
         return {**own, **self.others}
@@ -60,18 +60,18 @@ class Evaluation:
 def evaluate(
     model_folder: str, instances_folder: str, split: str, batch_size: int, seed: int
 ) -> Evaluation:
-    """Measures an exported model; the weights are read from its `transformers` folder.
+    """Evaluate an exported model, with the weights from its `transformers` folder.
 
     Args:
-        model_folder: from `export_model`.
-        instances_folder: an instances artifact of the same vocabulary.
-        split: of it.
-        batch_size: instances at a time.
-        seed: freezes, with the batch size, what is drawn: the masks of dynamic instances, and
-            the tokens that ELECTRA's generator samples.
+        model_folder: written by `export_model`.
+        instances_folder: an instances artifact with the same vocabulary.
+        split: the name of the split.
+        batch_size: instances per batch.
+        seed: determines, together with the batch size, the masks of dynamic instances and the
+            samples of ELECTRA's generator.
 
     Raises:
-        InputError: a folder is incomplete, or the vocabularies differ.
+        InputError: a folder is incomplete or damaged, or the vocabularies differ.
     """
     instances = open_instances(instances_folder)
     _check_vocabulary(model_folder, instances)
@@ -92,7 +92,7 @@ def evaluate(
 
 
 def evaluation_masking(model_type: str) -> MaskingSettings:
-    """What is masked where a model of this type is measured."""
+    """Return the masking settings to evaluate a type of model with."""
     return ELECTRA_MASKING if model_type == "electra" else EVALUATION_MASKING
 
 
@@ -103,8 +103,8 @@ def measure(
     unigram: np.ndarray,
     seed: int,
 ) -> Evaluation:
-    """Measures weights on batches; `unigram` is from `unigram_losses`."""
-    sums, histograms, instances = _add_up(objective, variables, batches, unigram, seed)
+    """Evaluate weights on batches; `unigram` is from `unigram_losses`."""
+    sums, histograms, instances = _sum_batches(objective, variables, batches, unigram, seed)
     means = {name: n / d if d else math.nan for name, (n, d) in sums.items()}
     if histograms:
         means["replaced_token_auc"] = area_under_curve(
@@ -122,11 +122,10 @@ def measure(
 
 
 def unigram_losses(counts: np.ndarray) -> np.ndarray:
-    """What a model that only knows how frequent tokens are loses on each: (V,) float32, nats.
+    """Return the loss of each token under a unigram model: (V,) float32, nats.
 
     Args:
-        counts: (V,) int64. One is added to each, so that a token that was never seen costs much
-            and not everything.
+        counts: (V,) int64. One is added to each, so that unseen tokens have a finite loss.
     """
     smoothed = counts.astype(np.float64) + 1
     losses: np.ndarray = -np.log(smoothed / smoothed.sum())
@@ -134,11 +133,11 @@ def unigram_losses(counts: np.ndarray) -> np.ndarray:
 
 
 def area_under_curve(positives: np.ndarray, negatives: np.ndarray) -> float:
-    """The chance that a positive lies in a higher bin than a negative; ties count half.
+    """Return the probability that a positive is in a higher bin than a negative; ties count half.
 
     Args:
-        positives: (BINS,) how many positives each bin of the score holds.
-        negatives: (BINS,) the same of the negatives.
+        positives: (BINS,) number of positives per bin of the score.
+        negatives: (BINS,) number of negatives per bin.
     """
     pairs = float(positives.sum()) * float(negatives.sum())
     below = np.cumsum(negatives) - negatives
@@ -150,23 +149,25 @@ def _check_vocabulary(model_folder: str, instances: Instances) -> None:
     if digest != instances.vocabulary.digest:
         raise EvaluationError(
             f"{model_folder}: was trained with another vocabulary ({str(digest)[:12]}…) than that "
-            f"of {instances.folder} ({instances.vocabulary.digest[:12]}…). Losses over different "
-            f"tokens do not compare."
+            f"of {instances.folder} ({instances.vocabulary.digest[:12]}…), so its losses would not "
+            f"be comparable. Use instances made with the model's vocabulary."
         )
 
 
-def _add_up(
+def _sum_batches(
     objective: PreTraining,
     variables: Mapping[str, tf.Variable],
     batches: Iterable[Batch],
     unigram: np.ndarray,
     seed: int,
 ) -> tuple[Sums, dict[str, np.ndarray], int]:
-    """Sums and histograms over all batches in double precision, and the number of instances."""
+    """Return sums and histograms over all batches, in double precision, and the instance count."""
     noise_seed = draw_seed(seed, "evaluation noise")
 
     @tf.function(reduce_retracing=True)
-    def of_batch(batch: Batch, number: tf.Tensor) -> tuple[dict[str, Ratio], dict[str, tf.Tensor]]:
+    def evaluate_batch(
+        batch: Batch, number: tf.Tensor
+    ) -> tuple[dict[str, Ratio], dict[str, tf.Tensor]]:
         rows = RowDraws(tf.stack([noise_seed, number]), 0, tf.shape(batch["input_ids"])[0])
         outcome = objective.evaluate(variables, batch, rows)
         slots = batch["masked_lm_weights"]
@@ -178,7 +179,7 @@ def _add_up(
     histograms: dict[str, np.ndarray] = {}
     instances = 0
     for number, batch in enumerate(batches):
-        parts, counts = of_batch(batch, tf.constant(number, tf.int32))
+        parts, counts = evaluate_batch(batch, tf.constant(number, tf.int32))
         for name, part in parts.items():
             numerator, denominator = sums.get(name, (0.0, 0.0))
             sums[name] = numerator + float(part.numerator), denominator + float(part.denominator)

@@ -137,9 +137,9 @@ def _train(
         peak=peak,
     )
     for line in (choice.explanation, *in_all.lines()):
-        progress.tell(line)
+        progress.show(line)
     if resumed:
-        progress.tell(f"Going on from {resumed}")
+        progress.show(f"Resuming from {resumed}")
     best = BestWeights(folder, state.variables) if s.export == "best" else None
     with note_stop_signals(workers) as stop:
         for phase in phases:

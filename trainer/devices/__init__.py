@@ -1,1 +1,1 @@
-"""Choose the distribution strategy, supervise workers, and stop on signals."""
+"""Choose devices, coordinate the workers that train together, and handle stop signals."""

@@ -1,20 +1,20 @@
-"""A device to the fastest matrix product that it makes: what a step's speed is measured against."""
+"""Measure the peak speed of a device, to which the speed of training is compared."""
 
 import time
 
 import tensorflow as tf
 
 SIDE = {"CPU": 1024, "GPU": 4096, "TPU": 4096}  # of the matrices
-SECONDS = 0.25  # that the measurement takes, beside compiling a product
-PRODUCTS = 8  # in one call, so that calling costs little
+SECONDS = 0.25  # duration of the measurement, without compilation
+PRODUCTS = 8  # per call, so that the cost of a call is negligible
 
 
 def measure_peak(device: str, compute_type: tf.DType) -> float:
-    """The best rate of square matrix products within a quarter of a second, FLOP/s.
+    """Return the best FLOP/s of square matrix products within a quarter of a second.
 
     Args:
-        device: TensorFlow's name of it.
-        compute_type: of the products.
+        device: its name in TensorFlow.
+        compute_type: type of the matrices.
     """
     kind = tf.DeviceSpec.from_string(device).device_type or "CPU"
     side = SIDE.get(kind, SIDE["CPU"])
@@ -29,8 +29,8 @@ def measure_peak(device: str, compute_type: tf.DType) -> float:
 
         multiply(matrix).numpy()
         best = float("inf")
-        ends = time.perf_counter() + SECONDS
-        while (started := time.perf_counter()) < ends:
+        deadline = time.perf_counter() + SECONDS
+        while (started := time.perf_counter()) < deadline:
             multiply(matrix).numpy()
             best = min(best, time.perf_counter() - started)
     return PRODUCTS * 2 * side**3 / best

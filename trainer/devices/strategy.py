@@ -1,4 +1,4 @@
-"""A device setting to a `tf.distribute` strategy, with the reason for the choice."""
+"""Choose a `tf.distribute` strategy for the device setting."""
 
 import json
 import os
@@ -15,26 +15,26 @@ Device = Literal["auto", "cpu", "gpu", "tpu"]
 
 
 class DeviceError(InputError):
-    """A device that was asked for is not there."""
+    """A requested device that is not available."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The strategy, and a sentence that says why it was chosen."""
+    """A strategy and the reason why it was chosen."""
 
     strategy: tf.distribute.Strategy
     explanation: str
 
 
 def select_strategy(device: Device) -> Choice:
-    """Chooses where to train.
+    """Choose the devices to train on.
 
-    `auto` takes a TPU if the environment names one, then GPUs, then the CPU. Where TF_CONFIG names
-    several workers, each takes its GPUs or its CPU, and they train together. Call it before any
-    operation of TensorFlow: the workers have to find each other first.
+    `auto` uses a TPU if the environment names one, otherwise GPUs if there are any, otherwise the
+    CPU. If TF_CONFIG names several workers, each uses its own GPUs or CPU, and they train together.
+    Call this before any TensorFlow operation, because the workers have to connect first.
 
     Raises:
-        DeviceError: the device that was asked for is not there.
+        DeviceError: the requested device is not available.
     """
     if device == "tpu" or (device == "auto" and os.environ.get(TPU_NAME)):
         return _select_tpu()
@@ -43,27 +43,27 @@ def select_strategy(device: Device) -> Choice:
         raise DeviceError(
             "trainer.device is gpu and TensorFlow sees no GPU"
             + _visible_devices()
-            + ". Look at the driver with nvidia-smi, or set trainer.device to auto or cpu."
+            + ". Check the driver with nvidia-smi, or set trainer.device to auto or cpu."
         )
     cluster = _read_cluster()
     if cluster is not None:
         return _select_workers(cluster, len(gpus), device)
     if gpus and device != "cpu":
         return _select_gpus(len(gpus))
-    missing = f"TensorFlow sees no GPU{_visible_devices()}, {_not_set()}"
-    reason = "trainer.device is cpu" if device == "cpu" else missing
+    no_device = f"TensorFlow sees no GPU{_visible_devices()}, {_not_set()}"
+    reason = "trainer.device is cpu" if device == "cpu" else no_device
     return Choice(tf.distribute.OneDeviceStrategy("/cpu:0"), f"One CPU: {reason}.")
 
 
 def accelerators(strategy: tf.distribute.Strategy) -> list[str]:
-    """The names of the GPUs or TPU cores that a strategy works on; none on a CPU."""
+    """Return the names of the GPUs or TPU cores of a strategy; empty on a CPU."""
     kinds = {tf.DeviceSpec.from_string(d).device_type for d in strategy.extended.worker_devices}
     if "TPU" in kinds:
         return ["TPU core"] * strategy.num_replicas_in_sync
     if "GPU" not in kinds:
         return []
-    found = tf.config.list_physical_devices("GPU")[: strategy.num_replicas_in_sync]
-    details = (tf.config.experimental.get_device_details(device) for device in found)
+    gpus = tf.config.list_physical_devices("GPU")[: strategy.num_replicas_in_sync]
+    details = (tf.config.experimental.get_device_details(device) for device in gpus)
     return [str(detail.get("device_name", "GPU")) for detail in details]
 
 
@@ -78,10 +78,10 @@ def _select_gpus(count: int) -> Choice:
 
 
 def _read_cluster() -> dict[str, Any] | None:
-    """TF_CONFIG, if it names more than one process that trains.
+    """Read TF_CONFIG; return None unless it names several workers.
 
     Raises:
-        DeviceError: it cannot be understood, or names processes that nothing here is for.
+        DeviceError: it is invalid, or names processes that are not workers.
     """
     text = os.environ.get(TF_CONFIG)
     if not text:
@@ -92,7 +92,7 @@ def _read_cluster() -> dict[str, Any] | None:
         addresses = [address for name in cluster for address in cluster[name]]
     except (ValueError, TypeError, AttributeError) as error:
         raise DeviceError(
-            f"{TF_CONFIG} is not what TensorFlow takes ({error}): {text[:200]!r}. Give "
+            f"{TF_CONFIG} is invalid ({error}): {text[:200]!r}. Set it to "
             '{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}, '
             "or unset it."
         ) from error
@@ -101,7 +101,7 @@ def _read_cluster() -> dict[str, Any] | None:
     if set(cluster) - {"chief", "worker"} or task.get("type") not in cluster:
         raise DeviceError(
             f"{TF_CONFIG} names the roles {', '.join(sorted(cluster))}, and this process is "
-            f"{task.get('type')!r}; workers that train together are of the roles chief and worker."
+            f"{task.get('type')!r}; supported are only chief and worker. Fix it, or unset it."
         )
     return {"count": len(addresses), "task": f"{task['type']} {task.get('index', 0)}"}
 
@@ -115,8 +115,8 @@ def _select_workers(cluster: dict[str, Any], gpus: int, device: Device) -> Choic
     except (RuntimeError, ValueError, tf.errors.OpError) as error:
         raise DeviceError(
             f"The {cluster['count']} workers of {TF_CONFIG} cannot train together "
-            f"({_first_line(error)}). Each needs the same cluster, a task of its own, and a way to "
-            f"the addresses of the others."
+            f"({_first_line(error)}). Give each the same cluster and its own task, and check that "
+            f"each can reach the addresses of the others."
         ) from error
     each = f"{gpus} GPU{'s' if gpus > 1 else ''}" if gpus else "a CPU"
     return Choice(
@@ -136,15 +136,15 @@ def _select_tpu() -> Choice:
         strategy = tf.distribute.TPUStrategy(resolver)
     except (ValueError, RuntimeError, tf.errors.OpError, OSError) as error:
         raise DeviceError(
-            f"TPU {name!r} cannot be reached ({_first_line(error)}). Set {TPU_NAME} to the TPU's "
-            f"name, or to local on a TPU VM, and install tensorflow-tpu instead of tensorflow."
+            f"Cannot reach TPU {name!r} ({_first_line(error)}). Set {TPU_NAME} to the name of the "
+            f"TPU, or to local on a TPU VM, and install tensorflow-tpu instead of tensorflow."
         ) from error
     cores = strategy.num_replicas_in_sync
     return Choice(strategy, f"TPU {name!r} with {cores} cores: {TPU_NAME} or trainer.device.")
 
 
 def _not_set() -> str:
-    """What would have led to another choice."""
+    """Name the variables that would have led to another choice."""
     return f"{TPU_NAME} is not set, {TF_CONFIG} names no other worker"
 
 

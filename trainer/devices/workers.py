@@ -1,4 +1,4 @@
-"""A strategy to the processes that train together: who is the chief, and what each of them says."""
+"""Coordinate the processes that train together."""
 
 import functools
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 class Workers:
-    """The processes of a run; mostly one. Each has to make the same calls in the same order."""
+    """The processes of a run, usually one. All have to make the same calls in the same order."""
 
     def __init__(self, strategy: tf.distribute.Strategy) -> None:
         self._strategy = strategy
@@ -15,37 +15,37 @@ class Workers:
         tasks = cluster.as_dict() if cluster else {}
         self.count = sum(len(tasks.get(name, ())) for name in ("chief", "worker")) or 1
         if isinstance(strategy, tf.distribute.TPUStrategy):
-            self.count = 1  # one process drives all hosts
+            self.count = 1  # one process controls all hosts
         self.is_chief = self.count == 1 or _is_chief(resolver)
 
     def gather(self, value: int) -> list[int]:
-        """The value that each worker calls this with, once for each of its replicas."""
+        """Return the values of all workers, each repeated for every replica of its worker."""
         if self.count == 1:
             return [value]
-        return [int(found) for found in self._gather(tf.constant(value, tf.int64)).numpy()]
+        return [int(each) for each in self._gather(tf.constant(value, tf.int64)).numpy()]
 
     def wait(self) -> None:
-        """Returns when every worker has called it."""
+        """Wait until every worker has called this."""
         self.gather(0)
 
     @functools.cached_property
     def _gather(self) -> tf.types.experimental.PolymorphicFunction:
-        def of_replica(value: tf.Tensor) -> tf.Tensor:
+        def gather_replica(value: tf.Tensor) -> tf.Tensor:
             context = tf.distribute.get_replica_context()
             replicas = context.num_replicas_in_sync
-            mine = tf.one_hot(context.replica_id_in_sync_group, replicas, dtype=tf.int64) * value
-            return context.all_reduce(tf.distribute.ReduceOp.SUM, mine)
+            own = tf.one_hot(context.replica_id_in_sync_group, replicas, dtype=tf.int64) * value
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
 
         @tf.function
         def gather(value: tf.Tensor) -> tf.Tensor:
-            results = self._strategy.run(of_replica, args=(value,))
+            results = self._strategy.run(gather_replica, args=(value,))
             return self._strategy.experimental_local_results(results)[0]
 
         return gather
 
 
 def _is_chief(resolver: tf.distribute.cluster_resolver.ClusterResolver) -> bool:
-    """The task of type chief, or the first worker where there is none (as TensorFlow has it)."""
+    """Return whether this task is the chief, or the first worker if there is no chief."""
     if resolver.task_type == "chief":
         return True
     has_chief = "chief" in resolver.cluster_spec().as_dict()

@@ -1,1 +1,1 @@
-"""Export a trained model as a SavedModel with its tokenizer in the graph."""
+"""Export a trained model as a SavedModel with its tokenizer, and for `transformers`."""

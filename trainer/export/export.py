@@ -1,4 +1,4 @@
-"""A trained model to its artifact: SavedModel, `transformers` folder, and the manifest last."""
+"""Export a trained model: a SavedModel, a folder for `transformers`, and the manifest last."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -23,13 +23,13 @@ def export_model(
     instances: Instances,
     facts: Mapping[str, JsonValue],
 ) -> None:
-    """Writes the model's folder.
+    """Write the folder of a model.
 
     Args:
-        folder: the SavedModel is at its root, `transformers/` beside it.
-        model: what the weights are of.
-        values: the weights, by Hugging Face's names.
-        instances: what it was trained on; its vocabulary goes with the model.
+        folder: gets the SavedModel at its root, and `transformers/` beside it.
+        model: the model.
+        values: its weights, by Hugging Face's names.
+        instances: the instances that it was trained on; their vocabulary is copied.
         facts: of the training run, for the manifest.
     """
     vocabulary = instances.vocabulary
@@ -53,11 +53,11 @@ def export_model(
 
 
 def _files(folder: str) -> list[str]:
-    """Every file in a folder, relative to it, sorted."""
+    """Return the paths of all files in a folder, relative to it and sorted."""
     root = folder.rstrip("/") + "/"
-    found = [
+    paths = [
         storage.join(parent, name).removeprefix(root)
         for parent, _, names in tf.io.gfile.walk(folder)
         for name in names
     ]
-    return sorted(path for path in found if path != MANIFEST)
+    return sorted(path for path in paths if path != MANIFEST)

@@ -1,4 +1,4 @@
-"""Weights to a SavedModel with signatures for raw text, ids, masked slots and losses."""
+"""Save a SavedModel with signatures for raw text, ids, masked slots and losses."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from core.vocabulary.vocabulary import Vocabulary
-from trainer.export.stable_graph import settle_graph
+from trainer.export.stable_graph import stabilize_graph
 from trainer.export.text_to_ids import TextToIds
 from trainer.models.noise import NO_NOISE
 from trainer.models.pair_model import PairModel
@@ -26,16 +26,17 @@ def save_serving_model(
     *,
     pair: str | None,
 ) -> None:
-    """Writes a SavedModel with the signatures of `ServingModel`.
+    """Save a SavedModel with the signatures of `ServingModel`.
 
-    A program that loads it has to import `tensorflow_text` first: `encode` uses its ops.
+    A program that loads it has to import `tensorflow_text` first, because `encode` uses its ops.
 
     Args:
-        folder: to write in.
-        model: what the weights are of.
-        values: the weights, by name.
-        vocabulary: goes into `encode`.
-        pair: what the pair's label is called, or None; `evaluation_loss` takes it.
+        folder: to write to.
+        model: the model.
+        values: its weights, by name.
+        vocabulary: tokenizes text in `encode`.
+        pair: the name of the pair's label without "_labels", for `evaluation_loss`; None: the
+            instances have no pairs.
     """
     module = ServingModel(model, values, vocabulary, pair=pair)
     signatures = {
@@ -46,11 +47,11 @@ def save_serving_model(
         "serving_default": module.encode,
     }
     tf.saved_model.save(module, folder, signatures=signatures)
-    settle_graph(folder)
+    stabilize_graph(folder)
 
 
 class ServingModel(tf.Module):
-    """The model as functions of what a client has."""
+    """A model with its tokenizer, as functions that a client can call."""
 
     def __init__(
         self,
@@ -63,7 +64,7 @@ class ServingModel(tf.Module):
         super().__init__()
         self._model = model
         self._weights = make_variables(values)
-        # ELECTRA learns nothing from pairs.
+        # ELECTRA does not learn from pairs.
         self._pair_model = model if isinstance(model, PairModel) and pair else None
         self._label = f"{pair}_labels"
         self._text_to_ids = TextToIds(vocabulary, model.architecture.max_position)
@@ -73,11 +74,11 @@ class ServingModel(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
     def encode(self, text: tf.Tensor) -> Tensors:
-        """Raw text (B,) to vectors; text that is too long is cut.
+        """Encode raw text (B,); text that is too long is truncated.
 
         Returns:
             `pooled_output` (B, H), `sequence_output` (B, L, H), and the `input_ids` and
-            `input_mask` (B, L) that say which token each vector is of.
+            `input_mask` (B, L) of the tokens.
         """
         input_ids, input_mask, segment_ids = self._text_to_ids.inputs(text)
         outputs = self._vectors(input_ids, input_mask, segment_ids)
@@ -87,7 +88,7 @@ class ServingModel(tf.Module):
     def encode_ids(
         self, input_ids: tf.Tensor, input_mask: tf.Tensor, segment_ids: tf.Tensor
     ) -> Tensors:
-        """Ids to `pooled_output` (B, H) and `sequence_output` (B, L, H)."""
+        """Encode ids: return `pooled_output` (B, H) and `sequence_output` (B, L, H)."""
         return self._vectors(input_ids, input_mask, segment_ids)
 
     @tf.function(input_signature=[_IDS, _IDS, _IDS, _IDS])
@@ -98,7 +99,7 @@ class ServingModel(tf.Module):
         segment_ids: tf.Tensor,
         masked_lm_positions: tf.Tensor,
     ) -> Tensors:
-        """`scores` (B, N, V) of every token at the slots (B, N); a softmax makes them shares."""
+        """Return the logits of every token at the slots (B, N), as `scores` (B, N, V)."""
         weights = self._tensors()
         inputs = input_ids, input_mask, segment_ids
         hidden = self._model.generate(weights, *inputs, NO_NOISE, masked_lm_positions)
@@ -107,12 +108,12 @@ class ServingModel(tf.Module):
         return {"scores": tf.reshape(logits, shape)}
 
     def _evaluation_loss(self, batch: Tensors) -> Tensors:
-        """Losses of instances with BERT's features, in nats.
+        """Return the losses of instances with BERT's features, in nats.
 
         Returns:
-            `masked_lm_loss` (B,), the sum over an instance's masked tokens; `masked_tokens` (B,),
-            their number, so that sums over instances can be divided; the pair's loss (B,) where
-            the model was trained on pairs.
+            `masked_lm_loss` (B,), summed over the masked tokens of an instance; `masked_tokens`
+            (B,), their number, to average over instances; and the loss of the pair (B,) if the
+            model was trained on pairs.
         """
         inputs = batch["input_ids"], batch["input_mask"], batch["segment_ids"]
         slots = batch["masked_lm_weights"]

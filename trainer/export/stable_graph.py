@@ -1,8 +1,8 @@
-"""A SavedModel's graph to the same bytes whenever it is written.
+"""Rewrite the graph of a SavedModel so that equal models have equal bytes.
 
-TensorFlow numbers functions and gradients with a counter of the process, and lists functions in
-no order. So a run that was resumed, or that shares its process with other work, would publish
-other bytes for the same model.
+TensorFlow numbers functions and gradients with a counter per process, and lists functions in no
+particular order. Without this, a resumed run or one that shares its process with other work would
+publish different bytes for the same model.
 """
 
 import re
@@ -16,45 +16,45 @@ from tensorflow.core.protobuf import saved_model_pb2
 from core import storage
 
 GRAPH = "saved_model.pb"
-# TensorFlow's own hash of the graph; it is of the numbers before, and of TF 2.17 on holds a random
-# one. Loading does without, and the manifest has a digest of every file.
+# TensorFlow's hash of the original graph; since TF 2.17 it includes a random number. Loading does
+# not need it, and the manifest has a digest of every file.
 FINGERPRINT = "fingerprint.pb"
-CONFIG = "config_proto"  # of the calls of functions
+CONFIG = "config_proto"  # attribute of function calls
 _FUNCTION = re.compile(r"(.*_)(\d+)", re.DOTALL)
 _GRADIENT = re.compile(r"(CustomGradient-)(\d+)")
-_CAPTURE = re.compile(r"\d+")  # an argument that is no argument of the Python function
+_CAPTURE = re.compile(r"\d+")  # the name of a captured tensor
 
 Names = dict[str, str]
 
 
-def settle_graph(folder: str) -> None:
-    """Rewrites a SavedModel's graph in a form that depends on nothing but what it computes.
+def stabilize_graph(folder: str) -> None:
+    """Rewrite the graph of a SavedModel so that its bytes depend only on what it computes.
 
     Args:
-        folder: that `tf.saved_model.save` wrote.
+        folder: written by `tf.saved_model.save`.
     """
     path = storage.join(folder, GRAPH)
     model = saved_model_pb2.SavedModel.FromString(storage.read_bytes(path))
     for graph in model.meta_graphs:
-        _settle(graph)
+        _stabilize(graph)
     storage.write_bytes(path, model.SerializeToString(deterministic=True))
     fingerprint = storage.join(folder, FINGERPRINT)
     if storage.exists(fingerprint):
         tf.io.gfile.remove(fingerprint)
 
 
-def _settle(graph: Any) -> None:
-    """Counts functions and gradients from 0, in the order in which they were made."""
+def _stabilize(graph: Any) -> None:
+    """Number functions and gradients from 0, in the order of their creation."""
     library = graph.graph_def.library
-    functions = _count_anew((f.signature.name for f in library.function), _FUNCTION)
-    gradients = _count_anew((g.registered_op_type for g in library.registered_gradients), _GRADIENT)
+    functions = _renumber((f.signature.name for f in library.function), _FUNCTION)
+    gradients = _renumber((g.registered_op_type for g in library.registered_gradients), _GRADIENT)
     names = {**functions, **gradients}
     _rename(graph, lambda name: names.get(name, name))
     order = {name: number for number, name in enumerate(functions.values())}
     library.function.sort(key=lambda f: order[f.signature.name])
     library.registered_gradients.sort(key=lambda g: order[g.gradient_func])
     for node in _nodes(graph):
-        # The process's devices and threads; TensorFlow takes those of the process that loads.
+        # The devices and threads of this process; a process that loads the model uses its own.
         if CONFIG in node.attr:
             node.attr[CONFIG].s = b""
     for function in library.function:
@@ -70,15 +70,15 @@ def _nodes(graph: Any) -> Iterator[Any]:
         yield from function.node_def
 
 
-def _count_anew(names: Iterable[str], pattern: re.Pattern[str]) -> Names:
-    """Old names to new ones, in the order of their numbers."""
+def _renumber(names: Iterable[str], pattern: re.Pattern[str]) -> Names:
+    """Map old names to new ones, in the order of their numbers."""
     parts = {name: match for name in names if (match := pattern.fullmatch(name))}
     ordered = sorted(parts, key=lambda name: (int(parts[name][2]), parts[name][1]))
     return {name: f"{parts[name][1]}{number}" for number, name in enumerate(ordered)}
 
 
 def _rename(message: Message, rename: Callable[[str], str]) -> None:
-    """Renames every string in a message and in those that it holds: fields, keys, attributes."""
+    """Rename every string in a message and its submessages: fields, keys and attributes."""
     for field, value in message.ListFields():
         entry = field.message_type
         if entry is not None and entry.GetOptions().map_entry:

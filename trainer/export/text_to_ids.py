@@ -1,8 +1,8 @@
-"""Raw text to token ids inside a TensorFlow graph, with the ids of the `tokenizers` library.
+"""Tokenize raw text in a TensorFlow graph, with the same ids as the `tokenizers` library.
 
-TensorFlow Text's own BERT tokenizers cannot lower-case without stripping accents, which takes
-Hangul apart, and turn control characters into spaces where `tokenizers` removes them. So the
-steps of tokenizer.json's normaliser and of BertPreTokenizer are spelled out here.
+The BERT tokenizers of TensorFlow Text cannot lowercase without stripping accents, which decomposes
+Hangul, and they replace control characters by spaces where `tokenizers` removes them. This module
+therefore implements the steps of tokenizer.json's normalizer and of BertPreTokenizer.
 """
 
 import json
@@ -18,7 +18,7 @@ from core.errors import InputError
 from core.vocabulary.vocabulary import Vocabulary
 
 MAX_WORD_CHARACTERS = 100  # a longer word is [UNK] (`tokenizers`' WordPiece)
-# BertNormalizer's "Chinese characters": each becomes a word. Hangul and kana are not among them.
+# The "Chinese characters" of BertNormalizer, without Hangul and kana: each becomes a word.
 _CJK = (
     r"([\x{4E00}-\x{9FFF}\x{3400}-\x{4DBF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2B73F}"
     r"\x{2B740}-\x{2B81F}\x{2B920}-\x{2CEAF}\x{F900}-\x{FAFF}\x{2F800}-\x{2FA1F}])"
@@ -26,12 +26,12 @@ _CJK = (
 _CONTROL = r"[\x{0}-\x{8}\x{B}\x{C}\x{E}-\x{1F}\x{7F}-\x{9F}\x{FFFD}\p{Cf}\p{Co}]"
 _SPACE = r"[\t\n\r\p{Z}]+"
 _PUNCTUATION = r"[!-/:-@\[-`{-~\p{P}]"
-_NO_WORD = "\x00"  # in no vocabulary, so that it becomes [UNK]
+_UNKNOWN_WORD = "\x00"  # in no vocabulary, so it becomes [UNK]
 
 
 Step = Callable[[tf.Tensor], tf.Tensor]
-# What a spiece.model does by itself: its own table, spaces made one, none at the end.
-_DONE_BY_MODEL = ("Precompiled", "Strip", {"Regex": " {2,}"})
+# Steps that spiece.model performs itself: its character map, and removing extra spaces.
+_IN_MODEL = ("Precompiled", "Strip", {"Regex": " {2,}"})
 
 
 def _replace(pattern: str, by: str) -> Step:
@@ -42,7 +42,7 @@ def _form(name: str) -> Step:
     return lambda text: tf_text.normalize_utf8(text, name)
 
 
-# Lower-casing knows the form of sigma that ends a word; `tokenizers` goes character by character.
+# TensorFlow lowercases a final sigma differently; `tokenizers` treats each character alone.
 _STEPS: dict[str, Step] = {
     "NFC": _form("NFC"),
     "NFD": _form("NFD"),
@@ -56,11 +56,11 @@ _STEPS: dict[str, Step] = {
 
 
 class TextToIds(tf.Module):
-    """A vocabulary's tokenizer as TensorFlow ops; it can be saved in a SavedModel.
+    """A vocabulary's tokenizer as TensorFlow ops, which can be saved in a SavedModel.
 
     Args:
         vocabulary: WordPiece with BERT's pre-tokenizer, or SentencePiece.
-        max_tokens: of an input, [CLS] and [SEP] among them.
+        max_tokens: per input, including [CLS] and [SEP].
     """
 
     def __init__(self, vocabulary: Vocabulary, max_tokens: int) -> None:
@@ -70,23 +70,23 @@ class TextToIds(tf.Module):
         self._pad_id = vocabulary.pad_id
         self._is_wordpiece = vocabulary.kind == "wordpiece"
         tokenizer = json.loads(vocabulary.tokenizer().to_str())
-        self._steps = normaliser_steps(tokenizer["normalizer"])
+        self._steps = normalizer_steps(tokenizer["normalizer"])
         make = _wordpiece_tokenizer if self._is_wordpiece else _sentencepiece_tokenizer
         self._tokenizer = make(vocabulary)
 
     def pieces(self, text: tf.Tensor) -> tf.RaggedTensor:
-        """The ids of (B,) strings, without specials: (B, None) int32."""
+        """Return the ids of (B,) strings, without specials: (B, None) int32."""
         for step in self._steps:
             text = step(text)
         if not self._is_wordpiece:
             return self._tokenizer.tokenize(text)
         words = tf_text.regex_split(text, rf"{_SPACE}|{_PUNCTUATION}", _PUNCTUATION)
         lengths = tf.strings.length(words.flat_values, unit="UTF8_CHAR")
-        known = tf.where(lengths > MAX_WORD_CHARACTERS, _NO_WORD, words.flat_values)
+        known = tf.where(lengths > MAX_WORD_CHARACTERS, _UNKNOWN_WORD, words.flat_values)
         return self._tokenizer.tokenize(words.with_flat_values(known)).merge_dims(1, 2)
 
     def inputs(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """`[CLS] text [SEP]`, cut to the most tokens that fit and padded to the batch's longest.
+        """Return `[CLS] text [SEP]`, truncated to `max_tokens` and padded to the longest input.
 
         Returns:
             input_ids, input_mask and segment_ids, each (B, L) int32.
@@ -103,7 +103,7 @@ def _wordpiece_tokenizer(vocabulary: Vocabulary) -> Any:
     return tf_text.FastWordpieceTokenizer(
         vocab=list(vocabulary.tokens),
         suffix_indicator="##",
-        # The limit in characters is kept by the caller; 4 bytes are the most that UTF-8 needs.
+        # The caller limits the characters; UTF-8 needs at most 4 bytes for each.
         max_bytes_per_word=4 * MAX_WORD_CHARACTERS,
         unknown_token="[UNK]",  # noqa: S106 - an entry of the vocabulary
         no_pretokenization=True,
@@ -116,36 +116,36 @@ def _sentencepiece_tokenizer(vocabulary: Vocabulary) -> Any:
     return tf_text.SentencepieceTokenizer(model=model, out_type=tf.int32)
 
 
-def normaliser_steps(normaliser: dict[str, Any] | None) -> list[Step]:
-    """A tokenizer.json's normaliser as functions, in their order.
+def normalizer_steps(normalizer: dict[str, Any] | None) -> list[Step]:
+    """Return the steps of a tokenizer.json's normalizer as functions, in order.
 
     Raises:
-        InputError: a part that has no counterpart here.
+        InputError: a step is not supported.
     """
-    if normaliser is None:
+    if normalizer is None:
         return []
-    kind = normaliser["type"]
+    kind = normalizer["type"]
     if kind == "Sequence":
-        return [step for part in normaliser["normalizers"] for step in normaliser_steps(part)]
+        return [step for part in normalizer["normalizers"] for step in normalizer_steps(part)]
     if kind == "BertNormalizer":
-        strip = normaliser["strip_accents"]
-        asked = {
-            "clean": normaliser["clean_text"],
-            "space CJK": normaliser["handle_chinese_chars"],
-            # null means "as lowercase says", BERT's own habit.
-            "NFD": normaliser["lowercase"] if strip is None else strip,
-            "StripAccents": normaliser["lowercase"] if strip is None else strip,
-            "Lowercase": normaliser["lowercase"],
+        strip = normalizer["strip_accents"]
+        enabled = {
+            "clean": normalizer["clean_text"],
+            "space CJK": normalizer["handle_chinese_chars"],
+            # As in BERT, null means the same as `lowercase`.
+            "NFD": normalizer["lowercase"] if strip is None else strip,
+            "StripAccents": normalizer["lowercase"] if strip is None else strip,
+            "Lowercase": normalizer["lowercase"],
         }
-        return [_STEPS[step] for step, is_asked in asked.items() if is_asked]
-    if kind in _DONE_BY_MODEL or normaliser.get("pattern") in _DONE_BY_MODEL:
+        return [_STEPS[step] for step, is_enabled in enabled.items() if is_enabled]
+    if kind in _IN_MODEL or normalizer.get("pattern") in _IN_MODEL:
         return []
-    if kind == "Replace" and "String" in normaliser["pattern"]:
-        by = normaliser["content"].replace("\\", r"\\")
-        return [_replace(re.escape(normaliser["pattern"]["String"]), by)]
+    if kind == "Replace" and "String" in normalizer["pattern"]:
+        by = normalizer["content"].replace("\\", r"\\")
+        return [_replace(re.escape(normalizer["pattern"]["String"]), by)]
     if kind not in _STEPS:
         raise InputError(
-            f"The tokenizer's normaliser has the step {kind!r}, which the exported model cannot "
-            f"do. Use a tokenizer with BERT's or ALBERT's normaliser."
+            f"tokenizer.json: the exported model does not support the normalizer step {kind!r}. "
+            f"Use a tokenizer with the normalizer of BERT or ALBERT."
         )
     return [_STEPS[kind]]

@@ -1,4 +1,4 @@
-"""A run's numbers to those who look: a progress line, the log, TensorBoard, `training.json`."""
+"""Report the progress of a run: a progress bar, the log, TensorBoard and `training.json`."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ Scalars = dict[str, float]
 
 @dataclass(frozen=True)
 class Pace:
-    """What a step costs up to some step."""
+    """The cost of each step of a phase, which ends with a given step."""
 
     end_step: int
     tokens_per_step: int
@@ -32,15 +32,15 @@ class Pace:
 
 
 class Progress:
-    """Shows how the training goes, and keeps it.
+    """Shows the progress of training and saves its history.
 
-    Somebody at a terminal sees one moving line; a log gets a plain line every interval.
+    On a terminal it shows a progress bar; otherwise it logs one line per interval.
 
     Args:
-        folder: for TensorBoard's events and `training.json`; None where another worker keeps them.
-        figures: known before step 0.
+        folder: for TensorBoard's events and `training.json`; None if another worker writes them.
+        figures: computed before the first step.
         paces: of the phases, in order; the last one ends with the run.
-        first_step: updates made by earlier parts of this run.
+        first_step: updates made before the run was resumed.
         peak: FLOP/s of all devices together.
     """
 
@@ -63,36 +63,36 @@ class Progress:
         self._writer = tf.summary.create_file_writer(folder) if folder else None
         self._started = self._last_time = time.perf_counter()
         self._tokens = self._real_tokens = 0.0
-        self._told_step = self._last_step = first_step
-        shows = folder is not None and sys.stderr.isatty()
-        self._bar = _start_bar(first_step, self._steps) if shows else None
+        self._counted_step = self._last_step = first_step
+        has_terminal = folder is not None and sys.stderr.isatty()
+        self._bar = _start_bar(first_step, self._steps) if has_terminal else None
 
-    def tell(self, line: str) -> None:
-        """Says a sentence above the moving line, and to the log."""
+    def show(self, line: str) -> None:
+        """Show a line above the progress bar and log it."""
         log.info("%s", line)
         if self._bar is not None:
             self._bar.console.print(line, highlight=False, markup=False)
 
     def start_clock(self, step: int) -> None:
-        """Leaves out of the rate what came before: compiling is not training."""
+        """Start measuring speed here, so that compilation is not counted."""
         self._last_step, self._last_time = step, time.perf_counter()
 
     def report(self, step: int, scalars: Scalars) -> None:
-        """Takes the means over the last interval, which ends at a step and lies in one phase."""
+        """Report the means over the interval that ends with a step and lies in one phase."""
         now = time.perf_counter()
         seconds, count = max(1e-9, now - self._last_time), step - self._last_step
         pace = next(pace for pace in self._paces if step <= pace.end_step)
         real = scalars["real_tokens"]
-        slots = real / scalars["filled_share"]  # of a step; length buckets leave some out
+        tokens = real / scalars["filled_share"]  # with padding; length buckets remove some of it
         left = self._flops_after(step) * seconds / (count * pace.flops_per_step)
-        speed = count * pace.flops_per_step / seconds * slots / pace.tokens_per_step
-        self._tokens += (step - self._told_step) * slots
-        self._real_tokens += (step - self._told_step) * real
-        self._told_step = self._last_step = step
+        speed = count * pace.flops_per_step / seconds * tokens / pace.tokens_per_step
+        self._tokens += (step - self._counted_step) * tokens
+        self._real_tokens += (step - self._counted_step) * real
+        self._counted_step = self._last_step = step
         self._last_time = now
         scalars = {
             **scalars,
-            "tokens_per_second": count * slots / seconds,
+            "tokens_per_second": count * tokens / seconds,
             "real_tokens_per_second": count * real / seconds,
             "share_of_peak": speed / self._peak,
         }
@@ -107,13 +107,13 @@ class Progress:
             log.info("step %d of %d: %s, %s left", step, self._steps, text, _clock(left))
 
     def report_held_out(self, step: int, scalars: Scalars) -> None:
-        """Takes what was measured on held-out instances; its time does not count as training."""
+        """Report measurements on held-out instances; their time does not count as training."""
         named = {f"held_out_{name}": value for name, value in scalars.items()}
         self._held_out.append({"step": step, **named})
         self._write(step, named)
         if self._folder:
             text = ", ".join(f"{n} {v:.4f}" for n, v in scalars.items() if "loss" in n)
-            self.tell(f"step {step}, held out: {text}")
+            self.show(f"step {step}, held out: {text}")
         self._last_time = time.perf_counter()
 
     def _write(self, step: int, scalars: Scalars) -> None:
@@ -124,7 +124,7 @@ class Progress:
                 tf.summary.scalar(name, value)
 
     def _flops_after(self, step: int) -> float:
-        """Of the steps that are left, phase by phase."""
+        """Return the FLOPs of the steps after a step, summed over phases."""
         starts = [0, *(pace.end_step for pace in self._paces)]
         return sum(
             max(0, pace.end_step - max(step, start)) * pace.flops_per_step
@@ -132,7 +132,7 @@ class Progress:
         )
 
     def close(self, facts: Mapping[str, JsonValue]) -> None:
-        """Writes `training.json`."""
+        """Stop the progress bar and write `training.json`."""
         if self._bar is not None:
             self._bar.stop()
         if self._writer is None or self._folder is None:
@@ -154,7 +154,7 @@ class Progress:
 
 
 def _earlier_history(folder: str | None, name: str, first_step: int) -> list[Scalars]:
-    """What an earlier part of this run, which was stopped, left in the same folder."""
+    """Return the history that was saved in the folder before the run was resumed."""
     if folder is None or not first_step:
         return []
     path = storage.join(folder, HISTORY)
