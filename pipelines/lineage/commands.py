@@ -157,7 +157,7 @@ def diff(
 def verify(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Check only this run or artifact and its inputs."),
+        typer.Argument(metavar="NAME", help="Check only this run or artifact and its inputs."),
     ] = None,
     workdir: WorkdirOption = DEFAULT_WORKDIR,
     as_json: JsonOption = False,
@@ -185,7 +185,7 @@ app.command()(export)
 
 @app.command()
 def seal(
-    run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run id, or `latest`.")] = "latest",
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run id, or `latest`.")] = "latest",
     workdir: WrittenWorkdirOption = DEFAULT_WORKDIR,
 ) -> None:
     """Record the digests of a run's files, cards and records, so that `verify` checks them too.

@@ -39,7 +39,7 @@ def report(
 def export(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Runs or models; default: all runs."),
+        typer.Argument(metavar="NAME", help="Runs or models; default: all runs."),
     ] = None,
     output: Annotated[
         Path | None,

@@ -1,6 +1,6 @@
-"""Measures `textmill lineage` on a store of 2,000 runs: `python -m tests.benchmarks.lineage`.
+"""Measure `textmill lineage` on a store of 2,000 runs: `python -m tests.benchmarks.lineage FOLDER`.
 
-The store is made once through ml_metadata's own API (two minutes) in the folder given.
+The store is made once, in the given folder, through ml_metadata's own API (two minutes).
 """
 
 import argparse
@@ -16,7 +16,7 @@ RUNS = 2000
 
 
 def make_store(folder: Path, runs: int = RUNS) -> Path:
-    """Makes the store if it is not there: each run trains anew, each tenth on other text."""
+    """Make the store if it does not exist: each run trains, and every tenth changes the text."""
     path = folder / "metadata.sqlite"
     if not path.exists():
         mill = Mill(folder, files=False)
@@ -27,7 +27,7 @@ def make_store(folder: Path, runs: int = RUNS) -> Path:
 
 
 def main() -> None:
-    """Prints seconds and the most memory of each command, start-up included."""
+    """Print seconds and peak memory of each command, including its start."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder

@@ -1,7 +1,7 @@
-"""The launcher with its work replayed: what is decided is real, and what is computed is copied.
+"""Replay the work of an earlier run: decisions are real, computed outputs are copies.
 
-A run in whose place this stands goes through TFX's drivers, cache keys and publishing as always.
-Only the executor's work is not done anew: a node's outputs are those of an earlier run.
+A replayed run goes through TFX's drivers, cache keys and publishing as usual. Only the executors do
+not run: each node gets the outputs of an earlier run.
 """
 
 import shutil
@@ -21,12 +21,12 @@ from pipelines.metadata.records import open_store, run_executions
 
 @contextmanager
 def replayed(metadata_path: Path, run_id: str, *, new_model: bool = True) -> Iterator[None]:
-    """Every node that would run takes the outputs that it had in a run of this store.
+    """Give every node that would run the outputs that it had in a run of this store.
 
     Args:
         metadata_path: the store.
-        run_id: the run.
-        new_model: a model that is trained anew is another one, as after a change.
+        run_id: the run to replay.
+        new_model: change the content of a replayed model, as a new training would.
     """
     store = open_store(metadata_path)
     known = run_executions(store, run_id)
@@ -56,6 +56,6 @@ def replayed(metadata_path: Path, run_id: str, *, new_model: bool = True) -> Ite
 
 
 def _make_another(folder: str, name: str) -> None:
-    """Gives a model another content, and the manifest that goes with it."""
+    """Give a model different content and a matching manifest."""
     manifest = read_manifest(folder)
     write_manifest(folder, manifest.model_copy(update={"facts": {**manifest.facts, "name": name}}))

@@ -1,6 +1,6 @@
-"""What a change makes run again, and that `textmill plan` says so before: each change, each node.
+"""Check for each change which nodes run again, and that `textmill plan` predicts it.
 
-The first run is a real one. After it, each change is planned and then run with its work replayed:
+The first run is a real one. After it, each change is planned and then run with replayed work:
 drivers, cache keys, damage checks and publishing are real (tests/pipelines/replay.py).
 """
 
@@ -51,7 +51,7 @@ class Mill:
     first: str
 
     def plan(self, overrides: list[str]) -> dict[str, tuple[str, str]]:
-        """State and reason of each node, as planned."""
+        """Return the planned state and reason of each node."""
         made = make_plan(
             str(self.recipe), [str(self.text)], workdir=str(self.workdir), overrides=overrides
         )
@@ -59,7 +59,7 @@ class Mill:
         return {node.node: (states.get(node.state, node.state), node.why) for node in made.nodes}
 
     def run(self, overrides: list[str], *, new_model: bool = True) -> dict[str, tuple[str, str]]:
-        """State and reason of each node, as they were in a run."""
+        """Return the state and reason of each node in a run."""
         with replayed(self.workdir / "metadata.sqlite", self.first, new_model=new_model):
             code = run_recipe(
                 str(self.recipe), [str(self.text)], workdir=str(self.workdir), overrides=overrides
@@ -93,7 +93,7 @@ def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
 
 
 def _importlib(code: Path, versions: dict[str, str]) -> Any:
-    """What `code_digest` asks for sources and versions: of the copy of the code, and these."""
+    """Replace `importlib` for `code_digest`: sources are the copy's, versions are these."""
 
     def version(name: str) -> str:
         return versions.get(name) or importlib.metadata.version(name)
@@ -109,7 +109,7 @@ def _importlib(code: Path, versions: dict[str, str]) -> Any:
 
 @pytest.fixture
 def clean(mill: Mill) -> Iterator[Mill]:
-    """The mill as after its first run, whatever a test did with it."""
+    """Return the mill, and restore the state after its first run when the test ends."""
     store = mill.workdir / "metadata.sqlite"
     kept = {path: path.read_bytes() for path in (store, mill.text / "a.txt", mill.recipe)}
     yield mill
@@ -125,7 +125,7 @@ def change_a_byte(path: Path) -> None:
 
 
 def prepare(mill: Mill, change: str, patch: pytest.MonkeyPatch) -> list[str]:
-    """Makes the one change; returns the overrides that it is made of."""
+    """Make one change; return its overrides."""
     if change.startswith("--set "):
         return [change.removeprefix("--set ")]
     if change == "a byte of the corpus":
@@ -169,7 +169,7 @@ MATRIX = [
 
 
 @pytest.mark.parametrize(("change", "runs", "causes"), MATRIX, ids=[row[0] for row in MATRIX])
-def test_what_must_run_again_does_and_the_plan_says_so(
+def test_a_change_reruns_the_right_nodes_and_the_plan_predicts_it(
     clean: Mill,
     monkeypatch: pytest.MonkeyPatch,
     change: str,
@@ -209,13 +209,13 @@ def test_planning_changes_nothing(clean: Mill) -> None:
 
 def _state_of(folder: Path) -> dict[str, tuple[int, int]]:
     # The log is of the process, which goes on logging here after the run.
-    found = ((str(path), path.stat()) for path in folder.rglob("*") if path.name != "log.txt")
-    return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in found}
+    stats = ((str(path), path.stat()) for path in folder.rglob("*") if path.name != "log.txt")
+    return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats}
 
 
-def test_a_result_that_was_altered_is_made_again_and_the_plan_says_so(clean: Mill) -> None:
-    found = clean.workdir.glob("artifacts/tiny/VocabularyGen/vocabulary/*/vocab.txt")
-    file = min(found, key=lambda path: int(path.parent.name))  # the first run's
+def test_an_altered_result_is_recomputed_and_the_plan_predicts_it(clean: Mill) -> None:
+    files = clean.workdir.glob("artifacts/tiny/VocabularyGen/vocabulary/*/vocab.txt")
+    file = min(files, key=lambda path: int(path.parent.name))  # the first run's
     content = file.read_bytes()
     file.write_bytes(content[:-1] + b"?")
     try:
@@ -229,7 +229,7 @@ def test_a_result_that_was_altered_is_made_again_and_the_plan_says_so(clean: Mil
     assert ran["VocabularyGen"][1] == "the earlier result is gone or was altered"
 
 
-def test_what_waits_for_what_is_told(clean: Mill) -> None:
+def test_the_plan_names_the_nodes_that_cause_others_to_run(clean: Mill) -> None:
     made = make_plan(
         str(clean.recipe), [str(clean.text)], workdir=str(clean.workdir), overrides=["seed=8"],
         to_node="Trainer",

@@ -23,11 +23,11 @@ def test_a_setting_deep_in_json_is_named_with_both_values() -> None:
     assert list(compare(before, now)) == ["steps 200 → 400"]
 
 
-def test_code_text_and_inputs_are_named_in_words() -> None:
+def test_changes_of_code_text_and_inputs_are_described_in_words() -> None:
     before = execution({"code_digest": "aa", "input_fingerprint": "x"})
     now = execution({"code_digest": "bb", "input_fingerprint": "y"}, instances=2)
     assert list(compare(before, now)) == ["code changed", "text changed", "instances changed"]
 
 
-def test_equal_executions_have_nothing_to_tell() -> None:
+def test_equal_executions_have_no_differences() -> None:
     assert list(compare(execution({"seed": 1}), execution({"seed": 1}))) == []

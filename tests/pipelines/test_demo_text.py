@@ -42,9 +42,9 @@ object.__enter__(self)
 """
 
 
-def test_only_prose_is_left_of_a_topic() -> None:
-    found = [list(paragraphs_of(section)) for section in sections_of(TOPIC)]
-    assert found == [
+def test_only_the_prose_of_a_topic_is_kept() -> None:
+    paragraphs = [list(paragraphs_of(section)) for section in sections_of(TOPIC)]
+    assert paragraphs == [
         [],
         [
             'The "with" statement is used to wrap the execution of a block with methods defined by '
@@ -56,13 +56,13 @@ def test_only_prose_is_left_of_a_topic() -> None:
     ]
 
 
-def test_fragments_are_no_sentences() -> None:
+def test_fragments_are_not_sentences() -> None:
     assert sentences_of("See the list. It is of no use, e.g. here.") == [
         "It is of no use, e.g. here."
     ]
 
 
-def test_nothing_is_said_twice_across_documents() -> None:
+def test_no_paragraph_is_repeated_across_documents() -> None:
     text = {"a": "One of the two parts.\nThis is the other part of it.", "b": ""}
     assert len(list(documents_of({**text, "b": text["a"]}))) == 1
 
@@ -75,7 +75,7 @@ def test_this_python_gives_enough_text_for_a_first_run(tmp_path: Path) -> None:
     assert not any(mark in text for mark in ("::=", ">>>", "****", "+---"))
 
 
-def test_it_is_read_back_as_the_documents_that_it_is(tmp_path: Path) -> None:
+def test_the_written_text_is_read_back_as_the_same_documents(tmp_path: Path) -> None:
     count = write_demo_text(tmp_path)
     reader = DocumentReader(TextSettings())
     (file,) = find_files(str(tmp_path), ["**"])
@@ -84,7 +84,7 @@ def test_it_is_read_back_as_the_documents_that_it_is(tmp_path: Path) -> None:
     assert len(documents) == count
 
 
-def test_a_second_writing_changes_no_byte_and_leaves_nothing_else(tmp_path: Path) -> None:
+def test_writing_twice_gives_the_same_bytes_and_no_other_file(tmp_path: Path) -> None:
     write_demo_text(tmp_path)
     before = (tmp_path / FILE).read_bytes()
     write_demo_text(tmp_path)

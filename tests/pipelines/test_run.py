@@ -1,4 +1,4 @@
-"""A run does the whole pipeline; a repeat does nothing; a change does what depends on it."""
+"""A run executes the whole pipeline, a repeat nothing, and a change what depends on it."""
 
 import gzip
 import json
@@ -80,7 +80,7 @@ def test_a_run_executes_every_node_and_publishes_a_model(done: tuple[Path, Path]
     assert set(why.values()) == {"first run"}
 
 
-def test_what_was_run_is_kept_as_a_recipe_that_runs(done: tuple[Path, Path]) -> None:
+def test_the_recipe_of_a_run_is_kept_and_can_be_loaded(done: tuple[Path, Path]) -> None:
     from pipelines.recipe.file import load_recipe
 
     workdir, _ = done
@@ -88,7 +88,7 @@ def test_what_was_run_is_kept_as_a_recipe_that_runs(done: tuple[Path, Path]) -> 
     assert load_recipe(str(kept)) == load_recipe(RECIPE)
 
 
-def test_changes_rerun_what_depends_on_them_and_nothing_else(done: tuple[Path, Path]) -> None:
+def test_changes_rerun_only_the_nodes_that_depend_on_them(done: tuple[Path, Path]) -> None:
     workdir, text = done
     assert textmill_run(workdir, text=text) == SUCCEEDED
     assert nodes_in(workdir, "ran") == set(), "a repeat is all cached"
@@ -120,7 +120,7 @@ def test_changes_rerun_what_depends_on_them_and_nothing_else(done: tuple[Path, P
     text.write_bytes(content)
 
 
-def test_until_runs_a_node_and_what_it_needs(done: tuple[Path, Path], tmp_path: Path) -> None:
+def test_to_node_runs_a_node_and_its_ancestors(done: tuple[Path, Path], tmp_path: Path) -> None:
     _, text = done
     assert textmill_run(tmp_path / "w", text=text, until="VocabularyGen") == SUCCEEDED
     wanted = {"TextExampleGen", "DocumentStatistics", "SchemaGen", "DocumentValidator"}
@@ -144,37 +144,37 @@ def test_the_newest_span_is_taken_or_the_one_that_is_named(
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("a.txt", b"", "no sentence in"),
         ("a.txt.gz", gzip.compress(b"A bad byte \xff here.\n", mtime=0), "a.txt.gz:1"),
         ("a.txt", b"One document.\nWith three sentences.\nAnd no other.\n", "document"),
     ],
 )
-def test_bad_text_is_told_before_training_and_exits_with_2(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes, told: str
+def test_bad_text_is_reported_before_training_with_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes, message: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
     assert textmill_run(tmp_path / "w", text=tmp_path / name) == INPUT_ERROR
     error = last_summary(tmp_path / "w")["error"]
-    assert told in error
+    assert message in error
     assert "error:" in capsys.readouterr().err
     assert "Trainer" not in {n["node"] for n in last_summary(tmp_path / "w")["nodes"]}
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"One sentence.\nA bad byte \xff here.\n", r"a\.txt:2:12"),
         ("두 문장.\n".encode("cp949") * 3, "CP949"),
         ("One.\nTwo.\n\nThree.\n".encode("utf-16"), "UTF-16"),
     ],
 )
-def test_wrong_bytes_are_told_before_a_run_begins(
-    tmp_path: Path, content: bytes, told: str
+def test_wrong_bytes_are_reported_before_a_run_starts(
+    tmp_path: Path, content: bytes, message: str
 ) -> None:
     (tmp_path / "a.txt").write_bytes(content)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         textmill_run(tmp_path / "w", text=tmp_path / "a.txt")
     assert not list((tmp_path / "w" / "runs").glob("*"))
 
@@ -190,7 +190,7 @@ def test_an_edit_of_the_trainer_reruns_the_trainer_and_no_data_node(tmp_path: Pa
         subprocess.run(command, cwd=checkout, check=True, capture_output=True)
 
     run_there()
-    with (checkout / "trainer" / "loop.py").open("a", encoding="utf-8") as source:
+    with (checkout / "trainer" / "loop" / "loop.py").open("a", encoding="utf-8") as source:
         source.write("\n# an edit\n")
     run_there()
     assert nodes_in(tmp_path / "w", "cached") == DATA_NODES
@@ -198,7 +198,7 @@ def test_an_edit_of_the_trainer_reruns_the_trainer_and_no_data_node(tmp_path: Pa
     assert why["Trainer"] == "code changed"
 
 
-def test_ctrl_c_exits_with_130_and_the_next_run_goes_on(
+def test_ctrl_c_exits_with_130_and_the_next_run_continues(
     done: tuple[Path, Path], tmp_path: Path
 ) -> None:
     _, text = done

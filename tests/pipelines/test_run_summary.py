@@ -10,7 +10,7 @@ from pipelines.local.run_command import print_next
 from pipelines.local.run_summary import RunSummary, print_summary, short
 
 
-def test_paths_below_the_current_directory_are_told_from_there(
+def test_paths_below_the_current_directory_are_shown_relative_to_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -20,7 +20,7 @@ def test_paths_below_the_current_directory_are_told_from_there(
     assert short("gs://bucket/published/1") == "gs://bucket/published/1"
 
 
-def test_the_printed_summary_has_short_paths_and_the_kept_one_whole_ones(
+def test_the_printed_summary_has_short_paths_and_the_stored_one_absolute_paths(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -32,9 +32,9 @@ def test_the_printed_summary_has_short_paths_and_the_kept_one_whole_ones(
     console = Console(file=io.StringIO(), width=200)
     print_summary(summary, console)
     assert isinstance(console.file, io.StringIO)
-    told = console.file.getvalue().split()
-    assert "work/published/1" in told
-    assert "/var/log.txt" in told
+    printed = console.file.getvalue().split()
+    assert "work/published/1" in printed
+    assert "/var/log.txt" in printed
     assert summary.places["model"] == model
 
 
@@ -46,7 +46,7 @@ def test_the_printed_summary_has_short_paths_and_the_kept_one_whole_ones(
         ("electra", "ElectraForPreTraining"),  # what it publishes first is the discriminator
     ],
 )
-def test_what_to_type_next_opens_the_model_with_all_its_weights(
+def test_the_suggested_command_loads_the_model_with_all_its_weights(
     kind: str, opens: str, tmp_path: Path
 ) -> None:
     (tmp_path / "transformers").mkdir()
@@ -58,6 +58,6 @@ def test_what_to_type_next_opens_the_model_with_all_its_weights(
     console = Console(file=io.StringIO(), width=200)
     print_next(summary, tmp_path, console)
     assert isinstance(console.file, io.StringIO)
-    told = console.file.getvalue()
-    assert f"from transformers import {opens}, AutoTokenizer" in told
-    assert f'{opens}.from_pretrained("{tmp_path}/transformers")' in told
+    printed = console.file.getvalue()
+    assert f"from transformers import {opens}, AutoTokenizer" in printed
+    assert f'{opens}.from_pretrained("{tmp_path}/transformers")' in printed

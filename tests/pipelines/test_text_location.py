@@ -18,35 +18,39 @@ def corpus(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_folder_means_all_below_it(corpus: Path) -> None:
-    found = locate_text([str(corpus)])
-    assert (found.base, found.patterns) == (str(corpus), ("**",))
+def test_a_folder_stands_for_all_files_below_it(corpus: Path) -> None:
+    location = locate_text([str(corpus)])
+    assert (location.base, location.patterns) == (str(corpus), ("**",))
 
 
-def test_a_file_is_itself(corpus: Path) -> None:
-    found = locate_text([str(corpus / "a/one.txt")])
-    assert (found.base, found.patterns) == (str(corpus / "a"), ("one.txt",))
+def test_a_file_stands_for_itself(corpus: Path) -> None:
+    location = locate_text([str(corpus / "a/one.txt")])
+    assert (location.base, location.patterns) == (str(corpus / "a"), ("one.txt",))
 
 
 def test_a_glob_and_a_folder_share_their_common_folder(corpus: Path) -> None:
-    found = locate_text([f"{corpus}/a/*.txt", str(corpus / "b")])
-    assert (found.base, found.patterns) == (str(corpus), ("a/*.txt", "b/**"))
+    location = locate_text([f"{corpus}/a/*.txt", str(corpus / "b")])
+    assert (location.base, location.patterns) == (str(corpus), ("a/*.txt", "b/**"))
 
 
 def test_spans_stay_in_the_pattern(corpus: Path) -> None:
-    found = locate_text([f"{corpus}/week-{{SPAN}}/*.txt"])
-    assert (found.base, found.patterns) == (str(corpus), ("week-{SPAN}/*.txt",))
+    location = locate_text([f"{corpus}/week-{{SPAN}}/*.txt"])
+    assert (location.base, location.patterns) == (str(corpus), ("week-{SPAN}/*.txt",))
 
 
-def test_a_relative_name_is_seen_from_here(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_path_starts_at_the_current_folder(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(corpus)
     assert locate_text(["a/*.txt"]).base == str(corpus / "a")
 
 
-def test_a_name_with_a_wildcard_in_it_means_that_file(corpus: Path) -> None:
+def test_an_existing_file_with_a_wildcard_in_its_name_is_that_file(corpus: Path) -> None:
     (corpus / "a" / "[one] what?.txt").write_text("x", encoding="utf-8")
-    found = locate_text([str(corpus / "a" / "[one] what?.txt")])
-    assert [file.name for file in find_files(found.base, found.patterns)] == ["[one] what?.txt"]
+    location = locate_text([str(corpus / "a" / "[one] what?.txt")])
+    assert [file.name for file in find_files(location.base, location.patterns)] == [
+        "[one] what?.txt"
+    ]
 
 
 def test_an_empty_name_does_not_mean_the_current_folder() -> None:
@@ -55,17 +59,19 @@ def test_an_empty_name_does_not_mean_the_current_folder() -> None:
         locate_text([""])
 
 
-def test_a_name_that_is_no_utf8_is_refused_by_itself_and_read_in_its_folder(corpus: Path) -> None:
+def test_a_file_name_that_is_not_utf8_is_refused_but_read_as_part_of_its_folder(
+    corpus: Path,
+) -> None:
     file = corpus / "a" / os.fsdecode(b"bad-\xff.txt")
     file.write_text("x", encoding="utf-8")
     with pytest.raises(InputError, match=r"bad-\\udcff\.txt: the path is not valid UTF-8.*folder"):
         locate_text([str(file)])
-    found = locate_text([str(corpus / "a")])
-    assert file.name in {Path(f.path).name for f in find_files(found.base, found.patterns)}
+    location = locate_text([str(corpus / "a")])
+    assert file.name in {Path(f.path).name for f in find_files(location.base, location.patterns)}
 
 
 @pytest.mark.parametrize("name", ["nothing.txt", "nowhere/*.txt", "a/*.md"])
-def test_what_is_not_there_is_named(corpus: Path, name: str) -> None:
+def test_a_missing_path_is_named(corpus: Path, name: str) -> None:
     with pytest.raises(InputError, match=r"Check the (path|folder)") as refused:
         locate_text([str(corpus / name)])
     assert name.partition("/")[2] in str(refused.value)

@@ -18,26 +18,26 @@ with hold(open_workdir(sys.argv[1])):
 """
 
 
-def test_a_folder_that_cannot_be_made_is_told_with_a_remedy(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_refused_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     with pytest.raises(WorkdirError, match=r"cannot be written .* --workdir"):
         open_workdir(str(tmp_path / "file" / "work"))
 
 
 @pytest.mark.parametrize("name", ["w[1]", "w*", "what?"])
-def test_a_name_that_tfx_takes_for_a_pattern_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_name_that_tfx_reads_as_a_pattern_is_refused(tmp_path: Path, name: str) -> None:
     """TFX's steps would end late, with their own words, or read the folder beside it."""
     with pytest.raises(WorkdirError, match=r"no \*, \? or \[.*--workdir"):
         open_workdir(str(tmp_path / name))
     assert not (tmp_path / name).exists()
 
 
-def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WorkdirError, match=r"w\\udcff: a workdir's path is UTF-8.*--workdir"):
         open_workdir(str(tmp_path / os.fsdecode(b"w\xff")))
 
 
-def test_a_second_run_is_told_who_holds_the_workdir_and_a_killed_holder_frees_it(
+def test_a_second_run_is_refused_with_the_holder_and_a_killed_holder_frees_the_workdir(
     tmp_path: Path,
 ) -> None:
     holder = subprocess.Popen(
@@ -47,8 +47,8 @@ def test_a_second_run_is_told_who_holds_the_workdir_and_a_killed_holder_frees_it
     )
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"held\n"
-    told = rf"process {holder.pid} on .* since"
-    with pytest.raises(WorkdirError, match=told), hold(open_workdir(str(tmp_path))):
+    message = rf"process {holder.pid} on .* since"
+    with pytest.raises(WorkdirError, match=message), hold(open_workdir(str(tmp_path))):
         pass
     holder.kill()
     holder.wait()
@@ -56,7 +56,7 @@ def test_a_second_run_is_told_who_holds_the_workdir_and_a_killed_holder_frees_it
         pass
 
 
-def test_runs_that_begin_in_one_second_have_different_ids(tmp_path: Path) -> None:
+def test_runs_that_start_in_the_same_second_have_different_ids(tmp_path: Path) -> None:
     workdir = open_workdir(str(tmp_path))
     ids = [workdir.new_run() for _ in range(5)]
     assert len(set(ids)) == 5

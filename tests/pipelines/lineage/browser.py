@@ -1,4 +1,4 @@
-"""Chromium, driven over its own DevTools protocol: opens a page, types, asks, takes pictures."""
+"""Drive Chromium over its DevTools protocol: open a page, type, evaluate, take screenshots."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ DARK = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
 
 
 class Browser:
-    """One window; close it when done."""
+    """One browser window. Close it when done."""
 
     def __init__(self, profile: Path) -> None:
         assert CHROMIUM is not None
@@ -34,27 +34,27 @@ class Browser:
             self._call(f"{domain}.enable")
 
     def open(self, path: Path, address: str = "") -> None:
-        """Loads a local file; `address` is what follows the #."""
+        """Load a local file; `address` is the part of the URL after the #."""
         self.errors.clear()
         self._call("Page.navigate", url="about:blank")
         self._call("Page.navigate", url=f"{path.as_uri()}#{address}")
         self.wait("document.readyState === 'complete' && !!document.querySelector('h1')")
 
     def ask(self, expression: str) -> Any:
-        """The value of an expression in the page."""
-        found = self._call("Runtime.evaluate", expression=expression, returnByValue=True)
-        assert "exceptionDetails" not in found, found
-        return found["result"].get("value")
+        """Evaluate a JavaScript expression in the page."""
+        reply = self._call("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in reply, reply
+        return reply["result"].get("value")
 
     def wait(self, expression: str, seconds: float = 10) -> None:
-        """Until an expression is true."""
+        """Wait until an expression is true."""
         deadline = time.monotonic() + seconds
         while not self.ask(expression):
             assert time.monotonic() < deadline, f"never true: {expression}"
             time.sleep(0.02)
 
     def press(self, key: str) -> None:
-        """One key, as a person presses it."""
+        """Press and release one key."""
         text = {"Enter": "\r", "Escape": ""}.get(key, key)
         code = {"Enter": 13, "Escape": 27}.get(key, ord(key.upper()[0]))
         for kind in ("keyDown", "keyUp"):
@@ -62,28 +62,28 @@ class Browser:
                        **({"text": text} if kind == "keyDown" and text else {}))  # fmt: skip
 
     def type(self, text: str) -> None:
-        """Text into what has the focus."""
+        """Type text into the focused element."""
         self._call("Input.insertText", text=text)
 
     def look(self, *, width: int = 1200, dark: bool = False) -> None:
-        """Sets the window's width and the colour scheme."""
+        """Set the width of the window and the color scheme."""
         self._call("Emulation.setDeviceMetricsOverride", width=width, height=900,
                    deviceScaleFactor=1, mobile=width < 600)  # fmt: skip
         self._call("Emulation.setEmulatedMedia", **(DARK if dark else {"features": []}))
 
     def picture(self, path: Path) -> None:
-        """The whole page as PNG."""
-        found = self._call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
-        path.write_bytes(base64.b64decode(found["data"]))
+        """Write a screenshot of the whole page as PNG."""
+        reply = self._call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        path.write_bytes(base64.b64decode(reply["data"]))
 
     def close(self) -> None:
-        """Ends the browser."""
+        """Stop the browser."""
         self._socket.close()
         self._process.terminate()
         self._process.wait(timeout=30)
 
     def _page_address(self) -> str:
-        """The address of the window's protocol, from what Chromium prints and then lists."""
+        """Return the WebSocket address of the window, from Chromium's output and page list."""
         import urllib.request
 
         assert self._process.stderr is not None
@@ -107,7 +107,7 @@ class Browser:
             self._note(message)
 
     def _note(self, message: dict[str, Any]) -> None:
-        """Keeps what the page complains of, violations of its policy among it."""
+        """Record errors of the page, including violations of its content security policy."""
         if message.get("method") == "Runtime.exceptionThrown":
             self.errors.append(json.dumps(message["params"]["exceptionDetails"]))
         if message.get("method") == "Log.entryAdded":

@@ -1,4 +1,4 @@
-"""A workdir with a history, made once: a first run, a change, a repeat, other text, failures."""
+"""Make one workdir with a history: a first run, a change, a repeat, different text, failures."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -15,20 +15,20 @@ NEW_TEXT = (*PROSE[1:], ("A windmill faces the wind.", "Its cap turns."))
 
 
 class History(NamedTuple):
-    """The runs of the workdir, by what they are there for."""
+    """The runs of the workdir, by their purpose."""
 
     workdir: Path
     first: str
     changed: str  # trainer.learning_rate 1e-4 → 5e-4
     repeated: str  # all cached
-    new_text: str  # a document less, a document more; not blessed
+    new_text: str  # one document removed, one added; not blessed
     failed: str
     killed: str
 
 
 @pytest.fixture(scope="session")
 def history(tmp_path_factory: pytest.TempPathFactory) -> History:
-    """Tests that write work on copies."""
+    """Make the history. Tests that change it work on copies."""
     workdir = tmp_path_factory.mktemp("history") / "work"
     mill = Mill(workdir)
     return History(
@@ -44,17 +44,17 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
 
 @pytest.fixture(scope="session")
 def store(history: History) -> Store:
-    """The store of the history."""
+    """Return the store of the history."""
     return Store(history.workdir / "metadata.sqlite")
 
 
 @pytest.fixture(scope="session")
 def graph(store: Store) -> Graph:
-    """The graph of the history."""
+    """Return the graph of the history."""
     return store.graph()
 
 
 @pytest.fixture(scope="session")
 def archive(history: History) -> Archive:
-    """The archive of the history."""
+    """Return the archive of the history."""
     return Archive(history.workdir)

@@ -1,8 +1,8 @@
-"""Workdirs as `textmill run` leaves them, made in milliseconds: real folders, a real store.
+"""Make workdirs like those of `textmill run` within milliseconds: real folders, a real store.
 
-Folders are written by the same code as in a pipeline (manifests, shards, the publisher), the store
-through ml_metadata's own API with the events that TFX writes. Only the learning is made up: weights
-are a digest of the settings.
+The folders are written by the same code as in a pipeline (manifests, shards, the publisher), and
+the store through ml_metadata's own API with the same events as TFX. Only training is faked: the
+weights are a digest of the settings.
 """
 
 import contextlib
@@ -41,14 +41,14 @@ ARTIFACT_TYPES = {
 
 
 class Mill:
-    """One workdir; each run reuses what an earlier run made from the same."""
+    """One workdir. Each run reuses the outputs that an earlier run made from the same inputs."""
 
     def __init__(self, workdir: Path, *, files: bool = True) -> None:
-        """Opens the store.
+        """Open the store.
 
         Args:
-            workdir: made if need be.
-            files: write the artifacts' folders; without them only the store grows.
+            workdir: created if needed.
+            files: write the artifacts' folders; if False, only write to the store.
         """
         self.workdir, self.files = workdir, files
         workdir.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ class Mill:
         self._runs = 0
 
     def run(self, **changes: Any) -> str:
-        """Runs the whole pipeline; `changes` are fields of `Plan`. Returns the run's id."""
+        """Run the whole pipeline and return the run's id; `changes` are fields of `Plan`."""
         plan = Plan(**changes)
         self._runs += 1
         run_id = f"20261123T{self._runs // 3600:02}{self._runs // 60 % 60:02}{self._runs % 60:02}Z"
@@ -108,13 +108,13 @@ class _Stopped(Exception):
 
 
 class _Run:
-    """One run at work."""
+    """One run in progress."""
 
     def __init__(self, mill: Mill, plan: Plan, run_id: str) -> None:
         self.mill, self.plan, self.run_id = mill, plan, run_id
 
     def execute(self) -> None:
-        """All nodes, in the order of the real pipeline."""
+        """Run all nodes in the order of the real pipeline."""
         plan = self.plan
         text = corpus_digest([("a.txt", text_digest(plan.documents))])
         base = {"code_digest": "44e0a9f3f009675a"}
@@ -154,16 +154,16 @@ class _Run:
              "custom_config": json.dumps({"training": json.dumps(training)})},
         )  # fmt: skip
         model = trained["model"]
-        others = [found for found in self.mill._blessed if found["model"].id != model.id]
-        found = {"model": others[-1]["model"]} if others else {}
+        others = [blessed for blessed in self.mill._blessed if blessed["model"].id != model.id]
+        latest = {"model": others[-1]["model"]} if others else {}
         self._publish(
             "LatestBlessedModel",
             {},
-            {**found, "candidate": model},
+            {**latest, "candidate": model},
             {},
             kind=pb.Event.INTERNAL_OUTPUT,
         )
-        baseline = {"baseline_model": found["model"]} if found else {}
+        baseline = {"baseline_model": latest["model"]} if latest else {}
         evaluated = self._node(
             "ModelEvaluator", ["evaluation", "blessing"],
             {"model": model, "instances": data["instances"], **baseline},

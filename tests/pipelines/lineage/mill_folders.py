@@ -1,4 +1,4 @@
-"""What each node of the mill writes: folders with manifests, and properties."""
+"""Write the outputs of each node of the mill: folders with manifests, and properties."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ PROSE: Documents = (
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What one run of the mill is to do."""
+    """The settings and the outcome of one run of the mill."""
 
     documents: Documents = PROSE
     learning_rate: float = 1e-4
@@ -40,16 +40,16 @@ class Plan:
     commit: str = "d75ed2edb2d6ee9a1f1952f335e5fca90211b74d"
     dirty: bool = False
     fails_at: str | None = None  # a node
-    killed_at: str | None = None  # a node; nothing is told of the run's end
+    killed_at: str | None = None  # a node; the run leaves no summary
 
 
 def text_digest(documents: Documents) -> str:
-    """What stands for the sha256 of the one text file."""
+    """Return a digest that stands for the sha256 of the one text file."""
     return hashlib.sha256(json.dumps([list(d) for d in documents]).encode()).hexdigest()
 
 
 class Writer:
-    """Writes what a node writes: folders with manifests, and properties."""
+    """Write the outputs of a node: folders with manifests, and properties."""
 
     def __init__(self, plan: Plan, files: bool) -> None:
         self.plan, self.files = plan, files
@@ -57,7 +57,7 @@ class Writer:
     def write(
         self, node: str, inputs: Outputs, outputs: Outputs, settings: Mapping[str, Any]
     ) -> None:
-        """Fills the outputs of one node."""
+        """Fill the outputs of one node."""
         if node == "ModelEvaluator":
             properties = outputs["evaluation"].custom_properties
             properties["masked_lm_loss"].double_value = self.plan.loss

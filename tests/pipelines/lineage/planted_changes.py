@@ -100,7 +100,7 @@ def swap(one: str, other: str) -> Change:
 
 
 def forge_documents(workdir: Path) -> None:
-    """Drops a document and mends the manifest, as somebody with intent would."""
+    """Drop a document and adjust the manifest, as an attacker would."""
     shard = write_records(str(workdir / DOCUMENTS), TRAIN.removeprefix(f"{DOCUMENTS}/"), [])
     path = workdir / DOCUMENTS / "manifest.json"
     content = json.loads(path.read_text())
@@ -110,7 +110,7 @@ def forge_documents(workdir: Path) -> None:
 
 
 def forge_weights(workdir: Path) -> None:
-    """Replaces published weights and mends the manifest."""
+    """Replace published weights and adjust the manifest."""
     name = "transformers/model.safetensors"
     (workdir / PUBLISHED / name).write_bytes(b"other weights")
     path = workdir / PUBLISHED / "manifest.json"
@@ -150,7 +150,7 @@ FOUND_WITHOUT_A_SEAL: dict[str, Change] = {
     "a count of sentences": count(DOCUMENTS, "eval", "sentences"),
     "another corpus digest": fact(DOCUMENTS, "corpus_digest"),
     "another code of the documents": fact(DOCUMENTS, "code_digest"),
-    "documents dropped, manifest mended": forge_documents,
+    "documents dropped, manifest adjusted": forge_documents,
     "the digest of a text file": edit(f"{DOCUMENTS}/files.jsonl", "sha256", to="0" * 64),
     "the list of text files gone": remove(f"{DOCUMENTS}/files.jsonl"),
     "a piece of the vocabulary": flip(f"{VOCABULARY}/vocab.txt", at=0),
@@ -178,7 +178,7 @@ FOUND_WITHOUT_A_SEAL: dict[str, Change] = {
     "another note of the publication": edit(PUSHED, "version", to="1"),
     "the published model gone": remove(PUBLISHED),
     "a bit of the published weights": flip(f"{PUBLISHED}/transformers/model.safetensors"),
-    "published weights, manifest mended": forge_weights,
+    "published weights, manifest adjusted": forge_weights,
     "the published card": write(f"{PUBLISHED}/README.md", "# The best model"),
     "a stranger in the published folder": add(f"{PUBLISHED}/evil.py"),
     "the pointer to the latest": write("published/tiny/latest.json", '{"version": "1"}'),

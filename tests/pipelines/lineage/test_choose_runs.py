@@ -1,4 +1,4 @@
-"""The list of runs by date, metric and setting; models alone; what is running is told."""
+"""The list of runs by date, metric and setting; models alone; running runs are shown as running."""
 
 import json
 import socket
@@ -53,7 +53,7 @@ def test_dates_choose_runs(history: History) -> None:
         ids(work, "--since", "yesterday")
 
 
-def test_models_are_the_runs_that_trained_one(history: History) -> None:
+def test_models_lists_only_runs_that_trained_a_model(history: History) -> None:
     assert ids(history.workdir, "--models") == [history.new_text, history.changed, history.first]
 
 
@@ -66,12 +66,12 @@ def test_a_condition_is_a_name_a_sign_and_a_value(text: str, value: object) -> N
 
 
 @pytest.mark.parametrize("text", ["loss", "<3", "loss<", "loss < [", "a b=3"])
-def test_what_is_no_condition_is_told(text: str) -> None:
+def test_an_invalid_condition_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="--where"):
         parse_condition(text)
 
 
-def test_a_moment_is_taken_in_utc() -> None:
+def test_dates_are_read_as_utc() -> None:
     assert parse_day("1970-01-02", "--since") == 86400
     assert parse_day("1970-01-02", "--until", end=True) == 2 * 86400
     assert parse_day("1970-01-01T01:00Z", "--since") == 3600
@@ -82,12 +82,12 @@ def test_a_resolver_is_not_counted_as_work(history: History) -> None:
     assert first["nodes"] == {"ran": 9}
 
 
-def test_a_run_at_work_is_running_and_a_killed_one_interrupted(tmp_path: Path) -> None:
+def test_a_run_in_progress_is_running_and_a_killed_run_is_interrupted(tmp_path: Path) -> None:
     mill = Mill(tmp_path)
     holder = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     since = datetime.now(tz=timezone.utc).isoformat(timespec="seconds")
-    told = {"pid": holder.pid, "host": socket.gethostname(), "since": since}
-    (tmp_path / ".holder.json").write_text(json.dumps(told), encoding="utf-8")
+    holder_file = {"pid": holder.pid, "host": socket.gethostname(), "since": since}
+    (tmp_path / ".holder.json").write_text(json.dumps(holder_file), encoding="utf-8")
     run = mill.run(killed_at="Trainer")
     (trainer,) = [e for e in Archive(tmp_path).graph.executions.values() if e.node_id == "Trainer"]
     (tmp_path / f"artifacts/tiny/Trainer/model/{trainer.id}").mkdir(parents=True)

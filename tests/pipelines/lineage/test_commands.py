@@ -33,11 +33,11 @@ def ask(*words: str, workdir: Path) -> Any:
 def model_of(history: History, run_id: str) -> dict[str, Any]:
     rows = ask("list", workdir=history.workdir)
     (row,) = [row for row in rows if row["run"] == run_id]
-    found: dict[str, Any] = row
-    return found
+    of_run: dict[str, Any] = row
+    return of_run
 
 
-def test_list_tells_each_run_newest_first(history: History) -> None:
+def test_list_shows_each_run_newest_first(history: History) -> None:
     rows = ask("list", workdir=history.workdir)
     assert [row["run"] for row in rows] == [
         history.killed, history.failed, history.new_text, history.repeated, history.changed,
@@ -54,7 +54,7 @@ def test_list_tells_each_run_newest_first(history: History) -> None:
     assert "not blessed" in text
 
 
-def test_list_filters_and_cuts(history: History) -> None:
+def test_list_filters_and_limits_rows(history: History) -> None:
     assert len(ask("list", "--only", "published", workdir=history.workdir)) == 3
     failed = ask("list", "--only", "failed", workdir=history.workdir)
     assert [row["run"] for row in failed] == [history.failed]
@@ -75,7 +75,7 @@ def test_a_model_is_found_by_all_its_names(
     assert run_of(archive, select(archive, row["version"])).id == history.changed
 
 
-def test_a_run_is_found_by_its_id_its_beginning_and_as_the_latest(
+def test_a_run_is_found_by_its_id_its_first_characters_and_as_latest(
     history: History, archive: Archive
 ) -> None:
     assert select(archive, history.first).id == history.first
@@ -89,13 +89,13 @@ def test_a_run_is_found_by_its_id_its_beginning_and_as_the_latest(
 
 def test_show_follows_a_model_to_its_text(history: History) -> None:
     row = model_of(history, history.changed)
-    told = ask("show", row["version"], workdir=history.workdir)
-    assert [link["noun"] for link in told["chain"]] == [
+    answer = ask("show", row["version"], workdir=history.workdir)
+    assert [link["noun"] for link in answer["chain"]] == [
         "model", "instances", "documents", "vocabulary",
     ]  # fmt: skip
-    assert told["made_by"]["settings"]["trainer.learning_rate"] == 5e-4
-    assert told["made_by"]["commit"].startswith("d75ed2ed")
-    assert {link["made_by"]["run"] for link in told["chain"][1:]} == {history.first}, (
+    assert answer["made_by"]["settings"]["trainer.learning_rate"] == 5e-4
+    assert answer["made_by"]["commit"].startswith("d75ed2ed")
+    assert {link["made_by"]["run"] for link in answer["chain"][1:]} == {history.first}, (
         "true producers"
     )
     text = textmill("show", row["version"], workdir=history.workdir)
@@ -104,15 +104,15 @@ def test_show_follows_a_model_to_its_text(history: History) -> None:
     assert len(near["chain"]) == 2
 
 
-def test_show_goes_downstream(history: History) -> None:
-    told = ask("show", "1", "--downstream", workdir=history.workdir)
-    versions = {link["words"] for link in told["chain"] if link["noun"] == "publication"}
+def test_show_downstream_lists_descendants(history: History) -> None:
+    answer = ask("show", "1", "--downstream", workdir=history.workdir)
+    versions = {link["words"] for link in answer["chain"] if link["noun"] == "publication"}
     assert versions == {"version 1800000000", "version 1800000001"}
 
 
 def test_show_of_a_run_names_the_origin_of_cached_nodes(history: History) -> None:
-    told = ask("show", history.repeated, workdir=history.workdir)
-    origin = {node["node"]: node["from_run"] for node in told["nodes"]}
+    answer = ask("show", history.repeated, workdir=history.workdir)
+    origin = {node["node"]: node["from_run"] for node in answer["nodes"]}
     assert origin["Trainer"] == history.changed
     assert origin["TextExampleGen"] == history.first
     text = textmill("show", history.failed, workdir=history.workdir)
@@ -129,13 +129,13 @@ def test_diff_takes_models_and_runs(history: History) -> None:
     assert "loss 3.91 → 4.20" in text
 
 
-def test_a_moved_workdir_answers_from_its_new_place(history: History, tmp_path: Path) -> None:
+def test_a_moved_workdir_is_read_at_its_new_location(history: History, tmp_path: Path) -> None:
     shutil.copytree(history.workdir, tmp_path / "moved")
     hidden = history.workdir.rename(history.workdir.with_name("hidden"))
     try:
-        told = ask("show", "1", workdir=tmp_path / "moved")
-        assert told["exists"]
-        assert told["words"] == "5 documents, 10 sentences"
+        answer = ask("show", "1", workdir=tmp_path / "moved")
+        assert answer["exists"]
+        assert answer["words"] == "5 documents, 10 sentences"
         assert ask("diff", history.first, history.new_text, workdir=tmp_path / "moved")["corpus"]
     finally:
         hidden.rename(history.workdir)
@@ -175,8 +175,8 @@ def test_a_warm_start_names_its_parent(tmp_path: Path) -> None:
     (parent,) = ask("list", workdir=tmp_path)
     mill.run(start_from=f"{parent['published']}/transformers")
     child = ask("list", workdir=tmp_path)[0]
-    told = ask("show", str(child["model"]), workdir=tmp_path)
-    assert told["made_by"]["started_from"] == parent["model"]
+    answer = ask("show", str(child["model"]), workdir=tmp_path)
+    assert answer["made_by"]["started_from"] == parent["model"]
     text = textmill("show", str(child["model"]), workdir=tmp_path)
     assert f"training started from model {parent['model']}" in text
     compared = ask("diff", parent["run"], "latest", workdir=tmp_path)

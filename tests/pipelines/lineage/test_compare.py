@@ -21,33 +21,37 @@ def sentence(archive: Archive, before: str, after: str) -> str:
     return compare_runs(archive, runs[before], runs[after]).sentence
 
 
-def test_a_changed_setting_is_the_whole_explanation(archive: Archive, history: History) -> None:
+def test_a_changed_setting_is_the_only_explanation(archive: Archive, history: History) -> None:
     assert sentence(archive, history.first, history.changed) == (
         "same text and code; `trainer.learning_rate` 1e-4 → 5e-4; loss 3.91 → 3.72"
     )
 
 
-def test_a_repeat_stands_for_one_model(archive: Archive, history: History) -> None:
-    told = sentence(archive, history.changed, history.repeated)
-    assert told == "same text, code and settings; both have the same model"
+def test_a_repeated_run_has_the_same_model(archive: Archive, history: History) -> None:
+    explanation = sentence(archive, history.changed, history.repeated)
+    assert explanation == "same text, code and settings; both have the same model"
 
 
-def test_other_text_is_counted_and_the_verdict_told(archive: Archive, history: History) -> None:
+def test_different_documents_are_counted_and_the_blessing_is_compared(
+    archive: Archive, history: History
+) -> None:
     assert sentence(archive, history.changed, history.new_text) == (
         "same code and settings; text: 1 document added, 1 removed; "
         "loss 3.72 → 4.20; no longer blessed"
     )
 
 
-def test_a_failed_and_a_killed_run_say_where_they_ended(archive: Archive, history: History) -> None:
-    told = sentence(archive, history.failed, history.killed)
-    assert told.endswith(
+def test_failed_and_killed_runs_name_the_node_at_which_they_ended(
+    archive: Archive, history: History
+) -> None:
+    explanation = sentence(archive, history.failed, history.killed)
+    assert explanation.endswith(
         f"{history.failed} failed at Trainer; {history.killed} interrupted at Trainer"
     )
-    assert "`trainer.steps` 200 → 300" in told
+    assert "`trainer.steps` 200 → 300" in explanation
 
 
-def test_documents_are_named_by_the_digest_of_their_sentences(
+def test_documents_are_identified_by_the_digest_of_their_sentences(
     archive: Archive, history: History
 ) -> None:
     import hashlib
@@ -61,13 +65,13 @@ def test_documents_are_named_by_the_digest_of_their_sentences(
     assert (corpus.before, corpus.after) == (5, 5)
 
 
-def test_other_code_is_told_with_the_commits(tmp_path: Path) -> None:
+def test_different_code_is_reported_with_its_commits(tmp_path: Path) -> None:
     mill = Mill(tmp_path)
     first = mill.run(commit="a" * 40)
     second = mill.run(commit="b" * 40, dirty=True, trainer_code="0123456789abcdef")
     archive = Archive(tmp_path)
-    told = sentence(archive, first, second)
-    assert told == "same text and settings; different code in Trainer (aaaaaaaa → bbbbbbbb+)"
+    explanation = sentence(archive, first, second)
+    assert explanation == "same text and settings; different code in Trainer (aaaaaaaa → bbbbbbbb+)"
     comparison = compare_runs(archive, *archive.graph.runs.values())
     assert comparison.code == (Change("Trainer", "5c7db48cfc0a37e5", "0123456789abcdef"),)
     assert {c.name for c in comparison.commits} == {
@@ -75,14 +79,14 @@ def test_other_code_is_told_with_the_commits(tmp_path: Path) -> None:
     }, "cached nodes are of the older commit on both sides"  # fmt: skip
 
 
-def test_duplicates_are_counted_as_often_as_they_are_there(tmp_path: Path) -> None:
+def test_duplicate_documents_are_counted_by_their_number_of_occurrences(tmp_path: Path) -> None:
     mill = Mill(tmp_path)
     first, second = mill.run(), mill.run(documents=[*PROSE, PROSE[1], PROSE[1]])
     archive = Archive(tmp_path)
     assert "text: 2 documents added" in sentence(archive, first, second)
 
 
-def test_damaged_and_missing_text_is_told(history: History, tmp_path: Path) -> None:
+def test_damaged_and_missing_text_is_reported(history: History, tmp_path: Path) -> None:
     shutil.copytree(history.workdir, tmp_path / "work")
     archive = Archive(tmp_path / "work")
     (shard,) = (tmp_path / "work").glob("artifacts/tiny/TextExampleGen/examples/1/Split-train/*")
@@ -100,5 +104,5 @@ def test_damaged_and_missing_text_is_told(history: History, tmp_path: Path) -> N
     [(1e-4, "1e-4"), (0.00025, "2.5e-4"), (0.15, "0.15"), (None, "none"), (True, "yes"),
      (12000, "12,000"), (0.0, "0"), ("x" * 50, "x" * 31 + "…"), (3e8, "3e8")],
 )  # fmt: skip
-def test_values_are_written_as_people_write_them(value: object, words: str) -> None:
+def test_values_are_formatted_as_people_write_them(value: object, words: str) -> None:
     assert format_value(value) == words

@@ -73,9 +73,7 @@ def _facets(value: Any) -> Iterator[Any]:
             yield from _facets(inner)
 
 
-def test_every_event_and_facet_is_what_its_schema_says(
-    history: History, registry: Registry
-) -> None:
+def test_every_event_and_facet_matches_its_schema(history: History, registry: Registry) -> None:
     events = events_of(history.workdir)
     for event in events:
         check(event, registry)
@@ -90,7 +88,7 @@ def test_each_run_and_node_starts_once_and_ends_once(history: History) -> None:
     kinds: dict[str, list[str]] = {}
     for event in events:
         kinds.setdefault(event["run"]["runId"], []).append(event["eventType"])
-    assert {tuple(told) for told in kinds.values()} == {
+    assert {tuple(answer) for answer in kinds.values()} == {
         ("START", "COMPLETE"), ("START", "FAIL"), ("START", "ABORT"),
     }  # fmt: skip
     endings = Counter(e["eventType"] for e in events if "." not in e["job"]["name"])
@@ -120,7 +118,7 @@ def _leads_on(dataset: Event) -> bool:
     return kind in {"MODEL", "INSTANCES", "DOCUMENTS", "TEXT"}
 
 
-def test_what_was_cached_is_no_event_and_is_named(history: History) -> None:
+def test_a_cached_node_gives_no_event_and_its_run_names_the_source(history: History) -> None:
     events = events_of(history.workdir, history.repeated)
     assert [event["job"]["name"] for event in events] == ["tiny", "tiny"]
     tags = {tag["key"]: tag["value"] for tag in events[0]["run"]["facets"]["tags"]["tags"]}
@@ -163,9 +161,9 @@ def test_the_client_sends_the_events_to_a_system(
     server = HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("OPENLINEAGE_URL", f"http://127.0.0.1:{server.server_address[1]}")
-    told = textmill(history.first, "--send", workdir=history.workdir)
+    answer = textmill(history.first, "--send", workdir=history.workdir)
     server.shutdown()
-    assert told == f"Sent {len(received)} events of 1 run.\n"
+    assert answer == f"Sent {len(received)} events of 1 run.\n"
     for event in received:  # the client adds a tag with its own version
         check(event, registry)
     expected = events_of(history.workdir, history.first)
@@ -173,22 +171,22 @@ def test_the_client_sends_the_events_to_a_system(
         assert [event[part] for event in received] == [event[part] for event in expected]
 
 
-def test_the_graph_as_json_holds_what_a_model_stands_on(history: History) -> None:
-    told = json.loads(textmill(history.repeated, "--json", workdir=history.workdir))
-    assert told["format"] == "textmill-lineage/1"
-    (run,) = told["runs"]
+def test_the_json_graph_holds_all_ancestors_of_a_model(history: History) -> None:
+    answer = json.loads(textmill(history.repeated, "--json", workdir=history.workdir))
+    assert answer["format"] == "textmill-lineage/1"
+    (run,) = answer["runs"]
     assert run["run"] == history.repeated
-    runs = {execution["run_id"] for execution in told["executions"]}
+    runs = {execution["run_id"] for execution in answer["executions"]}
     assert runs == {history.first, history.changed, history.repeated}, "and who made it"
-    (trainer,) = [e for e in told["executions"]
+    (trainer,) = [e for e in answer["executions"]
                   if e["node_id"] == "Trainer" and e["run_id"] == history.changed]  # fmt: skip
     assert trainer["settings"]["trainer.learning_rate"] == 5e-4
-    numbers = {artifact["id"] for artifact in told["artifacts"]}
-    assert {edge["artifact"] for edge in told["edges"]} == numbers
+    numbers = {artifact["id"] for artifact in answer["artifacts"]}
+    assert {edge["artifact"] for edge in answer["edges"]} == numbers
     everything = json.loads(textmill("--json", workdir=history.workdir))
     assert len(everything["runs"]) == 6
 
 
-def test_sending_takes_no_file(history: History) -> None:
+def test_sending_cannot_be_combined_with_an_output_file(history: History) -> None:
     with pytest.raises(InputError, match="--send"):
         textmill("--send", "--json", workdir=history.workdir)

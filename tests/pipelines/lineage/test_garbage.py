@@ -53,10 +53,10 @@ def test_a_clean_workdir_has_no_orphans(history: History) -> None:
 
 def test_a_dry_run_lists_and_deletes_nothing(littered: Path, history: History) -> None:
     before = sorted(littered.rglob("*"))
-    told = json.loads(gc("--json", workdir=littered))
-    names = [Path(orphan["path"]).name for orphan in told["orphans"]]
+    answer = json.loads(gc("--json", workdir=littered))
+    names = [Path(orphan["path"]).name for orphan in answer["orphans"]]
     assert len(names) == 5
-    assert {o["why"] for o in told["orphans"]} == {
+    assert {o["why"] for o in answer["orphans"]} == {
         f"Trainer of run {history.failed} failed", f"Trainer of run {history.killed} interrupted",
         "no execution in this store wrote it", "was never finished",
     }  # fmt: skip
@@ -81,6 +81,6 @@ def test_links_are_not_followed(littered: Path, tmp_path: Path) -> None:
     assert outside.is_dir()
 
 
-def test_nothing_is_deleted_while_a_run_is_at_work(littered: Path) -> None:
+def test_nothing_is_deleted_while_a_run_is_in_progress(littered: Path) -> None:
     with hold(open_workdir(str(littered))), pytest.raises(WorkdirError, match="at work here"):
         gc("--delete", workdir=littered)

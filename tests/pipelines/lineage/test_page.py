@@ -61,7 +61,7 @@ def test_the_same_workdir_gives_the_same_page(history: History, page: Path) -> N
     assert again == page.read_text(encoding="utf-8")
 
 
-def test_edges_go_forward_and_none_is_drawn_that_others_imply() -> None:
+def test_edges_go_forward_and_implied_edges_are_not_drawn() -> None:
     edges = [("a", "b"), ("b", "c"), ("a", "c"), ("a", "d"), ("c", "e"), ("d", "e"), ("a", "e")]
     layout = lay_out("abcde", edges)
     assert layout.edges == (("a", "b"), ("a", "d"), ("b", "c"), ("c", "e"), ("d", "e"))
@@ -106,12 +106,12 @@ def test_a_cached_node_names_the_run_that_did_the_work(
     page: Path, browser: Browser, history: History
 ) -> None:
     browser.open(page, f"/run/{history.repeated}/Trainer")
-    told = browser.ask("document.querySelector('#details').textContent")
-    assert f"the result of run {history.changed} was reused" in told
+    details = browser.ask("document.querySelector('#details').textContent")
+    assert f"the result of run {history.changed} was reused" in details
 
 
 @needs_browser
-def test_two_runs_stand_side_by_side_with_what_differs_marked(
+def test_two_runs_are_shown_side_by_side_with_differences_marked(
     page: Path, browser: Browser, history: History
 ) -> None:
     browser.open(page)
@@ -196,7 +196,7 @@ def test_the_resolver_leads_to_the_evaluator_also_when_it_found_no_model(tmp_pat
 
 
 @needs_browser
-def test_hostile_names_are_shown_and_never_obeyed(browser: Browser, tmp_path: Path) -> None:
+def test_hostile_names_are_shown_as_text_and_never_run(browser: Browser, tmp_path: Path) -> None:
     mill = Mill(tmp_path / "work")
     mill.run(trainer_code=HOSTILE, commit=HOSTILE, documents=[[HOSTILE], ["b"], ["c"]])
     run = mill.run(trainer_code=HOSTILE + "2", commit=HOSTILE)
@@ -236,7 +236,7 @@ def test_two_hundred_runs_are_drawn_and_searched_at_once(browser: Browser, tmp_p
     assert browser.ask("document.querySelectorAll('.run').length") == 1
 
 
-def test_a_page_of_fewer_runs_says_that_there_are_older_ones(history: History) -> None:
+def test_a_page_with_a_limit_counts_the_older_runs(history: History) -> None:
     text = render_page(Archive(history.workdir), history.workdir, 2)
     data = json.loads(re.findall(r'id="data">(.*?)</script>', text)[0])
     assert [run["run"] for run in data["runs"]] == [history.killed, history.failed]

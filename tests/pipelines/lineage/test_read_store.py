@@ -20,28 +20,28 @@ def library(history: History) -> metadata_store.MetadataStore:
     return open_store(history.workdir / "metadata.sqlite")
 
 
-def test_executions_and_their_artifacts_are_those_of_the_library(
+def test_executions_and_artifacts_match_those_of_the_library(
     graph: Graph, library: metadata_store.MetadataStore
 ) -> None:
     theirs = {e.id: read_execution(library, e) for e in library.get_executions()}
     assert set(theirs) == set(graph.executions)
     for number, execution in graph.executions.items():
-        told = theirs[number]
-        assert (execution.run_id, execution.node_id) == (told.run_id, told.node_id)
-        assert (execution.state, execution.type_name) == (told.state, told.type_name)
+        expected = theirs[number]
+        assert (execution.run_id, execution.node_id) == (expected.run_id, expected.node_id)
+        assert (execution.state, execution.type_name) == (expected.state, expected.type_name)
         inputs = {edge.key: edge.artifact for edge in graph.inputs(number)}
-        assert inputs == {key: found[0].id for key, found in told.inputs.items()}
+        assert inputs == {key: found[0].id for key, found in expected.inputs.items()}
         outputs = {edge.key: edge.artifact for edge in graph.outputs(number)}
-        assert outputs == {key: found[0].id for key, found in told.outputs.items()}
+        assert outputs == {key: found[0].id for key, found in expected.outputs.items()}
 
 
-def test_properties_are_those_of_the_library(
+def test_properties_match_those_of_the_library(
     store: Store, graph: Graph, library: metadata_store.MetadataStore
 ) -> None:
     settings = store.settings(graph.executions)
     for execution in library.get_executions():
-        told = read_execution(library, execution).settings
-        assert settings.get(execution.id, {}) == told
+        expected = read_execution(library, execution).settings
+        assert settings.get(execution.id, {}) == expected
     properties = store.properties(graph.artifacts)
     for artifact in library.get_artifacts():
         names = {*artifact.properties, *artifact.custom_properties}
@@ -64,7 +64,7 @@ def test_a_struct_is_read_as_plain_values(tmp_path: Path) -> None:
     assert read == {"blessed": {"train": 1, "eval": 0}, "truth": False}
 
 
-def test_the_numbers_of_states_and_events_are_the_librarys() -> None:
+def test_state_and_event_numbers_match_those_of_the_library() -> None:
     names = {pb.Execution.COMPLETE: "ran", pb.Execution.FAILED: "failed",
              pb.Execution.CACHED: "cached"}  # fmt: skip
     assert names == STATES
@@ -72,7 +72,7 @@ def test_the_numbers_of_states_and_events_are_the_librarys() -> None:
     assert kinds == KINDS
 
 
-def test_what_is_no_store_is_told_with_a_remedy(tmp_path: Path) -> None:
+def test_a_missing_or_invalid_store_is_refused_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"no metadata store\. .*--workdir"):
         Store(tmp_path / "metadata.sqlite")
     (tmp_path / "metadata.sqlite").write_bytes(b"not a database at all" * 100)

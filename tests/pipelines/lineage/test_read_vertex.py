@@ -1,4 +1,4 @@
-"""Vertex ML Metadata answers as the local store does: the mill's history, told over REST."""
+"""Vertex ML Metadata answers as the local store does: the mill's history over REST."""
 
 import json
 from collections.abc import Iterator
@@ -96,7 +96,7 @@ def local(*words: str, workdir: Path) -> Any:
     return json.loads(CliRunner().invoke(app, command, catch_exceptions=False).stdout)
 
 
-def test_the_list_is_that_of_the_workdir(vertex: VertexServer, history: History) -> None:
+def test_the_list_matches_that_of_the_workdir(vertex: VertexServer, history: History) -> None:
     keys = ("pipeline", "state", "loss", "blessed", "version", "reused", "nodes")
     there = [{key: row[key] for key in keys} for row in ask("list")]
     here = [{key: row[key] for key in keys} for row in local("list", workdir=history.workdir)]
@@ -104,14 +104,14 @@ def test_the_list_is_that_of_the_workdir(vertex: VertexServer, history: History)
 
 
 def test_a_model_is_followed_to_its_text(vertex: VertexServer, history: History) -> None:
-    told = ask("show", "1800000001")
-    assert [link["noun"] for link in told["chain"]] == [
+    answer = ask("show", "1800000001")
+    assert [link["noun"] for link in answer["chain"]] == [
         "model", "instances", "documents", "vocabulary",
     ]  # fmt: skip
-    assert told["made_by"]["settings"]["trainer.learning_rate"] == 5e-4
-    assert told["made_by"]["run"] == history.changed.lower()
-    (by_address,) = {ask("show", uri)["id"] for uri in [told["folder"]]}
-    assert by_address == told["id"]
+    assert answer["made_by"]["settings"]["trainer.learning_rate"] == 5e-4
+    assert answer["made_by"]["run"] == history.changed.lower()
+    (by_address,) = {ask("show", uri)["id"] for uri in [answer["folder"]]}
+    assert by_address == answer["id"]
 
 
 def test_two_runs_differ_as_they_do_in_the_workdir(vertex: VertexServer, history: History) -> None:
@@ -122,19 +122,19 @@ def test_two_runs_differ_as_they_do_in_the_workdir(vertex: VertexServer, history
     assert there["settings"] == here["settings"]
 
 
-def test_the_page_and_the_export_are_made_of_it(vertex: VertexServer, tmp_path: Path) -> None:
+def test_the_page_and_the_export_can_be_written(vertex: VertexServer, tmp_path: Path) -> None:
     page = tmp_path / "lineage.html"
     words = ["lineage", "report", "-o", str(page), "--source", SOURCE]
     assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
     assert page.stat().st_size > 50_000
-    told = ask("export")
-    assert len(told["runs"]) == 6
+    answer = ask("export")
+    assert len(answer["runs"]) == 6
 
 
 def test_the_newest_runs_of_one_pipeline_are_taken(vertex: VertexServer) -> None:
     command = ["lineage", "list", "--json", "--source", f"{SOURCE}?pipeline=tiny&runs=2"]
-    told = json.loads(CliRunner().invoke(app, command, catch_exceptions=False).stdout)
-    assert [row["state"] for row in told] == ["interrupted", "failed"]
+    answer = json.loads(CliRunner().invoke(app, command, catch_exceptions=False).stdout)
+    assert [row["state"] for row in answer] == ["interrupted", "failed"]
     command[-1] = f"{SOURCE}?pipeline=other"
     assert json.loads(CliRunner().invoke(app, command, catch_exceptions=False).stdout) == []
 
@@ -149,9 +149,9 @@ def test_a_manifest_on_an_object_store_is_read(history: History) -> None:
     content = (folder / "manifest.json").read_bytes()
     with tf.io.gfile.GFile("ram://bucket/examples/manifest.json", "wb") as file:
         file.write(content)
-    found = find_remote_manifest("ram://bucket/examples", "Examples")
-    assert found is not None
-    assert found.kind == "documents"
+    manifest = find_remote_manifest("ram://bucket/examples", "Examples")
+    assert manifest is not None
+    assert manifest.kind == "documents"
     assert find_remote_manifest("ram://bucket/nothing", "Model") is None
 
 
@@ -160,6 +160,6 @@ def test_a_manifest_on_an_object_store_is_read(history: History) -> None:
     ["mill/us-central1", "vertex://mill", "vertex:///x", "vertex://a/b/c/d", "vertex://a/b?x=1",
      "vertex://a/b?runs=0"],
 )  # fmt: skip
-def test_what_is_no_source_is_told(text: str) -> None:
+def test_an_invalid_source_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="write vertex://PROJECT/REGION"):
         parse_source(text)

@@ -80,7 +80,7 @@ def ask(*words: str, workdir: Path) -> Any:
     return json.loads(CliRunner().invoke(app, command, catch_exceptions=False).output)
 
 
-def test_list_tells_how_each_run_ended(runs: Runs) -> None:
+def test_list_shows_how_each_run_ended(runs: Runs) -> None:
     rows = {row["run"]: row for row in ask("list", workdir=runs.workdir)}
     assert [rows[run]["state"] for run in runs[1:]] == [
         "succeeded", "succeeded", "succeeded", "succeeded", "failed", "interrupted",
@@ -90,34 +90,34 @@ def test_list_tells_how_each_run_ended(runs: Runs) -> None:
 
 
 def test_diff_names_the_one_setting(runs: Runs) -> None:
-    told = ask("diff", runs.first, runs.changed, workdir=runs.workdir)
-    assert [change["name"] for change in told["settings"]] == ["trainer.learning_rate"]
-    sentence = told["sentence"]
+    answer = ask("diff", runs.first, runs.changed, workdir=runs.workdir)
+    assert [change["name"] for change in answer["settings"]] == ["trainer.learning_rate"]
+    sentence = answer["sentence"]
     assert sentence.startswith("same text and code; `trainer.learning_rate` 0.001 → 0.005; loss ")
-    told = ask("diff", runs.changed, runs.repeated, workdir=runs.workdir)
-    assert told["sentence"] == "same text, code and settings; both have the same model"
+    answer = ask("diff", runs.changed, runs.repeated, workdir=runs.workdir)
+    assert answer["sentence"] == "same text, code and settings; both have the same model"
 
 
 def test_a_warm_start_names_its_parent_and_its_weights(runs: Runs) -> None:
     rows = {row["run"]: row for row in ask("list", workdir=runs.workdir)}
-    told = ask("show", str(rows[runs.warm]["model"]), workdir=runs.workdir)
-    assert told["made_by"]["started_from"] == rows[runs.changed]["model"]
+    answer = ask("show", str(rows[runs.warm]["model"]), workdir=runs.workdir)
+    assert answer["made_by"]["started_from"] == rows[runs.changed]["model"]
     weights = Path(rows[runs.changed]["published"]) / "transformers" / "model.safetensors"
-    assert told["facts"]["start_digest"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert answer["facts"]["start_digest"] == hashlib.sha256(weights.read_bytes()).hexdigest()
     card = (Path(rows[runs.warm]["published"]) / "README.md").read_text(encoding="utf-8")
-    assert told["facts"]["start_digest"] in card
+    assert answer["facts"]["start_digest"] in card
 
 
-def test_a_failed_run_says_at_which_node_and_why(runs: Runs) -> None:
-    told = ask("show", runs.failed, workdir=runs.workdir)
-    assert "trainer.device is gpu and TensorFlow sees no GPU" in told["error"]
-    states = {node["node"]: node["state"] for node in told["nodes"]}
+def test_a_failed_run_names_its_node_and_error(runs: Runs) -> None:
+    answer = ask("show", runs.failed, workdir=runs.workdir)
+    assert "trainer.device is gpu and TensorFlow sees no GPU" in answer["error"]
+    states = {node["node"]: node["state"] for node in answer["nodes"]}
     assert states["Trainer"] == "failed"
     sentence = ask("diff", runs.first, runs.failed, workdir=runs.workdir)["sentence"]
     assert sentence.endswith(f"{runs.failed} failed at Trainer")
 
 
-def test_what_a_run_is_made_by_is_kept_with_it(runs: Runs) -> None:
+def test_code_host_and_user_are_recorded_with_a_run(runs: Runs) -> None:
     for run in (runs.first, runs.killed):
         origin = ask("show", run, workdir=runs.workdir)["origin"]
         assert origin["recipe"]["name"] == "tiny"
@@ -136,23 +136,23 @@ def test_what_a_run_is_made_by_is_kept_with_it(runs: Runs) -> None:
 
 def test_show_follows_a_published_model_to_its_text(runs: Runs) -> None:
     (row,) = [r for r in ask("list", workdir=runs.workdir) if r["run"] == runs.changed]
-    told = ask("show", row["published"], workdir=runs.workdir)
-    assert [link["noun"] for link in told["chain"]] == [
+    answer = ask("show", row["published"], workdir=runs.workdir)
+    assert [link["noun"] for link in answer["chain"]] == [
         "model", "instances", "documents", "vocabulary",
     ]  # fmt: skip
-    assert {link["made_by"]["run"] for link in told["chain"][1:]} == {runs.first}
-    assert told["made_by"]["commit"]
+    assert {link["made_by"]["run"] for link in answer["chain"][1:]} == {runs.first}
+    assert answer["made_by"]["commit"]
 
 
-def test_verify_finds_nothing_until_a_bit_is_turned(runs: Runs) -> None:
+def test_verify_finds_nothing_until_a_bit_is_flipped(runs: Runs) -> None:
     assert ask("verify", workdir=runs.workdir)["findings"] == []
     (shard,) = runs.workdir.glob("artifacts/tiny/TextExampleGen/examples/*/Split-train/*")
     content = bytearray(shard.read_bytes())
     content[99] ^= 1
     shard.write_bytes(content)
     try:
-        told = ask("verify", runs.changed, workdir=runs.workdir)
-        assert [finding["path"] for finding in told["findings"]] == [str(shard)]
+        answer = ask("verify", runs.changed, workdir=runs.workdir)
+        assert [finding["path"] for finding in answer["findings"]] == [str(shard)]
     finally:
         content[99] ^= 1
         shard.write_bytes(content)
@@ -166,7 +166,7 @@ def test_the_page_holds_all_runs(runs: Runs, tmp_path: Path) -> None:
     assert all(run in text for run in runs[1:])
 
 
-def test_the_export_of_real_runs_is_what_the_schemas_say(runs: Runs) -> None:
+def test_the_export_of_real_runs_matches_the_schemas(runs: Runs) -> None:
     command = ["lineage", "export", "--workdir", str(runs.workdir)]
     lines = CliRunner().invoke(app, command, catch_exceptions=False).stdout.splitlines()
     registry = schema_registry()

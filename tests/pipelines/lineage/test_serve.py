@@ -31,9 +31,7 @@ def ask(
     return connection.getresponse()
 
 
-def test_the_page_is_served_with_headers_that_keep_it_to_itself(
-    port: int, history: History
-) -> None:
+def test_the_page_is_served_with_headers_that_isolate_it(port: int, history: History) -> None:
     answer = ask(port)
     assert answer.status == 200
     assert history.changed in answer.read().decode()
@@ -52,16 +50,16 @@ def test_another_host_is_refused(port: int, host: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "HEAD"])
-def test_nothing_but_get_is_answered(port: int, method: str) -> None:
+def test_only_get_requests_are_answered(port: int, method: str) -> None:
     assert ask(port, method).status == 501
 
 
 @pytest.mark.parametrize("path", ["/metadata.sqlite", "/../metadata.sqlite", "//etc", "/?x=1"])
-def test_no_path_names_a_file(port: int, path: str) -> None:
+def test_no_path_is_used_as_a_file_name(port: int, path: str) -> None:
     assert ask(port, path=path).status == 404
 
 
-def test_it_listens_on_loopback_and_tells_what_is_wrong(
+def test_it_listens_on_loopback_and_reports_errors(
     port: int, history: History, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=r"--port .* Give another port, or 0"):

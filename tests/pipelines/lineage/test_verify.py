@@ -32,11 +32,11 @@ def sealed(history: History, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return workdir
 
 
-def test_there_are_fifty_planted_changes_and_more() -> None:
+def test_there_are_at_least_fifty_planted_changes() -> None:
     assert len(FOUND_WITHOUT_A_SEAL) + len(FOUND_BY_THE_SEAL) >= 50
 
 
-def test_nothing_is_found_where_nothing_changed(history: History, sealed: Path) -> None:
+def test_an_unchanged_workdir_has_no_mismatch(history: History, sealed: Path) -> None:
     plain = verify(Archive(history.workdir))
     assert plain.findings == ()
     assert len(plain.unsealed) == 6
@@ -60,7 +60,7 @@ def test_a_change_is_found_with_a_seal(name: str, sealed: Path, tmp_path: Path) 
     assert verify(Archive(tmp_path / "work")).findings
 
 
-def test_what_is_wrong_is_named_with_its_path_and_exits_with_1(
+def test_a_mismatch_is_reported_with_its_path_and_exit_code_1(
     history: History, tmp_path: Path
 ) -> None:
     shutil.copytree(history.workdir, tmp_path / "work")
@@ -72,14 +72,12 @@ def test_what_is_wrong_is_named_with_its_path_and_exits_with_1(
         f"changed  {tmp_path}/work/{TRAIN}: its sha256 is not the one in the manifest"
         in result.output
     )
-    told = json.loads(CliRunner().invoke(app, [*words, "--json"]).output)
-    assert not told["ok"]
-    assert told["findings"][0]["artifact"] == 1
+    answer = json.loads(CliRunner().invoke(app, [*words, "--json"]).output)
+    assert not answer["ok"]
+    assert answer["findings"][0]["artifact"] == 1
 
 
-def test_one_model_is_checked_with_what_it_stands_on_and_nothing_else(
-    history: History, tmp_path: Path
-) -> None:
+def test_one_model_is_checked_with_its_ancestors_only(history: History, tmp_path: Path) -> None:
     shutil.copytree(history.workdir, tmp_path / "work")
     remove("artifacts/tiny/CorpusReportGen/report/5")(tmp_path / "work")
     archive = Archive(tmp_path / "work")
@@ -89,7 +87,7 @@ def test_one_model_is_checked_with_what_it_stands_on_and_nothing_else(
     assert len(verify(Archive(tmp_path / "work"), version).findings) == 1
 
 
-def test_a_moved_workdir_is_as_whole_as_before(sealed: Path, tmp_path: Path) -> None:
+def test_a_moved_workdir_still_has_no_mismatch(sealed: Path, tmp_path: Path) -> None:
     shutil.copytree(sealed, tmp_path / "moved")
     hidden = sealed.rename(sealed.with_name("hidden"))
     try:
@@ -98,6 +96,6 @@ def test_a_moved_workdir_is_as_whole_as_before(sealed: Path, tmp_path: Path) -> 
         hidden.rename(sealed)
 
 
-def test_a_run_is_sealed_once(sealed: Path) -> None:
+def test_a_run_can_be_sealed_only_once(sealed: Path) -> None:
     with pytest.raises(InputError, match="the run is sealed"):
         seal_run(sealed, "20261123T000001Z")
