@@ -1,11 +1,15 @@
 """Format numbers, counters, times and facts for the terminal, the report and the model card."""
 
+from __future__ import annotations
+
 import difflib
 import json
 from collections.abc import Iterable
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
-from pydantic import JsonValue
+if TYPE_CHECKING:  # pydantic takes a tenth of a second to import, and every command imports this
+    from pydantic import JsonValue
 
 COUNTERS = {
     "files": "text files read",
