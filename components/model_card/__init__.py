@@ -1,1 +1,1 @@
-"""ModelCardGen: a model, its evaluation and its origin to a card in Hugging Face's form."""
+"""ModelCardGen: describe a model, its training data and its quality."""

@@ -1,4 +1,4 @@
-"""A model's origin to its card: equal inputs give equal bytes, whatever the clock says."""
+"""Render a model card; equal inputs give equal bytes, so it contains no time."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,20 +18,20 @@ TYPES = {"albert": "ALBERT", "bert": "BERT", "electra": "ELECTRA"}
 TASKS = {
     "next_sentence": "masked-token and next-sentence prediction (BERT's)",
     "sentence_order": "masked-token and sentence-order prediction (ALBERT's)",
-    "sequence_relation": "masked-token prediction and telling classes of sequences",
+    "sequence_relation": "masked-token prediction and classification of sequence pairs",
     "contiguous": "masked-token prediction",
     "none": "masked-token prediction",
 }
-REPLACED_TOKENS = "telling replaced tokens from original ones (ELECTRA's)"
+REPLACED_TOKENS = "replaced-token detection (ELECTRA's)"
 
 
 def render_card(origin: Origin, settings: ModelCardSettings, code_digest: str) -> str:
-    """The card, Markdown with a YAML front matter.
+    """Render the card: Markdown with YAML front matter.
 
     Args:
-        origin: the model and what it came from.
-        settings: what no artifact knows.
-        code_digest: of the code that wrote the card.
+        origin: the model and the artifacts that it was made from.
+        settings: what no artifact contains.
+        code_digest: digest of the code that renders the card.
     """
     language = str(nested(origin.documents.facts, "settings").get("language", settings.language))
     template = _environment().get_template("README.md.j2")
@@ -85,7 +85,7 @@ def _text(origin: Origin) -> dict[str, Any]:
 
 
 def _passes(origin: Origin) -> float | None:
-    """How often the model saw each document, counting every copy of it as one time."""
+    """Return how often the model saw each document; each copy counts once."""
     trainer = nested(nested(origin.model.facts, "settings"), "trainer")
     steps, batch_size = trainer.get("steps"), trainer.get("global_batch_size")
     instances = origin.instances.counts.get("train", {}).get("instances", 0)
@@ -100,7 +100,7 @@ def _ordered(counters: Mapping[str, int]) -> dict[str, int]:
 
 
 def provenance(origin: Origin, settings: ModelCardSettings, code_digest: str) -> dict[str, Any]:
-    """Name to value, in the order of the pipeline; what is not known is left out."""
+    """Return facts by name in the order of the pipeline; unknown ones are left out."""
     facts = origin.model.facts
     git = nested(facts, "git")
     known = {
@@ -127,13 +127,13 @@ def provenance(origin: Origin, settings: ModelCardSettings, code_digest: str) ->
         "Git commit of the trainer": git.get("commit"),
         "Changes that no commit holds": _yes_or_no(git.get("dirty")),
         "Container image": facts.get("image_digest"),
-        **{name: version for name, version in nested(facts, "versions").items()},
+        **nested(facts, "versions"),
     }
     return {name: value for name, value in known.items() if value is not None}
 
 
 def _hardware(known: Mapping[str, Any]) -> str | None:
-    """As "2 × NVIDIA L4; 8 CPUs, Intel(R) Xeon(R) CPU @ 2.20GHz"."""
+    """Describe the hardware: "2 × NVIDIA L4; 8 CPUs, Intel(R) Xeon(R) CPU @ 2.20GHz"."""
     if not known:
         return None
     cpus = f"{wording.plural(known['cpus'], 'CPU', 'CPUs')}, {known['processor']}"

@@ -1,4 +1,4 @@
-"""The ModelCardGen component: a model and all that it came from, to a card."""
+"""Declare the ModelCardGen component: it describes a model and its origin."""
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -10,7 +10,7 @@ from components.model_card import executor
 
 
 class ModelCardGenSpec(ComponentSpec):
-    """What goes in and what comes out."""
+    """Parameters, inputs and outputs of ModelCardGen."""
 
     PARAMETERS = {
         "card_settings": ExecutionParameter(type=str),
@@ -28,10 +28,22 @@ class ModelCardGenSpec(ComponentSpec):
 
 
 class ModelCardGen(base_component.BaseComponent):
-    """Writes a model card in Hugging Face's form.
+    """Write a model card in Hugging Face's format.
 
-    Component outputs contains:
-     - `model_card`: Channel of type `components.ModelCard`, a folder with `README.md`.
+    Example:
+        card = ModelCardGen(
+            model=trainer.outputs["model"],
+            evaluation=evaluator.outputs["evaluation"],
+            blessing=evaluator.outputs["blessing"],
+            documents=documents.outputs["examples"],
+            vocabulary=vocabulary.outputs["vocabulary"],
+            instances=instances.outputs["instances"],
+            card_settings=ModelCardSettings(recipe="demo").model_dump_json(),
+            code_digest=executor_digest(ModelCardGen),
+        )
+
+    Outputs:
+        model_card: `components.ModelCard`: a folder with `README.md`.
     """
 
     SPEC_CLASS = ModelCardGenSpec
@@ -48,14 +60,14 @@ class ModelCardGen(base_component.BaseComponent):
         code_digest: str,
         blessing: types.BaseChannel | None = None,
     ) -> None:
-        """Describes the step.
+        """Declare the node.
 
         Args:
-            model: a Trainer's model.
-            evaluation: a ModelEvaluator's evaluation of it.
-            documents: the documents that its instances were made from.
-            vocabulary: the vocabulary that they were made with.
-            instances: what it was trained on.
+            model: the Trainer's model.
+            evaluation: the ModelEvaluator's evaluation of the model.
+            documents: the documents that the instances were made from.
+            vocabulary: the vocabulary of the instances.
+            instances: the instances that the model was trained on.
             card_settings: `ModelCardSettings` as JSON.
             code_digest: digest of the executor's code, for TFX's cache key.
             blessing: the ModelEvaluator's blessing.

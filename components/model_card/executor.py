@@ -1,4 +1,4 @@
-"""The model card's executor: unpack, call, write."""
+"""Write a model card from the manifests of the artifacts that a model comes from."""
 
 from typing import Any
 
@@ -17,21 +17,21 @@ Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(base_executor.BaseExecutor):
-    """Reads a model and what it came from, and writes `README.md`."""
+    """Write `README.md`."""
 
     def Do(
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> None:
-        """Writes the card.
+        """Write the card.
 
         Args:
             input_dict: `model`, `evaluation`, `documents`, `vocabulary`, `instances`; `blessing`
-                only orders the steps, for the evaluation holds the verdict.
-            output_dict: `model_card`, with what the model comes from as properties.
+                is not read, because the evaluation has its content.
+            output_dict: `model_card`, with the provenance as custom properties.
             exec_properties: `card_settings` (ModelCardSettings as JSON), `code_digest`.
 
         Raises:
-            InputError: an artifact is not complete, or the model is of other instances.
+            InputError: an artifact is incomplete, or the model was trained on other instances.
         """
         settings = ModelCardSettings.model_validate_json(exec_properties["card_settings"])
         model = artifact_utils.get_single_uri(input_dict["model"])
@@ -41,6 +41,6 @@ class Executor(base_executor.BaseExecutor):
         card = artifact_utils.get_single_instance(output_dict["model_card"])
         text = render_card(origin, settings, exec_properties["code_digest"])
         storage.write_bytes(storage.join(card.uri, CARD), text.encode())
-        # The same in ML Metadata, where a review finds it without the model's folder.
+        # Also in ML Metadata, so that a review does not need the folder of the model.
         for name, value in provenance(origin, settings, exec_properties["code_digest"]).items():
             card.set_string_custom_property(name.lower().replace(" ", "_"), str(value))

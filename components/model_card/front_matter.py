@@ -1,4 +1,4 @@
-"""A model's origin to the YAML block that a model hub reads from a card."""
+"""Write the YAML front matter of a card, which model hubs read."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from components.model_card.origin import Metrics, Origin
 from components.settings import ModelCardSettings
 from core.safe_text import visible
 
-# Names that the hub knows as metrics, and ours.
+# The hub's names of metrics, our names and their labels.
 _METRICS = {
     "loss": ("masked_lm_loss", "Masked-token loss (nats)"),
     "perplexity": ("masked_lm_perplexity", "Masked-token perplexity"),
@@ -17,13 +17,13 @@ _METRICS = {
 
 
 def front_matter(origin: Origin, settings: ModelCardSettings, language: str) -> str:
-    """The block with its fences; keys of `huggingface_hub.ModelCardData`."""
+    """Return the YAML block with its fences; keys as in `huggingface_hub.ModelCardData`."""
     data: dict[str, Any] = {"language": [visible(language)]}
     if settings.license:
         data["license"] = visible(settings.license)
     architecture = origin.model.facts.get("architecture")
     kind = architecture.get("type") if isinstance(architecture, dict) else None
-    # An ELECTRA's weights are its discriminator's, which fills no gaps.
+    # The weights of an ELECTRA model are its discriminator's, which predicts no tokens.
     task = "feature-extraction" if kind == "electra" else "fill-mask"
     tags = [str(kind or "bert"), "masked-lm", "pretraining", "textmill", *settings.tags]
     data |= {

@@ -1,40 +1,40 @@
-"""Any value to Markdown that shows it and does nothing else."""
+"""Escape values for Markdown, so that text is shown and never interpreted."""
 
 import re
 from typing import Any
 
 from core.safe_text import visible
 
-# All that starts a span, a link, a table cell, HTML or a heading in CommonMark and GitHub's form.
+# Characters that start a span, link, table cell or heading in CommonMark or GitHub's dialect.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]|~!#$])")
 
 
 class Markdown(str):
-    """Text that is Markdown already; everything else is escaped."""
+    """Text that is already Markdown; everything else is escaped."""
 
     __slots__ = ()
 
 
 def as_markdown(value: Any) -> Markdown:
-    """Escapes text; Markdown stays.
+    """Escape text, and keep Markdown as it is.
 
-    Meant as jinja's `finalize`, so that no place in a template can forget it.
+    Used as Jinja's `finalize`, so that no expression in a template stays unescaped.
     """
     if isinstance(value, Markdown):
         return value
     text = visible(str(value)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    # `://` and `www.` would be links by themselves.
+    # GitHub turns `://` and `www.` into links.
     text = text.replace("://", "&#58;//").replace("www.", "www&#46;")
     return Markdown(_SPECIAL.sub(r"\\\1", text))
 
 
 def as_code(value: Any) -> Markdown:
-    """A code span; a backtick in the text, which would end it, becomes an apostrophe."""
+    """Return a code span; backticks in the text, which would end it, become apostrophes."""
     text = visible(str(value)).replace("`", "'").replace("|", "\\|")
     return Markdown(f"`{text}`") if text else Markdown("")
 
 
 def as_paragraphs(text: str) -> Markdown:
-    """Escapes a longer text and keeps its blank lines."""
+    """Escape a text of several paragraphs and keep its blank lines."""
     paragraphs = (as_markdown(part) for part in re.split(r"\n\s*\n", text))
     return Markdown("\n\n".join(part for part in paragraphs if part))

@@ -1,4 +1,4 @@
-"""Metrics to the card's table: the model beside one that only counts, and the one before it."""
+"""List the metrics of a model next to those of a trivial baseline and the latest blessed model."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -12,31 +12,31 @@ MISSING = "–"
 
 @dataclass(frozen=True)
 class Measure:
-    """One row; the cells are words, `MISSING` where there is no figure."""
+    """One row of formatted cells; `MISSING` if there is no value."""
 
     name: str
     model: str
-    guess: str  # without reading: the unigram baseline, or always the commoner label
+    guess: str  # the unigram baseline, or always the more common label
     baseline: str  # the latest blessed model
 
 
 def list_measures(metrics: Metrics, baseline: Metrics) -> list[Measure]:
-    """The rows for which the model has a figure."""
-    guesses = dict(_guesses(metrics))
+    """Return a row for each metric of the model."""
+    guesses = dict(_trivial_metrics(metrics))
     return [
         Measure(
-            words,
-            say(metrics[name]),
-            say(guesses[name]) if name in guesses else MISSING,
-            say(baseline[name]) if name in baseline else MISSING,
+            label,
+            format_value(metrics[name]),
+            format_value(guesses[name]) if name in guesses else MISSING,
+            format_value(baseline[name]) if name in baseline else MISSING,
         )
-        for name, (words, say) in _ROWS.items()
+        for name, (label, format_value) in _ROWS.items()
         if name in metrics
     ]
 
 
-def _guesses(metrics: Metrics) -> Iterator[tuple[str, float]]:
-    """What one gets without looking at the text around a gap or at a pair."""
+def _trivial_metrics(metrics: Metrics) -> Iterator[tuple[str, float]]:
+    """Yield the metrics of predictions that ignore the input."""
     if "unigram_loss" in metrics:
         yield "masked_lm_loss", metrics["unigram_loss"]
         yield "masked_lm_perplexity", math.exp(metrics["unigram_loss"])

@@ -1,4 +1,4 @@
-"""Five artifact folders to what a card says of a model."""
+"""Read what a card says about a model from five artifact folders."""
 
 import json
 import math
@@ -18,22 +18,22 @@ Facts = dict[str, JsonValue]
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """A model and all that it came from."""
+    """A model and the artifacts that it was made from."""
 
     model: Manifest
     documents: Manifest
     vocabulary: Manifest
     instances: Manifest
-    metrics: Metrics  # on held-out text, in nats; finite numbers only
-    baseline: Metrics  # the latest blessed model's on the same text; empty if there is none
+    metrics: Metrics  # on held-out text; losses in nats; finite numbers only
+    baseline: Metrics  # of the latest blessed model on the same text; empty if there is none
     blessed: bool
-    reasons: tuple[str, ...]  # sentences for and against
+    reasons: tuple[str, ...]  # sentences for and against the blessing
 
 
 def read_origin(
     *, model: str, evaluation: str, documents: str, vocabulary: str, instances: str
 ) -> Origin:
-    """Reads the folders' manifests and the evaluation.
+    """Read the manifests of the folders and the evaluation.
 
     Args:
         model: folder of the exported model.
@@ -43,7 +43,7 @@ def read_origin(
         instances: folder of the instances that the model was trained on.
 
     Raises:
-        InputError: a folder is not complete, or the model was trained on other instances.
+        InputError: a folder is incomplete, or the model was trained on other instances.
     """
     origin = Origin(
         model=read_manifest(model),
@@ -55,14 +55,14 @@ def read_origin(
     trained_on = origin.model.facts.get("instances_digest")
     if trained_on != origin.instances.content_digest():
         raise InputError(
-            f"{model}: was trained on instances {str(trained_on)[:12]}…, and {instances} holds "
+            f"{model}: trained on instances {str(trained_on)[:12]}…, but {instances} has "
             f"{origin.instances.content_digest()[:12]}…. Describe a model with its own instances."
         )
     return origin
 
 
 def nested(facts: Facts, name: str) -> Facts:
-    """A fact that holds facts; empty if there is no such fact."""
+    """Return a fact that is itself a dictionary; empty if there is none."""
     value = facts.get(name)
     return value if isinstance(value, dict) else {}
 

@@ -1,1 +1,1 @@
-"""ModelEvaluator: a model and held-out instances to metrics and a blessing."""
+"""ModelEvaluator: evaluate a model on held-out instances, and bless it if it is good enough."""

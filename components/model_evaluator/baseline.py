@@ -1,4 +1,4 @@
-"""Which earlier model a new one has to beat: the latest blessed one that is not itself."""
+"""Resolve the baseline of a model: the latest blessed model other than itself."""
 
 import logging
 from typing import Any
@@ -16,24 +16,24 @@ log = logging.getLogger(__name__)
 
 
 class LatestOtherBlessedModelStrategy(resolver.ResolverStrategy):
-    """Resolves the latest blessed model other than the candidate.
+    """Resolve the latest blessed model other than the candidate.
 
-    TFX's own LatestBlessedModelStrategy also returns the candidate when a run is repeated and its
-    model comes from the cache: the model would be compared with itself, and evaluation and
-    publishing would run again. Here a repeated run resolves the same baseline as before, also when
-    its model was made anew because the first was lost. A model that is not whole is none.
+    TFX's own LatestBlessedModelStrategy also returns the candidate if a run is repeated and its
+    model comes from the cache. The model would be compared with itself, and evaluation and
+    publishing would run again. Here a repeated run resolves the same baseline as before, even if
+    its model was lost and trained again. Damaged models are skipped.
     """
 
     def resolve_artifacts(self, store: Any, input_dict: Artifacts) -> Artifacts:
-        """Picks the baseline.
+        """Choose the baseline.
 
         Args:
-            store: ML Metadata, not used.
-            input_dict: `model` and `model_blessing`, all that the pipeline ever made, and
-                `candidate`, the model of this run.
+            store: ML Metadata; not used.
+            input_dict: `model` and `model_blessing` with all artifacts of the pipeline, and
+                `candidate` with the model of this run.
 
         Returns:
-            The same keys; `model` and `model_blessing` have one element or none.
+            The same keys; `model` and `model_blessing` have at most one element.
         """
         candidates = {artifact.id for artifact in input_dict["candidate"]}
         contents = {_content(artifact, verify=False) for artifact in input_dict["candidate"]}
@@ -50,13 +50,13 @@ class LatestOtherBlessedModelStrategy(resolver.ResolverStrategy):
 
 
 def _content(model: types.Artifact, *, verify: bool) -> str | None:
-    """The digest of a model's content; None if it is gone, or verified and not whole."""
+    """Return the digest of a model's content; None if it is missing or fails verification."""
     folder = path_utils.serving_model_path(model.uri)
     try:
         manifest = read_manifest(folder)
         if verify:
             verify_shards(folder, manifest)
     except InputError as error:
-        log.warning("A blessed model is passed over as a baseline: %s", error)
+        log.warning("A blessed model is skipped as a baseline: %s", error)
         return None
     return manifest.content_digest()

@@ -1,33 +1,30 @@
-"""Two models' manifests to a reason why their losses would not compare, if there is one."""
+"""Check whether the losses of two models are comparable."""
 
 from typing import Any
 
 from core.manifest import Manifest
 
 
-def why_not_comparable(baseline: Manifest, candidate: Manifest) -> str | None:
-    """Says what keeps a baseline from being measured on the candidate's instances.
+def explain_incomparable(baseline: Manifest, candidate: Manifest) -> str | None:
+    """Explain why a baseline cannot be compared with a candidate on the candidate's instances.
 
     Args:
-        baseline: of the latest blessed model.
-        candidate: of the model that is judged.
+        baseline: manifest of the latest blessed model.
+        candidate: manifest of the model under evaluation.
 
     Returns:
-        The end of a sentence that begins with the model; None if they compare.
+        The rest of a sentence whose subject is the baseline; None if they are comparable.
     """
-    old, new = baseline.facts, candidate.facts
+    old: dict[str, Any] = baseline.facts
+    new: dict[str, Any] = candidate.facts
     if old["vocabulary_digest"] != new["vocabulary_digest"]:
-        return "has another vocabulary, and losses over different tokens do not compare"
-    if _shape(old)["type"] != _shape(new)["type"]:
-        return f"is of type {_shape(old)['type']}, and this one of type {_shape(new)['type']}"
-    positions, length = _shape(old)["max_position"], int(str(new["seq_length"]))
+        return "has another vocabulary, and losses over different tokens are not comparable"
+    old_type, new_type = old["architecture"]["type"], new["architecture"]["type"]
+    if old_type != new_type:
+        return f"is of type {old_type}, and this one of type {new_type}"
+    positions, length = old["architecture"]["max_position"], int(str(new["seq_length"]))
     if positions < length:
         return f"has {positions} positions, and the instances have {length} tokens"
     if old["objective"] != new["objective"]:
-        return f"learned from {old['objective']} instances, and this one from {new['objective']}"
+        return f"was trained on {old['objective']} instances, and this one on {new['objective']}"
     return None
-
-
-def _shape(facts: dict[str, Any]) -> dict[str, Any]:
-    shape: dict[str, Any] = facts["architecture"]
-    return shape

@@ -1,4 +1,4 @@
-"""The ModelEvaluator component: how good a model is on held-out text, and whether to publish it."""
+"""Declare the ModelEvaluator component: it evaluates a model on held-out text and blesses it."""
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
@@ -9,7 +9,7 @@ from components.model_evaluator import executor
 
 
 class ModelEvaluatorSpec(ComponentSpec):
-    """What goes in and what comes out."""
+    """Parameters, inputs and outputs of ModelEvaluator."""
 
     PARAMETERS = {
         "evaluation_settings": ExecutionParameter(type=str),
@@ -28,11 +28,21 @@ class ModelEvaluatorSpec(ComponentSpec):
 
 
 class ModelEvaluator(base_beam_component.BaseBeamComponent):
-    """Measures a model on the eval split and blesses it or not.
+    """Evaluate a model on the eval split, and bless it if it is good enough.
 
-    Component outputs contains:
-     - `evaluation`: Channel of type `standard_artifacts.ModelEvaluation`, with `metrics.json`.
-     - `blessing`: Channel of type `standard_artifacts.ModelBlessing`.
+    Example:
+        evaluator = ModelEvaluator(
+            model=trainer.outputs["model"],
+            instances=instances.outputs["instances"],
+            baseline_model=baseline.outputs["model"],
+            evaluation_settings=EvaluationSettings().model_dump_json(),
+            seed=12345,
+            code_digest=executor_digest(ModelEvaluator),
+        )
+
+    Outputs:
+        evaluation: `standard_artifacts.ModelEvaluation`: a folder with `metrics.json`.
+        blessing: `standard_artifacts.ModelBlessing`.
     """
 
     SPEC_CLASS = ModelEvaluatorSpec
@@ -47,15 +57,15 @@ class ModelEvaluator(base_beam_component.BaseBeamComponent):
         code_digest: str,
         baseline_model: types.BaseChannel | None = None,
     ) -> None:
-        """Describes the step.
+        """Declare the node.
 
         Args:
-            model: a Trainer's model.
-            instances: InstanceGen's instances; the split "eval" is used.
+            model: the Trainer's model.
+            instances: instances with a split "eval".
             evaluation_settings: `EvaluationSettings` as JSON.
-            seed: of the frozen masks, where instances are stored unmasked.
+            seed: seed of the fixed masks, if instances are stored unmasked.
             code_digest: digest of the executor's code, for TFX's cache key.
-            baseline_model: the latest blessed other model, if there is one.
+            baseline_model: the latest other blessed model, if any.
         """
         spec = ModelEvaluatorSpec(
             model=model,

@@ -1,4 +1,4 @@
-"""Unpacks a model and instances, calls the evaluation, writes metrics and the blessing."""
+"""Evaluate a model, and write its metrics and the blessing."""
 
 import json
 from collections.abc import Callable
@@ -9,8 +9,13 @@ from tfx.components.evaluator import constants
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.model_evaluator.compare_models import why_not_comparable
-from components.model_evaluator.decide_blessing import Baseline, Metrics, Verdict, judge
+from components.model_evaluator.compare_models import explain_incomparable
+from components.model_evaluator.decide_blessing import (
+    Baseline,
+    BlessingDecision,
+    Metrics,
+    decide_blessing,
+)
 from components.settings import EvaluationSettings
 from components.tfx_internals.evaluator_executor import EvaluatorExecutor
 from core import storage
@@ -27,7 +32,7 @@ class Executor(EvaluatorExecutor):
     def Do(
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> None:
-        """Writes `metrics.json` and the blessing.
+        """Write `metrics.json` and the blessing.
 
         Args:
             input_dict: `model`, `instances`, and `baseline_model`, which may be missing or empty.
@@ -38,8 +43,8 @@ class Executor(EvaluatorExecutor):
         seed = int(exec_properties["seed"])
         instances = artifact_utils.get_single_uri(input_dict["instances"])
         model = artifact_utils.get_single_instance(input_dict["model"])
-        # Vertex AI's resolver takes the latest blessed model of all: this one, when a run is
-        # repeated and its model comes from the cache (see baseline.py).
+        # Vertex AI's resolver returns the latest of all blessed models. That is this model if a run
+        # is repeated and its model comes from the cache (see baseline.py).
         baselines = [b for b in input_dict.get("baseline_model") or [] if b.uri != model.uri]
 
         def measure(of: types.Artifact) -> Metrics:
@@ -48,30 +53,33 @@ class Executor(EvaluatorExecutor):
 
         metrics = measure(model)
         baseline = _measure_baseline(model, baselines[0], measure) if baselines else None
-        verdict = judge(metrics, baseline, settings)
+        decision = decide_blessing(metrics, baseline, settings)
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
-        write_metrics(evaluation, metrics, baseline, verdict)
+        write_metrics(evaluation, metrics, baseline, decision)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        write_blessing(blessing, model, baselines, verdict)
+        write_blessing(blessing, model, baselines, decision)
 
 
 def _measure_baseline(
     model: types.Artifact, baseline: types.Artifact, measure: Callable[[types.Artifact], Metrics]
 ) -> Baseline:
     manifests = (read_manifest(path_utils.serving_model_path(a.uri)) for a in (baseline, model))
-    reason = why_not_comparable(*manifests)
+    reason = explain_incomparable(*manifests)
     return Baseline(not_comparable=reason) if reason else Baseline(metrics=measure(baseline))
 
 
 def write_metrics(
-    evaluation: types.Artifact, metrics: Metrics, baseline: Baseline | None, verdict: Verdict
+    evaluation: types.Artifact,
+    metrics: Metrics,
+    baseline: Baseline | None,
+    decision: BlessingDecision,
 ) -> None:
-    """Writes `metrics.json`, and the numbers into ML Metadata, where lineage reviews look."""
+    """Write `metrics.json`, and the metrics to ML Metadata for lineage reviews."""
     report = {
         "metrics": metrics,
         "baseline_metrics": baseline.metrics if baseline else None,
-        "blessed": verdict.blessed,
-        "reasons": list(verdict.reasons),
+        "blessed": decision.blessed,
+        "reasons": list(decision.reasons),
     }
     content = json.dumps(report, indent=1, sort_keys=True) + "\n"
     storage.write_bytes(storage.join(evaluation.uri, METRICS), content.encode())
@@ -86,9 +94,9 @@ def write_blessing(
     blessing: types.Artifact,
     model: types.Artifact,
     baselines: list[types.Artifact],
-    verdict: Verdict,
+    decision: BlessingDecision,
 ) -> None:
-    """Writes the blessing as TFX's Evaluator does, so that its Pusher and resolvers read it."""
+    """Write the blessing as TFX's Evaluator does, so that its Pusher and resolvers read it."""
     blessing.set_string_custom_property(
         constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri
     )
@@ -100,8 +108,8 @@ def write_blessing(
         blessing.set_int_custom_property(
             constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, baseline.id
         )
-    value = constants.BLESSED_VALUE if verdict.blessed else constants.NOT_BLESSED_VALUE
+    value = constants.BLESSED_VALUE if decision.blessed else constants.NOT_BLESSED_VALUE
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
-    name = constants.BLESSED_FILE_NAME if verdict.blessed else constants.NOT_BLESSED_FILE_NAME
-    content = "".join(f"{reason}\n" for reason in verdict.reasons)
+    name = constants.BLESSED_FILE_NAME if decision.blessed else constants.NOT_BLESSED_FILE_NAME
+    content = "".join(f"{reason}\n" for reason in decision.reasons)
     storage.write_bytes(storage.join(blessing.uri, name), content.encode())

@@ -1,4 +1,4 @@
-"""The PhasedTrainer component: training on instances of one length, then of another."""
+"""Declare the PhasedTrainer component: it trains on instances of one length, then another."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from components.tfx_internals.component_init import init_component
 
 
 class PhasedTrainerSpec(standard_component_specs.TrainerSpec):
-    """TFX's spec, and an input for the instances of each later phase."""
+    """TFX's spec, plus an input for the instances of each later phase."""
 
     INPUTS = {
         **standard_component_specs.TrainerSpec.INPUTS,
@@ -28,21 +28,19 @@ class PhasedTrainerSpec(standard_component_specs.TrainerSpec):
 
 
 class PhasedTrainer(tfx_trainer.Trainer):
-    """Trains through phases (`trainer.phases`), as BERT was trained at length 128, then at 512.
+    """Train in phases (`trainer.phases`), as BERT was trained at length 128 and then 512.
 
     Example:
-    ```
-      trainer = PhasedTrainer(
-          examples=short.outputs["instances"],
-          phases={"phase_2_examples": long.outputs["instances"]},
-          run_fn="trainer.run_fn.run_fn",
-          custom_config={"training": settings.model_dump_json()},
-      )
-    ```
+        trainer = PhasedTrainer(
+            examples=short.outputs["instances"],
+            phases={"phase_2_examples": long.outputs["instances"]},
+            run_fn="trainer.run_fn.run_fn",
+            custom_config={"training": settings.model_dump_json()},
+        )
 
-    Component outputs contains:
-     - `model`: Channel of type `standard_artifacts.Model`.
-     - `model_run`: Channel of type `standard_artifacts.ModelRun`, with TensorBoard's events.
+    Outputs:
+        model: `standard_artifacts.Model`.
+        model_run: `standard_artifacts.ModelRun`: TensorBoard's event files.
     """
 
     SPEC_CLASS = PhasedTrainerSpec
@@ -57,12 +55,12 @@ class PhasedTrainer(tfx_trainer.Trainer):
         custom_config: Mapping[str, Any],
         base_model: types.BaseChannel | None = None,
     ) -> None:
-        """Describes the step.
+        """Declare the node.
 
         Args:
-            examples: InstanceGen's instances of the first phase.
-            phases: those of the later phases, by the names in `PHASE_EXAMPLES`.
-            run_fn: dotted path of the function that trains.
+            examples: instances of the first phase.
+            phases: instances of the later phases, by the names in `PHASE_EXAMPLES`.
+            run_fn: dotted path of the training function.
             custom_config: as for TFX's Trainer; `training` is `TrainingSettings` as JSON.
             base_model: a model to start from.
         """

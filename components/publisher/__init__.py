@@ -1,1 +1,1 @@
-"""Publisher: a blessed model and its card to a folder that a server watches."""
+"""Publisher: publish a blessed model with its card as a new version."""

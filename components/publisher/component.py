@@ -1,4 +1,4 @@
-"""The Publisher component: TFX's Pusher with a model card, and versions that appear whole."""
+"""Declare the Publisher component: TFX's Pusher with a model card and atomic versions."""
 
 from tfx import types
 from tfx.components.pusher import component as tfx_pusher
@@ -12,7 +12,7 @@ from components.tfx_internals.component_init import init_component
 
 
 class PublisherSpec(ComponentSpec):
-    """What goes in and what comes out; the names are those of TFX's PusherSpec."""
+    """Parameters, inputs and outputs, with the names of TFX's PusherSpec."""
 
     PARAMETERS = {
         "destination": ExecutionParameter(type=str),
@@ -34,10 +34,19 @@ class PublisherSpec(ComponentSpec):
 
 
 class Publisher(tfx_pusher.Pusher):
-    """Publishes a blessed model with its card as `<destination>/<version>`.
+    """Publish a blessed model with its card as `<destination>/<version>`.
 
-    Component outputs contains:
-     - `pushed_model`: Channel of type `standard_artifacts.PushedModel`, with `published.json`.
+    Example:
+        publisher = Publisher(
+            model=trainer.outputs["model"],
+            model_blessing=evaluator.outputs["blessing"],
+            model_card=card.outputs["model_card"],
+            destination="work/published/demo",
+            code_digest=executor_digest(Publisher),
+        )
+
+    Outputs:
+        pushed_model: `standard_artifacts.PushedModel`: a folder with `published.json`.
     """
 
     SPEC_CLASS = PublisherSpec
@@ -51,14 +60,14 @@ class Publisher(tfx_pusher.Pusher):
         code_digest: str,
         model_blessing: types.BaseChannel | None = None,
     ) -> None:
-        """Describes the step.
+        """Declare the node.
 
         Args:
-            model: a Trainer's model.
-            model_card: a ModelCardGen's card of this model.
-            destination: folder of the published versions; local, or gs://.
+            model: the Trainer's model.
+            model_card: ModelCardGen's card of this model.
+            destination: folder of the published versions, local or gs://.
             code_digest: digest of the executor's code, for TFX's cache key.
-            model_blessing: a ModelEvaluator's blessing; without one any model is published.
+            model_blessing: the ModelEvaluator's blessing; without it every model is published.
         """
         spec = PublisherSpec(
             model=model,

@@ -1,4 +1,4 @@
-"""The publisher's executor: TFX's blessing check, our copy, TFX's properties."""
+"""Publish a blessed model, and record that with TFX's properties."""
 
 import json
 import logging
@@ -25,16 +25,16 @@ class Executor(PusherExecutor):
     def Do(
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> None:
-        """Publishes a blessed model and writes `published.json`.
+        """Publish a blessed model and write `published.json`.
 
         Args:
-            input_dict: `model`, `model_card`, and `model_blessing`, which may be missing.
+            input_dict: `model`, `model_card`, and optionally `model_blessing`.
             output_dict: `pushed_model`, with TFX's properties `pushed`, `pushed_destination` and
                 `pushed_version`, and `published_by` and `published_at`; or `pushed` 0 and `reason`.
             exec_properties: `destination`, `code_digest`.
 
         Raises:
-            InputError: the model is incomplete, or the destination cannot be written.
+            InputError: the model is incomplete, or the destination is not writable.
         """
         pushed = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.PUSHED_MODEL_KEY]
@@ -48,24 +48,24 @@ class Executor(PusherExecutor):
             return
         card = artifact_utils.get_single_uri(input_dict["model_card"])
         destination = exec_properties["destination"]
-        made = publish(self.model_path(input_dict), card, destination)
-        _write(pushed, {"pushed": True, "destination": destination, **vars(made)})
-        self.mark_pushed(pushed, made.folder, made.version)
-        # Who and when differ between runs that publish the same, so they are in no file.
+        publication = publish(self.model_path(input_dict), card, destination)
+        _write(pushed, {"pushed": True, "destination": destination, **vars(publication)})
+        self.mark_pushed(pushed, publication.folder, publication.version)
+        # Not in a file, because files must not differ between runs that publish the same content.
         pushed.set_string_custom_property("published_by", current_user())
         moment = datetime.now(tz=timezone.utc).isoformat(timespec="seconds")
         pushed.set_string_custom_property("published_at", moment)
 
 
 def _reason(input_dict: Artifacts) -> str:
-    """Why the model was not blessed: what the evaluator wrote down, if it did."""
+    """Return why the model was not blessed, as the evaluator recorded it."""
     blessing = artifact_utils.get_single_instance(
         input_dict[standard_component_specs.MODEL_BLESSING_KEY]
     )
     path = storage.join(blessing.uri, constants.NOT_BLESSED_FILE_NAME)
     written = storage.read_bytes(path).decode() if storage.exists(path) else ""
     reasons = "; ".join(line for line in written.splitlines() if line)
-    return f"the model was not blessed: {reasons or 'no reason was written down'}"
+    return f"the model was not blessed: {reasons or 'no reason was recorded'}"
 
 
 def _write(pushed: types.Artifact, content: dict[str, Any]) -> None:

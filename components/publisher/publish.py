@@ -1,8 +1,8 @@
-"""A model and its card to one published version: whole or not there at all.
+"""Publish a model and its card as one version.
 
 destination/
-latest.json          which version is the newest
-1763862000/          a version, as TensorFlow Serving watches for
+latest.json          names the newest version
+1763862000/          a version, in the form that TensorFlow Serving expects
 saved_model.pb …   the SavedModel
 transformers/ …    the same weights for `transformers`
 README.md          the model card, here and in transformers/
@@ -24,43 +24,43 @@ from core.manifest import MANIFEST, Manifest, Shard, describe_file, read_manifes
 log = logging.getLogger(__name__)
 CARD = "README.md"
 LATEST = "latest.json"
-# A model without these is not one that anybody could load.
+# A model without these files cannot be loaded.
 REQUIRED = ("saved_model.pb", "transformers/config.json", "transformers/model.safetensors")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Publication:
-    """Where a model is published."""
+    """A published version of a model."""
 
     version: str
     folder: str
-    content_digest: str  # of the folder's manifest
-    reused: bool  # the newest version held just this content already; nothing was written
+    content_digest: str  # digest of the folder's manifest
+    reused: bool  # the newest version has the same content, so nothing was written
 
 
 def publish(
     model: str, card: str, destination: str, clock: Callable[[], float] = time.time
 ) -> Publication:
-    """Publishes a model under a new version.
+    """Publish a model as a new version.
 
-    The same content published again right away, as after a run that was killed before it could
-    note what it had done, is the same version.
+    If the newest version has the same content, it is reused, for example after a run that was
+    killed before it could record the version.
 
     Args:
-        model: folder of the exported model, with its manifest.
+        model: folder of the exported model, with a manifest.
         card: folder of the model card.
-        destination: folder of all versions; local or on an object store.
-        clock: seconds since 1970; a version is `max(now, last version + 1)`.
+        destination: folder of all versions, local or on an object store.
+        clock: returns seconds since 1970; a version is `max(now, last version + 1)`.
 
     Raises:
-        InputError: the model is incomplete or was changed, or the destination cannot be written.
+        InputError: the model is incomplete or changed, or the destination is not writable.
     """
     source = read_manifest(model)
     _check_model(model, source)
     verify_shards(model, source)
     files, manifest = _plan(model, source, card)
     digest = manifest.content_digest()
-    version = _holds(destination, digest)
+    version = _find_equal(destination, digest)
     reused = version is not None
     if version is None:
         version = claim_version(destination, int(clock()))
@@ -79,23 +79,23 @@ def _check_model(model: str, manifest: Manifest) -> None:
     missing = [path for path in REQUIRED if path not in paths]
     if missing:
         raise InputError(
-            f"{model}: its {MANIFEST} does not name {', '.join(missing)}, so it is no exported "
+            f"{model}: its {MANIFEST} does not name {', '.join(missing)}, so it is not an exported "
             f"model. Run the Trainer again."
         )
     for path in sorted(paths):
         parts = PurePosixPath(path)
         if parts.is_absolute() or ".." in parts.parts or path in (CARD, MANIFEST):
             raise InputError(
-                f"{model}: its {MANIFEST} names {path!r}, which is no file of a model. "
+                f"{model}: its {MANIFEST} names {path!r}, which is not a file of a model. "
                 f"Run the Trainer again."
             )
 
 
 def _plan(model: str, source: Manifest, card: str) -> tuple[Files, Manifest]:
-    """Which file goes where, and the manifest of the result.
+    """Plan the copies and the manifest of the version.
 
-    `saved_model.pb` is the last of the files: TensorFlow Serving takes it for the sign that a
-    version on an object store can be loaded.
+    `saved_model.pb` comes last, because TensorFlow Serving loads a version on an object store as
+    soon as that file exists.
     """
     described = describe_file(card, CARD)
     shards = [shard for of_split in source.shards.values() for shard in of_split]
@@ -115,18 +115,18 @@ def _plan(model: str, source: Manifest, card: str) -> tuple[Files, Manifest]:
 
 
 def check_version(folder: str) -> Manifest:
-    """Compares a published version with its manifest.
+    """Compare a published version with its manifest.
 
     Raises:
-        InputError: it is not complete, or not what was published.
+        InputError: it is incomplete or has changed.
     """
     manifest = read_manifest(folder)
     verify_shards(folder, manifest)
     return manifest
 
 
-def _holds(destination: str, digest: str) -> int | None:
-    """The newest version, if its content is the one that is to be published."""
+def _find_equal(destination: str, digest: str) -> int | None:
+    """Return the newest version if its content equals the one to be published."""
     versions = complete_versions(destination)
     if not versions:
         return None
@@ -136,13 +136,13 @@ def _holds(destination: str, digest: str) -> int | None:
     try:
         check_version(newest)
     except InputError as damage:
-        log.warning("The newest version is not whole, so the model is published anew: %s", damage)
+        log.warning("The newest version is damaged, so the model is published again: %s", damage)
         return None
     return versions[-1]
 
 
 def _point_to_latest(destination: str) -> None:
-    """Names the newest complete version; again, if another publisher was quicker meanwhile."""
+    """Write `latest.json`; repeat if another publisher finished in the meantime."""
     written = None
     while written != (newest := complete_versions(destination)[-1]):
         manifest = read_manifest(storage.join(destination, str(newest)))

@@ -1,7 +1,7 @@
-"""Versions in a destination: claimed, written aside, and shown at once.
+"""Write versions to a destination so that each one appears complete or not at all.
 
-On a disk a version is written as `.<version>.partial` and renamed. An object store has no rename,
-so there the manifest, written last, is what makes a version complete.
+On a disk a version is written to `.<version>.partial` and then renamed. An object store has no
+rename, so there a version is complete once it has a manifest, which is written last.
 """
 
 import glob
@@ -16,15 +16,15 @@ from core.failpoints import failpoint
 from core.manifest import MANIFEST, Manifest, Shard, write_manifest
 
 PARTIAL = ".partial"
-# A partial folder this old belongs to a publisher that was killed; no copy takes a day.
+# A partial folder of this age belongs to a killed publisher, because no copy takes a day.
 ABANDONED_SECONDS = 24 * 3600
 COPY_BYTES = 1 << 20
 
-Files = list[tuple[str, Shard]]  # the path of a file, and what it is to be in the version
+Files = list[tuple[str, Shard]]  # source path, and entry in the manifest of the version
 
 
 def complete_versions(destination: str) -> list[int]:
-    """The versions that can be loaded, ascending."""
+    """Return the complete versions in ascending order."""
     return [
         version
         for version in _versions(destination)
@@ -33,13 +33,13 @@ def complete_versions(destination: str) -> list[int]:
 
 
 def claim_version(destination: str, now_seconds: int) -> int:
-    """A version that nobody else writes: `max(now, last + 1)`.
+    """Claim a version that no other publisher writes: `max(now, last + 1)`.
 
-    On a disk its partial folder is made at once, so that of two publishers in one second the
-    second takes the next number.
+    On a disk the partial folder is created at once, so that of two publishers in the same second
+    the second one takes the next number.
 
     Raises:
-        InputError: the destination cannot be written.
+        InputError: the destination is not writable.
     """
     version = max([now_seconds, *(last + 1 for last in _versions(destination))])
     if storage.is_remote(destination):
@@ -48,42 +48,42 @@ def claim_version(destination: str, now_seconds: int) -> int:
     try:
         root.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(root)
-        while not _claimed(root, version):
+        while not _try_claim(root, version):
             version += 1
     except OSError as error:
         raise InputError(
-            f"{destination}: nothing can be published here ({error.strerror}). "
-            f"Give a folder that this user may write."
+            f"{destination}: cannot publish here ({error.strerror}). "
+            f"Set a destination that this user can write to."
         ) from error
     return version
 
 
 def write_version(destination: str, version: int, files: Files, manifest: Manifest) -> None:
-    """Copies the files and writes the manifest last; nothing of a failure looks complete.
+    """Copy the files and write the manifest last, so that a failed copy is never complete.
 
     Args:
         destination: folder of all versions.
-        version: from `claim_version`.
-        files: in the order in which they are copied.
-        manifest: of the whole version.
+        version: version from `claim_version`.
+        files: files in the order of copying.
+        manifest: manifest of the version.
 
     Raises:
-        InputError: a file is no longer what its digest says.
+        InputError: a file has changed.
     """
     folder = storage.join(destination, str(version))
     if storage.is_remote(destination):
-        _fill(folder, files, manifest)
+        _copy_all(folder, files, manifest)
         return
     partial = _partial(Path(destination), version)
     try:
-        _fill(str(partial), files, manifest)
+        _copy_all(str(partial), files, manifest)
         partial.rename(folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
 
 
-def _fill(folder: str, files: Files, manifest: Manifest) -> None:
+def _copy_all(folder: str, files: Files, manifest: Manifest) -> None:
     for source, shard in files:
         _copy(source, storage.join(folder, shard.path), shard.sha256)
         failpoint("copy-published")
@@ -91,7 +91,7 @@ def _fill(folder: str, files: Files, manifest: Manifest) -> None:
 
 
 def _copy(source: str, target: str, sha256: str) -> None:
-    """Copies a file and compares what was copied with what it should be."""
+    """Copy a file and compare the copy with its digest."""
     digest = hashlib.sha256()
     with storage.open_input(source) as incoming, storage.open_output(target) as outgoing:
         while piece := incoming.read(COPY_BYTES):
@@ -102,9 +102,9 @@ def _copy(source: str, target: str, sha256: str) -> None:
 
 
 def _versions(destination: str) -> list[int]:
-    """Every version that holds a file, complete or not, ascending.
+    """Return every version that has a file, complete or not, in ascending order.
 
-    It looks for files and not for folders, because an object store has none.
+    It lists files, because an object store has no folders.
     """
     paths = storage.list_files(storage.join(glob.escape(destination), "*", "*"))
     names = {path.rstrip("/").rsplit("/", 2)[1] for path in paths}
@@ -115,14 +115,14 @@ def _partial(root: Path, version: int) -> Path:
     return root / f".{version}{PARTIAL}"
 
 
-def _claimed(root: Path, version: int) -> bool:
-    """Whether the version is ours now; making a folder succeeds for one publisher only."""
+def _try_claim(root: Path, version: int) -> bool:
+    """Return whether the claim succeeded; only one publisher can create the folder."""
     partial = _partial(root, version)
     try:
         partial.mkdir()
     except FileExistsError:
         return False
-    if (root / str(version)).exists():  # published between our look and our claim
+    if (root / str(version)).exists():  # published since we listed the versions
         partial.rmdir()
         return False
     return True

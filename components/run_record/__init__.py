@@ -1,1 +1,1 @@
-"""RunRecord: how a run on Vertex AI ended, as a file beside its artifacts."""
+"""RunRecord: write how a run on Vertex AI ended to a file next to its artifacts."""

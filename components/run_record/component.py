@@ -1,4 +1,4 @@
-"""The RunRecord component: an exit handler."""
+"""Declare the RunRecord component, an exit handler."""
 
 from typing import ClassVar
 
@@ -10,10 +10,10 @@ from components.run_record import executor
 
 
 class RunRecordSpec(ComponentSpec):
-    """What goes in; nothing comes out but a file.
+    """Parameters of RunRecord, which has no output artifacts.
 
-    The run's parameters come as well: the compiler adds them, because TFX's takes none for an exit
-    handler (tfx/orchestration/kubeflow/v2/pipeline_builder.py builds it out of its context).
+    Our compiler adds the run's parameters, because TFX's compiler passes none to an exit handler
+    (tfx/orchestration/kubeflow/v2/pipeline_builder.py).
     """
 
     PARAMETERS = {
@@ -26,20 +26,23 @@ class RunRecordSpec(ComponentSpec):
 
 
 class RunRecord(base_component.BaseComponent):
-    """Runs when all else has ended, well or not, and writes down how: `run.json`.
+    """Write the state of a run to `run.json` after all other tasks, even if they failed.
 
-    Component outputs contains: nothing.
+    Example:
+        runner.set_exit_handler(RunRecord(recipe="demo", record_root="gs://bucket/runs"))
+
+    Outputs: none.
     """
 
     SPEC_CLASS = RunRecordSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
     def __init__(self, *, recipe: str, record_root: str) -> None:
-        """Describes the step.
+        """Declare the node.
 
         Args:
-            recipe: the recipe's name.
-            record_root: folder of all records.
+            recipe: name of the recipe.
+            record_root: folder of all run records.
         """
         spec = RunRecordSpec(final_status=FinalStatusStr(), record_root=record_root, recipe=recipe)
         super().__init__(spec=spec)

@@ -1,4 +1,4 @@
-"""Writes down how a run ended, whether it did well or not."""
+"""Write how a run ended, whether it succeeded or failed."""
 
 import json
 import logging
@@ -18,18 +18,18 @@ log = logging.getLogger(__name__)
 
 
 class Executor(base_executor.BaseExecutor):
-    """Writes `<record_root>/<run>/run.json`."""
+    """Write `<record_root>/<run>/run.json`."""
 
     def Do(
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> None:
-        """Writes the record.
+        """Write the record.
 
         Args:
-            input_dict: empty: an exit handler takes no artifact.
+            input_dict: empty, because an exit handler has no input artifacts.
             output_dict: empty.
             exec_properties: `final_status` (JSON of PipelineTaskFinalStatus), `record_root`,
-                `recipe`; what else is there is a parameter of the run.
+                `recipe`; all others are parameters of the run.
         """
         properties = dict(exec_properties)
         status = read_status(properties.pop("final_status"))
@@ -51,7 +51,7 @@ class Executor(base_executor.BaseExecutor):
 
 
 def read_status(value: str | struct_pb2.Struct) -> dict[str, Any]:
-    """The final status; Vertex AI hands it over as JSON, Kubeflow Pipelines as a struct."""
+    """Parse the final status, which Vertex AI passes as JSON and Kubeflow Pipelines as a struct."""
     status: dict[str, Any]
     if isinstance(value, struct_pb2.Struct):
         status = json_format.MessageToDict(value)

@@ -1,1 +1,1 @@
-"""VertexTrainer: TFX's Vertex Trainer, with values that are given when a run is submitted."""
+"""VertexTrainer: train in a custom job on Vertex AI, with values given at submission."""

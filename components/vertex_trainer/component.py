@@ -1,4 +1,4 @@
-"""The VertexTrainer component: training as a custom job of Vertex AI."""
+"""Declare the VertexTrainer component: it trains in a custom job on Vertex AI."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from components.vertex_trainer import executor
 
 
 class VertexTrainerSpec(PhasedTrainerSpec):
-    """The local Trainer's spec, and what is given at submission."""
+    """The local Trainer's spec, plus the values given at submission."""
 
     PARAMETERS = {
         **PhasedTrainerSpec.PARAMETERS,
@@ -39,14 +39,24 @@ class VertexTrainerSpec(PhasedTrainerSpec):
 
 
 class VertexTrainer(tfx_trainer.Trainer):
-    """Starts a custom job that trains, and waits for it.
+    """Start a custom job that trains, and wait for it.
 
-    The settings are those of the local Trainer (`custom_config`); values of the submission are put
-    into them and checked before a machine is paid for.
+    The settings are those of the local Trainer (`custom_config`). Values of the submission replace
+    some of them, and are checked before a machine is started.
 
-    Component outputs contains:
-     - `model`: Channel of type `standard_artifacts.Model`.
-     - `model_run`: Channel of type `standard_artifacts.ModelRun`, with TensorBoard's events.
+    Example:
+        trainer = VertexTrainer(
+            examples=instances.outputs["instances"],
+            run_fn="trainer.run_fn.run_fn",
+            custom_config={"training": settings.model_dump_json()},
+            job={"display_name": "demo", "labels": {}, "job_spec": job_spec},
+            code_digest=executor_digest(VertexTrainer),
+            values={"steps": RuntimeParameter(name="steps", ptype=int), ...},
+        )
+
+    Outputs:
+        model: `standard_artifacts.Model`.
+        model_run: `standard_artifacts.ModelRun`: TensorBoard's event files.
     """
 
     SPEC_CLASS = VertexTrainerSpec
@@ -64,17 +74,17 @@ class VertexTrainer(tfx_trainer.Trainer):
         base_model: types.BaseChannel | None = None,
         phases: Mapping[str, types.BaseChannel] | None = None,
     ) -> None:
-        """Describes the step.
+        """Declare the node.
 
         Args:
             examples: InstanceGen's instances.
-            run_fn: dotted path of the function that trains.
+            run_fn: dotted path of the training function.
             custom_config: as for TFX's Trainer; `training` is `TrainingSettings` as JSON.
-            job: a CustomJob's `display_name`, `labels` and `job_spec`.
-            code_digest: of the executor that starts the job; that of the trainer is in `training`.
-            values: what is known at submission only, by the names in `VertexTrainerSpec`.
+            job: `display_name`, `labels` and `job_spec` of the CustomJob.
+            code_digest: digest of the executor that starts the job; the trainer's is in `training`.
+            values: values known only at submission, by the names in `VertexTrainerSpec`.
             base_model: a model to start from.
-            phases: InstanceGen's instances of the later phases, as for `PhasedTrainer`.
+            phases: instances of the later phases, as for `PhasedTrainer`.
         """
         spec = VertexTrainerSpec(
             examples=examples,
@@ -96,9 +106,9 @@ class VertexTrainer(tfx_trainer.Trainer):
 
 
 class InPlaceTrainer(VertexTrainer):
-    """Trains in its own container, where no custom jobs are: Kubeflow Pipelines.
+    """Train in the task's own container, for Kubeflow Pipelines, which has no custom jobs.
 
-    Component outputs contains: as VertexTrainer's.
+    Outputs: the same as VertexTrainer's.
     """
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.InPlaceExecutor)

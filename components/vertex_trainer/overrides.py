@@ -1,4 +1,4 @@
-"""Training settings and the values of a submission, to the settings of that run, checked anew."""
+"""Apply the values given at submission to the training settings, and check the result."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from trainer.settings.training import TrainingSettings
 
 Value = int | float | str
 
-# What may be changed at submission, and where it stands in TrainingSettings.
+# Parameters of a submission, and their paths in TrainingSettings.
 OVERRIDES: dict[str, tuple[str, ...]] = {
     "steps": ("trainer", "steps"),
     "warmup_steps": ("trainer", "warmup_steps"),
@@ -21,23 +21,23 @@ OVERRIDES: dict[str, tuple[str, ...]] = {
     "model_size": ("model", "size"),
     "checkpoint_root": ("checkpoint_root",),
 }
-# What a size stands for; a recipe that sets one of them says more than its size does.
+# Dimensions that a model size implies; a recipe that sets one of them overrides the size.
 DIMENSIONS = ("num_layers", "hidden_size", "num_heads", "intermediate_size", "embedding_size")
 
 
 class OverrideError(InputError):
-    """A value that cannot be trained with."""
+    """A value of the submission that is invalid."""
 
 
 def override(settings: TrainingSettings, values: Mapping[str, Value]) -> TrainingSettings:
-    """Puts values of a submission in the place of the recipe's.
+    """Replace settings of the recipe by values of the submission.
 
     Args:
-        settings: the recipe's.
-        values: by the names in `OVERRIDES`; others are passed over.
+        settings: settings of the recipe.
+        values: values by the names in `OVERRIDES`; other names are ignored.
 
     Raises:
-        OverrideError: a value has the wrong type or lies out of range, or does not fit the rest.
+        OverrideError: a value has the wrong type, is out of range, or conflicts with others.
     """
     changed = settings.model_dump(mode="json")
     for name, path in OVERRIDES.items():
@@ -60,21 +60,23 @@ def override(settings: TrainingSettings, values: Mapping[str, Value]) -> Trainin
 
 def _explain(error: ValidationError) -> list[str]:
     names = {path: name for name, path in OVERRIDES.items()}
-    told = []
+    messages = []
     for detail in error.errors():
         path = tuple(str(part) for part in detail["loc"])
         message = detail["msg"].removeprefix("Value error, ").rstrip(".")
         if path in names:
-            told.append(f"parameter {names[path]}: {message}; got {detail['input']!r}.")
-        else:  # values that do not fit together
-            told.append(f"the parameters and the recipe's {'.'.join(path)} settings: {message}.")
-    return told
+            messages.append(f"parameter {names[path]}: {message}; got {detail['input']!r}.")
+        else:  # values that conflict with each other
+            messages.append(
+                f"the parameters and the recipe's {'.'.join(path)} settings: {message}."
+            )
+    return messages
 
 
 def _check_seed(settings: TrainingSettings) -> None:
-    if settings.seed < 0:  # as a recipe refuses it; the data's draws get the same seed
+    if settings.seed < 0:  # the data components use the same seed, and recipes reject it as well
         raise OverrideError(
-            f"parameter seed: {settings.seed} lies below 0. Give a whole number from 0 on."
+            f"parameter seed: {settings.seed} is negative. Set a whole number of at least 0."
         )
 
 
@@ -83,7 +85,7 @@ def _check_warmup(settings: TrainingSettings) -> None:
     if warmup >= steps:
         raise OverrideError(
             f"parameter warmup_steps: {warmup} of {steps} steps, so the learning rate would never "
-            f"fall. Lower warmup_steps, or raise steps."
+            f"decrease. Lower warmup_steps, or raise steps."
         )
 
 
@@ -93,6 +95,6 @@ def _check_size(model: ModelSettings, size: str) -> None:
         fixed = ["start_from"]
     if fixed:
         raise OverrideError(
-            f"parameter model_size: {size} would change nothing, because the recipe sets "
-            f"model.{' and model.'.join(fixed)}. Compile a recipe without, or leave model_size out."
+            f"parameter model_size: {size} would have no effect, because the recipe sets "
+            f"model.{' and model.'.join(fixed)}. Remove that from the recipe, or omit model_size."
         )

@@ -8,8 +8,8 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
-from components.model_evaluator.compare_models import why_not_comparable
-from components.model_evaluator.decide_blessing import Baseline, judge
+from components.model_evaluator.compare_models import explain_incomparable
+from components.model_evaluator.decide_blessing import Baseline, decide_blessing
 from components.settings import EvaluationSettings
 from core.manifest import Manifest, describe_file, write_manifest
 
@@ -31,14 +31,14 @@ def test_a_verdict_follows_its_thresholds(
 ) -> None:
     baseline = None if baseline_loss is None else Baseline({"masked_lm_loss": baseline_loss})
     settings = EvaluationSettings(min_gain_over_unigram=min_gain, max_loss_increase=max_increase)
-    verdict = judge(METRICS, baseline, settings)
+    verdict = decide_blessing(METRICS, baseline, settings)
     assert verdict.blessed is blessed
     assert len(verdict.reasons) == 2
 
 
 def test_a_loss_above_the_unigram_baseline_is_told_as_such() -> None:
     metrics = {"masked_lm_loss": 6.5, "unigram_loss": 6.0}
-    verdict = judge(metrics, None, EvaluationSettings())
+    verdict = decide_blessing(metrics, None, EvaluationSettings())
     assert not verdict.blessed
     assert "0.5000 nats above the unigram baseline" in verdict.reasons[0]
 
@@ -49,13 +49,13 @@ def test_a_loss_above_the_unigram_baseline_is_told_as_such() -> None:
 def test_electra_is_judged_by_its_discriminator(area: float, loss: float, blessed: bool) -> None:
     metrics = {**METRICS, "replaced_token_auc": area, "replaced_token_loss": loss}
     baseline = Baseline({"masked_lm_loss": 1.0, "replaced_token_loss": 0.3})
-    assert judge(metrics, baseline, EvaluationSettings()).blessed is blessed
+    assert decide_blessing(metrics, baseline, EvaluationSettings()).blessed is blessed
 
 
 @pytest.mark.parametrize(("policy", "blessed"), [("accept", True), ("refuse", False)])
 def test_a_baseline_that_does_not_compare_is_told(policy: Any, blessed: bool) -> None:
     settings = EvaluationSettings(incomparable_baseline=policy)
-    verdict = judge(METRICS, Baseline(not_comparable="has another vocabulary"), settings)
+    verdict = decide_blessing(METRICS, Baseline(not_comparable="has another vocabulary"), settings)
     assert verdict.blessed is blessed
     assert "the latest blessed model has another vocabulary" in verdict.reasons[1]
 
@@ -77,7 +77,7 @@ def model_manifest(**changes: Any) -> Manifest:
     ],
 )
 def test_models_compare_on_equal_terms_only(changes: dict[str, Any], told: str | None) -> None:
-    reason = why_not_comparable(model_manifest(**changes), model_manifest())
+    reason = explain_incomparable(model_manifest(**changes), model_manifest())
     assert reason is None if told is None else told in str(reason)
 
 

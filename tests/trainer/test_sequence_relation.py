@@ -214,8 +214,8 @@ def test_a_model_with_fewer_types_of_segments_is_refused(
 @pytest.mark.parametrize(
     ("instances", "message"),
     [
-        ({"objective": "sequence_relation"}, r"come with imported records"),
-        ({"segment_types": 3}, r"come with imported records"),
+        ({"objective": "sequence_relation"}, r"need imported records"),
+        ({"segment_types": 3}, r"need imported records"),
         ({"sequence_classes": 3}, r"next_sentence has two labels"),
     ],
 )

@@ -92,7 +92,7 @@ def test_equal_inputs_give_equal_bytes_and_no_time(made: Made) -> None:
 
 
 def test_the_device_is_told_in_one_sentence(made: Made) -> None:
-    assert "It ran on: One CPU: there is no GPU.\n" in card_of(made)
+    assert "Device: One CPU: there is no GPU.\n" in card_of(made)
 
 
 def test_git_state_is_told_if_it_is_known(made: Made) -> None:

@@ -61,7 +61,7 @@ def test_strings_are_converted_to_numbers(spec: dict[str, Any]) -> None:
         ({"text_pattern": 'a"b'}, "is not allowed in it"),
         ({"text_pattern": "{{$.x}}"}, "is not allowed in it"),
         ({"seed": True}, "parameter seed"),
-        ({"seed": "-1"}, "parameter seed: -1 lies below 0"),
+        ({"seed": "-1"}, "parameter seed: -1 is negative"),
     ],
 )
 def test_wrong_values_are_refused_with_their_name(

@@ -154,7 +154,7 @@ def test_a_model_that_changes_during_the_copy_is_not_published(
 @pytest.mark.parametrize("path", ["../escape", "README.md"])
 def test_a_manifest_that_names_other_files_is_refused(tmp_path: Path, card: str, path: str) -> None:
     model = write_model(tmp_path / "bad" / "model", {**FILES, path: b"x"})
-    with pytest.raises(InputError, match="no file of a model"):
+    with pytest.raises(InputError, match="not a file of a model"):
         publish_at(model, card, str(tmp_path / "published"))
 
 
@@ -199,7 +199,7 @@ def test_a_destination_that_cannot_be_written_is_an_input_error(
     model: str, card: str, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InputError, match="nothing can be published here"):
+    with pytest.raises(InputError, match="cannot publish here"):
         publish_at(model, card, str(tmp_path / "file"))
 
 
