@@ -1,4 +1,4 @@
-"""Chatter of libraries to a log file: the terminal shows what Textmill says, and errors."""
+"""Send the log messages of libraries to a file, and keep the terminal for Textmill."""
 
 import logging
 import os
@@ -7,33 +7,33 @@ from pathlib import Path
 
 import absl.logging
 
-# What TensorFlow's C++ prints: 0 all, 1 no INFO, 2 no WARNING, 3 no ERROR. On machines without a
-# GPU it prints errors about missing CUDA libraries that mean nothing.
+# TensorFlow's C++ log level: 0 all, 1 no INFO, 2 no WARNING, 3 no ERROR. Without a GPU it prints
+# harmless errors about missing CUDA libraries.
 TF_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
 def hush(verbose: bool) -> None:
-    """Quietens libraries; call it before they are imported.
+    """Silence libraries; call this before they are imported.
 
     Args:
-        verbose: leave everything as it is.
+        verbose: change nothing.
     """
     if verbose:
         return
     os.environ.setdefault(TF_LOG_LEVEL, "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    # Said aloud, the tokenizers library does not warn that Beam starts processes after it.
+    # With an explicit value, the tokenizers library does not warn when Beam forks processes.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")  # of Beam's worker processes
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")  # in Beam's worker processes
     warnings.filterwarnings("ignore", module=r"(google|tfx|tensorflow|apache_beam|absl)(\.|$)")
     logging.captureWarnings(True)
-    absl.logging.set_verbosity(absl.logging.ERROR)  # TFX warns of each query of its own resolvers
+    absl.logging.set_verbosity(absl.logging.ERROR)  # TFX warns about its own resolvers' queries
 
 
 def log_to(path: Path, verbose: bool) -> None:
-    """Sends what libraries log to a file, INFO and above, and to the terminal if `verbose`.
+    """Write log messages of level INFO and above to a file, and to the terminal if `verbose`.
 
-    Call it after TFX is imported: absl replaces the root logger's handlers when it is.
+    Call this after TFX is imported, because absl then replaces the root logger's handlers.
     """
     root = logging.getLogger()
     for handler in list(root.handlers):
@@ -46,6 +46,6 @@ def log_to(path: Path, verbose: bool) -> None:
         root.addHandler(handler)
     root.setLevel(logging.INFO)
     logging.getLogger("absl").setLevel(logging.INFO)
-    tensorflow = logging.getLogger("tensorflow")  # has a handler of its own, for the terminal
+    tensorflow = logging.getLogger("tensorflow")  # its own handler prints on the terminal
     tensorflow.handlers.clear()
     tensorflow.propagate = True

@@ -1,4 +1,4 @@
-"""The folder that owns all runs of one machine: what lies where, and who may write."""
+"""Lay out the workdir, the folder of all runs on one machine, and lock it for one run at a time."""
 
 import contextlib
 import json
@@ -16,50 +16,50 @@ from components.text_example_gen.errors import escape_path
 from core import storage
 from core.errors import InputError
 
-_WILD = re.compile(r"[*?\[]")  # TFX and TFDV take the paths of artifacts for patterns
+_WILD = re.compile(r"[*?\[]")  # TFX and TFDV treat artifact paths as globs
 
 
 class WorkdirError(InputError):
-    """A workdir that cannot be written, or that another run holds."""
+    """The workdir cannot be written, or another run holds it."""
 
 
 @dataclass(frozen=True)
 class Workdir:
-    """Names of the folders and files under one workdir."""
+    """The paths of the folders and files in a workdir."""
 
     root: Path
 
     @property
     def metadata(self) -> Path:
-        """The SQLite file of ML Metadata."""
+        """SQLite file of ML Metadata."""
         return self.root / "metadata.sqlite"
 
     @property
     def lock(self) -> Path:
-        """The file whose lock a run holds."""
+        """File that a run locks."""
         return self.root / ".lock"
 
     @property
     def runs(self) -> Path:
-        """A folder for each run: its summary, its recipe, its log."""
+        """Folder with a subfolder per run: summary, recipe and log."""
         return self.root / "runs"
 
     def pipeline_root(self, recipe: str) -> Path:
-        """Where a recipe's artifacts lie."""
+        """Return the folder of a recipe's artifacts."""
         return self.root / "artifacts" / recipe
 
     def checkpoints(self, recipe: str) -> Path:
-        """Where training keeps what a killed run resumes from."""
+        """Return the folder of the checkpoints that a killed run resumes from."""
         return self.root / "checkpoints" / recipe
 
     def published(self, recipe: str) -> Path:
-        """Where blessed models go, a folder for each version."""
+        """Return the folder of the published models, with a subfolder per version."""
         return self.root / "published" / recipe
 
     def new_run(self) -> str:
-        """Makes the folder of a new run and gives its id: the time, so that ids sort.
+        """Create the folder of a new run and return its id.
 
-        When the clock was set back, the newest run's time is taken on.
+        Ids sort by time. If the clock was set back, the id continues from the newest run.
         """
         moment = datetime.now(tz=timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         earlier = (path.name.partition("-")[0] for path in self.runs.glob("*T*Z*"))
@@ -69,14 +69,14 @@ class Workdir:
             with contextlib.suppress(FileExistsError):
                 (self.runs / run_id).mkdir(parents=True)
                 return run_id
-        raise WorkdirError(f"{self.runs}: a thousand runs began in one second. Wait and try again.")
+        raise WorkdirError(f"{self.runs}: a thousand runs in one second. Wait and try again.")
 
 
 def open_workdir(folder: str) -> Workdir:
-    """Makes the folder if need be.
+    """Return the workdir, creating its folder if it does not exist.
 
     Raises:
-        WorkdirError: it cannot be made, or it or what lies in it cannot be written.
+        WorkdirError: the folder, or a file in it, cannot be written.
     """
     root = Path(folder).expanduser().resolve()
     _check_name(root)
@@ -96,12 +96,12 @@ def open_workdir(folder: str) -> Workdir:
 
 @contextlib.contextmanager
 def hold(workdir: Workdir, wait_seconds: float = 0) -> Iterator[None]:
-    """Keeps other runs out of the workdir: SQLite has one writer, and artifacts have one owner.
+    """Lock the workdir during the block, because SQLite and the artifacts allow one writer.
 
-    The lock is the operating system's, so that of a killed run is free at once.
+    The operating system releases the lock when the process ends, even if it was killed.
 
     Args:
-        workdir: to be held.
+        workdir: the workdir to lock.
         wait_seconds: how long to wait for another run to end.
 
     Raises:
@@ -110,8 +110,8 @@ def hold(workdir: Workdir, wait_seconds: float = 0) -> Iterator[None]:
     holder = workdir.root / ".holder.json"
     try:
         with filelock.FileLock(workdir.lock, timeout=wait_seconds):
-            who = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
-            storage.write_bytes(str(holder), json.dumps(who).encode())
+            content = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
+            storage.write_bytes(str(holder), json.dumps(content).encode())
             yield
             holder.unlink(missing_ok=True)
     except filelock.Timeout as error:
@@ -119,40 +119,40 @@ def hold(workdir: Workdir, wait_seconds: float = 0) -> Iterator[None]:
 
 
 def _check_name(root: Path) -> None:
-    """Refuses a name that TFX cannot work with: it would fail late, or read another folder."""
+    """Refuse a path with which TFX would fail late, or would read another folder."""
     if _WILD.search(str(root)):
         raise WorkdirError(
-            f"{root}: a workdir's path has no *, ? or [, which TFX takes for patterns. Give "
-            f"another folder with --workdir."
+            f"{root}: the path of a workdir must not contain *, ? or [, because TFX treats it as a "
+            f"glob. Give another folder with --workdir."
         )
     try:
         str(root).encode()
     except UnicodeEncodeError as error:
         raise WorkdirError(
-            f"{escape_path(str(root))}: a workdir's path is UTF-8, as ML Metadata keeps it. Give "
-            f"another folder with --workdir."
+            f"{escape_path(str(root))}: the path of a workdir must be valid UTF-8, because ML "
+            f"Metadata stores it. Give another folder with --workdir."
         ) from error
 
 
 def _check_owner(workdir: Workdir) -> None:
-    """Refuses what another user made, as a container's root does, and this one may not change."""
-    made = [workdir.root / name for name in ("artifacts", "checkpoints", "published")]
-    for path in (workdir.lock, workdir.metadata, workdir.runs, *made):
+    """Refuse files that this user cannot write, for example after a container ran as root."""
+    folders = [workdir.root / name for name in ("artifacts", "checkpoints", "published")]
+    for path in (workdir.lock, workdir.metadata, workdir.runs, *folders):
         if path.exists() and not os.access(path, os.W_OK):
             raise WorkdirError(
                 f"{path}: cannot be written (Permission denied); user {path.stat().st_uid} made "
-                f"it, and this is user {os.geteuid()}. Run as that user, change the owner of all "
-                f"of it (chown -R), or give another folder with --workdir."
+                f"it, and this is user {os.geteuid()}. Run as that user, change the owner of the "
+                f"workdir (chown -R), or give another folder with --workdir."
             )
 
 
 def _held_by(holder: Path) -> str:
     try:
-        who = json.loads(holder.read_text())
-        told = f"process {who['pid']} on {who['host']} has been at work here since {who['since']}"
+        run = json.loads(holder.read_text())
+        reason = f"process {run['pid']} on {run['host']} has been running here since {run['since']}"
     except (OSError, ValueError, KeyError):
-        told = "another run is at work here"
-    return f"{told}. Wait for it with --wait, or give another folder with --workdir."
+        reason = "another run is using it"
+    return f"{reason}. Wait for it with --wait, or give another folder with --workdir."
 
 
 def _now() -> str:

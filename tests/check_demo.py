@@ -1,7 +1,7 @@
-"""Checks the last run of a workdir: `python -m tests.check_demo WORKDIR ran|cached`.
+"""Check the last run of a workdir: `python -m tests.check_demo WORKDIR ran|cached`.
 
-CI calls it after `make run`, and after a run of each of the other tiny recipes. It exits with 1 and
-a sentence if a claim of the README is false.
+CI calls this after `make run` and after a run of each of the other tiny recipes. It exits with 1
+and a message if a claim of the README is false.
 """
 
 import json
@@ -16,11 +16,11 @@ MIN_AUC = 0.65  # of ELECTRA's discriminator
 
 
 def main(workdir: Path, expected_state: str) -> None:
-    """Checks the newest summary."""
+    """Check the newest summary."""
     summary = newest_summary(workdir)
     must(summary["state"] == "succeeded", f"the run {summary['state']}: {summary['error']}")
     states = {node["node"]: node["state"] for node in summary["nodes"]}
-    resolver = "LatestBlessedModel"  # a look-up, which ML Metadata always records as cached
+    resolver = "LatestBlessedModel"  # a lookup, which ML Metadata always records as cached
     others = {state for node, state in states.items() if node != resolver}
     must(others == {expected_state}, f"not every node {expected_state}: {states}")
     must(
@@ -31,16 +31,16 @@ def main(workdir: Path, expected_state: str) -> None:
     metrics = evaluation["counts"]["evaluation"]["metrics"]
     gain = metrics["unigram_loss"] - metrics["masked_lm_loss"]
     auc = metrics.get("replaced_token_auc")
-    enough = gain > MIN_GAIN_NATS[summary["recipe"]]
-    must(enough, f"the loss lies only {gain:.3f} nats below the unigram baseline")
+    learned = gain > MIN_GAIN_NATS[summary["recipe"]]
+    must(learned, f"the loss is only {gain:.3f} nats below the unigram baseline")
     must(auc is None or auc > MIN_AUC, f"the discriminator's AUC is {auc}")
     must_hold_a_model(Path(summary["places"]["model"]))
-    found = f"{gain:.2f} nats below unigram" + (f", AUC {auc:.3f}" if auc else "")
-    print(f"check_demo: {len(states)} nodes {expected_state}, {found}")
+    figures = f"{gain:.2f} nats below unigram" + (f", AUC {auc:.3f}" if auc else "")
+    print(f"check_demo: {len(states)} nodes {expected_state}, {figures}")
 
 
 def newest_summary(workdir: Path) -> dict[str, Any]:
-    """The summary of the last run."""
+    """Read the summary of the last run."""
     summaries = sorted(workdir.glob("runs/*/summary.json"))
     must(bool(summaries), f"{workdir}: no run has a summary")
     content: dict[str, Any] = json.loads(summaries[-1].read_text(encoding="utf-8"))
@@ -48,17 +48,17 @@ def newest_summary(workdir: Path) -> dict[str, Any]:
 
 
 def must_hold_a_model(folder: Path) -> None:
-    """The published folder has what a reader needs."""
+    """Check that a published folder has every file of a model."""
     names = ["saved_model.pb", "manifest.json", "README.md"]
     names += [f"transformers/{n}" for n in ("config.json", "model.safetensors", "tokenizer.json")]
     for name in names:
         must((folder / name).is_file(), f"{folder} has no {name}")
 
 
-def must(holds: bool, otherwise: str) -> None:
-    """Ends the program with a sentence if a claim does not hold."""
-    if not holds:
-        sys.exit(f"check_demo: {otherwise}")
+def must(condition: bool, message: str) -> None:
+    """Exit with a message unless the condition holds."""
+    if not condition:
+        sys.exit(f"check_demo: {message}")
 
 
 if __name__ == "__main__":

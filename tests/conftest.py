@@ -1,21 +1,38 @@
-"""Tests see what a user sees, and a run in CI sees what the run before it saw."""
+"""Silence libraries, fix the signal handlers, and set up Hypothesis and the temporary folder."""
 
 import os
+import shutil
 import signal
+import tempfile
 
+import pytest
 from hypothesis import settings
 
 from pipelines.quiet import hush
 
 hush(verbose=False)
 
-# A shell that starts the tests in the background has Ctrl-C ignored, and so would every command
-# that a test interrupts.
+# A shell that starts the tests in the background ignores Ctrl-C, and so would every command that a
+# test interrupts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# CI tries the same cases every time, so that it fails for what changed and for nothing else;
-# elsewhere every run tries new ones.
+# In CI, Hypothesis tries the same cases every time, so that only a change can make a test fail.
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "explore")
+
+# A killed process leaves TensorFlow's generated files behind. All processes of a test session write
+# them to one folder, which the session removes. Folders of `tmp_path` stay where pytest keeps them.
+_OURS = "TEXTMILL_TEST_TEMP"
+_IS_FIRST_PROCESS = _OURS not in os.environ
+if _IS_FIRST_PROCESS:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+    os.environ["TMPDIR"] = os.environ[_OURS] = tempfile.mkdtemp(prefix="textmill-tests-")
+    tempfile.tempdir = None  # read TMPDIR again
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the temporary folder of the session."""
+    if _IS_FIRST_PROCESS:
+        shutil.rmtree(os.environ[_OURS], ignore_errors=True)

@@ -1,34 +1,36 @@
-"""`make audit`: closed locks, known holes, and what it says where nothing can be looked up."""
+"""`make audit` checks that locks are pinned, and reports known vulnerabilities."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.check_dependencies import HOLED, main, open_lines, releases
+from tests.check_dependencies import VULNERABLE, main, open_lines, releases
 
 DIGEST = f"    --hash=sha256:{'0' * 64}\n"
-LOCK = f"# a remark\nmill[all]==1.5 ; python_version < '3.11' \\\n{DIGEST}    # via nobody\n"
-# Stands for pip-audit: it answers as its JSON does, from a table of holes.
+LOCK = f"# a remark\nmill[all]==1.5 ; python_version < '3.11' \\\n{DIGEST}    # via x\n"
+# A fake pip-audit that answers from a table of vulnerabilities.
 PIP_AUDIT = """#!{python}
 import json, sys
 from pathlib import Path
-holes = {holes!r}
-if holes is None:
+vulnerable = {vulnerable!r}
+if vulnerable is None:
     sys.exit("no network")
 wanted = Path(sys.argv[sys.argv.index("--requirement") + 1]).read_text().split()
 answers = []
 for release in wanted:
     name, version = release.split("==")
-    vulns = [dict(id=hole, fix_versions=["9.9"]) for hole in holes.get(release, ())]
+    vulns = [dict(id=name, fix_versions=["9.9"]) for name in vulnerable.get(release, ())]
     answers.append(dict(name=name, version=version, vulns=vulns))
 print(json.dumps(dict(dependencies=answers)))
 """
 
 
-def audit(tmp_path: Path, holes: dict[str, list[str]] | None, *locks: str) -> int:
+def audit(tmp_path: Path, vulnerable: dict[str, list[str]] | None, *locks: str) -> int:
     program = tmp_path / "pip-audit"
-    program.write_text(PIP_AUDIT.format(python=sys.executable, holes=holes), encoding="utf-8")
+    program.write_text(
+        PIP_AUDIT.format(python=sys.executable, vulnerable=vulnerable), encoding="utf-8"
+    )
     program.chmod(0o755)
     paths = []
     for number, content in enumerate(locks):
@@ -37,28 +39,28 @@ def audit(tmp_path: Path, holes: dict[str, list[str]] | None, *locks: str) -> in
     return main(str(program), paths)
 
 
-def test_known_holes_are_told_once_and_exit_with_1(
+def test_a_known_vulnerability_is_reported_once_and_exits_with_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    holes = {HOLED: ["CVE-1"], "mill==1.5": ["CVE-2"]}
-    assert audit(tmp_path, holes, LOCK, LOCK) == 1
-    told = capsys.readouterr().out
-    assert told.count("lock-0.txt: mill 1.5: CVE-2 (mended in 9.9)") == 1
-    assert "1 releases asked of pypi.org: 1 known holes." in told
+    vulnerable = {VULNERABLE: ["CVE-1"], "mill==1.5": ["CVE-2"]}
+    assert audit(tmp_path, vulnerable, LOCK, LOCK) == 1
+    printed = capsys.readouterr().out
+    assert printed.count("lock-0.txt: mill 1.5: CVE-2 (fixed in 9.9)") == 1
+    assert "1 releases queried at pypi.org: 1 known vulnerabilities." in printed
 
 
 def test_nothing_known_of_ours_exits_with_0(tmp_path: Path) -> None:
-    assert audit(tmp_path, {HOLED: ["CVE-1"]}, LOCK) == 0
+    assert audit(tmp_path, {VULNERABLE: ["CVE-1"]}, LOCK) == 0
 
 
-@pytest.mark.parametrize("holes", [None, {}], ids=["no network", "a mirror without holes"])
-def test_a_source_that_knows_no_hole_is_no_source(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], holes: dict[str, list[str]] | None
+@pytest.mark.parametrize("vulnerable", [None, {}], ids=["no network", "an empty mirror"])
+def test_a_source_that_reports_nothing_is_not_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], vulnerable: dict[str, list[str]] | None
 ) -> None:
-    assert audit(tmp_path, holes, LOCK) == 0
-    told = capsys.readouterr().out
-    assert "NOT LOOKED UP" in told
-    assert "1 locks: every package has one version and digests." in told
+    assert audit(tmp_path, vulnerable, LOCK) == 0
+    printed = capsys.readouterr().out
+    assert "NOT LOOKED UP" in printed
+    assert "1 locks: every package has one version and digests." in printed
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""The images' install steps, executed in a clean folder and a clean environment.
+"""Run the install steps of the images in a clean folder and a clean environment.
 
-There is no container engine here. Left out: the base images, the download of the locked packages
-(this environment's are used), CUDA, libtpu, Beam's boot program, and the user.
+This needs no container engine. Not covered: the base images, the download of the locked packages
+(those of this environment are used), CUDA, libtpu, Beam's boot program, and the user.
 """
 
 import re
@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.machines.presets import LIBTPU, presets
+from pipelines.machines.presets import presets
+from pipelines.vertex.compile.worker_pools import LIBTPU
 
 TOP = Path(__file__).parents[2]
 DOCKERFILE = TOP / "docker" / "Dockerfile"
@@ -23,26 +24,26 @@ SITE_PACKAGES = sysconfig.get_paths()["purelib"]
 
 
 def stages() -> dict[str, list[str]]:
-    """Stage to its instructions, continued lines joined."""
+    """Return the instructions of each stage, with continued lines joined."""
     text = re.sub(r"^\s*#.*\n", "", DOCKERFILE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    found: dict[str, list[str]] = defaultdict(list)
+    instructions: dict[str, list[str]] = defaultdict(list)
     name = ""
     for line in text.replace("\\\n", " ").splitlines():
         if begin := re.match(r"FROM \S+ AS (\S+)", line):
             name = begin[1]
         if line.strip():
-            found[name].append(" ".join(line.split()))
-    return found
+            instructions[name].append(" ".join(line.split()))
+    return instructions
 
 
 def copied(stage: str) -> list[str]:
-    """What a stage copies from the checkout."""
+    """List what a stage copies from the checkout."""
     lines = [i.split()[1:-1] for i in stages()[stage] if re.match(r"COPY (?!--from)", i)]
     return [name for names in lines for name in names]
 
 
 def commands(stage: str) -> list[list[str]]:
-    """What a stage runs, without its mounts."""
+    """List the commands of a stage, without their mounts."""
     runs = [i.removeprefix("RUN ") for i in stages()[stage] if i.startswith("RUN ")]
     plain = [re.sub(r"--mount=\S+ ", "", run) for run in runs]
     return [command.split() for run in plain for command in run.split(" && ")]
@@ -50,7 +51,7 @@ def commands(stage: str) -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The python of an environment that our wheel was installed into, as the image does it."""
+    """Install our wheel as the image does; return the Python of that environment."""
     folder = tmp_path_factory.mktemp("image")
     build, wheel, venv = folder / "build", folder / "wheel", folder / "venv"
     for name in copied("wheel"):
@@ -63,8 +64,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (step,) = commands("wheel")
     run(step, build, wheel, Path(sys.prefix))
     subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, venv], check=True)
-    # In the place of the locked packages. A .pth file within is not read, so the checkout, which
-    # is installed in this environment as editable, stays out.
+    # This replaces the locked packages. Python ignores .pth files in the added folder, so the
+    # checkout, which is installed there as editable, is not importable.
     packages = next(venv.glob("lib/python*/site-packages"))
     (packages / "locked.pth").write_text(f"{SITE_PACKAGES}\n", encoding="utf-8")
     (step,) = commands("venv-data")
@@ -73,7 +74,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(command: list[str], folder: Path, wheel: Path, venv: Path) -> None:
-    """Runs a step of the Dockerfile with its paths moved here."""
+    """Run a step of the Dockerfile with its paths replaced by local ones."""
     words: list[str] = []
     for word in command:
         moved = word.replace("/wheel", str(wheel), 1) if word.startswith("/wheel") else word
@@ -103,22 +104,22 @@ def check(python: Path, folder: Path, *words: str) -> subprocess.CompletedProces
     )
 
 
-def test_all_that_the_spec_calls_comes_from_the_installed_wheel(
+def test_everything_that_the_spec_runs_is_in_the_installed_wheel(
     installed: Path, tmp_path: Path
 ) -> None:
     checked = check(installed, tmp_path, "data", str(TOP / "pipeline.yaml"))
     assert checked.returncode == 0, checked.stderr[-2000:]
     assert re.search(r"data: \d\d names of the spec can be imported", checked.stdout)
-    where = subprocess.run(
+    module = subprocess.run(
         [installed, "-c", "import pipelines.cli as m; print(m.__file__)"],
         cwd=tmp_path, check=True, capture_output=True, text=True,
     )  # fmt: skip
-    assert where.stdout.startswith(str(installed.parents[1]))
+    assert module.stdout.startswith(str(installed.parents[1]))
     assert (installed.parent / "textmill").is_file()
 
 
 def test_every_file_beside_the_code_is_in_the_wheel(installed: Path) -> None:
-    """Recipes, pages, schemas: whatever git knows in the packages, but the tests."""
+    """Every tracked file of the packages: recipes, pages, schemas."""
     listed = subprocess.run(
         ["git", "-C", str(TOP), "ls-files", "core", "trainer", "components", "pipelines"],
         check=True, capture_output=True, text=True,
@@ -130,7 +131,7 @@ def test_every_file_beside_the_code_is_in_the_wheel(installed: Path) -> None:
 
 
 def test_a_checkout_on_the_path_is_refused(tmp_path: Path) -> None:
-    """Else an image would seem whole because the builder's folder was."""
+    """Otherwise an image would pass because of the files in the builder's folder."""
     checked = check(Path(sys.executable), tmp_path, "trainer")
     assert checked.returncode != 0
     assert "is not installed but comes from" in checked.stderr
@@ -152,7 +153,7 @@ def test_bases_are_pinned_and_nothing_runs_as_root_but_dataflow() -> None:
             assert known, command
 
 
-def test_the_images_are_those_that_machines_want() -> None:
+def test_there_is_an_image_for_every_machine() -> None:
     targets = set(stages())
     assert {f"trainer-{p.image}" for p in presets().values() if p.image != "cpu"} <= targets
     assert Path(LIBTPU).is_relative_to("/opt/venv/lib/python3.10/site-packages")
@@ -160,5 +161,5 @@ def test_the_images_are_those_that_machines_want() -> None:
 
 def test_hadolint_finds_nothing() -> None:
     linter = Path(sys.executable).with_name("hadolint")
-    found = subprocess.run([linter, DOCKERFILE], capture_output=True, text=True, check=False)
-    assert (found.returncode, found.stdout) == (0, "")
+    result = subprocess.run([linter, DOCKERFILE], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (0, "")

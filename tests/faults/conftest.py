@@ -1,4 +1,4 @@
-"""One lane for each process of tests: an undisturbed run, and where to begin from."""
+"""Provide one lane per test process: an undisturbed run, and stages to start from."""
 
 import os
 import shutil
@@ -12,12 +12,12 @@ from tests.faults.lane import TOP, Lane
 from tests.faults.results import results
 
 TEXT = TOP / "tests/data/language_reference.txt"
-# Stages: what a run is stopped after, so that the next begins where a test needs it.
+# Stages: copies of the workdir after a node, from which a test starts.
 DOCUMENTS, INSTANCES, DONE = "stage-documents", "stage-instances", "stage-done"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks all that lies here."""
+    """Mark every test of this folder."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.fault)
@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lane]:
-    """A lane with all stages."""
+    """Make a lane with every stage."""
     for name in SECRET_VARIABLES:
         os.environ[name] = CANARY
     lane = Lane(tmp_path_factory.mktemp("lane"))
@@ -40,16 +40,16 @@ def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lane]:
 
 @pytest.fixture(scope="session")
 def undisturbed(lane: Lane) -> dict[str, str]:
-    """What a run makes that nobody disturbs."""
+    """Return the results of an undisturbed run."""
     lane.restore(None)
     ended = lane.run()
-    assert ended.code == 0, ended.told
+    assert ended.code == 0, ended.output
     lane.keep(DONE)
     return results(lane.workdir)
 
 
 def write_text(folder: Path) -> None:
-    """Real text in two files, and hostile text in a third one."""
+    """Write real text to two files, and hostile text to a third one."""
     folder.mkdir()
     text = TEXT.read_text(encoding="utf-8")
     middle = text.index("\n\n", len(text) // 2)

@@ -1,9 +1,9 @@
-"""Text and names that try to reach a page, a terminal or a secret."""
+"""Provide text and names that attack a page, a terminal or a shell."""
 
 from pathlib import Path
 
 CANARY = "canary-7f3a-do-not-record"
-# Where credentials lie in the environment of real runs.
+# Variables that hold credentials in real runs.
 SECRET_VARIABLES = ("HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "TEXTMILL_TEST_SECRET", "GITHUB_TOKEN")
 
 ESCAPE, BIDI = "\x1b", "\u202e"
@@ -20,6 +20,6 @@ FILE_NAME = f"c {ESCAPE}[31m{BIDI}[red]{{x}}<b>.txt"
 
 
 def write_hostile_text(folder: Path) -> None:
-    """A file with a hostile name and two hostile documents, often enough to be trained on."""
+    """Write two hostile documents to a file with a hostile name."""
     documents = ["\n".join(SENTENCES), "\n".join(reversed(SENTENCES))]
     (folder / FILE_NAME).write_text("\n\n".join(documents) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The thirteen kill points: where, from which stage on, and what may be lost."""
+"""List the kill points: where a run is killed, its stage, and how many steps it may lose."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,24 +11,24 @@ KILLED, TERMINATED, FAILED = -9, 143, 1
 
 @dataclass(frozen=True)
 class Start:
-    """From where a run goes to which passage of a failpoint."""
+    """The stage that a run starts from, and the pass of its failpoint that kills it."""
 
-    stage: str | None  # of conftest; None is an empty workdir
+    stage: str | None  # from conftest; None: an empty workdir
     passage: int
-    steps: int = 0  # trained by then, in this run
+    steps: int = 0  # trained by then in this run
 
 
 @dataclass(frozen=True)
 class KillPoint:
-    """One row of the plan; the first start is that of the short form."""
+    """A kill point; short test runs use only its first start."""
 
     name: str
-    told: str
+    description: str
     failpoint: str
     starts: tuple[Start, ...]
     signal: str = "KILL"
     code: int = KILLED
-    words: tuple[str, ...] = field(default=())  # more of the command
+    words: tuple[str, ...] = field(default=())  # further arguments
 
 
 def _starts(stage: str | None, *passages: int, steps: int = 0) -> tuple[Start, ...]:
@@ -36,12 +36,12 @@ def _starts(stage: str | None, *passages: int, steps: int = 0) -> tuple[Start, .
 
 
 def _saves(*passages: int) -> tuple[Start, ...]:
-    """Passages that come once in SAVE_EVERY steps."""
+    """Make starts at passes that happen once per SAVE_EVERY steps."""
     return tuple(Start(INSTANCES, passage, passage * SAVE_EVERY) for passage in passages)
 
 
 def _calls(*passages: int) -> tuple[Start, ...]:
-    """Calls of the training step: the first makes one step, the others go on to the next save."""
+    """Make starts at calls of the training step: one step first, then up to the next checkpoint."""
     steps = [1, *range(SAVE_EVERY, STEPS + 1, SAVE_EVERY)]
     return tuple(Start(INSTANCES, passage, steps[passage - 1]) for passage in passages)
 

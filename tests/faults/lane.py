@@ -1,7 +1,7 @@
-"""A workdir in which runs are started, stopped and started again, at the price of a fork each.
+"""Run the command in one workdir again and again, in forks of a process that has loaded TFX.
 
-Loading TFX takes longer than the tiny recipe's data steps, so a server process loads it once and
-each run is a fork of it: a process of its own, in a session of its own, that calls the command.
+Loading TFX takes longer than the data nodes of the tiny recipe, so a server process loads it once.
+Each run is a fork of it, in its own session, that calls the command.
 """
 
 import multiprocessing
@@ -32,30 +32,30 @@ _context.set_forkserver_preload(PRELOADED)
 
 
 class Ended(NamedTuple):
-    """How a run ended."""
+    """The exit code and output of a run."""
 
     code: int  # negative: the signal that killed it
-    told: str  # what it printed
+    output: str
 
 
 @dataclass(frozen=True)
 class Start:
-    """How a run's process begins."""
+    """The command of a run, and the faults to inject."""
 
     words: tuple[str, ...]  # of the command, without "textmill"
-    output: str  # file
+    output: str  # path of a file
     failpoint: str | None = None
     flag: str | None = None
-    largest_file: int | None = None  # bytes; writing beyond fails as on a full disk
-    more_memory: int | None = None  # bytes of address space, beyond what TFX's modules take
-    as_nobody: bool = False  # if root runs the tests: the run is NOBODY's, since root may all
+    largest_file: int | None = None  # bytes; writing more fails as on a full disk
+    more_memory: int | None = None  # bytes of address space beyond TFX's modules
+    as_nobody: bool = False  # if root runs the tests, switch to NOBODY
 
 
 class Running:
-    """A run at work."""
+    """A running command."""
 
     def __init__(self, start: Start) -> None:
-        self._output = Path(start.output)
+        self._path = Path(start.output)
         self._process = _context.Process(target=_run, args=(start,))
         self._process.start()
 
@@ -72,22 +72,22 @@ class Running:
 
     def wait(self) -> Ended:
         self._process.join(LONGEST_SECONDS)
-        assert self._process.exitcode is not None, f"still at work: {self.told()[-2000:]}"
-        return Ended(self._process.exitcode, self.told())
+        assert self._process.exitcode is not None, f"still running: {self.output()[-2000:]}"
+        return Ended(self._process.exitcode, self.output())
 
-    def wait_until(self, seen: Callable[[], object], what: str) -> None:
+    def wait_until(self, condition: Callable[[], object], event: str) -> None:
         deadline = time.monotonic() + LONGEST_SECONDS
-        while not seen():
-            assert self.is_alive(), f"ended before {what}: {self.told()[-2000:]}"
-            assert time.monotonic() < deadline, f"never came to {what}"
+        while not condition():
+            assert self.is_alive(), f"ended before {event}: {self.output()[-2000:]}"
+            assert time.monotonic() < deadline, f"never reached {event}"
             time.sleep(LOOK_SECONDS)
 
-    def told(self) -> str:
-        return self._output.read_text(encoding="utf-8") if self._output.exists() else ""
+    def output(self) -> str:
+        return self._path.read_text(encoding="utf-8") if self._path.exists() else ""
 
 
 class Lane:
-    """One workdir, its text, and copies of the workdir at stages of a run."""
+    """A workdir, its text, and copies of the workdir at stages of a run."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -96,44 +96,44 @@ class Lane:
         self._runs = 0
 
     def words(self, *more: str) -> tuple[str, ...]:
-        """The command, always the same but for what a test adds."""
+        """Return the arguments of `textmill run`, with those of a test."""
         return "run", RECIPE, "--text", str(self.text), "--workdir", str(self.workdir), *more
 
-    def start(self, *more: str, command: tuple[str, ...] = (), **disturbed: Any) -> Running:
-        """Starts the command with more words, or another command.
+    def start(self, *more: str, command: tuple[str, ...] = (), **faults: Any) -> Running:
+        """Start the run with further arguments, or another command.
 
-        `disturbed` are fields of Start.
+        `faults` are fields of Start.
         """
         self._runs += 1
         output = str(self.root / f"output-{self._runs}.txt")
-        return Running(Start(command or self.words(*more), output, **disturbed))
+        return Running(Start(command or self.words(*more), output, **faults))
 
-    def run(self, *more: str, command: tuple[str, ...] = (), **disturbed: Any) -> Ended:
-        """Starts it, and waits for its end."""
-        return self.start(*more, command=command, **disturbed).wait()
+    def run(self, *more: str, command: tuple[str, ...] = (), **faults: Any) -> Ended:
+        """Start a run, and wait until it ends."""
+        return self.start(*more, command=command, **faults).wait()
 
     def keep(self, stage: str) -> None:
-        """Copies the workdir, to come back to."""
+        """Copy the workdir as a stage."""
         shutil.copytree(self.workdir, self.root / stage, symlinks=True)
 
     def restore(self, stage: str | None) -> None:
-        """Puts the workdir back to a stage; None is before the first run."""
+        """Restore the workdir to a stage; None: to an empty one."""
         shutil.rmtree(self.workdir, ignore_errors=True)
         if stage is not None:
             shutil.copytree(self.root / stage, self.workdir, symlinks=True)
 
 
 def processes_of(session: int) -> list[int]:
-    """The processes of a session that are not dead."""
-    found = []
+    """List the live processes of a session."""
+    pids = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
-            state, _, _, of, *_ = path.read_text().rpartition(")")[2].split()
-        except OSError:  # it ended between two looks
+            state, _, _, owner, *_ = path.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended meanwhile
             continue
-        if int(of) == session and state not in "ZX":
-            found.append(int(path.parent.name))
-    return found
+        if int(owner) == session and state not in "ZX":
+            pids.append(int(path.parent.name))
+    return pids
 
 
 def is_stopped(pid: int) -> bool:
@@ -142,8 +142,8 @@ def is_stopped(pid: int) -> bool:
 
 
 def _run(start: Start) -> None:
-    """The run's process."""
-    # Tests that a shell started in the background have inherited that Ctrl-C is ignored.
+    """Run the command in this process, with its faults."""
+    # A shell that starts the tests in the background makes them ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.setsid()
     output = os.open(start.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -152,7 +152,7 @@ def _run(start: Start) -> None:
     from core import failpoints
     from pipelines.cli import main
 
-    if start.failpoint:  # Beam's workers are told by the environment
+    if start.failpoint:  # Beam's workers read the environment
         os.environ[failpoints.VARIABLE] = start.failpoint
         os.environ[failpoints.FLAG_VARIABLE] = start.flag or ""
     failpoints.arm(start.failpoint, start.flag)
@@ -170,7 +170,7 @@ def _run(start: Start) -> None:
 
 
 def _become_nobody() -> None:
-    """For good; what Python has not loaded yet may be out of reach, in a folder of root's."""
+    """Drop root's permissions; modules in root's folders can no longer be loaded."""
     os.setgroups([])
     os.setgid(NOBODY)
     os.setuid(NOBODY)

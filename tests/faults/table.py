@@ -1,4 +1,4 @@
-"""Rows of the kill points to a table: `python -m tests.faults.table FILE`; see `make faults`."""
+"""Print the results of the kill points as a table: `python -m tests.faults.table FILE`."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ HEAD = ("point", "killed while", "runs", "divergent", "false complete", "lost st
 
 
 def rows_of(path: Path) -> list[tuple[str, ...]]:
-    """One row a point, in the order of the points."""
+    """Return one row per kill point, in order."""
     points: dict[str, list[dict[str, Any]]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
@@ -25,11 +25,11 @@ def _place(point: str) -> tuple[int, str]:
 def _row(point: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:
     lost = [run["lost"] for run in runs if run["lost"] is not None]
     numbers = (len(runs), *(sum(run[name] > 0 for run in runs) for name in ("divergent", "false")))
-    return point, runs[0]["told"], *map(str, numbers), str(max(lost)) if lost else "–"
+    return point, runs[0]["description"], *map(str, numbers), str(max(lost)) if lost else "–"
 
 
 def print_table(rows: Iterable[tuple[str, ...]]) -> None:
-    """Prints it as Markdown."""
+    """Print the rows as Markdown."""
     print("|", " | ".join(HEAD), "|")
     print("|---" * len(HEAD) + "|")
     for row in rows:

@@ -1,4 +1,4 @@
-"""Whoever reads an artifact compares it with its manifest first, and tells what is wrong, where."""
+"""Readers compare an artifact with its manifest first, and report what is damaged."""
 
 import shutil
 from pathlib import Path
@@ -15,20 +15,20 @@ from tests.faults.lane import Lane
 
 @pytest.fixture(scope="module")
 def done(lane: Lane, undisturbed: dict[str, str]) -> Path:
-    """A workdir of a finished run, only to be read."""
+    """The workdir of a finished run, for reading only."""
     return lane.root / DONE
 
 
 @pytest.fixture
 def documents(done: Path, tmp_path: Path) -> tuple[Path, Shard, Shard]:
-    """A copy of the documents, and the entries of the shards of train and eval."""
+    """Copy the documents; return their folder and the first shard of train and of eval."""
     (source,) = done.glob("artifacts/tiny/TextExampleGen/examples/*")
     shutil.copytree(source, tmp_path / "documents")
     shards = read_manifest(str(source)).shards
     return tmp_path / "documents", shards["train"][0], shards["eval"][0]
 
 
-def test_a_shard_that_was_cut_short_is_told_with_record_and_remedy(
+def test_a_truncated_shard_is_reported_with_record_and_remedy(
     documents: tuple[Path, Shard, Shard],
 ) -> None:
     folder, train, _ = documents
@@ -38,20 +38,20 @@ def test_a_shard_that_was_cut_short_is_told_with_record_and_remedy(
         check_records(str(path), train.sha256)
 
 
-def test_a_shard_that_was_exchanged_for_a_good_one_is_told(
+def test_a_shard_that_was_replaced_by_another_is_reported(
     documents: tuple[Path, Shard, Shard],
 ) -> None:
     folder, train, held_out = documents
     shutil.copy(folder / held_out.path, folder / train.path)
-    told = rf"sha256 differs; it has {held_out.records} intact records.*run again"
-    with pytest.raises(InputError, match=told):
+    message = rf"sha256 differs; it has {held_out.records} intact records.*run again"
+    with pytest.raises(InputError, match=message):
         check_records(str(folder / train.path), train.sha256)
     (folder / train.path).unlink()
     with pytest.raises(InputError, match="but it is missing"):
         check_records(str(folder / train.path), train.sha256)
 
 
-def test_the_trainer_tells_the_first_bad_record_before_step_0(done: Path, tmp_path: Path) -> None:
+def test_the_trainer_reports_the_first_bad_record_before_step_0(done: Path, tmp_path: Path) -> None:
     from trainer.input.instances import open_instances, verify_instances
 
     (source,) = done.glob("artifacts/tiny/InstanceGen/instances/*")
@@ -59,12 +59,14 @@ def test_the_trainer_tells_the_first_bad_record_before_step_0(done: Path, tmp_pa
     shutil.copytree(source, folder)
     path = folder / read_manifest(str(source)).shards["train"][0].path
     path.write_bytes(path.read_bytes()[:-100])
-    told = rf"{path}: .*sha256 differs; it has [\d,]+ bytes of [\d,]+.*Record \d+ is the first bad"
-    with pytest.raises(InputError, match=told):
+    message = (
+        rf"{path}: .*sha256 differs; it has [\d,]+ bytes of [\d,]+.*Record \d+ is the first bad"
+    )
+    with pytest.raises(InputError, match=message):
         verify_instances(open_instances(str(folder)))
 
 
-def test_an_altered_model_is_neither_measured_nor_taken_for_published(
+def test_an_altered_model_is_neither_evaluated_nor_accepted_as_published(
     done: Path, tmp_path: Path
 ) -> None:
     from trainer.evaluation import evaluate

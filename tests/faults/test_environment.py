@@ -1,4 +1,4 @@
-"""What surrounds a run fails: store, clock, other runs; and what it reused was altered."""
+"""Runs survive a damaged store, a wrong clock, other runs, and altered results."""
 
 import os
 import shutil
@@ -47,7 +47,7 @@ def _age(store: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "message"),
     [
         pytest.param(Path.unlink, "is missing", id="deleted"),
         pytest.param(lambda store: store.write_bytes(b""), "metadata store", id="emptied"),
@@ -56,23 +56,23 @@ def _age(store: Path) -> None:
         pytest.param(_age, "schema version 4", id="old-layout"),
     ],
 )
-def test_a_bad_store_is_told_with_its_copy_and_never_replaced_in_silence(
-    lane: Lane, undisturbed: Results, damage: Callable[[Path], object], told: str
+def test_a_bad_store_is_reported_with_its_backup_and_never_replaced_silently(
+    lane: Lane, undisturbed: Results, damage: Callable[[Path], object], message: str
 ) -> None:
     lane.restore(DONE)
     store = lane.workdir / "metadata.sqlite"
     damage(store)
     before = store.read_bytes() if store.exists() else None
     ended = lane.run()
-    assert ended.code == INPUT_ERROR, ended.told
-    words = " ".join(ended.told.split())
-    assert told in words
+    assert ended.code == INPUT_ERROR, ended.output
+    words = " ".join(ended.output.split())
+    assert message in words
     assert (store.read_bytes() if store.exists() else None) == before
-    if "schema" not in told:
+    if "schema" not in message:
         assert f"cp {store}.backup {store}" in words
 
 
-def test_a_store_that_is_copied_back_reuses_all(lane: Lane, undisturbed: Results) -> None:
+def test_a_restored_store_reuses_everything(lane: Lane, undisturbed: Results) -> None:
     lane.restore(DONE)
     store = lane.workdir / "metadata.sqlite"
     shutil.copy(f"{store}.backup", store)
@@ -84,13 +84,13 @@ def test_a_store_that_is_copied_back_reuses_all(lane: Lane, undisturbed: Results
 def test_an_old_copy_of_the_store_does_not_mix_old_folders_with_new(
     lane: Lane, undisturbed: Results
 ) -> None:
-    """The store numbers its executions anew, so that they get folders that are not empty."""
+    """The restored store assigns used execution ids again, so that folders are not empty."""
     lane.restore(DONE)
     shutil.copy(lane.root / DOCUMENTS / "metadata.sqlite", lane.workdir)
     for folder in lane.workdir.glob("artifacts/*/InstanceGen/instances/*"):
         (folder / "Split-train" / "of-another-run.tfrecord.gz").write_bytes(b"not ours")
     ended = lane.run()
-    assert ended.code == SUCCEEDED, ended.told
+    assert ended.code == SUCCEEDED, ended.output
     assert results(lane.workdir) == undisturbed
 
 
@@ -107,9 +107,7 @@ def _flip_a_bit(path: Path) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def test_what_was_altered_or_deleted_is_made_anew_and_not_reused(
-    lane: Lane, undisturbed: Results
-) -> None:
+def test_altered_or_deleted_results_are_recomputed(lane: Lane, undisturbed: Results) -> None:
     lane.restore(DONE)
     work = lane.workdir
     _flip_a_bit(_artifact(work, "InstanceStatistics/statistics/*/Split-train/FeatureStats.pb"))
@@ -117,17 +115,17 @@ def test_what_was_altered_or_deleted_is_made_anew_and_not_reused(
     _flip_a_bit(_artifact(work, "Trainer/model/*/Format-Serving/transformers/model.safetensors"))
     (_artifact(work, "ModelCardGen/model_card/*") / "more.md").write_text("added", encoding="utf-8")
     ended = lane.run()
-    assert ended.code == SUCCEEDED, ended.told
-    found = states(work)
+    assert ended.code == SUCCEEDED, ended.output
+    states_of_nodes = states(work)
     for node in ("InstanceStatistics", "CorpusReportGen", "Trainer", "ModelCardGen"):
-        assert found[node] == "ran", node
-    assert found["InstanceGen"] == found["VocabularyGen"] == "cached"
+        assert states_of_nodes[node] == "ran", node
+    assert states_of_nodes["InstanceGen"] == states_of_nodes["VocabularyGen"] == "cached"
     why = {node["node"]: node["why"] for node in last_summary(work)["nodes"]}
     assert why["Trainer"] == "the earlier result is gone or was altered"
     assert results(work) == undisturbed
 
 
-def test_an_altered_published_model_is_published_anew(lane: Lane, undisturbed: Results) -> None:
+def test_an_altered_published_model_is_published_again(lane: Lane, undisturbed: Results) -> None:
     lane.restore(DONE)
     (weights,) = lane.workdir.glob("published/tiny/*/transformers/model.safetensors")
     _flip_a_bit(weights)
@@ -145,12 +143,12 @@ def test_eight_runs_at_once_wait_or_name_the_holder_and_agree(
     waiting = [lane.start(*until, "--wait", "280") for _ in range(4)]
     others = [lane.start(*until) for _ in range(4)]
     for ended in (running.wait() for running in waiting):
-        assert ended.code == SUCCEEDED, ended.told
+        assert ended.code == SUCCEEDED, ended.output
     for ended in (running.wait() for running in others):
-        words = " ".join(ended.told.split())
+        words = " ".join(ended.output.split())
         assert ended.code == SUCCEEDED or (
-            ended.code == INPUT_ERROR and "has been at work here since" in words
-        ), ended.told
+            ended.code == INPUT_ERROR and "has been running here since" in words
+        ), ended.output
         assert "database is locked" not in words
     made = [
         e for e in Archive(lane.workdir).graph.executions.values() if e.node_id == "InstanceGen"
@@ -162,26 +160,26 @@ def test_eight_runs_at_once_wait_or_name_the_holder_and_agree(
 
 
 @pytest.mark.parametrize("words", [(), ("--to-node", "InstanceGen", "--set", "beam.workers=2")])
-def test_ctrl_c_at_any_time_ends_with_130_and_leaves_nobody_at_work(
+def test_ctrl_c_at_any_time_exits_with_130_and_leaves_no_process(
     lane: Lane, undisturbed: Results, words: tuple[str, ...]
 ) -> None:
-    """Each run goes on where the one before was interrupted; the moments follow from their number.
+    """Each run continues where the last one was interrupted; the moments depend on its number.
 
-    With workers there is one interruption: in the middle of the first step.
+    With workers there is one interruption, in the middle of the first step.
     """
     lane.restore(None)
     nodes = ["TextExampleGen", "InstanceStatistics", "Trainer", "ModelEvaluator", "Pusher"]
     for number in range(1 if words else CTRL_CS):
         running = lane.start(*words)
         node = nodes[number * len(nodes) // CTRL_CS]
-        running.wait_until(lambda: node in running.told() or not running.is_alive(), node)  # noqa: B023
+        running.wait_until(lambda: node in running.output() or not running.is_alive(), node)  # noqa: B023
         time.sleep((number * 0.37) % 1.0 if not words else 2.0)
         if not running.is_alive():
             continue
         running.signal(signal.SIGINT)
         ended = running.wait()
-        assert ended.code in (INTERRUPTED, SUCCEEDED), ended.told
-        assert ended.code == SUCCEEDED or "Stopped by Ctrl-C" in ended.told
+        assert ended.code in (INTERRUPTED, SUCCEEDED), ended.output
+        assert ended.code == SUCCEEDED or "Stopped by Ctrl-C" in ended.output
         time.sleep(0.5)
         assert processes_of(running.pid) == []
     assert lane.run(*words).code == SUCCEEDED
@@ -190,7 +188,7 @@ def test_ctrl_c_at_any_time_ends_with_130_and_leaves_nobody_at_work(
     assert false_claims(lane.workdir) == []
 
 
-def test_run_ids_go_on_when_the_clock_is_set_back(
+def test_run_ids_increase_when_the_clock_is_set_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workdir = open_workdir(str(tmp_path))

@@ -1,4 +1,4 @@
-"""Whatever bytes come in, the answer is a result or an error of ours; found cases are kept."""
+"""Any input bytes give a result or one of Textmill's errors; cases that were found are kept."""
 
 import copy
 import gzip
@@ -60,7 +60,7 @@ json_values = st.recursive(
     zipped=st.booleans(),
 )
 @example(pieces=[b"\x1f\x8b"], form="lines", bad="skip", zipped=False)
-def test_the_reader_gives_clean_sentences_or_our_error(
+def test_the_reader_returns_clean_sentences_or_raises_our_error(
     pieces: list[bytes], form: str, bad: str, zipped: bool, tmp_path: Path
 ) -> None:
     path = tmp_path / ("a.txt.gz" if zipped else "a.txt")
@@ -71,7 +71,7 @@ def test_the_reader_gives_clean_sentences_or_our_error(
 
 @pytest.fixture(scope="module")
 def shard(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[bytes]]:
-    """A real shard's bytes, and its records."""
+    """The bytes of a real shard, and its records."""
     folder = tmp_path_factory.mktemp("shard")
     documents = [*ENGLISH[:6], *KOREAN[:6]]
     records = [encode_document(f"{n:032x}", d, "a.txt") for n, d in enumerate(documents)]
@@ -82,7 +82,7 @@ def shard(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[bytes]]
 @fuzzed
 @given(at=st.floats(0, 1), change=st.sampled_from(["flip", "cut", "insert", "remove", "repeat"]),
        bit=st.integers(0, 7), unzipped=st.booleans())  # fmt: skip
-def test_a_damaged_shard_gives_its_own_records_or_our_error(
+def test_a_damaged_shard_yields_its_own_records_or_raises_our_error(
     at: float,
     change: str,
     bit: int,
@@ -90,7 +90,7 @@ def test_a_damaged_shard_gives_its_own_records_or_our_error(
     shard: tuple[bytes, list[bytes]],
     tmp_path: Path,
 ) -> None:
-    """Damage within the gzip stream, or within what it holds, where TFRecord's own CRCs see it."""
+    """Damage the gzip stream, or its content, which TFRecord's CRCs protect."""
     content, records = shard
     content = gzip.decompress(content) if unzipped else content
     place = min(int(at * len(content)), len(content) - 1)
@@ -103,22 +103,22 @@ def test_a_damaged_shard_gives_its_own_records_or_our_error(
     }[change]
     path = tmp_path / ("a.tfrecord" if unzipped else "a.tfrecord.gz")
     path.write_bytes(damaged)
-    found: list[bytes] = []
+    read: list[bytes] = []
     try:
         for record in read_records(str(path)):
-            found.append(record)
+            read.append(record)
     except InputError as error:
         assert str(path) in str(error)
-        assert f"record {len(found)}" in str(error)
+        assert f"record {len(read)}" in str(error)
         assert "run again" in str(error)
-    assert found == records[: len(found)]
+    assert read == records[: len(read)]
 
 
 @fuzzed
 @given(st.binary(max_size=80))
 @example(b"")
 @example(b"\n\xff\xff\xff\xff\xff\x0f")
-def test_a_record_that_is_no_document_is_our_error(record: bytes) -> None:
+def test_an_invalid_document_record_raises_our_error(record: bytes) -> None:
     read_document(record)
 
 
@@ -130,13 +130,13 @@ def vocabulary_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @fuzzed
 @given(data=st.data())
-def test_a_damaged_vocabulary_loads_or_is_our_error(
+def test_a_damaged_vocabulary_loads_or_raises_our_error(
     data: st.DataObject, vocabulary_folder: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "vocabulary"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(vocabulary_folder, folder)
-    (folder / MANIFEST).unlink(missing_ok=True)  # which would find every change by its digest
+    (folder / MANIFEST).unlink(missing_ok=True)  # which would detect every change by its digest
     name = data.draw(st.sampled_from(sorted(path.name for path in folder.iterdir())))
     path = folder / name
     if name.endswith(".json") and data.draw(st.booleans()):
@@ -164,7 +164,7 @@ def test_a_tokenizer_whose_step_has_no_type_is_refused(
 
 
 def replace_a_value(data: st.DataObject, content: Any) -> Any:
-    """JSON with one value, anywhere in it, replaced or removed."""
+    """Replace or remove one value anywhere in JSON."""
     content = copy.deepcopy(content)
     at = content
     while True:
@@ -182,7 +182,7 @@ def replace_a_value(data: st.DataObject, content: Any) -> Any:
 
 
 def change_bytes(data: st.DataObject, content: bytes) -> bytes:
-    """Bytes with a piece cut out and another put in."""
+    """Replace a slice of bytes by other bytes."""
     begin = data.draw(st.integers(0, len(content)))
     end = min(len(content), begin + data.draw(st.integers(0, 40)))
     return content[:begin] + data.draw(st.binary(max_size=8)) + content[end:]
@@ -190,7 +190,7 @@ def change_bytes(data: st.DataObject, content: bytes) -> bytes:
 
 @fuzzed
 @given(data=st.data())
-def test_a_damaged_model_folder_is_read_or_is_our_error(
+def test_a_damaged_model_folder_loads_or_raises_our_error(
     data: st.DataObject, tmp_path: Path
 ) -> None:
     changed = replace_a_value(data, CONFIG_OF_A_BERT)
@@ -201,7 +201,7 @@ def test_a_damaged_model_folder_is_read_or_is_our_error(
 
 @fuzzed
 @given(data=st.data())
-def test_a_manifest_is_read_or_is_our_error(data: st.DataObject, tmp_path: Path) -> None:
+def test_a_damaged_manifest_loads_or_raises_our_error(data: st.DataObject, tmp_path: Path) -> None:
     shards = {"train": [{"path": "a", "records": 1, "size_bytes": 2, "sha256": "00"}]}
     content = {"kind": "documents", "shards": shards, "counts": {"train": {"n": 1}}, "facts": {}}
     raw = json.dumps(replace_a_value(data, content)).encode()
@@ -231,7 +231,7 @@ YAML_PIECES = [
     value=st.one_of(st.sampled_from(YAML_PIECES), st.text(max_size=12)),
     keep=st.booleans(),
 )
-def test_a_recipe_is_read_or_is_our_error(
+def test_a_damaged_recipe_loads_or_raises_our_error(
     line: int, value: str, keep: bool, tmp_path: Path
 ) -> None:
     lines = list(RECIPE_LINES)
@@ -247,7 +247,7 @@ def test_a_recipe_is_read_or_is_our_error(
 @fuzzed
 @given(key=st.sampled_from(["trainer.steps", "seed", "text", "", ".", "a.b.c", "trainer..steps"]),
        value=st.one_of(st.sampled_from(YAML_PIECES), st.text(max_size=12)))  # fmt: skip
-def test_an_override_is_taken_or_is_our_error(key: str, value: str) -> None:
+def test_an_override_is_accepted_or_raises_our_error(key: str, value: str) -> None:
     try:
         load_recipe(RECIPE, [f"{key}={value}"])
     except InputError as error:
@@ -258,11 +258,11 @@ KEPT = sorted(path for path in CASES.rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.name[:14]}")
-def test_a_case_that_the_fuzzer_found_stays_mended(path: Path, tmp_path: Path) -> None:
+def test_a_case_that_the_fuzzer_found_stays_fixed(path: Path, tmp_path: Path) -> None:
     targets.TARGETS[path.parent.name](path.read_bytes(), tmp_path)
 
 
-def test_a_recipe_that_is_nested_deeply_is_our_error(tmp_path: Path) -> None:
+def test_a_deeply_nested_recipe_raises_our_error(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text("name: " + "[" * 1_500, encoding="utf-8")
     with pytest.raises(InputError):

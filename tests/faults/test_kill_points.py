@@ -23,17 +23,17 @@ CASES = [pytest.param(*case, id=f"{case[0].name}-{case[1]}") for case in all_run
 
 
 @pytest.mark.parametrize(("point", "number"), CASES)
-def test_a_killed_run_ends_as_if_nothing_had_been(
+def test_a_killed_run_is_completed_by_the_same_command(
     lane: Lane, undisturbed: dict[str, str], point: KillPoint, number: int
 ) -> None:
     start = point.starts[number % len(point.starts)]
     lane.restore(start.stage)
     began = time.monotonic()
     killed = _kill(lane, point, start)
-    assert killed.code == point.code, killed.told
+    assert killed.code == point.code, killed.output
     false = false_claims(lane.workdir)
     again = lane.run(*point.words)
-    assert again.code == 0, again.told
+    assert again.code == 0, again.output
     made = results(lane.workdir)
     wanted = undisturbed
     if point.words:
@@ -46,11 +46,11 @@ def test_a_killed_run_ends_as_if_nothing_had_been(
     assert false == []
     assert lost <= SAVE_EVERY
     assert false_claims(lane.workdir) == []
-    _assert_orphans_go(lane.workdir)
+    _assert_orphans_are_deleted(lane.workdir)
 
 
 def _kill(lane: Lane, point: KillPoint, start: Start) -> Ended:
-    """Runs until the failpoint; looks that nothing of it stays at work."""
+    """Run until the failpoint; assert that no process of the run is left."""
     order = f"{point.failpoint}:{start.passage}:{point.signal}"
     flag = lane.root / "flag"
     flag.unlink(missing_ok=True)
@@ -58,16 +58,16 @@ def _kill(lane: Lane, point: KillPoint, start: Start) -> Ended:
     if point.signal == "STOP":
         _kill_in_transaction(lane, running)
     ended = running.wait()
-    assert flag.exists(), f"the failpoint was not passed: {ended.told}"
+    assert flag.exists(), f"the failpoint was not reached: {ended.output}"
     deadline = time.monotonic() + SETTLE_SECONDS
     while left := processes_of(running.pid):
-        assert time.monotonic() < deadline, f"still at work: {left}"
+        assert time.monotonic() < deadline, f"still running: {left}"
         time.sleep(0.1)
     return ended
 
 
 def _kill_in_transaction(lane: Lane, running: Any) -> None:
-    """Kills while SQLite's journal is there, which it is from first write to commit."""
+    """Kill while SQLite's journal exists, which is from the first write to the commit."""
     running.wait_until(lambda: is_stopped(running.pid), "the failpoint")
     journal = str(lane.workdir / "metadata.sqlite-journal")
     running.signal(signal.SIGCONT)
@@ -77,17 +77,17 @@ def _kill_in_transaction(lane: Lane, running: Any) -> None:
 
 
 def _resumed_from(workdir: Path) -> int:
-    """The step that the second run's training began at."""
+    """Return the step at which the second run's training started."""
     for node in last_summary(workdir)["nodes"]:
         if node["node"] == "Trainer" and node["state"] == "ran":
             path = Path(node["artifacts"]["model_run"], "training.json")
             resumed = json.loads(path.read_text(encoding="utf-8"))["resumed_from"]
             return int(Path(resumed).stem.removeprefix("step-")) if resumed else 0
-    return SAVE_EVERY * 10**6  # training was not repeated at all: nothing can be lost
+    return SAVE_EVERY * 10**6  # training was not repeated, so no step was lost
 
 
-def _assert_orphans_go(workdir: Path) -> None:
-    """What the killed run left is found and can be deleted, and nothing else goes with it."""
+def _assert_orphans_are_deleted(workdir: Path) -> None:
+    """Assert that leftovers of the killed run are found and deleted, and nothing else."""
     archive = Archive(workdir)
     orphans = find_orphans(archive)
     assert {o.path for o in delete_orphans(archive, orphans)} == {o.path for o in orphans}
@@ -103,12 +103,12 @@ def _note(
     lost: int,
     seconds: float,
 ) -> None:
-    """One row for the table of `make faults`."""
+    """Append one row to the table of `make faults`."""
     if not TABLE:
         return
     row = {
         "point": point.name,
-        "told": point.told,
+        "description": point.description,
         "divergent": len(divergent),
         "false": len(false),
         "lost": max(0, lost) if start.steps else None,

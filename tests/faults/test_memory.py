@@ -1,4 +1,4 @@
-"""Memory: a larger corpus takes no more of it, and a run that has too little leaves no harm."""
+"""Memory does not grow with the corpus, and a run that lacks memory does no harm."""
 
 import os
 import time
@@ -19,7 +19,7 @@ Results = dict[str, str]
 
 
 def write_corpus(path: Path, size: int) -> Path:
-    """Real text, again and again; no document is like another one."""
+    """Write copies of real text in which no two documents are equal."""
     documents = TEXT.read_text(encoding="utf-8").split("\n\n")
     copy = 0
     with path.open("w", encoding="utf-8") as stream:
@@ -30,11 +30,11 @@ def write_corpus(path: Path, size: int) -> Path:
 
 
 def peak_bytes(lane: Lane, text: Path, workdir: Path) -> int:
-    """The most memory that a run took, up to its documents.
+    """Return the peak memory of a run that ends with TextExampleGen.
 
-    Behind them comes TFDV, whose memory is its own and Beam's.
+    The next node is TFDV's, whose memory is not ours.
     """
-    # A shard is worked on at once, and smaller where there is text for a few only; both have many.
+    # A shard is processed at once. With small shards, both corpora have many of them.
     words = ("--to-node", "TextExampleGen", "--set", "text.shard_bytes=1048576")
     running = lane.start(
         command=("run", RECIPE, "--text", str(text), "--workdir", str(workdir), *words)
@@ -44,7 +44,7 @@ def peak_bytes(lane: Lane, text: Path, workdir: Path) -> int:
         lines = status.read_text().splitlines()
         peak = max(peak, *(int(s.split()[1]) << 10 for s in lines if s.startswith("VmHWM")), 0)
         time.sleep(0.02)
-    assert running.wait().code == SUCCEEDED, running.told()
+    assert running.wait().code == SUCCEEDED, running.output()
     return peak
 
 
@@ -54,11 +54,11 @@ def test_memory_for_documents_does_not_grow_with_the_corpus(lane: Lane, tmp_path
         peak_bytes(lane, write_corpus(tmp_path / f"{size}.txt", size), tmp_path / f"work-{size}")
         for size in (SMALL_BYTES, LARGE_BYTES)
     )
-    # Held, the text alone would take the whole difference, as Python's objects several times that.
+    # The text alone would take the whole difference, and several times that as Python objects.
     assert large - small < 0.2 * (LARGE_BYTES - SMALL_BYTES), (small, large)
 
 
-def test_a_run_that_memory_is_short_for_ends_and_the_next_one_works(
+def test_a_run_without_enough_memory_ends_and_the_next_one_works(
     lane: Lane, undisturbed: Results
 ) -> None:
     lane.restore(INSTANCES)

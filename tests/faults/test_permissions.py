@@ -1,6 +1,6 @@
-"""What a user may not read or write is told before any work, as wrong input.
+"""Missing permissions are reported as input errors before any work.
 
-Where root runs the tests, the runs are those of a user who owns nothing: root may all.
+If root runs the tests, runs switch to a user without permissions, because root has all of them.
 """
 
 import os
@@ -17,7 +17,7 @@ from tests.faults.lane import RECIPE, Lane
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A recipe and text in a folder for anybody; pytest's own folders are for their user."""
+    """A recipe and text in a folder for all users; pytest's own folders are private."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         place.chmod(0o777)
@@ -27,39 +27,41 @@ def place() -> Iterator[Path]:
         yield place
 
 
-def told_of(lane: Lane, place: Path, workdir: str = "work") -> str:
-    """What a run says that is refused before TFX is loaded."""
+def refuse(lane: Lane, place: Path, workdir: str = "work") -> str:
+    """Return the message of a run that is refused before TFX is loaded."""
     words = ("run", str(place / "tiny.yaml"), "--text", str(place / "a.txt"))
     ended = lane.run(command=(*words, "--workdir", str(place / workdir)), as_nobody=True)
-    assert ended.code == INPUT_ERROR, ended.told
-    assert "loading TFX" not in ended.told
-    return " ".join(ended.told.split())
+    assert ended.code == INPUT_ERROR, ended.output
+    assert "loading TFX" not in ended.output
+    return " ".join(ended.output.split())
 
 
-def test_a_read_only_workdir(lane: Lane, place: Path) -> None:
+def test_a_read_only_workdir_is_refused(lane: Lane, place: Path) -> None:
     workdir = place / "work"
     workdir.mkdir(mode=0o555)
-    assert f"{workdir}: cannot be written (Permission denied)" in told_of(lane, place)
+    assert f"{workdir}: cannot be written (Permission denied)" in refuse(lane, place)
     assert list(workdir.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", [".lock", "metadata.sqlite", "runs"])
-def test_what_another_user_made_in_the_workdir(lane: Lane, place: Path, name: str) -> None:
-    """As after a run in a container, whose root made it all."""
+def test_a_file_of_another_user_in_the_workdir_is_refused(
+    lane: Lane, place: Path, name: str
+) -> None:
+    """Such files remain after a run in a container as root."""
     (place / "work").mkdir()
     (place / "work").chmod(0o777)
     made = place / "work" / name
     made.mkdir(mode=0o555) if name == "runs" else made.touch(mode=0o444)
-    told = told_of(lane, place)
-    assert f"{made}: cannot be written (Permission denied); user {os.geteuid()} made it" in told
-    assert "chown -R" in told
+    message = refuse(lane, place)
+    assert f"{made}: cannot be written (Permission denied); user {os.geteuid()} made it" in message
+    assert "chown -R" in message
 
 
 @pytest.mark.parametrize("name", ["a.txt", "tiny.yaml"])
-def test_text_and_a_recipe_that_may_not_be_read(lane: Lane, place: Path, name: str) -> None:
+def test_unreadable_text_or_recipe_is_refused(lane: Lane, place: Path, name: str) -> None:
     (place / name).chmod(0)
-    assert f"{place / name}: cannot be read (Permission denied). Change its" in told_of(lane, place)
+    assert f"{place / name}: cannot be read (Permission denied). Change its" in refuse(lane, place)
 
 
-def test_a_place_where_nothing_can_be_made(lane: Lane, place: Path) -> None:
-    assert "/proc/textmill: cannot be written" in told_of(lane, place, "/proc/textmill")
+def test_a_folder_that_cannot_be_created_is_refused(lane: Lane, place: Path) -> None:
+    assert "/proc/textmill: cannot be written" in refuse(lane, place, "/proc/textmill")

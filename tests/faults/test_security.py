@@ -20,7 +20,7 @@ from tests.faults.lane import RECIPE, TOP, Lane
 
 PACKAGES = ("components", "core", "pipelines", "trainer", "docker")
 SOURCES = [path for package in PACKAGES for path in sorted((TOP / package).rglob("*.py"))]
-# They run what they read, or unpack it wherever it says.
+# These run code from the data that they read, or unpack files to any path.
 MODULES = {
     "pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "joblib", "jsonpickle",
     "tarfile", "zipfile",
@@ -31,8 +31,8 @@ UNSAFE_YAML = {
     "yaml.Loader", "yaml.FullLoader", "yaml.UnsafeLoader", "yaml.CLoader", "yaml.CFullLoader",
 }  # fmt: skip
 WHOLE_MODELS = {"load_model", "model_from_json", "unpickle", "read_pickle"}
-# The one file that writes files, and four that write what no artifact holds: a probe, logs of a
-# container, and a file that TFX's launcher on Vertex AI waits for.
+# core/storage.py writes files. The others write what is not part of an artifact: a probe, logs of
+# containers, and a file that TFX's launcher on Vertex AI waits for.
 WRITERS = {
     "core/storage.py", "pipelines/workdir.py", "pipelines/spec_runner/processes/processes.py",
     "pipelines/spec_runner/processes/warm.py",
@@ -42,7 +42,7 @@ SHOWN_RAW = re.compile(f"[{hostile.ESCAPE}{hostile.BIDI}\x07]")
 
 
 def calls_of(path: Path) -> Iterator[tuple[ast.Call, str]]:
-    """Every call in a file, with the dotted name of what is called."""
+    """Yield every call in a file with the dotted name of the function."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
             yield node, ast.unparse(node.func)
@@ -54,32 +54,35 @@ def keywords_of(call: ast.Call) -> dict[str | None, str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(TOP)))
 def test_no_code_is_loaded_from_data(path: Path) -> None:
-    found: list[str] = []
+    violations: list[str] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found += [a.name for a in node.names if a.name.partition(".")[0] in MODULES]
+            violations += [a.name for a in node.names if a.name.partition(".")[0] in MODULES]
         elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in MODULES:
-            found.append(str(node.module))
+            violations.append(str(node.module))
         elif isinstance(node, ast.Attribute) and ast.unparse(node) in UNSAFE_YAML:
-            found.append(ast.unparse(node))
+            violations.append(ast.unparse(node))
     for call, name in calls_of(path):
-        given = keywords_of(call)
+        keywords = keywords_of(call)
         if name in CALLS or name.rpartition(".")[2] in WHOLE_MODELS:
-            found.append(name)
-        if given.get("shell", "False") != "False" or given.get("allow_pickle", "False") != "False":
-            found.append(f"{name}(shell or allow_pickle)")
-        if name in ("yaml.load", "yaml.load_all") and "Loader" not in given:
-            found.append(name)
+            violations.append(name)
+        if (
+            keywords.get("shell", "False") != "False"
+            or keywords.get("allow_pickle", "False") != "False"
+        ):
+            violations.append(f"{name}(shell or allow_pickle)")
+        if name in ("yaml.load", "yaml.load_all") and "Loader" not in keywords:
+            violations.append(name)
         if name == "torch.load":
-            found.append(name)
-    assert found == []
+            violations.append(name)
+    assert violations == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(TOP)))
-def test_whatever_is_written_goes_through_storage(path: Path) -> None:
-    """So what holds for its full disks, renames and names of half-written files holds for all."""
+def test_every_file_is_written_through_storage(path: Path) -> None:
+    """Its handling of full disks, renames and partial files then covers every writer."""
     name = path.relative_to(TOP).as_posix()
-    found = []
+    violations = []
     for call, called in calls_of(path):
         of, _, method = called.rpartition(".")
         modes = [a.value for a in call.args if isinstance(a, ast.Constant)]
@@ -89,8 +92,8 @@ def test_whatever_is_written_goes_through_storage(path: Path) -> None:
             for mode in modes
         )
         if is_open or (method in ("write_text", "write_bytes") and of != "storage"):
-            found.append(f"line {call.lineno}: {called}")
-    assert found == [] or name in WRITERS
+            violations.append(f"line {call.lineno}: {called}")
+    assert violations == [] or name in WRITERS
 
 
 def test_failpoints_are_called_by_their_names_and_refuse_others() -> None:
@@ -107,10 +110,10 @@ def test_failpoints_are_called_by_their_names_and_refuse_others() -> None:
     arm(None)
 
 
-def test_a_secret_of_the_environment_is_written_nowhere(
+def test_a_secret_in_the_environment_is_written_nowhere(
     lane: Lane, undisturbed: dict[str, str]
 ) -> None:
-    """Neither in the store, its copy, logs, reports, cards, models nor in what was printed."""
+    """It is not in the store, its backup, logs, reports, cards, models or printed output."""
     secret = hostile.CANARY.encode()
     places = [lane.root / DONE, *lane.root.glob("output-*.txt")]
     files = [p for place in places for p in (place.rglob("*") if place.is_dir() else [place])]
@@ -120,16 +123,16 @@ def test_a_secret_of_the_environment_is_written_nowhere(
     assert [str(path) for path in looked if secret in path.read_bytes()] == []
 
 
-def test_a_secret_of_the_environment_is_not_compiled(lane: Lane, tmp_path: Path) -> None:
+def test_a_secret_in_the_environment_is_not_compiled(lane: Lane, tmp_path: Path) -> None:
     spec = tmp_path / "pipeline.yaml"
     ended = lane.run(command=("compile", "vertex", "-o", str(spec)))
-    assert ended.code == SUCCEEDED, ended.told
+    assert ended.code == SUCCEEDED, ended.output
     assert "deploymentSpec" in spec.read_text(encoding="utf-8")
-    assert hostile.CANARY not in spec.read_text(encoding="utf-8") + ended.told
+    assert hostile.CANARY not in spec.read_text(encoding="utf-8") + ended.output
 
 
 class Elements(HTMLParser):
-    """What a browser would make of a page: elements, and their attributes."""
+    """Collect the scripts and attributes of a page, as a browser would."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -153,7 +156,7 @@ class Elements(HTMLParser):
 def pages(
     lane: Lane, undisturbed: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """All that a person is shown of a run on hostile text."""
+    """Write every page and terminal output of a run on hostile text to a folder."""
     lane.restore(DONE)
     folder = tmp_path_factory.mktemp("pages")
     words = ["lineage", "report", "-o", str(folder / "lineage.html")]
@@ -191,7 +194,7 @@ def test_hostile_text_is_shown_as_text(pages: Path) -> None:
     assert not (TOP / "owned").exists()
 
 
-def test_text_that_lies_outside_of_its_folder_is_refused(tmp_path: Path) -> None:
+def test_a_link_to_text_outside_of_its_folder_is_refused(tmp_path: Path) -> None:
     outside = tmp_path / "secret.txt"
     outside.write_text("A secret sentence.\nAnd another one.\n", encoding="utf-8")
     folder = tmp_path / "text"

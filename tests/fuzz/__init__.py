@@ -1,1 +1,1 @@
-"""Fuzzing by the code that inputs reach (`make fuzz`); found cases are kept under `cases`."""
+"""Coverage-guided fuzzing (`make fuzz`); failing inputs are kept in `cases`."""

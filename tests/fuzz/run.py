@@ -1,7 +1,7 @@
-"""Fuzzes one target with atheris: `python -m tests.fuzz.run TARGET SECONDS`; see `make fuzz`.
+"""Fuzz one target with atheris: `python -m tests.fuzz.run TARGET SECONDS`; see `make fuzz`.
 
-It ends with 0 if nothing was found. An input that was found lies in tests/fuzz/cases/TARGET, where
-`make faults` tries it again from then on: commit it with the mending.
+The exit code is 0 if no input fails. An input that fails is saved in tests/fuzz/cases/TARGET, where
+`make faults` tries it again: commit it with the fix.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ with (
     from tests.fuzz.targets import TARGETS
 
 CASES = Path(__file__).with_name("cases")
-WORK = Path(__file__).parents[2] / ".fuzz/work"  # atheris ends the process, so nobody would tidy up
-SLOW_SECONDS = 120  # of the clock on the wall: far beyond any pause of a busy machine
+WORK = Path(__file__).parents[2] / ".fuzz/work"  # kept, because atheris ends the process
+SLOW_SECONDS = 120  # wall time, far longer than any pause of a busy machine
 
 
 def main(name: str, seconds: str) -> None:
-    """Fuzzes from the kept cases, good inputs and what the last time grew on."""
+    """Fuzz from the saved cases, valid inputs, and the corpus of the last session."""
     cases, grown, place = CASES / name, WORK / f"{name}-grown", WORK / name
     for folder in (cases, grown, place):
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""Good inputs of each target, from which the fuzzer goes on: from nothing it finds no JSON.
+"""Provide valid inputs for each target: a fuzzer cannot find JSON without an example.
 
-The first byte chooses, as the targets say.
+The first byte selects a case; see the targets.
 """
 
 import json
@@ -19,11 +19,11 @@ from tests.small_pieces import train_spiece
 from tests.small_vocabulary import write_small_vocabulary
 
 RECIPE = Path(__file__).parents[1] / "pipelines/tiny.yaml"
-UNTABLED = {"normalization_rule_name": "identity"}  # the usual table has 240 kB
+UNTABLED = {"normalization_rule_name": "identity"}  # the default table has 240 kB
 
 
 def seeds(target: str) -> Iterator[bytes]:
-    """The good inputs of a target."""
+    """Yield the valid inputs of a target."""
     if target == "text":
         content = "\n\n".join("\n".join(d[:2]) for d in (*ENGLISH[:2], *KOREAN[:2])).encode()
         yield from (bytes([choice]) + content for choice in range(8))

@@ -1,6 +1,6 @@
-"""What is fuzzed: bytes from outside become a result, or an error of ours that says where.
+"""Define the fuzz targets: any input bytes give a result or one of Textmill's errors.
 
-A target takes any bytes and a folder to write in. All that it raises is a fault of Textmill.
+A target takes any bytes and a folder to write to. Every exception that it raises is a bug.
 """
 
 import gzip
@@ -37,7 +37,7 @@ CONFIG_OF_A_BERT = {
 
 
 def text(data: bytes, folder: Path) -> None:
-    """A text file; the first byte chooses settings and gzip."""
+    """Read bytes as a text file; the first byte selects settings and gzip."""
     choice, content = data[:1] or b"\0", data[1:]
     is_prose, is_skipped, is_zipped, is_damaged = (choice[0] >> bit & 1 for bit in range(4))
     if is_zipped and not is_damaged:
@@ -48,7 +48,7 @@ def text(data: bytes, folder: Path) -> None:
 
 
 def read_text(path: Path, *, form: str, bad: str) -> None:
-    """Reads a text file, and looks at what comes out."""
+    """Read a text file, and check its documents."""
     chosen = TextSettings.model_validate_json(
         json.dumps({"form": form, "on_bad_line": bad, "max_line_bytes": MAX_LINE_BYTES})
     )
@@ -66,7 +66,7 @@ def read_text(path: Path, *, form: str, bad: str) -> None:
 
 
 def records(data: bytes, folder: Path) -> None:
-    """A shard; the first byte chooses gzip and whether the frames are good."""
+    """Read bytes as a shard; the first byte selects gzip and valid frames."""
     choice, content = data[:1] or b"\0", data[1:]
     is_zipped, is_framed, is_damaged = (choice[0] >> bit & 1 for bit in range(3))
     if is_framed:
@@ -84,7 +84,7 @@ def records(data: bytes, folder: Path) -> None:
 
 
 def read_document(record: bytes) -> None:
-    """Reads a document's sentences."""
+    """Read the sentences of a document record."""
     try:
         sentences = decode_sentences(record)
     except InputError:
@@ -93,7 +93,7 @@ def read_document(record: bytes) -> None:
 
 
 def vocabulary(data: bytes, folder: Path) -> None:
-    """One file of a vocabulary, which the first byte chooses; it is loaded, and imported."""
+    """Load and import bytes as one file of a vocabulary; the first byte selects the file."""
     words = folder / "vocabulary"
     if not words.exists():
         write_small_vocabulary(words)
@@ -103,7 +103,7 @@ def vocabulary(data: bytes, folder: Path) -> None:
     try:
         read_vocabulary(words)
         import_a_vocabulary(words)
-        alone = folder / "alone"  # no other file says what it should be
+        alone = folder / "alone"  # no other file contradicts it
         shutil.rmtree(alone, ignore_errors=True)
         alone.mkdir()
         (alone / name).write_bytes(data[1:])
@@ -113,7 +113,7 @@ def vocabulary(data: bytes, folder: Path) -> None:
 
 
 def read_vocabulary(folder: Path) -> None:
-    """Loads a vocabulary, and looks at it."""
+    """Load a vocabulary, and check it."""
     try:
         loaded = load_vocabulary(str(folder))
     except InputError as error:
@@ -124,7 +124,7 @@ def read_vocabulary(folder: Path) -> None:
 
 
 def import_a_vocabulary(folder: Path) -> None:
-    """Imports a vocabulary of either kind."""
+    """Import a vocabulary as either kind."""
     for kind in ("wordpiece", "sentencepiece"):
         try:
             import_vocabulary(str(folder), kind)  # type: ignore[arg-type]
@@ -133,7 +133,7 @@ def import_a_vocabulary(folder: Path) -> None:
 
 
 def model(data: bytes, folder: Path) -> None:
-    """The config.json of a `transformers` folder, or its weights if the first byte is odd."""
+    """Read bytes as config.json of a `transformers` folder, or as weights if the first is odd."""
     choice, content = data[:1] or b"\0", data[1:]
     is_weights = choice[0] % 2 == 1
     (folder / CONFIG).write_bytes(json.dumps(CONFIG_OF_A_BERT).encode() if is_weights else content)
@@ -145,7 +145,7 @@ def model(data: bytes, folder: Path) -> None:
 
 
 def manifest(data: bytes, folder: Path) -> None:
-    """An artifact's manifest."""
+    """Read bytes as the manifest of an artifact."""
     (folder / MANIFEST).write_bytes(data)
     try:
         read_manifest(str(folder)).content_digest()
@@ -154,7 +154,7 @@ def manifest(data: bytes, folder: Path) -> None:
 
 
 def recipe(data: bytes, folder: Path) -> None:
-    """A recipe."""
+    """Load bytes as a recipe."""
     path = folder / "recipe.yaml"
     path.write_bytes(data)
     try:
@@ -164,7 +164,7 @@ def recipe(data: bytes, folder: Path) -> None:
 
 
 def override(data: bytes, folder: Path) -> None:
-    """A `--set`."""
+    """Load bytes as the value of `--set`."""
     path = folder / "recipe.yaml"
     path.write_text("name: a\ndescription: A.\nexpected: Seconds.\n", encoding="utf-8")
     try:

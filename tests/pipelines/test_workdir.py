@@ -18,7 +18,7 @@ with hold(open_workdir(sys.argv[1])):
 """
 
 
-def test_a_folder_that_cannot_be_created_is_refused_with_a_remedy(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     with pytest.raises(WorkdirError, match=r"cannot be written .* --workdir"):
         open_workdir(str(tmp_path / "file" / "work"))
@@ -26,18 +26,20 @@ def test_a_folder_that_cannot_be_created_is_refused_with_a_remedy(tmp_path: Path
 
 @pytest.mark.parametrize("name", ["w[1]", "w*", "what?"])
 def test_a_name_that_tfx_reads_as_a_pattern_is_refused(tmp_path: Path, name: str) -> None:
-    """TFX's steps would end late, with their own words, or read the folder beside it."""
-    with pytest.raises(WorkdirError, match=r"no \*, \? or \[.*--workdir"):
+    """TFX's nodes would fail late, or read the folder next to it."""
+    with pytest.raises(WorkdirError, match=r"must not contain \*, \? or \[.*--workdir"):
         open_workdir(str(tmp_path / name))
     assert not (tmp_path / name).exists()
 
 
 def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WorkdirError, match=r"w\\udcff: a workdir's path is UTF-8.*--workdir"):
+    with pytest.raises(
+        WorkdirError, match=r"w\\udcff: the path of a workdir must be valid UTF-8.*--workdir"
+    ):
         open_workdir(str(tmp_path / os.fsdecode(b"w\xff")))
 
 
-def test_a_second_run_is_refused_with_the_holder_and_a_killed_holder_frees_the_workdir(
+def test_a_second_run_names_the_holder_and_a_killed_holder_releases_the_workdir(
     tmp_path: Path,
 ) -> None:
     holder = subprocess.Popen(

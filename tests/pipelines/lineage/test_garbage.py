@@ -82,5 +82,5 @@ def test_links_are_not_followed(littered: Path, tmp_path: Path) -> None:
 
 
 def test_nothing_is_deleted_while_a_run_is_in_progress(littered: Path) -> None:
-    with hold(open_workdir(str(littered))), pytest.raises(WorkdirError, match="at work here"):
+    with hold(open_workdir(str(littered))), pytest.raises(WorkdirError, match="running here"):
         gc("--delete", workdir=littered)
