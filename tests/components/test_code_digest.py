@@ -1,4 +1,4 @@
-"""A digest changes with the code that a component runs, and with nothing else."""
+"""A digest changes only with the code that a component runs."""
 
 import shutil
 import subprocess
@@ -26,8 +26,8 @@ def checkout(tmp_path: Path) -> Path:
 
 def digests(checkout: Path) -> list[str]:
     command = [sys.executable, "-c", ASK, INSTANCE_GEN, RUN_FN]
-    told = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
-    return told.stdout.split()
+    output = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
+    return output.stdout.split()
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def digests(checkout: Path) -> list[str]:
         ("components/corpus_report/component.py", [False, False]),
     ],
 )
-def test_an_edit_changes_the_digests_of_what_imports_it(
+def test_an_edit_changes_the_digests_of_importing_modules(
     checkout: Path, edited: str, changes: list[bool]
 ) -> None:
     before = digests(checkout)

@@ -1,4 +1,4 @@
-"""Records by NumPy: the bytes that protobuf itself would write."""
+"""Records encoded with NumPy have the same bytes as protobuf's."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from components.records import (
 
 
 def serialize(rows: list[dict[str, list[int] | list[float]]]) -> list[bytes]:
-    """The records by protobuf's own deterministic serialisation."""
+    """Encode records with protobuf's deterministic serialization."""
     return [
         tf.train.Example(
             features=tf.train.Features(feature={k: feature_of(v) for k, v in row.items()})
@@ -117,7 +117,7 @@ def test_an_altered_byte_is_found(tmp_path: Path, place: int) -> None:
         read_back(bytes(content), tmp_path)
 
 
-def test_a_shard_that_is_cut_short_names_the_record(tmp_path: Path) -> None:
+def test_a_truncated_shard_names_the_record(tmp_path: Path) -> None:
     content = encode_examples({"ids": Column(np.arange(90).reshape(1, 90))})[0] * 3
     with pytest.raises(RecordError, match="record 2 is cut short"):
         read_back(content[:-5], tmp_path)

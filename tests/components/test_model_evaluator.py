@@ -1,4 +1,4 @@
-"""A model is blessed when it beats the unigram baseline and is no worse than the latest blessed."""
+"""A model is blessed if it beats the unigram baseline and the latest blessed model."""
 
 import shutil
 from pathlib import Path
@@ -19,14 +19,14 @@ METRICS = {"masked_lm_loss": 4.0, "unigram_loss": 6.0}
 @pytest.mark.parametrize(
     ("baseline_loss", "min_gain", "max_increase", "blessed"),
     [
-        (None, 0.0, 0.0, True),  # the first model needs to beat the unigram baseline alone
+        (None, 0.0, 0.0, True),  # the first model only needs to beat the unigram baseline
         (None, 2.5, 0.0, False),
         (4.0, 0.0, 0.0, True),  # no worse
         (3.9, 0.0, 0.0, False),
-        (3.9, 0.0, 0.2, True),  # worse, within what is allowed
+        (3.9, 0.0, 0.2, True),  # worse, but within the limit
     ],
 )
-def test_a_verdict_follows_its_thresholds(
+def test_the_decision_follows_the_thresholds(
     baseline_loss: float | None, min_gain: float, max_increase: float, blessed: bool
 ) -> None:
     baseline = None if baseline_loss is None else Baseline({"masked_lm_loss": baseline_loss})
@@ -36,7 +36,7 @@ def test_a_verdict_follows_its_thresholds(
     assert len(verdict.reasons) == 2
 
 
-def test_a_loss_above_the_unigram_baseline_is_told_as_such() -> None:
+def test_a_loss_above_the_unigram_baseline_is_reported() -> None:
     metrics = {"masked_lm_loss": 6.5, "unigram_loss": 6.0}
     verdict = decide_blessing(metrics, None, EvaluationSettings())
     assert not verdict.blessed
@@ -46,14 +46,14 @@ def test_a_loss_above_the_unigram_baseline_is_told_as_such() -> None:
 @pytest.mark.parametrize(
     ("area", "loss", "blessed"), [(0.7, 0.2, True), (0.5, 0.2, False), (0.7, 0.4, False)]
 )
-def test_electra_is_judged_by_its_discriminator(area: float, loss: float, blessed: bool) -> None:
+def test_electra_is_evaluated_by_its_discriminator(area: float, loss: float, blessed: bool) -> None:
     metrics = {**METRICS, "replaced_token_auc": area, "replaced_token_loss": loss}
     baseline = Baseline({"masked_lm_loss": 1.0, "replaced_token_loss": 0.3})
     assert decide_blessing(metrics, baseline, EvaluationSettings()).blessed is blessed
 
 
 @pytest.mark.parametrize(("policy", "blessed"), [("accept", True), ("refuse", False)])
-def test_a_baseline_that_does_not_compare_is_told(policy: Any, blessed: bool) -> None:
+def test_an_incomparable_baseline_is_reported(policy: Any, blessed: bool) -> None:
     settings = EvaluationSettings(incomparable_baseline=policy)
     verdict = decide_blessing(METRICS, Baseline(not_comparable="has another vocabulary"), settings)
     assert verdict.blessed is blessed
@@ -67,7 +67,7 @@ def model_manifest(**changes: Any) -> Manifest:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
         ({}, None),
         ({"vocabulary_digest": "w"}, "another vocabulary"),
@@ -76,13 +76,15 @@ def model_manifest(**changes: Any) -> Manifest:
         ({"objective": "next_sentence"}, "next_sentence instances"),
     ],
 )
-def test_models_compare_on_equal_terms_only(changes: dict[str, Any], told: str | None) -> None:
+def test_models_with_differences_are_not_comparable(
+    changes: dict[str, Any], expected: str | None
+) -> None:
     reason = explain_incomparable(model_manifest(**changes), model_manifest())
-    assert reason is None if told is None else told in str(reason)
+    assert reason is None if expected is None else expected in str(reason)
 
 
 def model(number: int, root: Path, content: str = "") -> standard_artifacts.Model:
-    """A model in a folder of its own, of one file."""
+    """Write a model of one file to a folder of its own."""
     artifact = standard_artifacts.Model()
     artifact.id, artifact.uri = number, str(root / str(number))
     folder = root / str(number) / "Format-Serving"
@@ -104,10 +106,10 @@ def blessing(number: int, of: int, blessed: int) -> standard_artifacts.ModelBles
 @pytest.mark.parametrize(
     ("candidate", "blessings", "baseline"),
     [
-        (1, [(10, 1, 1)], []),  # the first model, run again: no baseline, as the first time
+        (1, [(10, 1, 1)], []),  # the first model, run again: still no baseline
         (2, [(10, 1, 1)], [1]),
         (2, [(10, 1, 1), (11, 2, 1)], [1]),  # the second, run again: the same baseline
-        (3, [(10, 1, 1), (11, 2, 0)], [1]),  # one that was not blessed is passed over
+        (3, [(10, 1, 1), (11, 2, 0)], [1]),  # a model that was not blessed is skipped
         (3, [(10, 2, 1), (11, 1, 1)], [1]),  # the latest blessing counts, not the latest model
     ],
 )
@@ -120,13 +122,13 @@ def test_the_baseline_is_the_latest_blessed_other_model(
         "model": models,
         "model_blessing": [blessing(*values) for values in blessings],
     }
-    found = LatestOtherBlessedModelStrategy().resolve_artifacts(None, channels)
-    assert [artifact.id for artifact in found["model"]] == baseline
+    resolved = LatestOtherBlessedModelStrategy().resolve_artifacts(None, channels)
+    assert [artifact.id for artifact in resolved["model"]] == baseline
 
 
-def test_a_model_that_is_gone_altered_or_the_same_is_no_baseline(tmp_path: Path) -> None:
+def test_a_missing_changed_or_equal_model_is_no_baseline(tmp_path: Path) -> None:
     models = [model(number, tmp_path, content) for number, content in enumerate("abcd", 1)]
-    candidate = model(5, tmp_path, "b")  # made anew after number 2 was lost
+    candidate = model(5, tmp_path, "b")  # trained again after number 2 was lost
     shutil.rmtree(models[3].uri)
     Path(models[2].uri, "Format-Serving", "weights").write_text("C", encoding="utf-8")
     channels: dict[str, Any] = {
@@ -134,5 +136,5 @@ def test_a_model_that_is_gone_altered_or_the_same_is_no_baseline(tmp_path: Path)
         "model": [*models, candidate],
         "model_blessing": [blessing(10 + number, number, 1) for number in (1, 2, 3, 4)],
     }
-    found = LatestOtherBlessedModelStrategy().resolve_artifacts(None, channels)
-    assert [artifact.id for artifact in found["model"]] == [1]
+    resolved = LatestOtherBlessedModelStrategy().resolve_artifacts(None, channels)
+    assert [artifact.id for artifact in resolved["model"]] == [1]

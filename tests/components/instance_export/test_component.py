@@ -1,4 +1,4 @@
-"""The component as TFX runs it."""
+"""The component works as TFX runs it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Exported records, read by the feature lists of the systems that they are for."""
+"""Exported records are readable with the feature lists of the target systems."""
 
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ FEATURES: dict[str, dict[str, Any]] = {
     "albert": {**THREE, "token_boundary": TOKENS, **MASKS, **NEXT},
     # google-research/electra, pretrain/pretrain_data.py, get_input_fn
     "electra": THREE,
-    # the origin's pretraining loader
+    # the pre-training loader of the article
     "origin": {
         "input_ids": TOKENS,
         "attention_mask": tf.io.FixedLenFeature([LENGTH], tf.float32),
@@ -65,21 +65,19 @@ def export(source: Path, target: Path, **settings: Any) -> Manifest:
 
 
 def parse(folder: Path, manifest: Manifest, features: dict[str, Any], split: str) -> Arrays:
-    """Every record of a split; a feature that is not in the list is an error here."""
+    """Return every record of a split; a feature missing from the list is an error."""
     records = []
     for shard in manifest.shards[split]:
         kind = "GZIP" if shard.path.endswith(".gz") else ""
-        found = tf.data.TFRecordDataset(str(folder / shard.path), kind).as_numpy_iterator()
-        records += list(found)
+        dataset = tf.data.TFRecordDataset(str(folder / shard.path), kind).as_numpy_iterator()
+        records += list(dataset)
     names = set(tf.train.Example.FromString(records[0]).features.feature)
     assert names == set(features)
     return {k: v.numpy() for k, v in tf.io.parse_example(records, features).items()}
 
 
 @pytest.mark.parametrize("layout", FEATURES)
-def test_the_system_that_it_is_for_can_read_every_record(
-    source: Path, tmp_path: Path, layout: str
-) -> None:
+def test_the_target_system_can_read_every_record(source: Path, tmp_path: Path, layout: str) -> None:
     manifest = export(source, tmp_path, layout=layout)
     assert read_manifest(str(tmp_path)) == manifest
     verify_shards(str(tmp_path), manifest)
@@ -156,7 +154,7 @@ def test_the_same_instances_give_the_same_bytes(unmasked: Path, tmp_path: Path) 
     assert export(unmasked, tmp_path / "b", layout="bert") == first
 
 
-def test_files_are_named_as_electra_looks_for_them_and_gzipped_when_asked(
+def test_files_have_electras_names_and_are_gzipped_on_request(
     unmasked: Path, tmp_path: Path
 ) -> None:
     manifest = export(unmasked, tmp_path / "a", layout="electra")

@@ -1,4 +1,4 @@
-"""One real corpus and vocabulary for all tests of InstanceGen."""
+"""Provide one real corpus and vocabulary to all tests of InstanceGen."""
 
 from pathlib import Path
 
@@ -16,19 +16,19 @@ from tests.components.instance_gen.folders import (
 
 @pytest.fixture(scope="session")
 def vocabulary_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A vocabulary artifact."""
+    """Return the folder of a vocabulary artifact."""
     return write_vocabulary(tmp_path_factory.mktemp("vocabulary"))
 
 
 @pytest.fixture(scope="session")
 def vocabulary(vocabulary_folder: Path) -> Vocabulary:
-    """The vocabulary in it."""
+    """Return the vocabulary in that folder."""
     return load_vocabulary(str(vocabulary_folder))
 
 
 @pytest.fixture(scope="session")
 def documents_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A documents artifact: 79 documents, two shards to train on and one held out."""
+    """Return a folder of 79 documents: two shards for training and one held out."""
     documents = real_documents()
     splits = {"train": [documents[:40], documents[40:70]], "eval": [documents[70:]]}
     return write_documents(tmp_path_factory.mktemp("documents"), splits)
@@ -36,6 +36,6 @@ def documents_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def corpus(documents_folder: Path, vocabulary: Vocabulary) -> TokenizedDocuments:
-    """The first shard, tokenised."""
+    """Return the first shard, tokenized."""
     path = documents_folder / "Split-train" / "documents-00000-of-00002.tfrecord.gz"
     return read_documents(str(path), ChunkTokenizer(vocabulary.tokenizer()))

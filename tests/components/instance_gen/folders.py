@@ -1,4 +1,4 @@
-"""Artifact folders of real English, written without the components that make them in a pipeline."""
+"""Write artifact folders of real English without the components of a pipeline."""
 
 import functools
 import hashlib
@@ -21,7 +21,7 @@ Document = list[str]
 
 @functools.cache
 def real_documents() -> tuple[Document, ...]:
-    """Python's language reference: a document a topic, cut into sentences, sorted by their hash."""
+    """Return Python's language reference: one document per topic, in sentences, sorted by hash."""
     documents = []
     for text in topics.values():
         flat = " ".join(text.split())
@@ -31,12 +31,12 @@ def real_documents() -> tuple[Document, ...]:
 
 
 def document_id(sentences: Document) -> str:
-    """The contract's: the first half of a sha256 over the sentences."""
+    """Return a document's id: the first half of the sha256 of its sentences."""
     return hashlib.sha256(b"\n".join(s.encode() for s in sentences)).hexdigest()[:32]
 
 
 def write_documents(folder: Path, splits: dict[str, Sequence[Sequence[Document]]]) -> Path:
-    """Writes a documents artifact: split name to shards to documents."""
+    """Write a documents artifact from the documents of each shard of each split."""
     shards = {
         split: [
             write_records(
@@ -56,7 +56,7 @@ def write_documents(folder: Path, splits: dict[str, Sequence[Sequence[Document]]
 
 
 def encode_documents(documents: Sequence[Document]) -> list[bytes]:
-    """Documents to serialised tf.Examples."""
+    """Serialize documents as tf.Examples."""
     if not documents:
         return []
     columns = {
@@ -72,7 +72,7 @@ def encode_documents(documents: Sequence[Document]) -> list[bytes]:
 
 @functools.cache
 def trained_entries(size: int = 2000) -> tuple[str, ...]:
-    """Word pieces of the real documents, the specials first."""
+    """Return word pieces of the real documents, special tokens first."""
     tokenizer = Tokenizer(models.WordPiece(unk_token=SPECIALS[1]))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True, strip_accents=False)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -84,7 +84,7 @@ def trained_entries(size: int = 2000) -> tuple[str, ...]:
 
 
 def write_vocabulary(folder: Path, entries: Sequence[str] | None = None) -> Path:
-    """Writes a vocabulary artifact; of the real documents, unless entries are given."""
+    """Write a vocabulary artifact with these entries, or those of the real documents."""
     write_small_vocabulary(folder, [*(entries or trained_entries())])
     files = [describe_file(str(folder), name) for name in ("vocab.txt", "tokenizer.json")]
     write_manifest(
@@ -95,5 +95,5 @@ def write_vocabulary(folder: Path, entries: Sequence[str] | None = None) -> Path
 
 @functools.cache
 def real_vocabulary(folder: Path) -> Vocabulary:
-    """The vocabulary of the real documents, written under this folder."""
+    """Return the vocabulary of the real documents, written to this folder."""
     return load_vocabulary(str(write_vocabulary(folder)))

@@ -1,4 +1,4 @@
-"""Vocabularies of real English, Korean, Japanese and Chinese, made as VocabularyGen makes them."""
+"""Train vocabularies of English, Korean, Japanese and Chinese as VocabularyGen does."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ TEXT = [*ENGLISH, *KOREAN, *[JAPANESE] * 5, *[CHINESE] * 5]
 
 
 def train_pieces(folder: Path, kind: Kind, *, split_cjk: bool) -> Vocabulary:
-    """Trains 3,000 pieces on all of the text, and writes them to the folder."""
+    """Train 3,000 pieces on all of the text, and write them to the folder."""
     settings = VocabularySettings(kind=kind, size=SIZE, split_cjk=split_cjk)
     train = train_wordpiece if kind == "wordpiece" else train_unigram
     write_vocabulary(train(TEXT, settings), str(folder))

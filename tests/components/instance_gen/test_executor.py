@@ -1,4 +1,4 @@
-"""The executor as TFX calls it: what it writes, and that workers and cuts change no byte."""
+"""The executor writes complete artifacts, with the same bytes for any number of workers."""
 
 import io
 import json
@@ -67,7 +67,7 @@ def result(
     return target, run(target, documents_folder, vocabulary_folder, ONE_WORKER)
 
 
-def test_the_folder_is_complete_and_explains_itself(result: tuple[Path, Manifest]) -> None:
+def test_the_folder_is_complete_and_self_contained(result: tuple[Path, Manifest]) -> None:
     target, manifest = result
     folder = target / "instances"
     verify_shards(str(folder), manifest)
@@ -90,7 +90,7 @@ def test_the_folder_is_complete_and_explains_itself(result: tuple[Path, Manifest
         assert sum(histograms[split]["sentence_tokens"]) == numbers["sentences"]
 
 
-def test_a_changed_figure_beside_the_splits_is_found(
+def test_a_changed_file_next_to_the_splits_is_found(
     result: tuple[Path, Manifest], tmp_path: Path
 ) -> None:
     folder = shutil.copytree(result[0] / "instances", tmp_path / "instances")
@@ -104,7 +104,7 @@ def test_labels_are_balanced_exactly_in_every_split(result: tuple[Path, Manifest
         assert counts["random_next"] == counts["actual_next"] > 0
 
 
-def test_the_schema_is_that_of_the_records(result: tuple[Path, Manifest]) -> None:
+def test_the_schema_matches_the_records(result: tuple[Path, Manifest]) -> None:
     target, manifest = result
     schema = schema_pb2.Schema()
     text_format.Parse((target / "schema" / "schema.pbtxt").read_text(), schema)
@@ -118,7 +118,7 @@ def test_the_schema_is_that_of_the_records(result: tuple[Path, Manifest]) -> Non
 
 
 @pytest.mark.slow
-def test_two_processes_write_the_bytes_of_one(
+def test_two_processes_write_the_same_bytes_as_one(
     result: tuple[Path, Manifest], tmp_path: Path, documents_folder: Path, vocabulary_folder: Path
 ) -> None:
     run(tmp_path, documents_folder, vocabulary_folder, TWO_WORKERS)

@@ -1,4 +1,4 @@
-"""The claims about pairs and static masks over ten thousand cases each."""
+"""The claims about pairs and static masks hold in ten thousand cases each."""
 
 import numpy as np
 import pytest
@@ -26,16 +26,16 @@ from trainer.settings.masking import MaskingSettings
 CASES = 10_000
 seeds = st.integers(0, 2**31)
 many = settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
-# Every claim takes the lengths of the sentences, and a seed.
+# Every claim takes sentence lengths and a seed.
 CLAIMS = {
     "next sentences": [
-        test_pairing.test_segments_have_the_relation_that_the_label_says,
+        test_pairing.test_segments_have_the_relation_of_their_label,
         test_pairing.test_both_segments_have_tokens_and_fit,
-        test_pairing.test_every_sentence_of_a_document_is_walked_over_or_counted,
+        test_pairing.test_every_sentence_of_a_document_is_used_or_counted,
     ],
     "sentence order": [
-        test_pairing.test_swapped_pairs_are_neighbours_in_the_other_order,
-        test_pairing.test_order_pairs_hold_every_sentence_that_has_a_neighbour,
+        test_pairing.test_swapped_pairs_are_neighbors_in_reverse_order,
+        test_pairing.test_order_pairs_contain_every_sentence_with_a_neighbor,
     ],
     "contiguous": [test_contiguous.test_segments_touch_at_the_end_of_a_sentence_and_fit],
     "none": [test_packing.test_only_a_sentence_longer_than_an_input_is_cut],

@@ -1,4 +1,4 @@
-"""Units of work: every shard once, and enough documents to draw from."""
+"""The plan has every shard once, with enough documents for random segments."""
 
 from pathlib import Path
 
@@ -61,12 +61,12 @@ def test_slots_are_enough_for_the_highest_rate_of_a_schedule() -> None:
         count_slots(InstanceSettings(seq_length=128, max_predictions=20), rising)
 
 
-def test_slots_that_would_cut_the_rate_are_refused() -> None:
+def test_slots_that_would_reduce_the_rate_are_refused() -> None:
     with pytest.raises(InputError, match=r"max_predictions=20 cuts masking.rate=0.15.*77"):
         count_slots(InstanceSettings(seq_length=512, max_predictions=20), MaskingSettings())
 
 
-def test_a_corpus_of_lone_sentences_is_refused() -> None:
+def test_a_corpus_of_single_sentences_is_refused() -> None:
     counts = {"documents": 9, "single_sentence_documents": 5, "instances": 8, "no_pair": 5}
     with pytest.raises(InputError, match=r"5 of the 9 documents of split 'eval'.*objective=none"):
         check_counts("eval", counts)

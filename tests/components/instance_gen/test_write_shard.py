@@ -1,4 +1,4 @@
-"""Instance shards: read by a parser written from BERT's feature list, and counted again."""
+"""Instance shards are readable with BERT's feature list, and their counts are right."""
 
 import dataclasses
 import itertools
@@ -118,7 +118,7 @@ def test_the_histograms_equal_a_recount(static: tuple[Result, dict[str, np.ndarr
     assert histograms["masked_per_instance"] == per_instance.tolist()
 
 
-def test_inputs_have_berts_form(
+def test_inputs_have_the_form_of_bert(
     static: tuple[Result, dict[str, np.ndarray]], vocabulary: Vocabulary
 ) -> None:
     _, rows = static
@@ -139,7 +139,7 @@ def test_the_copies_differ(static: tuple[Result, dict[str, np.ndarray]]) -> None
     assert len(distinct) > 0.99 * len(rows["input_ids"])  # inputs of a few tokens may coincide
 
 
-def test_neighbours_in_a_shard_come_from_anywhere(
+def test_neighbors_in_a_shard_come_from_anywhere(
     static: tuple[Result, dict[str, np.ndarray]],
 ) -> None:
     _, rows = static

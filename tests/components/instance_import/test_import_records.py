@@ -1,4 +1,4 @@
-"""Records of other systems, written here by TensorFlow, become instances that our trainer reads."""
+"""Records of other systems, written by TensorFlow, become instances that our trainer reads."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +33,7 @@ def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Vocabulary:
 
 
 def rows_of(vocabulary: Vocabulary, layout: str) -> list[Row]:
-    """Foreign instances by hand: a sentence, [SEP], the next one; each third token masked."""
+    """Make foreign instances by hand: a sentence, [SEP], the next one; every third token masked."""
     encode = vocabulary.tokenizer().encode
     rows = []
     for number, document in enumerate(d for d in real_documents()[:20] if len(d) > 1):
@@ -96,7 +96,7 @@ def bring_in(
 
 
 def run_executor(folder: Path, vocabulary: Vocabulary, settings: InstanceSettings) -> Path:
-    """The component as TFX runs it; returns the instances."""
+    """Run the component as TFX does, and return the folder of the instances."""
     words, instances = VocabularyArtifact(), standard_artifacts.Examples()
     schema = standard_artifacts.Schema()
     words.uri, instances.uri = vocabulary.folder, str(folder / "instances")
@@ -123,7 +123,7 @@ def run_executor(folder: Path, vocabulary: Vocabulary, settings: InstanceSetting
 
 @pytest.mark.parametrize("form", ["static", "dynamic"])
 @pytest.mark.parametrize("layout", ["bert", "model_garden", "albert", "origin", "electra"])
-def test_our_trainer_reads_what_was_brought_in(
+def test_our_trainer_reads_imported_instances(
     tmp_path: Path, vocabulary: Vocabulary, layout: str, form: str
 ) -> None:
     objective = "none" if layout == "electra" else "next_sentence"
@@ -134,11 +134,11 @@ def test_our_trainer_reads_what_was_brought_in(
     assert instances.size("train") == 13
     (batch,) = evaluation_batches(instances, "eval", MaskingSettings(), batch_size=99, seed=0)
     expected = rows_of(vocabulary, "origin")[10:]
-    found = batch["input_ids"].numpy().copy()
+    restored = batch["input_ids"].numpy().copy()
     row, slot = np.nonzero(batch["masked_lm_weights"].numpy())
     at = batch["masked_lm_positions"].numpy()[row, slot]
-    found[row, at] = batch["masked_lm_ids"].numpy()[row, slot]
-    np.testing.assert_array_equal(found, [r["input_ids"] for r in expected])
+    restored[row, at] = batch["masked_lm_ids"].numpy()[row, slot]
+    np.testing.assert_array_equal(restored, [r["input_ids"] for r in expected])
     np.testing.assert_array_equal(batch["segment_ids"], [r["segment_ids"] for r in expected])
     np.testing.assert_array_equal(batch["input_mask"], [r["attention_mask"] for r in expected])
     if objective == "next_sentence":
@@ -185,7 +185,7 @@ def change(rows: list[Row], name: str, values: Any) -> list[Row]:
         ("electra", "electra", "input_mask", [1, 0, 1] + [0] * 29, r"after padding"),
     ],
 )
-def test_records_that_are_something_else_are_refused(
+def test_records_of_another_layout_are_refused(
     tmp_path: Path, vocabulary: Vocabulary, layout: str, named: str, name: str, values: Any,
     message: str,
 ) -> None:  # fmt: skip
@@ -195,7 +195,7 @@ def test_records_that_are_something_else_are_refused(
         bring_in(tmp_path, vocabulary, named, rows, objective=objective)
 
 
-def test_a_label_that_is_not_there_is_not_made_up(tmp_path: Path, vocabulary: Vocabulary) -> None:
+def test_a_missing_label_is_an_error(tmp_path: Path, vocabulary: Vocabulary) -> None:
     with pytest.raises(InputError, match=r"electra have no label.*contiguous or none"):
         bring_in(tmp_path, vocabulary, "electra", rows_of(vocabulary, "electra"))
 
@@ -208,20 +208,20 @@ def test_more_masks_than_slots_are_refused(tmp_path: Path, vocabulary: Vocabular
         bring_in(tmp_path, vocabulary, "bert", rows, form="static")
 
 
-def test_records_that_are_not_there_are_named(tmp_path: Path) -> None:
+def test_missing_records_are_named(tmp_path: Path) -> None:
     records = RecordsSettings(layout="bert", train=f"{tmp_path}/a*", eval=f"{tmp_path}/b*")
     with pytest.raises(InputError, match=r"import_from.train: no file matches .*/a\*\."):
         records_digest(records)
 
 
-def test_records_to_learn_from_are_not_held_out(tmp_path: Path) -> None:
+def test_training_records_cannot_be_held_out(tmp_path: Path) -> None:
     (tmp_path / "a1").touch()
     records = RecordsSettings(layout="bert", train=f"{tmp_path}/a*", eval=f"{tmp_path}/*1")
     with pytest.raises(InputError, match=r"/a1 is in both train and eval"):
         records_digest(records)
 
 
-def test_the_digest_is_that_of_the_content(tmp_path: Path) -> None:
+def test_the_digest_depends_on_content_only(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"1")
     (tmp_path / "b").write_bytes(b"2")
     records = RecordsSettings(layout="bert", train=f"{tmp_path}/a", eval=f"{tmp_path}/b")

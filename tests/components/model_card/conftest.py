@@ -1,4 +1,4 @@
-"""A model with everything that it came from, written by hand around real documents."""
+"""Write a model and the artifacts that it comes from by hand, with real documents."""
 
 import json
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ METRICS = {
 
 @dataclass(frozen=True)
 class Made:
-    """Where the five artifacts are; `model` is the serving folder."""
+    """The folders of the five artifacts; `model` is the serving folder."""
 
     model: str
     evaluation: str

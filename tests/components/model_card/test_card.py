@@ -1,4 +1,4 @@
-"""The card: a hub reads it, its figures are the artifacts', and no text in it does anything."""
+"""A card is readable for hubs, has the numbers of its artifacts, and escapes all text."""
 
 import re
 from dataclasses import replace
@@ -29,7 +29,7 @@ def card_of(made: Made, settings: ModelCardSettings = DEMO) -> str:
 
 
 def html_of(card: str) -> str:
-    """The card as a renderer of GitHub's form shows it, links found in bare text included."""
+    """Render a card as GitHub does, including links in plain text."""
     body = card.split("---\n", 2)[2]
     renderer = MarkdownIt("commonmark", {"html": True}).enable(["table"])
     html: str = renderer.render(body)
@@ -49,11 +49,11 @@ def test_a_hub_reads_the_front_matter(made: Made) -> None:
     assert data.model_name == "demo"
 
 
-def test_without_a_licence_the_card_claims_none(made: Made) -> None:
+def test_without_a_license_the_card_names_none(made: Made) -> None:
     assert ModelCard(card_of(made, ModelCardSettings())).data.license is None
 
 
-def test_every_figure_is_the_artifacts_own(made: Made) -> None:
+def test_every_number_comes_from_the_artifacts(made: Made) -> None:
     card = card_of(made)
     documents = read_manifest(made.documents).counts
     instances = read_manifest(made.instances).counts
@@ -70,7 +70,7 @@ def test_every_figure_is_the_artifacts_own(made: Made) -> None:
         assert read_manifest(folder).content_digest() in card
 
 
-def test_the_latest_blessed_model_stands_beside(made: Made, tmp_path: Path) -> None:
+def test_the_latest_blessed_model_has_a_column(made: Made, tmp_path: Path) -> None:
     baseline = {**METRICS, "masked_lm_loss": 4.5}
     beside = write_evaluation(tmp_path, baseline_metrics=baseline, blessed=False, reasons=["Why."])
     card = card_of(replace(made, evaluation=beside))
@@ -78,7 +78,7 @@ def test_the_latest_blessed_model_stands_beside(made: Made, tmp_path: Path) -> N
     assert "The model was **not** blessed for publishing:\n\n- Why." in card
 
 
-def test_a_figure_that_is_no_number_is_left_out(made: Made, tmp_path: Path) -> None:
+def test_a_metric_that_is_not_finite_is_left_out(made: Made, tmp_path: Path) -> None:
     metrics = {**METRICS, "next_sentence_loss": float("nan"), "masked_lm_perplexity": float("inf")}
     card = card_of(replace(made, evaluation=write_evaluation(tmp_path, metrics=metrics)))
     assert "nan" not in card.lower().split("# demo")[0]
@@ -91,11 +91,11 @@ def test_equal_inputs_give_equal_bytes_and_no_time(made: Made) -> None:
     assert not re.search(r"\b20\d\d-\d\d|\d\d:\d\d\b", card)
 
 
-def test_the_device_is_told_in_one_sentence(made: Made) -> None:
+def test_the_device_is_named_in_one_sentence(made: Made) -> None:
     assert "Device: One CPU: there is no GPU.\n" in card_of(made)
 
 
-def test_git_state_is_told_if_it_is_known(made: Made) -> None:
+def test_git_state_is_shown_if_known(made: Made) -> None:
     origin = made.origin()
     facts = {**origin.model.facts, "git": {"commit": "f" * 40, "dirty": True}}
     known = replace(origin, model=origin.model.model_copy(update={"facts": facts}))
@@ -104,7 +104,7 @@ def test_git_state_is_told_if_it_is_known(made: Made) -> None:
     assert "Git commit" not in card_of(made)
 
 
-def test_hostile_text_does_nothing(tmp_path: Path) -> None:
+def test_hostile_text_has_no_effect(tmp_path: Path) -> None:
     documents = [(f"{HOSTILE}{n}", [f"{HOSTILE} {n}"] * 4) for n in range(5)]
     made = make(tmp_path, documents)
     evaluation = write_evaluation(tmp_path / "hostile", reasons=[HOSTILE])
@@ -135,13 +135,13 @@ def test_a_model_of_other_instances_is_refused(made: Made, tmp_path: Path) -> No
         replace(made, instances=other.instances).origin()
 
 
-def test_a_missing_evaluation_is_said(made: Made, tmp_path: Path) -> None:
+def test_a_missing_evaluation_is_reported(made: Made, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no metrics\.json"):
         replace(made, evaluation=str(tmp_path)).origin()
 
 
 @pytest.mark.parametrize(
-    ("kind", "objective", "metrics", "told"),
+    ("kind", "objective", "metrics", "expected"),
     [
         (
             "albert",
@@ -157,8 +157,8 @@ def test_a_missing_evaluation_is_said(made: Made, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_albert_and_electra_are_told_in_their_own_terms(
-    made: Made, kind: str, objective: str, metrics: dict[str, float], told: list[str]
+def test_albert_and_electra_are_described_in_their_own_terms(
+    made: Made, kind: str, objective: str, metrics: dict[str, float], expected: list[str]
 ) -> None:
     origin = made.origin()
     shape = {**nested(origin.model.facts, "architecture"), "type": kind}
@@ -166,7 +166,7 @@ def test_albert_and_electra_are_told_in_their_own_terms(
     model = origin.model.model_copy(update={"facts": facts})
     known = replace(origin, model=model, metrics={**METRICS, **metrics})
     card = render_card(known, DEMO, "abc123")
-    assert [words for words in told if words not in card] == []
+    assert [words for words in expected if words not in card] == []
     wanted = "feature-extraction" if kind == "electra" else "fill-mask"
     assert ModelCard(card).data.pipeline_tag == wanted
 
@@ -182,9 +182,7 @@ def test_albert_and_electra_are_told_in_their_own_terms(
         ),
     ],
 )
-def test_the_masks_are_told_as_they_were_drawn(
-    made: Made, masking: dict[str, Any], said: str
-) -> None:
+def test_masking_is_described_as_configured(made: Made, masking: dict[str, Any], said: str) -> None:
     origin = made.origin()
     facts = {**origin.instances.facts, "masking": masking}
     changed = replace(origin, instances=origin.instances.model_copy(update={"facts": facts}))

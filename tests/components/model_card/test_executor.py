@@ -1,4 +1,4 @@
-"""The component as TFX runs it."""
+"""The component works as TFX runs it."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A model's folder and a card, written by hand."""
+"""Write a model's folder and a card by hand."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The executor as TFX runs it, on artifacts made by hand."""
+"""The executor works as TFX runs it, on artifacts made by hand."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def artifact(kind: type, uri: str | Path) -> Any:
 
 
 def run(model: str, card: str, folder: Path, blessed: int | None) -> Any:
-    """Runs the executor; None: no blessing is given."""
+    """Run the executor; None: without a blessing."""
     inputs = {
         "model": [artifact(standard_artifacts.Model, Path(model).parent)],
         "model_card": [artifact(ModelCard, card)],
@@ -60,7 +60,7 @@ def test_a_blessed_model_is_published_with_tfxs_properties(
     assert (note["pushed"], note["version"], note["folder"]) == (True, version, str(folder))
 
 
-def test_a_model_that_is_not_blessed_stays_where_it_is(
+def test_a_model_that_is_not_blessed_is_not_published(
     model: str, card: str, tmp_path: Path
 ) -> None:
     pushed = run(model, card, tmp_path, blessed=0)
@@ -75,7 +75,7 @@ def test_without_a_blessing_any_model_is_published(model: str, card: str, tmp_pa
     assert run(model, card, tmp_path, blessed=None).get_int_custom_property("pushed") == 1
 
 
-def test_it_is_tfxs_pusher() -> None:
+def test_the_publisher_is_a_tfx_pusher() -> None:
     assert issubclass(Executor, tfx_pusher.Executor)
     component = Publisher(
         model=Channel(type=standard_artifacts.Model),

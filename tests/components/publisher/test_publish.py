@@ -1,4 +1,4 @@
-"""Publishing: a version is whole or it is not there, on disks and on object stores."""
+"""A published version is complete or absent, on disks and on object stores."""
 
 import json
 import os
@@ -20,7 +20,7 @@ NOW = 1_763_862_000
 
 
 class Killed(BaseException):
-    """Stands for a signal: nobody catches it."""
+    """Simulates a signal, which no code catches."""
 
 
 def at(seconds: float) -> Callable[[], float]:
@@ -31,7 +31,7 @@ def at(seconds: float) -> Callable[[], float]:
 def destination(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "disk":
         return str(tmp_path / "published")
-    return f"ram://{tmp_path}/published"  # TensorFlow's file system in memory: has no rename
+    return f"ram://{tmp_path}/published"  # TensorFlow's in-memory file system has no rename
 
 
 def publish_at(model: str, card: str, destination: str, now: float = NOW) -> Publication:
@@ -65,15 +65,15 @@ def test_a_version_holds_the_model_the_card_and_its_own_manifest(
     }
 
 
-def test_nothing_but_versions_and_the_pointer_is_left(
-    model: str, card: str, tmp_path: Path
-) -> None:
+def test_only_versions_and_the_pointer_remain(model: str, card: str, tmp_path: Path) -> None:
     publish_at(model, card, str(tmp_path / "published"))
     assert sorted(p.name for p in (tmp_path / "published").iterdir()) == [str(NOW), "latest.json"]
 
 
-def test_versions_rise_even_if_the_clock_does_not(model: str, card: str, tmp_path: Path) -> None:
-    # On a disk only: TensorFlow's file system in memory appends where others replace a file.
+def test_versions_increase_even_if_the_clock_does_not(
+    model: str, card: str, tmp_path: Path
+) -> None:
+    # On a disk only, because TensorFlow's in-memory file system appends instead of replacing.
     destination = str(tmp_path / "published")
     other = write_model(tmp_path / "other", {**FILES, "saved_model.pb": b"other"})
     publish_at(model, card, destination, NOW)
@@ -174,7 +174,7 @@ def test_two_publishers_in_one_second_take_two_versions(
     assert place.complete_versions(str(root)) == [NOW + 2]
 
 
-def test_what_a_killed_publisher_left_is_removed_after_a_day(
+def test_leftovers_of_a_killed_publisher_are_removed_after_a_day(
     model: str, card: str, tmp_path: Path
 ) -> None:
     root = tmp_path / "published"
@@ -186,9 +186,7 @@ def test_what_a_killed_publisher_left_is_removed_after_a_day(
     assert {p.name for p in root.glob(".*")} == {".6.partial"}
 
 
-def test_a_folder_that_is_not_complete_is_never_the_latest(
-    model: str, card: str, destination: str
-) -> None:
+def test_an_incomplete_folder_is_never_the_latest(model: str, card: str, destination: str) -> None:
     storage.write_bytes(storage.join(destination, str(NOW + 7), "saved_model.pb"), b"half")
     made = publish_at(model, card, destination)
     assert made.version == latest(destination)["version"] == str(NOW + 8)
@@ -203,6 +201,6 @@ def test_a_destination_that_cannot_be_written_is_an_input_error(
         publish_at(model, card, str(tmp_path / "file"))
 
 
-def test_the_memory_file_system_that_stands_for_an_object_store_is_one() -> None:
+def test_the_memory_file_system_behaves_like_an_object_store() -> None:
     assert storage.is_remote("ram://x")
     assert not tf.io.gfile.exists("ram://nothing-was-written-here")

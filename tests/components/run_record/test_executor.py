@@ -1,4 +1,4 @@
-"""The record of a run: how it ended, and with what values."""
+"""The record of a run has its final state and its parameters."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The Trainer's task on Vertex AI: its job, its end, and what is left when it is stopped."""
+"""The Trainer's task on Vertex AI runs one job, reports its end, and cancels it when stopped."""
 
 import json
 import os
@@ -104,7 +104,7 @@ def training_of(job: v1.CustomJob) -> TrainingSettings:
 
 
 @pytest.mark.parametrize("machine", sorted(presets()))
-def test_every_presets_job_arrives_as_it_should(server: VertexServer, machine: str) -> None:
+def test_the_job_of_every_preset_is_complete(server: VertexServer, machine: str) -> None:
     train(properties(machine, service_account="trainer@acme-nlp.iam.gserviceaccount.com"))
     job = only_job(server)
     assert job.state == State.JOB_STATE_SUCCEEDED
@@ -128,7 +128,7 @@ def test_values_of_the_submission_reach_the_trainer(server: VertexServer) -> Non
     assert only_job(server).job_spec.service_account == ""
 
 
-def test_a_value_that_cannot_be_trained_with_costs_nothing(server: VertexServer) -> None:
+def test_an_invalid_value_starts_no_job(server: VertexServer) -> None:
     with pytest.raises(OverrideError, match="parameter steps"):
         train(properties(steps=0))
     with pytest.raises(OverrideError, match="warmup_steps"):
@@ -136,7 +136,7 @@ def test_a_value_that_cannot_be_trained_with_costs_nothing(server: VertexServer)
     assert not server.custom_jobs
 
 
-def test_on_kubeflow_the_task_trains_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_kubeflow_the_task_itself_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = {}
 
     def do(_: Any, inputs: Any, outputs: Any, given: dict[str, Any]) -> None:
@@ -150,17 +150,17 @@ def test_on_kubeflow_the_task_trains_itself(monkeypatch: pytest.MonkeyPatch) -> 
         InPlaceExecutor().Do({}, {}, properties(steps=0))
 
 
-def test_a_failure_says_why_and_where_its_log_is(server: VertexServer) -> None:
+def test_a_failure_names_its_cause_and_its_log(server: VertexServer) -> None:
     def fail(job: v1.CustomJob) -> None:
         raise RuntimeError("replica workerpool0-0 exited with 1")
 
     server.on_custom_job = fail
     with pytest.raises(TrainingJobError) as failed:
         train(properties())
-    told = str(failed.value)
-    assert "replica workerpool0-0 exited with 1" in told
-    assert "console.cloud.google.com/vertex-ai/locations/us-central1/training/" in told
-    assert "A retry continues from the last checkpoint" in told
+    message = str(failed.value)
+    assert "replica workerpool0-0 exited with 1" in message
+    assert "console.cloud.google.com/vertex-ai/locations/us-central1/training/" in message
+    assert "A retry continues from the last checkpoint" in message
 
 
 def wait_until_stopped(job: v1.CustomJob) -> None:
@@ -169,8 +169,8 @@ def wait_until_stopped(job: v1.CustomJob) -> None:
         time.sleep(0.01)
 
 
-def test_who_is_stopped_stops_the_job(server: VertexServer) -> None:
-    """Else it would train on, and be paid for, with nobody to take its model."""
+def test_a_stopped_task_cancels_its_job(server: VertexServer) -> None:
+    """Otherwise the job would keep running and costing, and no task would use its model."""
     server.on_custom_job = wait_until_stopped
 
     def stop_us() -> None:
@@ -187,7 +187,7 @@ def test_who_is_stopped_stops_the_job(server: VertexServer) -> None:
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_a_second_try_ends_what_the_first_left_running(server: VertexServer) -> None:
+def test_a_retry_cancels_the_job_of_the_first_attempt(server: VertexServer) -> None:
     """Two jobs would write the same checkpoints."""
     train(properties())
     first = only_job(server)

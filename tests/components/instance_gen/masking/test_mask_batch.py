@@ -1,4 +1,4 @@
-"""Static masks: budgets, words, shares, and a layout that BERT's readers know."""
+"""Static masks respect budgets, words and shares, and have BERT's layout."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def mask(
     )
 
 
-def test_inputs_are_laid_out_as_berts(corpus: TokenizedDocuments, vocabulary: Vocabulary) -> None:
+def test_inputs_are_laid_out_like_berts(corpus: TokenizedDocuments, vocabulary: Vocabulary) -> None:
     numbers = [np.array([n]) for n in (10, 3, 40, 2, 1)]
     batch = assemble(corpus.ids, Spans(*numbers), 10, vocabulary)
     a, b = corpus.ids[10:13].tolist(), corpus.ids[40:42].tolist()
@@ -90,7 +90,7 @@ def test_positions_are_ascending_distinct_and_never_special(
 
 
 @pytest.mark.parametrize("unit", ["token", "word", "ngram"])
-def test_nothing_but_the_slots_changes(
+def test_only_the_masked_slots_change(
     batch: UnmaskedBatch, vocabulary: Vocabulary, unit: str
 ) -> None:
     masked = mask(batch, vocabulary, unit=unit)
@@ -123,7 +123,7 @@ def words_of(word_starts: list[bool], maskable: list[bool]) -> list[list[int]]:
     st.integers(1, 4),
     st.integers(0, 99),
 )
-def test_words_are_chosen_whole_until_none_is_left_that_fits(
+def test_words_are_chosen_whole_until_none_fits(
     sizes: list[int], budget: int, most: int, seed: int
 ) -> None:
     starts = np.array([[n == 0 for size in sizes for n in range(size)]])
@@ -151,13 +151,13 @@ def test_runs_of_words_have_the_lengths_of_albert(favor: str) -> None:
     assert shares == pytest.approx(
         [6 / 11, 3 / 11, 2 / 11] if favor == "short" else [2 / 11, 3 / 11, 6 / 11]
     )
-    # A budget of 3 in a long text holds a single run of 3, or starts with a shorter one.
+    # With a budget of 3, a long text gets one run of 3, or starts with a shorter one.
     maskable = np.ones((40_000, 200), bool)
     word = np.tile(np.arange(200), (40_000, 1))
     chosen = choose_words(maskable, word, np.full(40_000, 3), shares, draw(2, "runs"))
     columns = np.nonzero(chosen)[1].reshape(-1, 3)
     in_one_run = (columns[:, 2] - columns[:, 0] == 2).mean()
-    assert abs(in_one_run - shares[2]) < 0.03  # other runs seldom come to lie side by side
+    assert abs(in_one_run - shares[2]) < 0.03  # other runs are rarely adjacent
 
 
 def test_a_run_ends_at_a_separator() -> None:
@@ -168,7 +168,7 @@ def test_a_run_ends_at_a_separator() -> None:
     assert not chosen[:, [0, 2, 5]].any()
 
 
-def test_pieces_of_a_word_share_its_fate_if_asked(
+def test_pieces_of_a_word_share_a_replacement_if_configured(
     batch: UnmaskedBatch, vocabulary: Vocabulary
 ) -> None:
     word = word_numbers(batch)
@@ -185,16 +185,14 @@ def test_pieces_of_a_word_share_its_fate_if_asked(
         assert all(len(fate) == 1 for fate in fates.values()) == all_alike
 
 
-def test_electras_shares_leave_no_random_token(
-    batch: UnmaskedBatch, vocabulary: Vocabulary
-) -> None:
+def test_electras_shares_give_no_random_token(batch: UnmaskedBatch, vocabulary: Vocabulary) -> None:
     masked = mask(batch, vocabulary, mask_share=0.85, random_share=0.0)
     row, slot = np.nonzero(masked.weights)
     new = masked.input_ids[row, masked.positions[row, slot]]
     assert ((new == vocabulary.mask_id) | (new == masked.ids[row, slot])).all()
 
 
-def test_shares_of_more_than_all_are_refused() -> None:
+def test_shares_of_more_than_one_are_refused() -> None:
     with pytest.raises(ValueError, match="add up to more than 1"):
         MaskingSettings(mask_share=0.9, random_share=0.2)
 
@@ -232,7 +230,7 @@ def test_every_token_has_the_same_chance(batch: UnmaskedBatch, vocabulary: Vocab
     assert np.abs(share[one.maskable[0]] - expected).max() < 5 * np.sqrt(expected / 20_000)
 
 
-def test_an_input_with_nothing_to_mask_stays_as_it_is(vocabulary: Vocabulary) -> None:
+def test_an_input_with_nothing_to_mask_is_unchanged(vocabulary: Vocabulary) -> None:
     ids = np.full(4, vocabulary.unk_id, np.int32)
     numbers = [np.array([n]) for n in (0, 2, 2, 2, 0)]
     batch = assemble(ids, Spans(*numbers), 8, vocabulary)

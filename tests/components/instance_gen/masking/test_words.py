@@ -1,4 +1,4 @@
-"""Words as a reader sees them, whatever the tokenizer: between spaces, and without them."""
+"""Words are those that a reader sees, for any tokenizer, with and without spaces."""
 
 import itertools
 import re
@@ -34,7 +34,7 @@ def either(request: pytest.FixtureRequest) -> Vocabulary:
 
 
 def batch_of(vocabulary: Vocabulary, first: str, second: str = "") -> UnmaskedBatch:
-    """One pair of segments; the second may be empty."""
+    """Assemble one pair of segments; the second may be empty."""
     codes = vocabulary.tokenizer().encode_batch([first, second])
     ids = np.array([n for code in codes for n in code.ids], np.int32)
     sizes = [np.array([len(code.ids)]) for code in codes]
@@ -43,7 +43,7 @@ def batch_of(vocabulary: Vocabulary, first: str, second: str = "") -> UnmaskedBa
 
 
 def words_of(vocabulary: Vocabulary, batch: UnmaskedBatch) -> list[str]:
-    """The words of the only input, specials left out, as they were written."""
+    """Return the words of a single input as written, without special tokens."""
     places = np.flatnonzero(batch.maskable[0] | (batch.input_ids[0] == vocabulary.unk_id))
     words = itertools.groupby(places.tolist(), key=lambda place: word_numbers(batch)[0, place])
     texts = [
@@ -54,14 +54,14 @@ def words_of(vocabulary: Vocabulary, batch: UnmaskedBatch) -> list[str]:
 
 
 def is_mixed(vocabulary: Vocabulary, batch: UnmaskedBatch) -> bool:
-    """Whether a piece is unknown, or holds punctuation between letters or digits ("3.8")."""
+    """Return whether a piece is unknown or has punctuation inside ("3.8")."""
     pieces = [vocabulary.tokens[n] for n in batch.input_ids[batch.maskable]]
     is_unknown = bool((batch.input_ids == vocabulary.unk_id).any())
     return is_unknown or any(len(re.findall(r"[^\W_]+", piece)) > 1 for piece in pieces)
 
 
 @pytest.mark.parametrize("text", [ENGLISH, KOREAN], ids=["english", "korean"])
-def test_a_word_of_real_text_is_what_stands_between_spaces_and_punctuation(
+def test_words_of_real_text_end_at_spaces_and_punctuation(
     either: Vocabulary, text: list[list[str]]
 ) -> None:
     checked = 0
@@ -83,9 +83,7 @@ def test_an_eojeol_is_one_word_with_its_endings(either: Vocabulary) -> None:
 
 
 @pytest.mark.parametrize("sentence", [*JAPANESE, *CHINESE])
-def test_han_is_never_a_part_of_a_longer_word_in_wordpiece(
-    wordpieces: Vocabulary, sentence: str
-) -> None:
+def test_a_han_character_is_a_word_in_wordpiece(wordpieces: Vocabulary, sentence: str) -> None:
     words = words_of(wordpieces, batch_of(wordpieces, sentence))
     assert "".join(words) == sentence
     assert all(len(word) == 1 for word in words if re.search("[\u4e00-\u9fff]", word))
@@ -100,12 +98,12 @@ def test_without_spaces_every_sentencepiece_is_a_word(pieces: Vocabulary, senten
     assert len(words) == batch.maskable.sum()
 
 
-def test_what_follows_punctuation_without_a_space_begins_a_word(pieces: Vocabulary) -> None:
+def test_text_after_punctuation_without_a_space_begins_a_word(pieces: Vocabulary) -> None:
     words = words_of(pieces, batch_of(pieces, "class(object)-method"))
     assert [word for word in words if word] == ["class", "(", "object", ")", "-", "method"]
 
 
-def test_specials_are_words_and_part_segments(either: Vocabulary) -> None:
+def test_special_tokens_are_words_and_separate_segments(either: Vocabulary) -> None:
     batch = batch_of(either, "the class", "is executed")
     is_special = np.isin(batch.input_ids[0], [either.cls_id, either.sep_id, either.pad_id])
     assert batch.word_starts[0, is_special].all()
@@ -113,7 +111,7 @@ def test_specials_are_words_and_part_segments(either: Vocabulary) -> None:
     assert batch.word_starts[0, after].all()
 
 
-def test_what_is_unknown_does_not_part_its_word(pieces: Vocabulary) -> None:
+def test_an_unknown_token_does_not_split_its_word(pieces: Vocabulary) -> None:
     batch = batch_of(pieces, "the cl\u2603ss is")
     word = word_numbers(batch)[0]
     (unknown,) = np.flatnonzero(batch.input_ids[0] == pieces.unk_id)
@@ -121,7 +119,7 @@ def test_what_is_unknown_does_not_part_its_word(pieces: Vocabulary) -> None:
 
 
 @pytest.mark.parametrize("unit", ["word", "ngram"])
-def test_words_of_korean_are_masked_whole(either: Vocabulary, unit: str) -> None:
+def test_korean_words_are_masked_whole(either: Vocabulary, unit: str) -> None:
     sentences = [s for document in KOREAN for s in document if len(s) > 60][:100]
     for seed, sentence in enumerate(sentences):
         batch = batch_of(either, sentence)

@@ -1,4 +1,4 @@
-"""Two segments of running text: every token once, the middle at the end of a sentence."""
+"""Contiguous inputs use every token once, and their segments meet at the end of a sentence."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -61,7 +61,7 @@ def test_segments_touch_at_the_end_of_a_sentence_and_fit(
     assert np.array_equal(documents_at(corpus, spans.first_start), documents_at(corpus, last))
 
 
-def test_inputs_are_full_and_rests_are_not_tiny() -> None:
+def test_inputs_are_full_and_last_inputs_are_not_tiny() -> None:
     corpus = corpus_of([[7] * n for n in range(5, 60)])
     spans = cut(corpus, short=0.0)
     total = spans.first_length + spans.second_length

@@ -1,4 +1,4 @@
-"""Full inputs of running text: every token once, in order, cut between sentences."""
+"""Full inputs use every token once, in order, and are cut between sentences."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -63,7 +63,7 @@ def test_inputs_are_nearly_full() -> None:
     assert spans.first_length[:-1].min() > 126 - 8
 
 
-def test_documents_are_parted_by_a_separator() -> None:
+def test_documents_are_separated_by_a_special_token() -> None:
     ids, stops = join_documents(corpus_of([[2, 1], [3]]), SEP)
     assert ids.tolist() == [0, 1, 2, SEP, 3, 4, 5]
     assert stops.tolist() == [2, 3, 7]

@@ -1,4 +1,4 @@
-"""The reference mode against BERT's algorithm, written down once more, sentence by sentence."""
+"""The reference mode matches an independent implementation of BERT's algorithm."""
 
 import itertools
 import random
@@ -33,7 +33,7 @@ Sentences = list[int]  # the number of tokens of each
 
 @dataclass
 class Figures:
-    """What is compared; all but the first are means over the instances."""
+    """Compared figures; all but the first are means over the instances."""
 
     instances: float
     real_tokens: float
@@ -50,7 +50,7 @@ def english(tmp_path_factory: pytest.TempPathFactory, vocabulary: Vocabulary) ->
 
 
 def walk(documents: list[Sentences], number: int, budget: int, rng: random.Random) -> Iterator:
-    """One pass over a document: tokens of both segments, and whether the second is random."""
+    """Walk a document: yield tokens of both segments, and whether the second is random."""
     own = documents[number]
     target = rng.randint(2, budget) if rng.random() < SHORT else budget
     begin = 0
@@ -71,7 +71,7 @@ def walk(documents: list[Sentences], number: int, budget: int, rng: random.Rando
 
 
 def random_segment(documents: list[Sentences], number: int, wanted: int, rng: random.Random) -> int:
-    """Tokens of a run of sentences elsewhere."""
+    """Draw a run of sentences elsewhere and return its tokens."""
     for _ in range(10):
         other = rng.randrange(len(documents))
         if other != number:
@@ -85,7 +85,7 @@ def random_segment(documents: list[Sentences], number: int, wanted: int, rng: ra
 
 
 def defined(corpus: TokenizedDocuments, seq_length: int, slots: int, seed: int) -> Figures:
-    """The figures of the algorithm as the paper and the script's readers tell it."""
+    """Return the figures of the algorithm as the paper describes it."""
     rng, budget = random.Random(seed), seq_length - 3  # noqa: S311 (BERT's own)
     sizes = np.diff(corpus.sentence_offsets).tolist()
     documents = [sizes[a:b] for a, b in itertools.pairwise(corpus.document_offsets.tolist())]
@@ -106,7 +106,7 @@ def defined(corpus: TokenizedDocuments, seq_length: int, slots: int, seed: int) 
 def ours(
     corpus: TokenizedDocuments, vocabulary: Vocabulary, length: int, slots: int, seed: int
 ) -> Figures:
-    """The figures of the reference mode, masks and all."""
+    """Return the figures of the reference mode, including masks."""
     spans, _ = pair_as_reference(
         corpus,
         (0, len(corpus.document_ids)),
@@ -131,13 +131,13 @@ def ours(
 
 @pytest.mark.parametrize(("seq_length", "slots"), [(64, 10), (128, 20), (512, 77)])
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_figures_of_real_text_are_those_of_the_definition(
+def test_figures_of_real_text_match_the_definition(
     english: TokenizedDocuments, vocabulary: Vocabulary, seq_length: int, slots: int, seed: int
 ) -> None:
     expected = defined(english, seq_length, slots, seed)
-    found = ours(english, vocabulary, seq_length, slots, seed)
+    actual = ours(english, vocabulary, seq_length, slots, seed)
     for name, value in vars(expected).items():
-        assert getattr(found, name) == pytest.approx(value, rel=0.02), name
+        assert getattr(actual, name) == pytest.approx(value, rel=0.02), name
 
 
 def test_balanced_pairs_differ_from_the_reference(english: TokenizedDocuments) -> None:
@@ -150,11 +150,11 @@ def test_balanced_pairs_differ_from_the_reference(english: TokenizedDocuments) -
         rng=draw(1, "pairs"),
     )
     assert 2 * spans.label.sum() == len(spans)
-    # The figures would tell the two apart.
+    # The figures distinguish the two.
     assert abs(len(spans) / defined(english, 128, 20, 1).instances - 1) > 0.02
 
 
-def test_a_lone_sentence_is_always_labelled_random() -> None:
+def test_a_single_sentence_is_always_labeled_random() -> None:
     corpus = corpus_of([[9], [9], [40, 40, 40]])
     spans, _ = reference(corpus, copies=50)
     lone = documents_at(corpus, spans.first_start) < 2
@@ -191,7 +191,7 @@ def reference(
 
 
 @pytest.mark.parametrize("objective", ["sentence_order", "contiguous", "none"])
-def test_only_next_sentences_have_a_reference(objective: str) -> None:
+def test_only_next_sentence_has_a_reference(objective: str) -> None:
     with pytest.raises(ValueError, match=r"pair_draws=reference .* objective=next_sentence"):
         InstanceSettings(objective=objective, pair_draws="reference")
 

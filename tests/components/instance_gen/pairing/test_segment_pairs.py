@@ -1,4 +1,4 @@
-"""Pairs: balanced labels, whole sentences, no text of the same document called random."""
+"""Pairs have balanced labels and whole sentences, and random text from other documents."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ lengths = st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=12), min_si
 def corpus_of(
     sentence_lengths: list[list[int]], names: list[bytes] | None = None
 ) -> TokenizedDocuments:
-    """Documents of sentences of these lengths; every token's id is its own place."""
+    """Make documents with these sentence lengths; the id of each token is its position."""
     flat = np.array([n for document in sentence_lengths for n in document], np.int64)
     return TokenizedDocuments(
         ids=np.arange(flat.sum(), dtype=np.int32),
@@ -61,7 +61,7 @@ def test_labels_are_exactly_balanced(
 
 @settings(max_examples=300, deadline=None)
 @given(lengths, st.integers(0, 2**31))
-def test_segments_have_the_relation_that_the_label_says(
+def test_segments_have_the_relation_of_their_label(
     sentence_lengths: list[list[int]], seed: int
 ) -> None:
     corpus = corpus_of(sentence_lengths)
@@ -92,7 +92,7 @@ def test_both_segments_have_tokens_and_fit(sentence_lengths: list[list[int]], se
 
 @settings(max_examples=200, deadline=None)
 @given(lengths, st.integers(0, 2**31))
-def test_every_sentence_of_a_document_is_walked_over_or_counted(
+def test_every_sentence_of_a_document_is_used_or_counted(
     sentence_lengths: list[list[int]], seed: int
 ) -> None:
     corpus = corpus_of(sentence_lengths)
@@ -110,14 +110,14 @@ def test_every_sentence_of_a_document_is_walked_over_or_counted(
 
 @settings(max_examples=300, deadline=None)
 @given(lengths, st.integers(0, 2**31))
-def test_swapped_pairs_are_neighbours_in_the_other_order(
+def test_swapped_pairs_are_neighbors_in_reverse_order(
     sentence_lengths: list[list[int]], seed: int
 ) -> None:
     corpus = corpus_of([[min(n, 6) for n in document] for document in sentence_lengths])
     spans, skipped = pair_in_order(
         corpus, seq_length=512, short_seq_fraction=0.3, copies=2, rng=draw(seed, "order")
     )
-    assert skipped["truncated_tokens"] == 0  # so that neighbours touch
+    assert skipped["truncated_tokens"] == 0  # so that neighbors touch
     assert 2 * spans.label.sum() == len(spans)
     first, second = spans.first_start, spans.second_start
     swapped = spans.label == 1
@@ -128,7 +128,7 @@ def test_swapped_pairs_are_neighbours_in_the_other_order(
 
 @settings(max_examples=200, deadline=None)
 @given(lengths, st.integers(0, 2**31))
-def test_order_pairs_hold_every_sentence_that_has_a_neighbour(
+def test_order_pairs_contain_every_sentence_with_a_neighbor(
     sentence_lengths: list[list[int]], seed: int
 ) -> None:
     corpus = corpus_of([[min(n, 6) for n in document] for document in sentence_lengths])
@@ -145,7 +145,7 @@ def test_order_pairs_hold_every_sentence_that_has_a_neighbour(
     assert skipped["unpaired_tails"] == 0
 
 
-def test_the_label_is_not_readable_from_lone_sentences() -> None:
+def test_single_sentences_do_not_reveal_the_label() -> None:
     corpus = corpus_of([[50] * 9 for _ in range(40)])  # each sentence fills an input
     spans, _ = pairs_of(corpus, copies=5, short=0.0)
     means = [spans.first_length[spans.label == label].mean() for label in (0, 1)]
@@ -153,7 +153,7 @@ def test_the_label_is_not_readable_from_lone_sentences() -> None:
     assert abs(means[0] - means[1]) < 1.0
 
 
-def test_documents_of_equal_content_are_not_random_to_each_other() -> None:
+def test_documents_of_equal_content_never_supply_random_segments() -> None:
     corpus = corpus_of([[5] * 8, [5] * 8, [5] * 8], [b"a", b"a", b"b"])
     spans, _ = pairs_of(corpus, copies=20)
     first = documents_at(corpus, spans.first_start)[spans.label == 1]
@@ -166,7 +166,7 @@ def test_documents_of_equal_content_are_not_random_to_each_other() -> None:
     }
 
 
-def test_documents_of_other_shards_give_random_segments_only() -> None:
+def test_documents_of_other_shards_only_supply_random_segments() -> None:
     corpus = corpus_of([[5] * 8, [5] * 8, [5] * 8])
     spans, _ = pair_next_sentences(
         corpus, (1, 2), seq_length=32, short_seq_fraction=0.1, copies=20, rng=draw(0, "pairs")
@@ -176,7 +176,7 @@ def test_documents_of_other_shards_give_random_segments_only() -> None:
 
 
 @pytest.mark.parametrize("names", [[b"a"], [b"a", b"a"]])
-def test_a_single_document_is_an_error_that_says_what_to_do(names: list[bytes]) -> None:
+def test_a_single_document_is_an_error_with_a_remedy(names: list[bytes]) -> None:
     with pytest.raises(InputError, match=r"objective=none"):
         pairs_of(corpus_of([[5] * 8] * len(names), names))
 
@@ -188,7 +188,7 @@ def test_short_targets_are_drawn_for_every_instance() -> None:
 
 
 def truncate_as_bert(first: int, second: int, budget: int) -> tuple[int, int]:
-    """The loop of BERT's `truncate_seq_pair`, lengths only."""
+    """Return the lengths after the loop of BERT's `truncate_seq_pair`."""
     while first + second > budget:
         if first > second:
             first -= 1
@@ -199,9 +199,7 @@ def truncate_as_bert(first: int, second: int, budget: int) -> tuple[int, int]:
 
 @settings(max_examples=500, deadline=None)
 @given(st.integers(1, 80), st.integers(1, 80), st.integers(2, 70))
-def test_truncation_leaves_the_lengths_that_bert_leaves(
-    first: int, second: int, budget: int
-) -> None:
+def test_truncation_gives_the_same_lengths_as_bert(first: int, second: int, budget: int) -> None:
     one = np.ones(1, np.int64)
     cut, dropped = truncate(
         Spans(0 * one, first * one, 100 * one, second * one, one), budget, draw(0, "cut")
@@ -212,7 +210,7 @@ def test_truncation_leaves_the_lengths_that_bert_leaves(
     assert 100 <= cut.second_start[0] <= 100 + second - cut.second_length[0]
 
 
-def test_truncation_takes_from_both_ends_by_fair_coins() -> None:
+def test_truncation_drops_tokens_from_both_ends_equally() -> None:
     ones = np.ones(20_000, np.int64)
     cut, _ = truncate(Spans(0 * ones, 60 * ones, 0 * ones, 10 * ones, ones), 40, draw(1, "cut"))
     assert abs(cut.first_start.mean() - 30 / 2) < 0.1  # 30 tokens go

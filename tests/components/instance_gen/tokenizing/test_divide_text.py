@@ -1,4 +1,4 @@
-"""SentencePiece's ids by chunks are its ids by sentences, for vocabularies trained and imported."""
+"""SentencePiece gives the same ids for chunks and for sentences."""
 
 import itertools
 import json
@@ -30,7 +30,7 @@ characters = st.one_of(
 
 
 def import_pieces(folder: Path, keep_accents: bool) -> Tokenizer:
-    """An ALBERT's own normaliser, with SentencePiece's compiled table."""
+    """Import a tokenizer with ALBERT's normalizer and SentencePiece's compiled table."""
     sentences = [sentence for document in TEXT for sentence in document]
     write_small_pieces(folder / "albert", sentences=sentences, size=3000)
     config = json.dumps({"keep_accents": keep_accents})
@@ -58,7 +58,7 @@ def test_chunks_of_real_text_give_the_ids_of_sentences(
     chunked = ChunkTokenizer(tokenizers[kind])
     assert find_divider(tokenizers[kind]) is divide_at_spaces
     assert ids_of(chunked, texts) == expected
-    assert ids_of(chunked, texts) == expected  # all chunks are known now
+    assert ids_of(chunked, texts) == expected  # from the cache
 
 
 @settings(max_examples=2500, deadline=None)
@@ -84,7 +84,7 @@ def test_no_byte_is_lost_and_chunks_begin_with_their_space(texts: list[str]) -> 
 
 
 @pytest.mark.parametrize("change", ["first", "whole", "spaces kept", "pattern"])
-def test_tokenizers_that_look_further_get_whole_sentences(
+def test_tokenizers_that_need_context_get_whole_sentences(
     tokenizers: dict[str, Tokenizer], change: str
 ) -> None:
     tokenizer = Tokenizer.from_str(tokenizers["trained"].to_str())

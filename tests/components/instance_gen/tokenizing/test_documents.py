@@ -1,4 +1,4 @@
-"""Documents to ids: the cache of chunks changes nothing, and what comes out empty is counted."""
+"""The cache of chunks does not change ids, and empty sentences and documents are counted."""
 
 import itertools
 from pathlib import Path
@@ -39,7 +39,7 @@ HOSTILE = [
     " ",
 ]
 
-TRICKY = 'aBz9 .,=<>("-\t\x01\u0301\u0338\u200b한어漢é'  # tried more often than other characters
+TRICKY = 'aBz9 .,=<>("-\t\x01\u0301\u0338\u200b한어漢é'  # drawn more often than other characters
 
 
 def ids_of(tokenizer: ChunkTokenizer, texts: list[str]) -> list[list[int]]:
@@ -53,7 +53,7 @@ def test_chunks_give_the_ids_of_whole_sentences(vocabulary: Vocabulary) -> None:
     expected = [e.ids for e in whole.encode_batch(texts, add_special_tokens=False)]
     tokenizer = ChunkTokenizer(vocabulary.tokenizer())
     assert ids_of(tokenizer, texts) == expected
-    assert ids_of(tokenizer, texts) == expected  # all chunks are known now
+    assert ids_of(tokenizer, texts) == expected  # from the cache
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -73,7 +73,7 @@ def test_any_text_gives_the_ids_of_the_tokenizer(vocabulary: Vocabulary, texts: 
     assert ids_of(tokenizer, texts) == [encoding.ids for encoding in encodings]
 
 
-def test_a_tokenizer_of_other_parts_gets_whole_sentences(vocabulary: Vocabulary) -> None:
+def test_an_unknown_tokenizer_gets_whole_sentences(vocabulary: Vocabulary) -> None:
     tokenizer = vocabulary.tokenizer()
     assert find_divider(tokenizer)
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -82,7 +82,7 @@ def test_a_tokenizer_of_other_parts_gets_whole_sentences(vocabulary: Vocabulary)
     assert ids_of(ChunkTokenizer(tokenizer), ["two words"]) == [expected]
 
 
-def test_documents_and_sentences_keep_their_places(tmp_path: Path, vocabulary: Vocabulary) -> None:
+def test_documents_and_sentences_keep_their_order(tmp_path: Path, vocabulary: Vocabulary) -> None:
     documents = [["The first.", "\u200b", "The second one."], ["\u200b"], ["Third."]]
     folder = write_documents(tmp_path, {"train": [documents]})
     path = folder / "Split-train" / "documents-00000-of-00001.tfrecord.gz"
@@ -111,6 +111,6 @@ def test_shards_join_to_one_corpus(tmp_path: Path, vocabulary: Vocabulary) -> No
     assert joined.document_ids == expected.document_ids
 
 
-def test_the_vocabulary_of_these_tests_has_pieces_that_continue(vocabulary: Vocabulary) -> None:
+def test_the_test_vocabulary_has_continuation_pieces(vocabulary: Vocabulary) -> None:
     assert vocabulary.continuation.sum() > 100
     assert len(trained_entries()) == vocabulary.size
