@@ -15,7 +15,6 @@ from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED
 from pipelines.lineage.commands import app as lineage_app
 from pipelines.options import (
     FLAG,
-    ParamOption,
     PricesOption,
     RecipeArgument,
     SetOption,
@@ -26,6 +25,7 @@ from pipelines.options import (
     WorkdirOption,
 )
 from pipelines.plan.command import plan
+from pipelines.spec_runner.cli import run_spec
 from pipelines.vertex.commands.doctor import doctor
 from pipelines.vertex.commands.runs import app as runs_app
 from pipelines.vertex.commands.schedule import app as schedule_app
@@ -126,67 +126,7 @@ def compile_(
     typer.echo(compile_to_file(recipe, output, set_ or [], check=check))
 
 
-@app.command("run-spec", rich_help_panel=CLOUD)
-def run_spec_(
-    spec: Annotated[
-        str, typer.Argument(metavar="SPEC", help="A compiled pipeline: YAML or JSON, schema 2.1.")
-    ],
-    workdir: WorkdirOption = "work",
-    text: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PATH",
-            help="Text for a pipeline that Textmill compiled: a file, folder or quoted glob.",
-        ),
-    ] = None,
-    param: ParamOption = None,
-    map_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="URI=FOLDER",
-            help="Map a bucket to a folder, for example gs://bucket/path=FOLDER. Repeatable; "
-            "other buckets become folders in the workdir.",
-        ),
-    ] = None,
-    cache: Annotated[
-        bool,
-        typer.Option("--cache/--no-cache", metavar=FLAG, help="Reuse results that are up to date."),
-    ] = True,
-    retry: Annotated[
-        bool,
-        typer.Option(
-            "--retry/--no-retry", metavar=FLAG, help="Retry failed tasks as the spec says."
-        ),
-    ] = True,
-    warm: Annotated[
-        bool,
-        typer.Option(
-            "--warm",
-            metavar=FLAG,
-            help="Load TFX once for all tasks; saves seconds per task.",
-        ),
-    ] = False,
-    verbose: VerboseOption = False,
-) -> None:
-    """Run a compiled pipeline on this machine, without Docker or a cloud account.
-
-    Example: textmill run-spec pipeline.yaml --text 'corpus/*.txt' --param steps=200
-    """
-    from pipelines.spec_runner.command import Options, run_spec
-
-    options = Options(
-        parameters=param or (),
-        maps=map_ or (),
-        text=text,
-        use_cache=cache,
-        retry=retry,
-        warm=warm,
-        verbose=verbose,
-    )
-    raise typer.Exit(run_spec(spec, workdir=workdir, options=options))
-
-
+app.command(rich_help_panel=CLOUD)(run_spec)
 app.command(rich_help_panel=CLOUD)(doctor)
 app.command(rich_help_panel=CLOUD)(submit)
 app.add_typer(schedule_app, name="schedule", rich_help_panel=CLOUD)

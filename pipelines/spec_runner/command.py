@@ -32,7 +32,7 @@ from pipelines.spec_runner.tasks.container_task import Tools
 from pipelines.spec_runner.tasks.dag import DagRunner
 from pipelines.spec_runner.tasks.recorder import Recorder
 from pipelines.spec_runner.tasks.run_context import PROJECT, REGION, RunContext
-from pipelines.workdir import hold, open_workdir
+from pipelines.workdir import Workdir, hold, open_workdir
 
 SPEC, PARAMETERS, LOGS = "spec.yaml", "parameters.json", "tasks"
 TEXT_ROOT, TEXT_PATTERN = "text_root", "text_pattern"  # parameters of specs that Textmill compiles
@@ -87,19 +87,23 @@ def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) ->
             use_cache=options.use_cache,
             retry=options.retry,
         )
-        _save_inputs(spec, parameters, run.folder)
-        console = Console(stderr=True, highlight=False)
-        timer = NodeTimer(console)
-        timer.say(f"run {run_id} of {spec.path}")
-        started = StartedRun(run_id, spec.name, home, {"logs": str(run.folder / LOGS)})
-        recorder = Recorder(home.metadata, spec.name, run_id, run_origin())
-        _, code = run_and_report(
-            started,
-            lambda: _run_tasks(spec, parameters, run, recorder, options, timer),
-            timer.seconds,
-            console,
-        )
-        return code
+        return _run(spec, parameters, run, home, options)
+
+
+def _run(spec: Spec, parameters: Values, run: RunContext, home: Workdir, options: Options) -> int:
+    """Run the spec, write its summary, and return the exit code."""
+    _save_inputs(spec, parameters, run.folder)
+    console = Console(stderr=True, highlight=False)
+    timer = NodeTimer(console)
+    timer.say(f"run {run.run_id} of {spec.path}")
+    started = StartedRun(run.run_id, spec.name, home, {"logs": str(run.folder / LOGS)})
+    _, code = run_and_report(
+        started,
+        lambda: _run_tasks(spec, parameters, run, home.metadata, options, timer),
+        timer.seconds,
+        console,
+    )
+    return code
 
 
 def _check_parameters(spec: Spec, options: Options, buckets: Buckets, root: Path) -> Values:
@@ -155,7 +159,7 @@ def _run_tasks(
     spec: Spec,
     parameters: Values,
     run: RunContext,
-    recorder: Recorder,
+    metadata: Path,
     options: Options,
     timer: NodeTimer,
 ) -> Exception | None:
@@ -164,6 +168,7 @@ def _run_tasks(
     processes = Processes(echo=options.verbose, warm=warm)
     replicas = ReplicaRunner(processes, run.buckets, run.folder / LOGS)
     service = TrainingService(CustomJobs(replicas.run))
+    recorder = Recorder(metadata, spec.name, run.run_id, run_origin())
     tools = Tools(run, recorder, processes, replicas, service.endpoint, timer.say)
     try:
         with service.serving():

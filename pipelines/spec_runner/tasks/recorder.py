@@ -58,7 +58,10 @@ class Recorder:
         self, node_id: str, type_name: str, settings: Mapping[str, Any], inputs: Artifacts
     ) -> int:
         """Record that a task begins; return the execution's id, which names its folders."""
-        record = self._execution(type_name, mlmd.Execution.RUNNING)
+        kind = mlmd.ExecutionType(name=type_name)
+        type_id = self._store.put_execution_type(kind, can_add_fields=True, can_omit_fields=True)
+        record = mlmd.Execution(type_id=type_id, last_known_state=mlmd.Execution.RUNNING)
+        record.name = str(uuid.uuid4())
         for name, value in settings.items():
             set_value(record.custom_properties[name], value)
         pairs = [(self._stored(a), event) for a, event in _pairs(inputs, mlmd.Event.INPUT)]
@@ -110,8 +113,8 @@ class Recorder:
 
     def reuse(self, execution_id: int, outputs: Artifacts, parameters: Mapping[str, Any]) -> None:
         """Record that an earlier result was used."""
-        kind = mlmd.Event.OUTPUT
-        self._end(execution_id, mlmd.Execution.CACHED, parameters, outputs, kind)
+        state = mlmd.Execution.CACHED
+        self._end(execution_id, state, parameters, outputs, mlmd.Event.OUTPUT)
 
     def fail(self, execution_id: int, outputs: Artifacts, reason: str, *, canceled: bool) -> None:
         """Record that a task failed or was stopped, and mark its outputs as abandoned."""
@@ -173,11 +176,8 @@ class Recorder:
         return outputs if outputs.keys() == types.keys() else None
 
     def _update(self, outputs: Artifacts, state: int) -> None:
-        records = [
-            to_store(artifact, state, self._type(artifact.type))
-            for artifacts in outputs.values()
-            for artifact in artifacts
-        ]
+        artifacts = [artifact for several in outputs.values() for artifact in several]
+        records = [to_store(artifact, state, self._type(artifact.type)) for artifact in artifacts]
         if records:
             self._store.put_artifacts(records)
 
@@ -200,11 +200,6 @@ class Recorder:
     def _stored(self, artifact: LiveArtifact) -> Any:
         (record,) = self._store.get_artifacts_by_id([artifact.id])
         return record
-
-    def _execution(self, type_name: str, state: int) -> Any:
-        kind = mlmd.ExecutionType(name=type_name)
-        type_id = self._store.put_execution_type(kind, can_add_fields=True, can_omit_fields=True)
-        return mlmd.Execution(type_id=type_id, last_known_state=state, name=str(uuid.uuid4()))
 
     def _type(self, artifact_type: ArtifactType) -> int:
         if artifact_type.name not in self._types:

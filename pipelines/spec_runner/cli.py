@@ -1,0 +1,67 @@
+"""Define the command `textmill run-spec`."""
+
+from typing import Annotated
+
+import typer
+
+from pipelines.options import FLAG, ParamOption, VerboseOption, WorkdirOption
+
+
+def run_spec(
+    spec: Annotated[
+        str, typer.Argument(metavar="SPEC", help="A compiled pipeline: YAML or JSON, schema 2.1.")
+    ],
+    workdir: WorkdirOption = "work",
+    text: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="Text for a pipeline that Textmill compiled: a file, folder or quoted glob.",
+        ),
+    ] = None,
+    param: ParamOption = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="URI=FOLDER",
+            help="Map a bucket to a folder, for example gs://bucket/path=FOLDER. Repeatable; "
+            "other buckets become folders in the workdir.",
+        ),
+    ] = None,
+    cache: Annotated[
+        bool,
+        typer.Option("--cache/--no-cache", metavar=FLAG, help="Reuse results that are up to date."),
+    ] = True,
+    retry: Annotated[
+        bool,
+        typer.Option(
+            "--retry/--no-retry", metavar=FLAG, help="Retry failed tasks as the spec says."
+        ),
+    ] = True,
+    warm: Annotated[
+        bool,
+        typer.Option(
+            "--warm",
+            metavar=FLAG,
+            help="Load TFX once for all tasks; saves seconds per task.",
+        ),
+    ] = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Run a compiled pipeline on this machine, without Docker or a cloud account.
+
+    Example: textmill run-spec pipeline.yaml --text 'corpus/*.txt' --param steps=200
+    """
+    from pipelines.spec_runner import command
+
+    options = command.Options(
+        parameters=param or (),
+        maps=map_ or (),
+        text=text,
+        use_cache=cache,
+        retry=retry,
+        warm=warm,
+        verbose=verbose,
+    )
+    raise typer.Exit(command.run_spec(spec, workdir=workdir, options=options))
