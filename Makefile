@@ -100,6 +100,7 @@ docs-reference: $(READY)  ## write docs/reference and the drawings from the code
 docs-check: $(READY)
 	$(BIN)/python -m docs.tools.reference --check
 	$(BIN)/python -m docs.tools.blocks --check
+	$(BIN)/python -m docs.tools.check_names
 
 docs-assets: $(READY) $(TRANSFORMERS)  ## run the demo and write its real output and pictures to docs/assets
 	$(BIN)/python -m docs.tools.assets

@@ -50,11 +50,23 @@ def fill(text: str) -> str:
 
 
 def content(name: str) -> str:
-    """Return what stands between the comments of a name."""
+    """Return what stands between the comments of a name.
+
+    Raises:
+        SystemExit: If there is no such asset.
+    """
+    try:
+        return read_asset(name)
+    except (FileNotFoundError, KeyError):
+        raise SystemExit(f"docs/assets has no {name}. Run `make docs-assets`.") from None
+
+
+def read_asset(name: str) -> str:
+    """Return a file as a block, or a figure."""
     if name.endswith(".txt"):
-        return f"\n```text\n{(ASSETS / name).read_text(encoding='utf-8').rstrip()}\n```\n"
+        return f"\n\n```text\n{(ASSETS / name).read_text(encoding='utf-8').rstrip()}\n```\n\n"
     if name.endswith(".md"):
-        return f"\n{(ASSETS / name).read_text(encoding='utf-8').rstrip()}\n\n"
+        return f"\n\n{(ASSETS / name).read_text(encoding='utf-8').rstrip()}\n\n"
     figures: dict[str, str] = json.loads((ASSETS / "figures.json").read_text(encoding="utf-8"))
     return figures[name]
 
