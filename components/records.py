@@ -28,7 +28,7 @@ def write_records(folder: str, path: str, records: Iterable[bytes]) -> Shard:
     Args:
         folder: the artifact's folder.
         path: path of the shard in that folder.
-        records: serialised records.
+        records: serialized records.
 
     Returns:
         The shard's entry for the manifest.

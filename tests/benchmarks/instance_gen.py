@@ -1,10 +1,10 @@
-"""InstanceGen against TF Model Garden's create_pretraining_data, on the same text.
+"""Compare InstanceGen with TF Model Garden's create_pretraining_data on the same text.
 
     python -m tests.benchmarks.instance_gen --peer PEER/bin/python
 
-PEER is an environment of its own with `tensorflow==2.16.2 sentencepiece`, and with
+PEER is a separate environment with `tensorflow==2.16.2 sentencepiece`, and with
 `tf-models-official==2.16.0 tf-keras==2.16.0` installed without their dependencies. The text is
-the docstrings of the packages beside this one, or files of BERT's form (--text), or HTML (--html).
+the docstrings of installed packages, a file in BERT's form (--text), or HTML pages (--html).
 """
 
 import argparse
@@ -34,12 +34,12 @@ class Line:
     name: str
     text_mb: float
     instances: int
-    seconds: float  # of the work, once all processes have started
+    seconds: float  # of work, after all processes have started
     whole: Measured
 
 
 def main() -> None:
-    """Measures and prints the table."""
+    """Measure, and print the table."""
     arguments = _arguments()
     work = Path(arguments.work)
     shutil.rmtree(work, ignore_errors=True)
@@ -55,16 +55,20 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", default="/tmp/textmill-benchmark")  # noqa: S108
-    parser.add_argument("--text", help="a file, one sentence a line")
-    parser.add_argument("--html", help="a folder of HTML pages")
+    parser.add_argument("--text", help="text file with one sentence per line")
+    parser.add_argument("--html", help="folder of HTML pages")
     parser.add_argument("--megabytes", type=float, default=30)
     parser.add_argument("--vocabulary-size", type=int, default=30_000)
     parser.add_argument(
-        "--cased", action="store_true", help="for Korean, which the peer else takes apart"
+        "--cased",
+        action="store_true",
+        help="keep case; needed for Korean, which the peer otherwise splits",
     )
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--peer", help="the Python of the peer's environment")
-    parser.add_argument("--peer-megabytes", type=float, help="a part of the text; default: all")
+    parser.add_argument("--peer", help="Python of the peer's environment")
+    parser.add_argument(
+        "--peer-megabytes", type=float, help="size of the text for the peer; default: all"
+    )
     return parser.parse_args()
 
 
@@ -84,7 +88,7 @@ def _whole_documents(text: bytes, size: int) -> bytes:
 
 
 def _prepare(text: Path, work: Path, arguments: argparse.Namespace) -> tuple[str, str]:
-    """Documents and a vocabulary by the pipeline itself."""
+    """Make documents and a vocabulary with the pipeline."""
     command = [sys.executable, "-m", "pipelines.cli", "run", "bert-mini", "--text", str(text)]
     command += ["--workdir", str(work / "run"), "--to-node", "VocabularyGen"]
     command += ["--set", f"vocabulary.size={arguments.vocabulary_size}"]
@@ -121,7 +125,7 @@ def _ours(
 
 
 def _peer(arguments: argparse.Namespace, text: Path, vocabulary: str, work: Path) -> Line:
-    """The peer on the text, and once on a few lines, which is its start-up."""
+    """Run the peer on the text, and once on a few lines to measure its start-up."""
     part, tiny = work / "peer.txt", work / "tiny.txt"
     size = int((arguments.peer_megabytes or arguments.megabytes) * 1e6)
     part.write_bytes(_whole_documents(text.read_bytes(), size))
@@ -148,7 +152,7 @@ def _run_peer(arguments: argparse.Namespace, text: Path, vocabulary: str, work: 
 
 
 def _count_records(path: Path) -> int:
-    """Records of a plain TFRecord file, by their lengths alone."""
+    """Count the records of an uncompressed TFRecord file by their lengths."""
     count, size = 0, path.stat().st_size
     with path.open("rb") as stream:
         while stream.tell() < size:

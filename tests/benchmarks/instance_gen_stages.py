@@ -1,4 +1,4 @@
-"""Where InstanceGen's time goes, stage by stage, and how far that is from what cannot be avoided.
+"""Measure InstanceGen's time per stage, and compare it with lower bounds.
 
 python -m tests.benchmarks.instance_gen_stages DOCUMENT_SHARD VOCABULARY
 """
@@ -32,22 +32,22 @@ from trainer.settings.masking import MaskingSettings
 
 T = TypeVar("T")
 SEQ_LENGTH, MAX_PREDICTIONS, COPIES = 128, 20, 10
-TRIES = 9  # the best is taken: other work on the machine only ever adds
+TRIES = 9  # the fastest counts, because other processes can only add time
 
 
 def measure(name: str, instances: int, work: Callable[[], T], tries: int = TRIES) -> T:
-    """Prints a stage's microseconds an instance; returns what it made."""
+    """Print the microseconds per instance of a stage, and return its result."""
     seconds = []
     for _ in range(tries):
         begin = time.perf_counter()
         result = work()
         seconds.append(time.perf_counter() - begin)
-    sys.stdout.write(f"{name:44} {min(seconds) / instances * 1e6:8.2f} us an instance\n")
+    sys.stdout.write(f"{name:44} {min(seconds) / instances * 1e6:8.2f} us per instance\n")
     return result
 
 
 def main(documents: str, vocabulary_folder: str) -> None:
-    """Measures each stage on one shard of documents."""
+    """Measure each stage on one shard of documents."""
     vocabulary = load_vocabulary(vocabulary_folder)
     tokenizer = ChunkTokenizer(vocabulary.tokenizer())
     corpus = read_documents(documents, tokenizer)
@@ -66,12 +66,12 @@ def main(documents: str, vocabulary_folder: str) -> None:
     spans = pair()
     total = len(spans)
 
-    def tokenize_anew() -> object:
+    def tokenize_uncached() -> object:
         return read_documents(documents, ChunkTokenizer(vocabulary.tokenizer()))
 
-    measure("reading and tokenising, all words new", total, tokenize_anew, 2)
+    measure("reading and tokenizing, empty cache", total, tokenize_uncached, 2)
     measure(
-        "reading and tokenising, words known", total, lambda: read_documents(documents, tokenizer)
+        "reading and tokenizing, full cache", total, lambda: read_documents(documents, tokenizer)
     )
     measure("pairing", total, pair, 2)
     rows = spans.take(np.arange(BATCH_INSTANCES))
@@ -89,26 +89,26 @@ def main(documents: str, vocabulary_folder: str) -> None:
             rng=draw(0, "mask"),
         )
         masked = measure(f"masking by {unit}", n, mask)
-    tally = InstanceCounter(SEQ_LENGTH, MAX_PREDICTIONS)
-    measure("counting", n, lambda: tally.add_masks(batch, masked, vocabulary.mask_id))
+    counter = InstanceCounter(SEQ_LENGTH, MAX_PREDICTIONS)
+    measure("counting", n, lambda: counter.add_masks(batch, masked, vocabulary.mask_id))
     frames, _ = measure(
         "encoding and framing", n, lambda: encode_static(batch, masked, "next_sentence_labels")
     )
     measure("gzip by ISA-L", n, lambda: deflate(frames))
     columns = [masked.input_ids, batch.input_mask, batch.segment_ids, masked.positions]
     columns += [masked.ids, masked.weights, batch.label[:, None]]
-    records = measure("the floor: tfx_bsl's encoder", n, lambda: encode_by_tfx(columns))
-    measure("the floor: TFRecordWriter, gzip", n, lambda: write_by_tensorflow(records))
+    records = measure("lower bound: tfx_bsl's encoder", n, lambda: encode_by_tfx(columns))
+    measure("lower bound: TFRecordWriter, gzip", n, lambda: write_by_tensorflow(records))
 
 
 def deflate(frames: bytes) -> bytes:
-    """The frames as the writer compresses them."""
+    """Compress frames as our writer does."""
     stream = isal_zlib.compressobj(GZIP_LEVEL, isal_zlib.DEFLATED, GZIP_WINDOW)
     return stream.compress(frames) + stream.flush()
 
 
 def write_by_tensorflow(records: Sequence[bytes]) -> None:
-    """Frames, checksums and zlib, by TensorFlow's own writer."""
+    """Write frames, checksums and gzip with TensorFlow's own writer."""
     with (
         tempfile.NamedTemporaryFile() as file,
         tf.io.TFRecordWriter(file.name, options="GZIP") as writer,
@@ -118,7 +118,7 @@ def write_by_tensorflow(records: Sequence[bytes]) -> None:
 
 
 def encode_by_tfx(columns: Sequence[np.ndarray]) -> list[bytes]:
-    """The same features by `tfx_bsl`, whose records differ from call to call in their order."""
+    """Encode the same features with `tfx_bsl`, whose order of features varies."""
     arrays = []
     for matrix in columns:
         offsets = np.arange(len(matrix) + 1) * matrix.shape[1]

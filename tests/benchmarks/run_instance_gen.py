@@ -1,7 +1,7 @@
-"""InstanceGen alone, as the pipeline runs it: `run_instance_gen DOCUMENTS VOCABULARY TARGET …`.
+"""Run InstanceGen alone as a pipeline does: `run_instance_gen DOCUMENTS VOCABULARY TARGET …`.
 
-Prints one line of JSON: seconds of the imports, of the whole step, of the work on shards (from the
-first to the last, without the start of Beam's processes), and the counts.
+Print one line of JSON: the seconds of the imports, of the whole step and of the work on shards
+(from the first to the last, without the start of Beam's processes), and the counts.
 """
 
 import time
@@ -26,13 +26,13 @@ from trainer.settings.masking import MaskingSettings  # noqa: E402
 
 
 def main() -> None:
-    """Runs the executor once."""
+    """Run the executor once."""
     parser = argparse.ArgumentParser()
     for name in ("documents", "vocabulary", "target"):
         parser.add_argument(name)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--instances", default="{}", help="InstanceSettings, JSON")
-    parser.add_argument("--masking", default="{}", help="MaskingSettings, JSON")
+    parser.add_argument("--instances", default="{}", help="InstanceSettings as JSON")
+    parser.add_argument("--masking", default="{}", help="MaskingSettings as JSON")
     arguments = parser.parse_args()
     started = time.perf_counter()
     counts = run(arguments)
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, dict[str, int]]:
-    """Calls the executor as TFX's launcher does; returns the manifest's counts."""
+    """Call the executor as TFX's launcher does, and return the counts of the manifest."""
     documents, instances = standard_artifacts.Examples(), standard_artifacts.Examples()
     vocabulary, schema = Vocabulary(), standard_artifacts.Schema()
     documents.uri, vocabulary.uri = arguments.documents, arguments.vocabulary
