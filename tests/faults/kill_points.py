@@ -119,7 +119,7 @@ KILL_POINTS = (
 
 
 def all_runs(runs: int) -> Iterator[tuple[KillPoint, int]]:
-    """Each point so many times: the number of the run chooses the start."""
+    """Yield each kill point with run numbers from 0; the number selects the start."""
     for point in KILL_POINTS:
         for number in range(runs):
             yield point, number

@@ -45,10 +45,10 @@ def false_claims(workdir: Path) -> list[str]:
     claims = []
     for manifest in workdir.rglob("manifest.json"):
         if ".partial" not in str(manifest):
-            claims += [f"{f.path} {f.told}" for f in check_manifest(manifest.parent)]
+            claims += [f"{f.path} {f.problem}" for f in check_manifest(manifest.parent)]
     if _has_tables(workdir / "metadata.sqlite"):
         archive = Archive(workdir)
-        claims += [f"{finding.path} {finding.told}" for finding in verify(archive).findings]
+        claims += [f"{m.path} {m.problem}" for m in verify(archive).findings]
         graph = archive.graph
         for execution in graph.executions.values():
             makes = execution.node_id != RESOLVER and execution.state in ("ran", "cached")

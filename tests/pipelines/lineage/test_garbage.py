@@ -34,7 +34,7 @@ def littered(history: History, tmp_path: Path) -> Path:
     foreign = workdir / "artifacts/tiny/Trainer/model/99999"
     foreign.mkdir()
     os.utime(foreign, (YESTERDAY, YESTERDAY))
-    (workdir / "artifacts/tiny/Trainer/model/99998").mkdir()  # of today: somebody may be at work
+    (workdir / "artifacts/tiny/Trainer/model/99998").mkdir()  # from today: a run may be using it
     partial = workdir / "published/tiny/.17.partial"
     partial.mkdir()
     os.utime(partial, (YESTERDAY, YESTERDAY))

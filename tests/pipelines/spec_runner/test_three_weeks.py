@@ -74,7 +74,7 @@ def test_weekly_runs_continue_from_the_best_model_and_publish_only_a_better_one(
     created = textmill(
         "schedule", "create", spec, *given, "--cron", "0 3 * * 1", "--name", "weekly"
     )
-    assert created.code == SUCCEEDED, created.told
+    assert created.code == SUCCEEDED, created.output
     ((name, _),) = server.schedules.items()
     text = tmp_path / "text"
     published = tmp_path / "w/gs/acme-nlp-textmill/weekly/published/tiny"
@@ -86,7 +86,7 @@ def test_weekly_runs_continue_from_the_best_model_and_publish_only_a_better_one(
         if week == 3:  # a change for the worse
             bad = [*given, "--param", "learning_rate=0.1"]
             updated = textmill("schedule", "update", "weekly", "--spec", spec, *bad)
-            assert updated.code == SUCCEEDED, updated.told
+            assert updated.code == SUCCEEDED, updated.output
         job = fire(server, name)
         assert job is not None
         summaries.append(run_job(job, tmp_path, text))
