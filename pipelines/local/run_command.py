@@ -14,6 +14,7 @@ from core.errors import InputError
 from core.json_object import read_json
 from core.signals import sigterm_raises
 from pipelines.exit_codes import SUCCEEDED
+from pipelines.local.generated_files import remove_stale_generated_files
 from pipelines.local.node_timer import NodeTimer
 from pipelines.local.run_ending import StartedRun, run_and_report
 from pipelines.local.run_origin import run_origin
@@ -114,6 +115,7 @@ def _execute(request: RunRequest, run_id: str, timer: NodeTimer) -> None:
     folder = workdir.runs / run_id
     write_recipe(recipe, folder)
     timer.say(f"run {run_id}: loading TFX and TensorFlow")
+    remove_stale_generated_files()
     from pipelines.create_pipeline import create_pipeline
     from pipelines.local.local_runner import run_locally
 

@@ -33,7 +33,7 @@ def doctor(
     spec_or_recipe: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SPEC_OR_RECIPE]",
+            metavar="SPEC_OR_RECIPE",
             help="Also check what this needs on Vertex AI; without it, only this machine.",
         ),
     ] = None,
