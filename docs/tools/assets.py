@@ -46,9 +46,9 @@ def demo() -> None:
     """Run the demo and everything that reads its workdir."""
     shutil.rmtree(FOLDER / "work" / "demo", ignore_errors=True)
     run("demo-text", "work/demo/text")
-    write("demo-run.txt", run("run", "demo", *DEMO))
+    write("demo-run.txt", summary("run", "demo", *DEMO))
     first = newest_summary("demo")
-    write("demo-cached.txt", run("run", "demo", *DEMO))
+    write("demo-cached.txt", summary("run", "demo", *DEMO))
     write(
         "plan.txt", run("plan", "demo", *DEMO, "--set", "trainer.steps=4000", "--machine", "a100")
     )
@@ -60,8 +60,8 @@ def demo() -> None:
     write("lineage-list.txt", run("lineage", "list", "--workdir", "work/demo"))
     write("lineage-verify.txt", run("lineage", "verify", "--workdir", "work/demo"))
     run("lineage", "report", "--workdir", "work/demo", "-o", "lineage.html")
-    picture(report, "corpus-report.png", height=1650)
-    picture(FOLDER / "lineage.html", "lineage.png", height=1500, place=f"/run/{first['run_id']}")
+    picture(report, "corpus-report.png", height=1510)
+    picture(FOLDER / "lineage.html", "lineage.png", height=1360, place=f"/run/{first['run_id']}")
     write("recipes.txt", run("recipes"))
     write("machines.txt", run("machines"))
     write("bad-text.txt", bad_text())
@@ -85,6 +85,12 @@ def vertex() -> None:
 def run(*arguments: str, code: int = 0) -> str:
     """Return the output of `textmill` in the folder of the assets."""
     return textmill(*arguments, folder=FOLDER, code=code)
+
+
+def summary(*arguments: str) -> str:
+    """Return the table at the end of a run, without the progress before it."""
+    output = textmill(*arguments, folder=FOLDER, progress=True)
+    return output[output.rindex("\nRun ") + 1 :]
 
 
 def newest_summary(workdir: str) -> dict[str, Any]:

@@ -37,6 +37,14 @@ def rooms(floor: str) -> Iterator[tuple[str, str]]:
         yield file.parent.name, text.split("\n")[0]
 
 
+def labels(floor: str) -> list[str]:
+    """Return what the picture shows of a floor: its rooms, and in core its modules, too."""
+    names = [name for name, _ in rooms(floor)]
+    if floor == "core":
+        names += [f.stem for f in sorted((TOP / floor).glob("*.py")) if f.stem != "__init__"]
+    return names
+
+
 def rooms_page() -> str:
     """Return the table of all rooms, for the page on architecture."""
     lines = ["| room | what it is for |", "|---|---|"]
@@ -72,7 +80,7 @@ def floors_svg() -> str:
 def chips_of(floor: str, top: int) -> tuple[list[str], int]:
     """Return the rooms of a floor as labels in rows, and the height of the rows in pixels."""
     parts, left, row = [], 32.0, 0
-    for name, _ in rooms(floor):
+    for name in labels(floor):
         width = 20 + LETTER * len(name)
         if left + width > WIDTH - 32:
             left, row = 32.0, row + 1
