@@ -16,8 +16,8 @@ from trainer.input.batches import evaluation_batches
 from trainer.input.instances import Instances, open_instances, read_token_counts, verify_instances
 from trainer.input.parse_records import Batch
 from trainer.models.parameters import make_variables
-from trainer.objectives.choose import PreTraining, objective_of
-from trainer.objectives.ratio import Ratio, weighted
+from trainer.objectives.choose import objective_of
+from trainer.objectives.objective import Objective, Ratio, weighted
 from trainer.settings.masking import MaskingSettings
 from trainer.settings.model import ElectraSettings
 
@@ -97,7 +97,7 @@ def evaluation_masking(model_type: str) -> MaskingSettings:
 
 
 def measure(
-    objective: PreTraining,
+    objective: Objective,
     variables: Mapping[str, tf.Variable],
     batches: Iterable[Batch],
     unigram: np.ndarray,
@@ -155,7 +155,7 @@ def _check_vocabulary(model_folder: str, instances: Instances) -> None:
 
 
 def _sum_batches(
-    objective: PreTraining,
+    objective: Objective,
     variables: Mapping[str, tf.Variable],
     batches: Iterable[Batch],
     unigram: np.ndarray,

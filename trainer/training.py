@@ -1,9 +1,10 @@
-"""Instances and settings to a trained, exported model: the whole of one training run."""
+"""Train a model on instances and export it: one training run from start to end."""
 
+import contextlib
 import functools
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +13,7 @@ from core import storage
 from core.errors import InputError, TextmillError
 from core.failpoints import failpoint
 from trainer.devices.peak import measure_peak
-from trainer.devices.stop_signals import note_stop_signals
+from trainer.devices.stop_signals import Stop, note_stop_signals
 from trainer.devices.strategy import Choice, select_strategy
 from trainer.devices.workers import Workers
 from trainer.export.export import export_model
@@ -20,13 +21,15 @@ from trainer.input.distribute import distribute_batches
 from trainer.input.instances import check_fit, open_instances, verify_instances
 from trainer.loop.best_weights import BestWeights
 from trainer.loop.checkpoints import Checkpoints
+from trainer.loop.events import LoopEvents
 from trainer.loop.held_out import HeldOut
-from trainer.loop.loop import Looks, train
-from trainer.loop.make_steps import make_steps
+from trainer.loop.loop import train
 from trainer.loop.phases import Phase, plan_phases
 from trainer.loop.state import State, run_digest, start_state
+from trainer.loop.step import make_train_steps
 from trainer.models.parameters import count_parameters
-from trainer.objectives.choose import PreTraining, choose_objective
+from trainer.objectives.choose import choose_objective
+from trainer.objectives.objective import Objective
 from trainer.report.figures import Figures, compute_figures, sum_figures
 from trainer.report.progress import Pace, Progress
 from trainer.report.run_facts import Facts, portable_settings, run_facts
@@ -35,7 +38,7 @@ from trainer.warm_start.start import resolve_latest_blessed
 
 log = logging.getLogger(__name__)
 
-# What TensorFlow raises where another worker is gone.
+# TensorFlow's errors when another worker is gone.
 _LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -45,7 +48,7 @@ _LOST = (
 
 
 class WorkerLostError(TextmillError):
-    """A worker that trained along is gone."""
+    """Another worker of the same training run is gone."""
 
 
 def train_and_export(
@@ -55,7 +58,7 @@ def train_and_export(
     run_folder: str,
     latest_blessed: str | None = None,
 ) -> None:
-    """Trains a model, or goes on where a stopped run left off, and exports it.
+    """Train a model, or resume a stopped run, and export it.
 
     Where several workers train together, each calls this with the same arguments; the chief
     writes, and all return when everything is written.
@@ -65,161 +68,204 @@ def train_and_export(
         instances_folders: the instances of each phase.
         model_folder: for the SavedModel and the `transformers` folder.
         run_folder: for TensorBoard's events and `training.json`.
-        latest_blessed: the folder that `model.start_from: latest_blessed` stands for; None if no
-            model was blessed so far, and the weights are drawn.
+        latest_blessed: the folder that `model.start_from: latest_blessed` stands for. None: no
+            model is blessed yet, and the initial weights are random.
 
     Raises:
         InputError: instances, settings or device do not fit together; before the first step.
     """
-    asked, settings = settings, resolve_latest_blessed(settings, latest_blessed)
-    choice = select_strategy(settings.trainer.device)  # First: TensorFlow wants it so.
+    run = _prepare(resolve_latest_blessed(settings, latest_blessed), instances_folders)
+    with _explain_lost_workers(run):
+        values, facts = _train(run, run_folder)
+
+        # --- Export ---------------------------------------------------------------------------
+        # As passed in: the path of the latest blessed model would make equal models differ.
+        facts["settings"] = portable_settings(settings)
+        failpoint("before-export")
+        if run.workers.is_chief:
+            instances = run.phases[-1].instances
+            export_model(model_folder, run.objective.model, values, instances, facts)
+        run.workers.wait()
+
+
+@dataclass(frozen=True)
+class Run:
+    """The parts of a training run."""
+
+    settings: TrainingSettings
+    choice: Choice
+    workers: Workers
+    phases: Sequence[Phase]
+    objective: Objective
+    state: State
+
+
+def _prepare(settings: TrainingSettings, instances_folders: Sequence[str]) -> Run:
+    # --- Devices: first, because TensorFlow requires it ---------------------------------------
+    choice = select_strategy(settings.trainer.device)
+    workers = Workers(choice.strategy)
+
+    # --- Instances: one set per phase ---------------------------------------------------------
     instances = [open_instances(folder) for folder in instances_folders]
     phases = plan_phases(settings.trainer, instances)
+
+    # --- Model: the architecture, and what it learns ------------------------------------------
     objective = choose_objective(settings.model, instances[0])
-    for of_phase in instances:
-        check_fit(of_phase, objective.model.architecture, settings.masking)
-        verify_instances(of_phase)
+    for phase in phases:
+        check_fit(phase.instances, objective.model.architecture, settings.masking)
+        verify_instances(phase.instances)
+
+    # --- State: weights, optimizer and step ---------------------------------------------------
     with choice.strategy.scope():
         state = start_state(settings, objective)
-    workers = Workers(choice.strategy)
-    try:
-        values, facts = _train(settings, phases, choice, workers, objective, state, run_folder)
-        # Where the latest blessed model lay would make equal models differ.
-        facts["settings"] = portable_settings(asked)
-        failpoint("before-export")
-        if workers.is_chief:
-            export_model(model_folder, objective.model, values, instances[-1], facts)
-        workers.wait()
-    except _LOST as error:
-        if workers.count == 1:
-            raise
-        raise WorkerLostError(
-            f"One of the {workers.count} workers is gone ({type(error).__name__}; its own log says "
-            f"why). Start all of them again: they go on from the last checkpoint in "
-            f"{settings.checkpoint_root}."
-        ) from error
+    return Run(settings, choice, workers, phases, objective, state)
 
 
-def _train(
-    settings: TrainingSettings,
-    phases: Sequence[Phase],
-    choice: Choice,
-    workers: Workers,
-    objective: PreTraining,
-    state: State,
-    run_folder: str,
-) -> tuple[dict[str, np.ndarray], Facts]:
-    """Trains the state to the last step; returns the weights to export and the run's facts."""
-    s = settings.trainer
-    digest = run_digest(settings, [phase.instances for phase in phases])
-    folder = storage.join(settings.checkpoint_root, digest)
-    checkpoints = Checkpoints(
-        folder,
-        state.everything(),
-        state.step,
-        keep=s.keep_checkpoints,
-        writes=workers.is_chief,
-        facts={
-            "model.type": settings.model.type,
-            "vocabulary": phases[0].instances.vocabulary.digest,
-        },
-    )
+def _train(run: Run, run_folder: str) -> tuple[dict[str, np.ndarray], Facts]:
+    """Train to the last step; return the weights to export and the facts of the run."""
+    settings, state = run.settings, run.state
+
+    # --- Resume from the newest checkpoint ----------------------------------------------------
+    checkpoints = _open_checkpoints(run)
     resumed = checkpoints.restore_latest()
-    _check_same_step(workers, state.now(), settings.checkpoint_root)
-    figures = [_work_out(settings, phase, objective) for phase in phases]
-    in_all = sum_figures(figures)
-    peak = _peak(settings, choice)
+    _check_same_step(run)
+
+    # --- Report what is known before the first step -------------------------------------------
+    figures = [_compute_figures(run, phase) for phase in run.phases]
+    total = sum_figures(figures)
     progress = Progress(
-        run_folder if workers.is_chief else None,
-        asdict(in_all),
-        [_pace(*pair) for pair in zip(phases, figures, strict=True)],
-        first_step=state.now(),
-        peak=peak,
+        run_folder if run.workers.is_chief else None,
+        asdict(total),
+        [_pace(*pair) for pair in zip(run.phases, figures, strict=True)],
+        first_step=state.steps_done(),
+        peak=_peak_flops(run),
     )
-    for line in (choice.explanation, *in_all.lines()):
+    for line in (run.choice.explanation, *total.lines()):
         progress.show(line)
     if resumed:
         progress.show(f"Resuming from {resumed}")
-    best = BestWeights(folder, state.variables) if s.export == "best" else None
-    with note_stop_signals(workers) as stop:
-        for phase in phases:
-            if state.now() >= phase.end_step:
-                continue
-            batches = functools.partial(
-                phase.batches, settings.masking, seed=settings.seed, step=state.now()
-            )
-            size = phase.settings.global_batch_size
-            train(
-                make_steps(
-                    phase.settings,
-                    choice.strategy,
-                    objective,
-                    state,
-                    seed=settings.seed,
-                    rate=phase.rate,
-                ),
-                iter(distribute_batches(choice.strategy, batches, size)),
-                state.step,
-                phase,
-                objective.loss_weights,
-                Looks(
-                    settings=s,
-                    checkpoints=checkpoints,
-                    progress=progress,
-                    stop=stop,
-                    held_out=_held_out(settings, phase, choice, objective, state),
-                    best=best if workers.is_chief else None,
-                ),
-            )
-    facts = run_facts(settings, choice, in_all)
-    values = state.values()
-    if best and workers.is_chief:
+
+    # --- Loop, phase by phase -----------------------------------------------------------------
+    export_best = settings.trainer.export == "best"
+    best = BestWeights(checkpoints.folder, state.variables) if export_best else None
+    with note_stop_signals(run.workers) as stop:
+        for phase in run.phases:
+            if state.steps_done() < phase.end_step:
+                _train_phase(
+                    run, phase, _handle_events(run, phase, checkpoints, progress, best), stop
+                )
+
+    # --- Weights to export --------------------------------------------------------------------
+    facts, values = run_facts(settings, run.choice, total), state.values()
+    if best and run.workers.is_chief:
         kept, values = best.read()
         facts |= {"exported_step": kept.step, "held_out_loss": kept.loss}
     progress.close({"finished": True, "resumed_from": resumed, **facts})
     return values, facts
 
 
-def _check_same_step(workers: Workers, step: int, checkpoint_root: str) -> None:
-    steps = workers.gather(step)
-    if len(set(steps)) > 1:
-        raise InputError(
-            f"The workers found checkpoints of the steps {steps}. checkpoint_root "
-            f"({checkpoint_root}) has to be a folder that all of them see."
-        )
+def _open_checkpoints(run: Run) -> Checkpoints:
+    digest = run_digest(run.settings, [phase.instances for phase in run.phases])
+    return Checkpoints(
+        storage.join(run.settings.checkpoint_root, digest),
+        run.state.saved_variables(),
+        run.state.step,
+        keep=run.settings.trainer.keep_checkpoints,
+        writes=run.workers.is_chief,
+        facts={
+            "model.type": run.settings.model.type,
+            "vocabulary": run.phases[0].instances.vocabulary.digest,
+        },
+    )
 
 
-def _held_out(
-    settings: TrainingSettings,
-    phase: Phase,
-    choice: Choice,
-    objective: PreTraining,
-    state: State,
-) -> HeldOut | None:
+def _train_phase(run: Run, phase: Phase, events: LoopEvents, stop: Stop) -> None:
+    settings, strategy = run.settings, run.choice.strategy
+    # --- Input: the global batches from this step on, divided among the replicas --------------
+    batches = distribute_batches(
+        strategy,
+        functools.partial(
+            phase.batches, settings.masking, seed=settings.seed, step=run.state.steps_done()
+        ),
+        phase.settings.global_batch_size,
+    )
+    train_steps = make_train_steps(
+        phase.settings,
+        strategy,
+        run.objective,
+        run.state,
+        seed=settings.seed,
+        schedule=phase.learning_rate,
+    )
+    loss_weights = run.objective.loss_weights
+    train(
+        settings.trainer,
+        phase,
+        train_steps,
+        iter(batches),
+        run.state.step,
+        loss_weights,
+        events,
+        stop,
+    )
+
+
+def _handle_events(
+    run: Run, phase: Phase, checkpoints: Checkpoints, progress: Progress, best: BestWeights | None
+) -> LoopEvents:
+    """Say what happens at the events of a phase's loop."""
+    held_out = _held_out(run, phase)
+
+    def evaluate(step: int) -> None:
+        assert held_out is not None  # noqa: S101
+        means = held_out()
+        if best and run.workers.is_chief:
+            best.offer(step, phase.number, held_out.deciding_loss(means))
+        progress.report_held_out(step, means)
+
+    return LoopEvents(
+        on_first_step=progress.start_clock,
+        on_log=progress.report,
+        on_evaluate=evaluate if held_out else None,
+        on_save=lambda _: checkpoints.save(),
+        on_stop=lambda _: progress.close({"finished": False}),
+    )
+
+
+def _held_out(run: Run, phase: Phase) -> HeldOut | None:
     s = phase.settings
     if s.evaluate_every_steps is None:
         return None
     return HeldOut(
-        choice.strategy,
-        objective,
-        state.variables,
+        run.choice.strategy,
+        run.objective,
+        run.state.variables,
         phase.instances,
         batch_size=s.global_batch_size // s.accumulate_steps,
-        instances_at_most=s.evaluate_instances,
-        seed=settings.seed,
+        max_instances=s.evaluate_instances,
+        seed=run.settings.seed,
     )
 
 
-def _work_out(settings: TrainingSettings, phase: Phase, objective: PreTraining) -> Figures:
+def _check_same_step(run: Run) -> None:
+    steps = run.workers.gather(run.state.steps_done())
+    if len(set(steps)) > 1:
+        raise InputError(
+            f"The workers found checkpoints of different steps: {steps}. Set checkpoint_root "
+            f"({run.settings.checkpoint_root}) to a folder that all of them share."
+        )
+
+
+def _compute_figures(run: Run, phase: Phase) -> Figures:
     return compute_figures(
-        objective.model.architecture,
-        parameters=count_parameters(objective.model.parameters()),
+        run.objective.model.architecture,
+        parameters=count_parameters(run.objective.model.parameters()),
         seq_length=phase.instances.seq_length,
         max_predictions=phase.instances.max_predictions,
         batch_size=phase.settings.global_batch_size,
         steps=phase.end_step - phase.first_step,
         instances=phase.instances.size("train"),
-        expected_first_loss=objective.expected_first_loss(),
+        expected_first_loss=run.objective.expected_first_loss(),
     )
 
 
@@ -227,10 +273,26 @@ def _pace(phase: Phase, figures: Figures) -> Pace:
     return Pace(phase.end_step, figures.tokens_per_step, figures.flops_per_step)
 
 
-def _peak(settings: TrainingSettings, choice: Choice) -> float:
-    """FLOP/s of all devices together."""
-    s = settings.trainer
-    device = choice.strategy.extended.worker_devices[0]
-    of_one = s.peak_flops or measure_peak(device, tf.as_dtype(s.precision))
-    log.info("Peak of a device: %.3g FLOP/s (%s)", of_one, "as set" if s.peak_flops else "measured")
-    return of_one * choice.strategy.num_replicas_in_sync
+def _peak_flops(run: Run) -> float:
+    """Return the peak FLOP/s of all devices together."""
+    s, strategy = run.settings.trainer, run.choice.strategy
+    device = strategy.extended.worker_devices[0]
+    peak = s.peak_flops or measure_peak(device, tf.as_dtype(s.precision))
+    source = "from the settings" if s.peak_flops else "measured"
+    log.info("Peak of a device: %.3g FLOP/s (%s)", peak, source)
+    return peak * strategy.num_replicas_in_sync
+
+
+@contextlib.contextmanager
+def _explain_lost_workers(run: Run) -> Iterator[None]:
+    """Turn TensorFlow's errors about lost workers into WorkerLostError."""
+    try:
+        yield
+    except _LOST as error:
+        if run.workers.count == 1:
+            raise
+        raise WorkerLostError(
+            f"One of the {run.workers.count} workers is gone ({type(error).__name__}; its own log "
+            f"says why). Start all of them again: they resume from the last checkpoint in "
+            f"{run.settings.checkpoint_root}."
+        ) from error

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from trainer.loop.make_steps import make_steps
 from trainer.loop.state import start_state
+from trainer.loop.step import make_train_steps
 from trainer.models.architecture import resolve_architecture
-from trainer.objectives.choose import PreTraining, objective_of
+from trainer.objectives.choose import objective_of
+from trainer.objectives.objective import Objective
 from trainer.settings.masking import MaskingSettings
 from trainer.settings.model import ElectraSettings, ModelSettings
 from trainer.settings.training import TrainerSettings, TrainingSettings
@@ -43,7 +44,7 @@ class Step:
         objective = _objective(settings, work["vocab_size"])
         with strategy.scope():
             state = start_state(settings, objective)
-        self._train_steps = make_steps(
+        self._train_steps = make_train_steps(
             settings.trainer, strategy, objective, state, seed=settings.seed
         )
         batches = tf.data.Dataset.from_tensors(_batch(work)).cache().repeat().prefetch(2)
@@ -84,7 +85,7 @@ def _settings(work: dict[str, Any]) -> TrainingSettings:
     )
 
 
-def _objective(settings: TrainingSettings, vocab_size: int) -> PreTraining:
+def _objective(settings: TrainingSettings, vocab_size: int) -> Objective:
     architecture = resolve_architecture(settings.model, vocab_size=vocab_size, pad_id=0)
     return objective_of(architecture, "next_sentence", ElectraSettings())
 

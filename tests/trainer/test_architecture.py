@@ -5,7 +5,7 @@ import pytest
 from core.errors import InputError
 from trainer.models.architecture import Architecture, generator_architecture, resolve_architecture
 from trainer.models.electra import Electra
-from trainer.models.pair_model import PairModel
+from trainer.models.families import build_model
 from trainer.models.parameters import count_parameters
 from trainer.report.figures import training_flops
 from trainer.settings.model import ModelSettings
@@ -35,7 +35,7 @@ def resolve(vocab_size: int = 30522, **model: object) -> Architecture:
 def test_a_size_has_as_many_parameters_as_its_paper_says(
     model: dict[str, str], vocab_size: int, millions: float
 ) -> None:
-    found = count_parameters(PairModel(resolve(vocab_size, **model)).parameters()) / 1e6
+    found = count_parameters(build_model(resolve(vocab_size, **model)).parameters()) / 1e6
     assert found == pytest.approx(millions, rel=0.04)
 
 

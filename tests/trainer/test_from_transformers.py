@@ -12,8 +12,7 @@ from tests.trainer.test_transformers_parity import run_transformers
 from trainer.huggingface.read import read_model
 from trainer.huggingface.weights import INDEX
 from trainer.models.electra import Electra
-from trainer.models.noise import NO_NOISE
-from trainer.models.pair_model import PairModel
+from trainer.models.families import PairModel, build_model
 from trainer.settings.model import ModelSettings
 from trainer.warm_start.generator import with_generator
 
@@ -66,18 +65,18 @@ def scores(kind: str, folder: Path, inputs: Arrays) -> list[np.ndarray]:
     if kind == "electra":
         electra = Electra(with_generator(architecture, settings, start))
         assert electra.parameters().keys() <= weights.keys()
-        states = electra.generate(weights, *inputs.values(), NO_NOISE)
-        found = electra.encode(weights, *inputs.values(), NO_NOISE)
+        hidden = electra.encode(weights, *inputs.values())
         return [
-            electra.score_tokens(weights, states).numpy(),
-            electra.score_replaced(weights, found).numpy(),
+            electra.predict_tokens(weights, *inputs.values()).numpy(),
+            electra.score_replaced(weights, hidden).numpy(),
         ]
-    model = PairModel(architecture)
+    model = build_model(architecture)
+    assert isinstance(model, PairModel)
     assert model.parameters().keys() <= weights.keys()
-    states = model.encode(weights, *inputs.values(), NO_NOISE)
+    hidden = model.encode(weights, *inputs.values())
     return [
-        model.score_tokens(weights, states).numpy(),
-        model.score_pairs(weights, states).numpy(),
+        model.score_tokens(weights, hidden).numpy(),
+        model.score_pairs(weights, hidden).numpy(),
     ]
 
 

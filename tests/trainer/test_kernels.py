@@ -1,25 +1,28 @@
-"""Each fast operation against its definition, which TensorFlow differentiates by itself."""
+"""Each fast form equals its layer's definition, which TensorFlow differentiates."""
 
+import inspect
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.models.attention import MASKED_SCORE, attention_shares, split_heads
-from trainer.models.kernels import LARGE, PIECES, VECTOR, compiled_kernels, sum_squares
+from trainer.models import layers
+from trainer.models.architecture import LAYER_NORM_EPSILON, MASKED_SCORE
+from trainer.models.kernels.compilation import compiled_kernels
+from trainer.models.kernels.dropout import drop
+from trainer.models.kernels.sums import LARGE, PIECES, VECTOR, sum_squares
 from trainer.models.layers import (
-    LAYER_NORM_EPSILON,
-    activate,
     add_and_norm,
+    attention_probabilities,
+    gelu,
     layer_norm,
-    norm_and_drop,
+    split_heads,
 )
-from trainer.models.noise import drop
-from trainer.objectives.masked_lm import masked_lm_measures
+from trainer.objectives.masked_lm import cross_entropy, masked_lm_measures
 
 SEED = tf.constant([3, 4])
-SHARE = 0.25
+RATE = 0.25
 SHAPE = (2, 5, 3, 4, 8)  # B, L, C, A, H / A
 MASK = tf.constant([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
 IDS = tf.constant([[3, 0, 7], [1, 1, 9]])
@@ -30,16 +33,16 @@ Function = Callable[..., tf.Tensor | tuple[tf.Tensor, ...]]
 
 
 def wide(x: tf.Tensor) -> tf.Tensor:
-    """As normalisation's scale and shift are in every computation."""
+    """As normalization's scale and shift are in every computation."""
     return tf.cast(x, tf.float32)
 
 
-def normalised(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
+def normalized(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
     mean, variance = tf.nn.moments(x, [-1], keepdims=True)
     return (x - mean) / tf.sqrt(variance + LAYER_NORM_EPSILON) * scale + shift
 
 
-def cross_entropy(scores: tf.Tensor) -> tf.Tensor:
+def summed_losses(scores: tf.Tensor) -> tf.Tensor:
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.reshape(IDS, [-1]), scores)
     return tf.reduce_sum(losses * tf.reshape(WEIGHTS, [-1]))
 
@@ -48,52 +51,52 @@ def heads(x: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, ...]:
     return tuple(tf.unstack(tf.transpose(tf.reshape(x + bias, SHAPE), [2, 0, 3, 1, 4])))
 
 
-def shares(scores: tf.Tensor) -> tf.Tensor:
+def probabilities(scores: tf.Tensor) -> tf.Tensor:
     bias = tf.cast(1 - MASK, tf.float32)[:, None, None, :] * MASKED_SCORE
-    return drop(tf.nn.softmax(scores * 0.3 + bias), SEED, SHARE)
+    return drop(tf.nn.softmax(scores * 0.3 + bias), SEED, RATE)
 
 
-# name: the fast operation, its definition, the shapes of its arguments
+# name: the fast form, its definition, the shapes of its arguments
 OPERATIONS: dict[str, tuple[Function, Function, Sequence[tuple[int, ...]]]] = {
     "gelu": (
-        lambda x, b: activate(x, b, form="gelu"),
+        lambda x, b: gelu(x, b, form="gelu"),
         lambda x, b: tf.nn.gelu(x + b),
         [(6, 64), (64,)],
     ),
     "gelu by tanh": (
-        lambda x, b: activate(x, b, form="gelu_new"),
+        lambda x, b: gelu(x, b, form="gelu_new"),
         lambda x, b: tf.nn.gelu(x + b, approximate=True),
         [(6, 64), (64,)],
     ),
-    "normalisation": (
+    "normalization": (
         lambda x, s, t: layer_norm(x, wide(s), wide(t)),
-        normalised,
+        normalized,
         [(6, 96), (96,), (96,)],
     ),
     "end of a block": (
-        lambda x, c, b, s, t: add_and_norm(x, c, b, wide(s), wide(t), SEED, share=SHARE),
-        lambda x, c, b, s, t: normalised(x + drop(c + b, SEED, SHARE), s, t),
+        lambda x, c, b, s, t: add_and_norm(x, c, b, wide(s), wide(t), SEED, rate=RATE),
+        lambda x, c, b, s, t: normalized(x + drop(c + b, SEED, RATE), s, t),
         [(6, 96), (6, 96), (96,), (96,), (96,)],
     ),
     "end of a block, nothing dropped": (
-        lambda x, c, b, s, t: add_and_norm(x, c, b, wide(s), wide(t), SEED, share=0.0),
-        lambda x, c, b, s, t: normalised(x + c + b, s, t),
+        lambda x, c, b, s, t: add_and_norm(x, c, b, wide(s), wide(t), SEED, rate=0.0),
+        lambda x, c, b, s, t: normalized(x + c + b, s, t),
         [(6, 30), (6, 30), (30,), (30,), (30,)],
     ),
     "end of the embeddings": (
-        lambda x, s, t: norm_and_drop(x, wide(s), wide(t), SEED, share=SHARE),
-        lambda x, s, t: drop(normalised(x, s, t), SEED, SHARE),
+        lambda x, s, t: layers.drop(layer_norm(x, wide(s), wide(t)), SEED, rate=RATE),
+        lambda x, s, t: drop(normalized(x, s, t), SEED, RATE),
         [(6, 96), (96,), (96,)],
     ),
     "heads": (lambda x, b: split_heads(x, b, shape=SHAPE), heads, [(10, 96), (96,)]),
-    "shares of attention": (
-        lambda s: attention_shares(s, MASK, SEED, scale=0.3, share=SHARE),
-        shares,
+    "attention probabilities": (
+        lambda s: attention_probabilities(s, MASK, SEED, scale=0.3, rate=RATE),
+        probabilities,
         [(2, 4, 5, 5)],
     ),
     "cross-entropy": (
         lambda x: masked_lm_measures(x, IDS, WEIGHTS)[0].numerator,
-        cross_entropy,
+        summed_losses,
         [(6, WIDE)],
     ),
     "squares": (sum_squares, lambda x: tf.reduce_sum(x * x), [(LARGE // 64 + 1, 67)]),
@@ -123,6 +126,39 @@ def test_in_bfloat16_they_are_off_by_no_more_than_its_digits_allow(name: str) ->
         assert float(error) < 0.01 * float(tf.sqrt(tf.reduce_mean(tf.square(theirs))))
 
 
+MATHEMATICS: list[tuple[Function, Sequence[tf.Tensor], dict[str, object]]] = [
+    (layers.add_bias, [(6, 64), (64,)], {}),
+    (layers.gelu, [(6, 64), (64,)], {"form": "gelu"}),
+    (layers.gelu, [(6, 64), (64,)], {"form": "gelu_new"}),
+    (layers.layer_norm, [(6, 96), (96,), (96,)], {}),
+    (layers.add_and_norm, [(6, 96), (6, 96), (96,), (96,), (96,), SEED], {"rate": RATE}),
+    (layers.drop, [(6, 96), SEED], {"rate": RATE}),
+    (layers.split_heads, [(10, 96), (96,)], {"shape": SHAPE}),
+    (
+        layers.attention_probabilities,
+        [(2, 4, 5, 5), MASK, SEED],
+        {"scale": 0.3, "rate": RATE},
+    ),
+    (layers.look_up, [(10, 8), IDS], {}),
+    (cross_entropy, [(6, WIDE), tf.reshape(IDS, [-1])], {}),
+]
+
+
+@pytest.mark.parametrize(("layer", "arguments", "constants"), MATHEMATICS)
+def test_what_runs_is_the_mathematics_that_a_layer_states(
+    layer: Function, arguments: Sequence[tf.Tensor], constants: dict[str, object]
+) -> None:
+    tensors = [
+        argument if tf.is_tensor(argument) else draw([argument], tf.float32)[0]
+        for argument in arguments
+    ]
+    with compiled_kernels(True):
+        computed = tf.nest.flatten(layer(*tensors, **constants))
+    stated = tf.nest.flatten(inspect.unwrap(layer)(*tensors, **constants))
+    for mine, theirs in zip(computed, stated, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
 def test_the_right_token_is_best_only_where_none_scores_more() -> None:
     scores = np.zeros([6, WIDE], np.float32)
     scores[np.arange(6), np.reshape(IDS, -1)] = 1.0
@@ -137,7 +173,7 @@ def test_scores_beyond_what_an_exponential_holds_give_a_finite_loss() -> None:
     scores = tf.constant(np.linspace(-3e4, 3e4, 6 * WIDE, dtype=np.float32).reshape(6, WIDE))
     with compiled_kernels(True):
         loss = masked_lm_measures(scores, IDS, WEIGHTS)[0].numerator
-    assert np.isclose(float(loss), float(cross_entropy(scores)), rtol=1e-5)
+    assert np.isclose(float(loss), float(summed_losses(scores)), rtol=1e-5)
 
 
 def draw(shapes: Sequence[tuple[int, ...]], dtype: tf.DType) -> list[tf.Tensor]:

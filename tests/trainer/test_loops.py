@@ -8,9 +8,8 @@ from tests.trainer.training_tools import assert_equal_states, one_cpu
 from trainer.input.batches import training_batches
 from trainer.input.distribute import distribute_batches
 from trainer.input.instances import open_instances
-from trainer.loop.make_steps import make_steps
 from trainer.loop.state import State, start_state
-from trainer.loop.step import TrainSteps
+from trainer.loop.step import TrainSteps, make_train_steps
 from trainer.objectives.choose import choose_objective
 from trainer.settings.training import TrainingSettings
 
@@ -29,7 +28,9 @@ def steps_and_state(
     batches = training_batches(
         instances, settings.masking, batch_size=size, seed=settings.seed, first_step=0
     )
-    train_steps = make_steps(settings.trainer, one_cpu(), objective, state, seed=settings.seed)
+    train_steps = make_train_steps(
+        settings.trainer, one_cpu(), objective, state, seed=settings.seed
+    )
     return train_steps, iter(distribute_batches(one_cpu(), batches, size)), state
 
 

@@ -87,19 +87,19 @@ def test_a_run_that_was_stopped_before_or_behind_the_border_ends_as_one_that_was
 
 
 @pytest.mark.parametrize(
-    ("buckets", "step", "told"),
+    ("buckets", "step", "description"),
     [
-        ([], 16, r"batch 1 of 1 that the records at positions 8 to 11 "),
-        ([16], 16, r"batch 3 of 1024 that the records at positions 0 to 4095 "),
-        ([16], 14 + 1024, r"batch 1 of 1024 that the records at positions 4096 to 8191 "),
+        ([], 16, r"batch 1 of 1 made of the records at positions 8 to 11 "),
+        ([16], 16, r"batch 3 of 1024 made of the records at positions 0 to 4095 "),
+        ([16], 14 + 1024, r"batch 1 of 1024 made of the records at positions 4096 to 8191 "),
     ],
 )
-def test_a_step_tells_which_records_it_trains_on(
-    buckets: list[int], step: int, told: str, folders: list[str], make_settings: MakeSettings
+def test_a_phase_describes_the_records_of_a_step(
+    buckets: list[int], step: int, description: str, folders: list[str], make_settings: MakeSettings
 ) -> None:
     settings = make_settings(**{**RUN, "steps": 2000, "length_buckets": buckets}).trainer
     phase = plan_phases(settings, [open_instances(folder) for folder in folders])[1]
-    assert phase.batch_in_words(step).startswith(told)
+    assert phase.describe_batch(step).startswith(description)
 
 
 def test_the_best_weights_of_the_last_phase_are_exported(undisturbed: Path) -> None:
@@ -137,7 +137,7 @@ def test_phases_have_their_own_batches_and_go_on_with_the_schedule(folders: list
     assert (first.first_step, first.end_step) == (0, 14)
     assert (second.first_step, second.end_step) == (14, 24)
     assert second.settings.global_batch_size == 4
-    rates = [float(p.rate(tf.constant(14, tf.int64))) for p in (first, second)]
+    rates = [float(p.learning_rate(tf.constant(14, tf.int64))) for p in (first, second)]
     assert rates == pytest.approx([1 - 14 / 24] * 2)
 
 
@@ -150,8 +150,8 @@ def test_a_phase_can_have_a_schedule_of_its_own(folders: list[str]) -> None:
     )
     first, second = plan_phases(settings, instances)
     steps = [tf.constant(n, tf.int64) for n in (7, 14, 15, 19)]
-    assert float(first.rate(steps[0])) == pytest.approx(0.5)
-    found = [float(second.rate(step)) for step in steps[1:]]
+    assert float(first.learning_rate(steps[0])) == pytest.approx(0.5)
+    found = [float(second.learning_rate(step)) for step in steps[1:]]
     assert found == pytest.approx([0.25, 0.5, 0.25])
 
 
@@ -159,7 +159,10 @@ def test_a_phase_can_have_a_schedule_of_its_own(folders: list[str]) -> None:
     ("changes", "message"),
     [
         ({"phases": ({"from_step": 30, "seq_length": LONG},)}, r"steps \[30\] of 24"),
-        ({"phases": ({"from_step": 9, "seq_length": 64, "warmup_steps": 2},)}, "without learning"),
+        (
+            {"phases": ({"from_step": 9, "seq_length": 64, "warmup_steps": 2},)},
+            "needs learning_rate",
+        ),
         ({"evaluate_every_steps": None}, r"export is best.*evaluate_every_steps"),
     ],
 )

@@ -15,8 +15,7 @@ from trainer.huggingface.read import read_model
 from trainer.input.batches import evaluation_batches
 from trainer.input.instances import open_instances, read_token_counts
 from trainer.loop.state import State
-from trainer.models.noise import NO_NOISE
-from trainer.models.pair_model import PairModel
+from trainer.models.families import build_model
 from trainer.objectives.choose import choose_objective
 from trainer.settings.training import TrainingSettings
 
@@ -37,7 +36,7 @@ def test_hidden_states_are_those_of_transformers(
     }
     architecture, values = read_model(minilm_folder)
     weights = {name: tf.constant(value) for name, value in values.items()}
-    ours = PairModel(architecture).encode(weights, *inputs.values(), NO_NOISE).numpy()
+    ours = build_model(architecture).encode(weights, *inputs.values()).numpy()
     jobs = {"BertModel": Path(minilm_folder)}
     outputs, report = run_transformers(transformers_python, jobs, inputs, tmp_path)["BertModel"]
     assert report["complaints"] == {}

@@ -19,8 +19,8 @@ from trainer.input.batches import training_batches
 from trainer.input.distribute import distribute_batches
 from trainer.input.instances import open_instances
 from trainer.loop.checkpoints import CheckpointError, Checkpoints
-from trainer.loop.make_steps import make_steps
 from trainer.loop.state import State, start_state
+from trainer.loop.step import make_train_steps
 from trainer.objectives.choose import choose_objective
 from trainer.settings.training import TrainingSettings
 from trainer.training import train_and_export
@@ -66,7 +66,7 @@ def test_17_and_23_steps_are_40_steps_to_the_bit(
     settings = make_settings({"type": model}, **trainer)
     whole, whole_losses = train_some(settings, dynamic_folder, 40)
     first, first_losses = train_some(settings, dynamic_folder, 17)
-    Checkpoints(str(tmp_path), first.everything(), first.step, keep=1).save()
+    Checkpoints(str(tmp_path), first.saved_variables(), first.step, keep=1).save()
     second, second_losses = go_on(settings, dynamic_folder, tmp_path, 23)
     assert first_losses + second_losses == whole_losses
     assert_equal_states(whole, second)
@@ -80,7 +80,7 @@ def go_on(
     objective = choose_objective(settings.model, instances)
     with one_cpu().scope():
         state = start_state(settings, objective)
-    Checkpoints(str(checkpoints), state.everything(), state.step, keep=1).restore_latest()
+    Checkpoints(str(checkpoints), state.saved_variables(), state.step, keep=1).restore_latest()
     size = settings.trainer.global_batch_size
     batches = training_batches(
         instances,
@@ -91,7 +91,9 @@ def go_on(
         length_buckets=settings.trainer.length_buckets,
     )
     iterator = iter(distribute_batches(one_cpu(), batches, size))
-    train_steps = make_steps(settings.trainer, one_cpu(), objective, state, seed=settings.seed)
+    train_steps = make_train_steps(
+        settings.trainer, one_cpu(), objective, state, seed=settings.seed
+    )
     losses = []
     for _ in range(steps):
         sums, _ = train_steps(iterator, tf.constant(1))
@@ -127,7 +129,7 @@ def test_a_damaged_checkpoint_is_passed_over(
     static_folder: str, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     state, _ = train_some(make_settings(), static_folder, 1)
-    checkpoints = Checkpoints(str(tmp_path), state.everything(), state.step, keep=3)
+    checkpoints = Checkpoints(str(tmp_path), state.saved_variables(), state.step, keep=3)
     good = checkpoints.save()
     state.step.assign(2)
     bad = Path(checkpoints.save())
@@ -144,7 +146,7 @@ def test_only_so_many_checkpoints_are_kept(
     static_folder: str, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     state, _ = train_some(make_settings(), static_folder, 0)
-    checkpoints = Checkpoints(str(tmp_path), state.everything(), state.step, keep=2)
+    checkpoints = Checkpoints(str(tmp_path), state.saved_variables(), state.step, keep=2)
     for step in (5, 10, 1000):
         state.step.assign(step)
         checkpoints.save()
@@ -158,11 +160,11 @@ def test_a_checkpoint_of_another_shape_is_refused_by_name(
     static_folder: str, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     small, _ = train_some(make_settings(), static_folder, 0)
-    Checkpoints(str(tmp_path), small.everything(), small.step, keep=1).save()
+    Checkpoints(str(tmp_path), small.saved_variables(), small.step, keep=1).save()
     wide, _ = train_some(make_settings({"intermediate_size": 128}), static_folder, 0)
     before = wide.values()
     with pytest.raises(CheckpointError, match=r"intermediate.*\(64, 32\) in the file.*\(128, 32\)"):
-        Checkpoints(str(tmp_path), wide.everything(), wide.step, keep=1).restore_latest()
+        Checkpoints(str(tmp_path), wide.saved_variables(), wide.step, keep=1).restore_latest()
     for name, value in before.items():
         np.testing.assert_array_equal(value, wide.values()[name])
 
@@ -175,7 +177,7 @@ def test_a_checkpoint_of_another_vocabulary_is_refused_by_name(
 
     def checkpoints(vocabulary: str) -> Checkpoints:
         facts = {"model.type": "bert", "vocabulary": vocabulary}
-        return Checkpoints(str(tmp_path), state.everything(), state.step, keep=1, facts=facts)
+        return Checkpoints(str(tmp_path), state.saved_variables(), state.step, keep=1, facts=facts)
 
     checkpoints("words").save()
     assert checkpoints("words").restore_latest()

@@ -158,9 +158,7 @@ def test_transformers_classifies_as_we_do(
     trained: Path, transformers_python: str, tmp_path: Path
 ) -> None:
     from tests.trainer.test_transformers_parity import run_transformers
-    from trainer.models.noise import NO_NOISE
-    from trainer.objectives.choose import objective_of
-    from trainer.settings.model import ElectraSettings
+    from trainer.models.families import PairModel, build_model
 
     rng = np.random.default_rng(0)
     inputs = {
@@ -173,9 +171,10 @@ def test_transformers_classifies_as_we_do(
     jobs = {name: trained / "model" / "transformers"}
     theirs, report = run_transformers(transformers_python, jobs, inputs, tmp_path)[name]
     assert not report["complaints"].get("missing_keys")
-    model = objective_of(architecture, "sequence_relation", ElectraSettings()).model
+    model = build_model(architecture)
+    assert isinstance(model, PairModel)
     weights = {n: tf.constant(v) for n, v in values.items()}
-    hidden = model.encode(weights, *(tf.constant(v) for v in inputs.values()), NO_NOISE)
+    hidden = model.encode(weights, *(tf.constant(v) for v in inputs.values()))
     np.testing.assert_allclose(model.score_pairs(weights, hidden), theirs["logits"], atol=1e-4)
 
 

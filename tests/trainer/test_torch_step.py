@@ -16,7 +16,6 @@ from trainer.export.export import export_model
 from trainer.huggingface.config import GENERATOR_FOLDER, TRANSFORMERS_FOLDER
 from trainer.input.instances import open_instances
 from trainer.models.electra import Electra
-from trainer.models.noise import NO_NOISE
 from trainer.objectives.choose import choose_objective
 from trainer.objectives.replaced_tokens import DRAWS, fill_masks, sample_tokens
 from trainer.settings.training import TrainingSettings
@@ -72,11 +71,11 @@ def filled(
     assert isinstance(electra, Electra)
     inputs = batch["input_ids"], batch["input_mask"], batch["segment_ids"]
     positions = tf.constant(batch["masked_lm_positions"])
-    hidden = electra.generate(weights, *map(tf.constant, inputs), NO_NOISE, positions)
+    scores = electra.predict_tokens(weights, *map(tf.constant, inputs), positions=positions)
     size, slots = positions.shape
     rows = RowDraws(tf.stack([draw_seed(settings.seed, "rows"), 0]), 0, size)
     draws = tf.reshape(rows.integers(size, slots * 2, DRAWS), [-1, 2])
-    sampled = sample_tokens(electra.score_tokens(weights, hidden), 1.0, draws)
+    sampled = sample_tokens(scores, 1.0, draws)
     masked = batch["masked_lm_ids"], batch["masked_lm_weights"]
     return fill_masks(tf.constant(batch["input_ids"]), positions, *masked, sampled)[0].numpy()
 

@@ -159,8 +159,7 @@ def test_scores_of_pairs_and_replaced_tokens_are_theirs(
     theirs: dict[str, tuple[Arrays, dict]],
 ) -> None:
     from trainer.models.electra import Electra
-    from trainer.models.noise import NO_NOISE
-    from trainer.models.pair_model import PairModel
+    from trainer.models.families import PairModel, build_model
 
     expected = {
         "bert": theirs["BertForPreTraining"][0]["seq_relationship_logits"],
@@ -172,11 +171,12 @@ def test_scores_of_pairs_and_replaced_tokens_are_theirs(
         weights = {name: tf.constant(value) for name, value in values.items()}
         if kind == "electra":
             electra = Electra(architecture)
-            hidden = electra.encode(weights, *inputs.values(), NO_NOISE)
+            hidden = electra.encode(weights, *inputs.values())
             ours = electra.score_replaced(weights, hidden).numpy() * inputs["input_mask"]
         else:
-            model = PairModel(architecture)
-            ours = model.score_pairs(weights, model.encode(weights, *inputs.values(), NO_NOISE))
+            model = build_model(architecture)
+            assert isinstance(model, PairModel)
+            ours = model.score_pairs(weights, model.encode(weights, *inputs.values()))
         np.testing.assert_allclose(ours, expected[kind], atol=1e-4, err_msg=kind)
 
 

@@ -1,7 +1,7 @@
 """Short ways to a training state and some of its steps, for tests."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -9,9 +9,10 @@ import tensorflow as tf
 from trainer.input.batches import training_batches
 from trainer.input.distribute import distribute_batches
 from trainer.input.instances import open_instances
-from trainer.loop.make_steps import make_steps, step_of_replica
+from trainer.input.parse_records import Batch
+from trainer.loop.replicas import Sums
 from trainer.loop.state import State, start_state
-from trainer.loop.step import ReplicaStep, Sums
+from trainer.loop.step import ReplicaStep, make_train_steps
 from trainer.objectives.choose import choose_objective
 from trainer.settings.training import TrainingSettings
 
@@ -49,7 +50,7 @@ def train_some(
         length_buckets=settings.trainer.length_buckets,
     )
     iterator = iter(distribute_batches(strategy, batches, size))
-    train_steps = make_steps(settings.trainer, strategy, objective, state, seed=settings.seed)
+    train_steps = make_train_steps(settings.trainer, strategy, objective, state, seed=settings.seed)
     losses = []
     for _ in range(steps):
         sums, _ = train_steps(iterator, tf.constant(1))
@@ -82,12 +83,14 @@ def first_batch(settings: TrainingSettings, folder: str) -> dict[str, np.ndarray
 def assert_equal_states(left: State, right: State) -> None:
     """Every number of two states, to the bit."""
     assert int(left.step.numpy()) == int(right.step.numpy())
-    for name, variable in left.everything().items():
-        np.testing.assert_array_equal(variable.numpy(), right.everything()[name].numpy(), name)
+    for name, variable in left.saved_variables().items():
+        np.testing.assert_array_equal(variable.numpy(), right.saved_variables()[name].numpy(), name)
 
 
-def replica_step_of(settings: TrainingSettings, folder: str) -> tuple[ReplicaStep, State]:
+def replica_step_of(
+    settings: TrainingSettings, folder: str
+) -> tuple[Callable[[Batch, tf.Tensor], Sums], State]:
     """The step as one replica runs it, outside any strategy, and the state that it changes."""
     objective = choose_objective(settings.model, open_instances(folder))
     state = start_state(settings, objective)
-    return step_of_replica(settings.trainer, objective, state, seed=settings.seed), state
+    return ReplicaStep(settings.trainer, objective, state, seed=settings.seed).run, state

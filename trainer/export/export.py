@@ -13,7 +13,7 @@ from core.manifest import MANIFEST, Manifest, describe_file, write_manifest
 from trainer.export.serving import save_serving_model
 from trainer.huggingface.write import write_transformers_folders
 from trainer.input.instances import Instances
-from trainer.objectives.choose import Model
+from trainer.models.families import Model
 
 
 def export_model(

@@ -8,11 +8,9 @@ import tensorflow as tf
 from core.vocabulary.vocabulary import Vocabulary
 from trainer.export.stable_graph import stabilize_graph
 from trainer.export.text_to_ids import TextToIds
-from trainer.models.noise import NO_NOISE
-from trainer.models.pair_model import PairModel
+from trainer.models.families import Model, PairModel
 from trainer.models.parameters import make_variables
-from trainer.objectives.choose import Model
-from trainer.objectives.sentence_pair import pair_losses
+from trainer.objectives.pairs import pair_losses
 
 Tensors = dict[str, tf.Tensor]
 _IDS = tf.TensorSpec([None, None], tf.int32)
@@ -102,8 +100,7 @@ class ServingModel(tf.Module):
         """Return the logits of every token at the slots (B, N), as `scores` (B, N, V)."""
         weights = self._tensors()
         inputs = input_ids, input_mask, segment_ids
-        hidden = self._model.generate(weights, *inputs, NO_NOISE, masked_lm_positions)
-        logits = self._model.score_tokens(weights, hidden)
+        logits = self._model.predict_tokens(weights, *inputs, positions=masked_lm_positions)
         shape = tf.concat([tf.shape(masked_lm_positions), [-1]], 0)
         return {"scores": tf.reshape(logits, shape)}
 
@@ -125,7 +122,7 @@ class ServingModel(tf.Module):
         }
         if self._pair_model:
             weights = self._tensors()
-            hidden = self._pair_model.encode(weights, *inputs, NO_NOISE)
+            hidden = self._pair_model.encode(weights, *inputs)
             pair_scores = self._pair_model.score_pairs(weights, hidden)
             name = self._label.replace("_labels", "_loss")
             outputs[name] = pair_losses(pair_scores, batch[self._label])
@@ -144,7 +141,7 @@ class ServingModel(tf.Module):
         self, input_ids: tf.Tensor, input_mask: tf.Tensor, segment_ids: tf.Tensor
     ) -> Tensors:
         weights = self._tensors()
-        hidden = self._model.encode(weights, input_ids, input_mask, segment_ids, NO_NOISE)
+        hidden = self._model.encode(weights, input_ids, input_mask, segment_ids)
         return {
             "pooled_output": self._model.pool(weights, hidden),
             "sequence_output": hidden,

@@ -6,8 +6,7 @@ from typing import Any
 from core import storage
 from core.errors import InputError
 from core.json_object import parse_object
-from trainer.models.architecture import Architecture
-from trainer.models.layers import LAYER_NORM_EPSILON
+from trainer.models.architecture import LAYER_NORM_EPSILON, Architecture
 
 CONFIG = "config.json"
 TRANSFORMERS_FOLDER = "transformers"  # in a model that Textmill exported

@@ -1,1 +1,1 @@
-"""Run the training loop: steps, phases, held-out measures, checkpoints."""
+"""Run the training loop: steps, phases, held-out evaluation, checkpoints."""

@@ -1,34 +1,38 @@
-"""Held-out losses to the weights that had the least, kept in a file beside the checkpoints.
+"""Keep the weights with the lowest held-out loss, in a file beside the checkpoints.
 
-`best-000000400.safetensors` with `best-000000400.json` beside it, which holds its digest and its
-loss and is written last. What is kept depends on the losses alone, so a run that was resumed, and
-measures again what was measured before it was stopped, keeps the same.
+Which weights are kept depends on the losses alone, so a resumed run, which repeats evaluations that
+were done before it was stopped, keeps the same ones.
 """
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
-import safetensors.numpy
 import tensorflow as tf
 
 from core import storage
 from core.errors import TextmillError
-from core.manifest import file_digest
-from core.settings import Settings
+from trainer.loop.sealed_files import (
+    SUFFIX,
+    read_seal,
+    read_tensors,
+    remove_sealed,
+    seal_file,
+    write_tensors,
+)
 
 
-class Best(Settings):
-    """What is known of the kept weights."""
+class Best(NamedTuple):
+    """When the kept weights were measured, and their loss."""
 
-    step: int  # updates that had been made
-    phase: int  # losses of phases do not compare; a later one counts
+    step: int  # updates done
+    phase: int  # losses of different phases do not compare; the later phase counts
     loss: float  # held-out, nats
-    sha256: str  # of the file
 
 
 class BestWeights:
-    """The best weights of one run.
+    """The best weights of one run, as `best-000000400.safetensors`.
 
     Args:
         folder: the run's own.
@@ -38,26 +42,24 @@ class BestWeights:
     def __init__(self, folder: str, variables: Mapping[str, tf.Variable]) -> None:
         self._folder = folder
         self._variables = variables
-        self._best = self._find()
+        self._best = self._read_best()
 
     def offer(self, step: int, phase: int, loss: float) -> bool:
-        """Keeps the weights as they are now, if they are the best; says whether it did."""
+        """Keep the present weights if they are the best; return whether they are."""
         best = self._best
         if not math.isfinite(loss) or (best and not _is_better(phase, loss, best)):
             return False
-        values = {name: variable.numpy() for name, variable in self._variables.items()}
         path = self._path(step)
-        storage.write_bytes(path, safetensors.numpy.save(values))
-        kept = Best(step=step, phase=phase, loss=loss, sha256=file_digest(path))
-        storage.write_bytes(_seal(path), kept.model_dump_json().encode())
-        for old in storage.list_files(storage.join(self._folder, "best-*")):
-            if old not in (path, _seal(path)):
-                tf.io.gfile.remove(old)
-        self._best = kept
+        write_tensors(path, self._variables)
+        seal_file(path, step=step, phase=phase, loss=loss)
+        for old in self._paths():
+            if old != path:
+                remove_sealed(old)
+        self._best = Best(step, phase, loss)
         return True
 
     def read(self) -> tuple[Best, dict[str, np.ndarray]]:
-        """The best weights.
+        """Return the best weights.
 
         Raises:
             TextmillError: there are none.
@@ -68,28 +70,22 @@ class BestWeights:
                 f"{self._folder}: holds no best weights, though trainer.export is best. Set "
                 f"trainer.export=last, or delete the folder to train again."
             )
-        values = safetensors.numpy.load(storage.read_bytes(self._path(best.step)))
-        # safetensors gives them in no order, and an export has its bytes from the order.
+        values = read_tensors(self._path(best.step))
+        # The order of an export's tensors, and so its bytes, is that of the variables.
         return best, {name: values[name] for name in self._variables}
 
-    def _find(self) -> Best | None:
-        """What an earlier part of the run kept; None if nothing is whole."""
-        seals = storage.list_files(storage.join(self._folder, "best-*.json"))
-        found = [Best.model_validate_json(storage.read_bytes(seal)) for seal in seals]
-        whole = [best for best in found if _is_whole(self._path(best.step), best.sha256)]
-        return min(whole, key=lambda best: (-best.phase, best.loss, best.step), default=None)
+    def _read_best(self) -> Best | None:
+        """Return what an earlier part of the run kept; None if no file is complete."""
+        seals = [seal for path in self._paths() if (seal := read_seal(path))]
+        kept = [Best(*(seal[field] for field in Best._fields)) for seal in seals]
+        return min(kept, key=lambda best: (-best.phase, best.loss, best.step), default=None)
 
     def _path(self, step: int) -> str:
-        return storage.join(self._folder, f"best-{step:09d}.safetensors")
+        return storage.join(self._folder, f"best-{step:09d}{SUFFIX}")
 
-
-def _is_whole(path: str, digest: str) -> bool:
-    return storage.exists(path) and file_digest(path) == digest
+    def _paths(self) -> list[str]:
+        return storage.list_files(storage.join(self._folder, f"best-*{SUFFIX}"))
 
 
 def _is_better(phase: int, loss: float, best: Best) -> bool:
     return phase > best.phase or (phase == best.phase and loss < best.loss)
-
-
-def _seal(path: str) -> str:
-    return path.removesuffix(".safetensors") + ".json"

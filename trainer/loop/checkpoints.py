@@ -1,41 +1,42 @@
-"""A run's state to files and back: whole, checksummed, a few of them, and the newest good one.
+"""Save a run's state in checkpoints, and restore the newest complete one."""
 
-A checkpoint is `step-000001000.safetensors` with `step-000001000.json` beside it, which holds its
-digest and is written last. One that has no such file, or whose digest differs, was cut short.
-"""
-
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 import numpy as np
-import safetensors.numpy
 import tensorflow as tf
 
 from core import storage
 from core.errors import InputError
 from core.failpoints import failpoint
-from core.manifest import file_digest
+from trainer.loop.sealed_files import (
+    SUFFIX,
+    read_seal,
+    read_tensors,
+    remove_sealed,
+    seal_file,
+    write_tensors,
+)
 
 log = logging.getLogger(__name__)
 
 
 class CheckpointError(InputError):
-    """A checkpoint of another model."""
+    """A checkpoint belongs to another model."""
 
 
 class Checkpoints:
-    """The checkpoints of one run, in one folder.
+    """The checkpoints of one run, in one folder, as `step-000001000.safetensors`.
 
     Args:
         folder: the run's own.
         state: every variable that a resumed run needs, by name.
-        step: () int64, part of the state; it names the files.
-        keep: how many stay.
-        writes: whether `save` does anything; of several workers only the chief's does.
-        facts: what shapes do not tell, such as the vocabulary; a checkpoint with other ones is
-            refused.
+        step: () int64, updates done so far; part of the state.
+        keep: number of newest checkpoints that are kept.
+        writes: whether `save` writes; of several workers, only the chief does.
+        facts: what shapes do not show, such as the vocabulary; a checkpoint with other facts is
+            rejected.
     """
 
     def __init__(
@@ -56,46 +57,41 @@ class Checkpoints:
         self._facts = dict(facts or {})
 
     def save(self) -> str:
-        """Writes the state, then forgets the oldest checkpoints. Returns the path."""
-        path = storage.join(self.folder, f"step-{int(self._step.numpy()):09d}.safetensors")
+        """Save the state, delete the oldest checkpoints, and return the path."""
+        path = storage.join(self.folder, f"step-{int(self._step.numpy()):09d}{SUFFIX}")
         if not self._writes:
             return path
-        values = {name: np.asarray(v.numpy()) for name, v in self._state.items()}
-        storage.write_bytes(path, safetensors.numpy.save(values))
+        write_tensors(path, self._state)
         failpoint("save-checkpoint")
-        told = {"sha256": file_digest(path), "tensors": len(values), "facts": self._facts}
-        seal = json.dumps(told)
-        storage.write_bytes(_seal(path), seal.encode())
+        seal_file(path, tensors=len(self._state), facts=self._facts)
         for old in self._paths()[: -self._keep]:
-            for file in (_seal(old), old):
-                if storage.exists(file):
-                    tf.io.gfile.remove(file)
+            remove_sealed(old)
         return path
 
     def restore_latest(self) -> str | None:
-        """Sets the variables from the newest checkpoint that is whole.
+        """Set the variables from the newest complete checkpoint.
 
         Returns:
-            Its path, or None if there is none: the variables are as they were.
+            Its path, or None if there is none, and the variables are unchanged.
 
         Raises:
             CheckpointError: its tensors or facts are not this run's; the message names them.
         """
         for path in reversed(self._paths()):
-            if _is_whole(path):
-                self._restore(path)
+            seal = read_seal(path)
+            if seal is not None:
+                self._restore(path, seal.get("facts", {}))
                 return path
-            log.warning("%s is cut short or altered; the checkpoint before it is used.", path)
+            log.warning("%s is incomplete or altered; using the checkpoint before it.", path)
         return None
 
-    def _restore(self, path: str) -> None:
-        told: dict[str, str] = json.loads(storage.read_bytes(_seal(path))).get("facts", {})
+    def _restore(self, path: str, facts: Mapping[str, str]) -> None:
         differences = [
-            f"{name}: {told.get(name, 'nothing')} in the file, {fact} in the run"
+            f"{name}: {facts.get(name, 'nothing')} in the file, {fact} in the run"
             for name, fact in self._facts.items()
-            if told.get(name) != fact
+            if facts.get(name) != fact
         ]
-        values = safetensors.numpy.load(storage.read_bytes(path))
+        values = read_tensors(path)
         differences += [
             f"{name}: {describe(values.get(name))} in the file, {describe(variable)} in the model"
             for name, variable in self._state.items()
@@ -104,33 +100,20 @@ class Checkpoints:
         differences += [f"{name}: only in the file" for name in values.keys() - self._state.keys()]
         if differences:
             raise CheckpointError(
-                f"{path}: of another model ({'; '.join(sorted(differences)[:3])}). Take another "
-                f"checkpoint_root, or delete the folder {PurePosixPath(self.folder).name} in it."
+                f"{path}: belongs to another model ({'; '.join(sorted(differences)[:3])}). Set "
+                f"another checkpoint_root, or delete the folder {PurePosixPath(self.folder).name} "
+                f"in it."
             )
         for name, variable in self._state.items():
             variable.assign(values[name])
 
     def _paths(self) -> list[str]:
-        """All checkpoints, the oldest first; whole or not."""
-        return storage.list_files(storage.join(self.folder, "step-*.safetensors"))
+        """Return all checkpoints, the oldest first, complete or not."""
+        return storage.list_files(storage.join(self.folder, f"step-*{SUFFIX}"))
 
 
 def describe(tensor: np.ndarray | tf.Variable | None) -> str:
-    """Type and shape, for comparing and for messages."""
+    """Return type and shape, for comparing and for messages."""
     if tensor is None:
         return "nothing"
     return f"{np.dtype(getattr(tensor.dtype, 'as_numpy_dtype', tensor.dtype))}{tuple(tensor.shape)}"
-
-
-def _seal(path: str) -> str:
-    return path.removesuffix(".safetensors") + ".json"
-
-
-def _is_whole(path: str) -> bool:
-    if not storage.exists(_seal(path)):
-        return False
-    try:
-        expected: str = json.loads(storage.read_bytes(_seal(path)))["sha256"]
-    except (ValueError, KeyError, TypeError):  # altered; the caller tells and passes it over
-        return False
-    return file_digest(path) == expected

@@ -1,4 +1,4 @@
-"""Settings to everything that a step changes, and to the name of the run that it belongs to."""
+"""Create the state that training changes, and name the run by a digest."""
 
 import hashlib
 import json
@@ -11,14 +11,14 @@ import tensorflow as tf
 from trainer.huggingface.read import read_model
 from trainer.input.instances import Instances
 from trainer.models.parameters import first_values, make_variables
-from trainer.objectives.choose import PreTraining
+from trainer.objectives.objective import Objective
 from trainer.optimizers.adamw import Optimizer
 from trainer.settings.training import TrainingSettings
 from trainer.warm_start.digests import start_key
 from trainer.warm_start.start import start_values
 
-# These change how a run is watched, or what is made of its weights, and not what it computes.
-WATCHING = {
+# These change how a run is observed, or which of its weights are exported, not what it computes.
+NOT_IN_DIGEST = {
     "log_every_steps",
     "save_every_steps",
     "evaluate_every_steps",
@@ -36,23 +36,23 @@ class State:
 
     variables: dict[str, tf.Variable]  # by Hugging Face's names
     optimizer: Optimizer
-    step: tf.Variable  # () int64, updates made so far
+    step: tf.Variable  # () int64, updates done so far
 
-    def everything(self) -> dict[str, tf.Variable]:
-        """What a checkpoint holds, beside the step."""
+    def saved_variables(self) -> dict[str, tf.Variable]:
+        """Return everything that a checkpoint holds, except for the step."""
         return {**self.variables, **self.optimizer.slots}
 
     def values(self) -> dict[str, np.ndarray]:
-        """The weights."""
+        """Return the weights."""
         return {name: variable.numpy() for name, variable in self.variables.items()}
 
-    def now(self) -> int:
-        """Updates made so far."""
+    def steps_done(self) -> int:
+        """Return the number of updates done so far."""
         return int(self.step.numpy())
 
 
-def start_state(settings: TrainingSettings, objective: PreTraining) -> State:
-    """The state before step 0; call it in the strategy's scope."""
+def start_state(settings: TrainingSettings, objective: Objective) -> State:
+    """Create the state before step 0; call it in the strategy's scope."""
     parameters = objective.model.parameters()
     deviation = objective.model.architecture.initializer_range
     values = first_values(parameters, deviation=deviation, seed=settings.seed)
@@ -70,10 +70,10 @@ def start_state(settings: TrainingSettings, objective: PreTraining) -> State:
 
 
 def run_digest(settings: TrainingSettings, instances: Sequence[Instances]) -> str:
-    """What a run's checkpoints are found by: everything that its result depends on."""
+    """Return the digest of everything that a run's result depends on; it names its folder."""
     computed = settings.model_dump(mode="json", exclude={"checkpoint_root"})
-    computed["trainer"] = {k: v for k, v in computed["trainer"].items() if k not in WATCHING}
-    computed["instances"] = [of_phase.manifest.content_digest() for of_phase in instances]
+    computed["trainer"] = {k: v for k, v in computed["trainer"].items() if k not in NOT_IN_DIGEST}
+    computed["instances"] = [part.manifest.content_digest() for part in instances]
     if settings.model.start_from:
         computed["start"] = start_key(settings.model)
     return hashlib.sha256(json.dumps(computed, sort_keys=True).encode()).hexdigest()[:20]

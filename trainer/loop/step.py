@@ -1,147 +1,71 @@
-"""A batch to an update: the training step, the same on one replica and on many."""
+"""Train on a batch: one step computes the same on one replica and on many."""
 
+import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from core.draw import draw_seed
+from core.errors import InputError
 from trainer.draws import RowDraws
 from trainer.input.length_buckets import at_shortest_length
-from trainer.models.kernels import compiled_kernels, sum_squares
-from trainer.models.layers import Weights, compute_weights
+from trainer.input.parse_records import Batch
+from trainer.loop.replicas import Sums, all_reduce, all_reduce_sums, first_replica
+from trainer.loop.state import State
+from trainer.models.kernels.compilation import compiled_kernels
+from trainer.models.kernels.sums import sum_squares
+from trainer.models.layers import compute_weights
 from trainer.models.noise import Noise
-from trainer.objectives.ratio import Outcome, Ratio
-from trainer.optimizers.adamw import Optimizer
+from trainer.objectives.objective import Objective, Ratio
+from trainer.optimizers.schedule import learning_rate
+from trainer.settings.training import TrainerSettings
 
-Batch = Mapping[str, tf.Tensor]
-Sums = dict[str, Ratio]  # losses and measures, summed over replicas and steps
-ReplicaStep = Callable[[Batch, tf.Tensor], Sums]
-FILL = ("real_tokens", "filled_share")  # of a step
+FILL = ("real_tokens", "filled_share")  # measures that every objective has
+Schedule = Callable[[tf.Tensor], tf.Tensor]  # step () int64 to learning rate () float32
 TrainSteps = Callable[[Any, tf.Tensor], tuple[Sums, tf.Tensor]]
 
 
-class Objective(Protocol):
-    """What a model learns from a batch."""
-
-    loss_weights: dict[str, float]  # of each loss in the sum that is minimised
-    measures: tuple[str, ...]
-
-    def __call__(self, weights: Weights, batch: Batch, noise: Noise) -> Outcome:
-        """The batch's losses, whose weighted means are added up and minimised, and measures."""
-        ...
-
-    def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """What each loss of a batch is divided by, known before the forward pass."""
-        ...
-
-    def expected_first_loss(self) -> float:
-        """What an untrained model gets, in nats."""
-        ...
-
-
-def make_replica_step(
-    objective: Objective,
-    variables: Mapping[str, tf.Variable],
-    optimizer: Optimizer,
-    schedule: Callable[[tf.Tensor], tf.Tensor],
-    *,
-    compute_type: tf.DType,
-    clip_norm: float,
-    seed: int,
-    accumulate_steps: int,
-    length_buckets: Sequence[int] = (),
-) -> ReplicaStep:
-    """The function that every replica runs on its slice of the global batch.
-
-    The order is: denominators of the whole global batch, losses and gradients part by part, their
-    sum over parts and replicas, clipping by the sum's norm, the update. Clipping before the sum, or
-    dividing by the count of a part, would make the result depend on the number of parts.
-
-    A replica's slice is computed at the shortest of `length_buckets` that holds it: padding changes
-    nothing.
-    """
-    dropout_seed = draw_seed(seed, "noise")
-    row_seed = draw_seed(seed, "rows")
-
-    def replica_step(batch: Batch, step: tf.Tensor) -> Sums:
-        context = tf.distribute.get_replica_context()
-        replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
-        now = tf.cast(step, tf.int32)
-        parts = context.num_replicas_in_sync * accumulate_steps
-        totals = all_reduce(objective.loss_denominators(batch))
-
-        def learn(part: Batch, number: tf.Tensor) -> tuple[Sums, list[tf.Tensor]]:
-            place = replica * accumulate_steps + number
-            size = part["input_ids"].shape[0]
-            rows = RowDraws(tf.stack([row_seed, now]), place * size, parts * size)
-            noise = Noise(tf.stack([dropout_seed, now * parts + place]), rows)
-            weights = compute_weights(variables, compute_type)
-            with tf.GradientTape() as tape:
-                tape.watch(list(weights.values()))
-                outcome = objective(weights, part, noise)
-                loss = tf.add_n(
-                    [
-                        weight * tf.math.divide_no_nan(outcome.losses[name].numerator, totals[name])
-                        for name, weight in objective.loss_weights.items()
-                    ]
-                )
-            gradients = tape.gradient(loss, list(weights.values()), unconnected_gradients="zero")
-            fill = _fill(part, parts)
-            return {**outcome.losses, **outcome.measures, **fill}, gradients
-
-        def learn_all(batch: Batch) -> tuple[Sums, list[tf.Tensor]]:
-            return _add_parts(learn, batch, accumulate_steps, objective, variables)
-
-        with compiled_kernels(_has_fast_kernels(context)):
-            sums, gradients = at_shortest_length(length_buckets, batch, learn_all)
-        if context.num_replicas_in_sync > 1:
-            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, _as_float32(gradients))
-        rate = schedule(step)
-        with compiled_kernels(_has_fast_kernels(context)):
-            norm = tf.sqrt(tf.add_n([sum_squares(gradient) for gradient in gradients]))
-            clip = clip_norm / tf.maximum(norm, clip_norm)
-            optimizer.apply(dict(zip(variables, gradients, strict=True)), clip, rate, step)
-        one = tf.ones([])
-        return {
-            **all_reduce_sums(sums),
-            "gradient_norm": Ratio(norm, one),
-            "learning_rate": Ratio(rate, one),
-        }
-
-    return replica_step
-
-
 def make_train_steps(
+    settings: TrainerSettings,
     strategy: tf.distribute.Strategy,
-    replica_step: ReplicaStep,
-    step: tf.Variable,
-    names: tuple[str, ...],
+    objective: Objective,
+    state: State,
+    *,
+    seed: int,
+    schedule: Schedule | None = None,
 ) -> TrainSteps:
-    """The compiled function that runs several steps without leaving the device.
+    """Compile a function that runs several steps without leaving the device.
 
     Args:
-        strategy: where.
-        replica_step: from `make_replica_step`.
-        step: () int64, updates made so far; it counts on.
-        names: the keys of what `replica_step` returns.
+        settings: of the steps.
+        strategy: the devices.
+        objective: what is learned.
+        state: what a step changes.
+        seed: the recipe's.
+        schedule: the learning rate; None: the settings' schedule.
 
     Returns:
-        A function of (iterator, number of steps); it returns the sums over those steps and the
+        A function of (iterator, number of steps). It returns the sums over those steps and the
         first step whose loss or gradient was not finite, or -1.
+
+    Raises:
+        InputError: replicas and parts do not divide the batch.
     """
+    _check_batch(settings, strategy.num_replicas_in_sync)
+    replica_step = ReplicaStep(settings, objective, state, seed=seed, schedule=schedule)
+    names = (*replica_step.part_names, "gradient_norm", "learning_rate")
+    step = state.step
 
     @tf.function
     def train_steps(iterator: Any, count: tf.Tensor) -> tuple[Sums, tf.Tensor]:
-        sums = {name: Ratio(tf.zeros([]), tf.zeros([])) for name in names}
+        sums = _zeros(names)
         broken = tf.constant(-1, tf.int64)
         for _ in tf.range(count):
-            per_replica = strategy.run(replica_step, args=(next(iterator), step.read_value()))
-            # Every replica returns the same, because all of it was summed over replicas.
-            done = tf.nest.map_structure(
-                lambda x: strategy.experimental_local_results(x)[0], per_replica
-            )
+            per_replica = strategy.run(replica_step.run, args=(next(iterator), step.read_value()))
+            # All replicas return the same, because everything was summed over replicas.
+            done = first_replica(strategy, per_replica)
             finite = tf.math.is_finite(tf.add_n([part.numerator for part in done.values()]))
             broken = tf.where(finite | (broken >= 0), broken, step.read_value())
             sums = tf.nest.map_structure(tf.add, sums, done)
@@ -151,30 +75,143 @@ def make_train_steps(
     return train_steps
 
 
-def _as_float32(gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """Gradients as they are added up. The optimizer reads them as they are, half as long."""
-    return [tf.cast(gradient, tf.float32) for gradient in gradients]
+class ReplicaStep:
+    """The step that every replica runs on its slice of the global batch.
+
+    First come the denominators over the whole global batch; then losses and gradients part by part,
+    their sum over parts and replicas, clipping by the norm of the sum, and the update. Clipping
+    before the sum, or dividing by the count of a part, would make the result depend on the number
+    of parts.
+
+    A slice is computed at the shortest of `length_buckets` that holds it; padding changes nothing.
+    """
+
+    def __init__(
+        self,
+        settings: TrainerSettings,
+        objective: Objective,
+        state: State,
+        *,
+        seed: int,
+        schedule: Schedule | None = None,
+    ) -> None:
+        self.part_names = (*objective.loss_weights, *objective.measures, *FILL)
+        self._settings = settings
+        self._objective = objective
+        self._state = state
+        self._schedule = schedule or functools.partial(learning_rate, settings)
+        self._dropout_seed = draw_seed(seed, "noise")
+        self._row_seed = draw_seed(seed, "rows")
+
+    def run(self, batch: Batch, step: tf.Tensor) -> Sums:
+        """Update the state once; call it in a replica.
+
+        Args:
+            batch: the replica's slice of the global batch.
+            step: () int64, updates done so far.
+
+        Returns:
+            Sums of losses and measures over all replicas.
+        """
+        context = tf.distribute.get_replica_context()
+        totals = all_reduce(self._objective.loss_denominators(batch))
+        with compiled_kernels(_has_fast_kernels(context)):
+            sums, gradients = at_shortest_length(
+                self._settings.length_buckets,
+                batch,
+                lambda batch: self._learn_parts(batch, step, totals),
+            )
+        if context.num_replicas_in_sync > 1:
+            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, _as_float32(gradients))
+        rate = self._schedule(step)
+        with compiled_kernels(_has_fast_kernels(context)):
+            norm = tf.sqrt(tf.add_n([sum_squares(gradient) for gradient in gradients]))
+            clip = self._settings.clip_norm / tf.maximum(norm, self._settings.clip_norm)
+            by_name = dict(zip(self._state.variables, gradients, strict=True))
+            self._state.optimizer.apply(by_name, clip, rate, step)
+        one = tf.ones([])
+        return {
+            **all_reduce_sums(sums),
+            "gradient_norm": Ratio(norm, one),
+            "learning_rate": Ratio(rate, one),
+        }
+
+    def _learn_parts(
+        self, batch: Batch, step: tf.Tensor, totals: dict[str, tf.Tensor]
+    ) -> tuple[Sums, list[tf.Tensor]]:
+        """Compute sums and gradients of a slice, in `accumulate_steps` parts one after another."""
+        count = self._settings.accumulate_steps
+        if count == 1:
+            return self._learn(batch, tf.constant(0), step, totals)
+        parts = {
+            name: tf.reshape(value, [count, value.shape[0] // count, *value.shape[1:]])
+            for name, value in batch.items()
+        }
+        gradients = [tf.zeros_like(variable) for variable in self._state.variables.values()]
+
+        def add_part(
+            number: tf.Tensor, sums: Sums, gradients: list[tf.Tensor]
+        ) -> tuple[tf.Tensor, Sums, list[tf.Tensor]]:
+            part = {name: values[number] for name, values in parts.items()}
+            part_sums, part_gradients = self._learn(part, number, step, totals)
+            sums = tf.nest.map_structure(tf.add, sums, part_sums)
+            gradients = tf.nest.map_structure(tf.add, gradients, _as_float32(part_gradients))
+            return number + 1, sums, gradients
+
+        _, sums, gradients = tf.while_loop(
+            lambda number, *_: number < count,
+            add_part,
+            (tf.constant(0), _zeros(self.part_names), gradients),
+            parallel_iterations=1,  # More would hold the activations of several parts.
+            maximum_iterations=count,
+        )
+        return sums, gradients
+
+    def _learn(
+        self, part: Batch, number: tf.Tensor, step: tf.Tensor, totals: dict[str, tf.Tensor]
+    ) -> tuple[Sums, list[tf.Tensor]]:
+        """Compute sums and gradients of one part of a slice.
+
+        Args:
+            part: the part.
+            number: () int32, of the part in the slice.
+            step: () int64, updates done so far.
+            totals: denominators of the losses over the global batch.
+        """
+        context = tf.distribute.get_replica_context()
+        replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
+        parts = context.num_replicas_in_sync * self._settings.accumulate_steps
+        place = replica * self._settings.accumulate_steps + number
+        size, step = part["input_ids"].shape[0], tf.cast(step, tf.int32)
+        rows = RowDraws(tf.stack([self._row_seed, step]), place * size, parts * size)
+        noise = Noise(tf.stack([self._dropout_seed, step * parts + place]), rows)
+        compute_type = tf.as_dtype(self._settings.precision)
+        weights = compute_weights(self._state.variables, compute_type)
+        with tf.GradientTape() as tape:
+            tape.watch(list(weights.values()))
+            outcome = self._objective(weights, part, noise)
+            loss = tf.add_n(
+                [
+                    weight * tf.math.divide_no_nan(outcome.losses[name].numerator, totals[name])
+                    for name, weight in self._objective.loss_weights.items()
+                ]
+            )
+        gradients = tape.gradient(loss, list(weights.values()), unconnected_gradients="zero")
+        return {**outcome.losses, **outcome.measures, **_fill(part, parts)}, gradients
 
 
-def all_reduce_sums(sums: Sums) -> Sums:
-    """Each ratio over all replicas."""
-    numerators = all_reduce({name: part.numerator for name, part in sums.items()})
-    denominators = all_reduce({name: part.denominator for name, part in sums.items()})
-    return {name: Ratio(numerators[name], denominators[name]) for name in sums}
-
-
-def _fill(part: Batch, parts: int) -> Sums:
-    """How many real tokens a step has, and their share of all slots that are computed."""
-    real = tf.reduce_sum(tf.cast(part["input_mask"], tf.float32))
-    slots = float(math.prod(part["input_mask"].shape))
-    return {
-        "real_tokens": Ratio(real, tf.constant(1 / parts)),
-        "filled_share": Ratio(real, tf.constant(slots)),
-    }
+def _check_batch(s: TrainerSettings, replicas: int) -> None:
+    parts = replicas * s.accumulate_steps
+    if s.global_batch_size % parts:
+        raise InputError(
+            f"trainer.global_batch_size {s.global_batch_size} is not a multiple of {replicas} "
+            f"replicas x {s.accumulate_steps} parts (trainer.accumulate_steps). Set it to "
+            f"{s.global_batch_size // parts * parts or parts}, for example."
+        )
 
 
 def _has_fast_kernels(context: tf.distribute.ReplicaContext) -> bool:
-    """Whether small operations are to be compiled: on one CPU, where the step runs op by op."""
+    """Return whether to compile small operations: on one CPU, where a step runs op by op."""
     strategy = context.strategy
     if not isinstance(strategy, tf.distribute.OneDeviceStrategy):
         return False
@@ -182,40 +219,20 @@ def _has_fast_kernels(context: tf.distribute.ReplicaContext) -> bool:
     return "CPU" in device.upper()
 
 
-def _add_parts(
-    learn: Callable[[Batch, tf.Tensor], tuple[Sums, list[tf.Tensor]]],
-    batch: Batch,
-    count: int,
-    objective: Objective,
-    variables: Mapping[str, tf.Variable],
-) -> tuple[Sums, list[tf.Tensor]]:
-    """Sums and gradients of a batch, computed in so many parts, one after the other."""
-    if count == 1:
-        return learn(batch, tf.constant(0))
-    parts = {k: tf.reshape(v, [count, v.shape[0] // count, *v.shape[1:]]) for k, v in batch.items()}
-    names = (*objective.loss_weights, *objective.measures, *FILL)
-    sums = {name: Ratio(tf.zeros([]), tf.zeros([])) for name in names}
-    gradients = [tf.zeros_like(variable) for variable in variables.values()]
-
-    def add_part(
-        number: tf.Tensor, sums: Sums, gradients: list[tf.Tensor]
-    ) -> tuple[tf.Tensor, Sums, list[tf.Tensor]]:
-        more, found = learn({name: part[number] for name, part in parts.items()}, number)
-        sums = tf.nest.map_structure(tf.add, sums, more)
-        return number + 1, sums, tf.nest.map_structure(tf.add, gradients, _as_float32(found))
-
-    _, sums, gradients = tf.while_loop(
-        lambda number, *_: number < count,
-        add_part,
-        (tf.constant(0), sums, gradients),
-        parallel_iterations=1,  # more would hold the activations of several parts
-        maximum_iterations=count,
-    )
-    return sums, gradients
+def _as_float32(gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """Cast gradients for summing. The optimizer alone takes bfloat16, in half the memory."""
+    return [tf.cast(gradient, tf.float32) for gradient in gradients]
 
 
-def all_reduce(values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Sums tensors of one shape over replicas, in one message."""
-    context = tf.distribute.get_replica_context()
-    total = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.stack(list(values.values())))
-    return dict(zip(values, tf.unstack(total), strict=True))
+def _fill(part: Batch, parts: int) -> Sums:
+    """Return the real tokens of a step, and their share of all positions that are computed."""
+    real = tf.reduce_sum(tf.cast(part["input_mask"], tf.float32))
+    positions = float(math.prod(part["input_mask"].shape))
+    return {
+        "real_tokens": Ratio(real, tf.constant(1 / parts)),
+        "filled_share": Ratio(real, tf.constant(positions)),
+    }
+
+
+def _zeros(names: Sequence[str]) -> Sums:
+    return {name: Ratio(tf.zeros([]), tf.zeros([])) for name in names}

@@ -1,1 +1,1 @@
-"""The encoders: parameters under Hugging Face's names, and the functions that use them."""
+"""Define the models: parameters under Hugging Face's names, and the forward pass."""

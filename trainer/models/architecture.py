@@ -1,4 +1,4 @@
-"""Model settings and a vocabulary to one frozen architecture: every size is a number here."""
+"""Resolve model settings to an architecture, in which every size is a number."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -7,16 +7,19 @@ from typing import NamedTuple
 from core.errors import InputError
 from trainer.settings.model import ModelSettings
 
+LAYER_NORM_EPSILON = 1e-12  # BERT's, not Keras's 1e-3
+MASKED_SCORE = -1e9  # added to scores of padding; its exp is 0 in float32 and bfloat16
+
 
 class Size(NamedTuple):
-    """The numbers that a size's name stands for."""
+    """The numbers behind a published size's name."""
 
     num_layers: int
     hidden_size: int
     num_heads: int
     intermediate_size: int
     embedding_size: int
-    generator_share: float | None = None  # ELECTRA: the generator's width over the discriminator's
+    generator_share: float | None = None  # ELECTRA: width relative to the discriminator's
 
 
 SIZES: dict[str, dict[str, Size]] = {
@@ -29,7 +32,7 @@ SIZES: dict[str, dict[str, Size]] = {
         "base": Size(12, 768, 12, 3072, 768),
         "large": Size(24, 1024, 16, 4096, 1024),
     },
-    # Lan et al. 2020, table 1; tiny is ours, for trying things out.
+    # Lan et al. 2020, table 1; tiny is ours, for experiments.
     "albert": {
         "tiny": Size(2, 128, 2, 512, 64),
         "base": Size(12, 768, 12, 3072, 128),
@@ -49,7 +52,7 @@ SIZES: dict[str, dict[str, Size]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """The encoder's shape; with the weights it is the model."""
+    """The sizes of an encoder and its heads; with the weights, it is the model."""
 
     type: str
     vocab_size: int
@@ -58,47 +61,48 @@ class Architecture:
     hidden_size: int
     num_heads: int
     intermediate_size: int
-    embedding_size: int  # of words, positions and segments; projected where it is not hidden_size
+    embedding_size: int  # of words, positions, segments; projected if not hidden_size
     max_position: int
     type_vocab_size: int
     hidden_dropout: float
     attention_dropout: float
     initializer_range: float
     position_start: str = "drawn"  # or "sinusoidal"
-    activation: str = "gelu"  # or "gelu_new", the tanh form that some published ALBERTs have
-    generator_share: float | None = None  # of hidden size, heads and inner size (ELECTRA)
-    sequence_classes: int = 2  # that the head on [CLS] tells apart (BERT, ALBERT)
+    activation: str = "gelu"  # or "gelu_new", the tanh form of some published ALBERTs
+    generator_share: float | None = None  # ELECTRA: of hidden_size, num_heads, intermediate_size
+    sequence_classes: int = 2  # of the head on [CLS] (BERT, ALBERT)
 
     @property
     def head_size(self) -> int:
-        """Dimensions of one attention head."""
+        """Return the dimensions of one attention head."""
         return self.hidden_size // self.num_heads
 
     @property
     def is_projected(self) -> bool:
-        """Whether embeddings are narrower or wider than the layers."""
+        """Return whether embeddings have another size than hidden states."""
         return self.embedding_size != self.hidden_size
 
 
 def resolve_architecture(
     model: ModelSettings, *, vocab_size: int, pad_id: int, sequence_classes: int = 2
 ) -> Architecture:
-    """Fills what the settings leave to the size, and checks that the parts fit together.
+    """Fill in the fields that the settings leave to the size, and check that they fit together.
 
     Args:
         model: the settings.
         vocab_size: V.
-        pad_id: the id of [PAD].
-        sequence_classes: of the instances' label.
+        pad_id: id of [PAD].
+        sequence_classes: number of classes of the instances' label.
 
     Raises:
-        InputError: the type has no such size, or the hidden size is not a multiple of the heads.
+        InputError: the type has no such size or field, or the hidden size is not a multiple of the
+            number of heads.
     """
     _check_fields(model)
     sizes = SIZES[model.type]
     if model.size not in sizes:
         raise InputError(
-            f"model: {model.type} has no size {model.size}. Take one of {', '.join(sizes)}."
+            f"model: {model.type} has no size {model.size}. Use one of {', '.join(sizes)}."
         )
     size = _override(sizes[model.size], model)
     if size.hidden_size % size.num_heads:
@@ -122,31 +126,31 @@ def resolve_architecture(
 
 
 def generator_architecture(discriminator: Architecture) -> Architecture:
-    """ELECTRA's generator: as deep, narrower, with the discriminator's embeddings."""
-    share = discriminator.generator_share or 1.0
-    hidden_size = round(discriminator.hidden_size * share)
-    num_heads = max(1, round(discriminator.num_heads * share))
+    """Return the architecture of ELECTRA's generator: as deep, but narrower."""
+    width = discriminator.generator_share or 1.0
+    hidden_size = round(discriminator.hidden_size * width)
+    num_heads = max(1, round(discriminator.num_heads * width))
     return dataclasses.replace(
         discriminator,
         hidden_size=hidden_size - hidden_size % num_heads,
         num_heads=num_heads,
-        intermediate_size=round(discriminator.intermediate_size * share),
+        intermediate_size=round(discriminator.intermediate_size * width),
     )
 
 
 def _check_fields(model: ModelSettings) -> None:
-    """Refuses fields that the type does not have, rather than reading over them."""
+    """Reject fields that the type does not have, instead of ignoring them."""
     types = {"embedding_size": ("albert", "electra"), "generator_share": ("electra",)}
-    for name, having in types.items():
-        if getattr(model, name) is not None and model.type not in having:
+    for name, owners in types.items():
+        if getattr(model, name) is not None and model.type not in owners:
             raise InputError(
-                f"model: {model.type} has no {name}; only {' and '.join(having)} have. "
-                f"Remove model.{name}."
+                f"model: {model.type} has no {name}; only {' and '.join(owners)} "
+                f"{'have' if len(owners) > 1 else 'has'} it. Remove model.{name}."
             )
 
 
 def _override(size: Size, model: ModelSettings) -> Size:
-    """The size with what the settings say; another width brings BERT's proportions with it."""
+    """Apply the settings to a size; another hidden_size implies BERT's proportions."""
     if model.hidden_size is not None and model.hidden_size != size.hidden_size:
         tied = size.embedding_size == size.hidden_size
         size = size._replace(
@@ -155,5 +159,5 @@ def _override(size: Size, model: ModelSettings) -> Size:
             intermediate_size=4 * model.hidden_size,
             embedding_size=model.hidden_size if tied else size.embedding_size,
         )
-    given = {name: getattr(model, name) for name in Size._fields}
-    return size._replace(**{name: value for name, value in given.items() if value is not None})
+    values = {name: getattr(model, name) for name in Size._fields}
+    return size._replace(**{name: value for name, value in values.items() if value is not None})

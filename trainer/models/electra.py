@@ -1,46 +1,82 @@
-"""ELECTRA: a small generator that fills masks, and a discriminator that finds what it filled."""
+"""Define ELECTRA: a generator that fills masks, and a discriminator that finds what it replaced."""
+
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from trainer.models.architecture import Architecture, generator_architecture
-from trainer.models.encoder import encode, encoder_parameters
-from trainer.models.layers import Weights, activate, dense, product
-from trainer.models.masked_lm_head import HeadNames, head_parameters, score_tokens
-from trainer.models.names import bert_names
-from trainer.models.noise import Noise
+from trainer.models.bert import bert_layers
+from trainer.models.blocks import (
+    HeadNames,
+    LayerNames,
+    embed,
+    embeddings_parameters,
+    head_parameters,
+    layer_parameters,
+    score_tokens,
+    transformer_layer,
+)
+from trainer.models.layers import Weights, dense, dense_gelu
+from trainer.models.noise import NO_NOISE, Noise
 from trainer.models.parameters import ParameterList, dense_parameters
 
 GENERATOR = "generator."  # before the names of `transformers`' ElectraForMaskedLM
+_EMBEDDINGS = "electra.embeddings"  # both halves use these
+_PROJECTION = "electra.embeddings_project"
 _DISCRIMINATOR_HEAD = "discriminator_predictions"
+_GENERATOR_HEAD = HeadNames(
+    dense=f"{GENERATOR}generator_predictions.dense",
+    norm=f"{GENERATOR}generator_predictions.LayerNorm",
+    bias=f"{GENERATOR}generator_lm_head.bias",
+    words=f"{_EMBEDDINGS}.word_embeddings.weight",
+)
 
 
 class Electra:
-    """Clark et al. 2020. The generator's embeddings are the discriminator's.
+    """ELECTRA (Clark et al. 2020). The generator uses the discriminator's embeddings.
 
     The discriminator's parameters are named as in `transformers`' ElectraForPreTraining, the
     generator's as in its ElectraForMaskedLM with "generator." before them.
+
+    Example:
+        >>> from trainer.models.architecture import resolve_architecture
+        >>> from trainer.models.parameters import first_values, make_variables
+        >>> from trainer.settings.model import ModelSettings
+        >>> settings = ModelSettings(type="electra", size="tiny")
+        >>> model = Electra(resolve_architecture(settings, vocab_size=100, pad_id=0))
+        >>> weights = make_variables(first_values(model.parameters(), deviation=0.02, seed=1))
+        >>> masked = tf.constant([[2, 17, 4, 3]])  # [CLS] a [MASK] [SEP]
+        >>> inputs = tf.ones_like(masked), tf.zeros_like(masked)
+        >>> positions = tf.constant([[2]])
+        >>> scores = model.predict_tokens(weights, masked, *inputs, positions=positions)
+        >>> scores.shape.as_list()  # B * N, V
+        [1, 100]
+        >>> filled = tf.constant([[2, 17, 21, 3]])  # with a token drawn from those scores
+        >>> hidden = model.encode(weights, filled, *inputs)
+        >>> model.score_replaced(weights, hidden).shape.as_list()  # B, L
+        [1, 4]
     """
 
     def __init__(self, architecture: Architecture) -> None:
         self.architecture = architecture
         self.generator = generator_architecture(architecture)
-        layers = architecture.num_layers
-        self._names = bert_names("electra", layers)
-        self._generator_names = bert_names(f"{GENERATOR}electra", layers, embeddings="electra")
-        self._head = HeadNames(
-            dense=f"{GENERATOR}generator_predictions.dense",
-            norm=f"{GENERATOR}generator_predictions.LayerNorm",
-            bias=f"{GENERATOR}generator_lm_head.bias",
-            words="electra.embeddings.word_embeddings.weight",
-        )
+        self._layers = bert_layers("electra", architecture.num_layers)
+        self._generator_layers = bert_layers(f"{GENERATOR}electra", architecture.num_layers)
 
     def parameters(self) -> ParameterList:
-        """Every parameter of both halves; the embeddings count once."""
-        h = self.architecture.hidden_size
+        """List every parameter of both halves; shared embeddings are listed once."""
+        a, h = self.architecture, self.architecture.hidden_size
+        parameters: ParameterList = {}
+        for architecture, projection, layers in (
+            (a, _PROJECTION, self._layers),
+            (self.generator, GENERATOR + _PROJECTION, self._generator_layers),
+        ):
+            parameters |= embeddings_parameters(_EMBEDDINGS, projection, architecture)
+            for layer in layers:
+                parameters |= layer_parameters(layer, architecture)
         return {
-            **encoder_parameters(self._names, self.architecture),
-            **encoder_parameters(self._generator_names, self.generator),
-            **head_parameters(self._head, self.generator),
+            **parameters,
+            **head_parameters(_GENERATOR_HEAD, self.generator),
             **dense_parameters(f"{_DISCRIMINATOR_HEAD}.dense", h, h),
             **dense_parameters(f"{_DISCRIMINATOR_HEAD}.dense_prediction", h, 1),
         }
@@ -51,43 +87,59 @@ class Electra:
         input_ids: tf.Tensor,
         input_mask: tf.Tensor,
         segment_ids: tf.Tensor,
-        noise: Noise,
-        at: tf.Tensor | None = None,
+        noise: Noise = NO_NOISE,
+        positions: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """The discriminator's hidden states (B, L, H), or (B, Q, H) at the positions (B, Q).
+        """Compute the discriminator's hidden states; arguments and result as in `Bert.encode`."""
+        a, layers = self.architecture, self._layers
+        x = embed(weights, _EMBEDDINGS, _PROJECTION, a, input_ids, segment_ids, noise)
+        return _run_layers(weights, layers, a, x, input_mask, noise, positions)
 
-        Ids, mask and segments are (B, L) int32.
-        """
-        inputs = input_ids, input_mask, segment_ids
-        return encode(weights, self._names, self.architecture, *inputs, noise, at)
-
-    def pool(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
-        """The input's vector (B, H): [CLS]'s own; ELECTRA has no pooler."""
-        del weights
-        return hidden[:, 0]
-
-    def generate(
+    def predict_tokens(
         self,
         weights: Weights,
         input_ids: tf.Tensor,
         input_mask: tf.Tensor,
         segment_ids: tf.Tensor,
-        noise: Noise,
-        at: tf.Tensor | None = None,
+        noise: Noise = NO_NOISE,
+        positions: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """The generator's hidden states; arguments as for `encode`."""
-        inputs = input_ids, input_mask, segment_ids
-        return encode(weights, self._generator_names, self.generator, *inputs, noise, at)
-
-    def score_tokens(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
-        """Scores (B * N, V) of `generate`'s hidden states (B, N, H)."""
-        return score_tokens(weights, self._head, self.generator, hidden)
+        """Return the generator's scores of every token at the masked positions, (B * N, V)."""
+        a, layers = self.generator, self._generator_layers
+        projection = GENERATOR + _PROJECTION
+        x = embed(weights, _EMBEDDINGS, projection, a, input_ids, segment_ids, noise)
+        hidden = _run_layers(weights, layers, a, x, input_mask, noise, positions)
+        return score_tokens(weights, _GENERATOR_HEAD, a, hidden)
 
     def score_replaced(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
-        """(B, L) float32 from `encode`'s hidden states; above 0: more likely replaced than not."""
+        """Score each token of the discriminator's hidden states (B, L, H).
+
+        Returns:
+            (B, L) float32, the logit of the token being replaced.
+        """
         flat = tf.reshape(hidden, [-1, hidden.shape[-1]])
-        x = product(flat, weights, f"{_DISCRIMINATOR_HEAD}.dense")
-        bias = weights[f"{_DISCRIMINATOR_HEAD}.dense.bias"]
-        x = activate(x, bias, form=self.architecture.activation)
-        scores = dense(x, weights, f"{_DISCRIMINATOR_HEAD}.dense_prediction")
+        head, form = _DISCRIMINATOR_HEAD, self.architecture.activation
+        x = dense_gelu(flat, weights, f"{head}.dense", form=form)
+        scores = dense(x, weights, f"{head}.dense_prediction")
         return tf.cast(tf.reshape(scores, tf.shape(hidden)[:2]), tf.float32)
+
+    def pool(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
+        """Return one vector per input, (B, H): the hidden state of [CLS], for lack of a pooler."""
+        del weights
+        return hidden[:, 0]
+
+
+def _run_layers(
+    weights: Weights,
+    layers: Sequence[LayerNames],
+    a: Architecture,
+    x: tf.Tensor,
+    input_mask: tf.Tensor,
+    noise: Noise,
+    positions: tf.Tensor | None,
+) -> tf.Tensor:
+    """Run one half's layers on its embeddings x (B, L, H), the last one at the positions only."""
+    for layer in layers[:-1]:
+        x = transformer_layer(weights, layer, a, x, x, input_mask, noise)
+    queries = x if positions is None else tf.gather(x, positions, batch_dims=1)
+    return transformer_layer(weights, layers[-1], a, queries, x, input_mask, noise)

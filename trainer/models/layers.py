@@ -1,64 +1,62 @@
-"""Tensors to tensors: the few operations that an encoder is made of, in their fast forms."""
+"""Define the layers that the models share.
 
-from collections.abc import Callable, Mapping
-from typing import Any
+The body of each function marked `computed_by` is its mathematics, in float32. What runs is the fast
+form named in the mark, which returns the type of x. See `kernels/` only for speed.
+"""
+
+from collections.abc import Mapping
 
 import tensorflow as tf
 
-from trainer.models.kernels import kernel, sum_columns, sum_rows
-from trainer.models.noise import drop
+from trainer.models.architecture import LAYER_NORM_EPSILON, MASKED_SCORE
+from trainer.models.kernels import attention, dropout, linear, normalization
+from trainer.models.kernels.compilation import computed_by
 
-LAYER_NORM_EPSILON = 1e-12  # BERT's, not Keras's 1e-3
-
-drop_units = kernel(drop)
-
-Weights = Mapping[str, tf.Tensor]
-Differentiable = tuple[Any, Callable[..., Any]]  # results, and results' gradients to arguments'
+Weights = Mapping[str, tf.Tensor]  # by Hugging Face's names
 
 
 def dense(x: tf.Tensor, weights: Weights, name: str) -> tf.Tensor:
-    """A linear layer. x is (R, I); returns (R, O)."""
+    """Apply a linear layer: (R, I) to (R, O)."""
     return add_bias(product(x, weights, name), weights[f"{name}.bias"])
 
 
 def product(x: tf.Tensor, weights: Weights, name: str) -> tf.Tensor:
-    """A linear layer without its bias, which the kernel that follows adds. (R, I) to (R, O)."""
+    """Apply a linear layer without its bias, which the next operation adds: (R, I) to (R, O)."""
     return tf.matmul(x, weights[f"{name}.weight"], transpose_b=True)
 
 
-@tf.custom_gradient
-def add_bias(x: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Callable[..., list[tf.Tensor]]]:
-    """Adds a bias (C,) to every row of x (R, C).
-
-    TensorFlow would do it inside oneDNN's product, which takes up to three times as long then, and
-    its own gradient sums the rows ten times slower than `sum_rows`.
-    """
-    return _add(x, bias), lambda dy: [dy, sum_rows(dy)]
-
-
-@kernel
-def _add(x: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+@computed_by(linear.add_bias)
+def add_bias(x: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """Add a bias (C,) to every row of x (R, C)."""
     return x + bias
 
 
-def activate(x: tf.Tensor, bias: tf.Tensor, *, form: str) -> tf.Tensor:
-    """GELU of x (R, C) + bias (C,), in float32; returns x's type.
+def dense_gelu(x: tf.Tensor, weights: Weights, name: str, *, form: str) -> tf.Tensor:
+    """Apply a linear layer and GELU: (R, I) to (R, O); form as for `gelu`."""
+    return gelu(product(x, weights, name), weights[f"{name}.bias"], form=form)
 
-    Its form is "gelu", by the error function, or "gelu_new", by tanh (Hugging Face's names). The
-    backward pass works the function's inside out anew.
+
+@computed_by(linear.gelu)
+def gelu(x: tf.Tensor, bias: tf.Tensor, *, form: str) -> tf.Tensor:
+    """Compute the GELU of x (R, C) + bias (C,).
+
+    Args:
+        x: (R, C).
+        bias: (C,).
+        form: "gelu" uses the error function, "gelu_new" the tanh approximation (Hugging Face's
+            names).
     """
-
-    @tf.custom_gradient
-    def run(x: tf.Tensor, bias: tf.Tensor) -> Differentiable:
-        def gradient(dy: tf.Tensor) -> list[tf.Tensor]:
-            dx = _activation_gradient(dy, x, bias, form=form)
-            return [dx, sum_rows(dx)]
-
-        return _activation(x, bias, form=form), gradient
-
-    return run(x, bias)
+    return tf.nn.gelu(x + bias, approximate=form == "gelu_new")
 
 
+@computed_by(normalization.layer_norm)
+def layer_norm(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
+    """Normalize the rows of x (R, C); scale and shift are (C,) float32."""
+    mean, variance = tf.nn.moments(x, [-1], keepdims=True)
+    return (x - mean) / tf.sqrt(variance + LAYER_NORM_EPSILON) * scale + shift
+
+
+@computed_by(normalization.add_and_norm)
 def add_and_norm(
     x: tf.Tensor,
     change: tf.Tensor,
@@ -67,136 +65,86 @@ def add_and_norm(
     shift: tf.Tensor,
     seed: tf.Tensor,
     *,
-    share: float,
+    rate: float,
 ) -> tf.Tensor:
-    """The end of a block: norm(x + drop(change + bias)).
+    """End a block: add its result to its input, and normalize.
 
     Args:
-        x: (R, H), what the block was given.
-        change: (R, H), what it made of it, without the last layer's bias.
-        bias: (H,).
-        scale: (H,) float32, the normalisation's.
-        shift: (H,) float32, the same.
+        x: (R, H), the block's input.
+        change: (R, H), the block's result without the bias of its last layer.
+        bias: (H,), of that layer.
+        scale: (H,) float32, of the normalization.
+        shift: (H,) float32, of the normalization.
         seed: (2,) int32, for dropout.
-        share: of units that are dropped.
+        rate: dropout rate.
     """
-
-    @tf.custom_gradient
-    def add(x: tf.Tensor, change: tf.Tensor, bias: tf.Tensor) -> Differentiable:
-        def gradient(dy: tf.Tensor) -> list[tf.Tensor]:
-            dropped = drop_units(dy, seed, share=share) if share else dy
-            return [dy, dropped, sum_rows(dropped)]
-
-        return _add_dropped(x, change, bias, seed, share=share), gradient
-
-    return layer_norm(add(x, change, bias), scale, shift)
+    return layer_norm(x + drop(change + bias, seed, rate=rate), scale, shift)
 
 
-def norm_and_drop(
-    x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor, seed: tf.Tensor, *, share: float
+@computed_by(dropout.dropout)
+def drop(x: tf.Tensor, seed: tf.Tensor, *, rate: float) -> tf.Tensor:
+    """Apply dropout: set a fraction of the units to 0 and scale the others up.
+
+    Args:
+        x: any static shape.
+        seed: (2,) int32.
+        rate: dropout rate, 0 to 1.
+    """
+    if not rate:
+        return x
+    return tf.where(dropout.keep_mask(x.shape.as_list(), seed, rate), x / (1 - rate), 0.0)
+
+
+@computed_by(attention.split_heads)
+def split_heads(
+    x: tf.Tensor, bias: tf.Tensor, *, shape: tuple[int | tf.Tensor, ...]
+) -> tuple[tf.Tensor, ...]:
+    """Split the product of C linear layers by heads.
+
+    Args:
+        x: (B * L, C * H).
+        bias: (C * H,).
+        shape: (B, L, C, A, H / A).
+
+    Returns:
+        C tensors (B, A, L, H / A).
+    """
+    return tuple(tf.unstack(tf.transpose(tf.reshape(x + bias, shape), [2, 0, 3, 1, 4])))
+
+
+@computed_by(attention.attention_probabilities)
+def attention_probabilities(
+    scores: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor, *, scale: float, rate: float
 ) -> tf.Tensor:
-    """The end of the embeddings: drop(norm(x)); arguments as above."""
+    """Turn attention scores into probabilities over real tokens, with dropout.
 
-    @tf.custom_gradient
-    def dropped(x: tf.Tensor) -> Differentiable:
-        return drop_units(x, seed, share=share), lambda dy: drop_units(dy, seed, share=share)
+    Args:
+        scores: (B, A, Q, L).
+        input_mask: (B, L) int32, 1 on real tokens.
+        seed: (2,) int32, for dropout.
+        scale: the scores are multiplied by it.
+        rate: dropout rate.
 
-    y = layer_norm(x, scale, shift)
-    return dropped(y) if share else y
-
-
-@tf.custom_gradient
-def layer_norm(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> Differentiable:
-    """Normalises the rows of x (R, C), in float32; returns x's type.
-
-    The gradient is in closed form, of the rows' means and deviations (fewer passes than
-    autodiff's).
+    Returns:
+        (B, A, Q, L); rows sum to 1 before dropout.
     """
-    y, mean, inverse = _norm(x, scale, shift)
+    bias = tf.cast(1 - input_mask, tf.float32)[:, None, None, :] * MASKED_SCORE
+    return drop(tf.nn.softmax(scores * scale + bias), seed, rate=rate)
 
-    def gradient(dy: tf.Tensor) -> list[tf.Tensor]:
-        dx, dy_by_scale = _norm_gradient(dy, x, mean, inverse, scale)
-        return [dx, sum_rows(dy_by_scale, scale.dtype), sum_rows(dy, shift.dtype)]
 
-    return y, gradient
+@computed_by(linear.look_up)
+def look_up(table: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
+    """Return rows of a table (V, H) by ids of any shape: the ids' shape + (H,)."""
+    return tf.gather(table, ids)
 
 
 def norm_weights(weights: Weights, name: str) -> tuple[tf.Tensor, tf.Tensor]:
-    """A normalisation's scale and shift."""
+    """Return the scale and shift of a layer normalization."""
     return weights[f"{name}.weight"], weights[f"{name}.bias"]
 
 
-@kernel
-def _activation(x: tf.Tensor, bias: tf.Tensor, *, form: str) -> tf.Tensor:
-    total = tf.cast(x, tf.float32) + tf.cast(bias, tf.float32)
-    return tf.cast(tf.nn.gelu(total, approximate=form == "gelu_new"), x.dtype)
-
-
-@kernel
-def _activation_gradient(dy: tf.Tensor, x: tf.Tensor, bias: tf.Tensor, *, form: str) -> tf.Tensor:
-    total = tf.cast(x, tf.float32) + tf.cast(bias, tf.float32)
-    with tf.GradientTape() as tape:
-        tape.watch(total)
-        y = tf.nn.gelu(total, approximate=form == "gelu_new")
-    return tf.cast(tape.gradient(y, total, tf.cast(dy, tf.float32)), x.dtype)
-
-
-@kernel
-def _add_dropped(
-    x: tf.Tensor, change: tf.Tensor, bias: tf.Tensor, seed: tf.Tensor, *, share: float
-) -> tf.Tensor:
-    biased = tf.cast(change, tf.float32) + tf.cast(bias, tf.float32)
-    return tf.cast(tf.cast(x, tf.float32) + drop(biased, seed, share), x.dtype)
-
-
-@kernel
-def _norm(
-    x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The normalised rows, their means (R, 1) and inverse deviations (R, 1)."""
-    share = 1 / x.shape[-1]
-    wide = tf.cast(x, tf.float32)
-    mean = sum_columns(wide) * share
-    centred = wide - mean
-    inverse = tf.math.rsqrt(sum_columns(tf.square(centred)) * share + LAYER_NORM_EPSILON)
-    return tf.cast(centred * inverse * scale + shift, x.dtype), mean, inverse
-
-
-@kernel
-def _norm_gradient(
-    dy: tf.Tensor, x: tf.Tensor, mean: tf.Tensor, inverse: tf.Tensor, scale: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Gradients of x, and of the scale before its rows are added up: both (R, C)."""
-    share = 1 / x.shape[-1]
-    wide = tf.cast(dy, tf.float32)
-    y = (tf.cast(x, tf.float32) - mean) * inverse
-    scaled = wide * scale
-    along = sum_columns(scaled * y) * share
-    dx = inverse * (scaled - sum_columns(scaled) * share - y * along)
-    return tf.cast(dx, x.dtype), tf.cast(wide * y, x.dtype)
-
-
-def look_up(table: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
-    """Rows of a table. table is (V, H), ids any shape of int32; returns ids' shape + (H,).
-
-    The gradient is dense: a tied table gets another from the output layer, and adding two dense
-    tensors is cheaper than making slices of one.
-    """
-
-    @tf.custom_gradient
-    def rows(table: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-        def gradient(dy: tf.Tensor) -> tf.Tensor:
-            flat = tf.reshape(tf.cast(dy, tf.float32), [-1, table.shape[1]])
-            total = tf.math.unsorted_segment_sum(flat, tf.reshape(ids, [-1]), table.shape[0])
-            return tf.cast(total, table.dtype)
-
-        return tf.gather(table, ids), gradient
-
-    return rows(table)
-
-
-def size(x: tf.Tensor) -> list[int | tf.Tensor]:
-    """The dimensions: static where they are known, as in training; a signature leaves some open."""
+def sizes(x: tf.Tensor) -> list[int | tf.Tensor]:
+    """Return the dimensions of x: numbers where they are static, as during training."""
     dynamic = tf.shape(x)
     return [dynamic[n] if known is None else known for n, known in enumerate(x.shape)]
 
@@ -204,7 +152,7 @@ def size(x: tf.Tensor) -> list[int | tf.Tensor]:
 def compute_weights(
     variables: Mapping[str, tf.Variable], compute_type: tf.DType
 ) -> dict[str, tf.Tensor]:
-    """The weights as the forward pass uses them; normalisation's stay in float32."""
+    """Cast the weights to the type of the computation; those of normalization stay in float32."""
     return {
         name: tf.convert_to_tensor(variable) if _is_norm(name) else tf.cast(variable, compute_type)
         for name, variable in variables.items()

@@ -1,4 +1,4 @@
-"""An architecture's parameter list to variables: names, shapes and first values."""
+"""List parameters by name, shape and initial value, and make variables of them."""
 
 import math
 from collections.abc import Mapping
@@ -10,8 +10,7 @@ import tensorflow as tf
 
 from core.draw import draw
 
-# A weight drawn further out than this many standard deviations is drawn again (BERT's
-# `truncated_normal_initializer`).
+# Standard deviations beyond which a weight is drawn again (BERT's truncated_normal_initializer).
 TRUNCATION = 2.0
 
 Start = Literal["normal", "sinusoidal", "zeros", "ones"]
@@ -19,7 +18,7 @@ Start = Literal["normal", "sinusoidal", "zeros", "ones"]
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter's shape and how it starts."""
+    """A parameter's shape and initial values."""
 
     shape: tuple[int, ...]
     start: Start
@@ -29,7 +28,7 @@ ParameterList = dict[str, Parameter]  # by Hugging Face's names, in the order of
 
 
 def dense_parameters(name: str, inputs: int, outputs: int) -> ParameterList:
-    """A linear layer's: the weight is (outputs, inputs), as PyTorch keeps it."""
+    """List a linear layer's parameters; the weight is (outputs, inputs), as in PyTorch."""
     return {
         f"{name}.weight": Parameter((outputs, inputs), "normal"),
         f"{name}.bias": Parameter((outputs,), "zeros"),
@@ -37,7 +36,7 @@ def dense_parameters(name: str, inputs: int, outputs: int) -> ParameterList:
 
 
 def layer_norm_parameters(name: str, size: int) -> ParameterList:
-    """A layer normalisation's scale and shift."""
+    """List a layer normalization's parameters: scale and shift."""
     return {
         f"{name}.weight": Parameter((size,), "ones"),
         f"{name}.bias": Parameter((size,), "zeros"),
@@ -45,12 +44,12 @@ def layer_norm_parameters(name: str, size: int) -> ParameterList:
 
 
 def embedding_parameters(name: str, rows: int, size: int) -> ParameterList:
-    """A table's."""
+    """List an embedding table."""
     return {f"{name}.weight": Parameter((rows, size), "normal")}
 
 
 def position_parameters(name: str, rows: int, size: int, start: str) -> ParameterList:
-    """A table's of positions; `start` is of the settings, "drawn" or "sinusoidal"."""
+    """List a table of positions; `start` is the setting, "drawn" or "sinusoidal"."""
     form: Start = "sinusoidal" if start == "sinusoidal" else "normal"
     return {f"{name}.weight": Parameter((rows, size), form)}
 
@@ -58,12 +57,12 @@ def position_parameters(name: str, rows: int, size: int, start: str) -> Paramete
 def first_values(
     parameters: ParameterList, *, deviation: float, seed: int
 ) -> dict[str, np.ndarray]:
-    """The values that training starts from; each depends on the seed and its name alone."""
+    """Draw the initial values; each depends only on the seed and the parameter's name."""
     return {name: _first_value(name, p, deviation, seed) for name, p in parameters.items()}
 
 
 def make_variables(values: Mapping[str, np.ndarray]) -> dict[str, tf.Variable]:
-    """Variables that hold the values; call it in the strategy's scope."""
+    """Make variables that hold the values; call it in the strategy's scope."""
     return {
         name: tf.Variable(value, dtype=tf.float32, name=name.replace(".", "/"))
         for name, value in values.items()
@@ -71,7 +70,7 @@ def make_variables(values: Mapping[str, np.ndarray]) -> dict[str, tf.Variable]:
 
 
 def count_parameters(parameters: ParameterList) -> int:
-    """Numbers that training sets; tied tables count once."""
+    """Count the numbers that are trained; tied tables count once."""
     return sum(int(np.prod(p.shape)) for p in parameters.values())
 
 
@@ -90,15 +89,15 @@ def _first_value(name: str, parameter: Parameter, deviation: float, seed: int) -
 
 
 def sinusoids(positions: int, size: int, *, deviation: float) -> np.ndarray:
-    """Sines, then cosines, of positions: (positions, size) float32.
+    """Return sines, then cosines, of positions: (positions, size) float32.
 
-    A vector's neighbours are turns of it by fixed angles, so that one product finds "the token
-    before" at every position (Vaswani et al. 2017, 3.5). There the longest wave is 10,000 positions
-    times 2 pi; here it is as long as there are positions, since longer ones hardly differ in them.
+    Neighbors of a vector are rotations of it by fixed angles, so that one linear map finds "the
+    token before" at every position (Vaswani et al. 2017, 3.5). The paper's longest wave has
+    10,000 * 2 pi positions; here it has `positions` * 2 pi, since longer ones hardly vary.
 
     Args:
-        positions: rows.
-        size: of a row; of an odd one the last cosine is missing.
+        positions: number of rows.
+        size: length of a row; if it is odd, the last cosine is left out.
         deviation: root mean square of the values.
     """
     half = (size + 1) // 2

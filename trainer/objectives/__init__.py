@@ -1,1 +1,1 @@
-"""What is learned: losses and measures as sums with their denominators."""
+"""Define what is learned: losses and measures as sums with their denominators."""

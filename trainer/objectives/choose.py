@@ -1,20 +1,18 @@
-"""Settings and instances to what is learned: the one place that knows every type of model."""
+"""Choose the objective of a model from settings and instances."""
 
 from trainer.input.instances import Instances
 from trainer.models.architecture import Architecture, resolve_architecture
 from trainer.models.electra import Electra
-from trainer.models.pair_model import PairModel
+from trainer.models.families import build_model
 from trainer.objectives.electra import ElectraObjective
+from trainer.objectives.objective import Objective
 from trainer.objectives.pairs import PairObjective
 from trainer.settings.model import ElectraSettings, ModelSettings
 from trainer.warm_start.start import start_architecture
 
-PreTraining = PairObjective | ElectraObjective
-Model = PairModel | Electra
 
-
-def choose_objective(settings: ModelSettings, instances: Instances) -> PreTraining:
-    """The objective of a model that these settings describe, on these instances."""
+def choose_objective(settings: ModelSettings, instances: Instances) -> Objective:
+    """Build the model that the settings describe, with its objective on these instances."""
     vocabulary = instances.vocabulary
     if settings.start_from:
         architecture = start_architecture(
@@ -32,12 +30,13 @@ def choose_objective(settings: ModelSettings, instances: Instances) -> PreTraini
 
 def objective_of(
     architecture: Architecture, pair: str | None, electra: ElectraSettings
-) -> PreTraining:
-    """The objective of a model that is known already."""
-    if architecture.type == "electra":
+) -> Objective:
+    """Build the model of an architecture, with its objective."""
+    model = build_model(architecture)
+    if isinstance(model, Electra):
         return ElectraObjective(
-            Electra(architecture),
+            model,
             temperature=electra.temperature,
             discriminator_weight=electra.discriminator_weight,
         )
-    return PairObjective(PairModel(architecture), pair)
+    return PairObjective(model, pair)

@@ -1,16 +1,16 @@
-"""A batch to ELECTRA's losses: the generator's masked tokens, the discriminator's finds."""
+"""Compute ELECTRA's losses: of the generator and of the discriminator."""
 
 import math
-from collections.abc import Mapping
 
 import tensorflow as tf
 
 from trainer.draws import RowDraws
+from trainer.input.parse_records import Batch
 from trainer.models.electra import Electra
 from trainer.models.layers import Weights
 from trainer.models.noise import Noise
 from trainer.objectives.masked_lm import masked_lm_measures
-from trainer.objectives.ratio import Outcome
+from trainer.objectives.objective import Outcome
 from trainer.objectives.replaced_tokens import (
     DRAWS,
     fill_masks,
@@ -19,8 +19,6 @@ from trainer.objectives.replaced_tokens import (
     replaced_token_loss,
     sample_tokens,
 )
-
-Batch = Mapping[str, tf.Tensor]
 
 
 class ElectraObjective:
@@ -44,57 +42,50 @@ class ElectraObjective:
         )
 
     def __call__(self, weights: Weights, batch: Batch, noise: Noise) -> Outcome:
-        """Losses and measures of a batch.
-
-        Args:
-            weights: the model's, by name.
-            batch: as for PairObjective; labels of pairs are not used.
-            noise: for dropout; its `rows` are for sampling from the generator.
-        """
+        """Compute the losses and measures of a batch, as in `Objective`; ignore pair labels."""
         model = self.model
         mask, segments = batch["input_mask"], batch["segment_ids"]
         positions = batch["masked_lm_positions"]
         slots = batch["masked_lm_ids"], batch["masked_lm_weights"]
-        hidden = model.generate(weights, batch["input_ids"], mask, segments, noise, positions)
-        scores = model.score_tokens(weights, hidden)
-        sampled = sample_tokens(scores, self._temperature, _draws(noise, positions))
+        inputs = batch["input_ids"], mask, segments
+        token_scores = model.predict_tokens(weights, *inputs, noise, positions)
+        sampled = sample_tokens(token_scores, self._temperature, _draws(noise, positions))
         input_ids, is_replaced = fill_masks(batch["input_ids"], positions, *slots, sampled)
-        found = model.score_replaced(
-            weights, model.encode(weights, input_ids, mask, segments, noise)
-        )
-        loss, accuracy = masked_lm_measures(scores, *slots)
+        hidden = model.encode(weights, input_ids, mask, segments, noise)
+        scores = model.score_replaced(weights, hidden)
+        loss, accuracy = masked_lm_measures(token_scores, *slots)
         return Outcome(
             {
                 "masked_lm_loss": loss,
-                "replaced_token_loss": replaced_token_loss(found, is_replaced, mask),
+                "replaced_token_loss": replaced_token_loss(scores, is_replaced, mask),
             },
             {
                 "masked_lm_accuracy": accuracy,
-                **replaced_measures(found, is_replaced, mask),
+                **replaced_measures(scores, is_replaced, mask),
             },
-            replaced_histograms(found, is_replaced, mask),
+            replaced_histograms(scores, is_replaced, mask),
         )
 
     def evaluate(self, weights: Weights, batch: Batch, rows: RowDraws) -> Outcome:
-        """As a call, without dropout; the rows' numbers freeze the generator's samples."""
+        """Compute the same without dropout; `rows` fixes the generator's samples."""
         return self(weights, batch, Noise(None, rows))
 
     def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """What each loss is divided by: masked tokens; real tokens."""
+        """Return the number of masked tokens, and of real tokens."""
         return {
             "masked_lm_loss": tf.reduce_sum(batch["masked_lm_weights"]),
             "replaced_token_loss": tf.reduce_sum(tf.cast(batch["input_mask"], tf.float32)),
         }
 
     def expected_first_loss(self) -> float:
-        """What an untrained model gets: every token, and replaced or not, equally likely."""
+        """Return the loss if every token, and replaced or not, is equally likely; in nats."""
         weight = self.loss_weights["replaced_token_loss"]
         return math.log(self.model.architecture.vocab_size) + weight * math.log(2)
 
 
 def _draws(noise: Noise, positions: tf.Tensor) -> tf.Tensor:
-    """(B * N, 2) int32 for the slots (B, N)."""
+    """Draw (B * N, 2) int32 for the slots (B, N)."""
     if noise.rows is None:
-        raise ValueError("ELECTRA samples from its generator, and the noise has no rows.")
+        raise ValueError("ELECTRA samples from its generator, but the noise has no rows.")
     rows, slots = tf.shape(positions)[0], positions.shape[1]
     return tf.reshape(noise.rows.integers(rows, slots * 2, DRAWS), [-1, 2])

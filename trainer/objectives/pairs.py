@@ -1,20 +1,18 @@
-"""A batch to BERT's and ALBERT's losses: masked tokens, and how two segments belong together."""
+"""Compute the losses of BERT and ALBERT: masked tokens, and the relation of two segments."""
 
 import math
-from collections.abc import Mapping
 
 import tensorflow as tf
 
 from trainer.draws import RowDraws
+from trainer.input.parse_records import Batch
+from trainer.models.families import PairModel
 from trainer.models.layers import Weights
-from trainer.models.noise import Noise
-from trainer.models.pair_model import PairModel
+from trainer.models.noise import NO_NOISE, Noise
 from trainer.objectives.masked_lm import masked_lm_measures
-from trainer.objectives.ratio import Outcome
-from trainer.objectives.sentence_pair import label_share, pair_accuracy, pair_loss
+from trainer.objectives.objective import Outcome, Ratio, weighted
 
-Batch = Mapping[str, tf.Tensor]
-# What the share of label 1 is called, where there are two.
+# Names for the share of label 1, for the pairs with two labels.
 SHARES = {"next_sentence": "random_next_share", "sentence_order": "swapped_share"}
 
 
@@ -23,7 +21,7 @@ class PairObjective:
 
     Args:
         model: BERT or ALBERT.
-        pair: what the pair's label is: "next_sentence" (1 = random), "sentence_order"
+        pair: meaning of the pair's label: "next_sentence" (1 = random), "sentence_order"
             (1 = swapped), "sequence_relation" (any number of classes), or None where the
             instances have no pairs.
     """
@@ -36,57 +34,59 @@ class PairObjective:
         self.measures = tuple(f"{task}_accuracy" for task in tasks)
 
     def __call__(self, weights: Weights, batch: Batch, noise: Noise) -> Outcome:
-        """Losses and measures of a batch.
-
-        Args:
-            weights: the model's, by name.
-            batch: `input_ids`, `input_mask`, `segment_ids` (B, L) int32; `masked_lm_positions`,
-                `masked_lm_ids` (B, N) int32; `masked_lm_weights` (B, N) float32; the pair's
-                `…_labels` (B,) int32.
-            noise: `NO_NOISE` outside training.
-        """
+        """Compute the losses and measures of a batch, as in `Objective`."""
         model, pair = self.model, self.pair
         inputs = batch["input_ids"], batch["input_mask"], batch["segment_ids"]
         positions = tf.pad(batch["masked_lm_positions"], [[0, 0], [1, 0]])  # and [CLS], at 0
         hidden = model.encode(weights, *inputs, noise, positions)
         slots = batch["masked_lm_ids"], batch["masked_lm_weights"]
-        scores = model.score_tokens(weights, hidden[:, 1:])
-        loss, accuracy = masked_lm_measures(scores, *slots)
+        token_scores = model.score_tokens(weights, hidden[:, 1:])
+        loss, accuracy = masked_lm_measures(token_scores, *slots)
         losses, measures = {"masked_lm_loss": loss}, {"masked_lm_accuracy": accuracy}
         if pair:
             labels = batch[f"{pair}_labels"]
-            pair_scores = model.score_pairs(weights, hidden)
-            losses[f"{pair}_loss"] = pair_loss(pair_scores, labels)
-            measures[f"{pair}_accuracy"] = pair_accuracy(pair_scores, labels)
+            scores = model.score_pairs(weights, hidden)
+            losses[f"{pair}_loss"] = weighted(pair_losses(scores, labels), tf.ones_like(labels))
+            measures[f"{pair}_accuracy"] = pair_accuracy(scores, labels)
         return Outcome(losses, measures, {})
 
     def evaluate(self, weights: Weights, batch: Batch, rows: RowDraws) -> Outcome:
-        """As a call, without dropout, and with the labels' shares; nothing is drawn."""
+        """Compute the same without dropout, and the shares of the labels; nothing is drawn."""
         del rows
-        outcome = self(weights, batch, Noise(None))
+        outcome = self(weights, batch, NO_NOISE)
         if self.pair:
             labels = batch[f"{self.pair}_labels"]
-            outcome.measures.update(
-                {name: label_share(labels, label) for label, name in self._shares().items()}
-            )
+            for label, name in self._label_shares().items():
+                outcome.measures[name] = weighted(labels == label, tf.ones_like(labels))
         return outcome
 
-    def _shares(self) -> dict[int, str]:
-        """Label to what its share is called; of two labels one says all."""
+    def _label_shares(self) -> dict[int, str]:
+        """Return the labels whose share is measured, and its name; of two labels one is enough."""
         if self.pair in SHARES:
             return {1: SHARES[self.pair]}
         classes = self.model.architecture.sequence_classes
         return {label: f"{self.pair}_share_{label}" for label in range(classes)}
 
     def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """What each loss is divided by: masked tokens; pairs."""
-        found = {"masked_lm_loss": tf.reduce_sum(batch["masked_lm_weights"])}
+        """Return the number of masked tokens, and of pairs."""
+        denominators = {"masked_lm_loss": tf.reduce_sum(batch["masked_lm_weights"])}
         if self.pair:
             labels = batch[f"{self.pair}_labels"]
-            found[f"{self.pair}_loss"] = tf.cast(tf.size(labels), tf.float32)
-        return found
+            denominators[f"{self.pair}_loss"] = tf.cast(tf.size(labels), tf.float32)
+        return denominators
 
     def expected_first_loss(self) -> float:
-        """What an untrained model gets: it holds every token, and every label, equally likely."""
+        """Return the loss if every token, and every label, is equally likely; in nats."""
         a = self.model.architecture
         return math.log(a.vocab_size) + (math.log(a.sequence_classes) if self.pair else 0.0)
+
+
+def pair_losses(scores: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Return the cross-entropy of scores (B, C) float32 and labels (B,) int32 in nats: (B,)."""
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=scores)
+
+
+def pair_accuracy(scores: tf.Tensor, labels: tf.Tensor) -> Ratio:
+    """Return the fraction of pairs whose best score is the label; arguments as above."""
+    is_right = tf.argmax(scores, -1, output_type=tf.int32) == labels
+    return weighted(is_right, tf.ones_like(labels))

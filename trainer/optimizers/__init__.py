@@ -1,1 +1,1 @@
-"""Gradients to updates: schedules and optimizers over named variables."""
+"""Turn gradients into updates: schedules and optimizers over named variables."""

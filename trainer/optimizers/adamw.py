@@ -1,4 +1,4 @@
-"""AdamW and LAMB over named variables, replica by replica the same."""
+"""Update named variables with AdamW or LAMB, identically on every replica."""
 
 import functools
 from collections.abc import Mapping
@@ -6,24 +6,24 @@ from typing import Any
 
 import tensorflow as tf
 
-from trainer.models.kernels import kernel
+from trainer.models.kernels.compilation import kernel
 from trainer.settings.training import TrainerSettings
 
-NOT_DECAYED = ("LayerNorm", "layer_norm", "bias")  # parts of names (BERT's exclusion list)
+NOT_DECAYED = ("LayerNorm", "layer_norm", "bias")  # substrings of names (BERT's exclusion list)
 
 
 def is_decayed(name: str) -> bool:
-    """Whether weight decay pulls at this parameter."""
+    """Return whether weight decay applies to a parameter."""
     return not any(part in name for part in NOT_DECAYED)
 
 
 class Optimizer:
     """Adam with decoupled weight decay, the decay multiplied by the learning rate; or LAMB.
 
-    LAMB scales each weight's change to the weight's own norm (You et al. 2020), but not that of
-    biases and normalisations (ALBERT's `lamb_optimizer.py`).
+    LAMB scales each weight's change to the norm of the weight (You et al. 2020), except for biases
+    and layer normalization (ALBERT's `lamb_optimizer.py`).
 
-    Make it in the strategy's scope. `slots` is its whole state beside the step.
+    Create it in the strategy's scope. `slots` is its whole state, apart from the step.
     """
 
     def __init__(self, variables: Mapping[str, tf.Variable], settings: TrainerSettings) -> None:
@@ -42,13 +42,13 @@ class Optimizer:
         rate: tf.Tensor,
         step: tf.Tensor,
     ) -> None:
-        """Updates every variable; call it in a replica, with gradients summed over replicas.
+        """Update every variable; call it in a replica, with gradients summed over replicas.
 
         Args:
             gradients: by name, of any floating type.
-            clip: () float32, what they are multiplied by.
+            clip: () float32, factor of the gradients.
             rate: () float32, the learning rate.
-            step: () int64, updates made so far.
+            step: () int64, updates done so far.
         """
         context = tf.distribute.get_replica_context()
         scalars = tf.stack([clip, rate, tf.cast(step + 1, tf.float32)])
@@ -85,13 +85,12 @@ def _update(
     scalars: tf.Tensor,
     **constants: Any,
 ) -> None:
-    """Assigns inside the kernel, which then writes to the variables' own memory."""
+    """Update a variable and its slots in a kernel, which writes to their own memory."""
     gradient = tf.cast(gradient, variable.dtype)
     state = variable.read_value(), first.read_value(), second.read_value()
-    for kept, value in zip(
-        (variable, first, second), _next_state(*state, gradient, scalars, **constants), strict=True
-    ):
-        kept.assign(value)
+    updated = _next_state(*state, gradient, scalars, **constants)
+    for target, value in zip((variable, first, second), updated, strict=True):
+        target.assign(value)
 
 
 def _next_state(
@@ -107,7 +106,10 @@ def _next_state(
     decay: float,
     is_scaled: bool,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """A variable and its moments after an update; `scalars` are clip, rate and updates made."""
+    """Return a variable and its moments after an update.
+
+    `scalars` are the clip factor, the learning rate and the number of updates, this one included.
+    """
     clip, rate, done = tf.unstack(scalars)
     gradient = gradient * clip
     first = betas[0] * first + (1 - betas[0]) * gradient
@@ -123,6 +125,6 @@ def _next_state(
 
 
 def _trust_ratio(weight_norm: tf.Tensor, change_norm: tf.Tensor) -> tf.Tensor:
-    """1 where one of the two is 0, as at the start."""
+    """Return LAMB's trust ratio, which is 1 if a norm is 0."""
     known = (weight_norm > 0) & (change_norm > 0)
     return tf.where(known, tf.math.divide_no_nan(weight_norm, change_norm), 1.0)

@@ -1,4 +1,4 @@
-"""A step to its learning rate."""
+"""Compute the learning rate of a step."""
 
 import tensorflow as tf
 
@@ -6,18 +6,18 @@ from trainer.settings.training import TrainerSettings
 
 
 def learning_rate(settings: TrainerSettings, step: tf.Tensor) -> tf.Tensor:
-    """The rate of a step: it rises linearly to the peak, then follows the schedule.
+    """Return the learning rate of a step: a linear warm-up to the peak, then the schedule.
 
     linear (BERT): after the warm-up, on the line from the peak at step 0 to 0 at the last step.
-    product (ELECTRA): that line times the warm-up, so that there is no fall between the two.
-    stable (ModernBERT): level, and over the last `decay_steps` down by 1 - sqrt.
+    product (ELECTRA): that line times the warm-up, so that the rate does not jump between the two.
+    stable (ModernBERT): constant, then falling by 1 - sqrt over the last `decay_steps`.
 
-    The papers' first rate is 0; here the first step is step 1 of the warm-up, because an update of
-    nothing is a step lost.
+    The papers' first rate is 0. Here the first step is step 1 of the warm-up, because an update
+    with rate 0 changes nothing.
 
     Args:
         settings: peak, warm-up, schedule and number of steps.
-        step: () int64, updates made so far.
+        step: () int64, updates done so far.
 
     Returns:
         () float32, above 0 for every step below `steps`.

@@ -1,0 +1,145 @@
+"""Define BERT."""
+
+import tensorflow as tf
+
+from trainer.models.architecture import Architecture
+from trainer.models.blocks import (
+    HeadNames,
+    LayerNames,
+    embed,
+    embeddings_parameters,
+    head_parameters,
+    layer_parameters,
+    score_tokens,
+    transformer_layer,
+)
+from trainer.models.layers import Weights, dense
+from trainer.models.noise import NO_NOISE, Noise
+from trainer.models.parameters import ParameterList, dense_parameters
+
+_EMBEDDINGS = "bert.embeddings"
+_PROJECTION = "bert.embeddings_project"  # unused by BERT's own sizes
+_POOLER = "bert.pooler.dense"
+_PAIR = "cls.seq_relationship"
+_HEAD = HeadNames(
+    dense="cls.predictions.transform.dense",
+    norm="cls.predictions.transform.LayerNorm",
+    bias="cls.predictions.bias",
+    words=f"{_EMBEDDINGS}.word_embeddings.weight",
+)
+
+
+class Bert:
+    """BERT (Devlin et al. 2019), named as in `transformers`' BertForPreTraining.
+
+    The model holds no weights: each method takes them, so that the same code runs on variables, on
+    their bfloat16 copies and on values read from a file.
+
+    Example:
+        >>> from trainer.models.architecture import resolve_architecture
+        >>> from trainer.models.parameters import first_values, make_variables
+        >>> from trainer.settings.model import ModelSettings
+        >>> architecture = resolve_architecture(ModelSettings(), vocab_size=100, pad_id=0)
+        >>> model = Bert(architecture)
+        >>> weights = make_variables(first_values(model.parameters(), deviation=0.02, seed=1))
+        >>> input_ids = tf.constant([[2, 17, 4, 3, 21, 3]])  # [CLS] a [MASK] [SEP] b [SEP]
+        >>> segment_ids = tf.constant([[0, 0, 0, 0, 1, 1]])
+        >>> hidden = model.encode(weights, input_ids, tf.ones_like(input_ids), segment_ids)
+        >>> hidden.shape.as_list()  # B, L, H
+        [1, 6, 128]
+        >>> model.score_tokens(weights, hidden[:, 2:3]).shape.as_list()  # B * N, V
+        [1, 100]
+        >>> model.score_pairs(weights, hidden).shape.as_list()
+        [1, 2]
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        self.architecture = architecture
+        self._layers = bert_layers("bert", architecture.num_layers)
+
+    def parameters(self) -> ParameterList:
+        """List every parameter, in the order of the forward pass."""
+        a = self.architecture
+        parameters = embeddings_parameters(_EMBEDDINGS, _PROJECTION, a)
+        for layer in self._layers:
+            parameters |= layer_parameters(layer, a)
+        return {
+            **parameters,
+            **dense_parameters(_POOLER, a.hidden_size, a.hidden_size),
+            **head_parameters(_HEAD, a),
+            **dense_parameters(_PAIR, a.hidden_size, a.sequence_classes),
+        }
+
+    def encode(
+        self,
+        weights: Weights,
+        input_ids: tf.Tensor,
+        input_mask: tf.Tensor,
+        segment_ids: tf.Tensor,
+        noise: Noise = NO_NOISE,
+        positions: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Compute the hidden states of the last layer.
+
+        Args:
+            weights: by name, in the type of the computation.
+            input_ids: (B, L) int32.
+            input_mask: (B, L) int32, 1 on real tokens.
+            segment_ids: (B, L) int32.
+            noise: for dropout; by default there is none.
+            positions: (B, Q) int32, the positions to return; None: all.
+
+        Returns:
+            (B, L, H), or (B, Q, H) at the positions.
+        """
+        a = self.architecture
+        x = embed(weights, _EMBEDDINGS, _PROJECTION, a, input_ids, segment_ids, noise)
+        *layers, last = self._layers
+        for layer in layers:
+            x = transformer_layer(weights, layer, a, x, x, input_mask, noise)
+        # The last layer is computed at the positions only: a quarter of it where Q is L / 6.
+        queries = x if positions is None else tf.gather(x, positions, batch_dims=1)
+        return transformer_layer(weights, last, a, queries, x, input_mask, noise)
+
+    def pool(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
+        """Return one vector per input, (B, H), from the hidden state of [CLS]."""
+        return tf.tanh(dense(hidden[:, 0], weights, _POOLER))
+
+    def score_tokens(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
+        """Score every token of the vocabulary: hidden states (B, N, H) to (B * N, V)."""
+        return score_tokens(weights, _HEAD, self.architecture, hidden)
+
+    def score_pairs(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
+        """Score the C classes of the sentence pair: hidden states (B, L, H) to (B, C) float32."""
+        return tf.cast(dense(self.pool(weights, hidden), weights, _PAIR), tf.float32)
+
+    def predict_tokens(
+        self,
+        weights: Weights,
+        input_ids: tf.Tensor,
+        input_mask: tf.Tensor,
+        segment_ids: tf.Tensor,
+        noise: Noise = NO_NOISE,
+        positions: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Score every token at the masked positions, (B * N, V); arguments as for `encode`."""
+        hidden = self.encode(weights, input_ids, input_mask, segment_ids, noise, positions)
+        return self.score_tokens(weights, hidden)
+
+
+def bert_layers(prefix: str, num_layers: int) -> list[LayerNames]:
+    """Name the weights of each layer, as BERT and ELECTRA do."""
+    return [_layer_names(f"{prefix}.encoder.layer.{number}") for number in range(num_layers)]
+
+
+def _layer_names(layer: str) -> LayerNames:
+    return LayerNames(
+        query=f"{layer}.attention.self.query",
+        key=f"{layer}.attention.self.key",
+        value=f"{layer}.attention.self.value",
+        attention_output=f"{layer}.attention.output.dense",
+        attention_norm=f"{layer}.attention.output.LayerNorm",
+        intermediate=f"{layer}.intermediate.dense",
+        output=f"{layer}.output.dense",
+        output_norm=f"{layer}.output.LayerNorm",
+    )

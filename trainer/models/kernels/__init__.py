@@ -1,0 +1,1 @@
+"""Compute the layers' definitions with few passes over memory, forward and backward."""
