@@ -1,1 +1,1 @@
-"""Lineage: from a model to every byte that made it, and from a text to all that it led to."""
+"""Review runs: trace a model back to its text, compare runs, verify digests, export the graph."""

@@ -17,7 +17,7 @@ from pipelines.metadata.records import (
 MAX_SHOWN = 3  # changes named; the rest is counted
 MAX_VALUE_CHARACTERS = 24
 # Recorded by TFX and the spec runner for their own use; never the reason that a node ran.
-IGNORED_PROPERTIES = {"module_path", "span", "version", "output_parameters"}
+NOT_A_REASON = {"module_path", "span", "version", "output_parameters"}
 
 
 def settle(
@@ -59,7 +59,7 @@ def _why_it_ran(
 
 def compare(before: ExecutionRecord, after: ExecutionRecord) -> Iterator[str]:
     """Yield the differences between two executions of a node, settings first."""
-    for name in sorted((set(after.settings) | set(before.settings)) - IGNORED_PROPERTIES):
+    for name in sorted((set(after.settings) | set(before.settings)) - NOT_A_REASON):
         yield from _compare_values(name, before.settings.get(name), after.settings.get(name))
     for name in sorted(set(after.inputs) | set(before.inputs)):
         if _ids(before.inputs).get(name) != _ids(after.inputs).get(name):

@@ -21,7 +21,7 @@ SHARED = {"seed"}  # settings of the whole recipe that several nodes record
 # Where a node read and wrote. These make no difference to its outputs.
 LOCATIONS = {"input_base", "input_config", "destination", "checkpoint_root"}
 # Digests are compared as text and code; the rest is TFX's own and equal in every run.
-IGNORED_PROPERTIES = {
+NOT_SETTINGS = {
     "code_digest", "import_digest", "input_fingerprint", "span", "version", "module_path", "run_fn",
     "git_commit", "git_dirty", "recipe", "output_config", "output_data_format",
     "output_file_format", "train_args", "eval_args", "exclude_splits", "infer_feature_shape",
@@ -67,7 +67,7 @@ def parse_nested_json(value: Any) -> Any:
 def _walk(node_id: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, raw in properties.items():
         value = parse_nested_json(raw)
-        if name in IGNORED_PROPERTIES:
+        if name in NOT_SETTINGS:
             continue
         if name in GROUPS and isinstance(value, Mapping):
             yield from _flatten(GROUPS[name], value)
@@ -77,7 +77,7 @@ def _walk(node_id: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, An
 
 def _flatten(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
-        if name in IGNORED_PROPERTIES:
+        if name in NOT_SETTINGS:
             continue
         key = ".".join(part for part in (prefix, "" if name in GROUPS else name) if part)
         if isinstance(value, Mapping):

@@ -1,7 +1,7 @@
 """Hold the result of a comparison: the parts of two runs that differ."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipelines.lineage.compare.corpus_change import CorpusChange
@@ -40,10 +40,6 @@ class Comparison:
     missing: tuple[tuple[str, str], ...]  # node, and the run that did not reach it
     same_model: bool
     sentence: str = ""
-
-    def explained(self, sentence: str) -> "Comparison":
-        """Return the comparison with its explanation."""
-        return replace(self, sentence=sentence)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values, the sentence first."""

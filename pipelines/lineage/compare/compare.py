@@ -1,7 +1,7 @@
 """Compare two runs part by part: settings, text, vocabulary, code, versions and metrics."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.errors import InputError
@@ -75,7 +75,7 @@ def compare_runs(
         ),
         same_model=_is_same_model(archive, sides),
     )  # fmt: skip
-    return comparison.explained(explain(comparison))
+    return replace(comparison, sentence=explain(comparison))
 
 
 def run_parts(archive: Archive, run: Run) -> dict[str, dict[str, Any]]:

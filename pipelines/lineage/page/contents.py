@@ -10,16 +10,15 @@ from urllib.parse import quote
 from core.safe_text import shorten, visible
 from core.wording import flatten
 from pipelines.lineage.compare.compare import compare_runs, run_parts
-from pipelines.lineage.find.artifact_summary import noun, summarize_artifact
+from pipelines.lineage.find.artifact_summary import summarize_artifact
 from pipelines.lineage.find.run_list import RunRow, list_runs, run_ending, run_state
-from pipelines.lineage.find.select import parent_model
+from pipelines.lineage.find.show import Plain, describe, describe_execution
 from pipelines.lineage.page.dag_layout import lay_out
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.graph import Artifact, Execution, Run
 from pipelines.metadata.names import CACHED, RAN
-from pipelines.metadata.recipe_keys import code_digest, parse_nested_json, recipe_settings
+from pipelines.metadata.recipe_keys import parse_nested_json
 
-Plain = dict[str, Any]
 FOUND = "found"  # the page's state of a resolver that succeeded
 MAX_CHARACTERS = 400  # of a value; the page holds no corpus text
 CANDIDATE = "candidate"  # output key of a resolver: the model to be compared with the one found
@@ -46,7 +45,7 @@ def page_contents(archive: Archive, beside: Path, most: int) -> Plain:
     contents = {
         "pipelines": {name: _dag(archive, name, runs) for name in {r.pipeline for r in runs}},
         "runs": [_run(archive, row, run) for row, run in zip(rows, runs, strict=True)],
-        "executions": dict(_executions(archive, executions)),
+        "executions": {str(e.id): _execution(archive, e) for e in executions},
         "artifacts": {str(a.id): _artifact(archive, a, beside) for a in artifacts},
         "older": max(0, len(archive.graph.runs) - len(rows)),
     }
@@ -157,31 +156,15 @@ def _summarize_node(archive: Archive, execution: Execution) -> str:
     return next((summary for summary in summaries if summary), "")
 
 
-def _executions(archive: Archive, executions: list[Execution]) -> Iterator[tuple[str, Plain]]:
-    properties = archive.store.settings(execution.id for execution in executions)
-    for execution in executions:
-        of_execution = properties.get(execution.id, {})
-        settings = recipe_settings(execution.node_id, of_execution)
-        parent = parent_model(archive, settings)
-        git = archive.notes(execution.run_id).git
-        yield (
-            str(execution.id),
-            {
-                "node": execution.node_id,
-                "run": execution.run_id,
-                "component": execution.type_name,
-                "state": execution.state,
-                "began": execution.began,
-                "seconds": round(execution.ended - execution.began, 2),
-                "settings": flatten(settings),
-                "parent": parent.id if parent else None,
-                "code": code_digest(of_execution),
-                "commit": git.get("commit"),
-                "dirty": git.get("dirty"),
-                "inputs": [[e.key, e.artifact] for e in archive.graph.inputs(execution.id)],
-                "outputs": [[e.key, e.artifact] for e in archive.graph.outputs(execution.id)],
-            },
-        )
+def _execution(archive: Archive, execution: Execution) -> Plain:
+    graph = archive.graph
+    description = describe_execution(archive, execution)
+    return {
+        **description,
+        "settings": flatten(description["settings"]),
+        "inputs": [[edge.key, edge.artifact] for edge in graph.inputs(execution.id)],
+        "outputs": [[edge.key, edge.artifact] for edge in graph.outputs(execution.id)],
+    }
 
 
 def _artifact(archive: Archive, artifact: Artifact, beside: Path) -> Plain:
@@ -189,14 +172,8 @@ def _artifact(archive: Archive, artifact: Artifact, beside: Path) -> Plain:
     manifest = archive.manifest(artifact)
     producer = graph.producer(artifact.id)
     facts = flatten(manifest.facts) if manifest else {}
-
     return {
-        "noun": noun(artifact, producer),
-        "type": artifact.type_name,
-        "words": summarize_artifact(archive, artifact),
-        "folder": archive.location(artifact),
-        "exists": archive.exists(artifact),
-        "created": artifact.created,
+        **describe(archive, artifact),
         "by": producer.id if producer else None,
         "properties": flatten(archive.properties(artifact)),
         "facts": {k: v for k, v in facts.items() if not k.startswith("settings.")},

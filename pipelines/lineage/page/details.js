@@ -12,9 +12,9 @@ function nodeDetails(run, name) {
     element("h2", {}, name, " ", pill(node.state, { cached: "reused", found: "looked up" }[node.state] || node.state)),
     element("p", { class: "about" }, origin),
     element("div", { class: "columns" },
-      element("div", {}, element("h3", {}, "Inputs"), links([...done.inputs, ...(done.parent ? [["started from", done.parent]] : [])], "Only text and settings.")),
+      element("div", {}, element("h3", {}, "Inputs"), links([...done.inputs, ...(done.started_from ? [["started from", done.started_from]] : [])], "Only text and settings.")),
       element("div", {}, element("h3", {}, "Outputs"), links(outputs, "None.")),
-      element("div", {}, element("h3", {}, "Code"), facts([["component", done.component.split(".").pop()], ["digest", done.code],
+      element("div", {}, element("h3", {}, "Code"), facts([["component", done.component.split(".").pop()], ["digest", done.code_digest],
         ["git commit", done.commit && done.commit.slice(0, 12) + (done.dirty ? ", with uncommitted changes" : "")], ["started", moment(done.began)]]))),
     more(`${Object.keys(done.settings).length} settings`, facts(Object.entries(done.settings))),
     outputs.map(([, id]) => more("Details of " + data.artifacts[id].noun + " " + id, about(id))));

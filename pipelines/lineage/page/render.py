@@ -8,7 +8,8 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from pipelines.lineage.page.contents import Plain, page_contents
+from pipelines.lineage.find.show import Plain
+from pipelines.lineage.page.contents import page_contents
 from pipelines.metadata.archive import Archive
 
 HERE = Path(__file__).parent

@@ -15,7 +15,9 @@ from pipelines.cli import app
 from pipelines.lineage.vertex_source import parse_source
 from pipelines.lineage.vertex_store import BINDING
 from pipelines.metadata.archive import Archive
+from pipelines.metadata.folders import find_remote_manifest
 from pipelines.metadata.names import CACHED, FAILED, INTERRUPTED, RAN
+from tests.object_store.server import BUCKET, object_store
 from tests.pipelines.lineage.conftest import History
 from tests.vertex_server import VertexServer
 
@@ -139,20 +141,18 @@ def test_the_newest_runs_of_one_pipeline_are_taken(vertex: VertexServer) -> None
     assert json.loads(CliRunner().invoke(app, command, catch_exceptions=False).stdout) == []
 
 
-def test_a_manifest_on_an_object_store_is_read(history: History) -> None:
-    import tensorflow as tf
-
-    from pipelines.metadata.folders import find_remote_manifest
-
+def test_a_manifest_on_an_object_store_is_read(
+    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = history.workdir / "artifacts/tiny/TextExampleGen/examples/1"
-    tf.io.gfile.makedirs("ram://bucket/examples")
-    content = (folder / "manifest.json").read_bytes()
-    with tf.io.gfile.GFile("ram://bucket/examples/manifest.json", "wb") as file:
-        file.write(content)
-    manifest = find_remote_manifest("ram://bucket/examples", "Examples")
-    assert manifest is not None
-    assert manifest.kind == "documents"
-    assert find_remote_manifest("ram://bucket/nothing", "Model") is None
+    with object_store(tmp_path) as store:
+        for name, value in store.environment.items():
+            monkeypatch.setenv(name, value)
+        store.put("examples/manifest.json", (folder / "manifest.json").read_bytes())
+        manifest = find_remote_manifest(f"gs://{BUCKET}/examples", "Examples")
+        assert manifest is not None
+        assert manifest.kind == "documents"
+        assert find_remote_manifest(f"gs://{BUCKET}/nothing", "Model") is None
 
 
 @pytest.mark.parametrize(
