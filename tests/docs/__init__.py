@@ -1,0 +1,1 @@
+"""Test the tools that write and check the documentation."""
