@@ -13,7 +13,7 @@ from docs.tools.check_site import main as check_site
     ("text", "problem"),
     [
         ("Set `trainer.stepss: 4`.", "there is no setting trainer.stepss."),
-        ("```sh\ntextmill runn demo\n```", "there is no command `textmill runn demo`."),
+        ("```sh\ntextmill trains demo\n```", "there is no command `textmill trains demo`."),
         ("Use `textmill run demo --foo 1`.", "`textmill run demo --foo 1` has no option --foo."),
         ("See `trainer/no_such_file.py`.", "there is no file trainer/no_such_file.py."),
     ],
