@@ -187,7 +187,7 @@ class _Run:
     def _node(
         self, node: str, keys: list[str], inputs: Outputs, settings: Mapping[str, Any]
     ) -> Outputs:
-        """Runs a node, or takes its cached outputs."""
+        """Run a node, or take its cached outputs."""
         read = {key: artifact.id for key, artifact in inputs.items()}
         key = _digest([node, read, dict(settings)])
         if key in self.mill._made:

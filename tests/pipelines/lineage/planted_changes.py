@@ -1,4 +1,4 @@
-"""Changes to plant in a sealed workdir of the mill; each is one that verify has to find."""
+"""Change a sealed workdir of the mill in ways that verify must find."""
 
 import gzip
 import json
@@ -53,7 +53,7 @@ def add(path: str) -> Change:
 
 
 def edit(path: str, *keys: str, to: Any) -> Change:
-    """Sets one value in a JSON file."""
+    """Set one value in a JSON file."""
 
     def change(workdir: Path) -> None:
         content = json.loads((workdir / path).read_text())
@@ -121,13 +121,13 @@ def forge_weights(workdir: Path) -> None:
 
 
 def repack(workdir: Path) -> None:
-    """The same records, packed otherwise."""
+    """Write the same records with different compression."""
     path = workdir / TRAIN
     path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), mtime=5))
 
 
 def escape(workdir: Path) -> None:
-    """A manifest that names a file outside of its folder."""
+    """Make a manifest list a file outside its folder."""
     edit(f"{VOCABULARY}/manifest.json", "shards", to={"all": [
         describe_file(str(workdir / VOCABULARY), "../../../TextExampleGen/examples/1/manifest.json")
         .model_dump()

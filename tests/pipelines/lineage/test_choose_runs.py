@@ -1,4 +1,4 @@
-"""The list of runs by date, metric and setting; models alone; running runs are shown as running."""
+"""Runs are filtered by date, metric, setting and state."""
 
 import json
 import socket

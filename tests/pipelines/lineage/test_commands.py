@@ -1,4 +1,4 @@
-"""`textmill lineage` answers on the terminal and in JSON, and says what it cannot find."""
+"""`textmill lineage` answers in the terminal and in JSON, and names what it cannot find."""
 
 import json
 import shutil

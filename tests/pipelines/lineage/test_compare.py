@@ -1,4 +1,4 @@
-"""Two runs are explained in one sentence, and every part that differs is named."""
+"""Two runs are compared in one sentence, and every part that differs is listed."""
 
 import shutil
 from pathlib import Path

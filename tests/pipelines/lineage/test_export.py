@@ -1,4 +1,4 @@
-"""Lineage leaves as OpenLineage events that its own schemas accept, and as JSON that holds all."""
+"""Exported OpenLineage events match their schemas, and the JSON graph is complete."""
 
 import json
 import threading
@@ -34,7 +34,7 @@ def events_of(workdir: Path, *words: str) -> list[Event]:
 
 
 def schema_registry() -> Registry:
-    """OpenLineage's schemas, by their ids."""
+    """Return OpenLineage's schemas by id."""
     files = SCHEMAS.rglob("*.json")
     contents = [json.loads(path.read_text(encoding="utf-8")) for path in files]
     return Registry().with_resources(
@@ -48,7 +48,7 @@ def registry() -> Registry:
 
 
 def check(event: Event, registry: Registry) -> None:
-    """The event against the schema that it names, and each facet against its own."""
+    """Validate an event against the schema that it names, and each facet against its own."""
     _validate(event, event["schemaURL"], registry)
     for facet in _facets(event):
         _validate(facet, facet["_schemaURL"], registry)

@@ -1,4 +1,4 @@
-"""Orphans of killed and failed runs are found, and nothing that a run stands on is."""
+"""Orphans of killed and failed runs are found, and no artifact of a finished run is."""
 
 import json
 import os

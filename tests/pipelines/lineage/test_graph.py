@@ -1,4 +1,4 @@
-"""The graph tells who made an artifact, who reused it, what it stands on and what it led to."""
+"""The graph names the producer, the reuses, the ancestors and the descendants of an artifact."""
 
 from pipelines.metadata.graph import Execution, Graph
 from tests.pipelines.lineage.conftest import History

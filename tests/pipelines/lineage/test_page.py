@@ -1,4 +1,4 @@
-"""The lineage page: safe with hostile names, and a real browser follows it from run to text."""
+"""The page is safe with hostile names, and a real browser follows it from a run to its text."""
 
 import base64
 import hashlib

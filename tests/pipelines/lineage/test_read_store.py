@@ -1,4 +1,4 @@
-"""What is read from the tables is what ml_metadata's own API answers."""
+"""Reading the tables directly gives the same answers as ml_metadata's own API."""
 
 import sqlite3
 import subprocess

@@ -1,4 +1,4 @@
-"""Vertex ML Metadata answers as the local store does: the mill's history over REST."""
+"""Vertex ML Metadata gives the same answers as the local store, for the same history."""
 
 import json
 from collections.abc import Iterator

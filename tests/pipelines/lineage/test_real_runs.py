@@ -1,4 +1,4 @@
-"""The lineage of real runs: BERT twice with one setting changed, cached, warm, failed, killed."""
+"""The lineage of real runs is right: two settings, cached, warm-started, failed and killed."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ class Runs(NamedTuple):
 
 
 def textmill_run(workdir: Path, text: Path, *settings: str, expected: int = SUCCEEDED) -> str:
-    """One run; returns its id."""
+    """Do one run; return its id."""
     code = run_recipe(RECIPE, [str(text)], workdir=str(workdir), overrides=list(settings))
     assert code == expected
     return max(path.name for path in (workdir / "runs").iterdir())

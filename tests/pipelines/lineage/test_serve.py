@@ -1,4 +1,4 @@
-"""The live page is for this machine alone: one path, GET only, and the Host has to be loopback."""
+"""The live page is served to this machine only: one path, GET only, loopback hosts only."""
 
 import http.client
 import threading

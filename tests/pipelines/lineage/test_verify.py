@@ -1,4 +1,4 @@
-"""`textmill lineage verify` finds every planted change, and finds nothing where nothing changed."""
+"""`textmill lineage verify` finds every planted change, and nothing in an unchanged workdir."""
 
 import json
 import shutil

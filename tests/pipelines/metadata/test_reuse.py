@@ -1,0 +1,54 @@
+"""A cached result is reused only if not a byte of it has changed."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.metadata.names import MODEL_RUN
+from pipelines.metadata.reuse import find_damage, output_digest
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "artifact" / "inner").mkdir(parents=True)
+    (tmp_path / "artifact" / "inner" / "a.txt").write_text("a", encoding="utf-8")
+    return tmp_path / "artifact"
+
+
+def test_an_unchanged_folder_is_whole(folder: Path) -> None:
+    assert find_damage(str(folder), "Examples", digest=output_digest(str(folder))) is None
+
+
+@pytest.mark.parametrize("change", ["edit", "add", "rename"])
+def test_a_changed_folder_is_damaged(folder: Path, change: str) -> None:
+    digest = output_digest(str(folder))
+    file = folder / "inner" / "a.txt"
+    if change == "edit":
+        file.write_text("b", encoding="utf-8")
+    elif change == "add":
+        (folder / "b.txt").touch()
+    else:
+        file.rename(folder / "inner" / "b.txt")
+    damage = find_damage(str(folder), "Examples", digest=digest)
+    assert damage == f"{folder} was altered since it was written."
+
+
+def test_a_missing_folder_and_a_missing_digest_are_damage(folder: Path) -> None:
+    assert find_damage(f"{folder}-2", "Examples", digest="x") == f"{folder}-2 is gone."
+    assert find_damage(str(folder), "Examples", digest=None) == f"{folder} has no digest on record."
+
+
+def test_training_logs_and_single_files_are_not_checked(folder: Path) -> None:
+    assert find_damage(f"{folder}-2", MODEL_RUN, digest=None) is None
+    assert find_damage(str(folder / "inner" / "a.txt"), "Schema", digest=None) is None
+
+
+def test_a_damaged_published_version_is_damage_and_a_bucket_is_not_checked(folder: Path) -> None:
+    digest = output_digest(str(folder))
+    published = folder.parent / "published"
+    published.mkdir()
+    damage = find_damage(str(folder), "PushedModel", digest=digest, published=str(published))
+    assert damage is not None
+    assert str(published) in damage
+    remote = "gs://bucket/published/1"
+    assert find_damage(str(folder), "PushedModel", digest=digest, published=remote) is None
