@@ -1,4 +1,4 @@
-"""Write tensors to files that can be told from incomplete ones.
+"""Write tensors to files with a seal, which shows whether a file is complete.
 
 `NAME.safetensors` has a seal `NAME.json` beside it, which holds its digest and is written last. A
 file without a seal, or with another digest, was cut short or altered.
