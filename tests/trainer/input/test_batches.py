@@ -1,4 +1,4 @@
-"""Instances of both forms become batches that a step's number alone decides."""
+"""Batches of both forms of instances depend only on the number of the step."""
 
 import dataclasses
 import functools
@@ -66,11 +66,11 @@ def test_a_resumed_run_reads_the_same_batches_with_the_same_masks(folder: str) -
 
 
 def masked_shares(batches: list[Arrays]) -> list[float]:
-    """Tokens to predict of each batch's real tokens."""
+    """Return each batch's share of real tokens that are predicted."""
     return [float(b["masked_lm_weights"].sum() / b["input_mask"].sum()) for b in batches]
 
 
-def test_the_masking_rate_moves_with_the_step_and_survives_a_restart(dynamic_folder: str) -> None:
+def test_the_masking_rate_follows_the_step_after_a_restart_too(dynamic_folder: str) -> None:
     schedule = RateSchedule(end_rate=0.05, steps=8)
     masking = MaskingSettings(rate=0.15, schedule=schedule)  # 0.15 * 32 has the fixture's 5 slots
     whole = read(dynamic_folder, count=12, size=96, masking=masking)
@@ -79,7 +79,7 @@ def test_the_masking_rate_moves_with_the_step_and_survives_a_restart(dynamic_fol
     assert_equal(read(dynamic_folder, first_step=5, count=7, size=96, masking=masking), whole[5:])
 
 
-def test_the_masking_rate_goes_on_over_phases(dynamic_folder: str) -> None:
+def test_the_masking_rate_schedule_continues_across_phases(dynamic_folder: str) -> None:
     masking = MaskingSettings(rate=0.15, schedule=RateSchedule(end_rate=0.05, steps=8))
     batches = training_batches(
         open_instances(dynamic_folder), masking, batch_size=96, seed=5, first_step=0, steps_before=6
@@ -130,7 +130,7 @@ def test_replicas_get_slices_of_the_same_global_batch(folder: str) -> None:
 
 @pytest.mark.parametrize("buckets", [[], [16, 24]], ids=["whole", "buckets"])
 @pytest.mark.parametrize("unit", ["token", "ngram"])
-def test_a_workers_rows_are_those_of_the_global_batch(
+def test_the_rows_of_a_worker_are_rows_of_the_global_batch(
     unit: str, buckets: list[int], folder: str
 ) -> None:
     masking = MaskingSettings(unit=unit if folder.endswith("dynamic0") else "token")  # type: ignore[arg-type]
@@ -152,7 +152,7 @@ def test_a_workers_rows_are_those_of_the_global_batch(
         assert_equal([{k: v[rows] for k, v in batch.items()} for batch in whole], first(rows))
 
 
-def test_a_worker_asks_for_its_own_rows_alone(folder: str) -> None:
+def test_a_worker_reads_only_its_own_rows(folder: str) -> None:
     strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
     asked: list[slice] = []
 
@@ -169,7 +169,7 @@ def test_a_worker_asks_for_its_own_rows_alone(folder: str) -> None:
     assert asked == [slice(0, 8)]  # one worker, two replicas
 
 
-def test_a_batch_that_cannot_be_shared_out_is_refused(static_folder: str) -> None:
+def test_a_batch_that_does_not_divide_among_replicas_is_refused(static_folder: str) -> None:
     strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
     instances = open_instances(static_folder)
     batches = training_batches(instances, MaskingSettings(), batch_size=7, seed=5, first_step=0)
@@ -190,7 +190,7 @@ def test_evaluation_reads_every_instance_once_with_frozen_masks(folder: str) -> 
 
 
 def originals(batches: list[Arrays]) -> np.ndarray:
-    """The ids as they were before they were masked."""
+    """Return the ids before masking."""
     restored = []
     for batch in batches:
         ids = batch["input_ids"].copy()
@@ -206,26 +206,26 @@ def evaluate_at(instances: Instances, rate: float) -> list[Arrays]:
     return [{k: v.numpy() for k, v in batch.items()} for batch in batches]
 
 
-def test_what_was_trained_at_a_low_rate_is_measured_at_15_percent(dynamic_folder: str) -> None:
-    """Its instances have slots for fewer tokens."""
+def test_a_model_trained_at_a_low_rate_is_evaluated_at_15_percent(dynamic_folder: str) -> None:
+    """The instances have slots for fewer tokens."""
     few = dataclasses.replace(open_instances(dynamic_folder), max_predictions=2)
     (share,) = masked_shares([merge(evaluate_at(few, 0.15))])
     assert share == pytest.approx(0.15, abs=0.015)  # whole tokens only
 
 
-def test_static_masks_of_another_rate_are_undone_and_drawn_at_15_percent(
+def test_static_masks_of_another_rate_are_replaced_by_masks_at_15_percent(
     static_folder: str,
 ) -> None:
     asked = open_instances(static_folder)
     other = {"masking": MaskingSettings(rate=0.3).model_dump(mode="json")}
     manifest = asked.manifest.model_copy(update={"facts": {**asked.manifest.facts, **other}})
-    found = evaluate_at(dataclasses.replace(asked, manifest=manifest), 0.15)
+    remasked = evaluate_at(dataclasses.replace(asked, manifest=manifest), 0.15)
     kept = evaluate_at(asked, 0.15)
-    assert (merge(found)["masked_lm_positions"] != merge(kept)["masked_lm_positions"]).any()
-    np.testing.assert_array_equal(originals(found), originals(kept))
-    (share,) = masked_shares([merge(found)])
+    assert (merge(remasked)["masked_lm_positions"] != merge(kept)["masked_lm_positions"]).any()
+    np.testing.assert_array_equal(originals(remasked), originals(kept))
+    (share,) = masked_shares([merge(remasked)])
     assert share == pytest.approx(0.15, abs=0.015)  # whole tokens only
-    assert_equal(found, evaluate_at(dataclasses.replace(asked, manifest=manifest), 0.15))
+    assert_equal(remasked, evaluate_at(dataclasses.replace(asked, manifest=manifest), 0.15))
 
 
 def merge(batches: list[Arrays]) -> Arrays:

@@ -1,4 +1,4 @@
-"""Masks drawn in the graph: the distribution, held against a definition without TensorFlow."""
+"""The distribution of masks drawn in the graph, compared with a definition without TensorFlow."""
 
 import math
 from pydoc_data.topics import topics
@@ -17,7 +17,7 @@ VOCABULARY = MaskVocabulary(mask_id=MASK, special_ids=(PAD, UNK, CLS, SEP, MASK)
 
 
 def spelled(text: str) -> list[int]:
-    """Words to letters: every letter is a piece, all but the first continue a word."""
+    """Split words into letters: every letter is a token, all but the first continue a word."""
     return [
         ord(letter) - ord("a") + FIRST_LETTER + (26 if n else 0)
         for word in text.split()
@@ -26,7 +26,7 @@ def spelled(text: str) -> list[int]:
 
 
 def real_rows(count: int) -> list[list[int]]:
-    """Inputs of real English in two segments and of several lengths."""
+    """Return inputs of real English text in two segments and of several lengths."""
     text = " ".join(topics["specialnames"].lower().split())
     letters = "".join(c if "a" <= c <= "z" else " " for c in text)
     ids = spelled(letters)
@@ -62,7 +62,7 @@ def mask(
 
 
 def words_of(row: list[int]) -> list[list[int]]:
-    """The positions of each word that may be masked."""
+    """Return the positions of each word that may be masked."""
     words: list[list[int]] = []
     for position, token in enumerate(row):
         if token < FIRST_LETTER:
@@ -103,7 +103,7 @@ def test_token_budgets_are_exact() -> None:
 
 
 @pytest.mark.parametrize("unit", ["word", "ngram"])
-def test_words_are_masked_whole_until_none_is_left_that_fits(unit: str) -> None:
+def test_whole_words_are_masked_until_no_other_word_fits(unit: str) -> None:
     rows, masked = mask(real_rows(300), unit=unit, rate=0.2)
     for n, row in enumerate(rows):
         used = int(masked.masked_lm_weights[n].sum())
@@ -144,13 +144,13 @@ def test_shares_hold_over_a_million_tokens() -> None:
     assert set(drawn.tolist()) == set(range(FIRST_LETTER, VOCABULARY.vocab_size))
 
 
-def test_an_input_with_nothing_to_mask_stays_as_it_is() -> None:
+def test_an_input_with_nothing_to_mask_is_unchanged() -> None:
     _, masked = mask([[CLS, UNK, SEP, UNK, SEP]])
     assert not masked.masked_lm_weights.any()
     assert masked.input_ids[0][:5].tolist() == [CLS, UNK, SEP, UNK, SEP]
 
 
-def test_seeds_decide_alone() -> None:
+def test_masks_depend_only_on_the_seed() -> None:
     rows = real_rows(50)
     first, again, other = (mask(rows, seed)[1] for seed in (1, 1, 2))
     assert (first.input_ids == again.input_ids).all()
@@ -158,7 +158,7 @@ def test_seeds_decide_alone() -> None:
 
 
 @pytest.mark.parametrize("unit", ["token", "word", "ngram"])
-def test_xla_compiles_it_to_the_same(unit: str) -> None:
+def test_masks_are_the_same_with_xla(unit: str) -> None:
     ids, real, starts = as_batch(real_rows(20))
 
     def masked(seed: tf.Tensor) -> Masked:
@@ -190,7 +190,7 @@ def test_runs_of_words_have_the_lengths_of_albert() -> None:
     assert abs(in_one_run - placed) < 0.05  # a 2 and a 1 may come to lie side by side
 
 
-def test_pieces_of_a_word_share_its_fate_if_asked() -> None:
+def test_pieces_of_a_word_are_replaced_together_if_set() -> None:
     for decide, all_alike in (("word", True), ("piece", False)):
         rows, masked = mask(
             real_rows(300), unit="word", rate=0.4, slots=13, decide=decide, random_share=0.0
@@ -233,7 +233,7 @@ def test_tokens_that_are_disallowed_are_not_chosen() -> None:
     assert masked.masked_lm_positions[used].min() >= 16
 
 
-def test_what_was_masked_before_uses_up_the_budget() -> None:
+def test_tokens_masked_before_count_against_the_budget() -> None:
     rows = real_rows(200)
     before = tf.broadcast_to((tf.range(LENGTH) == 2) | (tf.range(LENGTH) == 5), [200, LENGTH])
     masked = call(rows, already_masked=before)
@@ -244,7 +244,7 @@ def test_what_was_masked_before_uses_up_the_budget() -> None:
         assert not {2, 5} & set(positions[: int(weights.sum())].tolist())
 
 
-def test_a_proposal_makes_tokens_likely_in_its_proportion() -> None:
+def test_tokens_are_chosen_in_proportion_to_a_proposal() -> None:
     row = real_rows(1)[0]
     weight = [1.0] * LENGTH
     weight[3], weight[4], weight[6] = 4.0, 0.0, 8.0

@@ -1,4 +1,4 @@
-"""The claims about masks that are drawn in the graph over ten thousand cases."""
+"""The properties of masks drawn in the graph, over ten thousand cases."""
 
 import functools
 from collections.abc import Callable
@@ -28,7 +28,7 @@ CASES = 10_000
 
 @functools.cache
 def masker(choice: int) -> Callable[..., tuple[tf.Tensor, ...]]:
-    """The masker with one choice of settings, as a graph."""
+    """Return the masker with one choice of settings, as a graph."""
     row = tf.TensorSpec([1, LENGTH], tf.int32)
 
     @tf.function(input_signature=[row, row, row, tf.TensorSpec([2], tf.int32)])

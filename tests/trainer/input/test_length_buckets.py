@@ -1,4 +1,4 @@
-"""Length buckets leave padding out and change nothing else."""
+"""Length buckets remove padding and change nothing else."""
 
 from itertools import islice
 
@@ -36,7 +36,7 @@ def longest(batch: Arrays) -> int:
 
 
 @pytest.mark.parametrize("form", ["static", "dynamic"])
-def test_batches_of_like_lengths_hold_little_padding(
+def test_batches_of_similar_lengths_have_little_padding(
     form: str, request: pytest.FixtureRequest
 ) -> None:
     folder = str(request.getfixturevalue(f"{form}_folder"))
@@ -55,32 +55,32 @@ def test_batches_of_like_lengths_hold_little_padding(
 def test_a_start_anywhere_continues_the_same_batches(dynamic_folder: str, first_step: int) -> None:
     whole = read(dynamic_folder, first_step=0, count=first_step + 3, lengths=LENGTHS)
     later = read(dynamic_folder, first_step=first_step, count=3, lengths=LENGTHS)
-    for expected, found in zip(whole[first_step:], later, strict=True):
+    for expected, actual in zip(whole[first_step:], later, strict=True):
         for name, values in expected.items():
-            np.testing.assert_array_equal(values, found[name], name)
+            np.testing.assert_array_equal(values, actual[name], name)
 
 
-def test_a_window_holds_its_records_once_and_its_batches_in_a_drawn_order() -> None:
+def test_a_window_holds_each_record_once_and_shuffles_its_batches() -> None:
     mask = np.tril(np.ones((12, 12), np.int32))[np.random.default_rng(1).permutation(12)]
     records = {"input_mask": tf.constant(mask), "number": tf.range(12)}
-    found = [sort_window(records, tf.constant(n, tf.int64), batches=6, seed=3) for n in range(4)]
-    for window in found:
+    windows = [sort_window(records, tf.constant(n, tf.int64), batches=6, seed=3) for n in range(4)]
+    for window in windows:
         assert sorted(window["number"].numpy().ravel()) == list(range(12))
         lengths = window["input_mask"].numpy().sum(-1)
         assert (lengths.max(-1) - lengths.min(-1) == 1).all()
-    orders = {tuple(window["number"].numpy()[:, 0]) for window in found}
+    orders = {tuple(window["number"].numpy()[:, 0]) for window in windows}
     assert len(orders) > 1
 
 
 @pytest.mark.parametrize(("row", "expected"), [(1, 16), (16, 16), (17, 24), (24, 24), (32, 32)])
-def test_the_shortest_length_that_holds_a_batch_is_taken(row: int, expected: int) -> None:
+def test_a_batch_is_computed_at_the_shortest_length_that_holds_it(row: int, expected: int) -> None:
     mask = tf.sequence_mask([row, 1], 32, tf.int32)
     batch = {"input_ids": mask, "input_mask": mask, "segment_ids": mask}
     taken = at_shortest_length(LENGTHS, batch, lambda b: tf.constant(b["input_ids"].shape[1]))
     assert int(taken) == expected
 
 
-def test_training_at_the_shortest_length_is_training_at_the_whole_one(
+def test_training_at_the_shortest_length_equals_training_at_full_length(
     static_folder: str, make_settings: MakeSettings
 ) -> None:
     """The windows are the same; 32 is the instances' own length, so that nothing is cut."""
@@ -93,7 +93,7 @@ def test_training_at_the_shortest_length_is_training_at_the_whole_one(
         np.testing.assert_allclose(value, cut.values()[name], atol=2e-5, err_msg=name)
 
 
-def test_replicas_choose_their_lengths_apart(
+def test_each_replica_chooses_its_own_length(
     static_folder: str, make_settings: MakeSettings
 ) -> None:
     settings = make_settings(NO_DROPOUT, length_buckets=LENGTHS)
@@ -103,7 +103,7 @@ def test_replicas_choose_their_lengths_apart(
     np.testing.assert_allclose(one_losses, two_losses, rtol=1e-5)
 
 
-def test_lengths_that_do_not_rise_are_refused() -> None:
+def test_lengths_that_do_not_increase_are_refused() -> None:
     with pytest.raises(
         ValueError, match=r"\[64, 32\] are not positive numbers of tokens in rising order"
     ):

@@ -15,7 +15,7 @@ TOTAL = sum(SIZES)
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Four shards whose records say where they are from."""
+    """Write four shards whose records name their origin."""
     folder = tmp_path_factory.mktemp("shards")
     for shard, size in enumerate(SIZES):
         records = [f"{shard}/{n}".encode() for n in range(size)]
@@ -34,7 +34,7 @@ def test_an_epoch_holds_every_record_once(paths: list[str]) -> None:
     assert sorted(records[:TOTAL]) == sorted(records[TOTAL:])
 
 
-def test_epochs_and_seeds_differ_and_repeat_themselves(paths: list[str]) -> None:
+def test_orders_differ_between_epochs_and_seeds_and_are_repeatable(paths: list[str]) -> None:
     records = read(paths, seed=1, first=0, count=2 * TOTAL)
     assert records[:TOTAL] != records[TOTAL:]
     assert records != read(paths, seed=2, first=0, count=2 * TOTAL)
@@ -53,7 +53,7 @@ def test_records_of_one_shard_are_spread_over_the_epoch(paths: list[str]) -> Non
     assert max(places) - min(places) > 2 * len(places)
 
 
-def test_whole_groups_are_left_out_by_their_counts_alone() -> None:
+def test_whole_groups_are_skipped_without_reading_them() -> None:
     sizes = [1000] * (3 * GROUP_SHARDS)
     far = 10**9  # position; 20,000 epochs on
     shards, _, skipped = next(group_order(sizes, seed=1, first=far))
@@ -61,7 +61,7 @@ def test_whole_groups_are_left_out_by_their_counts_alone() -> None:
     assert skipped == far % sum(sizes) % (GROUP_SHARDS * 1000)
 
 
-def test_group_order_has_every_shard_once_an_epoch() -> None:
+def test_group_order_has_every_shard_once_per_epoch() -> None:
     sizes = [3] * (GROUP_SHARDS + 5)
     groups = list(islice(group_order(sizes, seed=1, first=0), 4))
     shards = [shard for group, _, _ in groups for shard in group.tolist()]

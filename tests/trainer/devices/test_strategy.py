@@ -1,4 +1,4 @@
-"""The device that is asked for is chosen and explained, or missed with a remedy."""
+"""The requested device is chosen and explained, or the error says what to do."""
 
 import pytest
 import tensorflow as tf
@@ -6,7 +6,7 @@ import tensorflow as tf
 from trainer.devices.strategy import DeviceError, select_strategy
 
 
-def test_without_accelerators_auto_takes_the_cpu_and_says_why(
+def test_without_accelerators_auto_uses_the_cpu_and_says_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("TPU_NAME", "TF_CONFIG", "CUDA_VISIBLE_DEVICES"):
@@ -29,7 +29,7 @@ def test_a_missing_gpu_is_an_error_that_says_what_to_do(monkeypatch: pytest.Monk
     ("gpus", "kind"),
     [(1, tf.distribute.OneDeviceStrategy), (3, tf.distribute.MirroredStrategy)],
 )
-def test_one_gpu_is_taken_alone_and_several_together(
+def test_one_gpu_is_used_alone_and_several_together(
     gpus: int, kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TPU_NAME", raising=False)
@@ -69,7 +69,7 @@ def test_an_invalid_cluster_is_refused_with_its_text(
 
 
 def test_a_cluster_of_one_is_one_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As Vertex AI sets it for a job with one machine."""
+    """Vertex AI sets such a cluster for a job with one machine."""
     monkeypatch.delenv("TPU_NAME", raising=False)
     task = '"task": {"type": "chief", "index": 0}, "environment": "cloud"'
     monkeypatch.setenv("TF_CONFIG", f'{{"cluster": {{"chief": ["127.0.0.1:2222"]}}, {task}}}')

@@ -1,4 +1,4 @@
-"""Published folders as they are found: old names, shards, half precision, two halves, pickles."""
+"""Published folders in all their forms: old names, shards, half precision, two halves, pickles."""
 
 import json
 import re
@@ -29,7 +29,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def exported(kind: str, root: Path, static_folder: str) -> tuple[Path, Arrays]:
-    """A model of ours as two plain folders of `transformers`, and its weights."""
+    """Return one of our models as two plain `transformers` folders, and its weights."""
     settings = settings_in(root, {"type": kind})
     values = train_some(settings, static_folder, 0)[0].values()
     values = {name: value + np.float32(0.01) for name, value in values.items()}
@@ -49,7 +49,7 @@ def bert(static_folder: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 @pytest.fixture(scope="module")
 def electra(static_folder: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Arrays]:
-    """As others publish it: no half knows of the other."""
+    """Write the halves as others publish them, without references to each other."""
     root, values = exported("electra", tmp_path_factory.mktemp("electra"), static_folder)
     change_config(root / "plain", generator_share=None)
     return root, values
@@ -63,16 +63,16 @@ def change_config(folder: Path, **changes: Any) -> None:
 
 
 def start(make_settings: MakeSettings, static_folder: str, folder: Path, **model: Any) -> Arrays:
-    """The weights at step 0 of a model that starts from the folder."""
+    """Return the weights at step 0 of a model that starts from the folder."""
     shape = dict.fromkeys(SHAPE)
     settings = make_settings({**shape, "start_from": str(folder), **model})
     return train_some(settings, static_folder, 0)[0].values()
 
 
-def assert_equal(found: Arrays, expected: Arrays, atol: float = 0) -> None:
-    assert found.keys() == expected.keys()
+def assert_equal(actual: Arrays, expected: Arrays, atol: float = 0) -> None:
+    assert actual.keys() == expected.keys()
     for name, value in expected.items():
-        np.testing.assert_allclose(found[name], value, rtol=0, atol=atol, err_msg=name)
+        np.testing.assert_allclose(actual[name], value, rtol=0, atol=atol, err_msg=name)
 
 
 def load(folder: Path) -> Arrays:
@@ -105,20 +105,20 @@ def write_shards(folder: Path) -> None:
 
 
 def write_bfloat16(folder: Path) -> None:
-    """The library's NumPy side has no bfloat16, so the header says it by hand."""
+    """Write bfloat16 weights; the library's NumPy side lacks the type, so the header is edited."""
     halves = {n: (v.view(np.uint32) >> 16).astype(np.uint16) for n, v in load(folder).items()}
     content = safetensors.numpy.save(halves)
     size = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + size])
     for entry in header.values():
         entry["dtype"] = "BF16"
-    told = json.dumps(header).encode()
-    parts = len(told).to_bytes(8, "little"), told, content[8 + size :]
+    new_header = json.dumps(header).encode()
+    parts = len(new_header).to_bytes(8, "little"), new_header, content[8 + size :]
     (folder / WEIGHTS).write_bytes(b"".join(parts))
 
 
 @pytest.mark.parametrize("change", [write_old_names, write_shards])
-def test_a_folder_in_another_form_is_the_same_start(
+def test_a_folder_in_another_form_gives_the_same_weights(
     change: Any,
     bert: tuple[Path, Arrays],
     static_folder: str,
@@ -145,9 +145,9 @@ def test_weights_in_half_precision_are_read(
         safetensors.numpy.save_file(halves, folder / WEIGHTS)
     else:
         write_bfloat16(folder)
-    found = start(make_settings, static_folder, folder)
-    assert {value.dtype for value in found.values()} == {np.dtype(np.float32)}
-    assert_equal(found, bert[1], atol=2.0**-bits)
+    values = start(make_settings, static_folder, folder)
+    assert {value.dtype for value in values.values()} == {np.dtype(np.float32)}
+    assert_equal(values, bert[1], atol=2.0**-bits)
 
 
 def test_a_missing_shard_is_named(
@@ -212,7 +212,7 @@ def test_a_damaged_file_is_refused(
         ),
     ],
 )
-def test_a_model_that_we_would_compute_otherwise_is_refused_by_its_field(
+def test_an_unsupported_model_is_refused_with_the_name_of_its_field(
     changes: dict[str, Any], message: str, bert: tuple[Path, Arrays], tmp_path: Path
 ) -> None:
     folder = shutil.copytree(bert[0] / "plain", tmp_path / "theirs")
@@ -233,7 +233,7 @@ def test_a_file_that_holds_no_json_object_is_named(
         read_architecture(str(folder))
 
 
-def test_whatever_a_start_depends_on_is_in_its_key(
+def test_the_key_of_a_start_covers_every_file_it_depends_on(
     bert: tuple[Path, Arrays], tmp_path: Path
 ) -> None:
     folder = shutil.copytree(bert[0] / "plain", tmp_path / "theirs")
@@ -248,7 +248,7 @@ def test_whatever_a_start_depends_on_is_in_its_key(
     assert start_digest(str(folder)) != weights
 
 
-def test_both_halves_of_a_published_electra_are_gone_on_with(
+def test_both_halves_of_a_published_electra_are_the_start(
     electra: tuple[Path, Arrays], static_folder: str, make_settings: MakeSettings
 ) -> None:
     root, values = electra
@@ -256,7 +256,7 @@ def test_both_halves_of_a_published_electra_are_gone_on_with(
     assert_equal(start(make_settings, static_folder, root / "plain", **halves), values)
 
 
-def test_an_exported_electra_brings_its_generator_from_either_of_its_folders(
+def test_the_generator_of_an_exported_electra_is_found_from_either_folder(
     static_folder: str, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     root, values = exported("electra", tmp_path, static_folder)
@@ -266,22 +266,22 @@ def test_an_exported_electra_brings_its_generator_from_either_of_its_folders(
         assert_equal(start(make_settings, static_folder, folder, type="electra"), values)
 
 
-def test_a_discriminator_alone_gets_a_drawn_generator_of_the_share_that_is_asked(
+def test_a_discriminator_alone_gets_a_random_generator_of_the_set_share(
     electra: tuple[Path, Arrays], static_folder: str, make_settings: MakeSettings
 ) -> None:
     root, values = electra
     with pytest.raises(InputError, match=r"no generator.*generator_from.*generator_share"):
         start(make_settings, static_folder, root / "plain", type="electra")
-    found = start(
+    values = start(
         make_settings, static_folder, root / "plain", type="electra", generator_share=0.25
     )
     query = f"{GENERATOR}electra.encoder.layer.0.attention.self.query.weight"
-    assert found[query].shape == (8, 8)
+    assert values[query].shape == (8, 8)
     discriminator = {n: v for n, v in values.items() if not n.startswith(GENERATOR)}
-    assert_equal({n: found[n] for n in discriminator}, discriminator)
+    assert_equal({n: values[n] for n in discriminator}, discriminator)
 
 
-def test_a_published_discriminator_of_a_papers_size_has_the_papers_share(
+def test_a_discriminator_of_a_size_in_the_paper_gets_the_papers_share(
     electra: tuple[Path, Arrays],
 ) -> None:
     from dataclasses import replace
@@ -293,7 +293,7 @@ def test_a_published_discriminator_of_a_papers_size_has_the_papers_share(
     assert with_generator(small, settings, "theirs").generator_share == pytest.approx(1 / 3)
 
 
-def test_halves_in_each_others_place_are_refused(
+def test_swapped_halves_are_refused(
     electra: tuple[Path, Arrays], static_folder: str, make_settings: MakeSettings
 ) -> None:
     root, _ = electra
@@ -315,7 +315,7 @@ def test_halves_in_each_others_place_are_refused(
         )
 
 
-def test_a_generator_of_another_shape_is_refused_by_its_fields(
+def test_a_generator_of_another_shape_is_refused_with_the_names_of_its_fields(
     electra: tuple[Path, Arrays], static_folder: str, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     root, _ = electra
@@ -351,8 +351,8 @@ def test_a_generator_without_its_discriminator_is_refused_in_the_recipe() -> Non
         ModelSettings(type="electra", generator_from="somewhere")
 
 
-def test_a_plan_is_of_the_model_in_the_folder(bert: tuple[Path, Arrays]) -> None:
-    """Not of the recipe's size."""
+def test_a_plan_describes_the_model_in_the_folder(bert: tuple[Path, Arrays]) -> None:
+    """The plan does not use the size in the recipe."""
     folder, values = bert[0] / "plain", bert[1]
     recipe = load_recipe("quick", [f"model.start_from={folder}"])
     assert compute_work(recipe).parameters == sum(value.size for value in values.values())

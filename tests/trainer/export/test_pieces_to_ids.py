@@ -43,7 +43,7 @@ def test_ids_of_an_imported_albert_are_those_of_the_tokenizers_library(tmp_path:
     assert pieces == [e.ids for e in vocabulary.tokenizer().encode_batch(texts)]
 
 
-def test_a_saved_model_carries_the_pieces_with_it(tmp_path: Path) -> None:
+def test_a_saved_model_includes_its_pieces(tmp_path: Path) -> None:
     vocabulary = trained(tmp_path / "vocabulary", lowercase=True)
     module = tf.Module()
     module.text_to_ids = TextToIds(vocabulary, 16)
@@ -54,7 +54,7 @@ def test_a_saved_model_carries_the_pieces_with_it(tmp_path: Path) -> None:
     tf.saved_model.save(module, str(tmp_path / "saved"))
     (tmp_path / "vocabulary" / "spiece.model").unlink()
     loaded = tf.saved_model.load(str(tmp_path / "saved"))
-    found = loaded.inputs(tf.constant(["데비안은 자유롭다.", "The statement"]))
-    for ours, theirs in zip(expected, found, strict=True):
+    actual = loaded.inputs(tf.constant(["데비안은 자유롭다.", "The statement"]))
+    for ours, theirs in zip(expected, actual, strict=True):
         tf.debugging.assert_equal(ours, theirs)
-    assert found[0][0, 0] == vocabulary.cls_id
+    assert actual[0][0, 0] == vocabulary.cls_id

@@ -33,7 +33,7 @@ def test_ids_are_those_of_the_tokenizers_library(vocabulary: Vocabulary, texts: 
     assert pieces == [e.ids for e in vocabulary.tokenizer().encode_batch(texts)]
 
 
-def test_long_text_is_cut_and_short_text_padded(vocabulary: Vocabulary) -> None:
+def test_long_text_is_truncated_and_short_text_padded(vocabulary: Vocabulary) -> None:
     ids, mask, segments = TextToIds(vocabulary, 8).inputs(tf.constant(["the " * 20, "the"]))
     assert ids.shape == segments.shape == (2, 8)
     assert ids[0, 0] == ids[1, 0] == vocabulary.cls_id
@@ -42,8 +42,8 @@ def test_long_text_is_cut_and_short_text_padded(vocabulary: Vocabulary) -> None:
     assert set(ids[1, 3:].numpy()) == {vocabulary.pad_id}
 
 
-def test_capitals_are_lowered_one_by_one_as_the_library_does(tmp_path: Path) -> None:
-    """A whole-word rule would end ΟΔΟΣ with the sigma that ends a word."""
+def test_capitals_are_lowercased_one_by_one_as_in_the_library(tmp_path: Path) -> None:
+    """A whole-word rule would turn the last letter of ΟΔΟΣ into a final sigma."""
     entries = [*SPECIALS, "ο", "##δ", "##ο", "##σ", "##ς", "i", "##̇"]
     vocabulary = load_vocabulary(str(write_small_vocabulary(tmp_path, entries)))
     texts = ["ΟΔΟΣ", "ΟΣ Ο", "İ"]

@@ -1,4 +1,4 @@
-"""Models that `transformers` made and wrote are the same models here."""
+"""Models written by `transformers` compute the same here."""
 
 import subprocess
 from pathlib import Path
@@ -18,7 +18,7 @@ from trainer.warm_start.generator import with_generator
 
 pytestmark = pytest.mark.transformers
 
-SCRIPT = Path(__file__).with_name("make_transformers_models.py")
+SCRIPT = Path(__file__).parents[1] / "make_transformers_models.py"
 CLASSES = {
     "bert": "BertForPreTraining",
     "albert": "AlbertForPreTraining",
@@ -30,7 +30,7 @@ Arrays = dict[str, np.ndarray]
 
 @pytest.fixture(scope="module")
 def folder(transformers_python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of each class."""
+    """Return a folder with a model of each class."""
     root = tmp_path_factory.mktemp("theirs")
     write_vocabulary(root / "words")
     command = [transformers_python, str(SCRIPT), str(root), str(root / "words")]
@@ -46,14 +46,16 @@ def theirs(
     transformers_python: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Arrays]:
-    """Their outputs, by class."""
+    """Return the outputs of `transformers`, by class."""
     jobs = {name: folder / name for name in (*CLASSES.values(), GENERATOR_CLASS)}
-    found = run_transformers(transformers_python, jobs, inputs, tmp_path_factory.mktemp("outputs"))
-    return {name: outputs for name, (outputs, _) in found.items()}
+    outputs_by_class = run_transformers(
+        transformers_python, jobs, inputs, tmp_path_factory.mktemp("outputs")
+    )
+    return {name: outputs for name, (outputs, _) in outputs_by_class.items()}
 
 
 def scores(kind: str, folder: Path, inputs: Arrays) -> list[np.ndarray]:
-    """What our model makes of their weights: each head's scores."""
+    """Return the scores of each head of our model with weights from `transformers`."""
     start = str(folder / CLASSES[kind])
     settings = ModelSettings(
         type=kind,  # type: ignore[arg-type]
@@ -88,7 +90,7 @@ def scores(kind: str, folder: Path, inputs: Arrays) -> list[np.ndarray]:
         ("electra", [("ElectraForMaskedLM", ""), ("ElectraForPreTraining", "")]),
     ],
 )
-def test_scores_from_their_weights_are_theirs(
+def test_our_scores_equal_those_of_transformers(
     kind: str,
     outputs: list[tuple[str, str]],
     folder: Path,
@@ -97,9 +99,9 @@ def test_scores_from_their_weights_are_theirs(
 ) -> None:
     assert (folder / CLASSES[kind] / INDEX).exists()  # they come in shards
     real = inputs["input_mask"].astype(bool)
-    for found, (name, head) in zip(scores(kind, folder, inputs), outputs, strict=True):
+    for scored, (name, head) in zip(scores(kind, folder, inputs), outputs, strict=True):
         expected = theirs[name][f"{head}_logits".lstrip("_")]
-        ours = found.reshape(expected.shape)
+        ours = scored.reshape(expected.shape)
         judged = real if expected.shape[:2] == real.shape else ...
         np.testing.assert_allclose(
             ours[judged], expected[judged], atol=1e-4, err_msg=f"{name} {head}"

@@ -18,7 +18,7 @@ from tests.trainer.conftest import MakeSettings, settings_in
 from trainer.settings.training import TrainingSettings
 from trainer.training import train_and_export
 
-SCRIPT = "import sys; from tests.trainer.test_workers import main; main(*sys.argv[1:])"
+SCRIPT = "import sys; from tests.trainer.devices.test_workers import main; main(*sys.argv[1:])"
 WEIGHTS = "transformers/model.safetensors"
 NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
 # Few steps, as sums in another order drift apart, and slow ones, so that they can be stopped.
@@ -103,7 +103,7 @@ def _start(
                 [sys.executable, "-c", SCRIPT, settings.model_dump_json(), folder, *outputs],
                 env={
                     **os.environ,
-                    "PYTHONPATH": str(Path(__file__).parents[2]),
+                    "PYTHONPATH": str(Path(__file__).parents[3]),
                     "TF_CONFIG": json.dumps(task),
                     "TF_CPP_MIN_LOG_LEVEL": "2",
                 },

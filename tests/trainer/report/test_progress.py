@@ -1,4 +1,4 @@
-"""Who looks at a terminal sees the run's figures and one moving line; a log gets plain lines."""
+"""A terminal shows the figures and a progress bar; a log gets plain lines."""
 
 import io
 import logging
@@ -21,7 +21,7 @@ FIGURES = [
 
 
 class Terminal(io.StringIO):
-    """A standard error that somebody looks at."""
+    """A standard error stream that is a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -32,7 +32,7 @@ def train(make_settings: MakeSettings, folder: str, scratch: Path) -> None:
     train_and_export(settings, [folder], str(scratch / "model"), str(scratch / "run"))
 
 
-def test_a_terminal_shows_the_figures_and_a_moving_line(
+def test_a_terminal_shows_the_figures_and_a_progress_bar(
     static_folder: str,
     make_settings: MakeSettings,
     tmp_path: Path,
@@ -58,7 +58,7 @@ def test_a_terminal_shows_the_figures_and_a_moving_line(
         assert re.search(part, last), part
 
 
-def test_without_a_terminal_it_is_quiet_and_logs(
+def test_without_a_terminal_progress_is_only_logged(
     static_folder: str,
     make_settings: MakeSettings,
     tmp_path: Path,

@@ -1,4 +1,4 @@
-"""A model is exported to the same bytes, whatever its process did before."""
+"""A model is exported to the same bytes no matter what its process did before."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ KINDS = ("bert", "electra")
 
 @pytest.fixture(scope="module")
 def twice(static_folder: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
-    """Models that one process exported twice, with other work in between."""
+    """Return models that one process exported twice, with other work in between."""
     made = {}
     for kind in KINDS:
         root = tmp_path_factory.mktemp(kind)
@@ -45,10 +45,10 @@ def test_every_file_of_two_exports_is_the_same(kind: str, twice: dict[str, list[
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_kept_of_the_devices_of_the_process(
+def test_the_graph_does_not_depend_on_the_devices_of_the_process(
     kind: str, twice: dict[str, list[Path]]
 ) -> None:
-    """A call of a function holds how many CPUs and GPUs its process had."""
+    """TensorFlow stores the numbers of CPUs and GPUs in function calls."""
     graph = (twice[kind][0] / GRAPH).read_bytes()
     definition = saved_model_pb2.SavedModel.FromString(graph).meta_graphs[0].graph_def
     nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
@@ -61,7 +61,7 @@ def test_nothing_is_kept_of_the_devices_of_the_process(
 def test_a_loaded_model_computes_and_can_be_tuned(
     kind: str, twice: dict[str, list[Path]], static_folder: str
 ) -> None:
-    """Functions and gradients still find each other by their new names."""
+    """The renamed functions and gradients still refer to each other."""
     loaded = tf.saved_model.load(str(twice[kind][0]))
     ids = tf.constant([[2, 11, 12, 3], [2, 13, 3, 0]])
     (table,) = (v for n, v in loaded._weights.items() if n.endswith("word_embeddings.weight"))

@@ -1,4 +1,4 @@
-"""A model that was trained before is gone on with: its weights, its shape, its vocabulary."""
+"""Training continues from an earlier model's weights, shape and vocabulary."""
 
 import json
 import shutil
@@ -31,7 +31,7 @@ Arrays = dict[str, np.ndarray]
 def trained(
     static_folder: str, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, tuple[Path, Arrays]]:
-    """An exported model of each type, and its weights."""
+    """Return an exported model of each type, and its weights."""
     made = {}
     for kind in KINDS:
         root = tmp_path_factory.mktemp(kind)
@@ -46,14 +46,14 @@ def trained(
 
 
 def start(make_settings: MakeSettings, folder: Path, static_folder: str, **model: object) -> Arrays:
-    """The weights at step 0 of a model that starts from the folder."""
+    """Return the weights at step 0 of a model that starts from the folder."""
     shape = dict.fromkeys(SHAPE)
     settings = make_settings({**shape, "start_from": str(folder), **model})
     return train_some(settings, static_folder, 0)[0].values()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_weight_is_the_folders(
+def test_every_weight_comes_from_the_folder(
     kind: str,
     trained: dict[str, tuple[Path, Arrays]],
     static_folder: str,
@@ -66,7 +66,7 @@ def test_every_weight_is_the_folders(
         np.testing.assert_array_equal(started[name], value, name)
 
 
-def test_a_bare_encoder_gets_drawn_heads(
+def test_a_bare_encoder_gets_random_heads(
     trained: dict[str, tuple[Path, Arrays]],
     static_folder: str,
     make_settings: MakeSettings,
@@ -91,7 +91,7 @@ def test_a_bare_encoder_gets_drawn_heads(
         ({"type": "albert"}, "its type is bert, and model.type says albert"),
     ],
 )
-def test_other_settings_than_the_folders_are_refused(
+def test_settings_that_contradict_the_folder_are_refused(
     change: dict[str, object],
     message: str,
     trained: dict[str, tuple[Path, Arrays]],
@@ -109,7 +109,7 @@ def swap_two_words(folder: Path) -> None:
 
 
 def swap_two_words_of_tokenizer_json(folder: Path) -> None:
-    """As newer transformers write it: no vocab.txt beside it."""
+    """Write only tokenizer.json, as newer versions of `transformers` do."""
     tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     vocab = tokenizer["model"]["vocab"]
     first, second = [token for token, n in vocab.items() if n in (100, 101)]
@@ -164,7 +164,7 @@ def test_a_folder_without_weights_is_refused_before_anything_runs(tmp_path: Path
 def test_a_start_that_does_not_fit_is_refused_before_anything_runs(
     trained: dict[str, tuple[Path, Arrays]],
 ) -> None:
-    """While the pipeline is made, and not when text and instances are."""
+    """The error comes when the pipeline is built, before text and instances are processed."""
     places = Places("text", ("*.txt",), "root", "checkpoints", "published")
     recipe = load_recipe("quick", ["model.type=albert", f"model.start_from={trained['bert'][0]}"])
     with pytest.raises(WarmStartError, match=r"its type is bert, and model\.type says albert"):
