@@ -56,7 +56,7 @@ def _print_run(shown: Mapping[str, Any], console: Console) -> None:
         table.add_column(name, no_wrap=name != "content")
     for node in shown["nodes"]:
         state = styled(node["state"])
-        reuse = f" [dim]of {escape(node['from_run'])}[/]" if node["state"] == "cached" else ""
+        reuse = f" [dim]from {escape(node['from_run'])}[/]" if node["state"] == "cached" else ""
         made = list(node["made"].values()) or [None]
         for index, artifact in enumerate(made):
             first = (safe(node["node"]), state + reuse, duration(node["seconds"]))
@@ -102,7 +102,7 @@ def _tree(chain: Sequence[Mapping[str, Any]], upstream: bool) -> Tree:
         near = [users.get(link["id"])] if upstream else link.get("made_from", ())
         parent = next((branches[number] for number in near if number in branches), tree)
         by = link.get("made_by")
-        made_by = f"  [dim]{safe(by['node'])} of {escape(by['run'])}[/]" if by else ""
+        made_by = f"  [dim]{safe(by['node'])} in {escape(by['run'])}[/]" if by else ""
         branches[link["id"]] = parent.add(f"{_title(link)}{made_by}")
     return tree
 

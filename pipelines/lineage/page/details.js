@@ -83,6 +83,6 @@ function chain(title, steps) {
   return element("section", { class: "card" }, element("h2", {}, title), element("ol", { class: "chain" }, steps.map(([distance, id]) => {
     const made = data.executions[data.artifacts[id].by];
     return element("li", { class: "far-" + Math.min(distance, 6) }, artifactLink(id),
-      made ? element("span", { class: "by" }, made.node, " of ", runLink(made.run)) : null);
+      made ? element("span", { class: "by" }, made.node, " in ", runLink(made.run)) : null);
   })));
 }
