@@ -3,9 +3,11 @@
     inputs.parameter_values['x'] == 'heads' && int(inputs.parameter_values['n']) > 3
     inputs.artifacts['blessing'].artifacts[0].metadata['blessed'] == 1.0
 
-The grammar is that of https://github.com/google/cel-spec without macros, lists and arithmetic.
+This subset (https://github.com/google/cel-spec without macros, lists and arithmetic) becomes valid
+Python syntax when its operators are replaced, so Python's parser reads it.
 """
 
+import ast
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -13,18 +15,16 @@ from typing import Any
 
 from pipelines.spec_runner.spec.errors import SpecError
 
-_TOKEN = re.compile(
-    r"\s*(?:(?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")|(?P<number>-?\d+(?:\.\d+)?(?:e-?\d+)?)"
-    r"|(?P<name>[A-Za-z_]\w*)|(?P<sign>==|!=|<=|>=|&&|\|\||[!<>()\[\].]))"
-)
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operator.eq, "!=": operator.ne, "<": operator.lt,
-    ">": operator.gt, "<=": operator.le, ">=": operator.ge,
+_TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|&&|\|\||!(?!=)|[A-Za-z_]\w*")
+# `~` stands for `!`, because it binds more tightly than a comparison, and Python's `not` does not.
+_PYTHON = {"&&": " and ", "||": " or ", "!": "~", "true": "True", "false": "False", "null": "None"}
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt,
+    ast.Gt: operator.gt, ast.LtE: operator.le, ast.GtE: operator.ge,
 }  # fmt: skip
 _CONVERT: dict[str, Callable[[Any], Any]] = {
     "int": lambda value: int(float(value)), "double": float, "string": str, "bool": bool,
 }  # fmt: skip
-_CONSTANTS: dict[str, Any] = {"true": True, "false": False, "null": None}
 
 Tree = Mapping[str, Any]
 Thunk = Callable[[Tree], Any]
@@ -39,125 +39,45 @@ def parse_condition(text: str) -> Thunk:
     Raises:
         SpecError: the condition is outside of the subset.
     """
-    parser = _Parser(text)
-    condition = parser.either()
-    if parser.token is not None:
-        parser.fail()
-    return condition
-
-
-class _Parser:
-    """A recursive-descent parser: one method per level of precedence, lowest first."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._at = 0
-        self.token: tuple[str, str] | None = None
-        self._advance()
-
-    def either(self) -> Thunk:
-        parts = [self._both()]
-        while self._takes("||"):
-            parts.append(self._both())
-        return parts[0] if len(parts) == 1 else lambda tree: any(part(tree) for part in parts)
-
-    def _both(self) -> Thunk:
-        parts = [self._comparison()]
-        while self._takes("&&"):
-            parts.append(self._comparison())
-        return parts[0] if len(parts) == 1 else lambda tree: all(part(tree) for part in parts)
-
-    def _comparison(self) -> Thunk:
-        left = self._not()
-        if self.token and self.token[0] == "sign" and self.token[1] in _COMPARE:
-            compare = _COMPARE[self.token[1]]
-            self._advance()
-            right = self._not()
-            return lambda tree: compare(left(tree), right(tree))
-        return left
-
-    def _not(self) -> Thunk:
-        if self._takes("!"):
-            inner = self._not()
-            return lambda tree: not inner(tree)
-        return self._member()
-
-    def _member(self) -> Thunk:
-        value = self._primary()
-        while self.token in (("sign", "."), ("sign", "[")):
-            if self._takes("."):
-                kind, name = self._next()
-                if kind != "name":
-                    self.fail()
-                value = _select(value, name)
-            else:
-                self._takes("[")
-                value = _index(value, self.either())
-                self._expect("]")
-        return value
-
-    def _primary(self) -> Thunk:
-        kind, word = self._next()
-        if kind == "text":
-            value: Any = re.sub(r"\\(.)", r"\1", word[1:-1])
-            return lambda tree: value
-        if kind == "number":
-            number = float(word)
-            return lambda tree: number
-        if word == "(":
-            inner = self.either()
-            self._expect(")")
-            return inner
-        if kind != "name":
-            self.fail()
-        if word in _CONVERT and self._takes("("):
-            argument, convert = self.either(), _CONVERT[word]
-            self._expect(")")
-            return lambda tree: convert(argument(tree))
-        if word in _CONSTANTS:
-            return lambda tree: _CONSTANTS[word]
-        if word != "inputs":
-            self.fail()
-        return lambda tree: tree["inputs"]
-
-    def _takes(self, sign: str) -> bool:
-        if self.token != ("sign", sign):
-            return False
-        self._advance()
-        return True
-
-    def _expect(self, sign: str) -> None:
-        if not self._takes(sign):
-            self.fail()
-
-    def _next(self) -> tuple[str, str]:
-        if self.token is None:
-            self.fail()
-        token = self.token
-        self._advance()
-        return token  # type: ignore[return-value]
-
-    def _advance(self) -> None:
-        if not self._text[self._at :].strip():
-            self._at, self.token = len(self._text), None
-            return
-        match = _TOKEN.match(self._text, self._at)
-        if match is None:
-            self.fail()
-        else:
-            self._at = match.end()
-            self.token = (str(match.lastgroup), match[str(match.lastgroup)])
-
-    def fail(self) -> None:
-        """Raise an error that says where parsing stopped."""
+    python = _TOKEN.sub(lambda match: _PYTHON.get(match[0], match[0]), text)
+    try:
+        return _compile(ast.parse(python.strip(), mode="eval").body)
+    except (SyntaxError, ValueError) as error:
         raise SpecError(
-            f"The condition {self._text!r} cannot be read before character {self._at}: run-spec "
-            f"supports comparisons of inputs, &&, ||, !, (), int(), double() and string()."
-        )
+            f"The condition {text!r} cannot be read ({error}). run-spec supports comparisons of "
+            f"inputs, &&, ||, !, (), int(), double() and string()."
+        ) from error
 
 
-def _select(container: Thunk, name: str) -> Thunk:
-    return _index(container, lambda tree: name)
+def _compile(node: ast.expr) -> Thunk:
+    match node:
+        case ast.BoolOp(op=ast.And()):
+            parts = [_compile(value) for value in node.values]
+            return lambda tree: all(part(tree) for part in parts)
+        case ast.BoolOp():
+            parts = [_compile(value) for value in node.values]
+            return lambda tree: any(part(tree) for part in parts)
+        case ast.UnaryOp(op=ast.Invert()):
+            inner = _compile(node.operand)
+            return lambda tree: not inner(tree)
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
+            return lambda tree: -number
+        case ast.Compare(ops=[comparison]) if type(comparison) in _COMPARE:
+            compare = _COMPARE[type(comparison)]
+            left, right = _compile(node.left), _compile(node.comparators[0])
+            return lambda tree: compare(left(tree), right(tree))
+        case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in _CONVERT:
+            convert, inner = _CONVERT[name], _compile(argument)
+            return lambda tree: convert(inner(tree))
+        case ast.Attribute():
+            return _index(_compile(node.value), lambda tree: node.attr)
+        case ast.Subscript():
+            return _index(_compile(node.value), _compile(node.slice))
+        case ast.Constant(value=None | bool() | int() | float() | str()):
+            return lambda tree: node.value
+        case ast.Name(id="inputs"):
+            return lambda tree: tree["inputs"]
+    raise ValueError(f"{ast.unparse(node)} is not supported")
 
 
 def _index(container: Thunk, index: Thunk) -> Thunk:

@@ -99,6 +99,9 @@ def test_a_malformed_mapping_is_refused(tmp_path: Path) -> None:
         ("inputs.artifacts['b'].artifacts[0].metadata['blessed'] == 1.0", True),
         ("(inputs.artifacts['b'].artifacts[0].uri == '/x\\'y')", True),
         ("true && 1.0 < 2 && 'a' < \"b\"", True),
+        ("!false == true", True),
+        ("!(1 < 2) || -1 < 0", True),
+        ("'a && !b' == 'a && !b'", True),
     ],
 )
 def test_conditions(text: str, expected: bool) -> None:
@@ -112,8 +115,12 @@ def test_conditions(text: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1 +", "size(inputs) > 1", "inputs.x == [1]", "a == 1", "(true", "inputs."]
-)
+    "text",
+    [
+        "", "1 +", "1 < 2 < 3", "inputs.x + 1", "__import__('os')", "size(inputs) > 1",
+        "inputs.x == [1]", "a == 1", "(true", "inputs.",
+    ],
+)  # fmt: skip
 def test_a_condition_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(SpecError, match="cannot be read"):
         parse_condition(text)
