@@ -51,12 +51,10 @@ def parse_condition(text: str) -> Thunk:
 
 def _compile(node: ast.expr) -> Thunk:
     match node:
-        case ast.BoolOp(op=ast.And()):
-            parts = [_compile(value) for value in node.values]
-            return lambda tree: all(part(tree) for part in parts)
         case ast.BoolOp():
             parts = [_compile(value) for value in node.values]
-            return lambda tree: any(part(tree) for part in parts)
+            combine = all if isinstance(node.op, ast.And) else any
+            return lambda tree: combine(part(tree) for part in parts)
         case ast.UnaryOp(op=ast.Invert()):
             inner = _compile(node.operand)
             return lambda tree: not inner(tree)
@@ -66,6 +64,11 @@ def _compile(node: ast.expr) -> Thunk:
             compare = _COMPARE[type(comparison)]
             left, right = _compile(node.left), _compile(node.comparators[0])
             return lambda tree: compare(left(tree), right(tree))
+    return _compile_value(node)
+
+
+def _compile_value(node: ast.expr) -> Thunk:
+    match node:
         case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in _CONVERT:
             convert, inner = _CONVERT[name], _compile(argument)
             return lambda tree: convert(inner(tree))
