@@ -188,6 +188,19 @@ def test_each_run_shows_its_whole_result_and_a_label_for_its_loss(
     browser.look()
 
 
+@needs_browser
+def test_run_ids_are_on_one_line_in_a_comparison_on_a_phone(
+    page: Path, browser: Browser, history: History
+) -> None:
+    browser.look(width=390)
+    browser.open(page, f"/compare/{history.first}/{history.changed}")
+    heights = browser.ask(
+        "[...document.querySelectorAll('.compared thead th')].map(h => h.clientHeight)"
+    )
+    assert max(heights) < 35, "pixels; two lines take more"
+    browser.look()
+
+
 def test_the_resolver_leads_to_the_evaluator_also_when_it_found_no_model(tmp_path: Path) -> None:
     Mill(tmp_path).run()
     dag = page_contents(Archive(tmp_path), tmp_path, 200)["pipelines"]["tiny"]
