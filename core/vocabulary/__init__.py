@@ -1,1 +1,1 @@
-"""Load, check and write vocabularies: WordPiece and unigram, as files and as tokenizers."""
+"""Load and check vocabularies: WordPiece and SentencePiece unigram."""
