@@ -1,4 +1,4 @@
-"""What holds for every masked input, static or dynamic, said without NumPy and TensorFlow."""
+"""Check what holds for every masked input, static or dynamic, in plain Python."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ LENGTH, SLOTS = 32, 12
 PAD, UNK, CLS, SEP, MASK, FIRST = range(6)
 VOCAB_SIZE = 50
 SPECIALS = (PAD, UNK, CLS, SEP, MASK)
-# Settings of masking that are tried together.
+# Combinations of masking settings to test.
 CHOICES = [
     {"unit": unit, "decide": decide, "rate": rate, "mask_share": 0.5, "random_share": 0.3}
     for unit, decide in (("token", "piece"), ("word", "word"), ("ngram", "piece"))
@@ -34,7 +34,7 @@ class Case:
 
 
 def build(first: Sequence[int], second: Sequence[int]) -> Case:
-    """Two segments of words of these sizes, as far as they fit; size 0 is [UNK]."""
+    """Build two segments from words of these sizes until they are full; size 0 is [UNK]."""
     case = Case([CLS], [1], [])
     for sizes, room in ((first, LENGTH // 2), (second, LENGTH - 1)):
         for size in sizes:
@@ -62,7 +62,7 @@ def check_masks(
     ids: Sequence[int],
     weights: Sequence[float],
 ) -> None:
-    """Slots, budget, whole words and replacements of one input."""
+    """Check slots, budget, whole words and replacements of one masked input."""
     used = int(sum(weights))
     chosen = list(positions[:used])
     assert list(weights) == [1.0] * used + [0.0] * (SLOTS - used)

@@ -1,4 +1,4 @@
-"""The real text of tests/data, as documents of sentences."""
+"""Provide the real text of tests/data as documents of sentences."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ DATA = Path(__file__).parent / "data"
 
 
 def documents_of(name: str) -> list[list[str]]:
-    """The documents of a file in BERT's form."""
+    """Return the documents of a file: one sentence per line, a blank line after each document."""
     text = (DATA / name).read_text(encoding="utf-8")
     return [document.split("\n") for document in text.strip("\n").split("\n\n")]
 

@@ -1,4 +1,4 @@
-"""A small vocabulary folder, written with the `tokenizers` library alone, for any test."""
+"""Write a small WordPiece folder for any test, using only the `tokenizers` library."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ ENTRIES = [*SPECIALS, "[unused0]", "the", "class", "##es", "method", "object", "
 
 
 def write_small_vocabulary(folder: Path, entries: list[str] | None = None) -> Path:
-    """Writes vocab.txt and tokenizer.json; the id of an entry is its place in the list."""
+    """Write vocab.txt and tokenizer.json; the id of an entry is its index."""
     entries = entries or ENTRIES
     folder.mkdir(parents=True, exist_ok=True)
     vocab = {entry: n for n, entry in enumerate(entries)}

@@ -184,9 +184,8 @@ def _shape(name: str, points: Sequence[tuple[float, float]]) -> Markup:
 
 
 def _horizontal_grid(top: float) -> Markup:
-    digits = 0 if top >= 0.1 else 1 if top >= 0.01 else 2
     levels = (0, 0.25, 0.5, 0.75, 1) if top in (1.0, 0.4, 0.8, 0.2, 0.04, 0.08) else (0, 0.5, 1)
-    return Markup("").join(_level(1 - v, f"{100 * v * top:.{digits}f} %") for v in levels)
+    return Markup("").join(_level(1 - v, f"{round(100 * v * top, 6):g} %") for v in levels)
 
 
 def _level(down: float, label: str) -> Markup:

@@ -49,13 +49,7 @@ def check_corpus(
             f"{root}: the text changed after its fingerprint was taken. Run again when no program "
             f"writes to it."
         )
-    bad = counts["bad_encoding"] + counts["long_line"]
-    if bad > settings.max_bad_fraction * counts["lines"]:
-        first = next(part["first_bad_line"] for part in parts if part["first_bad_line"])
-        raise CorpusError(
-            f"{bad:,} of {counts['lines']:,} lines are bad, more than text.max_bad_fraction "
-            f"({settings.max_bad_fraction:g}) allows. The first: {first}"
-        )
+    _check_bad_lines(settings, parts, counts)
     lowest = min(part["buckets"][0] for part in parts)
     highest = max(part["buckets"][1] for part in parts)
     if highest < 0:
@@ -66,6 +60,18 @@ def check_corpus(
     only = choose_split(lowest, settings.eval_fraction)
     if only == choose_split(highest, settings.eval_fraction):
         raise CorpusError(_explain_empty_split(settings, lowest, highest, SPLITS[1 - only]))
+
+
+def _check_bad_lines(
+    settings: TextSettings, parts: Sequence[Mapping[str, Any]], counts: Counter[str]
+) -> None:
+    bad = counts["bad_encoding"] + counts["long_line"]
+    if bad > settings.max_bad_fraction * counts["lines"]:
+        first = next(part["first_bad_line"] for part in parts if part["first_bad_line"])
+        raise CorpusError(
+            f"{bad:,} of {counts['lines']:,} lines are bad, more than text.max_bad_fraction "
+            f"({settings.max_bad_fraction:g}) allows. The first: {first}"
+        )
 
 
 def _explain_empty_split(settings: TextSettings, lowest: int, highest: int, empty: str) -> str:

@@ -3,7 +3,7 @@
 import functools
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from components.text_example_gen.documents.choose_split import (
     choose_split,
     hash_bucket,
 )
-from components.text_example_gen.documents.document import ID_BUCKETS
+from components.text_example_gen.documents.document import ID_BUCKETS, Document
 from components.text_example_gen.documents.document_record import encode_document
 from components.text_example_gen.duplicates.near_duplicates import (
     find_near_duplicates,
@@ -92,7 +92,9 @@ def write_documents(
             "settings": settings.model_dump(mode="json"),
         },
     )
-    _write_file_digests(folder, digests)
+    # The inputs of `corpus_digest`, so that a review can name the file that changed.
+    lines = (json.dumps({"name": name, "sha256": sha256}) + "\n" for name, sha256 in digests)
+    storage.write_bytes(storage.join(folder, FILES), "".join(lines).encode())
     write_manifest(folder, manifest)
     return manifest
 
@@ -130,19 +132,12 @@ def read_unit(unit: Unit, *, settings: TextSettings, scratch: str) -> Unit:
     lowest, highest = HASH_BUCKETS, -1
     for file in (CorpusFile(*file) for file in unit["files"]):
         for document in reader.read(file):
-            name, source = document.document_id, escape_path(file.name)
-            bucket = hash_bucket(name)
+            entry = _entry(document, escape_path(file.name))
+            bucket = hash_bucket(entry.document_id)
             lowest, highest = min(lowest, bucket), max(highest, bucket)
-            entry = Entry(
-                document_id=name,
-                source=source,
-                num_sentences=len(document.sentences),
-                text_bytes=len(document.content),
-                record=encode_document(name, document.sentences, source),
-            )
             runs.add(choose_split(bucket, settings.eval_fraction), entry)
             if settings.drop_near_duplicates is not None:
-                signatures.add(name, document.sentences, entry.text_bytes)
+                signatures.add(entry.document_id, document.sentences, entry.text_bytes)
     runs.flush()
     signatures.flush()
     histogram = f"{prefix}.histogram"
@@ -156,6 +151,17 @@ def read_unit(unit: Unit, *, settings: TextSettings, scratch: str) -> Unit:
         "first_bad_line": reader.first_bad_line,
         "buckets": [lowest, highest],
     }
+
+
+def _entry(document: Document, source: str) -> Entry:
+    name = document.document_id
+    return Entry(
+        document_id=name,
+        source=source,
+        num_sentences=len(document.sentences),
+        text_bytes=len(document.content),
+        record=encode_document(name, document.sentences, source),
+    )
 
 
 def _write_splits(
@@ -217,9 +223,3 @@ def _find_dropped(
     path = storage.join(scratch, "near-duplicates.ids")
     write_dropped(path, dropped)
     return path
-
-
-def _write_file_digests(folder: str, digests: Iterable[tuple[str, str]]) -> None:
-    """Write the inputs of `corpus_digest`, so that a review can name the file that changed."""
-    lines = (json.dumps({"name": name, "sha256": sha256}) + "\n" for name, sha256 in digests)
-    storage.write_bytes(storage.join(folder, FILES), "".join(lines).encode())

@@ -2,6 +2,8 @@
 
 import logging
 
+from pydantic import JsonValue
+
 from components.settings import VocabularySettings
 from components.vocabulary_gen.checking.compare_tokenizers import count_differing
 from components.vocabulary_gen.checking.unknown_rate import check_unknown_rate, measure_unknown
@@ -49,12 +51,7 @@ def make_vocabulary(
         shards={"all": [describe_file(folder, name) for name in vocabulary.files]},
         counts={"all": counts},
         facts={
-            "digest": vocabulary.digest,
-            "vocab_size": vocabulary.size,
-            "kind": vocabulary.kind,
-            "special_ids": dict(vocabulary.named_ids),
-            "lowercase": vocabulary.lowercase,
-            "strip_accents": vocabulary.strip_accents,
+            **_facts(vocabulary),
             "code_digest": code_digest,
             "imported_from": settings.import_from,
             "documents_digest": documents.content_digest(),
@@ -99,4 +96,15 @@ def _check_on_text(
         "measured_words": measurement.words,
         "measured_tokens": measurement.tokens,
         "unknown_words": measurement.unknown_words,
+    }
+
+
+def _facts(vocabulary: Vocabulary) -> dict[str, JsonValue]:
+    return {
+        "digest": vocabulary.digest,
+        "vocab_size": vocabulary.size,
+        "kind": vocabulary.kind,
+        "special_ids": dict(vocabulary.named_ids),
+        "lowercase": vocabulary.lowercase,
+        "strip_accents": vocabulary.strip_accents,
     }

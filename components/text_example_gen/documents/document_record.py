@@ -1,11 +1,11 @@
 """Encode and decode the tf.Example record of a document, without TensorFlow.
 
-In the wire format of protocol buffers, a field is its tag, its length and its bytes. Features are
-in alphabetical order, as in TensorFlow's deterministic serialization.
+Features are in alphabetical order, as in TensorFlow's deterministic serialization.
 """
 
 from collections.abc import Iterator, Sequence
 
+from components.protobuf_wire import decode_fields, encode_field
 from core.errors import InputError
 
 
@@ -22,12 +22,13 @@ def encode_document(document_id: str, sentences: Sequence[str], source: str) -> 
         _feature("sentences", [sentence.encode() for sentence in sentences]),
         _feature("source", [source.encode()]),
     )
-    return _field(b"".join(features))  # Example.features
+    return encode_field(1, b"".join(features))  # Example.features
 
 
 def encode_bytes_feature(values: Sequence[bytes]) -> bytes:
     """Return the serialized tf.train.Feature of a list of bytes."""
-    return _field(b"".join(map(_field, values)))  # Feature.bytes_list.value
+    # Feature.bytes_list.value
+    return encode_field(1, b"".join(encode_field(1, value) for value in values))
 
 
 def decode_sentences(record: bytes) -> list[str]:
@@ -51,38 +52,9 @@ def decode_sentences(record: bytes) -> list[str]:
 
 def _feature(name: str, values: Sequence[bytes]) -> bytes:
     """Return an entry of the map Features.feature: the key is field 1, the value field 2."""
-    return _field(_field(name.encode()) + _field(encode_bytes_feature(values), tag=b"\x12"))
-
-
-def _field(value: bytes, tag: bytes = b"\x0a") -> bytes:
-    """Return a field of bytes; the tag is (field number << 3 | 2), by default of field 1."""
-    length = len(value)
-    return tag + (_SHORT[length] if length < len(_SHORT) else _varint(length)) + value
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    key, value = encode_field(1, name.encode()), encode_field(2, encode_bytes_feature(values))
+    return encode_field(1, key + value)
 
 
 def _values(message: bytes) -> Iterator[bytes]:
-    """Yield the values of a message whose fields are all length-delimited."""
-    at = 0
-    while at < len(message):
-        at += 1  # the one-byte tag; the field is known from its position
-        length = shift = 0
-        while message[at] & 0x80:
-            length |= (message[at] & 0x7F) << shift
-            shift += 7
-            at += 1
-        length |= message[at] << shift
-        at += 1
-        yield message[at : at + length]
-        at += length
-
-
-_SHORT = [_varint(length) for length in range(1 << 11)]  # covers most sentences and halves the time
+    return (content for _, content in decode_fields(message))

@@ -107,10 +107,8 @@ def test_the_rates_are_those_of_the_manifest(folders: Folders) -> None:
     train = read_manifest(folders.instances).counts["train"]
     text = "".join(Elements(page_of(folders)).text)
     filled = train["real_tokens"] / (train["real_tokens"] + train["padding_tokens"])
-    assert f"{percent(filled)}of positions hold real tokens" in text
-    assert (
-        f"{percent(train['masked_tokens'] / train['real_tokens'])}of tokens are predicted" in text
-    )
+    assert f"{percent(filled)}filled positions" in text
+    assert f"{percent(train['masked_tokens'] / train['real_tokens'])}predicted tokens" in text
     assert f"[MASK] {percent(train['mask_replaced'] / train['masked_tokens'])}" in text
     pairs = train["random_next"] + train["actual_next"]
     assert f"random {percent(train['random_next'] / pairs)}" in text
