@@ -1,9 +1,8 @@
-"""Textmill's training step, as the trainer runs it; a process of its own for the benchmark.
+"""Time Textmill's training step in a process of its own, for the benchmark.
 
 usage: python -m tests.benchmarks.our_step WORK
 
-Answers each line `FORM COUNT` on the standard input with the seconds of so many steps, as
-`their_step.py` does.
+For each line `FORM COUNT` on stdin, prints the seconds of COUNT steps, like `their_step.py`.
 """
 
 import json
@@ -26,7 +25,7 @@ from trainer.settings.training import TrainerSettings, TrainingSettings
 
 
 def main(work_text: str) -> None:
-    """Makes the step, then does as it is told."""
+    """Make the step, then time it for each line on stdin."""
     work = json.loads(work_text)
     step = Step(work)
     for line in sys.stdin:
@@ -51,7 +50,7 @@ class Step:
         self._batches: Iterator[Any] = iter(strategy.experimental_distribute_dataset(batches))
 
     def __call__(self) -> float:
-        """Seconds of one update."""
+        """Return the seconds of one update."""
         start = time.perf_counter()
         sums, _ = self._train_steps(self._batches, tf.constant(1))
         float(sums["masked_lm_loss"].numerator)
@@ -59,7 +58,7 @@ class Step:
 
 
 def matrix_product() -> float:
-    """Seconds of a bfloat16 product of two square matrices of 2048."""
+    """Return the seconds of a bfloat16 product of two square matrices of 2048."""
     a = tf.cast(tf.random.normal([2048, 2048]), tf.bfloat16)
     b = tf.cast(tf.random.normal([2048, 2048]), tf.bfloat16)
     start = time.perf_counter()
@@ -91,7 +90,7 @@ def _objective(settings: TrainingSettings, vocab_size: int) -> Objective:
 
 
 def _batch(work: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Random ids; the values do not change the time."""
+    """Return random ids; the values do not change the time."""
     rows, length, slots = work["batch_size"], work["seq_length"], work["max_predictions"]
     rng = np.random.default_rng(1)
 

@@ -1,10 +1,10 @@
-"""Hugging Face's BERT in PyTorch as a training step; run by the Python of .venv-transformers.
+"""Time a training step of Hugging Face's BERT in PyTorch; run by the Python of .venv-transformers.
 
 usage: python their_step.py WORK.json FORM …
 
-FORM is `eager` or `compile`. It has PyTorch's fused attention (SDPA) and dropout; or, after a
-`+plain`, attention written out and dropout by 8 random bits a unit, both of which are faster here.
-Answers each line `FORM COUNT` on the standard input with the seconds of so many steps.
+FORM is `eager` or `compile`, with PyTorch's fused attention (SDPA) and dropout. With `+plain`,
+attention is written out and dropout uses 8 random bits per unit, both of which are faster here.
+For each line `FORM COUNT` on stdin, prints the seconds of COUNT steps.
 """
 
 import json
@@ -19,7 +19,7 @@ from transformers import BertConfig, BertForPreTraining
 def drop_by_octets(
     x: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> torch.Tensor:
-    """Stands in for PyTorch's dropout: a unit stays where 8 random bits are not below the rate."""
+    """Replace PyTorch's dropout: keep a unit if its 8 random bits are not below the rate."""
     del inplace
     threshold = round(p * 256)
     if not training or not threshold:

@@ -1,4 +1,4 @@
-"""The trainer's input: how fast it is alone, how long a step waits for it, how fast it resumes.
+"""Time the trainer's input: its speed alone, a step's wait for it, and how fast it resumes.
 
 usage: python -m tests.benchmarks.training_input [--instances 40000] [--buckets 32 64 96]
 
@@ -28,7 +28,7 @@ ROUNDS = 5
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--instances", type=int, default=40_000)
     parser.add_argument("--buckets", type=int, nargs="+", default=[32, 64, 96])
@@ -60,7 +60,7 @@ def _row(instances: Instances, buckets: Sequence[int], batch_size: int) -> str:
 
 
 def _rates(instances: Instances, buckets: Sequence[int], batch_size: int) -> list[float]:
-    """Instances a second, round by round, after a window's worth to fill the buffers."""
+    """Return instances per second of each round, after one round that fills the buffers."""
     batches = iter(_batches(instances, buckets, batch_size, 0))
     each = instances.size("train") // batch_size // ROUNDS
     rates = []
@@ -73,7 +73,7 @@ def _rates(instances: Instances, buckets: Sequence[int], batch_size: int) -> lis
 
 
 def _waiting(instances: Instances) -> str:
-    """How long each step waits for its batch, which is made while the step before computes."""
+    """Report how long a step waits for its batch, which is made during the step before."""
     work = {**SHAPE, **BATCH, "vocab_size": 8000, "dropout": 0.1}
     step = Step(work)
     batches = iter(_batches(instances, [], BATCH["batch_size"], 0))

@@ -1,9 +1,9 @@
-"""The training step against Hugging Face's BERT in PyTorch: the same model on the same machine.
+"""Compare the training step with Hugging Face's BERT in PyTorch, on the same machine.
 
 usage: python -m tests.benchmarks.training_step [--vocab-sizes 8000 30522] [--dropouts 0.1 0]
 
 Both sides compute in bfloat16 with float32 weights, score the masked positions alone, clip, and
-update with AdamW. Their steps take turns, so that what else the machine does falls on all alike;
+update with AdamW. Their steps take turns, so that other load on the machine affects all equally;
 the table has medians. Needs `make transformers`.
 """
 
@@ -32,7 +32,7 @@ REST_SECONDS = 0.3  # OpenMP's threads wait busily for up to 0.2 s
 
 
 class Worker:
-    """A process that runs steps when it is told to."""
+    """A process that runs steps on request."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._process = subprocess.Popen(
@@ -40,7 +40,7 @@ class Worker:
         )
 
     def run(self, form: str, count: int) -> list[float]:
-        """The seconds of so many steps, after the threads of another worker went to sleep."""
+        """Return the seconds of `count` steps, after the threads of other workers went to sleep."""
         time.sleep(REST_SECONDS)
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(f"{form} {count}\n")
@@ -52,7 +52,7 @@ class Worker:
         return seconds
 
     def close(self) -> None:
-        """Lets the process end."""
+        """End the process."""
         self._process.communicate()
 
 

@@ -1,4 +1,4 @@
-"""Sizes are the papers', and settings that do not fit are refused by name."""
+"""Sizes are those of the papers, and settings that do not fit are rejected by name."""
 
 import pytest
 
@@ -32,15 +32,15 @@ def resolve(vocab_size: int = 30522, **model: object) -> Architecture:
         ({"type": "albert", "size": "xxlarge"}, 30000, 223),
     ],
 )
-def test_a_size_has_as_many_parameters_as_its_paper_says(
+def test_a_size_has_the_number_of_parameters_in_its_paper(
     model: dict[str, str], vocab_size: int, millions: float
 ) -> None:
-    found = count_parameters(build_model(resolve(vocab_size, **model)).parameters()) / 1e6
-    assert found == pytest.approx(millions, rel=0.04)
+    count = count_parameters(build_model(resolve(vocab_size, **model)).parameters()) / 1e6
+    assert count == pytest.approx(millions, rel=0.04)
 
 
 @pytest.mark.parametrize(("size", "millions"), [("small", 14), ("base", 110), ("large", 335)])
-def test_electras_discriminator_has_as_many_parameters_as_its_paper_says(
+def test_electras_discriminator_has_the_number_of_parameters_in_its_paper(
     size: str, millions: float
 ) -> None:
     parameters = Electra(resolve(type="electra", size=size)).parameters()
@@ -55,13 +55,13 @@ def test_the_generator_is_as_deep_and_narrower() -> None:
     assert generator.embedding_size == 768
 
 
-def test_another_width_brings_berts_proportions_with_it() -> None:
+def test_another_hidden_size_implies_berts_proportions() -> None:
     architecture = resolve(size="tiny", hidden_size=192)
     assert (architecture.num_heads, architecture.intermediate_size) == (3, 768)
     assert architecture.embedding_size == 192
 
 
-def test_flops_are_six_for_each_weight_and_token_and_the_scores() -> None:
+def test_flops_are_six_per_weight_and_token_plus_attention_scores() -> None:
     architecture = resolve(1000, size="tiny")
     keys, rest = 2 * 128**2, 2 * 128**2 + 2 * 128 * 512
     scores = 2 * 128 * 64
@@ -74,13 +74,13 @@ def test_flops_are_six_for_each_weight_and_token_and_the_scores() -> None:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ({"size": "xlarge"}, "bert has no size xlarge. Take one of tiny, mini"),
+        ({"size": "xlarge"}, "bert has no size xlarge. Use one of tiny, mini"),
         ({"type": "electra", "size": "mini"}, "electra has no size mini"),
         ({"hidden_size": 100, "num_heads": 3}, "100 is not a multiple of num_heads 3"),
         ({"embedding_size": 64}, "bert has no embedding_size; only albert and electra"),
         ({"type": "albert", "generator_share": 0.5}, "albert has no generator_share"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused(model: dict[str, object], message: str) -> None:
+def test_settings_that_do_not_fit_are_rejected(model: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         resolve(**model)

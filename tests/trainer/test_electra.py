@@ -1,4 +1,4 @@
-"""ELECTRA's parts: samples, what they replace, and how well that is found."""
+"""ELECTRA samples tokens, replaces masks with them, and measures how well they are found."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def draws(rows: int) -> tf.Tensor:
     return RowDraws(tf.constant([3, 0]), 0, rows).integers(rows, 2, DRAWS)
 
 
-def test_samples_follow_the_generators_shares() -> None:
+def test_samples_follow_the_generators_probabilities() -> None:
     shares = np.array([0.5, 0.3, 0.15, 0.05], np.float32)
     scores = tf.tile(tf.math.log(shares)[None], [20_000, 1])
     drawn = np.bincount(sample_tokens(scores, 1.0, draws(20_000)).numpy(), minlength=4) / 20_000
@@ -35,7 +35,7 @@ def test_samples_follow_the_generators_shares() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 23, 1000])
-def test_samples_of_any_vocabulary_follow_its_shares_and_stay_in_it(size: int) -> None:
+def test_samples_follow_the_probabilities_for_any_vocabulary_size(size: int) -> None:
     shares = np.random.default_rng(size).dirichlet(np.ones(size))
     shares[size // 2 :: 3] = 0 if size > 2 else shares[size // 2 :: 3]
     shares = shares / shares.sum()
@@ -46,13 +46,13 @@ def test_samples_of_any_vocabulary_follow_its_shares_and_stay_in_it(size: int) -
     np.testing.assert_allclose(drawn / 40_000, shares, atol=5 * np.sqrt(shares.max() / 40_000))
 
 
-def test_the_ends_of_the_draws_are_tokens_with_a_share() -> None:
+def test_the_smallest_and_largest_draw_are_tokens_with_a_probability() -> None:
     scores = tf.constant([[-1e9, 0.0, 2.0, -1e9, -1e9]] * 2)
     ends = tf.constant([[0, 0], [DRAWS - 1, DRAWS - 1]])
     assert sample_tokens(scores, 1.0, ends).numpy().tolist() == [1, 2]
 
 
-def test_a_rows_numbers_do_not_depend_on_how_the_batch_is_shared_out() -> None:
+def test_a_rows_numbers_do_not_depend_on_how_the_batch_is_divided() -> None:
     seed = tf.constant([7, 9])
     whole = RowDraws(seed, 0, 12).integers(12, 4, 1000).numpy()
     parts = [RowDraws(seed, first, 12).integers(3, 4, 1000).numpy() for first in (0, 3, 6, 9)]
@@ -60,14 +60,14 @@ def test_a_rows_numbers_do_not_depend_on_how_the_batch_is_shared_out() -> None:
     assert len(np.unique(whole)) > 40
 
 
-def test_a_low_temperature_makes_likely_tokens_likelier() -> None:
+def test_a_low_temperature_makes_likely_tokens_more_likely() -> None:
     scores = tf.tile(tf.math.log([[0.6, 0.4]]), [5000, 1])
     drawn = sample_tokens(scores, 0.25, draws(5000)).numpy()
     assert (drawn == 0).mean() == pytest.approx(0.6**4 / (0.6**4 + 0.4**4), abs=0.02)
 
 
 def test_masks_are_filled_and_only_other_tokens_count_as_replaced() -> None:
-    """input_ids holds 4 = [MASK] and a random 9; 7, 8 and 6 stood there; two slots are unused."""
+    """input_ids has 4 = [MASK] and a random 9; the originals are 7, 8 and 6; two slots are unused."""
     ids, is_replaced = fill_masks(
         tf.constant([[2, 4, 9, 5, 3], [2, 4, 5, 3, 0]]),
         tf.constant([[1, 2, 0], [1, 0, 0]]),
@@ -79,7 +79,7 @@ def test_masks_are_filled_and_only_other_tokens_count_as_replaced() -> None:
     assert is_replaced.numpy().tolist() == [[0, 0, 1, 0, 0], [0, 1, 0, 0, 0]]
 
 
-def test_the_area_under_the_curve_is_the_chance_of_the_right_order() -> None:
+def test_the_area_under_the_curve_is_the_probability_of_the_right_order() -> None:
     rng = np.random.default_rng(1)
     labels = (rng.random((20, 32)) < 0.3).astype(np.float32)
     scores = (rng.normal(size=labels.shape) + labels).astype(np.float32)
@@ -88,11 +88,13 @@ def test_the_area_under_the_curve_is_the_chance_of_the_right_order() -> None:
     )
     positives, negatives = scores[labels == 1], scores[labels == 0]
     expected = (positives[:, None] > negatives[None]).mean()
-    found = area_under_curve(*(histograms[n].numpy() for n in ("replaced", "original")))
-    assert found == pytest.approx(expected, abs=2 / BINS)
+    area = area_under_curve(*(histograms[n].numpy() for n in ("replaced", "original")))
+    assert area == pytest.approx(expected, abs=2 / BINS)
 
 
-def test_the_loss_starts_at_equal_guesses(static_folder: str, make_settings: MakeSettings) -> None:
+def test_the_first_loss_is_that_of_uniform_guesses(
+    static_folder: str, make_settings: MakeSettings
+) -> None:
     settings = make_settings(ELECTRA)
     step, _ = replica_step_of(settings, static_folder)
     batch = {k: tf.constant(v) for k, v in first_batch(settings, static_folder).items()}
@@ -103,7 +105,7 @@ def test_the_loss_starts_at_equal_guesses(static_folder: str, make_settings: Mak
     )
     assert generator == pytest.approx(np.log(800), abs=0.15)
     assert discriminator == pytest.approx(np.log(2), abs=0.05)
-    # All real tokens are judged, [CLS] and [SEP] among them.
+    # All real tokens count, including [CLS] and [SEP].
     assert float(sums["replaced_token_loss"].denominator) == batch["input_mask"].numpy().sum()
 
 
@@ -126,8 +128,8 @@ def test_both_halves_learn_and_share_their_embeddings(
     assert evaluation.metrics()["replaced_token_auc"] > 0.6
 
 
-def test_all_that_the_generator_is_measured_on_is_masked(dynamic_folder: str) -> None:
-    """Random tokens, as BERT is measured on, it never met; it would copy them."""
+def test_the_generator_is_evaluated_on_masks_only(dynamic_folder: str) -> None:
+    """It never sees random tokens in training, unlike BERT, and would copy them."""
     instances = open_instances(dynamic_folder)
     masking = evaluation_masking("electra")
     for batch in evaluation_batches(instances, "eval", masking, batch_size=32, seed=1):

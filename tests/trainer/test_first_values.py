@@ -1,4 +1,4 @@
-"""Sinusoidal positions are the paper's waves, and training goes on from them."""
+"""Sinusoidal position embeddings are the paper's waves, and training starts from them."""
 
 import numpy as np
 import pytest
@@ -12,18 +12,18 @@ from trainer.objectives.choose import choose_objective
 
 @pytest.mark.parametrize("size", [64, 63, 1])
 def test_positions_are_sines_and_cosines_of_the_papers_angles(size: int) -> None:
-    """Vaswani et al. 2017, 3.5, with as many positions in the place of 10,000."""
-    found, half = sinusoids(32, size, deviation=0.5), (size + 1) // 2
+    """Vaswani et al. 2017, 3.5, with the number of positions instead of 10,000."""
+    waves, half = sinusoids(32, size, deviation=0.5), (size + 1) // 2
     for position in (0, 1, 17, 31):
         for unit in range(half):
             angle = position / 32 ** (unit / half)
-            assert found[position, unit] == pytest.approx(0.5 * 2**0.5 * np.sin(angle), abs=1e-6)
+            assert waves[position, unit] == pytest.approx(0.5 * 2**0.5 * np.sin(angle), abs=1e-6)
             if half + unit < size:
                 cosine = 0.5 * 2**0.5 * np.cos(angle)
-                assert found[position, half + unit] == pytest.approx(cosine, abs=1e-6)
+                assert waves[position, half + unit] == pytest.approx(cosine, abs=1e-6)
 
 
-def test_their_size_is_that_of_drawn_ones() -> None:
+def test_waves_have_the_norm_of_random_embeddings() -> None:
     assert np.sqrt(np.mean(sinusoids(64, 128, deviation=0.06) ** 2)) == pytest.approx(0.06)
 
 
@@ -34,7 +34,7 @@ def test_one_product_finds_the_token_before_at_every_position() -> None:
 
 
 @pytest.mark.parametrize("kind", ["bert", "albert", "electra"])
-def test_only_the_positions_start_as_waves(
+def test_only_positions_start_as_waves(
     dynamic_folder: str, make_settings: MakeSettings, kind: str
 ) -> None:
     starts = []

@@ -27,7 +27,7 @@ SHAPE = (2, 5, 3, 4, 8)  # B, L, C, A, H / A
 MASK = tf.constant([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
 IDS = tf.constant([[3, 0, 7], [1, 1, 9]])
 WEIGHTS = tf.constant([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]])
-WIDE = PIECES * VECTOR + 5  # columns that are cut into pieces, and a rest
+WIDE = PIECES * VECTOR + 5  # columns: pieces, and a rest
 
 Function = Callable[..., tf.Tensor | tuple[tf.Tensor, ...]]
 
@@ -105,23 +105,23 @@ OPERATIONS: dict[str, tuple[Function, Function, Sequence[tuple[int, ...]]]] = {
 
 @pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "plain"])
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_results_and_gradients_are_those_of_the_definition(name: str, compiled: bool) -> None:
+def test_results_and_gradients_equal_those_of_the_definition(name: str, compiled: bool) -> None:
     fast, definition, shapes = OPERATIONS[name]
     arguments = draw(shapes, tf.float32)
-    found, wanted = derive(fast, arguments, compiled), derive(definition, arguments, False)
-    for mine, theirs in zip(found, wanted, strict=True):
+    ours, expected = derive(fast, arguments, compiled), derive(definition, arguments, False)
+    for mine, theirs in zip(ours, expected, strict=True):
         scale = float(tf.reduce_max(tf.abs(theirs)))
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=2e-6 * scale)
 
 
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name != "squares"])
-def test_in_bfloat16_they_are_off_by_no_more_than_its_digits_allow(name: str) -> None:
-    """As far from the definition in float32 as some roundings of 2^-9 bring it."""
+def test_bfloat16_differs_by_a_few_roundings_only(name: str) -> None:
+    """The definition is computed in float32; a rounding is 2^-9."""
     fast, definition, shapes = OPERATIONS[name]
     arguments = draw(shapes, tf.bfloat16)
-    found = derive(fast, arguments, True)
-    wanted = derive(definition, [tf.cast(x, tf.float32) for x in arguments], False)
-    for mine, theirs in zip(found, wanted, strict=True):
+    ours = derive(fast, arguments, True)
+    expected = derive(definition, [tf.cast(x, tf.float32) for x in arguments], False)
+    for mine, theirs in zip(ours, expected, strict=True):
         error = tf.sqrt(tf.reduce_mean(tf.square(tf.cast(mine, tf.float32) - theirs)))
         assert float(error) < 0.01 * float(tf.sqrt(tf.reduce_mean(tf.square(theirs))))
 
@@ -159,17 +159,17 @@ def test_what_runs_is_the_mathematics_that_a_layer_states(
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_the_right_token_is_best_only_where_none_scores_more() -> None:
+def test_a_token_is_best_only_if_no_token_scores_more() -> None:
     scores = np.zeros([6, WIDE], np.float32)
     scores[np.arange(6), np.reshape(IDS, -1)] = 1.0
-    scores[1, WIDE - 1] = 2.0  # among the rest of the columns
+    scores[1, WIDE - 1] = 2.0  # among the columns after the last piece
     scores[2, 40] = 1.0  # as good, not better
     with compiled_kernels(True):
         accuracy = masked_lm_measures(tf.constant(scores), IDS, WEIGHTS)[1]
     assert (float(accuracy.numerator), float(accuracy.denominator)) == (4.0, 5.0)
 
 
-def test_scores_beyond_what_an_exponential_holds_give_a_finite_loss() -> None:
+def test_scores_whose_exponential_overflows_give_a_finite_loss() -> None:
     scores = tf.constant(np.linspace(-3e4, 3e4, 6 * WIDE, dtype=np.float32).reshape(6, WIDE))
     with compiled_kernels(True):
         loss = masked_lm_measures(scores, IDS, WEIGHTS)[0].numerator
@@ -182,7 +182,7 @@ def draw(shapes: Sequence[tuple[int, ...]], dtype: tf.DType) -> list[tf.Tensor]:
 
 
 def derive(function: Function, arguments: Sequence[tf.Tensor], compiled: bool) -> list[tf.Tensor]:
-    """A function's results, and its gradients for fixed gradients of the results."""
+    """Return a function's results, and its gradients for fixed gradients of the results."""
     with compiled_kernels(compiled), tf.GradientTape() as tape:
         tape.watch(arguments)
         results = tf.nest.flatten(function(*arguments))

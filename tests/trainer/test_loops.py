@@ -1,4 +1,4 @@
-"""Several steps in one call: the same updates, and nothing for the host to do between them."""
+"""Several steps in one call make the same updates, with no work for the host in between."""
 
 import pytest
 import tensorflow as tf
@@ -19,7 +19,7 @@ HOST_WORK = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "PrintV2", "Assert", "W
 def steps_and_state(
     settings: TrainingSettings, folder: str
 ) -> tuple[TrainSteps, tf.distribute.DistributedIterator, State]:
-    """The compiled steps, their batches, and what they change."""
+    """Return the compiled steps, their batches, and the state that they change."""
     instances = open_instances(folder)
     objective = choose_objective(settings.model, instances)
     with one_cpu().scope():
@@ -34,7 +34,7 @@ def steps_and_state(
     return train_steps, iter(distribute_batches(one_cpu(), batches, size)), state
 
 
-def test_the_number_of_steps_in_a_call_changes_nothing(
+def test_the_number_of_steps_per_call_changes_nothing(
     dynamic_folder: str, make_settings: MakeSettings
 ) -> None:
     settings = make_settings()
@@ -48,7 +48,7 @@ def test_the_number_of_steps_in_a_call_changes_nothing(
 
 
 @pytest.mark.parametrize("kind", ["bert", "albert", "electra"])
-def test_nothing_in_a_loop_of_steps_is_the_hosts(
+def test_a_loop_of_steps_needs_no_host_operation(
     kind: str, dynamic_folder: str, make_settings: MakeSettings
 ) -> None:
     settings = make_settings({"type": kind}, accumulate_steps=2)
@@ -56,7 +56,7 @@ def test_nothing_in_a_loop_of_steps_is_the_hosts(
     traced = train_steps.get_concrete_function(batches, tf.constant(3))  # type: ignore[attr-defined]
     graph = traced.graph.as_graph_def()
     bodies = [graph.node, *(function.node_def for function in graph.library.function)]
-    found = {node.op for nodes in bodies for node in nodes}
-    assert {"While", "StatelessWhile"} & found  # the steps are a loop in the graph
-    assert "MatMul" in found
-    assert not found & HOST_WORK
+    operations = {node.op for nodes in bodies for node in nodes}
+    assert {"While", "StatelessWhile"} & operations  # the steps are a loop in the graph
+    assert "MatMul" in operations
+    assert not operations & HOST_WORK

@@ -26,9 +26,9 @@ def test_electras_schedule_is_the_product_of_both() -> None:
 
 
 def test_the_stable_schedule_is_level_until_its_decay() -> None:
-    found = rates(schedule="stable", decay_steps=4)
-    assert found[3:7] == [2.0] * 4
-    assert found[7:] == pytest.approx([2 * (1 - np.sqrt(n / 4)) for n in (1, 2, 3)])
+    stable = rates(schedule="stable", decay_steps=4)
+    assert stable[3:7] == [2.0] * 4
+    assert stable[7:] == pytest.approx([2 * (1 - np.sqrt(n / 4)) for n in (1, 2, 3)])
 
 
 def test_no_warm_up_starts_at_the_peak() -> None:

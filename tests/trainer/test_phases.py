@@ -1,4 +1,4 @@
-"""A run in two phases is one run: its data, its schedule, its checkpoints, its best weights."""
+"""A run in two phases has one schedule, one set of checkpoints and one set of best weights."""
 
 import json
 import os
@@ -39,7 +39,7 @@ POSITIONS = "bert.embeddings.position_embeddings.weight"
 
 
 def main(settings: str, short: str, long: str, scratch: str) -> None:
-    """One training run, as a process of its own."""
+    """Run one training in a process of its own."""
     parsed = TrainingSettings.model_validate_json(settings)
     train_and_export(parsed, [short, long], f"{scratch}/model", f"{scratch}/run")
 
@@ -53,7 +53,7 @@ def folders(dynamic_folder: str, tmp_path_factory: pytest.TempPathFactory) -> li
 
 @pytest.fixture(scope="module")
 def undisturbed(folders: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run when nobody stops it."""
+    """Return the folder of the run without interruption."""
     scratch = tmp_path_factory.mktemp("undisturbed")
     settings = settings_in(scratch, **RUN)
     train_and_export(settings, folders, str(scratch / "model"), str(scratch / "run"))
@@ -61,7 +61,7 @@ def undisturbed(folders: list[str], tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.mark.parametrize("order", ["train-steps:3:INT", "train-steps:9:KILL"])
-def test_a_run_that_was_stopped_before_or_behind_the_border_ends_as_one_that_was_not(
+def test_a_run_stopped_in_either_phase_ends_like_an_undisturbed_one(
     order: str,
     folders: list[str],
     undisturbed: Path,
@@ -113,7 +113,7 @@ def test_the_best_weights_of_the_last_phase_are_exported(undisturbed: Path) -> N
     assert facts["seq_length"] == LONG
 
 
-def test_long_positions_are_learnt_in_the_second_phase(
+def test_long_positions_are_learned_in_the_second_phase(
     folders: list[str], make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     """In the first they have no gradient."""
@@ -130,7 +130,7 @@ def test_long_positions_are_learnt_in_the_second_phase(
     assert (change[SHORT : SHORT + 8] > 1e-3).all()
 
 
-def test_phases_have_their_own_batches_and_go_on_with_the_schedule(folders: list[str]) -> None:
+def test_phases_have_their_own_batches_and_continue_the_schedule(folders: list[str]) -> None:
     instances = [open_instances(folder) for folder in folders]
     settings = TrainerSettings(**{**RUN, "warmup_steps": 4, "learning_rate": 1.0})
     first, second = plan_phases(settings, instances)
@@ -142,7 +142,7 @@ def test_phases_have_their_own_batches_and_go_on_with_the_schedule(folders: list
 
 
 def test_a_phase_can_have_a_schedule_of_its_own(folders: list[str]) -> None:
-    """As LAMB's users train: each phase rises and falls."""
+    """As is usual with LAMB: the rate rises and falls in each phase."""
     instances = [open_instances(folder) for folder in folders]
     phase = {"from_step": 14, "seq_length": LONG, "learning_rate": 0.5, "warmup_steps": 2}
     settings = TrainerSettings(
@@ -151,8 +151,8 @@ def test_a_phase_can_have_a_schedule_of_its_own(folders: list[str]) -> None:
     first, second = plan_phases(settings, instances)
     steps = [tf.constant(n, tf.int64) for n in (7, 14, 15, 19)]
     assert float(first.learning_rate(steps[0])) == pytest.approx(0.5)
-    found = [float(second.learning_rate(step)) for step in steps[1:]]
-    assert found == pytest.approx([0.25, 0.5, 0.25])
+    rates = [float(second.learning_rate(step)) for step in steps[1:]]
+    assert rates == pytest.approx([0.25, 0.5, 0.25])
 
 
 @pytest.mark.parametrize(
@@ -166,12 +166,12 @@ def test_a_phase_can_have_a_schedule_of_its_own(folders: list[str]) -> None:
         ({"evaluate_every_steps": None}, r"export is best.*evaluate_every_steps"),
     ],
 )
-def test_phases_that_do_not_fit_are_refused(changes: dict[str, object], message: str) -> None:
+def test_phases_that_do_not_fit_are_rejected(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TrainerSettings.model_validate({**RUN, "warmup_steps": 2, **changes})
 
 
-def test_instances_of_another_length_or_number_are_refused(folders: list[str]) -> None:
+def test_instances_of_another_length_or_number_are_rejected(folders: list[str]) -> None:
     instances = [open_instances(folder) for folder in folders]
     settings = TrainerSettings(**RUN)
     with pytest.raises(InputError, match=r"2 phases.* 1 sets of instances"):
@@ -180,20 +180,20 @@ def test_instances_of_another_length_or_number_are_refused(folders: list[str]) -
         plan_phases(settings, [instances[0]] * 2)
 
 
-def test_what_is_best_does_not_depend_on_what_a_killed_run_had_kept(tmp_path: Path) -> None:
+def test_the_best_weights_do_not_depend_on_those_that_a_killed_run_kept(tmp_path: Path) -> None:
     weight = tf.Variable([0.0])
     losses = {4: 3.0, 8: 2.0, 12: 2.5, 16: 2.0}
     best = BestWeights(str(tmp_path), {"w": weight})
     for step, loss in losses.items():
         weight.assign([float(step)])
         assert best.offer(step, 1, loss) == (step in (4, 8))
-    again = BestWeights(str(tmp_path), {"w": weight})  # killed, and resumed from step 4
+    again = BestWeights(str(tmp_path), {"w": weight})  # a killed run, resumed from step 4
     for step in (8, 12, 16):
         weight.assign([float(step)])
         assert not again.offer(step, 1, losses[step])
     kept, values = again.read()
     assert (kept.step, kept.loss, values["w"].tolist()) == (8, 2.0, [8.0])
-    assert again.offer(20, 2, 9.0)  # a later phase counts, whatever its loss
+    assert again.offer(20, 2, 9.0)  # a later phase counts, with any loss
     assert not again.offer(24, 2, float("nan"))
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "best-000000020.json",

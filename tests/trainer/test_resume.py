@@ -32,13 +32,13 @@ LONG_RUN = (None,), {"steps": 400, "save_every_steps": 20, "log_every_steps": 20
 
 
 def main(settings: str, instances: str, model: str, run: str) -> None:
-    """One training run, as a process of its own."""
+    """Run one training in a process of its own."""
     train_and_export(TrainingSettings.model_validate_json(settings), [instances], model, run)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(dynamic_folder: str, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The weights of the long run, when nobody stops it."""
+    """Return the weights of the long run without interruption."""
     scratch = tmp_path_factory.mktemp("undisturbed")
     settings = settings_in(scratch, *LONG_RUN[0], **LONG_RUN[1])
     _run(settings, dynamic_folder, scratch, "model")
@@ -67,15 +67,15 @@ def test_17_and_23_steps_are_40_steps_to_the_bit(
     whole, whole_losses = train_some(settings, dynamic_folder, 40)
     first, first_losses = train_some(settings, dynamic_folder, 17)
     Checkpoints(str(tmp_path), first.saved_variables(), first.step, keep=1).save()
-    second, second_losses = go_on(settings, dynamic_folder, tmp_path, 23)
+    second, second_losses = resume(settings, dynamic_folder, tmp_path, 23)
     assert first_losses + second_losses == whole_losses
     assert_equal_states(whole, second)
 
 
-def go_on(
+def resume(
     settings: TrainingSettings, folder: str, checkpoints: Path, steps: int
 ) -> tuple[State, list[float]]:
-    """A new state, set from the newest checkpoint, and some more steps."""
+    """Restore a new state from the newest checkpoint and train some more steps."""
     instances = open_instances(folder)
     objective = choose_objective(settings.model, instances)
     with one_cpu().scope():
@@ -101,7 +101,7 @@ def go_on(
     return state, losses
 
 
-def test_a_run_that_is_terminated_and_then_killed_ends_as_if_it_was_not(
+def test_a_run_that_is_terminated_and_killed_ends_like_an_undisturbed_one(
     dynamic_folder: str, undisturbed: bytes, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     settings = make_settings(*LONG_RUN[0], **LONG_RUN[1])
@@ -125,7 +125,7 @@ def test_a_finished_run_is_exported_again_without_a_step(
     assert '"history": []' in (tmp_path / "second-run" / "training.json").read_text()
 
 
-def test_a_damaged_checkpoint_is_passed_over(
+def test_a_damaged_checkpoint_is_skipped(
     static_folder: str, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     state, _ = train_some(make_settings(), static_folder, 1)
@@ -142,7 +142,7 @@ def test_a_damaged_checkpoint_is_passed_over(
     assert int(state.step.numpy()) == 1
 
 
-def test_only_so_many_checkpoints_are_kept(
+def test_only_the_newest_checkpoints_are_kept(
     static_folder: str, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     state, _ = train_some(make_settings(), static_folder, 0)
@@ -156,7 +156,7 @@ def test_only_so_many_checkpoints_are_kept(
     ]
 
 
-def test_a_checkpoint_of_another_shape_is_refused_by_name(
+def test_a_checkpoint_of_another_shape_is_rejected_by_name(
     static_folder: str, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     small, _ = train_some(make_settings(), static_folder, 0)
@@ -169,10 +169,10 @@ def test_a_checkpoint_of_another_shape_is_refused_by_name(
         np.testing.assert_array_equal(value, wide.values()[name])
 
 
-def test_a_checkpoint_of_another_vocabulary_is_refused_by_name(
+def test_a_checkpoint_of_another_vocabulary_is_rejected_by_name(
     static_folder: str, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    """Of the same size, so that no shape tells."""
+    """The vocabularies have the same size, so that no shape differs."""
     state, _ = train_some(make_settings(), static_folder, 0)
 
     def checkpoints(vocabulary: str) -> Checkpoints:
@@ -198,7 +198,7 @@ def test_a_run_keeps_its_vocabulary_with_its_checkpoints(
 def _stop_after_a_checkpoint(
     settings: TrainingSettings, folder: str, scratch: Path, sent: signal.Signals
 ) -> int:
-    """Runs a process until it has saved something new, stops it, and returns its exit code."""
+    """Run a process until it saves a new checkpoint, stop it, and return its exit code."""
     before = _newest(settings)
     arguments = [settings.model_dump_json(), folder, str(scratch / "killed"), str(scratch / "run")]
     root = str(Path(__file__).parents[2])
@@ -212,7 +212,7 @@ def _stop_after_a_checkpoint(
 
 
 def _newest(settings: TrainingSettings) -> str:
-    """The name of the newest sealed checkpoint; empty if there is none."""
+    """Return the name of the newest sealed checkpoint; empty if there is none."""
     seals = Path(settings.checkpoint_root).glob("*/step-*.json")
     return max((path.stem for path in seals), default="")
 

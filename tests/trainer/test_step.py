@@ -1,4 +1,4 @@
-"""One training step is what an independent computation says."""
+"""A training step equals an independent computation."""
 
 import math
 
@@ -18,7 +18,7 @@ from trainer.optimizers.adamw import is_decayed
 NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
 
 
-def test_losses_are_those_of_a_numpy_forward_pass(
+def test_losses_equal_those_of_a_numpy_forward_pass(
     static_folder: str, make_settings: MakeSettings
 ) -> None:
     settings = make_settings({**NO_DROPOUT, "num_layers": 2})
@@ -35,7 +35,7 @@ def test_losses_are_those_of_a_numpy_forward_pass(
 def test_gradients_are_the_slopes_of_the_numpy_losses(
     static_folder: str, make_settings: MakeSettings
 ) -> None:
-    """Each parameter is moved a little in a direction of its own, in double precision."""
+    """Each parameter is moved slightly in a random direction, in double precision."""
     settings = make_settings({**NO_DROPOUT, "initializer_range": 0.2}, global_batch_size=4)
     objective = choose_objective(settings.model, open_instances(static_folder))
     with one_cpu().scope():
@@ -51,12 +51,12 @@ def test_gradients_are_the_slopes_of_the_numpy_losses(
             for step in (1e-5 * direction, -1e-5 * direction)
         )
         slope = (ahead - behind) / 2e-5
-        found = float((gradients[name] * direction).sum())
-        assert found == pytest.approx(slope, rel=1e-3, abs=1e-5), name
+        ours = float((gradients[name] * direction).sum())
+        assert ours == pytest.approx(slope, rel=1e-3, abs=1e-5), name
 
 
 @pytest.mark.parametrize("corrected", [False, True], ids=["BERT's", "bias-corrected"])
-def test_two_updates_are_those_of_numpys_adamw(
+def test_two_updates_equal_those_of_adamw_in_numpy(
     static_folder: str, make_settings: MakeSettings, corrected: bool
 ) -> None:
     settings = make_settings(NO_DROPOUT, adam_bias_correction=corrected)
@@ -85,7 +85,7 @@ def test_two_updates_are_those_of_numpys_adamw(
         np.testing.assert_allclose(variable.numpy(), values[name], atol=3e-5, err_msg=name)
 
 
-def test_biases_and_normalisation_are_not_decayed() -> None:
+def test_biases_and_layer_normalization_are_not_decayed() -> None:
     assert is_decayed("bert.encoder.layer.0.output.dense.weight")
     assert is_decayed("bert.embeddings.word_embeddings.weight")
     assert not is_decayed("bert.encoder.layer.0.output.dense.bias")
@@ -93,14 +93,14 @@ def test_biases_and_normalisation_are_not_decayed() -> None:
     assert not is_decayed("cls.predictions.bias")
 
 
-def test_the_first_loss_is_that_of_equal_guesses(
+def test_the_first_loss_is_that_of_uniform_guesses(
     static_folder: str, make_settings: MakeSettings
 ) -> None:
     _, losses = train_some(make_settings(), static_folder, 1)
     assert losses[0] == pytest.approx(math.log(800) + math.log(2), abs=0.15)
 
 
-def test_bfloat16_computes_and_float32_keeps(
+def test_bfloat16_computes_and_float32_stores(
     static_folder: str, make_settings: MakeSettings
 ) -> None:
     full, full_losses = train_some(make_settings(), static_folder, 3)
@@ -125,9 +125,9 @@ def _batches(settings, folder: str, count: int) -> list[dict[str, np.ndarray]]: 
 
 
 def _mean_gradients(objective, variables, batch) -> dict[str, np.ndarray]:  # type: ignore[no-untyped-def]
-    """Gradients of the batch's mean losses, by automatic differentiation of the plain loss."""
+    """Return gradients of the batch's mean losses, by automatic differentiation."""
     with tf.GradientTape() as tape:
         losses = objective(variables, batch, NO_NOISE).losses.values()
         loss = tf.add_n([part.numerator / part.denominator for part in losses])
-    found = tape.gradient(loss, list(variables.values()), unconnected_gradients="zero")
-    return {n: tf.convert_to_tensor(g).numpy() for n, g in zip(variables, found, strict=True)}
+    gradients = tape.gradient(loss, list(variables.values()), unconnected_gradients="zero")
+    return {n: tf.convert_to_tensor(g).numpy() for n, g in zip(variables, gradients, strict=True)}

@@ -47,8 +47,8 @@ def main(batch_path: str, kind: str, folder: str, *generator_folder: str) -> Non
         losses = pair_losses(model, kind, batch)
     weight = {"replaced_token_loss": DISCRIMINATOR_WEIGHT}
     sum(weight.get(name, 1.0) * loss for name, loss in losses.items()).backward()
-    found = {f"loss.{name}": loss.item() for name, loss in losses.items()}
-    np.savez(f"{kind}.npz", **found, **update(parameters))
+    results = {f"loss.{name}": loss.item() for name, loss in losses.items()}
+    np.savez(f"{kind}.npz", **results, **update(parameters))
 
 
 def masked_lm(logits: torch.Tensor, batch: dict) -> torch.Tensor:

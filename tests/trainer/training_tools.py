@@ -1,4 +1,4 @@
-"""Short ways to a training state and some of its steps, for tests."""
+"""Make training states and train some steps, for tests."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -18,13 +18,13 @@ from trainer.settings.training import TrainingSettings
 
 
 def one_cpu() -> tf.distribute.Strategy:
-    """The strategy of most tests."""
+    """Return the strategy of most tests."""
     return tf.distribute.OneDeviceStrategy("/cpu:0")
 
 
 @functools.cache
 def two_cpus() -> tf.distribute.Strategy:
-    """Two replicas in one process. One strategy for all tests: each numbers its messages from 0."""
+    """Return two replicas in one process; shared, because each counts messages from 0."""
     return tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
 
 
@@ -34,7 +34,7 @@ def train_some(
     steps: int,
     strategy: tf.distribute.Strategy | None = None,
 ) -> tuple[State, list[float]]:
-    """Trains some steps; returns the state and each step's loss."""
+    """Train some steps; return the state and each step's loss."""
     strategy = strategy or one_cpu()
     instances = open_instances(folder)
     objective = choose_objective(settings.model, instances)
@@ -59,17 +59,17 @@ def train_some(
 
 
 def total(sums: Sums, loss_weights: Mapping[str, float]) -> float:
-    """The loss that is minimised."""
+    """Return the loss that is minimized."""
     return sum(weight * mean(sums, name) for name, weight in loss_weights.items())
 
 
 def mean(sums: Sums, name: str) -> float:
-    """A ratio as a number."""
+    """Return a ratio as a number."""
     return float(sums[name].numerator) / float(sums[name].denominator)
 
 
 def first_batch(settings: TrainingSettings, folder: str) -> dict[str, np.ndarray]:
-    """The batch of step 0, as arrays."""
+    """Return the batch of step 0 as arrays."""
     batches = training_batches(
         open_instances(folder),
         settings.masking,
@@ -81,7 +81,7 @@ def first_batch(settings: TrainingSettings, folder: str) -> dict[str, np.ndarray
 
 
 def assert_equal_states(left: State, right: State) -> None:
-    """Every number of two states, to the bit."""
+    """Check that all numbers of two states are equal to the bit."""
     assert int(left.step.numpy()) == int(right.step.numpy())
     for name, variable in left.saved_variables().items():
         np.testing.assert_array_equal(variable.numpy(), right.saved_variables()[name].numpy(), name)
@@ -90,7 +90,7 @@ def assert_equal_states(left: State, right: State) -> None:
 def replica_step_of(
     settings: TrainingSettings, folder: str
 ) -> tuple[Callable[[Batch, tf.Tensor], Sums], State]:
-    """The step as one replica runs it, outside any strategy, and the state that it changes."""
+    """Return the step of one replica, outside any strategy, and the state that it changes."""
     objective = choose_objective(settings.model, open_instances(folder))
     state = start_state(settings, objective)
     return ReplicaStep(settings.trainer, objective, state, seed=settings.seed).run, state
