@@ -1,21 +1,18 @@
 """Train a model on instances and export it: one training run from start to end."""
 
-import contextlib
 import functools
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import tensorflow as tf
 
 from core import storage
-from core.errors import InputError, TextmillError
+from core.errors import InputError
 from core.failpoints import failpoint
-from trainer.devices.peak import measure_peak
+from trainer.devices.peak import peak_flops
 from trainer.devices.stop_signals import Stop, note_stop_signals
 from trainer.devices.strategy import Choice, select_strategy
-from trainer.devices.workers import Workers
+from trainer.devices.workers import Workers, explain_lost_workers
 from trainer.export.export import export_model
 from trainer.input.distribute import distribute_batches
 from trainer.input.instances import check_fit, open_instances, verify_instances
@@ -35,20 +32,6 @@ from trainer.report.progress import Pace, Progress
 from trainer.report.run_facts import Facts, portable_settings, run_facts
 from trainer.settings.training import TrainingSettings
 from trainer.warm_start.start import resolve_latest_blessed
-
-log = logging.getLogger(__name__)
-
-# TensorFlow's errors when another worker is gone.
-_LOST = (
-    tf.errors.UnavailableError,
-    tf.errors.AbortedError,
-    tf.errors.CancelledError,
-    tf.errors.DeadlineExceededError,
-)
-
-
-class WorkerLostError(TextmillError):
-    """Another worker of the same training run is gone."""
 
 
 def train_and_export(
@@ -75,7 +58,7 @@ def train_and_export(
         InputError: instances, settings or device do not fit together; before the first step.
     """
     run = _prepare(resolve_latest_blessed(settings, latest_blessed), instances_folders)
-    with _explain_lost_workers(run):
+    with explain_lost_workers(run.workers, run.settings.checkpoint_root):
         values, facts = _train(run, run_folder)
 
         # --- Export ---------------------------------------------------------------------------
@@ -136,9 +119,12 @@ def _train(run: Run, run_folder: str) -> tuple[dict[str, np.ndarray], Facts]:
     progress = Progress(
         run_folder if run.workers.is_chief else None,
         asdict(total),
-        [_pace(*pair) for pair in zip(run.phases, figures, strict=True)],
+        [
+            Pace(phase.end_step, costs.tokens_per_step, costs.flops_per_step)
+            for phase, costs in zip(run.phases, figures, strict=True)
+        ],
         first_step=state.steps_done(),
-        peak=_peak_flops(run),
+        peak=peak_flops(settings.trainer, run.choice.strategy),
     )
     for line in (run.choice.explanation, *total.lines()):
         progress.show(line)
@@ -180,34 +166,24 @@ def _open_checkpoints(run: Run) -> Checkpoints:
 
 
 def _train_phase(run: Run, phase: Phase, events: LoopEvents, stop: Stop) -> None:
-    settings, strategy = run.settings, run.choice.strategy
+    settings, state, strategy = run.settings, run.state, run.choice.strategy
+
     # --- Input: the global batches from this step on, divided among the replicas --------------
-    batches = distribute_batches(
-        strategy,
-        functools.partial(
-            phase.batches, settings.masking, seed=settings.seed, step=run.state.steps_done()
-        ),
-        phase.settings.global_batch_size,
-    )
+    size, start = phase.settings.global_batch_size, state.steps_done()
+    batches = functools.partial(phase.batches, settings.masking, seed=settings.seed, step=start)
+    iterator = iter(distribute_batches(strategy, batches, size))
+
+    # --- Loop ---------------------------------------------------------------------------------
     train_steps = make_train_steps(
         phase.settings,
         strategy,
         run.objective,
-        run.state,
+        state,
         seed=settings.seed,
         schedule=phase.learning_rate,
     )
-    loss_weights = run.objective.loss_weights
-    train(
-        settings.trainer,
-        phase,
-        train_steps,
-        iter(batches),
-        run.state.step,
-        loss_weights,
-        events,
-        stop,
-    )
+    weights = run.objective.loss_weights
+    train(settings.trainer, phase, train_steps, iterator, state.step, weights, events, stop)
 
 
 def _handle_events(
@@ -267,32 +243,3 @@ def _compute_figures(run: Run, phase: Phase) -> Figures:
         instances=phase.instances.size("train"),
         expected_first_loss=run.objective.expected_first_loss(),
     )
-
-
-def _pace(phase: Phase, figures: Figures) -> Pace:
-    return Pace(phase.end_step, figures.tokens_per_step, figures.flops_per_step)
-
-
-def _peak_flops(run: Run) -> float:
-    """Return the peak FLOP/s of all devices together."""
-    s, strategy = run.settings.trainer, run.choice.strategy
-    device = strategy.extended.worker_devices[0]
-    peak = s.peak_flops or measure_peak(device, tf.as_dtype(s.precision))
-    source = "from the settings" if s.peak_flops else "measured"
-    log.info("Peak of a device: %.3g FLOP/s (%s)", peak, source)
-    return peak * strategy.num_replicas_in_sync
-
-
-@contextlib.contextmanager
-def _explain_lost_workers(run: Run) -> Iterator[None]:
-    """Turn TensorFlow's errors about lost workers into WorkerLostError."""
-    try:
-        yield
-    except _LOST as error:
-        if run.workers.count == 1:
-            raise
-        raise WorkerLostError(
-            f"One of the {run.workers.count} workers is gone ({type(error).__name__}; its own log "
-            f"says why). Start all of them again: they resume from the last checkpoint in "
-            f"{run.settings.checkpoint_root}."
-        ) from error

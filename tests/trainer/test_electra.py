@@ -67,7 +67,7 @@ def test_a_low_temperature_makes_likely_tokens_more_likely() -> None:
 
 
 def test_masks_are_filled_and_only_other_tokens_count_as_replaced() -> None:
-    """input_ids has 4 = [MASK] and a random 9; the originals are 7, 8 and 6; two slots are unused."""
+    """input_ids has 4 = [MASK] and a random 9; the originals are 7, 8, 6; two slots are unused."""
     ids, is_replaced = fill_masks(
         tf.constant([[2, 4, 9, 5, 3], [2, 4, 5, 3, 0]]),
         tf.constant([[1, 2, 0], [1, 0, 0]]),

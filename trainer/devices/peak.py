@@ -1,12 +1,26 @@
 """Measure the peak speed of a device, to which the speed of training is compared."""
 
+import logging
 import time
 
 import tensorflow as tf
 
+from trainer.settings.training import TrainerSettings
+
+log = logging.getLogger(__name__)
+
 SIDE = {"CPU": 1024, "GPU": 4096, "TPU": 4096}  # of the matrices
 SECONDS = 0.25  # duration of the measurement, without compilation
 PRODUCTS = 8  # per call, so that the cost of a call is negligible
+
+
+def peak_flops(settings: TrainerSettings, strategy: tf.distribute.Strategy) -> float:
+    """Return the peak FLOP/s of all devices together, from the settings or measured."""
+    device = strategy.extended.worker_devices[0]
+    peak = settings.peak_flops or measure_peak(device, tf.as_dtype(settings.precision))
+    source = "from the settings" if settings.peak_flops else "measured"
+    log.info("Peak of a device: %.3g FLOP/s (%s)", peak, source)
+    return peak * strategy.num_replicas_in_sync
 
 
 def measure_peak(device: str, compute_type: tf.DType) -> float:

@@ -1,8 +1,24 @@
 """Coordinate the processes that train together."""
 
+import contextlib
 import functools
+from collections.abc import Iterator
 
 import tensorflow as tf
+
+from core.errors import TextmillError
+
+# TensorFlow's errors when another worker is gone.
+LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+)
+
+
+class WorkerLostError(TextmillError):
+    """Another worker of the same training run is gone."""
 
 
 class Workers:
@@ -50,3 +66,18 @@ def _is_chief(resolver: tf.distribute.cluster_resolver.ClusterResolver) -> bool:
         return True
     has_chief = "chief" in resolver.cluster_spec().as_dict()
     return not has_chief and resolver.task_type == "worker" and resolver.task_id == 0
+
+
+@contextlib.contextmanager
+def explain_lost_workers(workers: Workers, checkpoint_root: str) -> Iterator[None]:
+    """Turn TensorFlow's errors about lost workers into WorkerLostError."""
+    try:
+        yield
+    except LOST as error:
+        if workers.count == 1:
+            raise
+        raise WorkerLostError(
+            f"One of the {workers.count} workers is gone ({type(error).__name__}; its own log "
+            f"says why). Start all of them again: they resume from the last checkpoint in "
+            f"{checkpoint_root}."
+        ) from error
