@@ -1,1 +1,1 @@
-"""Reach Google Cloud: clients, credentials, and its errors as sentences."""
+"""Connect to Google Cloud: clients, credentials, and readable errors."""

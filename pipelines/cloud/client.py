@@ -1,20 +1,17 @@
 """Call Vertex AI and other Google Cloud APIs, with retries and readable errors."""
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.errors import InputError
 from pipelines.cloud.errors import RetryableError, explain, is_transient
-from pipelines.cloud.target import Target, make_target
-from pipelines.quiet import hush
+from pipelines.cloud.target import Target
 
 if TYPE_CHECKING:
     from google.cloud import aiplatform_v1 as v1
 
 T = TypeVar("T")
-SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 RETRY_SECONDS = 90.0  # how long a call is retried
 WATCH_RETRY_SECONDS = 1800.0  # while watching a run, which should survive a short outage
 MAX_WAIT_SECONDS = 120.0  # between two attempts, even if the service asks for more
@@ -200,55 +197,6 @@ def _retry_wait_seconds(state: Any) -> float:
         return min(float(retry_after), MAX_WAIT_SECONDS)
     backoff: float = tenacity.wait_random_exponential(multiplier=1, max=MAX_WAIT_SECONDS)(state)
     return backoff
-
-
-def connect(
-    project: str | None,
-    region: str | None,
-    endpoint: str | None,
-    *,
-    report: Callable[[str], None] | None = None,
-) -> Cloud:
-    """Find credentials and check the target, without sending anything to Vertex AI.
-
-    Args:
-        project: project ID; None uses the project of the credentials.
-        region: for example "us-central1".
-        endpoint: URL of a private endpoint or emulator; None is Google's public endpoint.
-        report: prints a line before each retry.
-
-    Raises:
-        InputError: the project or region is missing or malformed.
-        VertexError: there are no credentials.
-    """
-    quiet_libraries()
-    draft = make_target(project or "unknown", region, endpoint)
-    credentials, default_project = find_credentials(draft)
-    return Cloud(make_target(project or default_project, region, endpoint), credentials, report)
-
-
-def find_credentials(target: Target) -> tuple[Any, str | None]:
-    """Return application default credentials and their project; anonymous ones for an emulator.
-
-    Raises:
-        VertexError: there are no credentials, or they cannot be read.
-    """
-    import google.auth
-    from google.auth.credentials import AnonymousCredentials
-
-    if target.is_emulator:
-        return AnonymousCredentials(), None
-    try:
-        credentials: tuple[Any, str | None] = google.auth.default(scopes=[SCOPE])
-    except Exception as error:
-        raise explain(error, "find credentials", target) from None
-    return credentials
-
-
-def quiet_libraries() -> None:
-    """Silence Google's libraries about the Python version; call this before importing them."""
-    hush(verbose=False)
-    warnings.filterwarnings("ignore", category=FutureWarning)
 
 
 def resource_name(target: Target, kind: str, name: str) -> str:

@@ -44,7 +44,7 @@ def open_vertex_store(text: str) -> "VertexStore":
         InputError: the text is not such an address.
         VertexError: there are no credentials.
     """
-    from pipelines.cloud.client import connect
+    from pipelines.cloud.connect import connect
 
     source = parse_source(text)
     endpoint = os.environ.get("TEXTMILL_VERTEX_ENDPOINT")

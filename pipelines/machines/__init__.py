@@ -1,1 +1,1 @@
-"""List the machines that Vertex AI rents out, with their sizes and prices."""
+"""List the machines that Vertex AI offers, with sizes and prices."""

@@ -1,1 +1,1 @@
-"""Plan a run without executing it: which nodes run and why, and what training costs."""
+"""Predict which nodes a run would execute and why, and what training would cost."""

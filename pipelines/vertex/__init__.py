@@ -1,1 +1,1 @@
-"""The pipeline on Vertex AI: compiled, sent, scheduled and looked after."""
+"""Run pipelines on Vertex AI: compile, submit, schedule, and check for problems."""

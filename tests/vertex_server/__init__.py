@@ -1,4 +1,4 @@
-"""A server on this machine that speaks Vertex AI's REST, from the API's own messages."""
+"""An emulator of Vertex AI's REST API on this machine, built from the API's own messages."""
 
 from tests.vertex_server.resources import Call, Refusal
 from tests.vertex_server.server import VertexServer

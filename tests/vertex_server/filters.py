@@ -1,7 +1,7 @@
-"""AIP-160's filters as far as Vertex's lists and Cloud Logging's take them.
+"""Evaluate AIP-160 filters, as far as Vertex AI and Cloud Logging support them.
 
 either  = both {"AND" both}
-both    = term {"OR" term}                      OR binds before AND, as the AIP has it
+both    = term {"OR" term}                      OR binds before AND, as in the AIP
 term    = "(" either ")" | in_context("NAME") | FIELD SIGN value
 value   = TEXT | "(" TEXT {"OR" TEXT} ")"
 """
@@ -14,14 +14,14 @@ TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|\'[^\']*\'|!=|>=|<=|[=:<>()]|[^\s()=:
 
 
 class FilterError(ValueError):
-    """A filter that the service would refuse."""
+    """The service would refuse the filter."""
 
 
 def matches(expression: str, row: Mapping[str, Any]) -> bool:
-    """Whether a resource, as JSON, passes a filter; an empty filter lets all pass.
+    """Return whether a resource, as JSON, passes a filter; everything passes an empty filter.
 
     Raises:
-        FilterError: it cannot be read.
+        FilterError: the filter is invalid.
     """
     if not expression.strip():
         return True
@@ -35,16 +35,16 @@ def matches(expression: str, row: Mapping[str, Any]) -> bool:
 def _tokens(expression: str) -> list[str]:
     tokens, at = [], 0
     while expression[at:].strip():
-        found = TOKEN.match(expression, at)
-        if not found:
+        match = TOKEN.match(expression, at)
+        if not match:
             raise FilterError(f"cannot read {expression[at:]!r}")
-        tokens.append(found[1])
-        at = found.end()
+        tokens.append(match[1])
+        at = match.end()
     return tokens
 
 
 class _Reader:
-    """Reads and evaluates at once; what is left of the tokens is in `tokens`."""
+    """Parses and evaluates in one pass; `tokens` holds those not read yet."""
 
     def __init__(self, tokens: list[str], row: Mapping[str, Any]) -> None:
         self.tokens = tokens
@@ -124,25 +124,25 @@ def _comparable(known: Any, value: str) -> tuple[Any, Any]:
     if _is_number(value):
         return float(known), float(value)
     if re.match(r"\d{4}-\d\d-\d\dT", value):
-        return _moment(str(known)), _moment(value)
+        return _split_time(str(known)), _split_time(value)
     if known in SEVERITIES and value in SEVERITIES:
         return SEVERITIES.index(known), SEVERITIES.index(value)
     return str(known), value
 
 
-def _moment(text: str) -> tuple[str, str]:
-    """Whole seconds, then what is beyond them, of a time in ISO form and UTC."""
+def _split_time(text: str) -> tuple[str, str]:
+    """Split an ISO time in UTC into whole seconds and the fraction."""
     whole, _, rest = text.removesuffix("Z").partition(".")
     return whole, rest.ljust(9, "0")
 
 
 def _look_up(row: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path; metadata's `.number_value` and `.string_value` name the same."""
+    """Return the value at a dotted path; `.number_value` and `.string_value` are ignored."""
     value: Any = row
     for name in path.split("."):
         if name in {"number_value", "string_value", "bool_value"}:
             continue
-        camel = re.sub(r"_(\w)", lambda found: found[1].upper(), name)
+        camel = re.sub(r"_(\w)", lambda match: match[1].upper(), name)
         value = value.get(name, value.get(camel)) if isinstance(value, Mapping) else None
     return value
 

@@ -1,4 +1,4 @@
-"""The other Google APIs that `textmill doctor` and `textmill runs logs` ask."""
+"""Emulate the other Google APIs that `textmill doctor` and `textmill runs logs` call."""
 
 import re
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from tests.vertex_server.resources import Call, Refusal
 
 @dataclass
 class Bucket:
-    """A Cloud Storage bucket, as far as it matters here."""
+    """The properties of a Cloud Storage bucket that the checks read."""
 
     location: str = "US-CENTRAL1"
     uniform: bool = True
@@ -25,7 +25,7 @@ class Bucket:
 
 @dataclass
 class Account:
-    """A service account, and what the caller may do with it."""
+    """A service account, and the caller's permissions on it."""
 
     disabled: bool = False
     permissions: set[str] = field(default_factory=lambda: {"iam.serviceAccounts.actAs"})
@@ -33,15 +33,15 @@ class Account:
 
 @dataclass
 class GoogleApis:
-    """What the services beside Vertex know; tests change it."""
+    """State of the other services; tests modify it."""
 
     project_number: str = "123456789012"
     project_state: str = "ACTIVE"
-    project_permissions: set[str] | None = None  # None is all that are asked for
+    project_permissions: set[str] | None = None  # None: all
     regions: set[str] = field(default_factory=lambda: {"us-central1", "europe-west4"})
-    enabled_apis: set[str] | None = None  # None is all
+    enabled_apis: set[str] | None = None  # None: all
     buckets: dict[str, Bucket] = field(default_factory=dict)
-    images: set[str] | None = None  # None is all; "HOST/PROJECT/REPOSITORY/IMAGE@sha256:…"
+    images: set[str] | None = None  # None: all; "HOST/PROJECT/REPOSITORY/IMAGE@sha256:…"
     objects: dict[str, int] = field(default_factory=dict)  # "BUCKET/NAME" to bytes
     accounts: dict[str, Account] = field(default_factory=dict)
     denied: set[tuple[str, str]] = field(default_factory=set)  # principal, permission
@@ -68,9 +68,9 @@ def get_project(server: Any, call: Call, project: str) -> dict[str, Any]:
 
 def test_project(server: Any, call: Call, project: str) -> dict[str, Any]:
     """POST cloudresourcemanager /v1/projects/ID:testIamPermissions."""
-    asked = call.body["permissions"]
+    requested = call.body["permissions"]
     held = server.project_permissions
-    return {"permissions": [p for p in asked if held is None or p in held]}
+    return {"permissions": [p for p in requested if held is None or p in held]}
 
 
 def batch_services(server: Any, call: Call, project: str) -> dict[str, Any]:
@@ -90,24 +90,24 @@ def _state(server: Any, api: str) -> str:
 
 def get_bucket(server: Any, call: Call, bucket: str) -> dict[str, Any]:
     """GET storage /storage/v1/b/NAME."""
-    known = _bucket(server, bucket)
-    if "storage.buckets.get" not in known.permissions:
+    stored = _bucket(server, bucket)
+    if "storage.buckets.get" not in stored.permissions:
         raise Refusal(403, f"caller does not have storage.buckets.get access to {bucket}.")
     return {
         "name": bucket,
-        "location": known.location,
-        "locationType": "region" if "-" in known.location else "multi-region",
+        "location": stored.location,
+        "locationType": "region" if "-" in stored.location else "multi-region",
         "iamConfiguration": {
-            "uniformBucketLevelAccess": {"enabled": known.uniform},
-            "publicAccessPrevention": known.public_access,
+            "uniformBucketLevelAccess": {"enabled": stored.uniform},
+            "publicAccessPrevention": stored.public_access,
         },
     }
 
 
 def test_bucket(server: Any, call: Call, bucket: str) -> dict[str, Any]:
     """GET storage /storage/v1/b/NAME/iam/testPermissions."""
-    known = _bucket(server, bucket)
-    return {"permissions": [p for p in call.query["permissions"] if p in known.permissions]}
+    stored = _bucket(server, bucket)
+    return {"permissions": [p for p in call.query["permissions"] if p in stored.permissions]}
 
 
 def list_objects(server: Any, call: Call, bucket: str) -> dict[str, Any]:
@@ -119,9 +119,9 @@ def list_objects(server: Any, call: Call, bucket: str) -> dict[str, Any]:
         for name, size in sorted(server.objects.items())
         if name.startswith(start)
     ]
-    first, most = int(call.one("pageToken") or 0), int(call.one("maxResults") or 1000)
-    following = {"nextPageToken": str(first + most)} if first + most < len(items) else {}
-    return {"items": items[first : first + most], **following}
+    first, limit = int(call.one("pageToken") or 0), int(call.one("maxResults") or 1000)
+    following = {"nextPageToken": str(first + limit)} if first + limit < len(items) else {}
+    return {"items": items[first : first + limit], **following}
 
 
 def _bucket(server: Any, name: str) -> Bucket:
@@ -150,8 +150,8 @@ def _account(server: Any, email: str) -> Account:
 
 def troubleshoot(server: Any, call: Call) -> dict[str, Any]:
     """POST policytroubleshooter /v1/iam:troubleshoot."""
-    asked = call.body["accessTuple"]
-    denied = (asked["principal"], asked["permission"]) in server.denied
+    access = call.body["accessTuple"]
+    denied = (access["principal"], access["permission"]) in server.denied
     return {"access": "NOT_GRANTED" if denied else "GRANTED"}
 
 
@@ -201,8 +201,8 @@ def list_log_entries(server: Any, call: Call) -> dict[str, Any]:
 
 
 def give_token(server: Any, call: Call) -> dict[str, Any]:
-    """POST /token: what a service account's key is exchanged for."""
-    token = f"ya29.canary-{len(server.tokens_given)}-not-to-be-seen"
+    """POST /token: exchange a service account's key for an access token."""
+    token = f"ya29.canary-{len(server.tokens_given)}-must-not-be-printed"
     server.tokens_given.append(token)
     return {"access_token": token, "expires_in": 3600, "token_type": "Bearer"}
 

@@ -1,4 +1,4 @@
-"""Vertex ML Metadata: artifacts, executions, contexts, the events between them, and lineage."""
+"""Emulate Vertex ML Metadata: artifacts, executions, contexts, events and lineage."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ ID_PATTERN = "[a-z0-9][a-z0-9-]{0,127}"
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of node: its plural in URLs, its message, and where the server keeps it."""
+    """One kind of node: its plural in URLs, its message, and its id parameters."""
 
     plural: str
     message: type
@@ -41,7 +41,7 @@ KINDS = (
 
 @dataclass
 class Metadata:
-    """The nodes by resource name, and the edges."""
+    """The nodes by resource name, and the events between them."""
 
     artifacts: dict[str, v1.Artifact] = field(default_factory=dict)
     executions: dict[str, v1.Execution] = field(default_factory=dict)
@@ -110,7 +110,7 @@ def _routes_of(kind: Kind) -> list[tuple[str, str, Any]]:
 
 
 def _passes(server: Any, message: Any, expression: str) -> bool:
-    """Whether a node passes a filter; in_context(…) asks for the contexts that it belongs to."""
+    """Return whether a node passes a filter, which may refer to its contexts by in_context(…)."""
     contexts = [name for name, members in server.members.items() if message.name in members]
     return matches(expression, {**dump(message), "_contexts": contexts})
 
@@ -164,10 +164,10 @@ def execution_lineage(server: Any, call: Call, execution: str) -> v1.LineageSubg
 
 
 def artifact_lineage(server: Any, call: Call, artifact: str) -> v1.LineageSubgraph:
-    """GET …/artifacts/ID:queryArtifactLineageSubgraph?maxHops=…; both ways from the artifact."""
+    """GET …/artifacts/ID:queryArtifactLineageSubgraph?maxHops=…; in both directions."""
     must_find(server.artifacts, artifact)
-    told = call.one("maxHops", "max_hops")
-    hops = int(told) if told else len(server.artifacts) + len(server.executions)
+    max_hops = call.one("maxHops", "max_hops")
+    hops = int(max_hops) if max_hops else len(server.artifacts) + len(server.executions)
     if hops < 0:
         raise Refusal(400, "max_hops must not be negative.")
     seen, front = {artifact}, {artifact}

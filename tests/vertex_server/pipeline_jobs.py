@@ -1,4 +1,4 @@
-"""Vertex's PipelineService: jobs that are checked as the service does, and run as tests say."""
+"""Emulate pipeline jobs: check them like the service, and run them as the tests specify."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -33,13 +33,13 @@ CANCELLED_CODE, FAILED_CODE = 1, 9  # of google.rpc.Code
 
 @dataclass
 class PipelineJobs:
-    """The jobs by resource name, and how they go."""
+    """The jobs by resource name, and how they proceed."""
 
     pipeline_jobs: dict[str, v1.PipelineJob] = field(default_factory=dict)
     failing_tasks: dict[str, str] = field(default_factory=dict)  # task to its error
     cached_tasks: set[str] = field(default_factory=set)
-    runs_jobs: bool = True  # each look at a job brings it a step further
-    on_pipeline_job: Callable[[v1.PipelineJob], None] | None = None  # told of each new job
+    runs_jobs: bool = True  # each request for a job advances it by one step
+    on_pipeline_job: Callable[[v1.PipelineJob], None] | None = None  # called with each new job
     progress: dict[str, Iterator[None]] = field(default_factory=dict)
 
 
@@ -49,7 +49,7 @@ def create(server: Any, call: Call, parent: str) -> v1.PipelineJob:
 
 
 def start_job(server: Any, parent: str, body: Any, job_id: str, schedule: str = "") -> Any:
-    """Checks a job as the service does, and keeps it."""
+    """Check a job like the service, and store it."""
     job = parse(v1.PipelineJob, body)
     job_id = job_id or f"job-{len(server.pipeline_jobs) + 1}"
     must_match("[a-z0-9][a-z0-9-]{0,127}", job_id, "pipeline job ID")
@@ -70,7 +70,7 @@ def start_job(server: Any, parent: str, body: Any, job_id: str, schedule: str = 
 
 
 def check_job(job: v1.PipelineJob) -> None:
-    """Refuses what the service refuses: a broken spec, parameters that do not fit, bad labels."""
+    """Refuse an invalid spec, wrong parameters and invalid labels, like the service."""
     from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
 
     spec = dump(job).get("pipelineSpec", {})
@@ -79,16 +79,16 @@ def check_job(job: v1.PipelineJob) -> None:
     except json_format.ParseError as error:
         raise Refusal(400, f"Failed to parse the pipeline spec: {error}") from error
     known = spec.get("root", {}).get("inputDefinitions", {}).get("parameters", {})
-    given = job.runtime_config.parameter_values
-    for name in given:
+    values = job.runtime_config.parameter_values
+    for name in values:
         if name not in known:
             raise Refusal(400, f"Input parameter {name} is not defined in the pipeline.")
     for name, definition in known.items():
         needs = "defaultValue" not in definition and not definition.get("isOptional")
-        if needs and name not in given:
+        if needs and name not in values:
             raise Refusal(400, f"Required input parameter {name} is missing.")
-        if name in given:
-            _check_type(name, definition["parameterType"], given[name])
+        if name in values:
+            _check_type(name, definition["parameterType"], values[name])
     root = job.runtime_config.gcs_output_directory or spec.get("defaultPipelineRoot", "")
     if not root.startswith("gs://"):
         raise Refusal(400, "gcs_output_directory must be a Cloud Storage path.")
@@ -109,7 +109,7 @@ def _check_type(name: str, kind: str, value: Any) -> None:
 
 
 def get(server: Any, call: Call, name: str) -> v1.PipelineJob:
-    """GET …/pipelineJobs/ID; brings the job a step further first."""
+    """GET …/pipelineJobs/ID; advances the job by one step first."""
     job = must_find(server.pipeline_jobs, name)
     if server.runs_jobs:
         next(server.progress[name], None)
@@ -141,7 +141,7 @@ def delete(server: Any, call: Call, name: str) -> dict[str, Any]:
 
 
 def _run(server: Any, job: v1.PipelineJob) -> Iterator[None]:
-    """A job's way, a step each time: pending, running, task by task, ended."""
+    """Advance a job step by step: pending, running, each task, ended."""
     yield
     job.state, job.start_time = v1.PipelineState.PIPELINE_STATE_RUNNING, now()
     spec = dump(job)["pipelineSpec"]
@@ -157,7 +157,7 @@ def _run(server: Any, job: v1.PipelineJob) -> Iterator[None]:
 def _run_dag(
     server: Any, job: v1.PipelineJob, spec: Any, dag: Any, parent: int, failed: list[str]
 ) -> Iterator[None]:
-    """The tasks of a DAG in order; after a failure only those that run in any case."""
+    """Run the tasks of a DAG in order; after a failure, only those that always run."""
     details = job.job_detail.task_details
     for name, task in _in_order(dag["tasks"]):
         always = task.get("triggerPolicy", {}).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED"
@@ -212,7 +212,7 @@ def _cancel(job: v1.PipelineJob) -> Iterator[None]:
 
 
 def _in_order(tasks: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The tasks, each after those that it depends on."""
+    """Yield the tasks, each after those that it depends on."""
     done: set[str] = set()
     while len(done) < len(tasks):
         ready = [

@@ -1,4 +1,4 @@
-"""What every service of the server shares: a call, a refusal, messages as JSON, lists and pages."""
+"""Requests, refusals, JSON messages and paginated lists, shared by all emulated services."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -29,7 +29,7 @@ DEFAULT_PAGE = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One request as it arrived."""
+    """A received request."""
 
     method: str
     path: str  # without the query, percent-decoded
@@ -38,12 +38,12 @@ class Call:
     body: Any = None  # decoded JSON
 
     def one(self, *names: str) -> str:
-        """A query parameter by any of its names (camelCase or snake_case), or an empty text."""
+        """Return a query parameter by any of its names (camelCase or snake_case), or ""."""
         return next((self.query[name][0] for name in names if name in self.query), "")
 
 
 class Refusal(Exception):
-    """An error of the service, with the words of the service."""
+    """An error response, with the wording of the real service."""
 
     def __init__(
         self,
@@ -68,12 +68,12 @@ class Refusal(Exception):
 
 
 def now() -> datetime:
-    """The server's clock."""
+    """Return the current time in UTC."""
     return datetime.now(timezone.utc)
 
 
 def parse(kind: type[T], content: Any) -> T:
-    """JSON to a message of the API; a field that the API does not have is refused, as it does."""
+    """Convert JSON to an API message; refuse unknown fields, like the service."""
     message = kind()
     try:
         json_format.ParseDict(content or {}, kind.pb(message))  # type: ignore[attr-defined]
@@ -83,15 +83,15 @@ def parse(kind: type[T], content: Any) -> T:
 
 
 def dump(message: Any, *, numbers: bool = False) -> dict[str, Any]:
-    """A message of the API to JSON, enums as numbers where the client asks for them."""
+    """Convert an API message to JSON, with enums as numbers if the client requests that."""
     return json_format.MessageToDict(type(message).pb(message), use_integers_for_enums=numbers)
 
 
 def must_find(kept: Mapping[str, T], name: str) -> T:
-    """The resource of that name.
+    """Return a resource by name.
 
     Raises:
-        Refusal: 404 in Vertex's words.
+        Refusal: 404, with Vertex AI's message.
     """
     if name not in kept:
         raise Refusal(404, f"The requested resource {name!r} was not found.")
@@ -99,19 +99,19 @@ def must_find(kept: Mapping[str, T], name: str) -> T:
 
 
 def must_match(pattern: str, text: str, what: str) -> None:
-    """Refuses a text of the wrong form."""
+    """Refuse a text that does not match the pattern."""
     if not re.fullmatch(pattern, text):
         raise Refusal(400, f"Invalid {what} {text!r}; it must match {pattern}.")
 
 
 def page(kept: Iterable[Any], call: Call, key: str, numbers: bool) -> dict[str, Any]:
-    """Filters, orders and pages a list as the API's list methods do."""
+    """Filter, order and paginate a list like the API's list methods."""
     rows = [dump(message) for message in kept]
     expression = call.one("filter")
     chosen = [n for n, row in enumerate(rows) if matches(expression, row)]
     for order in reversed([part.split() for part in call.one("orderBy", "order_by").split(",")]):
         if order:
-            name = re.sub(r"_(\w)", lambda found: found[1].upper(), order[0])
+            name = re.sub(r"_(\w)", lambda match: match[1].upper(), order[0])
             chosen.sort(key=lambda n: str(rows[n].get(name, "")), reverse=order[-1] == "desc")
     start = int(call.one("pageToken", "page_token") or 0)
     size = int(call.one("pageSize", "page_size") or DEFAULT_PAGE)
@@ -124,7 +124,7 @@ def page(kept: Iterable[Any], call: Call, key: str, numbers: bool) -> dict[str, 
 
 
 def done_operation(name: str) -> dict[str, Any]:
-    """A finished long-running operation without a result, as of a delete."""
+    """Return a finished long-running operation without a result, for example of a deletion."""
     return {
         "name": f"{name}/operations/1",
         "done": True,

@@ -1,4 +1,4 @@
-"""Vertex's ScheduleService: schedules that keep their state, and fire when a test says so."""
+"""Emulate schedules, which fire when a test calls `fire`."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -52,7 +52,7 @@ def create(server: Any, call: Call, parent: str) -> v1.Schedule:
 
 
 def next_run(schedule: v1.Schedule, after: datetime) -> datetime:
-    """When the schedule fires next."""
+    """Return the next time at which the schedule fires."""
     zone, fields = "UTC", schedule.cron
     if "TZ=" in fields:
         prefix, fields = fields.split(maxsplit=1)
@@ -70,12 +70,12 @@ def get(server: Any, call: Call, name: str) -> v1.Schedule:
 
 def list_(server: Any, call: Call, parent: str) -> dict[str, Any]:
     """GET …/schedules?filter=…."""
-    kept = [s for n, s in server.schedules.items() if n.startswith(f"{parent}/")]
-    return page(kept, call, "schedules", "int" in call.one("$alt"))
+    schedules = [s for n, s in server.schedules.items() if n.startswith(f"{parent}/")]
+    return page(schedules, call, "schedules", "int" in call.one("$alt"))
 
 
 def update(server: Any, call: Call, name: str) -> v1.Schedule:
-    """PATCH …/schedules/ID?updateMask=…; what the mask does not name stays."""
+    """PATCH …/schedules/ID?updateMask=…; fields outside the mask are kept."""
     schedule = must_find(server.schedules, name)
     wanted = parse(v1.Schedule, call.body)
     mask = call.one("updateMask", "update_mask").split(",")
@@ -117,20 +117,20 @@ def delete(server: Any, call: Call, name: str) -> dict[str, Any]:
 
 
 def fire(server: Any, name: str, when: datetime | None = None) -> v1.PipelineJob | None:
-    """What the service does at the scheduled time: starts a run, or says why not and skips it."""
+    """Act like the service at the scheduled time: start a run, or skip it and record why."""
     with server.lock:
         schedule = must_find(server.schedules, name)
         if schedule.state != State.ACTIVE:
             return None
-        moment = when or now()
+        time = when or now()
         running = [
             job for job in server.pipeline_jobs.values()
             if job.schedule_name == name and job.state not in ENDED
         ]  # fmt: skip
-        most = schedule.max_concurrent_active_run_count
-        schedule.last_scheduled_run_response.scheduled_run_time = moment
-        schedule.next_run_time = next_run(schedule, moment)
-        if most and len(running) >= most:
+        max_active = schedule.max_concurrent_active_run_count
+        schedule.last_scheduled_run_response.scheduled_run_time = time
+        schedule.next_run_time = next_run(schedule, time)
+        if max_active and len(running) >= max_active:
             schedule.last_scheduled_run_response.run_response = "Skipped: too many active runs."
             return None
         request = schedule.create_pipeline_job_request
@@ -146,8 +146,8 @@ def fire(server: Any, name: str, when: datetime | None = None) -> v1.PipelineJob
 
 def _must_be(schedule: v1.Schedule, state: Any) -> None:
     if schedule.state != state:
-        told = State(schedule.state).name
-        raise Refusal(400, f"The Schedule is in state {told}; expected {state.name}.",
+        current = State(schedule.state).name
+        raise Refusal(400, f"The Schedule is in state {current}; expected {state.name}.",
                       status="FAILED_PRECONDITION")  # fmt: skip
 
 

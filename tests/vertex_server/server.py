@@ -1,4 +1,4 @@
-"""HTTP to the services and back: routes, faults, and what was received."""
+"""Serve the emulated services over HTTP, with injected faults and a record of requests."""
 
 import json
 import re
@@ -25,7 +25,7 @@ ROUTES = (
 
 @dataclass
 class Fault:
-    """What the server answers instead, so many times."""
+    """An error to answer instead, a given number of times."""
 
     method: str
     path: re.Pattern[str]
@@ -34,7 +34,7 @@ class Fault:
     headers: dict[str, str]
     times: int
     details: list[Mapping[str, Any]]
-    body: str | None  # sent as it is, also if it is no JSON
+    body: str | None  # sent unchanged, even if it is not JSON
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Services(
     metadata.Metadata,
     google_apis.GoogleApis,
 ):
-    """The state of all services; tests read and write it."""
+    """The state of all services; tests read and modify it."""
 
     received: list[Call] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -53,14 +53,14 @@ class Services(
 
 
 class VertexServer(Services):
-    """Vertex AI on 127.0.0.1, at a free port, in a thread; a context manager.
+    """An emulator of Vertex AI on a free port of 127.0.0.1, in a thread; a context manager.
 
-    Point a client at it with transport="rest" and api_endpoint=server.url, or the command
-    line with TEXTMILL_VERTEX_ENDPOINT.
+    Connect a client with transport="rest" and api_endpoint=server.url, or the command line with
+    TEXTMILL_VERTEX_ENDPOINT.
     """
 
     def __init__(self, tls: tuple[str, str] | None = None) -> None:
-        """Args: tls, the files of a certificate for localhost and of its key; None is http."""
+        """Listen with TLS if given the paths of a certificate for localhost and its key."""
         super().__init__()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self._http.daemon_threads = True
@@ -94,7 +94,7 @@ class VertexServer(Services):
         details: list[Mapping[str, Any]] | None = None,
         body: str | None = None,
     ) -> None:
-        """The next `times` calls whose path holds the pattern `path` get this answer instead."""
+        """Answer the next `times` requests whose path matches `path` with this error."""
         self.faults.append(
             Fault(
                 method,
@@ -109,20 +109,20 @@ class VertexServer(Services):
         )
 
     def calls(self, method: str, path: str) -> list[Call]:
-        """What was received of a method, at paths that hold the pattern `path`."""
+        """Return the received requests of a method whose path matches `path`."""
         return [
             call for call in self.received if call.method == method and re.search(path, call.path)
         ]
 
     def answer(self, call: Call) -> tuple[int, dict[str, str], str]:
-        """Status, headers and body for one call."""
+        """Return status, headers and body for one request."""
         with self.lock:
             self.received.append(call)
             for fault in self.faults:
                 if fault.times and fault.method == call.method and fault.path.search(call.path):
                     fault.times -= 1
-                    told = Refusal(fault.status, fault.message, details=fault.details).content
-                    body = json.dumps(told) if fault.body is None else fault.body
+                    content = Refusal(fault.status, fault.message, details=fault.details).content
+                    body = json.dumps(content) if fault.body is None else fault.body
                     return fault.status, fault.headers, body
             try:
                 return 200, {}, json.dumps(self._handle(call))
@@ -133,10 +133,10 @@ class VertexServer(Services):
 
     def _handle(self, call: Call) -> Any:
         for method, pattern, handler in ROUTES:
-            found = re.fullmatch(pattern, call.path)
-            if found and method == call.method:
+            match = re.fullmatch(pattern, call.path)
+            if match and method == call.method:
                 numbers = "enum-encoding=int" in call.one("$alt")
-                result = handler(self, call, **found.groupdict())
+                result = handler(self, call, **match.groupdict())
                 return result if isinstance(result, dict) else dump(result, numbers=numbers)
         raise Refusal(501, f"This server does not know {call.method} {call.path}.")
 
@@ -169,6 +169,6 @@ def _handler_of(server: VertexServer) -> type[BaseHTTPRequestHandler]:
         do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _serve
 
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     return Handler

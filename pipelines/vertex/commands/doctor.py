@@ -20,6 +20,7 @@ from pipelines.vertex.commands.options import (
     consoles,
     open_cloud,
     print_json,
+    submit_options,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
 
 
 def doctor(
+    context: typer.Context,
     spec_or_recipe: Annotated[
         str | None,
         typer.Argument(
@@ -37,8 +39,8 @@ def doctor(
             help="Also check what this needs on Vertex AI; without it, only this machine.",
         ),
     ] = None,
-    param: ParamOption = None,
-    label: LabelOption = None,
+    parameters: ParamOption = None,
+    labels: LabelOption = None,
     root: RootOption = None,
     project: ProjectOption = None,
     region: RegionOption = None,
@@ -48,7 +50,7 @@ def doctor(
         Path, typer.Option(metavar="FOLDER", help="Folder of the runs on this machine.")
     ] = Path("work"),
     as_json: JsonOption = False,
-    set_: SetOption = None,
+    overrides: SetOption = None,
     endpoint: EndpointOption = None,
 ) -> None:
     """Find problems that would stop a run, before it costs money; nothing is changed.
@@ -57,22 +59,12 @@ def doctor(
     """
     from pipelines.vertex.doctor.cloud import cloud_checks
     from pipelines.vertex.doctor.local import local_checks
-    from pipelines.vertex.runs.pipeline_job import SubmitOptions
 
     checks = list(_print_checks(local_checks(workdir), as_json))
     if spec_or_recipe is not None:
-        options = SubmitOptions(
-            project=project,
-            region=region,
-            endpoint=endpoint,
-            overrides=set_,
-            parameters=param,
-            labels=label,
-            root=root,
-            service_account=service_account,
-            network=network,
+        checks += _print_checks(
+            cloud_checks(_make_subject(spec_or_recipe, submit_options(context))), as_json
         )
-        checks += _print_checks(cloud_checks(_make_subject(spec_or_recipe, options)), as_json)
     raise typer.Exit(_summarize(checks, as_json))
 
 

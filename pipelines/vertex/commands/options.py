@@ -1,5 +1,6 @@
 """Options shared by `submit`, `schedule`, `runs` and `doctor`, and the connection they describe."""
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ from pipelines.options import FLAG
 
 if TYPE_CHECKING:
     from pipelines.cloud.client import Cloud
+    from pipelines.vertex.runs.pipeline_job import SubmitOptions
 
 SpecArgument = Annotated[
     str,
@@ -116,6 +118,17 @@ def print_plain(text: str) -> None:
     typer.echo(without_secrets(text))
 
 
+def submit_options(context: typer.Context) -> "SubmitOptions":
+    """Collect the options of a submission from the parameters of a command.
+
+    The command declares them as parameters with the names of the fields of `SubmitOptions`.
+    """
+    from pipelines.vertex.runs.pipeline_job import SubmitOptions
+
+    names = [field.name for field in fields(SubmitOptions)]
+    return SubmitOptions(**{n: context.params[n] for n in names if n in context.params})
+
+
 def open_cloud(project: str | None, region: str | None, endpoint: str | None) -> "Cloud":
     """Connect to Google Cloud as the options say; retries are reported on stderr.
 
@@ -123,6 +136,6 @@ def open_cloud(project: str | None, region: str | None, endpoint: str | None) ->
         InputError: the project or region is missing or malformed.
         VertexError: there are no credentials.
     """
-    from pipelines.cloud.client import connect
+    from pipelines.cloud.connect import connect
 
     return connect(project, region, endpoint, report=consoles()[1].print)

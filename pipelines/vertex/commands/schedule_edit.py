@@ -20,6 +20,7 @@ from pipelines.vertex.commands.options import (
     consoles,
     open_cloud,
     print_json,
+    submit_options,
 )
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ QueueOption = Annotated[
 
 
 def create(
+    context: typer.Context,
     spec_or_recipe: SpecArgument,
     cron: CronOption,
     time_zone: ZoneOption = None,
@@ -78,8 +80,8 @@ def create(
     max_runs: MaxRunsOption = None,
     max_concurrent: MaxConcurrentOption = 1,
     queue: QueueOption = False,
-    param: ParamOption = None,
-    label: LabelOption = None,
+    parameters: ParamOption = None,
+    labels: LabelOption = None,
     root: RootOption = None,
     project: ProjectOption = None,
     region: RegionOption = None,
@@ -87,7 +89,7 @@ def create(
     network: NetworkOption = None,
     no_cache: NoCacheOption = False,
     dry_run: DryRunOption = False,
-    set_: SetOption = None,
+    overrides: SetOption = None,
     endpoint: EndpointOption = None,
 ) -> None:
     """Schedule a pipeline on Vertex AI.
@@ -95,7 +97,6 @@ def create(
     Example: textmill schedule create pipeline.yaml --cron "0 3 * * 1" --time-zone Europe/Berlin
     """
     from pipelines.cloud.client import message_to_json
-    from pipelines.vertex.runs.pipeline_job import SubmitOptions
     from pipelines.vertex.runs.submission import check_images_built, prepare_submission
     from pipelines.vertex.schedule import schedule as schedules
     from pipelines.vertex.schedule.describe import print_next_runs, print_schedule
@@ -110,19 +111,7 @@ def create(
         max_concurrent=max_concurrent,
         queue=queue,
     )
-    options = SubmitOptions(
-        project=project,
-        region=region,
-        endpoint=endpoint,
-        overrides=set_,
-        parameters=param,
-        labels=label,
-        root=root,
-        service_account=service_account,
-        network=network,
-        no_cache=no_cache,
-    )
-    submission = prepare_submission(spec_or_recipe, options)
+    submission = prepare_submission(spec_or_recipe, submit_options(context))
     target = submission.target
     schedule = schedules.make_schedule(name or submission.template.name, submission, timing)
     out, err = consoles()
@@ -136,6 +125,7 @@ def create(
 
 
 def update(
+    context: typer.Context,
     schedule: ScheduleArgument,
     cron: CronOption = None,
     time_zone: ZoneOption = None,
@@ -155,8 +145,8 @@ def update(
             "an option, the spec's value applies.",
         ),
     ] = None,
-    param: ParamOption = None,
-    label: LabelOption = None,
+    parameters: ParamOption = None,
+    labels: LabelOption = None,
     root: RootOption = None,
     project: ProjectOption = None,
     region: RegionOption = None,
@@ -164,7 +154,7 @@ def update(
     network: NetworkOption = None,
     no_cache: NoCacheOption = False,
     dry_run: DryRunOption = False,
-    set_: SetOption = None,
+    overrides: SetOption = None,
     endpoint: EndpointOption = None,
 ) -> None:
     """Change when a schedule starts runs, or what it runs.
@@ -173,30 +163,17 @@ def update(
     """
     from pipelines.cloud.client import message_to_json
     from pipelines.vertex.runs.describe import state_name
-    from pipelines.vertex.runs.pipeline_job import SubmitOptions
     from pipelines.vertex.runs.submission import check_images_built, prepare_submission
     from pipelines.vertex.schedule import schedule as schedules
     from pipelines.vertex.schedule.describe import cron_of, print_next_runs, print_schedule
 
     submission = None
     if spec is not None:
-        options = SubmitOptions(
-            project=project,
-            region=region,
-            endpoint=endpoint,
-            overrides=set_,
-            parameters=param,
-            labels=label,
-            root=root,
-            service_account=service_account,
-            network=network,
-            no_cache=no_cache,
-        )
-        submission = prepare_submission(spec, options)
+        submission = prepare_submission(spec, submit_options(context))
         if not dry_run:
             check_images_built(submission.template)
         project, region = submission.target.project, submission.target.region
-    elif param or label or network or no_cache or set_:
+    elif parameters or labels or network or no_cache or overrides:
         raise InputError("--param, --label, --network, --no-cache and --set need --spec.")
     cloud, existing = open_schedule(schedule, project, region, endpoint)
     current = cron_of(existing)

@@ -22,13 +22,15 @@ from pipelines.vertex.commands.options import (
     consoles,
     open_cloud,
     print_json,
+    submit_options,
 )
 
 
 def submit(
+    context: typer.Context,
     spec_or_recipe: SpecArgument,
-    param: ParamOption = None,
-    label: LabelOption = None,
+    parameters: ParamOption = None,
+    labels: LabelOption = None,
     root: RootOption = None,
     project: ProjectOption = None,
     region: RegionOption = None,
@@ -44,31 +46,18 @@ def submit(
     watch: WatchOption = False,
     poll_seconds: PollOption = POLL_SECONDS,
     dry_run: DryRunOption = False,
-    set_: SetOption = None,
+    overrides: SetOption = None,
     endpoint: EndpointOption = None,
 ) -> None:
     """Run a pipeline once on Vertex AI (now called Gemini Enterprise Agent Platform).
 
     Example: textmill submit pipeline.yaml --param text_root=gs://my-text/news --watch
     """
-    from pipelines.vertex.runs.pipeline_job import SubmitOptions
     from pipelines.vertex.runs.submission import check_images_built, prepare_submission
     from pipelines.vertex.runs.submit import make_request, print_submitted, send_request
     from pipelines.vertex.runs.watch import watch_and_report
 
-    options = SubmitOptions(
-        project=project,
-        region=region,
-        endpoint=endpoint,
-        overrides=set_,
-        parameters=param,
-        labels=label,
-        root=root,
-        service_account=service_account,
-        network=network,
-        no_cache=no_cache,
-    )
-    submission = prepare_submission(spec_or_recipe, options)
+    submission = prepare_submission(spec_or_recipe, submit_options(context))
     request = make_request(submission, run_id)
     if dry_run:
         from pipelines.cloud.client import message_to_json

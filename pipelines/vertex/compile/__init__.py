@@ -1,1 +1,1 @@
-"""Compile a recipe into a Kubeflow pipeline spec."""
+"""Compile a recipe to a pipeline spec."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from components.vertex_trainer.overrides import Value
 from core.errors import InputError
-from pipelines.cloud.client import quiet_libraries
+from pipelines.cloud.connect import quiet_libraries
 from pipelines.cloud.target import Target, make_target
 from pipelines.compiled_spec.facts import unbuilt_images
 from pipelines.vertex.runs.pipeline_job import SubmitOptions, make_job

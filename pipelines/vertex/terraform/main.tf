@@ -1,6 +1,6 @@
-# Two accounts. The submitter starts runs and schedules and may not touch data; the runner reads the
-# text, writes one bucket and starts the training, and may not start or change pipelines of its own
-# accord. Nobody gets a key: people and CI impersonate the submitter.
+# Two accounts. The submitter starts runs and schedules, without access to data. The runner reads the
+# text, writes one bucket and starts the training, but cannot start or change pipelines. There are no
+# account keys: people and CI impersonate the submitter.
 
 locals {
   apis = concat(
@@ -12,7 +12,7 @@ locals {
       "logging.googleapis.com",
       "storage.googleapis.com",
     ],
-    # What `textmill doctor` asks; without them its checks become warnings.
+    # For `textmill doctor`; without them, its checks become warnings.
     [
       "cloudquotas.googleapis.com",
       "cloudresourcemanager.googleapis.com",
@@ -31,7 +31,7 @@ locals {
     var.use_dataflow ? ["roles/dataflow.admin", "roles/dataflow.worker"] : [],
   )
 
-  # Creates and cancels runs and schedules, reads their logs. The last two are for the doctor.
+  # Creates and cancels runs and schedules, reads their logs. The last two are for `textmill doctor`.
   submitter_project_roles = [
     "roles/aiplatform.user",
     "roles/logging.viewer",
@@ -72,14 +72,14 @@ resource "google_project_iam_member" "runner" {
   member   = google_service_account.runner.member
 }
 
-# The submitter may start runs that work as the runner, and as nobody else.
+# The submitter may start runs that work as the runner, and as no other account.
 resource "google_service_account_iam_member" "submitter_acts_as_runner" {
   service_account_id = google_service_account.runner.name
   role               = "roles/iam.serviceAccountUser"
   member             = google_service_account.submitter.member
 }
 
-# The Trainer's task starts the training job, which works as the same account.
+# The Trainer task starts the training job, which works as the same account.
 resource "google_service_account_iam_member" "runner_acts_as_itself" {
   service_account_id = google_service_account.runner.name
   role               = "roles/iam.serviceAccountUser"
@@ -119,7 +119,7 @@ resource "google_storage_bucket_iam_member" "runner_writes_artifacts" {
   member = google_service_account.runner.member
 }
 
-# TensorFlow looks at the bucket itself before it looks at what is in it.
+# TensorFlow reads the bucket's metadata before it reads objects.
 resource "google_storage_bucket_iam_member" "runner_sees_artifacts_bucket" {
   bucket = google_storage_bucket.artifacts.name
   role   = "roles/storage.legacyBucketReader"
@@ -157,7 +157,7 @@ resource "google_artifact_registry_repository" "images" {
   depends_on = [google_project_service.apis]
 }
 
-# Dataflow's workers pull their image as the runner; the submitter looks whether images are there.
+# Dataflow's workers pull their image as the runner; the submitter checks that images exist.
 resource "google_artifact_registry_repository_iam_member" "readers" {
   for_each = {
     runner    = google_service_account.runner.member

@@ -14,6 +14,6 @@ output "pipeline_root" {
 }
 
 output "images" {
-  description = "Where the images are pushed to."
+  description = "Repository to push the images to."
   value       = "${var.region}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.images.name}"
 }

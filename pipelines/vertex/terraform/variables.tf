@@ -1,31 +1,31 @@
 variable "project" {
-  description = "Project id that the pipelines run in."
+  description = "Project ID of the pipelines."
   type        = string
 }
 
 variable "region" {
-  description = "Region of pipelines, training, bucket and images, as us-central1."
+  description = "Region of pipelines, training, bucket and images, for example us-central1."
   type        = string
 }
 
 variable "bucket" {
-  description = "Name of the bucket for artifacts, checkpoints and published models; made here."
+  description = "Bucket for artifacts, checkpoints and published models; created here."
   type        = string
 }
 
 variable "text_bucket" {
-  description = "Name of the bucket that the text lies in; it exists already. Read only."
+  description = "Existing bucket that contains the text; access is read-only."
   type        = string
 }
 
 variable "repository" {
-  description = "Name of the Artifact Registry repository for the images; made here."
+  description = "Artifact Registry repository for the images; created here."
   type        = string
   default     = "textmill"
 }
 
 variable "submitters" {
-  description = "Who may submit and schedule as the submitter account, as group:nlp@example.com."
+  description = "Who may submit and schedule as the submitter, for example group:nlp@example.com."
   type        = list(string)
   default     = []
 }
@@ -37,7 +37,7 @@ variable "use_dataflow" {
 }
 
 variable "keep_artifacts_days" {
-  description = "Days after which artifacts may be deleted; 0 keeps all. Published models stay."
+  description = "Days after which artifacts are deleted; 0 keeps all. Published models are kept."
   type        = number
   default     = 0
 }

@@ -1,4 +1,4 @@
-"""The server itself: metadata and custom jobs by Google's own clients, filters, faults."""
+"""Tests of the emulator itself: metadata and custom jobs with Google's clients, filters, faults."""
 
 import time
 
@@ -23,8 +23,8 @@ def client(kind: type, server: VertexServer):
     )  # fmt: skip
 
 
-def test_metadata_keeps_nodes_edges_and_lineage(server: VertexServer) -> None:
-    """Text → [train] → model → [evaluate] → blessing, all of them in one run."""
+def test_metadata_stores_nodes_events_and_lineage(server: VertexServer) -> None:
+    """Text → [train] → model → [evaluate] → blessing, all in one run."""
     store = client(v1.MetadataServiceClient, server)
     names = {}
     for node_id, title in (("text", "tfx.Examples"), ("model", "tfx.Model"),
@@ -52,10 +52,10 @@ def test_metadata_keeps_nodes_edges_and_lineage(server: VertexServer) -> None:
     )
 
     def artifacts(expression: str) -> list[str]:
-        found = store.list_artifacts(
+        listed = store.list_artifacts(
             request={"parent": STORE, "filter": expression, "page_size": 1}
         )
-        return [artifact.name.rsplit("/")[-1] for artifact in found]
+        return [artifact.name.rsplit("/")[-1] for artifact in listed]
 
     assert artifacts('schema_title="tfx.Model" AND metadata.blessed.number_value=1') == ["model"]
     assert artifacts(f'in_context("{run.name}")') == ["model"]
@@ -79,7 +79,7 @@ def test_metadata_keeps_nodes_edges_and_lineage(server: VertexServer) -> None:
         store.get_artifact(name=f"{STORE}/artifacts/none")
 
 
-def test_a_custom_job_is_run_by_what_a_test_gives(server: VertexServer) -> None:
+def test_a_custom_job_is_run_by_the_tests_function(server: VertexServer) -> None:
     jobs = client(v1.JobServiceClient, server)
     seen = []
 
@@ -132,7 +132,7 @@ ROW = {
         ('state!="ACTIVE"', False),
     ],
 )
-def test_filters_read_as_the_services_do(expression: str, passes: bool) -> None:
+def test_filters_are_evaluated_like_the_service(expression: str, passes: bool) -> None:
     assert matches(expression, ROW) is passes
 
 

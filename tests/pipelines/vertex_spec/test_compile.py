@@ -184,9 +184,9 @@ def test_every_value_has_a_source(spec: dict[str, Any]) -> None:
 
 
 def test_every_container_has_resources_a_timeout_retries_and_a_digest(spec: dict[str, Any]) -> None:
-    found = containers(spec)
-    assert set(tasks(spec)) - set(found) == RESOLVERS
-    for name, container in found.items():
+    all_containers = containers(spec)
+    assert set(tasks(spec)) - set(all_containers) == RESOLVERS
+    for name, container in all_containers.items():
         assert container["resources"]["cpuLimit"] >= 1, name
         assert container["resources"]["memoryLimit"] >= 4, name
         assert container["command"][:2] == ["timeout", "--kill-after=60s"], name
@@ -201,8 +201,8 @@ def test_every_container_has_resources_a_timeout_retries_and_a_digest(spec: dict
         }, name  # fmt: skip
         cached = tasks(spec)[name].get("cachingOptions", {}).get("enableCache", False)
         assert cached == (name != "RunRecord"), name
-    assert found["InstanceGen"]["resources"] == {"cpuLimit": 16.0, "memoryLimit": 64.0}
-    assert found["Trainer"]["command"][2] == f"{48 * 3600 + 900}s"
+    assert all_containers["InstanceGen"]["resources"] == {"cpuLimit": 16.0, "memoryLimit": 64.0}
+    assert all_containers["Trainer"]["command"][2] == f"{48 * 3600 + 900}s"
 
 
 def test_the_modules_that_containers_call_can_be_imported(spec: dict[str, Any]) -> None:
