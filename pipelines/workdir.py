@@ -12,7 +12,7 @@ from pathlib import Path
 
 import filelock
 
-from components.text_example_gen.errors import escape_path
+from components.text_example_gen.reading.errors import escape_path
 from core import storage
 from core.errors import InputError
 

@@ -7,7 +7,7 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
-from components.text_example_gen.errors import CorpusError, escape_path
+from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.find_files import find_files, split_patterns
 from components.text_example_gen.reading.fingerprint import fingerprint
 from components.tfx_internals.example_gen_driver import (

@@ -25,7 +25,7 @@ from components.text_example_gen.duplicates.near_duplicates import (
     write_dropped,
 )
 from components.text_example_gen.duplicates.signatures import SignatureWriter
-from components.text_example_gen.errors import CorpusError, escape_path
+from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.find_files import CorpusFile, find_files
 from components.text_example_gen.reading.fingerprint import corpus_digest
 from components.text_example_gen.reading.read_documents import DocumentReader

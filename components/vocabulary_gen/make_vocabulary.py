@@ -11,7 +11,7 @@ from components.vocabulary_gen.importing.import_folder import import_vocabulary
 from components.vocabulary_gen.text_sample import TextSample
 from components.vocabulary_gen.training.train_unigram import train_unigram
 from components.vocabulary_gen.training.train_wordpiece import train_wordpiece
-from components.vocabulary_gen.write_vocabulary import NewVocabulary, write_vocabulary
+from components.vocabulary_gen.writing.write_vocabulary import NewVocabulary, write_vocabulary
 from core.manifest import Manifest, describe_file, read_manifest, write_manifest
 from core.settings import LATEST_BLESSED
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary

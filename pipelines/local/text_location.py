@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.text_example_gen.errors import escape_path
+from components.text_example_gen.reading.errors import escape_path
 from components.text_example_gen.reading.find_files import find_files
 from core.errors import InputError
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.text_example_gen.errors import CorpusError, escape_path
+from components.text_example_gen.reading.errors import CorpusError, escape_path
 from core import storage
 
 _WILDCARD = re.compile(r"[*?\[]")

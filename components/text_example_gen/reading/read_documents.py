@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 
 from components.settings import TextSettings
 from components.text_example_gen.documents.document import Document
-from components.text_example_gen.errors import CorpusError, escape_path
 from components.text_example_gen.reading.decode_line import BadLine, decode_line
+from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.find_files import CorpusFile
 from components.text_example_gen.reading.read_lines import Line, LineReader, LongLine
 from components.text_example_gen.reading.split_sentences import ProseSplitter

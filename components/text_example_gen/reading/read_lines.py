@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from components.text_example_gen.errors import CorpusError, escape_path
+from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.find_files import CorpusFile
 from core import storage
 from core.failpoints import failpoint

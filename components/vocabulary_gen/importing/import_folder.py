@@ -5,12 +5,12 @@ from typing import Any
 
 from tokenizers import Tokenizer, normalizers
 
-from components.vocabulary_gen.build_tokenizer import wordpiece_tokenizer
 from components.vocabulary_gen.importing.import_unigram import (
     unigram_from_json,
     unigram_from_spiece,
 )
-from components.vocabulary_gen.write_vocabulary import NewVocabulary
+from components.vocabulary_gen.writing.build_tokenizer import wordpiece_tokenizer
+from components.vocabulary_gen.writing.write_vocabulary import NewVocabulary
 from core import storage
 from core.json_object import parse_object
 from core.settings import LATEST_BLESSED

@@ -6,8 +6,12 @@ from typing import Any
 
 from tokenizers import Tokenizer, normalizers
 
-from components.vocabulary_gen.build_tokenizer import unigram_tokenizer
-from components.vocabulary_gen.spiece_model import charsmap_of, spec_of_charsmap, spiece_model
+from components.vocabulary_gen.writing.build_tokenizer import unigram_tokenizer
+from components.vocabulary_gen.writing.spiece_model import (
+    charsmap_of,
+    spec_of_charsmap,
+    spiece_model,
+)
 from core import storage
 from core.vocabulary.tokenizer_file import check_specials, flatten_steps, special_added_ids
 from core.vocabulary.unigram import PIECE_SPECIALS, SPIECE_FILE, check_unigram, read_pieces

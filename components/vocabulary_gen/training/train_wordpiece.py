@@ -7,13 +7,13 @@ from typing import Any
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from components.settings import VocabularySettings
-from components.vocabulary_gen.build_tokenizer import (
+from components.vocabulary_gen.training.alphabet import choose_alphabet
+from components.vocabulary_gen.writing.build_tokenizer import (
     CONTINUATION,
     make_normalizer,
     wordpiece_tokenizer,
 )
-from components.vocabulary_gen.training.alphabet import choose_alphabet
-from components.vocabulary_gen.write_vocabulary import NewVocabulary
+from components.vocabulary_gen.writing.write_vocabulary import NewVocabulary
 from core.vocabulary.wordpiece import SPECIALS
 
 

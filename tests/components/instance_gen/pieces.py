@@ -5,7 +5,7 @@ from pathlib import Path
 from components.settings import VocabularySettings
 from components.vocabulary_gen.training.train_unigram import train_unigram
 from components.vocabulary_gen.training.train_wordpiece import train_wordpiece
-from components.vocabulary_gen.write_vocabulary import write_vocabulary
+from components.vocabulary_gen.writing.write_vocabulary import write_vocabulary
 from core.vocabulary.tokenizer_file import Kind
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from tests.real_text import ENGLISH, KOREAN

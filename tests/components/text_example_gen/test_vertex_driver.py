@@ -12,8 +12,8 @@ from tfx.orchestration.kubeflow.v2.file_based_example_gen import driver as tfx_d
 from components.settings import TextSettings
 from components.text_example_gen import vertex_driver
 from components.text_example_gen.component import TextExampleGen
-from components.text_example_gen.errors import CorpusError
 from components.text_example_gen.executor import TextExampleGenExecutor
+from components.text_example_gen.reading.errors import CorpusError
 
 INTEGERS = ("output_data_format", "output_file_format")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.vocabulary_gen.importing.import_folder import import_vocabulary
-from components.vocabulary_gen.write_vocabulary import write_vocabulary
+from components.vocabulary_gen.writing.write_vocabulary import write_vocabulary
 from core.errors import InputError
 from core.vocabulary.unigram import continues_word, ends_word
 from core.vocabulary.vocabulary import load_vocabulary, read_tokens

@@ -8,7 +8,7 @@ import tensorflow as tf
 from components.settings import VocabularySettings
 from components.vocabulary_gen.importing.import_folder import import_vocabulary
 from components.vocabulary_gen.training.train_unigram import train_unigram
-from components.vocabulary_gen.write_vocabulary import write_vocabulary
+from components.vocabulary_gen.writing.write_vocabulary import write_vocabulary
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from tests.real_text import ENGLISH, KOREAN
 from tests.small_pieces import write_small_pieces

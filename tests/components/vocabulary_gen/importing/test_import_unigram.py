@@ -9,8 +9,8 @@ from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
 
 from components.vocabulary_gen.importing.import_folder import import_vocabulary
-from components.vocabulary_gen.spiece_model import charsmap_of
-from components.vocabulary_gen.write_vocabulary import NewVocabulary, write_vocabulary
+from components.vocabulary_gen.writing.spiece_model import charsmap_of
+from components.vocabulary_gen.writing.write_vocabulary import NewVocabulary, write_vocabulary
 from core.errors import InputError
 from core.vocabulary.vocabulary import load_vocabulary
 from tests.real_text import ENGLISH

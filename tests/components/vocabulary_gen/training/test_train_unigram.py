@@ -15,14 +15,14 @@ from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
 
 from components.settings import VocabularySettings
-from components.vocabulary_gen.build_tokenizer import make_normalizer
 from components.vocabulary_gen.training.alphabet import choose_alphabet
 from components.vocabulary_gen.training.train_unigram import (
     MAX_WORD_BYTES,
     count_words,
     train_unigram,
 )
-from components.vocabulary_gen.write_vocabulary import NewVocabulary
+from components.vocabulary_gen.writing.build_tokenizer import make_normalizer
+from components.vocabulary_gen.writing.write_vocabulary import NewVocabulary
 from core.vocabulary.tokenizer_file import VocabularyError, plain_tokenizer
 from tests.real_text import ENGLISH, KOREAN
 

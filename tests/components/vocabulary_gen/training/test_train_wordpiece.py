@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from components.settings import VocabularySettings
-from components.vocabulary_gen.build_tokenizer import make_normalizer
 from components.vocabulary_gen.training.alphabet import choose_alphabet
 from components.vocabulary_gen.training.train_wordpiece import (
     count_characters,
     entries_of,
     train_wordpiece,
 )
+from components.vocabulary_gen.writing.build_tokenizer import make_normalizer
 from core.vocabulary.wordpiece import SPECIALS
 from tests.real_text import ENGLISH, KOREAN
 

@@ -7,7 +7,7 @@ for it needs a newer protobuf than TensorFlow 2.16 does.
 import struct
 
 from components.protobuf_wire import decode_fields, encode_field, encode_varint
-from components.vocabulary_gen.build_tokenizer import Pieces
+from components.vocabulary_gen.writing.build_tokenizer import Pieces
 from core.vocabulary.unigram import PIECE_SPECIALS
 
 NORMAL, UNKNOWN, CONTROL = 1, 2, 3  # SentencePiece.Type

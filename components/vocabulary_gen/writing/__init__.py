@@ -1,0 +1,1 @@
+"""Build tokenizers and write the files of a vocabulary."""
