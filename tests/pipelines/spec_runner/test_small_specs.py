@@ -6,16 +6,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from core.errors import InputError
-from pipelines.exit_codes import FAILED, INTERRUPTED, SUCCEEDED
+from pipelines.exit_codes import FAILED, INTERRUPTED
 from pipelines.metadata.archive import Archive
-from pipelines.spec_runner.command import Options, run_spec
+from tests.pipelines.spec_runner.example_specs import failing, two_tasks
 from tests.pipelines.spec_runner.small_specs import (
-    INTEGER,
     TEXT,
     artifact,
     component,
@@ -32,74 +29,6 @@ from tests.pipelines.spec_runner.small_specs import (
 )
 
 TOP = Path(__file__).parents[3]
-MAKE = """
-import json, pathlib, sys
-data, length, text = sys.argv[1:]
-pathlib.Path(data).write_text(text)
-pathlib.Path(length).write_text(str(len(text)))
-"""
-TAKE = """
-import json, pathlib, sys
-message = json.loads(sys.argv[1])
-data = message["inputs"]["artifacts"]["data"]["artifacts"][0]
-values = message["inputs"]["parameterValues"]
-report = message["outputs"]["artifacts"]["report"]["artifacts"][0]
-pathlib.Path(report["uri"]).mkdir()
-content = [pathlib.Path(data["uri"]).read_text(), values]
-pathlib.Path(report["uri"], "all.json").write_text(json.dumps(content))
-report["metadata"] = {"size": 2.0, "word": "x"}
-answer = {"artifacts": {"report": {"artifacts": [report]}}}
-pathlib.Path(message["outputs"]["outputFile"]).write_text(json.dumps(answer))
-"""
-
-
-def two_tasks(**more: Any) -> dict[str, Any]:
-    """`make` writes a text and its length; `take` reads both and writes a report."""
-    return pipeline(
-        {
-            "take": task(
-                "take",
-                cachingOptions={"enableCache": True},
-                inputs={
-                    "artifacts": {"data": artifact("make", "data")},
-                    "parameters": {
-                        "length": output("make", "length"),
-                        "note": constant("as {{$.inputs.parameters['length']}}"),
-                    },
-                },
-            ),
-            "make": task(
-                "make",
-                cachingOptions={"enableCache": True},
-                inputs={"parameters": {"text": outer("text")}},
-                **more,
-            ),
-        },
-        {
-            "make": component(
-                "make",
-                inputs={"text": TEXT},
-                outputs={"length": INTEGER},
-                out_data="system.Dataset",
-            ),
-            "take": component(
-                "take",
-                inputs={"length": INTEGER, "note": TEXT},
-                in_data="system.Dataset",
-                out_report="system.HTML",
-            ),
-        },
-        {
-            "make": python(
-                MAKE,
-                "{{$.outputs.artifacts['data'].path}}",
-                "{{$.outputs.parameters['length'].output_file}}",
-                "{{$.inputs.parameters['text']}}",
-            ),
-            "take": python(TAKE, "{{$}}", "unused"),
-        },
-        {"text": {"parameterType": "STRING", "defaultValue": "abc"}},
-    )
 
 
 def test_values_and_artifacts_go_from_task_to_task_and_into_the_lineage(tmp_path: Path) -> None:
@@ -132,48 +61,6 @@ def test_a_result_that_was_altered_on_disk_is_recomputed(tmp_path: Path) -> None
     summary = run(tmp_path, two_tasks())
     Path(summary["nodes"][1]["artifacts"]["report"], "all.json").write_text("altered")
     assert states(run(tmp_path, two_tasks())) == {"make": "cached", "take": "ran"}
-
-
-def failing(times: int, **more: Any) -> dict[str, Any]:
-    """A task that fails at first, one that needs it, one that does not, and an exit handler."""
-    fails = (
-        "import pathlib, sys; p = pathlib.Path('tries'); n = len(p.read_text()) if p.exists() "
-        f"else 0; p.write_text('x' * (n + 1)); print('try', n); sys.exit(3 if n < {times} else 0)"
-    )
-    tells = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text(sys.argv[2])"
-    inner = {
-        "fails": task("fails", **more),
-        "needs": task("needs", "fails"),
-        "alone": task("alone"),
-    }
-    status = {"taskFinalStatus": {"producerTask": "tfx-dag"}}
-    return pipeline(
-        {
-            "tfx-dag": task("tfx-dag"),
-            "exit": task(
-                "exit",
-                "tfx-dag",
-                triggerPolicy={"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"},
-                inputs={"parameters": {"status": status, "path": outer("path")}},
-            ),
-        },
-        {
-            "tfx-dag": {"dag": {"tasks": inner}},
-            "fails": component("fails"),
-            "needs": component("needs"),
-            "alone": component("alone"),
-            "exit": component("exit", inputs={"status": TEXT, "path": TEXT}),
-        },
-        {
-            "fails": python(fails),
-            "needs": python(""),
-            "alone": python(""),
-            "exit": python(
-                tells, "{{$.inputs.parameters['path']}}", "{{$.inputs.parameters['status']}}"
-            ),
-        },
-        {"path": {"parameterType": "STRING"}},
-    )
 
 
 POLICY = {"maxRetryCount": 2, "backoffDuration": "0.2s", "backoffFactor": 2.0}
@@ -279,52 +166,6 @@ def test_an_importer_imports_a_file_of_a_mapped_bucket(tmp_path: Path) -> None:
     assert states(run(tmp_path, spec, maps=maps))["import"] == "cached"
     summary = run(tmp_path, spec, expect=FAILED)
     assert "--map gs://bucket/path=FOLDER" in summary["error"]
-
-
-def refused(spec: dict[str, Any], folder: Path) -> str:
-    with pytest.raises(InputError) as error:
-        run_spec(str(write_spec(folder, spec)), workdir=str(folder / "w"), options=Options())
-    assert not list(folder.glob("w/runs/*")), "nothing has run"
-    return str(error.value)
-
-
-def test_unsupported_tasks_are_reported_before_anything_runs(tmp_path: Path) -> None:
-    spec = two_tasks()
-    tasks = spec["root"]["dag"]["tasks"]
-    tasks["make"]["parameterIterator"] = {"items": {"raw": "[1]"}, "itemInput": "x"}
-    tasks["take"]["inputs"]["parameters"]["length"]["parameterExpressionSelector"] = "parseJson(x)"
-    tasks["take"]["triggerPolicy"] = {"condition": "size(inputs) > 1"}
-    spec["deploymentSpec"]["executors"]["take"]["container"]["command"] = ["no-such-program"]
-    spec["deploymentSpec"]["executors"]["make"]["container"]["args"] = ["pip install x"]
-    message = refused(spec, tmp_path)
-    for words in (
-        "make: is a loop (ParallelFor)", "parseJson(x)", "The condition 'size(inputs) > 1'",
-        "take: runs 'no-such-program', which is in its image (any/image)",
-        "make: installs packages when it starts (pip install)",
-    ):  # fmt: skip
-        assert words in message
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"schemaVersion": "2.0.0"}, "its schemaVersion is 2.0.0"),
-        ({"newThing": 1}, "has a field that run-spec does not know"),
-        ({"components": {}}, "names the component"),
-        ({"deploymentSpec": {}}, "names the executor"),
-    ],
-)
-def test_an_invalid_spec_is_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
-    assert message in refused({**two_tasks(), **change}, tmp_path)
-
-
-def test_a_pipeline_job_in_json_sets_its_own_parameters(tmp_path: Path) -> None:
-    job = {"pipelineSpec": two_tasks(), "runtimeConfig": {"parameterValues": {"text": "from job"}}}
-    path = tmp_path / "job.json"
-    path.write_text(json.dumps(job))
-    assert run_spec(str(path), workdir=str(tmp_path / "w")) == SUCCEEDED
-    report = Path(last_summary(tmp_path / "w")["nodes"][1]["artifacts"]["report"], "all.json")
-    assert json.loads(report.read_text())[0] == "from job"
 
 
 def is_alive(pid: str) -> bool:
