@@ -33,7 +33,7 @@ def map_units(
     """Process every unit, on as many workers as the pipeline has.
 
     Args:
-        make_pipeline: an executor's `_make_beam_pipeline`.
+        make_pipeline: an executor's `make_pipeline`.
         work: a module-level function, or a partial of one, whose result fits in JSON. Beam may
             retry it, so it must write its files atomically.
         units: the units of work.

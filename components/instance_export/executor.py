@@ -5,20 +5,20 @@ from typing import Any
 
 from tfx import types
 from tfx.components.util import examples_utils
-from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.beam_work import map_units
 from components.instance_export.export_instances import export_shard, plan_units, publish_records
 from components.settings import ExportSettings
+from components.tfx_internals.beam_executor import BeamExecutor
 from core import storage
 from trainer.input.instances import open_instances
 
 Artifacts = dict[str, list[types.Artifact]]
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
+class Executor(BeamExecutor):
     """Make one shard of records per shard of instances."""
 
     def Do(
@@ -38,7 +38,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         units = plan_units(instances)
         work = functools.partial(export_shard, source.uri, target.uri, settings)
         scratch = storage.join(target.uri, ".work")
-        results = map_units(self._make_beam_pipeline, work, units, scratch, "InstanceExport")
+        results = map_units(self.make_pipeline, work, units, scratch, "InstanceExport")
         code_digest = exec_properties["code_digest"]
         publish_records(instances, target.uri, settings, units, results, code_digest)
         storage.remove_tree(scratch)

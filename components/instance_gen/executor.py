@@ -4,7 +4,6 @@ import functools
 from typing import Any
 
 from tfx import types
-from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
 from components.beam_work import map_units
@@ -16,12 +15,13 @@ from components.instance_gen.writing.publish import (
     publish_instances,
     write_schema,
 )
+from components.tfx_internals.beam_executor import BeamExecutor
 from core.manifest import read_manifest
 
 Artifacts = dict[str, list[types.Artifact]]
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
+class Executor(BeamExecutor):
     """Make one shard of instances per shard of documents."""
 
     def Do(
@@ -43,7 +43,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         splits = artifact_utils.decode_split_names(source.split_names)
         units = plan_units(source.uri, documents, splits, settings)
         work = functools.partial(write_shard, context)
-        results = map_units(self._make_beam_pipeline, work, units, context.scratch, "InstanceGen")
+        results = map_units(self.make_pipeline, work, units, context.scratch, "InstanceGen")
         facts = {
             **describe_context(context, vocabulary),
             "code_digest": exec_properties["code_digest"],

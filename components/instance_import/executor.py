@@ -4,7 +4,6 @@ import functools
 from typing import Any
 
 from tfx import types
-from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
 from components.beam_work import map_units
@@ -20,11 +19,12 @@ from components.instance_import.import_records import (
     plan_units,
     record_settings,
 )
+from components.tfx_internals.beam_executor import BeamExecutor
 
 Artifacts = dict[str, list[types.Artifact]]
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
+class Executor(BeamExecutor):
     """Make one shard of instances per file of records."""
 
     def Do(
@@ -46,7 +46,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         units = plan_units(paths)
         work = functools.partial(import_shard, context)
         name = "InstanceImport"
-        results = map_units(self._make_beam_pipeline, work, units, context.scratch, name)
+        results = map_units(self.make_pipeline, work, units, context.scratch, name)
         facts = {
             **describe_context(context, vocabulary),
             "code_digest": exec_properties["code_digest"],

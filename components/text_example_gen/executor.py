@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tfx.components.util import examples_utils
-from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact, artifact_utils
 from tfx.utils import proto_utils
@@ -16,10 +15,11 @@ from components.text_example_gen.documents.choose_split import SPLITS
 from components.text_example_gen.driver import resolve_text
 from components.text_example_gen.reading.find_files import split_patterns
 from components.text_example_gen.write_documents import SCRATCH, Unit, write_documents
+from components.tfx_internals.beam_executor import BeamExecutor
 from core import storage
 
 
-class TextExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
+class TextExampleGenExecutor(BeamExecutor):
     """Writes the documents of a corpus."""
 
     def Do(
@@ -60,7 +60,7 @@ class TextExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
     ) -> list[Unit]:
         if len(units) == 1:  # faster than starting Beam's workers
             return [work(units[0])]
-        return map_units(self._make_beam_pipeline, work, units, scratch, "TextExampleGen")
+        return map_units(self.make_pipeline, work, units, scratch, "TextExampleGen")
 
 
 def _text_source(exec_properties: dict[str, Any]) -> TextSource:

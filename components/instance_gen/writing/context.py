@@ -1,4 +1,4 @@
-"""Hold what all shards of a run share, and travel with it to any Beam worker."""
+"""Define the settings and folders that all shards of a run share."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from trainer.settings.masking import MaskingSettings
 
 @dataclass(frozen=True)
 class ShardContext:
-    """What all shards of one run share."""
+    """What all shards of one run share. It is pickled for Beam workers."""
 
     output: str  # folder of the instances
     scratch: str  # folder for intermediate files

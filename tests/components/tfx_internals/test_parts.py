@@ -276,3 +276,11 @@ def test_tfx_builds_no_source_package_for_our_beam_flags() -> None:
     flags = local_beam_args(2)
     same = dependency_utils.make_beam_dependency_flags(flags) == flags
     require(same, "How TFX decides whether to package itself for Beam", "beam_flags")
+
+
+def test_beam_executors_make_their_pipeline_in_one_method() -> None:
+    from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+
+    method = getattr(BaseBeamExecutor, "_make_beam_pipeline", None)
+    holds = method is not None and parameters(method) == []
+    require(holds, "BaseBeamExecutor._make_beam_pipeline", "beam_executor")
