@@ -36,16 +36,16 @@ def plan_units(
     units = []
     for split in splits:
         shards = documents.shards[split]
-        if draws_from_others(settings.objective) and sum(s.records for s in shards) == 1:
+        sizes = [shard.records for shard in shards]
+        needs_others = draws_from_others(settings.objective)
+        if needs_others and sum(sizes) == 1:
             raise InputError(
                 f"The split {split!r} has a single document, so none can supply the random "
                 "segment of next-sentence pairs. Add documents (separated by blank lines), or set "
                 "instances.objective=none."
             )
         for number in range(len(shards)):
-            pool = [number]
-            if draws_from_others(settings.objective):
-                pool = choose_pool([shard.records for shard in shards], number)
+            pool = choose_pool(sizes, number) if needs_others else [number]
             units.append(
                 {
                     "split": split,

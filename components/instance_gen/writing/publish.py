@@ -50,9 +50,7 @@ def publish_instances(
     Raises:
         InputError: a split has no instances, or most documents have no pair.
     """
-    by_split: dict[str, list[Mapping[str, Any]]] = {split: [] for split in splits}
-    for unit, result in zip(units, results, strict=True):
-        by_split[unit["split"]].append(result)
+    by_split = _group_by_split(splits, units, results)
     counts = {s: add_counts(r["counts"] for r in parts) for s, parts in by_split.items()}
     for split, numbers in counts.items():
         check_counts(split, numbers)
@@ -70,6 +68,15 @@ def publish_instances(
     write_manifest(context.output, manifest)
     storage.remove_tree(context.scratch)
     return manifest
+
+
+def _group_by_split(
+    splits: Sequence[str], units: Units, results: Units
+) -> dict[str, list[Mapping[str, Any]]]:
+    by_split: dict[str, list[Mapping[str, Any]]] = {split: [] for split in splits}
+    for unit, result in zip(units, results, strict=True):
+        by_split[unit["split"]].append(result)
+    return by_split
 
 
 def check_counts(split: str, counts: dict[str, int]) -> None:
