@@ -6,12 +6,19 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
+# Two lines of TFX: the newer one needs glibc 2.39 (Debian 13, Ubuntu 24.04), the older one runs on
+# Debian 12 and Ubuntu 22.04. `make LINE=older` or `LINE=newer` overrides the choice.
+GLIBC := $(lastword $(shell getconf GNU_LIBC_VERSION 2> /dev/null))
+LINE ?= $(if $(filter 2.39,$(firstword $(shell printf '2.39\n$(GLIBC)\n' | sort -V))),newer,older)
+LINE_PYTHON := $(if $(filter newer,$(LINE)),3.13,3.11)
+LINE_PLATFORM := x86_64-manylinux_$(if $(filter newer,$(LINE)),2_39,2_35)
+LINE_LOCKS := requirements/$(LINE)/textmill.txt requirements/$(LINE)/dev.txt
 TORCH ?= 2.13.0
 # In containers everybody is root; pip need not warn of it.
 export PIP_ROOT_USER_ACTION := ignore
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
-READY := .venv/.ready
+READY := .venv/.ready-$(LINE)
 TRANSFORMERS := .venv-transformers/.ready
 AUDIT := .venv-audit/.ready
 FUZZ := .fuzz/.ready
@@ -19,9 +26,10 @@ FUZZED := text records vocabulary model manifest recipe override
 MINILM := .models/minilm/.ready
 DEMO := work/demo
 DOCS := .venv-docs/.ready
-LOCKS := uv textmill gpu tpu dev docs transformers minilm audit fuzz
+# Locks of tools that do not depend on the line.
+LOCKS := uv docs transformers minilm audit fuzz
 
-.PHONY: help run test setup transformers minilm check format lint types contracts spec spec-check faults fuzz audit sbom lock clean \
+.PHONY: help run test setup transformers minilm check format lint types contracts spec spec-check faults fuzz audit sbom lock lock-line clean \
   docs docs-reference docs-check docs-assets
 
 help:  ## list the targets
@@ -51,12 +59,12 @@ fuzz: $(READY) $(FUZZ)  ## fuzz with atheris what reads bytes from outside, SECO
 
 audit: $(READY) $(AUDIT)  ## look up known holes of the dependencies, and check the locks
 	$(BIN)/python -m tests.check_dependencies .venv-audit/bin/pip-audit \
-	  $(addsuffix .txt,$(addprefix requirements/,$(LOCKS)))
+	  $(wildcard requirements/*.txt requirements/*/*.txt)
 
 sbom: $(AUDIT)  ## write sbom.json: what Textmill stands on, in CycloneDX's form
 	.venv-audit/bin/python -W ignore::UserWarning -m cyclonedx_py requirements \
 	  --output-reproducible --pyproject pyproject.toml \
-	  --output-format JSON --output-file sbom.json requirements/textmill.txt
+	  --output-format JSON --output-file sbom.json requirements/$(LINE)/textmill.txt
 
 setup: $(READY)  ## make the environment .venv
 
@@ -106,19 +114,28 @@ docs-assets: $(READY) $(TRANSFORMERS)  ## run the demo and write its real output
 	$(BIN)/python -m docs.tools.assets
 	$(BIN)/python -m docs.tools.blocks
 
-lock: $(UV)  ## pin requirements/*.in again, with hashes
+lock: $(UV)  ## pin the newest releases that requirements/*.in allow, with hashes
+	$(MAKE) lock-line LINE=older
+	$(MAKE) lock-line LINE=newer
 	for name in $(LOCKS); do \
-	  version=3.10; [ $$name = transformers ] && version=3.11; \
-	  more=; [[ $$name == @(tpu|minilm) ]] && more=--no-deps; \
-	  $(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url $$more \
-	    --python-version $$version requirements/$$name.in -o requirements/$$name.txt > /dev/null; \
+	  more=; [ $$name = minilm ] && more=--no-deps; \
+	  $(COMPILE) --python-version 3.11 $$more requirements/$$name.in -o requirements/$$name.txt; \
 	done
+
+# uv takes the place of pip's resolver: TFX 1.16 declares Python below 3.11, but runs on 3.11.
+COMPILE = $(UV) pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url --no-header
+lock-line: UPGRADE ?= --upgrade
+lock-line: $(UV)
+	$(COMPILE) --python-version $(LINE_PYTHON) --python-platform $(LINE_PLATFORM) \
+	  requirements/textmill.in -o requirements/$(LINE)/textmill.txt
+	$(COMPILE) --python-version $(LINE_PYTHON) --python-platform $(LINE_PLATFORM) \
+	  -c requirements/$(LINE)/textmill.txt requirements/dev.in -o requirements/$(LINE)/dev.txt
 
 clean:  ## remove the environments and the demo's work
 	rm -rf .venv .venv-transformers .venv-audit .venv-docs .fuzz site .tools .models work
 
-# uv comes from a hash-pinned wheel, by any Python that has pip; it then finds or fetches Python
-# 3.10. The step to / keeps pyenv from asking for 3.10 where it is not installed.
+# uv comes from a hash-pinned wheel, by any Python that has pip; it finds or fetches the line's own.
+# The step to / keeps pyenv from asking for a Python that this folder names.
 $(UV): requirements/uv.txt
 	rm -rf .tools/uv
 	cd / && $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
@@ -127,20 +144,22 @@ $(UV): requirements/uv.txt
 
 # Bytecode is compiled at once: where PYTHONDONTWRITEBYTECODE is set, as in many containers, each
 # command would compile TensorFlow and TFX again.
-$(READY): $(UV) requirements/textmill.txt requirements/dev.txt pyproject.toml
-	[ -x $(BIN)/python ] || $(UV) venv --quiet --python "$$(cat .python-version)" .venv
-	$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python \
-	  requirements/textmill.txt requirements/dev.txt
+$(READY): $(UV) $(LINE_LOCKS) pyproject.toml
+	@echo "glibc $(GLIBC): the $(LINE) line, Python $(LINE_PYTHON) (LINE=older or LINE=newer overrides)"
+	[ -e .venv/.python-$(LINE_PYTHON) ] || rm -rf .venv
+	[ -x $(BIN)/python ] || $(UV) venv --quiet --python $(LINE_PYTHON) .venv
+	touch .venv/.python-$(LINE_PYTHON)
+	$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python $(LINE_LOCKS)
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(AUDIT): $(UV) requirements/audit.txt
-	[ -x .venv-audit/bin/python ] || $(UV) venv --quiet --python "$$(cat .python-version)" .venv-audit
+	[ -x .venv-audit/bin/python ] || $(UV) venv --quiet --python $(LINE_PYTHON) .venv-audit
 	$(UV) pip sync --quiet --require-hashes --python .venv-audit/bin/python requirements/audit.txt
 	touch $@
 
 $(DOCS): $(UV) requirements/docs.txt
-	[ -x .venv-docs/bin/python ] || $(UV) venv --quiet --python "$$(cat .python-version)" .venv-docs
+	[ -x .venv-docs/bin/python ] || $(UV) venv --quiet --python $(LINE_PYTHON) .venv-docs
 	$(UV) pip sync --quiet --require-hashes --python .venv-docs/bin/python requirements/docs.txt
 	touch $@
 
@@ -152,7 +171,7 @@ $(FUZZ): $(UV) $(READY) requirements/fuzz.txt
 
 # pip, not uv, for PyTorch: a CPU build may lie in a place that pip is configured to look at.
 $(TRANSFORMERS): $(UV) requirements/transformers.txt
-	[ -x .venv-transformers/bin/python ] || $(UV) venv --quiet --seed --python 3.11 .venv-transformers
+	[ -x .venv-transformers/bin/python ] || $(UV) venv --quiet --seed --python $(LINE_PYTHON) .venv-transformers
 	$(UV) pip install --quiet --python .venv-transformers/bin/python --require-hashes \
 	  -r requirements/transformers.txt
 	.venv-transformers/bin/python -m pip install --quiet --disable-pip-version-check "torch==$(TORCH)"
