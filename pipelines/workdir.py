@@ -7,7 +7,7 @@ import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import filelock
@@ -61,7 +61,7 @@ class Workdir:
 
         Ids sort by time. If the clock was set back, the id continues from the newest run.
         """
-        moment = datetime.now(tz=timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+        moment = datetime.now(tz=UTC).strftime("%Y%m%dT%H%M%SZ")
         earlier = (path.name.partition("-")[0] for path in self.runs.glob("*T*Z*"))
         moment = max([moment, *earlier])
         for attempt in range(1, 1000):
@@ -156,4 +156,4 @@ def _held_by(holder: Path) -> str:
 
 
 def _now() -> str:
-    return datetime.now(tz=timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(tz=UTC).isoformat(timespec="seconds")

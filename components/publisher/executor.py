@@ -2,7 +2,7 @@
 
 import json
 import logging
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from tfx import types
@@ -53,7 +53,7 @@ class Executor(PusherExecutor):
         self.mark_pushed(pushed, publication.folder, publication.version)
         # Not in a file, because files must not differ between runs that publish the same content.
         pushed.set_string_custom_property("published_by", current_user())
-        moment = datetime.now(tz=timezone.utc).isoformat(timespec="seconds")
+        moment = datetime.now(tz=UTC).isoformat(timespec="seconds")
         pushed.set_string_custom_property("published_at", moment)
 
 

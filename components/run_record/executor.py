@@ -2,7 +2,7 @@
 
 import json
 import logging
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2
@@ -39,7 +39,7 @@ class Executor(base_executor.BaseExecutor):
             "recipe": properties.pop("recipe"),
             "state": status.get("state", "UNKNOWN"),
             "error": status.get("error") or None,
-            "ended": datetime.now(tz=timezone.utc).isoformat(timespec="seconds"),
+            "ended": datetime.now(tz=UTC).isoformat(timespec="seconds"),
             "parameters": properties,
         }
         name = record["run"].rpartition("/")[2] or record["ended"].replace(":", "")

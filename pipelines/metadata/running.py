@@ -3,7 +3,7 @@
 import json
 import os
 import socket
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 HOLDER = ".holder.json"  # written by pipelines.workdir.hold: pid, host, since
@@ -30,7 +30,7 @@ def running_run(workdir: Path) -> str | None:
     folders = sorted((workdir / "runs").glob("*/"))
     if not (is_alive and folders) or (folders[-1] / "summary.json").exists():
         return None
-    started = datetime.fromtimestamp(folders[-1].stat().st_mtime, tz=timezone.utc)
+    started = datetime.fromtimestamp(folders[-1].stat().st_mtime, tz=UTC)
     return folders[-1].name if started >= since else None
 
 
@@ -38,7 +38,7 @@ def _is_alive(pid: int, since: datetime) -> bool:
     """Return whether the process exists and is not a later one with the same id."""
     try:
         os.kill(pid, 0)
-        started = datetime.fromtimestamp(Path(f"/proc/{pid}").stat().st_ctime, tz=timezone.utc)
+        started = datetime.fromtimestamp(Path(f"/proc/{pid}").stat().st_ctime, tz=UTC)
     except PermissionError:
         return True  # a process of another user
     except OSError:

@@ -1,9 +1,8 @@
 """Settings for running a recipe on Vertex AI or Kubeflow. They contain no secrets."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
-from typing_extensions import Self
 
 from core.settings import Settings
 

@@ -1,9 +1,8 @@
 """Settings of the encoder: its type, its size and the weights that it starts from."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
-from typing_extensions import Self
 
 from core.settings import LATEST_BLESSED, Settings
 

@@ -1,10 +1,9 @@
 """Settings of the training run: length, optimizer, device, checkpoints and evaluation."""
 
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
-from typing_extensions import Self
 
 from core.settings import Settings
 from trainer.settings.masking import MaskingSettings

@@ -9,7 +9,7 @@ A cached node gives no event; a tag of its run names the run whose output it reu
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -99,7 +99,7 @@ def _event(
     kind: ol.RunState, seconds: float, run: ol.Run, job: ol.Job,
     inputs: list[ol.InputDataset] | None = None, outputs: list[ol.OutputDataset] | None = None,
 ) -> ol.RunEvent:  # fmt: skip
-    time = datetime.fromtimestamp(seconds, tz=timezone.utc).isoformat(timespec="milliseconds")
+    time = datetime.fromtimestamp(seconds, tz=UTC).isoformat(timespec="milliseconds")
     return ol.RunEvent(
         eventTime=time, producer=PRODUCER, run=run, job=job, eventType=kind,
         inputs=inputs or [], outputs=outputs or [],

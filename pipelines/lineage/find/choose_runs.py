@@ -5,7 +5,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import yaml
@@ -124,7 +124,7 @@ def parse_day(text: str | None, option: str, *, end: bool = False) -> float | No
         ) from error
     if end and len(text) == len("2026-11-23"):
         parsed += timedelta(days=1)
-    return parsed.replace(tzinfo=parsed.tzinfo or timezone.utc).timestamp()
+    return parsed.replace(tzinfo=parsed.tzinfo or UTC).timestamp()
 
 
 def _values(archive: Archive, row: RunRow) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Both `textmill run-spec` and the tests' Vertex server serve these jobs to Google
 
 import threading
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 CustomJob = Any  # google.cloud.aiplatform_v1.CustomJob, which takes seconds to import
@@ -59,4 +59,4 @@ class CustomJobs:
 
 
 def _now() -> datetime:
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)

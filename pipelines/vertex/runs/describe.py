@@ -1,7 +1,7 @@
 """Describe runs on Vertex AI in a terminal: states, tasks, durations and errors."""
 
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -64,7 +64,7 @@ def run_seconds(job: "v1.PipelineJob") -> float:
 def _seconds_between(start: Any, end: Any) -> float:
     if not start:
         return 0.0
-    last = to_timestamp(end) or datetime.now(timezone.utc).timestamp()
+    last = to_timestamp(end) or datetime.now(UTC).timestamp()
     return max(0.0, last - to_timestamp(start))
 
 

@@ -1,7 +1,7 @@
 """Submit a run to Vertex AI."""
 
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -29,7 +29,7 @@ def make_request(submission: Submission, run_id: str | None) -> "v1.CreatePipeli
 def _new_run_id(name: str) -> str:
     """Make a run id in the form of Google's own client: the pipeline's name and the time."""
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    return f"{plain[:100]}-{datetime.now(timezone.utc):%Y%m%d%H%M%S}"
+    return f"{plain[:100]}-{datetime.now(UTC):%Y%m%d%H%M%S}"
 
 
 def send_request(cloud: Cloud, request: "v1.CreatePipelineJobRequest") -> "v1.PipelineJob":

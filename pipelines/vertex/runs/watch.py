@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -97,7 +97,7 @@ class _ChangePrinter:
         self._printed: dict[str, str] = {}
 
     def __call__(self, job: "v1.PipelineJob") -> None:
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         run = {"run": state_name(job.state)}
         tasks = {task.task_name: state_name(task.state) for task in leaf_tasks(job)}
         # A run starts before its tasks and ends after them.

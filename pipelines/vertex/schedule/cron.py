@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ class Cron:
             start: earliest time; None is now.
             end: latest time.
         """
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         after = max(start or now, now).astimezone(find_zone(self.zone))
         return list(
             islice(takewhile(lambda time: end is None or time <= end, self._times(after)), count)
@@ -136,4 +136,4 @@ def format_in_zone(time: datetime, zone: str) -> str:
 
 def format_both(time: datetime, zone: str) -> str:
     """Format a time in a zone and in UTC."""
-    return f"{format_in_zone(time, zone)}  =  {time.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
+    return f"{format_in_zone(time, zone)}  =  {time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,6 +1,6 @@
 """Tests of cron lines: what Vertex AI accepts, in every zone, across daylight saving time."""
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -45,17 +45,17 @@ def test_invalid_lines_are_refused(text: str, zone: str | None, message: str) ->
 
 
 def test_runs_start_at_the_same_local_hour_all_year() -> None:
-    start = datetime(2027, 3, 26, tzinfo=timezone.utc)
+    start = datetime(2027, 3, 26, tzinfo=UTC)
     times = read_cron("30 6 * * *", "Europe/Berlin").next_runs(4, start=start)
     assert [time.hour for time in times] == [6, 6, 6, 6]
-    hours_utc = [time.astimezone(timezone.utc).hour for time in times]
+    hours_utc = [time.astimezone(UTC).hour for time in times]
     assert hours_utc == [5, 5, 4, 4]  # summer time began on the 28th
 
 
 def test_no_run_starts_after_the_end() -> None:
     cron = read_cron("0 3 * * 1", "UTC")
-    start = datetime(2027, 1, 1, tzinfo=timezone.utc)
-    times = cron.next_runs(5, start=start, end=datetime(2027, 1, 12, tzinfo=timezone.utc))
+    start = datetime(2027, 1, 1, tzinfo=UTC)
+    times = cron.next_runs(5, start=start, end=datetime(2027, 1, 12, tzinfo=UTC))
     assert [time.day for time in times] == [4, 11]
 
 
@@ -64,7 +64,7 @@ def test_a_time_without_offset_is_in_the_schedules_zone() -> None:
     assert time is not None
     assert format_both(time, "Asia/Seoul") == "Thu 2027-07-01 03:00 KST  =  2027-06-30 18:00 UTC"
     assert read_time("2027-07-01T03:00Z", "Asia/Seoul", "--start") == datetime(
-        2027, 7, 1, 3, tzinfo=timezone.utc
+        2027, 7, 1, 3, tzinfo=UTC
     )
 
 

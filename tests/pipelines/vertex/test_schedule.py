@@ -1,7 +1,7 @@
 """Tests of `textmill schedule …`, from creation to deletion."""
 
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from google.cloud import aiplatform_v1 as v1
@@ -57,8 +57,8 @@ def test_start_end_and_counts_are_sent(server: VertexServer, textmill: Textmill,
         "--max-runs", "40", "--max-concurrent", "2", "--queue",
     )  # fmt: skip
     schedule = only(server)
-    assert schedule.start_time == datetime(2027, 1, 3, 23, tzinfo=timezone.utc)  # Berlin's midnight
-    assert schedule.end_time == datetime(2027, 12, 31, 12, tzinfo=timezone.utc)
+    assert schedule.start_time == datetime(2027, 1, 3, 23, tzinfo=UTC)  # Berlin's midnight
+    assert schedule.end_time == datetime(2027, 12, 31, 12, tzinfo=UTC)
     assert schedule.max_run_count == 40
     assert schedule.max_concurrent_run_count == 2
     assert schedule.allow_queueing
