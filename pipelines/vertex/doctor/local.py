@@ -94,7 +94,9 @@ def _check_packages() -> Check:
     from packaging.requirements import Requirement
 
     problems = []
-    requirements = [Requirement(text) for text in requires("textmill") or ()]
+    declared = map(Requirement, requires("textmill") or ())
+    # A marker names the line (Python 3.11 or 3.13) that a requirement belongs to.
+    requirements = [item for item in declared if item.marker is None or item.marker.evaluate()]
     for requirement in requirements:
         try:
             installed = version(requirement.name)
