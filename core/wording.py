@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # pydantic takes a tenth of a second to import, and every command imports this
@@ -126,7 +126,7 @@ def flatten(facts: JsonValue, prefix: str = "") -> dict[str, str]:
 
 def moment(seconds: float) -> str:
     """Return a Unix time as UTC: 2026-11-23 03:04:05."""
-    return datetime.fromtimestamp(seconds, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def duration(seconds: float) -> str:

@@ -4,7 +4,7 @@ import json
 import socket
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def test_metrics_and_settings_choose_runs(history: History) -> None:
 
 def test_dates_choose_runs(history: History) -> None:
     work = history.workdir
-    today = datetime.now(tz=timezone.utc).date().isoformat()
+    today = datetime.now(tz=UTC).date().isoformat()
     assert ids(work, "--since", "2020-01-01", "--until", "2020-12-31") == []
     assert len(ids(work, "--since", "2020-01-01")) == 6
     assert len(ids(work, "--until", today)) == 6, "a day counts whole"
@@ -85,7 +85,7 @@ def test_a_resolver_is_not_counted_as_work(history: History) -> None:
 def test_a_run_in_progress_is_running_and_a_killed_run_is_interrupted(tmp_path: Path) -> None:
     mill = Mill(tmp_path)
     holder = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    since = datetime.now(tz=timezone.utc).isoformat(timespec="seconds")
+    since = datetime.now(tz=UTC).isoformat(timespec="seconds")
     holder_file = {"pid": holder.pid, "host": socket.gethostname(), "since": since}
     (tmp_path / ".holder.json").write_text(json.dumps(holder_file), encoding="utf-8")
     run = mill.run(killed_at="Trainer")
