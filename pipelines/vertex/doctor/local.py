@@ -11,7 +11,7 @@ from core.wording import plural
 from pipelines.vertex.doctor.check import Check
 
 GIB = 1 << 30
-PYTHON = (3, 10)  # the lock file is for this version
+PYTHONS = ((3, 11), (3, 13))  # the locks are for these: the older and the newer line
 NEEDED_MEMORY_BYTES = 4 * GIB  # the demo uses 2 GiB, and TFX alone 1 GiB
 NEEDED_DISK_BYTES = 5 * GIB  # artifacts of a small corpus, checkpoints and a model
 NEEDED_OPEN_FILES = 1024
@@ -33,15 +33,11 @@ def local_checks(folder: Path) -> Iterator[Check]:
 
 def _check_python() -> Check:
     version = platform.python_version()
-    if sys.version_info[:2] == PYTHON:
+    if sys.version_info[:2] in PYTHONS:
         return Check("python", "ok", version)
-    wanted = ".".join(map(str, PYTHON))
-    return Check(
-        "python",
-        "warning",
-        f"{version}; the pinned packages are for {wanted}",
-        f"Install Python {wanted}; `make setup` downloads it.",
-    )
+    wanted = " and ".join(f"{major}.{minor}" for major, minor in PYTHONS)
+    message = f"{version}; the pinned packages are for {wanted}"
+    return Check("python", "warning", message, "Run `make setup`, which downloads the right one.")
 
 
 def _check_processor() -> Check:
