@@ -23,7 +23,7 @@ A setting marked *required* has no default. The default `null` means that the se
 that its value follows from others, as its description says.
 """
 BOUNDS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}"}
-LENGTHS = {"min_length": "at least {} long", "max_length": "at most {} long"}
+LENGTHS = {"min_length": "length ≥ {}", "max_length": "length ≤ {}"}
 NAMES = {str: "text", int: "integer", float: "number", bool: "`true` or `false`"}
 
 
@@ -53,8 +53,10 @@ def section(path: str, model: type[BaseModel]) -> str:
 def row(path: str, name: str, field: FieldInfo) -> str:
     """Return one setting as a row of the table, with an anchor of its full name."""
     full = f"{path}.{name}".lstrip(".")
-    kind = " ".join(filter(None, [type_name(field.annotation), bounds(field.metadata)]))
-    cells = [f'<span id="{full}">`{name}`</span>', kind, default(field), description(full, field)]
+    kind = ", ".join(filter(None, [type_name(field.annotation), bounds(field.metadata)]))
+    is_section = settings_model(field.annotation) is not None  # its heading has the anchor
+    anchor = f"`{name}`" if is_section else f'<span id="{full}">`{name}`</span>'
+    cells = [anchor, kind, default(field), description(full, field)]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
 
@@ -92,7 +94,7 @@ def type_name(kind: Any) -> str:
     origin, arguments = get_origin(kind), get_args(kind)
     names = {
         Literal: lambda: ", ".join(f"`{choice}`" for choice in arguments),
-        Annotated: lambda: " ".join([type_name(arguments[0]), bounds(arguments[1:])]).rstrip(),
+        Annotated: lambda: ", ".join([type_name(arguments[0]), bounds(arguments[1:])]),
         list: lambda: f"list of {type_name(arguments[0])}s",
         tuple: lambda: f"list of {type_name(arguments[0])}s",
         dict: lambda: f"map from {type_name(arguments[0])} to {type_name(arguments[1])}",
@@ -104,7 +106,7 @@ def type_name(kind: Any) -> str:
 
 
 def bounds(metadata: Any) -> str:
-    """Return the limits on a value, for example `≥ 1, < 2` or a pattern."""
+    """Return the limits on a value, for example "≥ 1, < 2", or a pattern."""
     limits = []
     for item in metadata:
         for name, form in {**BOUNDS, **LENGTHS}.items():
