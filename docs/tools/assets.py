@@ -28,18 +28,23 @@ fill = pipeline("fill-mask", model=sys.argv[1])
 for guess in fill(sys.argv[2]):
     print(f"{guess['score']:.3f}  {guess['token_str']}")
 """
+# Files are moved to docs/assets at the end, so that the runs see a clean git work tree.
+NEW = FOLDER / "assets"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 def main(parts: list[str]) -> None:
     """Write the assets of the given parts."""
     makers = {"demo": demo, "others": other_models, "vertex": vertex}
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(NEW, ignore_errors=True)
+    NEW.mkdir(parents=True)
+    shutil.copy(ASSETS / "figures.json", NEW)
     for part in parts or list(makers):
         makers[part]()
-    for path in ASSETS.glob("*.txt"):
+    for path in NEW.glob("*.txt"):
         if str(TOP) in path.read_text(encoding="utf-8"):
             raise SystemExit(f"{path}: contains a path of this machine")
+    shutil.copytree(NEW, ASSETS, dirs_exist_ok=True)
 
 
 def demo() -> None:
@@ -102,8 +107,8 @@ def newest_summary(workdir: str) -> dict[str, Any]:
 
 def save_figures(name: str, summary: dict[str, Any]) -> None:
     """Store the figures that sentences in README and docs quote."""
-    path = ASSETS / "figures.json"
-    figures = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    path = NEW / "figures.json"
+    figures = json.loads(path.read_text(encoding="utf-8"))
     evaluation = next(n for n in summary["nodes"] if n["node"] == "ModelEvaluator")
     metrics = evaluation["counts"]["evaluation"]["metrics"]
     loss, unigram = metrics["masked_lm_loss"], metrics["unigram_loss"]
@@ -141,14 +146,14 @@ def picture(page: Path, name: str, *, height: int, place: str = "") -> None:
         CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
         "--disable-background-networking", "--virtual-time-budget=5000",
         f"--user-data-dir={FOLDER / 'chromium'}", f"--window-size=1200,{height}",
-        f"--screenshot={ASSETS / name}", f"{page.resolve().as_uri()}#{place}",
+        f"--screenshot={NEW / name}", f"{page.resolve().as_uri()}#{place}",
     ]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True)
 
 
 def write(name: str, text: str) -> None:
     """Write one asset."""
-    (ASSETS / name).write_text(text, encoding="utf-8")
+    (NEW / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
