@@ -12,13 +12,15 @@ GLIBC := $(lastword $(shell getconf GNU_LIBC_VERSION 2> /dev/null))
 LINE ?= $(if $(filter 2.39,$(firstword $(shell printf '2.39\n$(GLIBC)\n' | sort -V))),newer,older)
 LINE_PYTHON := $(if $(filter newer,$(LINE)),3.13,3.11)
 LINE_PLATFORM := x86_64-manylinux_$(if $(filter newer,$(LINE)),2_39,2_35)
-LINE_LOCKS := requirements/$(LINE)/textmill.txt requirements/$(LINE)/dev.txt
+# GPU=1 adds the CUDA libraries that the line's TensorFlow asks for; later calls keep them.
+GPU ?= $(wildcard .venv/.ready-$(LINE)-gpu)
+LINE_LOCKS := requirements/$(LINE)/textmill.txt requirements/$(LINE)/dev.txt $(if $(GPU),requirements/$(LINE)/gpu.txt)
 TORCH ?= 2.13.0
 # In containers everybody is root; pip need not warn of it.
 export PIP_ROOT_USER_ACTION := ignore
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
-READY := .venv/.ready-$(LINE)
+READY := .venv/.ready-$(LINE)$(if $(GPU),-gpu)
 TRANSFORMERS := .venv-transformers/.ready
 AUDIT := .venv-audit/.ready
 FUZZ := .fuzz/.ready
@@ -29,8 +31,8 @@ DOCS := .venv-docs/.ready
 # Locks of tools that do not depend on the line.
 LOCKS := uv docs transformers minilm audit fuzz
 
-.PHONY: help run test setup transformers minilm check format lint types contracts spec spec-check faults fuzz audit sbom lock lock-line clean \
-  docs docs-reference docs-check docs-assets
+.PHONY: help run test setup transformers minilm check format lint types contracts spec spec-check faults fuzz audit sbom lock lock-line \
+  lock-trainers clean docs docs-reference docs-check docs-assets
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -66,7 +68,7 @@ sbom: $(AUDIT)  ## write sbom.json: what Textmill stands on, in CycloneDX's form
 	  --output-reproducible --pyproject pyproject.toml \
 	  --output-format JSON --output-file sbom.json requirements/$(LINE)/textmill.txt
 
-setup: $(READY)  ## make the environment .venv
+setup: $(READY)  ## make the environment .venv; GPU=1: with CUDA for NVIDIA GPUs
 
 transformers: $(TRANSFORMERS)  ## make .venv-transformers: PyTorch, to check our models against
 
@@ -117,6 +119,7 @@ docs-assets: $(READY) $(TRANSFORMERS)  ## run the demo and write its real output
 lock: $(UV)  ## pin the newest releases that requirements/*.in allow, with hashes
 	$(MAKE) lock-line LINE=older
 	$(MAKE) lock-line LINE=newer
+	$(MAKE) lock-trainers LINE=newer
 	for name in $(LOCKS); do \
 	  more=; [ $$name = minilm ] && more=--no-deps; \
 	  $(COMPILE) --python-version 3.11 $$more requirements/$$name.in -o requirements/$$name.txt; \
@@ -124,12 +127,21 @@ lock: $(UV)  ## pin the newest releases that requirements/*.in allow, with hashe
 
 # uv takes the place of pip's resolver: TFX 1.16 declares Python below 3.11, but runs on 3.11.
 COMPILE = $(UV) pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url --no-header
-lock-line: UPGRADE ?= --upgrade
+lock-line lock-trainers: UPGRADE ?= --upgrade
 lock-line: $(UV)
 	$(COMPILE) --python-version $(LINE_PYTHON) --python-platform $(LINE_PLATFORM) \
 	  requirements/textmill.in -o requirements/$(LINE)/textmill.txt
 	$(COMPILE) --python-version $(LINE_PYTHON) --python-platform $(LINE_PLATFORM) \
 	  -c requirements/$(LINE)/textmill.txt requirements/dev.in -o requirements/$(LINE)/dev.txt
+	$(COMPILE) --python-version $(LINE_PYTHON) --python-platform $(LINE_PLATFORM) \
+	  -c requirements/$(LINE)/textmill.txt requirements/gpu.in -o requirements/$(LINE)/gpu.txt
+
+# What the images of the training job install: no TFX.
+lock-trainers: $(UV)
+	$(COMPILE) --python-version $(LINE_PYTHON) --python-platform $(LINE_PLATFORM) \
+	  -c requirements/$(LINE)/textmill.txt requirements/trainer-gpu.in -o requirements/trainer-gpu.txt
+	$(COMPILE) --python-version $(LINE_PYTHON) --python-platform $(LINE_PLATFORM) \
+	  --override requirements/no-tensorflow.in requirements/trainer-tpu.in -o requirements/trainer-tpu.txt
 
 clean:  ## remove the environments and the demo's work
 	rm -rf .venv .venv-transformers .venv-audit .venv-docs .fuzz site .tools .models work
@@ -151,6 +163,7 @@ $(READY): $(UV) $(LINE_LOCKS) pyproject.toml
 	touch .venv/.python-$(LINE_PYTHON)
 	$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python $(LINE_LOCKS)
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	rm -f .venv/.ready-*
 	touch $@
 
 $(AUDIT): $(UV) requirements/audit.txt
