@@ -9,6 +9,7 @@ from typing import Any
 
 from components.vertex_trainer.overrides import OVERRIDES, Value, override
 from core.errors import InputError
+from core.plain_yaml import whole_number
 from trainer.settings.training import TrainingSettings
 
 TYPES: dict[str, type[int] | type[float] | type[str]] = {
@@ -94,7 +95,7 @@ def _explain_unknown(name: str, known: Sequence[str]) -> str:
 def _convert(parameter: SpecParameter, value: str | Value) -> Value:
     converted: Value | None = None
     with contextlib.suppress(ValueError):
-        converted = None if isinstance(value, bool) else parameter.type(value)
+        converted = None if isinstance(value, bool) else _parse(parameter.type, value)
     if converted is None or (parameter.type is int and converted != float(value)):
         kind = TYPE_NAMES[parameter.type]
         raise ValueError(f"parameter {parameter.name}: {value!r} is not {kind}.")
@@ -102,6 +103,10 @@ def _convert(parameter: SpecParameter, value: str | Value) -> Value:
         if isinstance(converted, str) and sign in converted:
             raise ValueError(f"parameter {parameter.name}: {sign!r} is not allowed in it.")
     return converted
+
+
+def _parse(kind: type[int] | type[float] | type[str], value: str | Value) -> Value:
+    return whole_number(value) if kind is int and isinstance(value, str) else kind(value)
 
 
 def training_settings(spec: Mapping[str, Any]) -> TrainingSettings | None:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
 from rich.console import Console
 from rich.markup import escape
 
@@ -12,6 +11,7 @@ from components.text_example_gen.reading.check_encoding import check_encoding
 from core import storage
 from core.errors import InputError
 from core.json_object import read_json
+from core.plain_yaml import dump_plain
 from core.signals import sigterm_raises
 from pipelines.exit_codes import SUCCEEDED
 from pipelines.local.generated_files import remove_stale_generated_files
@@ -141,7 +141,7 @@ def places_of(recipe: Recipe, text: TextLocation, workdir: Workdir, span: int | 
 
 def write_recipe(recipe: Recipe, folder: Path) -> None:
     """Write the recipe as it was run, with defaults and overrides."""
-    content = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    content = dump_plain(recipe.model_dump(mode="json"))
     storage.write_bytes(str(folder / RECIPE), content.encode())
 
 

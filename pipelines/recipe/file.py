@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from core.errors import InputError
+from core.plain_yaml import PlainLoader, load_plain
 from pipelines.recipe.settings import Recipe
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -105,12 +106,12 @@ def _read_plain(text: str, where: str) -> tuple[yaml.Node | None, Any]:
             tags (which can create arbitrary objects).
     """
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in yaml.parse(text, Loader=PlainLoader):
             if isinstance(event, yaml.AliasEvent):
                 raise RecipeError(f"{where}: aliases (*name) are not allowed. Repeat the value.")
             if tag := getattr(event, "tag", None):
                 raise RecipeError(f"{where}: tags ({tag}) are not allowed. Remove them.")
-        return yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+        return yaml.compose(text, Loader=PlainLoader), load_plain(text)
     except RecursionError as error:
         raise RecipeError(f"{where}: nested too deeply. Reduce the nesting.") from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from core.errors import InputError
+from core.plain_yaml import load_plain
 from pipelines.lineage.find.run_list import RunRow
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.recipe_keys import recipe_settings
@@ -95,12 +96,9 @@ def parse_condition(text: str) -> Condition:
             f"--where {text}: not a condition. Write for example 'loss<3.9' or trainer.steps=200."
         )
     try:
-        value = yaml.safe_load(match[3])
+        return Condition(match[1], match[2], load_plain(match[3]))
     except yaml.YAMLError as error:
         raise InputError(f"--where {text}: the value is not valid YAML. Quote it.") from error
-    # YAML 1.1 reads 5e-4 as a string.
-    is_float = re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", match[3])
-    return Condition(match[1], match[2], float(match[3]) if is_float else value)
 
 
 def parse_day(text: str | None, option: str, *, end: bool = False) -> float | None:

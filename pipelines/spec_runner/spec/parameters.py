@@ -7,6 +7,7 @@ from typing import Any
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
+from core.plain_yaml import whole_number
 from core.wording import did_you_mean
 from pipelines.spec_runner.spec.errors import SpecError
 
@@ -111,7 +112,7 @@ def _json_parser(kind: type) -> Callable[[str], Any]:
 
 
 _PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
-    "NUMBER_INTEGER": (int, "a whole number"),
+    "NUMBER_INTEGER": (whole_number, "a whole number"),
     "NUMBER_DOUBLE": (float, "a number"),
     "BOOLEAN": (_parse_bool, "true or false"),
     "LIST": (_json_parser(list), "a list in JSON, such as [1, 2]"),

@@ -41,6 +41,13 @@ def test_arguments_override_the_values_of_the_file_and_the_defaults() -> None:
     assert isinstance(values["steps"], int)
 
 
+@pytest.mark.parametrize("text", ["1e6", "1_000_000", "1.0e+6"])
+def test_an_integer_may_be_written_in_every_usual_form(text: str) -> None:
+    values = resolve_parameters(KNOWN, [f"steps={text}", "name=a", "project=p"], {}, {})
+    assert values["steps"] == 1_000_000
+    assert isinstance(values["steps"], int)
+
+
 @pytest.mark.parametrize(
     ("given_", "expected"),
     [

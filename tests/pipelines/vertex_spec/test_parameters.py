@@ -47,6 +47,11 @@ def test_strings_are_converted_to_numbers(spec: dict[str, Any]) -> None:
     assert "seed" not in values
 
 
+@pytest.mark.parametrize("text", ["2e4", "20_000", "2.0e+4"])
+def test_an_integer_may_be_written_in_every_usual_form(spec: dict[str, Any], text: str) -> None:
+    assert check_values(spec, {**REQUIRED, "steps": text})["steps"] == 20_000
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
