@@ -140,7 +140,7 @@ def recipes() -> None:
 
     Example: textmill recipes
     """
-    from pipelines.recipe.listing import print_recipes
+    from pipelines.recipe.work import print_recipes
 
     print_recipes()
 

@@ -117,7 +117,7 @@ def show(
     """
     from pipelines.lineage.find.select import select
     from pipelines.lineage.find.show import show as show_it
-    from pipelines.lineage.print_show import print_show
+    from pipelines.lineage.print_text import print_show
 
     archive = open_archive(workdir, source)
     direction: Any = "downstream" if downstream else "upstream"

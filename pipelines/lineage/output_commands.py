@@ -106,7 +106,7 @@ def serve(
 
     Example: textmill lineage serve --port 8787
     """
-    from pipelines.lineage.page.serve import LOOPBACK, make_server
+    from pipelines.lineage.page.render import LOOPBACK, make_server
 
     open_archive(workdir)
     with make_server(workdir.resolve(), port, most) as server:

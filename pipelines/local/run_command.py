@@ -1,5 +1,9 @@
 """Run a recipe on this machine: the command `textmill run`."""
 
+import contextlib
+import os
+import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,23 +18,22 @@ from core.json_object import read_json
 from core.plain_yaml import dump_plain
 from core.signals import sigterm_raises
 from pipelines.exit_codes import SUCCEEDED
-from pipelines.local.generated_files import remove_stale_generated_files
-from pipelines.local.node_timer import NodeTimer
-from pipelines.local.run_ending import StartedRun, run_and_report
-from pipelines.local.run_origin import run_origin
+from pipelines.local.run_ending import NodeTimer, StartedRun, run_and_report, run_origin
 from pipelines.local.run_summary import RunSummary, short
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import TextLocation, locate_text
 from pipelines.quiet import hush, log_to
 from pipelines.recipe.file import load_recipe
-from pipelines.recipe.node_names import check_node
 from pipelines.recipe.settings import Recipe
+from pipelines.recipe.work import check_node
 from pipelines.workdir import Workdir, hold, open_workdir
 
 if TYPE_CHECKING:
     from pipelines.platform import Places
 
 RECIPE, LOG = "recipe.yaml", "log.txt"
+PATTERN = "__autograph_generated_file*.py"  # tensorflow/python/autograph/pyct/loader.py
+STALE_SECONDS = 24 * 3600  # a running process may still show the source of a newer one
 
 
 def run_recipe(
@@ -166,3 +169,15 @@ def _class_of(model: str) -> str:
     return {"electra": "ElectraForPreTraining"}.get(
         config.get("model_type", ""), "AutoModelForMaskedLM"
     )
+
+
+def remove_stale_generated_files() -> int:
+    """Delete this user's generated files that are over a day old; return their number."""
+    removed = 0
+    for path in Path(tempfile.gettempdir()).glob(PATTERN):
+        with contextlib.suppress(OSError):  # another run may remove it first
+            status = path.stat()
+            if status.st_uid == os.geteuid() and time.time() - status.st_mtime > STALE_SECONDS:
+                path.unlink()
+                removed += 1
+    return removed

@@ -1,9 +1,12 @@
-"""End a run, for every command that starts one: exit code, summary, seal and backup."""
+"""Do what every command that runs nodes does: progress, origin, exit code, summary and seal."""
 
+import json
 import logging
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
@@ -11,14 +14,16 @@ from rich.markup import escape
 
 from core import storage
 from core.errors import InputError, StoppedError, StorageError, TextmillError, printable
-from core.provenance import git_state
+from core.provenance import current_user, git_state, hardware, image_digest
 from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED, TERMINATED
 from pipelines.local.run_summary import SUMMARY, RunSummary, print_summary, summarize, write_summary
 from pipelines.local.store_care import back_up, close_unfinished
 from pipelines.metadata.seal import seal_run
+from pipelines.recipe.settings import Recipe
 from pipelines.workdir import Workdir
 
 STOPPED_BY = {INTERRUPTED: "Stopped by Ctrl-C.", TERMINATED: "Stopped by SIGTERM."}
+LIBRARIES = ("textmill", "tfx", "tensorflow", "apache-beam", "numpy", "tokenizers")
 
 
 @dataclass(frozen=True)
@@ -144,3 +149,53 @@ def _write(summary: RunSummary, workdir: Workdir) -> str | None:
 
 def _print_error(message: str, console: Console) -> None:
     console.print(f"\n[bold red]error:[/] {escape(printable(message))}", soft_wrap=True)
+
+
+class NodeTimer:
+    """Print each node when it starts, and measure how long it takes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._started: dict[str, float] = {}
+        self._seconds: dict[str, float] = {}
+
+    def say(self, message: str) -> None:
+        """Print a short progress message."""
+        self._console.print(f"[dim]{escape(message)}[/]")
+
+    def start(self, node_id: str) -> None:
+        """Record that a node starts."""
+        self._started[node_id] = time.monotonic()
+        self.say(f"{len(self._started):>2} {node_id}")
+
+    def finish(self, node_id: str) -> None:
+        """Record that a node ended without an error."""
+        self._seconds[node_id] = time.monotonic() - self._started[node_id]
+
+    def seconds(self) -> dict[str, float]:
+        """Return the wall time of each started node, in order, also if it did not finish."""
+        now = time.monotonic()
+        return {n: self._seconds.get(n, now - started) for n, started in self._started.items()}
+
+
+def run_origin(recipe: Recipe | None = None) -> dict[str, str]:
+    """Return the properties of a run in ML Metadata. None of them is part of a cache key.
+
+    Args:
+        recipe: with its overrides applied; None if only the compiled pipeline is known.
+
+    Returns:
+        `recipe` and `versions` as JSON, `git_commit`, `git_dirty` (yes or no), `image_digest`,
+        `hardware` as JSON, and `user`; without those that are not known.
+    """
+    git = git_state()
+    properties = {
+        "recipe": recipe and recipe.model_dump_json(),
+        "git_commit": git["commit"],
+        "git_dirty": None if git["dirty"] is None else "yes" if git["dirty"] else "no",
+        "image_digest": image_digest(),
+        "hardware": json.dumps(hardware(), ensure_ascii=False),
+        "versions": json.dumps({name: version(name) for name in LIBRARIES}),
+        "user": current_user(),
+    }
+    return {name: str(value) for name, value in properties.items() if value is not None}

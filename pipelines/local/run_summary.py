@@ -14,9 +14,8 @@ from rich.table import Table
 from core import storage
 from core.errors import printable
 from core.settings import Settings
-from pipelines.metadata.cache_reason import settle
+from pipelines.metadata.cache_reason import node_counts, settle, summarize_counts
 from pipelines.metadata.names import PUSHED_DESTINATION
-from pipelines.metadata.node_facts import node_counts, summarize_counts
 from pipelines.metadata.records import ExecutionRecord, open_store, run_executions
 
 SUMMARY = "summary.json"

@@ -14,10 +14,10 @@ from pipelines.metadata.folders import (
     find_remote_manifest,
     local_folder,
     read_notes,
+    running_run,
 )
 from pipelines.metadata.graph import Artifact, Execution, Graph
 from pipelines.metadata.read_store import Properties, Store
-from pipelines.metadata.running import running_run
 
 STORE = "metadata.sqlite"  # pipelines.workdir.Workdir.metadata
 # Equal for every artifact, or TFX's own.

@@ -94,7 +94,7 @@ class Store:
         return self._properties("Artifact", artifact_ids, names)
 
     def origins(self) -> Mapping[str, Properties]:
-        """Return the code, host and user recorded for each run (pipelines.local.run_origin)."""
+        """Return the code, host and user recorded for each run."""
         origins: dict[str, Properties] = {}
         for run_id, name, value in self._rows(_ORIGINS):
             origins.setdefault(run_id, {})[name] = value

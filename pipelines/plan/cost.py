@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.json_object import read_json
-from pipelines.machines.presets import Preset
-from pipelines.machines.prices import PriceError, Prices, hourly_price
+from pipelines.machines.presets import Preset, PriceError, Prices, hourly_price
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.work import TrainingWork
 from pipelines.workdir import Workdir

@@ -16,8 +16,7 @@ from tfx.orchestration import pipeline as tfx_pipeline
 from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
 from components.tfx_internals.dry_run import prepare_execution, register_execution
 from components.tfx_internals.local_pipeline import compile_pipeline, make_launcher
-from pipelines.local.local_runner import nodes_until
-from pipelines.local.node_launcher import NodeLauncher
+from pipelines.local.local_runner import NodeLauncher, nodes_until
 from pipelines.metadata.cache_reason import compare, settle
 from pipelines.metadata.names import RESOLVER
 from pipelines.metadata.records import (

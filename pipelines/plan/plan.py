@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.local.text_location import TextLocation, locate_text
-from pipelines.machines.presets import preset, presets
-from pipelines.machines.prices import Prices, load_prices
+from pipelines.machines.presets import Prices, load_prices, preset, presets
 from pipelines.plan.cost import Estimate, estimate, estimate_from_last_run
 from pipelines.recipe.file import load_recipe
-from pipelines.recipe.node_names import check_node
 from pipelines.recipe.settings import Recipe
-from pipelines.recipe.work import TrainingWork, compute_work
+from pipelines.recipe.work import TrainingWork, check_node, compute_work
 from pipelines.workdir import Workdir
 
 if TYPE_CHECKING:

@@ -1,9 +1,17 @@
-"""Compute how much work the training of a recipe is, from its settings alone."""
+"""Derive facts from a recipe without loading TFX: its nodes, and the work of its training."""
 
 from dataclasses import dataclass
 from itertools import pairwise
 
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from core.errors import InputError
 from core.settings import LATEST_BLESSED
+from core.wording import did_you_mean
+from pipelines.quiet import hush
+from pipelines.recipe.file import load_recipe, shipped_recipes
 from pipelines.recipe.settings import Recipe
 
 
@@ -53,3 +61,57 @@ def compute_work(recipe: Recipe) -> TrainingWork:
         tokens=tokens,
         flops=flops,
     )
+
+
+def node_names(recipe: Recipe) -> list[str]:
+    """Return the ids of the nodes that `create_pipeline` makes on this machine."""
+    starts = (recipe.vocabulary.import_from, recipe.model.start_from)
+    names = ["BaseModel"] if LATEST_BLESSED in starts else []
+    names += ["TextExampleGen", "DocumentStatistics", "SchemaGen", "DocumentValidator"]
+    names += ["VocabularyGen", "InstanceImport" if recipe.instances.import_from else "InstanceGen"]
+    names += ["InstanceStatistics", "InstanceValidator", "CorpusReportGen"]
+    names += ["InstanceExport"] if recipe.export else []
+    for number in range(2, 2 + len(recipe.trainer.phases)):
+        parts = ("InstanceGen", "InstanceStatistics", "InstanceValidator")
+        names += [f"{part}Phase{number}" for part in parts]
+    return [*names, "Trainer", "LatestBlessedModel", "ModelEvaluator", "ModelCardGen", "Pusher"]
+
+
+def check_node(recipe: Recipe, to_node: str | None) -> None:
+    """Check the value of `--to-node`.
+
+    Raises:
+        InputError: the pipeline has no such node.
+    """
+    names = node_names(recipe)
+    if to_node is not None and to_node not in names:
+        raise InputError(
+            f"--to-node {to_node}: no such node.{did_you_mean(to_node, names)} "
+            f"Nodes of this pipeline: {', '.join(names)}."
+        )
+
+
+def print_recipes() -> None:
+    """Print each shipped recipe: model and training work on one line, then its description."""
+    hush(verbose=False)
+    console = Console(highlight=False)
+    for name in shipped_recipes():
+        recipe = load_recipe(name)
+        work = compute_work(recipe)
+        model = f"{recipe.model.type} {recipe.model.size}"
+        console.print(
+            f"[bold]{name:<14}[/] {model:<14} {abbreviate(work.parameters):>7} parameters "
+            f"{abbreviate(work.tokens):>8} tokens {abbreviate(work.flops):>8}FLOP"
+        )
+        for text in (recipe.description, recipe.expected):
+            console.print(Padding(Text(text), (0, 0, 0, 15)))
+        console.print()
+
+
+def abbreviate(number: float) -> str:
+    """Format a large number with an SI prefix, for example 4.4 M."""
+    units = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+    for size, unit in units:
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number:g}"

@@ -11,16 +11,13 @@ from rich.console import Console
 from core import storage
 from core.signals import sigterm_raises
 from pipelines.compiled_spec.parameters import check_values
-from pipelines.local.node_timer import NodeTimer
-from pipelines.local.run_ending import StartedRun, run_and_report
-from pipelines.local.run_origin import run_origin
+from pipelines.local.run_ending import NodeTimer, StartedRun, run_and_report, run_origin
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import locate_text
 from pipelines.quiet import hush
-from pipelines.spec_runner.processes.custom_jobs import CustomJobs
 from pipelines.spec_runner.processes.processes import Processes
 from pipelines.spec_runner.processes.replicas import ReplicaRunner
-from pipelines.spec_runner.processes.training_service import TrainingService
+from pipelines.spec_runner.processes.training_service import CustomJobs, TrainingService
 from pipelines.spec_runner.processes.warm import WarmPython, module_call
 from pipelines.spec_runner.spec.buckets import Buckets, parse_mappings
 from pipelines.spec_runner.spec.errors import SpecError

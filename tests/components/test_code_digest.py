@@ -54,4 +54,4 @@ def test_an_edit_changes_the_digests_of_importing_modules(
 
 
 def test_imports_inside_functions_count() -> None:
-    assert "pipelines.recipe.listing" in source_closure("pipelines.cli")
+    assert "pipelines.recipe.work" in source_closure("pipelines.cli")

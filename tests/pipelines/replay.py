@@ -15,7 +15,7 @@ from tfx.orchestration.portable import outputs_utils
 from tfx.proto.orchestration import execution_result_pb2
 
 from core.manifest import read_manifest, write_manifest
-from pipelines.local.node_launcher import NodeLauncher
+from pipelines.local.local_runner import NodeLauncher
 from pipelines.metadata.records import open_store, run_executions
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.local.generated_files import STALE_SECONDS, remove_stale_generated_files
+from pipelines.local.run_command import STALE_SECONDS, remove_stale_generated_files
 
 
 def test_only_old_generated_files_are_removed(

@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.recipe.file import load_recipe
-from pipelines.recipe.node_names import node_names
+from pipelines.recipe.work import node_names
 
 PHASES = "trainer.phases=[{from_step: 300, seq_length: 64, max_predictions: 10}]"
 LATEST = ["vocabulary.import_from=latest_blessed", "model.start_from=latest_blessed"]

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipelines.machines.presets import preset
-from pipelines.machines.prices import load_prices
+from pipelines.machines.presets import load_prices, preset
 from pipelines.plan.command import print_plan
 from pipelines.plan.cost import estimate, estimate_from_last_run
 from pipelines.plan.nodes import PlannedNode

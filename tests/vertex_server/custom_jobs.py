@@ -1,6 +1,6 @@
 """Serve Vertex AI's custom jobs as JobService does: refuse bad requests, list, page and delete.
 
-`textmill run-spec` has the jobs themselves (pipelines/spec_runner/processes/custom_jobs.py).
+`textmill run-spec` has the jobs themselves (pipelines/spec_runner/processes/training_service.py).
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any
 
 from google.cloud import aiplatform_v1 as v1
 
-from pipelines.spec_runner.processes import custom_jobs
+from pipelines.spec_runner.processes import training_service as custom_jobs
 from tests.vertex_server.resources import Call, Refusal, done_operation, must_find, page, parse
 
 PARENT = r"/v1/(?P<parent>projects/[^/]+/locations/[^/:]+)/customJobs"

@@ -7,8 +7,14 @@ from typing import Any
 from core.errors import InputError
 from core.manifest import Manifest
 from core.wording import flatten
-from pipelines.lineage.compare.changes import Changes, Comparison, changes_between
-from pipelines.lineage.compare.corpus_change import CorpusChange, compare_documents, compare_files
+from pipelines.lineage.compare.corpus_change import (
+    Changes,
+    Comparison,
+    CorpusChange,
+    changes_between,
+    compare_documents,
+    compare_files,
+)
 from pipelines.lineage.compare.explain import explain
 from pipelines.lineage.find.run_list import model_of, run_ending
 from pipelines.metadata.archive import Archive

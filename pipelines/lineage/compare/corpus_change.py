@@ -1,12 +1,12 @@
-"""Compare the documents of two runs in constant memory: which were added, which removed."""
+"""Hold the differences between two runs, and find those of their documents in constant memory."""
 
 import heapq
 import itertools
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from components.records import read_records
 from components.text_example_gen.documents.document import Document
@@ -104,3 +104,52 @@ def _matched(
     for entry, group in itertools.groupby(tagged, key=lambda pair: pair[0]):
         sides = [side for _, side in group]
         yield entry, (sides.count(0), sides.count(1))
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value that differs. None stands for a value that a side does not have."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+Changes = tuple[Change, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The differences between two runs, by part. A part without differences is empty."""
+
+    before: str  # run ids
+    after: str
+    endings: tuple[str, str]  # for example "succeeded" or "failed at Trainer"
+    settings: Changes  # by the recipe's keys
+    places: Changes  # folders that were read and written
+    same_text: bool
+    corpus: CorpusChange | None
+    vocabulary: Changes
+    code: Changes  # digests by node
+    commits: Changes  # by node
+    versions: Changes
+    machine: Changes  # hardware and container image
+    metrics: Changes
+    model: Changes
+    missing: tuple[tuple[str, str], ...]  # node, and the run that did not reach it
+    same_model: bool
+    sentence: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values, the sentence first."""
+        content = asdict(self)
+        return {"sentence": content.pop("sentence"), **content}
+
+
+def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
+    """Return the values that differ, in order of their names."""
+    return tuple(
+        Change(name, before.get(name), after.get(name))
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.wording import number, plural
-from pipelines.lineage.compare.changes import Change, Changes, Comparison
+from pipelines.lineage.compare.corpus_change import Change, Changes, Comparison
 
 MAX_NAMED = 3  # settings; the rest is counted
 MAX_CHARACTERS = 32  # of a value

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from pipelines.lineage.find.artifact_summary import noun, summarize_artifact
 from pipelines.lineage.find.run_list import list_runs
+from pipelines.lineage.find.show import noun, summarize_artifact
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.graph import Run
 from pipelines.metadata.recipe_keys import code_digest, recipe_settings

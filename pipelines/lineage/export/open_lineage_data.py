@@ -15,8 +15,8 @@ from openlineage.client.generated.output_statistics_output_dataset import (
 from openlineage.client.generated.tags_dataset import TagsDatasetFacet, TagsDatasetFacetFields
 
 from core.wording import flatten
-from pipelines.lineage.find.artifact_summary import noun, summarize_artifact
 from pipelines.lineage.find.select import parent_model
+from pipelines.lineage.find.show import noun, summarize_artifact
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.graph import Artifact, Execution
 from pipelines.metadata.names import PUSHED_DESTINATION

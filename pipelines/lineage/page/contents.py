@@ -10,9 +10,8 @@ from urllib.parse import quote
 from core.safe_text import shorten, visible
 from core.wording import flatten
 from pipelines.lineage.compare.compare import compare_runs, run_parts
-from pipelines.lineage.find.artifact_summary import summarize_artifact
 from pipelines.lineage.find.run_list import RunRow, list_runs, run_ending, run_state
-from pipelines.lineage.find.show import Plain, describe, describe_execution
+from pipelines.lineage.find.show import Plain, describe, describe_execution, summarize_artifact
 from pipelines.lineage.page.dag_layout import lay_out
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.graph import Artifact, Execution, Run

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 from components.records import RecordError, read_records
 from components.text_example_gen.documents.document_record import decode_sentences
@@ -11,7 +12,6 @@ from components.text_example_gen.reading.fingerprint import corpus_digest
 from core.errors import InputError
 from core.manifest import MANIFEST, Manifest, Shard, file_digest, read_manifest
 from pipelines.lineage.compare.corpus_change import FILES, text_files
-from pipelines.lineage.verify.mismatch import Mismatch
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.folders import HAVE_MANIFESTS, manifest_folder
 from pipelines.metadata.graph import Artifact
@@ -24,6 +24,25 @@ UNLISTED = {
     "instances": {"histograms.json", "token_counts.npy"},
 }
 COUNTED = {"documents": "documents", "instances": "instances"}  # manifest kind to its counter
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One thing that is not as it was written."""
+
+    kind: Literal["changed", "missing", "added"]
+    path: str  # a file, a folder, or an entry of the store
+    problem: str  # what is wrong with it
+    artifact: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values for `textmill lineage verify --json`."""
+        return {
+            "kind": self.kind,
+            "path": self.path,
+            "told": self.problem,  # the key that programs read
+            "artifact": self.artifact,
+        }
 
 
 def check_artifact(archive: Archive, artifact: Artifact) -> Iterator[Mismatch]:

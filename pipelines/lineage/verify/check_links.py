@@ -10,8 +10,7 @@ from typing import Any
 from core.errors import InputError
 from core.json_object import read_json
 from core.manifest import MANIFEST, Manifest, read_manifest
-from pipelines.lineage.verify.check_folder import check_manifest, vocabulary_digest
-from pipelines.lineage.verify.mismatch import Mismatch
+from pipelines.lineage.verify.check_folder import Mismatch, check_manifest, vocabulary_digest
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.folders import local_folder, manifest_folder
 from pipelines.metadata.graph import Artifact, Execution

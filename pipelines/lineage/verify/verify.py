@@ -1,16 +1,15 @@
 """Verify a workdir, or one model and its inputs: find what was changed or is missing."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipelines.lineage.verify.check_folder import check_artifact
+from pipelines.lineage.verify.check_folder import Mismatch, check_artifact
 from pipelines.lineage.verify.check_links import check_links
-from pipelines.lineage.verify.check_seal import check_seal
-from pipelines.lineage.verify.mismatch import Mismatch
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.graph import Artifact, Run
-from pipelines.metadata.seal import newest_seal
+from pipelines.metadata.seal import SEAL, newest_seal, seal_content
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,3 +73,29 @@ def _runs_of(archive: Archive, artifacts: Iterable[Artifact]) -> list[Run]:
     producers = (archive.graph.producer(artifact.id) for artifact in artifacts)
     ids = {producer.run_id for producer in producers if producer}
     return [run for run in archive.graph.runs.values() if run.id in ids]
+
+
+def check_seal(archive: Archive, run: Run) -> list[Mismatch] | None:
+    """Return how a run differs from its seal, or None if it was never sealed."""
+    path = archive.workdir / "runs" / run.id / SEAL
+    if not path.exists():
+        return None
+    try:
+        sealed = json.loads(path.read_text(encoding="utf-8"))
+        pairs = [(sealed[part], digests) for part, digests in seal_content(archive, run).items()]
+        return [mismatch for before, now in pairs for mismatch in _compare(run, before, now)]
+    except (OSError, ValueError, KeyError, AttributeError):
+        return [Mismatch("changed", str(path), "is not a readable seal")]
+
+
+def _compare(run: Run, sealed: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Mismatch]:
+    for name in sorted({*sealed, *now}):
+        if sealed.get(name) == now.get(name):
+            continue
+        entry = f"entry {name} of run {run.id}" if name.isdigit() else name
+        if name not in now:
+            yield Mismatch("missing", entry, f"was sealed with run {run.id} and is gone")
+        elif name not in sealed:
+            yield Mismatch("added", entry, f"was not there when run {run.id} was sealed")
+        else:
+            yield Mismatch("changed", entry, f"is not what was sealed with run {run.id}")

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.spec_runner.processes.custom_jobs import CANCELLED, FAILED, SUCCEEDED, CustomJob
 from pipelines.spec_runner.processes.processes import (
     TIMED_OUT,
     Processes,
@@ -22,6 +21,7 @@ from pipelines.spec_runner.processes.processes import (
     describe_exit,
     tail,
 )
+from pipelines.spec_runner.processes.training_service import CANCELLED, FAILED, SUCCEEDED, CustomJob
 from pipelines.spec_runner.spec.artifacts import Json
 from pipelines.spec_runner.spec.buckets import Buckets
 

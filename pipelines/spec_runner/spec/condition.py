@@ -1,10 +1,17 @@
-"""Evaluate the condition of a trigger, in the subset of CEL that TFX and kfp compile to.
+"""Evaluate the conditions of triggers and the filters of resolvers in a compiled pipeline.
+
+A condition is in the subset of CEL that TFX and kfp compile to:
 
     inputs.parameter_values['x'] == 'heads' && int(inputs.parameter_values['n']) > 3
     inputs.artifacts['blessing'].artifacts[0].metadata['blessed'] == 1.0
 
 This subset (https://github.com/google/cel-spec without macros, lists and arithmetic) becomes valid
 Python syntax when its operators are replaced, so Python's parser reads it.
+
+A filter tests artifacts:
+
+    schema_title="tfx.ModelBlessing" AND state=LIVE AND metadata.blessed.number_value=1
+    schema_title="tfx.Model" AND state=LIVE AND name="projects/…/artifacts/12"
 """
 
 import ast
@@ -13,6 +20,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pipelines.spec_runner.spec.artifacts import LiveArtifact
 from pipelines.spec_runner.spec.errors import SpecError
 
 _TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|&&|\|\||!(?!=)|[A-Za-z_]\w*")
@@ -28,6 +36,12 @@ _CONVERT: dict[str, Callable[[Any], Any]] = {
 
 Tree = Mapping[str, Any]
 Thunk = Callable[[Tree], Any]
+_CLAUSE = re.compile(
+    r"(?P<field>schema_title|state|name|uri"
+    r"|metadata\.(?P<key>[\w-]+)\.(?P<kind>number_value|string_value|bool_value))"
+    r"\s*=\s*(?:\"(?P<text>[^\"]*)\"|(?P<word>[\w.+-]+))$"
+)
+Test = Callable[[LiveArtifact], bool]
 
 
 def parse_condition(text: str) -> Thunk:
@@ -94,3 +108,38 @@ def _index(container: Thunk, index: Thunk) -> Thunk:
             ) from error
 
     return look_up
+
+
+def parse_filter(text: str) -> Test:
+    """Parse a filter as TFX compiles it: clauses joined by AND.
+
+    Args:
+        text: without placeholders.
+
+    Raises:
+        SpecError: a clause is of an unknown kind.
+    """
+    tests = [_clause(part.strip()) for part in re.split(r"\s+AND\s+", text.strip())]
+    return lambda artifact: all(test(artifact) for test in tests)
+
+
+def _clause(text: str) -> Test:
+    match = _CLAUSE.match(text)
+    if match is None:
+        raise SpecError(f"A resolver uses the filter {text!r}, which run-spec does not support.")
+    wanted = match["text"] if match["text"] is not None else match["word"]
+    key, field = match["key"], match["field"]
+    if key:
+        value: Any = wanted
+        if match["kind"] == "number_value":
+            value = float(wanted)
+        elif match["kind"] == "bool_value":
+            value = wanted.lower() == "true"
+        return lambda artifact: artifact.metadata.get(key) == value
+    if field == "schema_title":
+        return lambda artifact: artifact.type.title == wanted
+    if field == "name":
+        return lambda artifact: artifact.resource == wanted
+    if field == "uri":
+        return lambda artifact: artifact.uri == wanted
+    return lambda artifact: wanted == "LIVE"  # the only state that filters ask for

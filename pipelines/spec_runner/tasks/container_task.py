@@ -27,8 +27,7 @@ from pipelines.spec_runner.tasks.executor_input import (
     read_output,
 )
 from pipelines.spec_runner.tasks.recorder import Recorder
-from pipelines.spec_runner.tasks.results import Result, TaskError
-from pipelines.spec_runner.tasks.run_context import RunContext
+from pipelines.spec_runner.tasks.run_context import Result, RunContext, TaskError
 
 _TFX_MODULES = ("tfx.", "components.")  # `python -m …` of these may start a CustomJob
 

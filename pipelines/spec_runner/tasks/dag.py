@@ -21,7 +21,7 @@ from pipelines.spec_runner.spec.spec_file import Spec
 from pipelines.spec_runner.tasks.container_task import ContainerTask, Tools
 from pipelines.spec_runner.tasks.inputs import Results, task_artifacts, task_parameters, upstream
 from pipelines.spec_runner.tasks.lookups import run_importer, run_resolver
-from pipelines.spec_runner.tasks.results import FAILED, SKIPPED, SUCCEEDED, Result
+from pipelines.spec_runner.tasks.run_context import FAILED, SKIPPED, SUCCEEDED, Result
 
 COMPLETED = pb.PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
 

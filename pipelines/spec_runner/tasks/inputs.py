@@ -10,8 +10,7 @@ from pipelines.spec_runner.spec.artifacts import Artifacts
 from pipelines.spec_runner.spec.errors import SpecError
 from pipelines.spec_runner.spec.parameters import Values, plain, typed
 from pipelines.spec_runner.spec.placeholders import resolve
-from pipelines.spec_runner.tasks.results import Result
-from pipelines.spec_runner.tasks.run_context import RunContext
+from pipelines.spec_runner.tasks.run_context import Result, RunContext
 
 Results = Mapping[str, Result]
 

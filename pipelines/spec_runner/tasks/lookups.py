@@ -8,12 +8,12 @@ from google.protobuf import json_format
 
 from pipelines.metadata.names import RESOLVER
 from pipelines.spec_runner.spec.artifacts import Artifacts, LiveArtifact, read_type
+from pipelines.spec_runner.spec.condition import parse_filter
 from pipelines.spec_runner.spec.errors import SpecError
 from pipelines.spec_runner.spec.parameters import Values, plain
 from pipelines.spec_runner.spec.placeholders import resolve
-from pipelines.spec_runner.spec.queries import parse_filter
 from pipelines.spec_runner.tasks.container_task import Tools
-from pipelines.spec_runner.tasks.results import Result
+from pipelines.spec_runner.tasks.run_context import Result
 
 IMPORTER = "tfx.dsl.components.common.importer.Importer"  # TFX's execution type
 

@@ -7,8 +7,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.machines.presets import Preset, presets, unsupported
-from pipelines.machines.prices import PriceError, Prices, hourly_price, load_prices
+from pipelines.machines.presets import (
+    Preset,
+    PriceError,
+    Prices,
+    hourly_price,
+    load_prices,
+    presets,
+    unsupported,
+)
 
 
 def print_machines(prices_file: Path | None = None) -> None:

@@ -53,8 +53,13 @@ def submit(
 
     Example: textmill submit pipeline.yaml --param text_root=gs://my-text/news --watch
     """
-    from pipelines.vertex.runs.submission import check_images_built, prepare_submission
-    from pipelines.vertex.runs.submit import make_request, print_submitted, send_request
+    from pipelines.vertex.runs.submission import (
+        check_images_built,
+        make_request,
+        prepare_submission,
+        print_submitted,
+        send_request,
+    )
     from pipelines.vertex.runs.watch import watch_and_report
 
     submission = prepare_submission(spec_or_recipe, submit_options(context))

@@ -16,11 +16,9 @@ from pipelines.machines.presets import preset
 from pipelines.platform import Places, Platform
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.vertex_settings import VertexSettings
-from pipelines.vertex.compile.dataflow import use_dataflow
-from pipelines.vertex.compile.parameters import parameters_of
-from pipelines.vertex.compile.placeholders import placeholder
+from pipelines.vertex.compile.parameters import parameters_of, placeholder
 from pipelines.vertex.compile.spec import TRAINER_TASK, finish_spec
-from pipelines.vertex.compile.worker_pools import worker_pools
+from pipelines.vertex.compile.worker_pools import use_dataflow, worker_pools
 
 TRAINER_PARAMETERS = (
     "project", "region", "service_account", "steps", "warmup_steps", "learning_rate",

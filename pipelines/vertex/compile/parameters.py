@@ -1,7 +1,12 @@
-"""Derive the parameters of a spec, with their defaults, from its recipe."""
+"""Derive the parameters of a spec from its recipe, and write placeholders for their values."""
+
+import re
+from typing import Any
 
 from pipelines.compiled_spec.parameters import ParameterError, SpecParameter
 from pipelines.recipe.settings import Recipe
+
+_PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\['(\w+)'\]\}\}")
 
 
 def parameters_of(recipe: Recipe) -> tuple[SpecParameter, ...]:
@@ -62,3 +67,13 @@ def parameters_of(recipe: Recipe) -> tuple[SpecParameter, ...]:
             vertex.service_account or "",
         ),
     )
+
+
+def placeholder(parameter: str) -> str:
+    """Return the placeholder of a parameter; it may be part of a longer text."""
+    return f"{{{{$.inputs.parameters['{parameter}']}}}}"
+
+
+def find_placeholders(text: Any) -> list[str]:
+    """Return the parameters that a text refers to; empty if it is not a string."""
+    return _PLACEHOLDER.findall(text) if isinstance(text, str) else []

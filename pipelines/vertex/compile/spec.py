@@ -15,7 +15,7 @@ from core.errors import InputError
 from pipelines.compiled_spec.parameters import TYPES, SpecParameter
 from pipelines.machines.presets import preset
 from pipelines.recipe.vertex_settings import VertexSettings
-from pipelines.vertex.compile.placeholders import find_placeholders
+from pipelines.vertex.compile.parameters import find_placeholders
 from pipelines.vertex.compile.worker_pools import image_environment
 
 Spec = dict[str, Any]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipelines.vertex.doctor import access, accounts, images, quotas, storage, text, training
+from pipelines.vertex.doctor import access, storage, training
 from pipelines.vertex.doctor.check import Check, Checker, State, Subject, run_checker
 
 # Name, checker, and the state if the request is refused. A run may succeed even if we lack the
@@ -14,12 +14,12 @@ CHECKS: tuple[tuple[str, Checker, State], ...] = (
     ("permissions", access.check_caller, "warning"),
     ("bucket", storage.check_bucket, "failed"),
     ("bucket, you", storage.check_write_access, "warning"),
-    ("text", text.check_text, "warning"),
-    ("service account", accounts.check_account, "warning"),
-    ("account's roles", accounts.check_roles, "warning"),
+    ("text", storage.check_text, "warning"),
+    ("service account", access.check_account, "warning"),
+    ("account's roles", access.check_roles, "warning"),
     ("batch", training.check_batch, "failed"),
-    ("images", images.check_images, "warning"),
-    ("quota", quotas.check_quota, "warning"),
+    ("images", training.check_images, "warning"),
+    ("quota", training.check_quota, "warning"),
 )
 
 

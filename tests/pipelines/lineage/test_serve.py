@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
-from pipelines.lineage.page.serve import make_server
+from pipelines.lineage.page.render import make_server
 from pipelines.metadata.read_store import StoreError
 from tests.pipelines.lineage.conftest import History
 

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.spec_runner.processes.custom_jobs import CustomJobs
 from pipelines.spec_runner.processes.processes import Processes
 from pipelines.spec_runner.processes.replicas import ReplicaRunner
-from pipelines.spec_runner.processes.training_service import TrainingService
+from pipelines.spec_runner.processes.training_service import CustomJobs, TrainingService
 from pipelines.spec_runner.spec.buckets import Buckets
 
 PARENT = "projects/p/locations/us-central1"

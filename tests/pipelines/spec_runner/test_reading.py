@@ -12,10 +12,9 @@ from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 from core.errors import InputError
 from pipelines.spec_runner.spec.artifacts import ArtifactType, LiveArtifact
 from pipelines.spec_runner.spec.buckets import Buckets, parse_mappings
-from pipelines.spec_runner.spec.condition import parse_condition
+from pipelines.spec_runner.spec.condition import parse_condition, parse_filter
 from pipelines.spec_runner.spec.errors import SpecError
 from pipelines.spec_runner.spec.parameters import resolve_parameters
-from pipelines.spec_runner.spec.queries import parse_filter
 
 
 def definitions(**parameters: Any) -> Any:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from pipelines.compiled_spec.facts import Machines, images_of, machines_of
+from pipelines.compiled_spec.parameters import Machines, images_of, machines_of
 from pipelines.exit_codes import FAILED, SUCCEEDED
 from pipelines.vertex.doctor import local
-from pipelines.vertex.doctor.text import select_files
+from pipelines.vertex.doctor.storage import select_files
 from pipelines.vertex.runs.template import load_template
 from tests.pipelines.vertex.conftest import ACCOUNT, REGION, SPEC, TEXT, Textmill
 from tests.vertex_server import VertexServer

@@ -7,7 +7,7 @@ from google.api_core.exceptions import BadRequest, Conflict, NotFound
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1 as v1
 
-from pipelines.spec_runner.processes.custom_jobs import ENDED
+from pipelines.spec_runner.processes.training_service import ENDED
 from tests.pipelines.vertex.conftest import PROJECT, REGION
 from tests.vertex_server import VertexServer
 from tests.vertex_server.filters import FilterError, matches

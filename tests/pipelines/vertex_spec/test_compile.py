@@ -18,7 +18,7 @@ from pipelines.recipe.file import RecipeError, load_recipe
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.vertex_settings import NO_DIGEST
 from pipelines.vertex.commands.compile import DriftError, compare, compile_to_file, to_yaml
-from pipelines.vertex.compile.placeholders import find_placeholders
+from pipelines.vertex.compile.parameters import find_placeholders
 from trainer.settings.training import TrainingSettings
 
 TOP = Path(__file__).parents[3]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pipelines.recipe.file import RecipeError, load_recipe
-from pipelines.vertex.compile.placeholders import find_placeholders
+from pipelines.vertex.compile.parameters import find_placeholders
 from tests.pipelines.vertex_spec.test_compile import containers, tasks
 
 IMAGE = "us-docker.pkg.dev/p/textmill/dataflow@sha256:" + "cd" * 32

@@ -8,8 +8,16 @@ import yaml
 from google.cloud import aiplatform_v1 as v1
 
 from core.errors import InputError
-from pipelines.machines.presets import MachineError, Preset, preset, presets
-from pipelines.machines.prices import PRICES, PriceError, hourly_price, load_prices
+from pipelines.machines.presets import (
+    PRICES,
+    MachineError,
+    Preset,
+    PriceError,
+    hourly_price,
+    load_prices,
+    preset,
+    presets,
+)
 from pipelines.recipe.file import load_recipe
 from pipelines.vertex.commands.machines import print_machines
 from pipelines.vertex.compile.compile import custom_job
