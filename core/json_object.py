@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from core import storage
 from core.errors import InputError
+from core.object_store import NotFoundError
 
 
 def parse_object(content: bytes, path: str, error_class: type[InputError]) -> dict[str, Any]:
@@ -29,10 +31,10 @@ def parse_object(content: bytes, path: str, error_class: type[InputError]) -> di
     return parsed
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path | str) -> dict[str, Any]:
     """Return the JSON object in a small file, or an empty one if the file has none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = json.loads(storage.read_bytes(str(path)))
+    except (OSError, ValueError, NotFoundError):
         return {}
     return content if isinstance(content, dict) else {}

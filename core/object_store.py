@@ -9,6 +9,7 @@ import base64
 import contextlib
 import fnmatch
 import functools
+import hashlib
 import io
 import os
 import re
@@ -27,6 +28,7 @@ TIMEOUT_VARIABLE = "TEXTMILL_STORE_TIMEOUT_SECONDS"
 TIMEOUT_SECONDS = 300.0
 READ_BYTES = 8 << 20  # fetched at once by a reader that reads on
 _SCHEME = "gs://"
+_SHA256 = "sha256"  # key of an object's own metadata
 _DOWNLOADS = "https://storage.googleapis.com/download/storage/v1"
 _REQUEST_SECONDS = 60.0
 _WILD = re.compile(r"[*?\[]")
@@ -34,6 +36,10 @@ _WILD = re.compile(r"[*?\[]")
 
 class AlreadyExistsError(StorageError):
     """An object that was to be created exists."""
+
+
+class NotFoundError(StorageError):
+    """There is no such object, version of an object, or bucket."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,13 @@ class StoredObject:
     generation: int  # changes whenever the object is written
     md5: str | None  # base64; None for composite objects
     crc32c: str  # base64
+    created: float  # seconds since 1970
+    sha256: str | None  # hex; None if another program wrote the object
+
+    @property
+    def checksum(self) -> str:
+        """A checksum of the content, with its kind: `md5:…`, or `crc32c:…` if there is no MD5."""
+        return f"md5:{self.md5}" if self.md5 else f"crc32c:{self.crc32c}"
 
 
 def list_objects(folder: str) -> Iterator[StoredObject]:
@@ -107,6 +120,8 @@ def read_range(path: str, first: int, last: int) -> bytes:
 def upload(path: str, file: str, *, only_if_absent: bool = False) -> None:
     """Upload a whole local file; the object appears when every byte is there.
 
+    Its sha256 is stored with the object, so that a listing has it.
+
     Raises:
         AlreadyExistsError: only_if_absent is set and the object exists with another content.
         StorageError: the object cannot be written.
@@ -117,6 +132,8 @@ def upload(path: str, file: str, *, only_if_absent: bool = False) -> None:
     precondition = {"if_generation_match": 0} if only_if_absent else {}
     with _reporting(path, "written") as retry:
         blob = _client().bucket(bucket).blob(name)
+        with Path(file).open("rb") as stream:
+            blob.metadata = {_SHA256: hashlib.file_digest(stream, "sha256").hexdigest()}
         send = functools.partial(
             blob.upload_from_filename, file, retry=None, checksum="crc32c", **precondition
         )
@@ -134,6 +151,18 @@ def _crc32c(file: str) -> str:
         while piece := stream.read(READ_BYTES):
             checksum.update(piece)
     return base64.b64encode(checksum.digest()).decode()
+
+
+def copy(source: str, target: str) -> None:
+    """Copy an object within the store; no byte of it comes to this machine."""
+    from_bucket, from_name = _split(source)
+    to_bucket, to_name = _split(target)
+    with _reporting(source, "copied") as retry:
+        blob = _client().bucket(from_bucket).blob(from_name)
+        copied = _client().bucket(to_bucket).blob(to_name)
+        token, _, _ = copied.rewrite(blob, retry=retry)
+        while token:
+            token, _, _ = copied.rewrite(blob, token=token, retry=retry)
 
 
 def remove(path: str) -> None:
@@ -262,7 +291,8 @@ def _split(path: str) -> tuple[str, str]:
 
 def _list(path: str, bucket: str, prefix: str) -> Iterator[StoredObject]:
     with _reporting(path, "listed") as retry:
-        fields = "items(name,bucket,size,generation,md5Hash,crc32c),nextPageToken"
+        described = "name,bucket,size,generation,md5Hash,crc32c,timeCreated,metadata"
+        fields = f"items({described}),nextPageToken"
         for blob in _client().list_blobs(bucket, prefix=prefix, fields=fields, retry=retry):
             if not blob.name.endswith("/"):
                 yield _describe(blob, bucket)
@@ -270,7 +300,15 @@ def _list(path: str, bucket: str, prefix: str) -> Iterator[StoredObject]:
 
 def _describe(blob: Any, bucket: str | None = None) -> StoredObject:
     path = f"{_SCHEME}{bucket or blob.bucket.name}/{blob.name}"
-    return StoredObject(path, int(blob.size), int(blob.generation), blob.md5_hash, blob.crc32c)
+    return StoredObject(
+        path=path,
+        size_bytes=int(blob.size),
+        generation=int(blob.generation),
+        md5=blob.md5_hash,
+        crc32c=blob.crc32c,
+        created=blob.time_created.timestamp(),
+        sha256=(blob.metadata or {}).get(_SHA256),
+    )
 
 
 def timeout_seconds() -> float:
@@ -311,7 +349,7 @@ def _reporting(path: str, verb: str) -> Iterator[Any]:
         yield retry
     except exceptions.NotFound as error:
         bucket = _split(path)[0]
-        raise StorageError(
+        raise NotFoundError(
             f"{path}: cannot be {verb}, because it does not exist. Check the name, and that the "
             f"bucket {bucket} exists."
         ) from error

@@ -61,9 +61,16 @@ def read_bytes(path: str) -> bytes:
         return stream.read()
 
 
-def open_input(path: str) -> IO[bytes]:
-    """Open a file for reading bytes; the stream is seekable."""
-    return object_store.open_input(path) if is_remote(path) else Path(path).open("rb")
+def open_input(path: str, generation: int | None = None) -> IO[bytes]:
+    """Open a file for reading bytes; the stream is seekable.
+
+    Args:
+        path: a local file or an object.
+        generation: the version of the object to read; None for the current one.
+    """
+    if is_remote(path):
+        return object_store.open_input(path, generation)
+    return Path(path).open("rb")
 
 
 def read_range(path: str, first: int, last: int) -> bytes:

@@ -28,6 +28,14 @@ WorkdirOption = Annotated[
         "--workdir", metavar="FOLDER", help="Folder of artifacts, metadata and published models."
     ),
 ]
+RootOption = Annotated[
+    str | None,
+    typer.Option(
+        "--root",
+        metavar="GS_FOLDER",
+        help="gs:// folder of artifacts, checkpoints and published models; the workdir by default.",
+    ),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(

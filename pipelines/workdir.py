@@ -28,6 +28,7 @@ class Workdir:
     """The paths of the folders and files in a workdir."""
 
     root: Path
+    remote: str = ""  # gs:// folder of artifacts, checkpoints and published models; "": root
 
     @property
     def metadata(self) -> Path:
@@ -44,17 +45,20 @@ class Workdir:
         """Folder with a subfolder per run: summary, recipe and log."""
         return self.root / "runs"
 
-    def pipeline_root(self, recipe: str) -> Path:
+    def pipeline_root(self, recipe: str) -> str:
         """Return the folder of a recipe's artifacts."""
-        return self.root / "artifacts" / recipe
+        return self._data("artifacts", recipe)
 
-    def checkpoints(self, recipe: str) -> Path:
+    def checkpoints(self, recipe: str) -> str:
         """Return the folder of the checkpoints that a killed run resumes from."""
-        return self.root / "checkpoints" / recipe
+        return self._data("checkpoints", recipe)
 
-    def published(self, recipe: str) -> Path:
+    def published(self, recipe: str) -> str:
         """Return the folder of the published models, with a subfolder per version."""
-        return self.root / "published" / recipe
+        return self._data("published", recipe)
+
+    def _data(self, *names: str) -> str:
+        return storage.join(self.remote or str(self.root), *names)
 
     def new_run(self) -> str:
         """Create the folder of a new run and return its id.
@@ -72,13 +76,41 @@ class Workdir:
         raise WorkdirError(f"{self.runs}: a thousand runs in one second. Wait and try again.")
 
 
-def open_workdir(folder: str) -> Workdir:
+def locate_workdir(folder: str, remote: str | None = None) -> Workdir:
+    """Return the workdir without touching it.
+
+    Args:
+        folder: the local folder.
+        remote: gs:// folder of artifacts, checkpoints and published models; None for the workdir.
+
+    Raises:
+        WorkdirError: the workdir is remote, or `remote` is not.
+    """
+    if storage.is_remote(folder):
+        raise WorkdirError(
+            f"--workdir {folder}: a workdir is a local folder, because it holds the SQLite file of "
+            f"ML Metadata. Keep it here, and put artifacts, checkpoints and models on the object "
+            f"store with --root {folder}."
+        )
+    if remote is not None and not remote.startswith("gs://"):
+        raise WorkdirError(
+            f"--root {remote}: only a gs:// folder. For a local folder, use --workdir {remote}."
+        )
+    return Workdir(Path(folder).expanduser().resolve(), (remote or "").rstrip("/"))
+
+
+def open_workdir(folder: str, remote: str | None = None) -> Workdir:
     """Return the workdir, creating its folder if it does not exist.
+
+    Args:
+        folder: the local folder.
+        remote: gs:// folder of artifacts, checkpoints and published models; None for the workdir.
 
     Raises:
         WorkdirError: the folder, or a file in it, cannot be written.
     """
-    root = Path(folder).expanduser().resolve()
+    workdir = locate_workdir(folder, remote)
+    root = workdir.root
     _check_name(root)
     probe = root / f".probe-{os.getpid()}"
     try:
@@ -89,7 +121,6 @@ def open_workdir(folder: str) -> Workdir:
         raise WorkdirError(
             f"{root}: cannot be written ({error.strerror}). Give another folder with --workdir."
         ) from error
-    workdir = Workdir(root)
     _check_owner(workdir)
     return workdir
 

@@ -44,11 +44,8 @@ def check_corpus(
             sentence, or all its documents fall into one split.
     """
     root = escape_path(source.root)
-    if source.fingerprint.startswith(PREFIX) and source.fingerprint != digest:
-        raise CorpusError(
-            f"{root}: the text changed after its fingerprint was taken. Run again when no program "
-            f"writes to it."
-        )
+    if source.fingerprint.startswith(PREFIX):
+        check_unchanged(source, digest)
     _check_bad_lines(settings, parts, counts)
     lowest = min(part["buckets"][0] for part in parts)
     highest = max(part["buckets"][1] for part in parts)
@@ -60,6 +57,19 @@ def check_corpus(
     only = choose_split(lowest, settings.eval_fraction)
     if only == choose_split(highest, settings.eval_fraction):
         raise CorpusError(_explain_empty_split(settings, lowest, highest, SPLITS[1 - only]))
+
+
+def check_unchanged(source: TextSource, digest: str) -> None:
+    """Compare the text's digest with the driver's.
+
+    Raises:
+        CorpusError: they differ.
+    """
+    if source.fingerprint != digest:
+        raise CorpusError(
+            f"{escape_path(source.root)}: the text changed after its fingerprint was taken. Run "
+            f"again when no program writes to it."
+        )
 
 
 def _check_bad_lines(

@@ -1,5 +1,6 @@
 """Write the documents of a corpus: read, sort by id, cut into shards, write the manifest."""
 
+import dataclasses
 import functools
 import json
 from collections import Counter
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.settings import TextSettings
-from components.text_example_gen.check_corpus import TextSource, check_corpus
+from components.text_example_gen.check_corpus import TextSource, check_corpus, check_unchanged
 from components.text_example_gen.documents.choose_split import (
     HASH_BUCKETS,
     SPLITS,
@@ -27,7 +28,11 @@ from components.text_example_gen.duplicates.near_duplicates import (
 from components.text_example_gen.duplicates.signatures import SignatureWriter
 from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.find_files import CorpusFile, find_files
-from components.text_example_gen.reading.fingerprint import corpus_digest
+from components.text_example_gen.reading.fingerprint import (
+    STORE_PREFIX,
+    corpus_digest,
+    fingerprint,
+)
 from components.text_example_gen.reading.read_documents import DocumentReader
 from components.text_example_gen.writing.runs import Entry, RunWriter
 from components.text_example_gen.writing.shards import cut_shards, write_shard
@@ -69,7 +74,10 @@ def write_documents(
         CorpusError: the text cannot be used as it is.
     """
     scratch = storage.join(folder, SCRATCH)
-    units = _plan_units(find_files(source.root, source.patterns))
+    files = find_files(source.root, source.patterns)
+    if source.fingerprint.startswith(STORE_PREFIX):
+        check_unchanged(source, fingerprint(files))
+    units = _plan_units(files)
     read = functools.partial(read_unit, settings=settings, scratch=scratch)
     parts = map_units(read, units, storage.join(scratch, "read"))
     counts = Counter(dict.fromkeys(CLEANING_COUNTERS, 0))
@@ -108,7 +116,7 @@ def _plan_units(files: Sequence[CorpusFile]) -> list[Unit]:
         if size >= target:
             units.append({"number": len(units), "files": []})
             size = 0
-        units[-1]["files"].append([file.path, file.name, file.size_bytes])
+        units[-1]["files"].append(list(dataclasses.astuple(file)))
         size += file.size_bytes
     return units
 
@@ -117,7 +125,7 @@ def read_unit(unit: Unit, *, settings: TextSettings, scratch: str) -> Unit:
     """Read some files and write their documents as runs.
 
     Args:
-        unit: `number`, and `files` as (path, name, size).
+        unit: `number`, and `files` as the values of CorpusFile's fields.
         settings: how to read the files.
         scratch: folder for the runs.
 

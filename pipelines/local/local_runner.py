@@ -1,7 +1,6 @@
 """Run a pipeline on this machine, node by node, reusing only whole results."""
 
 import logging
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -107,17 +106,18 @@ class NodeLauncher(HookedLauncher):
         A store restored from a backup assigns ids again that newer runs had used.
         """
         for artifact in _each(artifacts):
-            if not storage.is_remote(artifact.uri) and Path(artifact.uri).is_dir():
+            if storage.is_remote(artifact.uri):
+                storage.remove_tree(artifact.uri)
+            elif Path(artifact.uri).is_dir():
                 log.warning("%s: belongs to an execution unknown to this store", artifact.uri)
-                shutil.rmtree(artifact.uri)
+                storage.remove_tree(artifact.uri)
 
     def before_publish(self, executor_output: Any) -> None:
         """Record the digest of each output, together with the output itself."""
         failpoint("before-publish")
         for outputs in executor_output.output_artifacts.values():
             for artifact in outputs.artifacts:
-                if Path(artifact.uri).is_dir():
-                    digest = output_digest(artifact.uri)
+                if digest := output_digest(artifact.uri):
                     artifact.custom_properties[OUTPUT_DIGEST].string_value = digest
 
 

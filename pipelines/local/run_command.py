@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from components.text_example_gen.reading.check_encoding import check_encoding
+from components.text_example_gen.reading.find_files import list_once
 from core import storage
 from core.errors import InputError
 from core.json_object import read_json
@@ -41,6 +42,7 @@ def run_recipe(
     text: list[str],
     *,
     workdir: str,
+    root: str | None = None,
     overrides: list[str],
     span: int | None = None,
     to_node: str | None = None,
@@ -55,6 +57,7 @@ def run_recipe(
         recipe_name: name of a built-in recipe, or path of a YAML file.
         text: files, folders and globs.
         workdir: folder for the store, the artifacts and the models.
+        root: gs:// folder for artifacts, checkpoints and models; None for the workdir.
         overrides: settings, for example "trainer.steps=2000".
         span: the `{SPAN}` of the text to read; None stands for the newest.
         to_node: the last node to run.
@@ -69,15 +72,22 @@ def run_recipe(
     """
     recipe = load_recipe(recipe_name, overrides).from_here()
     check_node(recipe, to_node)
-    request = RunRequest(recipe, locate_text(text), open_workdir(workdir), span, to_node, verbose)
+    folder = open_workdir(workdir, root)
+    with list_once():
+        request = RunRequest(recipe, locate_text(text), folder, span, to_node, verbose)
+        return _check_and_run(request, wait_seconds)
+
+
+def _check_and_run(request: "RunRequest", wait_seconds: float) -> int:
+    span = request.span
     if span is not None and not request.text.has_span:
         raise InputError(
             f"--span {span}: --text has no {{SPAN}}. Write {{SPAN}} where the paths of spans "
             f"differ, for example 'week-{{SPAN}}/*.txt'."
         )
     if not request.text.has_span:
-        check_encoding(request.text.base, request.text.patterns, recipe.text)
-    hush(verbose)
+        check_encoding(request.text.base, request.text.patterns, request.recipe.text)
+    hush(request.verbose)
     with hold(request.workdir, wait_seconds), sigterm_raises():
         check_store(request.workdir)
         closed = close_unfinished(request.workdir, "its process was killed; closed by the next run")
@@ -134,9 +144,9 @@ def places_of(recipe: Recipe, text: TextLocation, workdir: Workdir, span: int | 
     return Places(
         input_base=text.base,
         patterns=text.patterns,
-        pipeline_root=str(workdir.pipeline_root(recipe.name)),
-        checkpoint_root=str(workdir.checkpoints(recipe.name)),
-        destination=str(workdir.published(recipe.name)),
+        pipeline_root=workdir.pipeline_root(recipe.name),
+        checkpoint_root=workdir.checkpoints(recipe.name),
+        destination=workdir.published(recipe.name),
         span=span,
         metadata_path=str(workdir.metadata),
     )
@@ -148,24 +158,27 @@ def write_recipe(recipe: Recipe, folder: Path) -> None:
     storage.write_bytes(str(folder / RECIPE), content.encode())
 
 
-def print_next(summary: RunSummary, pipeline_root: Path, console: Console) -> None:
+def print_next(summary: RunSummary, pipeline_root: str, console: Console) -> None:
     """Print the next commands to type, if the run published a model."""
     model = summary.places.get("model")
     if not model:
         return
     folder = short(model)
     console.print("\nNext, with `pip install transformers torch`:")
+    if storage.is_remote(model):
+        console.print(f"  gcloud storage cp --recursive {escape(model)} .", soft_wrap=True)
+        folder = model.rpartition("/")[2]
     console.print(
         f"  from transformers import {_class_of(model)}, AutoTokenizer\n"
         f'  model = {_class_of(model)}.from_pretrained("{escape(folder)}/transformers")',
         soft_wrap=True,
     )
-    console.print(f"  tensorboard --logdir {escape(short(str(pipeline_root)))}", soft_wrap=True)
+    console.print(f"  tensorboard --logdir {escape(short(pipeline_root))}", soft_wrap=True)
 
 
 def _class_of(model: str) -> str:
     """Return the Transformers class for a published model; ELECTRA has no masked-token head."""
-    config = read_json(Path(model) / "transformers" / "config.json")
+    config = read_json(storage.join(model, "transformers", "config.json"))
     return {"electra": "ElectraForPreTraining"}.get(
         config.get("model_type", ""), "AutoModelForMaskedLM"
     )

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.text_example_gen.reading.errors import escape_path
-from components.text_example_gen.reading.find_files import find_files
+from components.text_example_gen.reading.find_files import find_files, list_remote
+from core import object_store, storage
 from core.errors import InputError
 
 WILD = re.compile(r"[*?\[]|\{(SPAN|VERSION|YYYY|MM|DD)\b")  # of globs, and TFX's for spans
+_GS = "gs://"
 EVERYTHING = "**"  # all files below a folder
 
 
@@ -20,7 +22,7 @@ class TextLocationError(InputError):
 
 @dataclass(frozen=True)
 class TextLocation:
-    """The location of text: `base` is absolute, the patterns are relative to it."""
+    """The location of text: `base` is absolute or gs://, the patterns are relative to it."""
 
     base: str
     patterns: tuple[str, ...]
@@ -35,15 +37,24 @@ def locate_text(names: list[str]) -> TextLocation:
     """Find the common folder of all the text.
 
     Args:
-        names: files, folders and globs; a glob may contain `{SPAN}`.
+        names: files, folders and globs, local or gs://; a glob may contain `{SPAN}`.
 
     Raises:
-        InputError: a file or folder does not exist, or a glob matches nothing.
+        InputError: a file or folder does not exist, a glob matches nothing, or some of the text is
+            local and some is not.
     """
-    split_names = [_split(name) for name in names]
+    schemes = {name.rpartition("://")[0] for name in names}
+    if len(schemes) > 1:
+        raise TextLocationError(
+            f"--text {' '.join(map(escape_path, names))}: all text must be local, or all on "
+            f"gs://. Copy the files to one place."
+        )
+    remote = storage.is_remote(names[0])
+    split_names = [_split_remote(name) if remote else _split(name) for name in names]
     base = Path(os.path.commonpath([folder for folder, _ in split_names]))
     patterns = (_join(folder.relative_to(base), pattern) for folder, pattern in split_names)
-    location = TextLocation(str(base), tuple(dict.fromkeys(patterns)))
+    root = f"{_GS}{base.as_posix().lstrip('/')}" if remote else str(base)
+    location = TextLocation(root, tuple(dict.fromkeys(patterns)))
     if not location.has_span:
         find_files(location.base, location.patterns)
     return location
@@ -72,6 +83,20 @@ def _split(name: str) -> tuple[Path, str]:
     if path.is_file():
         return path.parent, glob.escape(path.name)
     raise TextLocationError(f"--text {name}: no such file or folder ({path}). Check the path.")
+
+
+def _split_remote(name: str) -> tuple[Path, str]:
+    """Split a gs:// path into its longest folder without wildcards, as a path, and a pattern."""
+    bucket, *parts = [part for part in name.removeprefix(_GS).split("/") if part]
+    folder = Path("/", bucket)
+    wild = next((n for n, part in enumerate(parts) if WILD.search(part)), None)
+    if wild is not None:
+        return folder.joinpath(*parts[:wild]), "/".join(parts[wild:])
+    if list_remote(f"{_GS}{'/'.join([bucket, *parts])}"):
+        return folder.joinpath(*parts), EVERYTHING
+    if parts and object_store.find(f"{_GS}{'/'.join([bucket, *parts])}"):
+        return folder.joinpath(*parts[:-1]), parts[-1]
+    raise TextLocationError(f"--text {name}: no such object or folder. Check the path.")
 
 
 def _must_be_folder(folder: Path, name: str) -> None:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from components.publisher.publish import check_version
-from core import storage
+from core import object_store, storage
 from core.errors import InputError
 from core.manifest import file_digest
 from pipelines.metadata.names import MODEL_RUN
@@ -29,11 +29,11 @@ def find_damage(
     """
     if type_name == MODEL_RUN or Path(uri).is_file():
         return None
-    if not Path(uri).is_dir():
-        return f"{uri} is gone."
+    if (now := output_digest(uri)) is None:
+        return None if storage.exists(uri) else f"{uri} is gone."  # it may be one object
     if digest is None:
         return f"{uri} has no digest on record."
-    if output_digest(uri) != digest:
+    if now != digest:
         return f"{uri} was altered since it was written."
     # A bucket is not checked: others may write there, and reading all of it is slow.
     if published and not storage.is_remote(published):
@@ -44,11 +44,28 @@ def find_damage(
     return None
 
 
-def output_digest(folder: str) -> str:
-    """Return the sha256 over the names and digests of all files in a folder, sorted by name."""
+def output_digest(folder: str) -> str | None:
+    """Return the sha256 over the names and digests of all files in a folder, sorted by name.
+
+    On an object store, the digests are the checksums in its listing, so that no object is read.
+
+    Returns:
+        None if there is no such folder.
+    """
+    if storage.is_remote(folder):
+        start = len(folder.rstrip("/")) + 1
+        listed = object_store.list_objects(folder)
+        lines = [f"{item.checksum}  {item.path[start:]}\n" for item in listed]
+        return _digest_lines(lines) if lines else None
+    if not Path(folder).is_dir():
+        return None
     paths = (path for path in Path(folder).rglob("*") if not path.is_dir())
     names = sorted(path.relative_to(folder).as_posix() for path in paths)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         digests = pool.map(lambda name: file_digest(str(Path(folder, name))), names)
         lines = [f"{digest}  {name}\n" for name, digest in zip(names, digests, strict=True)]
+    return _digest_lines(lines)
+
+
+def _digest_lines(lines: list[str]) -> str:
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from core import storage
 from core.json_object import read_json
 from pipelines.machines.presets import Preset, PriceError, Prices, hourly_price
 from pipelines.recipe.settings import Recipe
@@ -80,8 +81,10 @@ def estimate_from_last_run(recipe: Recipe, work: TrainingWork, workdir: Workdir)
         None if the workdir has no such training.
     """
     logs = sorted(
-        workdir.pipeline_root(recipe.name).glob("Trainer/model_run/*/training.json"),
-        key=lambda path: path.stat().st_mtime,
+        storage.list_files(
+            storage.join(workdir.pipeline_root(recipe.name), "Trainer/model_run/*/training.json")
+        ),
+        key=_artifact_id,
         reverse=True,
     )
     for path in logs:
@@ -98,7 +101,11 @@ def estimate_from_last_run(recipe: Recipe, work: TrainingWork, workdir: Workdir)
     return None
 
 
-def _tokens_per_second(path: Path, recipe: Recipe) -> float | None:
+def _artifact_id(log: str) -> int:
+    return int(Path(log).parent.name)
+
+
+def _tokens_per_second(path: str, recipe: Recipe) -> float | None:
     """Read the speed from a training log; None if its model, batch or device was different."""
     log = read_json(path)
     settings = log.get("settings", {})

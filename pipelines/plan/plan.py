@@ -5,13 +5,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.text_example_gen.reading.find_files import list_once
 from pipelines.local.text_location import TextLocation, locate_text
 from pipelines.machines.presets import Prices, load_prices, preset, presets
 from pipelines.plan.cost import Estimate, estimate, estimate_from_last_run
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.work import TrainingWork, check_node, compute_work
-from pipelines.workdir import Workdir
+from pipelines.workdir import Workdir, locate_workdir
 
 if TYPE_CHECKING:
     from pipelines.plan.nodes import PlannedNode
@@ -41,6 +42,7 @@ def make_plan(
     text: list[str],
     *,
     workdir: str,
+    root: str | None = None,
     overrides: list[str],
     span: int | None = None,
     to_node: str | None = None,
@@ -54,6 +56,7 @@ def make_plan(
         recipe_name: a shipped recipe or the path of a YAML file.
         text: files, folders or globs.
         workdir: folder of the runs; it does not have to exist.
+        root: gs:// folder of artifacts, checkpoints and models; None for the workdir.
         overrides: settings, for example "trainer.steps=2000".
         span: the `{SPAN}` of the text to read; None reads the newest.
         to_node: last node to plan, together with the nodes it depends on; None plans all.
@@ -67,8 +70,9 @@ def make_plan(
     recipe = load_recipe(recipe_name, overrides).from_here()
     check_node(recipe, to_node)
     table = load_prices(prices)
-    folder = Workdir(Path(workdir).expanduser().resolve())
-    nodes = _plan_nodes(recipe, locate_text(text), folder, span, to_node)
+    folder = locate_workdir(workdir, root)
+    with list_once():
+        nodes = _plan_nodes(recipe, locate_text(text), folder, span, to_node)
     work = compute_work(recipe)
     return Plan(
         recipe=recipe.name,

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,26 +13,8 @@ from core import object_store, storage
 from core.errors import InputError, StorageError
 from tests.object_store.proxy import STATUS_FAULTS, Faults
 from tests.object_store.server import BUCKET, ObjectStore
-from tests.object_store.server import object_store as run_object_store
 
 ROOT = f"gs://{BUCKET}"
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
-    """An object store for this file."""
-    with run_object_store(tmp_path_factory.mktemp("store")) as store:
-        yield store
-
-
-@pytest.fixture
-def store(running: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
-    """The object store, reached by this process, with an empty log."""
-    for name, value in running.environment.items():
-        monkeypatch.setenv(name, value)
-    running.clear_log()
-    yield running
-    running.inject(Faults())
 
 
 def test_what_is_written_is_read_back_in_one_request_each(store: ObjectStore) -> None:

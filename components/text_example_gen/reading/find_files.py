@@ -1,16 +1,19 @@
 """Find the text files that match patterns, in an order that does not depend on the file system."""
 
+import contextlib
 import fnmatch
 import functools
+import itertools
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.text_example_gen.reading.errors import CorpusError, escape_path
-from core import storage
+from core import object_store, storage
 
 _WILDCARD = re.compile(r"[*?\[]")
 _COMMA = re.compile(r"(?<!\[),|,(?!\])")  # but not the comma in [,]
@@ -23,6 +26,51 @@ class CorpusFile:
     path: str
     name: str  # path relative to the corpus folder, with /
     size_bytes: int
+    # Of an object on an object store, from the listing.
+    generation: int | None = None
+    checksum: str = ""
+
+
+# The entries of a folder, given by the names of the folders above them: name, and whether it is a
+# folder.
+_ListFolder = Callable[[tuple[str, ...]], list[tuple[str, bool]]]
+_listings: ContextVar[dict[str, list[object_store.StoredObject]] | None] = ContextVar(
+    "listings", default=None
+)
+
+
+@contextlib.contextmanager
+def list_once() -> Iterator[None]:
+    """Within the block, list each folder of an object store once.
+
+    Whoever asks for the text again gets the objects of the first listing, and reads the same
+    versions of them.
+    """
+    token = _listings.set({})
+    try:
+        yield
+    finally:
+        _listings.reset(token)
+
+
+def list_remote(folder: str) -> list[object_store.StoredObject]:
+    """List the objects under a folder of an object store.
+
+    Raises:
+        CorpusError: there is no such bucket.
+    """
+    listings = _listings.get()
+    if listings is not None and folder in listings:
+        return listings[folder]
+    try:
+        listed = list(object_store.list_objects(folder))
+    except object_store.NotFoundError as error:
+        raise CorpusError(
+            f"{escape_path(folder)}: no such bucket. Check its name with `gcloud storage ls`."
+        ) from error
+    if listings is not None:
+        listings[folder] = listed
+    return listed
 
 
 def find_files(root: str, patterns: Sequence[str]) -> list[CorpusFile]:
@@ -41,15 +89,26 @@ def find_files(root: str, patterns: Sequence[str]) -> list[CorpusFile]:
         CorpusError: nothing matches; a match is not a regular file, or is a link that leads out
             of the folder; a pattern leads out of the folder.
     """
-    if not storage.is_remote(root) and not Path(root).is_dir():
+    split_patterns = [_split_pattern(root, pattern) for pattern in patterns]
+    objects: dict[str, object_store.StoredObject] = {}
+    if storage.is_remote(root):
+        objects = _list_objects(root, split_patterns)
+        list_folder: _ListFolder = _tree(objects).__getitem__
+    elif Path(root).is_dir():
+        list_folder = functools.partial(_list_local, root)
+    else:
         raise CorpusError(f"{escape_path(root)}: no such folder. Give the folder with the text.")
-    names = sorted({name for pattern in patterns for name in _match(root, pattern)})
+    names = sorted(
+        {name for parts in split_patterns for name in _descend(list_folder, root, (), parts)}
+    )
     if not names:
         raise CorpusError(
             f"No file matches {' or '.join(repr(escape_path(p)) for p in patterns)} in "
             f"{escape_path(root)}. Check the folder and the pattern; '**/*.txt' also looks into "
             f"folders."
         )
+    if storage.is_remote(root):
+        return [_describe_object(objects[name], name) for name in names]
     return [_describe(root, name) for name in names]
 
 
@@ -75,43 +134,69 @@ def split_patterns(joined: str) -> list[str]:
     return _COMMA.split(joined)
 
 
-def _match(root: str, pattern: str) -> Iterator[str]:
-    """Yield the names of the files in the folder that one pattern matches."""
+def _split_pattern(root: str, pattern: str) -> list[str]:
+    """Split a pattern at its slashes."""
     parts = [part for part in pattern.split("/") if part not in ("", ".")]
     if pattern.startswith("/") or storage.is_remote(pattern) or ".." in parts or not parts:
         raise CorpusError(
             f"The pattern {escape_path(pattern)!r} leads out of {escape_path(root)}. Name files in "
             f"that folder, or give another folder."
         )
-    yield from _descend(root, (), parts)
+    return parts
 
 
-def _descend(root: str, above: tuple[str, ...], parts: Sequence[str]) -> Iterator[str]:
+def _descend(
+    list_folder: _ListFolder, root: str, above: tuple[str, ...], parts: Sequence[str]
+) -> Iterator[str]:
+    """Yield the names of the files that a pattern matches in the folder and those below it."""
     part, rest = parts[0], parts[1:]
     if part == "**":
-        yield from _descend(root, above, rest or ["*"])
+        yield from _descend(list_folder, root, above, rest or ["*"])
         rest, part = parts, "*"
-    for name, is_folder in _list(root, above):
+    for name, is_folder in list_folder(above):
         if not _matches_part(name, part):
             continue
         here = (*above, name)
         if rest:
             if is_folder and not (parts[0] == "**" and _is_link(root, here)):
-                yield from _descend(root, here, rest)
+                yield from _descend(list_folder, root, here, rest)
         elif not is_folder:
             yield "/".join(here)
         elif not _WILDCARD.search(part):
-            yield from _descend(root, here, ["**"])
+            yield from _descend(list_folder, root, here, ["**"])
 
 
-def _list(root: str, above: tuple[str, ...]) -> list[tuple[str, bool]]:
-    """Return the entries of a folder: name, and whether it is a folder."""
+def _list_objects(
+    root: str, patterns: Sequence[Sequence[str]]
+) -> dict[str, object_store.StoredObject]:
+    """List the objects that patterns can match, by their names below the root, all at once."""
+    literal = []
+    for parts in patterns:
+        wild = (n for n, part in enumerate(parts) if _WILDCARD.search(part))
+        literal.append(parts[: next(wild, len(parts) - 1)])
+    shared = itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*literal, strict=False))
+    folder = storage.join(root, *(parts[0] for parts in shared))
+    start = len(root.rstrip("/")) + 1
+    return {item.path[start:]: item for item in list_remote(folder)}
+
+
+def _tree(names: Iterable[str]) -> dict[tuple[str, ...], list[tuple[str, bool]]]:
+    """Return the entries of every folder, from the names of all objects."""
+    tree: dict[tuple[str, ...], dict[tuple[str, bool], None]] = {(): {}}
+    for name in names:
+        *folders, last = name.split("/")
+        for depth, folder in enumerate(folders):
+            tree.setdefault(tuple(folders[:depth]), {})[(folder, True)] = None
+        tree.setdefault(tuple(folders), {})[(last, False)] = None
+    return {folder: sorted(entries) for folder, entries in tree.items()}
+
+
+def _describe_object(item: object_store.StoredObject, name: str) -> CorpusFile:
+    return CorpusFile(item.path, name, item.size_bytes, item.generation, item.checksum)
+
+
+def _list_local(root: str, above: tuple[str, ...]) -> list[tuple[str, bool]]:
     folder = storage.join(root, *above)
-    if storage.is_remote(root):
-        import tensorflow as tf
-
-        names = tf.io.gfile.listdir(folder)  # an object store's folders end with /
-        return sorted((name.rstrip("/"), name.endswith("/")) for name in names if name != "/")
     try:
         with os.scandir(folder) as entries:
             return sorted((entry.name, _is_folder(entry)) for entry in entries)
@@ -130,7 +215,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _matches_part(name: str, part: str) -> bool:
-    is_match = fnmatch.fnmatchcase(name, part) and (name[0] != "." or part[0] == ".")
+    is_match = fnmatch.fnmatchcase(name, part) and (name[:1] != "." or part[0] == ".")
     return is_match or name == part  # a file may be called "a[1].txt"
 
 
@@ -140,10 +225,6 @@ def _is_link(root: str, names: tuple[str, ...]) -> bool:
 
 def _describe(root: str, name: str) -> CorpusFile:
     path = storage.join(root, name)
-    if storage.is_remote(root):
-        import tensorflow as tf
-
-        return CorpusFile(path=path, name=name, size_bytes=tf.io.gfile.stat(path).length)
     try:
         real = Path(path).resolve(strict=True)
         status = real.stat()

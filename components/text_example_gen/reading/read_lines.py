@@ -9,7 +9,7 @@ from typing import IO
 
 from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.find_files import CorpusFile
-from core import storage
+from core import object_store, storage
 from core.failpoints import failpoint
 
 CHUNK_BYTES = 1 << 18
@@ -52,11 +52,16 @@ class LineReader:
         path = escape_path(self._file.path)
         before = _status(self._file)
         try:
-            with storage.open_input(self._file.path) as stream:
+            with storage.open_input(self._file.path, self._file.generation) as stream:
                 raw = _HashingReader(stream)
                 yield from split_lines(self._chunks(raw), self._max_line_bytes)
                 while raw.read(CHUNK_BYTES):  # hash the bytes after the gzip stream, if any
                     pass
+        except object_store.NotFoundError as error:
+            raise CorpusError(
+                f"{path}: the object was replaced or removed after it was listed. Run again when "
+                f"no program writes to it."
+            ) from error
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise CorpusError(
                 f"{path}: the gzip data is cut short or damaged ({error}). Copy the file from its "
@@ -154,7 +159,7 @@ def _guess_from_zeros(sample: bytes) -> str | None:
 
 
 def _status(file: CorpusFile) -> tuple[int, int] | None:
-    """Return size and modification time in ns; None for objects, which are never modified."""
+    """Return size and modification time in ns; None for objects, whose versions never change."""
     if storage.is_remote(file.path):
         return None
     try:

@@ -89,16 +89,17 @@ def read_range(paths: Sequence[str], split: int, first: int, end: int) -> list[E
 
 
 def _read_run(path: str, split: int, first: int, end: int) -> Iterator[Entry]:
-    with storage.open_input(path) as stream:
-        stream.seek(8 * (split * ID_BUCKETS + first))
-        index = stream.read(8 * (end - first + 1))
-        (begin,), (stop,) = struct.unpack("<Q", index[:8]), struct.unpack("<Q", index[-8:])
-        stream.seek(begin)
-        blob = stream.read(stop - begin)
+    # No more than these bytes, because a store sends every byte that is asked for.
+    begin, stop = (_read_offset(path, split * ID_BUCKETS + bucket) for bucket in (first, end))
+    blob = storage.read_range(path, begin, stop)
     at = 0
     while at < len(blob):
         entry, at = _unpack(blob, at)
         yield entry
+
+
+def _read_offset(path: str, number: int) -> int:
+    return int.from_bytes(storage.read_range(path, 8 * number, 8 * number + 8), "little")
 
 
 def _pack(entry: Entry) -> bytes:

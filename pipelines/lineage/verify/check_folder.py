@@ -9,6 +9,7 @@ from typing import Any, Literal
 from components.records import RecordError, read_records
 from components.text_example_gen.documents.document_record import decode_sentences
 from components.text_example_gen.reading.fingerprint import corpus_digest
+from core import storage
 from core.errors import InputError
 from core.manifest import MANIFEST, Manifest, Shard, file_digest, read_manifest
 from pipelines.lineage.compare.corpus_change import FILES, text_files
@@ -46,7 +47,13 @@ class Mismatch:
 
 
 def check_artifact(archive: Archive, artifact: Artifact) -> Iterator[Mismatch]:
-    """Check everything about one artifact that needs no other artifact."""
+    """Check everything about one artifact that needs no other artifact.
+
+    On an object store, the checksums of the store are compared with the digest in ML Metadata.
+    """
+    if storage.is_remote(artifact.uri):
+        yield from _check_remote(archive, artifact)
+        return
     folder = archive.folder(artifact)
     mismatches = list(_check(folder, artifact.type_name in HAVE_MANIFESTS))
     recorded = archive.properties(artifact).get(OUTPUT_DIGEST)
@@ -56,6 +63,17 @@ def check_artifact(archive: Archive, artifact: Artifact) -> Iterator[Mismatch]:
         problem = "does not match the digest in ML Metadata"
         mismatches.append(Mismatch("changed", str(folder), problem))
     yield from (replace(mismatch, artifact=artifact.id) for mismatch in mismatches)
+
+
+def _check_remote(archive: Archive, artifact: Artifact) -> Iterator[Mismatch]:
+    recorded = archive.properties(artifact).get(OUTPUT_DIGEST)
+    digest = output_digest(artifact.uri)
+    if digest is None and not storage.exists(artifact.uri):
+        problem = "the artifact's folder is gone"
+        yield Mismatch("missing", artifact.uri, problem, artifact=artifact.id)
+    elif recorded and artifact.type_name != MODEL_RUN and digest != recorded:
+        problem = "does not match the digest in ML Metadata"
+        yield Mismatch("changed", artifact.uri, problem, artifact=artifact.id)
 
 
 def _check(folder: Path, has_manifest: bool) -> Iterator[Mismatch]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from components.text_example_gen.reading.fingerprint import PREFIX
 from core.errors import InputError
 from core.json_object import read_json
 from core.manifest import MANIFEST, Manifest, read_manifest
@@ -70,8 +71,9 @@ def _compare_with_store(
     code = code_digest(settings)
     if code and manifest.facts.get("code_digest") != code:
         yield "names different code than ML Metadata"
-    fingerprint = settings.get("input_fingerprint")
-    if fingerprint and manifest.facts.get("corpus_digest") != fingerprint:
+    fingerprint = str(settings.get("input_fingerprint", ""))
+    # Text on an object store has a fingerprint of another kind.
+    if fingerprint.startswith(PREFIX) and manifest.facts.get("corpus_digest") != fingerprint:
         yield "names a different text than ML Metadata"
     if manifest.kind == "model" and not _has_same_settings(settings, manifest):
         yield "names different settings than ML Metadata"
