@@ -1,29 +1,30 @@
 """Define CorpusReportGen, the component that writes the corpus report."""
 
-from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
-from tfx.types import component_spec, standard_artifacts
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.artifacts import CorpusReport, Vocabulary
 from components.corpus_report.executor import Executor
+from components.tfx_internals.component_init import SpecComponent
 
 
-class CorpusReportGenSpec(types.ComponentSpec):
+class CorpusReportGenSpec(ComponentSpec):
     """Declare parameters, inputs and outputs."""
 
     PARAMETERS = {
-        "report_settings": component_spec.ExecutionParameter(type=str),
-        "code_digest": component_spec.ExecutionParameter(type=str),
+        "report_settings": ExecutionParameter(type=str),  # ReportSettings as JSON
+        "code_digest": ExecutionParameter(type=str),  # of the executor's code, for TFX's cache key
     }
     INPUTS = {
-        "documents": component_spec.ChannelParameter(type=standard_artifacts.Examples),
-        "vocabulary": component_spec.ChannelParameter(type=Vocabulary),
-        "instances": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "documents": ChannelParameter(type=standard_artifacts.Examples),
+        "vocabulary": ChannelParameter(type=Vocabulary),
+        "instances": ChannelParameter(type=standard_artifacts.Examples),
     }
-    OUTPUTS = {"report": component_spec.ChannelParameter(type=CorpusReport)}
+    OUTPUTS = {"report": ChannelParameter(type=CorpusReport)}
 
 
-class CorpusReportGen(base_component.BaseComponent):
+class CorpusReportGen(SpecComponent, base_component.BaseComponent):
     """Writes one HTML file that describes the text a model is trained on.
 
     Example:
@@ -41,31 +42,3 @@ class CorpusReportGen(base_component.BaseComponent):
 
     SPEC_CLASS = CorpusReportGenSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
-
-    def __init__(
-        self,
-        *,
-        documents: types.BaseChannel,
-        vocabulary: types.BaseChannel,
-        instances: types.BaseChannel,
-        report_settings: str,
-        code_digest: str,
-    ) -> None:
-        """Build the component.
-
-        Args:
-            documents: `examples` of TextExampleGen.
-            vocabulary: the vocabulary of the instances.
-            instances: `instances` of InstanceGen.
-            report_settings: `ReportSettings` as JSON.
-            code_digest: digest of the executor's code, for the cache key.
-        """
-        spec = CorpusReportGenSpec(
-            documents=documents,
-            vocabulary=vocabulary,
-            instances=instances,
-            report_settings=report_settings,
-            code_digest=code_digest,
-            report=types.Channel(type=CorpusReport),
-        )
-        super().__init__(spec=spec)

@@ -3,12 +3,12 @@
 from tfx import types
 from tfx.components import example_validator as tfx_validator
 from tfx.dsl.components.base import executor_spec
-from tfx.types import standard_artifacts, standard_component_specs
+from tfx.types import standard_component_specs
 from tfx.types.component_spec import ExecutionParameter
 from tfx.utils import json_utils
 
 from components.example_validator import executor
-from components.tfx_internals.component_init import init_component
+from components.tfx_internals.component_init import SpecComponent
 
 
 class ExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
@@ -20,7 +20,7 @@ class ExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
     }
 
 
-class ExampleValidator(tfx_validator.component.ExampleValidator):
+class ExampleValidator(SpecComponent, tfx_validator.component.ExampleValidator):
     """Compares statistics with a schema and fails the run if an anomaly would spoil training.
 
     A missing feature, a wrong type or shape, or an id outside the vocabulary stops the run with an
@@ -56,11 +56,9 @@ class ExampleValidator(tfx_validator.component.ExampleValidator):
             code_digest: digest of the executor's code, for the cache key.
             exclude_splits: names of splits that are not validated.
         """
-        spec = ExampleValidatorSpec(
+        super().__init__(
             statistics=statistics,
             schema=schema,
             exclude_splits=json_utils.dumps(exclude_splits or []),
             code_digest=code_digest,
-            anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
         )
-        init_component(self, spec)

@@ -1,23 +1,23 @@
 """Declare the InstanceImport component: records of another system become instances."""
 
-from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.artifacts import Vocabulary
 from components.instance_import import executor
+from components.tfx_internals.component_init import SpecComponent
 
 
 class InstanceImportSpec(ComponentSpec):
     """Parameters, inputs and outputs of InstanceImport."""
 
     PARAMETERS = {
-        "instance_settings": ExecutionParameter(type=str),
-        "masking_settings": ExecutionParameter(type=str),
-        "seed": ExecutionParameter(type=int),
-        "records_digest": ExecutionParameter(type=str),
-        "code_digest": ExecutionParameter(type=str),
+        "instance_settings": ExecutionParameter(type=str),  # InstanceSettings as JSON
+        "masking_settings": ExecutionParameter(type=str),  # MaskingSettings as JSON
+        "seed": ExecutionParameter(type=int),  # of the masks, if the records have none
+        "records_digest": ExecutionParameter(type=str),  # of the records, for TFX's cache key
+        "code_digest": ExecutionParameter(type=str),  # of the executor's code, for TFX's cache key
     }
     INPUTS = {"vocabulary": ChannelParameter(type=Vocabulary)}
     OUTPUTS = {
@@ -26,7 +26,7 @@ class InstanceImportSpec(ComponentSpec):
     }
 
 
-class InstanceImport(base_beam_component.BaseBeamComponent):
+class InstanceImport(SpecComponent, base_beam_component.BaseBeamComponent):
     """Read instances that the scripts of BERT, ALBERT, ELECTRA or the Model Garden wrote.
 
     It replaces InstanceGen in a pipeline.
@@ -50,35 +50,3 @@ class InstanceImport(base_beam_component.BaseBeamComponent):
 
     SPEC_CLASS = InstanceImportSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
-
-    def __init__(
-        self,
-        vocabulary: types.BaseChannel,
-        instance_settings: str,
-        masking_settings: str,
-        seed: int,
-        records_digest: str,
-        code_digest: str,
-    ) -> None:
-        """Declare the node.
-
-        Args:
-            vocabulary: the vocabulary that the records were made with.
-            instance_settings: `InstanceSettings` as JSON; `import_from` names the records;
-                `form`, `objective` and `seq_length` describe the instances.
-            masking_settings: `MaskingSettings` as JSON.
-            seed: seed of the masks, if the records have none.
-            records_digest: digest of the records, for TFX's cache key.
-            code_digest: digest of the executor's code, for TFX's cache key.
-        """
-        spec = InstanceImportSpec(
-            vocabulary=vocabulary,
-            instance_settings=instance_settings,
-            masking_settings=masking_settings,
-            seed=seed,
-            records_digest=records_digest,
-            code_digest=code_digest,
-            instances=types.Channel(type=standard_artifacts.Examples),
-            schema=types.Channel(type=standard_artifacts.Schema),
-        )
-        super().__init__(spec=spec)

@@ -1,20 +1,20 @@
 """Declare the ModelCardGen component: it describes a model and its origin."""
 
-from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.artifacts import ModelCard, Vocabulary
 from components.model_card import executor
+from components.tfx_internals.component_init import SpecComponent
 
 
 class ModelCardGenSpec(ComponentSpec):
     """Parameters, inputs and outputs of ModelCardGen."""
 
     PARAMETERS = {
-        "card_settings": ExecutionParameter(type=str),
-        "code_digest": ExecutionParameter(type=str),
+        "card_settings": ExecutionParameter(type=str),  # ModelCardSettings as JSON
+        "code_digest": ExecutionParameter(type=str),  # of the executor's code, for TFX's cache key
     }
     INPUTS = {
         "model": ChannelParameter(type=standard_artifacts.Model),
@@ -22,12 +22,12 @@ class ModelCardGenSpec(ComponentSpec):
         "blessing": ChannelParameter(type=standard_artifacts.ModelBlessing, optional=True),
         "documents": ChannelParameter(type=standard_artifacts.Examples),
         "vocabulary": ChannelParameter(type=Vocabulary),
-        "instances": ChannelParameter(type=standard_artifacts.Examples),
+        "instances": ChannelParameter(type=standard_artifacts.Examples),  # of its training
     }
     OUTPUTS = {"model_card": ChannelParameter(type=ModelCard)}
 
 
-class ModelCardGen(base_component.BaseComponent):
+class ModelCardGen(SpecComponent, base_component.BaseComponent):
     """Write a model card in Hugging Face's format.
 
     Example:
@@ -48,39 +48,3 @@ class ModelCardGen(base_component.BaseComponent):
 
     SPEC_CLASS = ModelCardGenSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
-
-    def __init__(
-        self,
-        model: types.BaseChannel,
-        evaluation: types.BaseChannel,
-        documents: types.BaseChannel,
-        vocabulary: types.BaseChannel,
-        instances: types.BaseChannel,
-        card_settings: str,
-        code_digest: str,
-        blessing: types.BaseChannel | None = None,
-    ) -> None:
-        """Declare the node.
-
-        Args:
-            model: the Trainer's model.
-            evaluation: the ModelEvaluator's evaluation of the model.
-            documents: the documents that the instances were made from.
-            vocabulary: the vocabulary of the instances.
-            instances: the instances that the model was trained on.
-            card_settings: `ModelCardSettings` as JSON.
-            code_digest: digest of the executor's code, for TFX's cache key.
-            blessing: the ModelEvaluator's blessing.
-        """
-        spec = ModelCardGenSpec(
-            model=model,
-            evaluation=evaluation,
-            blessing=blessing,
-            documents=documents,
-            vocabulary=vocabulary,
-            instances=instances,
-            card_settings=card_settings,
-            code_digest=code_digest,
-            model_card=types.Channel(type=ModelCard),
-        )
-        super().__init__(spec=spec)

@@ -12,7 +12,7 @@ from tfx.types.component_spec import ChannelParameter
 from tfx.utils import json_utils
 
 from components.phased_trainer import executor
-from components.tfx_internals.component_init import init_component
+from components.tfx_internals.component_init import SpecComponent
 
 
 class PhasedTrainerSpec(standard_component_specs.TrainerSpec):
@@ -27,7 +27,7 @@ class PhasedTrainerSpec(standard_component_specs.TrainerSpec):
     }
 
 
-class PhasedTrainer(tfx_trainer.Trainer):
+class PhasedTrainer(SpecComponent, tfx_trainer.Trainer):
     """Train in phases (`trainer.phases`), as BERT was trained at length 128 and then 512.
 
     Example:
@@ -64,7 +64,7 @@ class PhasedTrainer(tfx_trainer.Trainer):
             custom_config: as for TFX's Trainer; `training` is `TrainingSettings` as JSON.
             base_model: a model to start from.
         """
-        spec = PhasedTrainerSpec(
+        super().__init__(
             examples=examples,
             **phases,
             run_fn=run_fn,
@@ -72,7 +72,4 @@ class PhasedTrainer(tfx_trainer.Trainer):
             eval_args=trainer_pb2.EvalArgs(),
             custom_config=json_utils.dumps(dict(custom_config)),
             base_model=base_model,
-            model=types.Channel(type=standard_artifacts.Model),
-            model_run=types.Channel(type=standard_artifacts.ModelRun),
         )
-        init_component(self, spec)

@@ -1,6 +1,5 @@
 """Declare the Publisher component: TFX's Pusher with a model card and atomic versions."""
 
-from tfx import types
 from tfx.components.pusher import component as tfx_pusher
 from tfx.dsl.components.base import executor_spec
 from tfx.types import standard_artifacts, standard_component_specs
@@ -8,18 +7,19 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from components.artifacts import ModelCard
 from components.publisher import executor
-from components.tfx_internals.component_init import init_component
+from components.tfx_internals.component_init import SpecComponent
 
 
 class PublisherSpec(ComponentSpec):
     """Parameters, inputs and outputs, with the names of TFX's PusherSpec."""
 
     PARAMETERS = {
-        "destination": ExecutionParameter(type=str),
-        "code_digest": ExecutionParameter(type=str),
+        "destination": ExecutionParameter(type=str),  # folder of the versions, local or gs://
+        "code_digest": ExecutionParameter(type=str),  # of the executor's code, for TFX's cache key
     }
     INPUTS = {
         standard_component_specs.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
+        # Without a blessing every model is published.
         standard_component_specs.MODEL_BLESSING_KEY: ChannelParameter(
             type=standard_artifacts.ModelBlessing, optional=True
         ),
@@ -33,7 +33,7 @@ class PublisherSpec(ComponentSpec):
     TYPE_ANNOTATION = standard_component_specs.PusherSpec.TYPE_ANNOTATION
 
 
-class Publisher(tfx_pusher.Pusher):
+class Publisher(SpecComponent, tfx_pusher.Pusher):
     """Publish a blessed model with its card as `<destination>/<version>`.
 
     Example:
@@ -51,30 +51,3 @@ class Publisher(tfx_pusher.Pusher):
 
     SPEC_CLASS = PublisherSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
-
-    def __init__(
-        self,
-        model: types.BaseChannel,
-        model_card: types.BaseChannel,
-        destination: str,
-        code_digest: str,
-        model_blessing: types.BaseChannel | None = None,
-    ) -> None:
-        """Declare the node.
-
-        Args:
-            model: the Trainer's model.
-            model_card: ModelCardGen's card of this model.
-            destination: folder of the published versions, local or gs://.
-            code_digest: digest of the executor's code, for TFX's cache key.
-            model_blessing: the ModelEvaluator's blessing; without it every model is published.
-        """
-        spec = PublisherSpec(
-            model=model,
-            model_blessing=model_blessing,
-            model_card=model_card,
-            destination=destination,
-            code_digest=code_digest,
-            pushed_model=types.Channel(type=standard_artifacts.PushedModel),
-        )
-        init_component(self, spec)

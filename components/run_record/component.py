@@ -7,6 +7,7 @@ from tfx.orchestration.kubeflow.decorators import FinalStatusStr
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.run_record import executor
+from components.tfx_internals.component_init import SpecComponent
 
 
 class RunRecordSpec(ComponentSpec):
@@ -25,7 +26,7 @@ class RunRecordSpec(ComponentSpec):
     OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {}
 
 
-class RunRecord(base_component.BaseComponent):
+class RunRecord(SpecComponent, base_component.BaseComponent):
     """Write the state of a run to `run.json` after all other tasks, even if they failed.
 
     Example:
@@ -44,5 +45,4 @@ class RunRecord(base_component.BaseComponent):
             recipe: name of the recipe.
             record_root: folder of all run records.
         """
-        spec = RunRecordSpec(final_status=FinalStatusStr(), record_root=record_root, recipe=recipe)
-        super().__init__(spec=spec)
+        super().__init__(final_status=FinalStatusStr(), record_root=record_root, recipe=recipe)

@@ -15,7 +15,7 @@ from components.text_example_gen.documents.choose_split import SPLITS, hash_buck
 from components.text_example_gen.driver import TextDriver
 from components.text_example_gen.executor import TextExampleGenExecutor
 from components.text_example_gen.reading.find_files import join_patterns
-from components.tfx_internals.component_init import init_component
+from components.tfx_internals.component_init import SpecComponent
 
 PARTITION_FEATURE = "document_id"
 
@@ -33,7 +33,7 @@ class TextExampleGenSpec(component_spec.ComponentSpec):
     OUTPUTS = standard_component_specs.FileBasedExampleGenSpec.OUTPUTS
 
 
-class TextExampleGen(FileBasedExampleGen):
+class TextExampleGen(SpecComponent, FileBasedExampleGen):
     """Reads text files and writes documents of sentences in a train and an eval split.
 
     It is TFX's file-based ExampleGen and supports its spans, but its fingerprint depends on the
@@ -80,7 +80,7 @@ class TextExampleGen(FileBasedExampleGen):
                 "newest".
         """
         split = example_gen_pb2.Input.Split(name="text", pattern=join_patterns(patterns))
-        spec = TextExampleGenSpec(
+        super().__init__(
             input_base=input_base,
             input_config=example_gen_pb2.Input(splits=[split]),
             output_config=_output_config(TextSettings.model_validate_json(text_settings)),
@@ -92,7 +92,6 @@ class TextExampleGen(FileBasedExampleGen):
             code_digest=code_digest,
             examples=as_channel([standard_artifacts.Examples()]),
         )
-        init_component(self, spec)
 
 
 def _output_config(settings: TextSettings) -> example_gen_pb2.Output:

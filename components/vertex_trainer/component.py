@@ -11,11 +11,10 @@ from tfx.extensions.google_cloud_ai_platform import constants
 from tfx.extensions.google_cloud_ai_platform.trainer.executor import TRAINING_ARGS_KEY
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto import trainer_pb2
-from tfx.types import standard_artifacts
 from tfx.types.component_spec import ExecutionParameter
 
 from components.phased_trainer.component import PhasedTrainerSpec
-from components.tfx_internals.component_init import init_component
+from components.tfx_internals.component_init import SpecComponent
 from components.vertex_trainer import executor
 
 
@@ -38,7 +37,7 @@ class VertexTrainerSpec(PhasedTrainerSpec):
     }
 
 
-class VertexTrainer(tfx_trainer.Trainer):
+class VertexTrainer(SpecComponent, tfx_trainer.Trainer):
     """Start a custom job that trains, and wait for it.
 
     The settings are those of the local Trainer (`custom_config`). Values of the submission replace
@@ -86,7 +85,7 @@ class VertexTrainer(tfx_trainer.Trainer):
             base_model: a model to start from.
             phases: instances of the later phases, as for `PhasedTrainer`.
         """
-        spec = VertexTrainerSpec(
+        super().__init__(
             examples=examples,
             **(phases or {}),
             run_fn=run_fn,
@@ -98,11 +97,8 @@ class VertexTrainer(tfx_trainer.Trainer):
             ),
             code_digest=code_digest,
             base_model=base_model,
-            model=types.Channel(type=standard_artifacts.Model),
-            model_run=types.Channel(type=standard_artifacts.ModelRun),
             **values,
         )
-        init_component(self, spec)
 
 
 class InPlaceTrainer(VertexTrainer):

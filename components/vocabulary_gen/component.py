@@ -7,6 +7,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from components.artifacts import Vocabulary
 from components.settings import VocabularySettings
+from components.tfx_internals.component_init import SpecComponent
 from components.vocabulary_gen.executor import VocabularyGenExecutor
 from components.vocabulary_gen.importing.import_folder import import_digest
 
@@ -26,7 +27,7 @@ class VocabularyGenSpec(ComponentSpec):
     OUTPUTS = {"vocabulary": ChannelParameter(type=Vocabulary)}
 
 
-class VocabularyGen(base_component.BaseComponent):
+class VocabularyGen(SpecComponent, base_component.BaseComponent):
     """Trains a vocabulary on the train split, or imports one, and checks it on the text.
 
     Example:
@@ -63,12 +64,10 @@ class VocabularyGen(base_component.BaseComponent):
             base_model: the model that `import_from: latest_blessed` stands for.
         """
         settings = VocabularySettings.model_validate_json(vocabulary_settings)
-        spec = VocabularyGenSpec(
+        super().__init__(
             documents=documents,
             base_model=base_model,
             vocabulary_settings=vocabulary_settings,
             import_digest=import_digest(settings.import_from),
             code_digest=code_digest,
-            vocabulary=types.Channel(type=Vocabulary),
         )
-        super().__init__(spec=spec)

@@ -1,5 +1,7 @@
 """Define BERT."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from trainer.models.architecture import Architecture
@@ -16,17 +18,6 @@ from trainer.models.blocks import (
 from trainer.models.layers import Weights, dense
 from trainer.models.noise import NO_NOISE, Noise
 from trainer.models.parameters import ParameterList, dense_parameters
-
-_EMBEDDINGS = "bert.embeddings"
-_PROJECTION = "bert.embeddings_project"  # unused by BERT's own sizes
-_POOLER = "bert.pooler.dense"
-_PAIR = "cls.seq_relationship"
-_HEAD = HeadNames(
-    dense="cls.predictions.transform.dense",
-    norm="cls.predictions.transform.LayerNorm",
-    bias="cls.predictions.bias",
-    words=f"{_EMBEDDINGS}.word_embeddings.weight",
-)
 
 
 class Bert:
@@ -53,21 +44,36 @@ class Bert:
         [1, 2]
     """
 
+    EMBEDDINGS = "bert.embeddings"
+    PROJECTION = "bert.embeddings_project"  # unused by BERT's own sizes
+    POOLER = "bert.pooler.dense"
+    PAIR = "cls.seq_relationship"
+    HEAD = HeadNames(
+        dense="cls.predictions.transform.dense",
+        norm="cls.predictions.transform.LayerNorm",
+        bias="cls.predictions.bias",
+        words="bert.embeddings.word_embeddings.weight",
+    )
+
     def __init__(self, architecture: Architecture) -> None:
         self.architecture = architecture
-        self._layers = bert_layers("bert", architecture.num_layers)
+        self._layers = self.name_layers(architecture.num_layers)
+
+    def name_layers(self, num_layers: int) -> list[LayerNames]:
+        """Name the weights of each layer."""
+        return bert_layers("bert", num_layers)
 
     def parameters(self) -> ParameterList:
         """List every parameter, in the order of the forward pass."""
         a = self.architecture
-        parameters = embeddings_parameters(_EMBEDDINGS, _PROJECTION, a)
+        parameters = embeddings_parameters(self.EMBEDDINGS, self.PROJECTION, a)
         for layer in self._layers:
             parameters |= layer_parameters(layer, a)
         return {
             **parameters,
-            **dense_parameters(_POOLER, a.hidden_size, a.hidden_size),
-            **head_parameters(_HEAD, a),
-            **dense_parameters(_PAIR, a.hidden_size, a.sequence_classes),
+            **dense_parameters(self.POOLER, a.hidden_size, a.hidden_size),
+            **head_parameters(self.HEAD, a),
+            **dense_parameters(self.PAIR, a.hidden_size, a.sequence_classes),
         }
 
     def encode(
@@ -93,25 +99,20 @@ class Bert:
             (B, L, H), or (B, Q, H) at the positions.
         """
         a = self.architecture
-        x = embed(weights, _EMBEDDINGS, _PROJECTION, a, input_ids, segment_ids, noise)
-        *layers, last = self._layers
-        for layer in layers:
-            x = transformer_layer(weights, layer, a, x, x, input_mask, noise)
-        # The last layer is computed at the positions only: a quarter of it where Q is L / 6.
-        queries = x if positions is None else tf.gather(x, positions, batch_dims=1)
-        return transformer_layer(weights, last, a, queries, x, input_mask, noise)
+        x = embed(weights, self.EMBEDDINGS, self.PROJECTION, a, input_ids, segment_ids, noise)
+        return run_layers(weights, self._layers, a, x, input_mask, noise, positions)
 
     def pool(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
         """Return one vector per input, (B, H), from the hidden state of [CLS]."""
-        return tf.tanh(dense(hidden[:, 0], weights, _POOLER))
+        return tf.tanh(dense(hidden[:, 0], weights, self.POOLER))
 
     def score_tokens(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
         """Score every token of the vocabulary: hidden states (B, N, H) to (B * N, V)."""
-        return score_tokens(weights, _HEAD, self.architecture, hidden)
+        return score_tokens(weights, self.HEAD, self.architecture, hidden)
 
     def score_pairs(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
         """Score the C classes of the sentence pair: hidden states (B, L, H) to (B, C) float32."""
-        return tf.cast(dense(self.pool(weights, hidden), weights, _PAIR), tf.float32)
+        return tf.cast(dense(self.pool(weights, hidden), weights, self.PAIR), tf.float32)
 
     def predict_tokens(
         self,
@@ -119,12 +120,29 @@ class Bert:
         input_ids: tf.Tensor,
         input_mask: tf.Tensor,
         segment_ids: tf.Tensor,
-        noise: Noise = NO_NOISE,
+        *,
         positions: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Score every token at the masked positions, (B * N, V); arguments as for `encode`."""
-        hidden = self.encode(weights, input_ids, input_mask, segment_ids, noise, positions)
+        hidden = self.encode(weights, input_ids, input_mask, segment_ids, positions=positions)
         return self.score_tokens(weights, hidden)
+
+
+def run_layers(
+    weights: Weights,
+    layers: Sequence[LayerNames],
+    a: Architecture,
+    x: tf.Tensor,
+    input_mask: tf.Tensor,
+    noise: Noise,
+    positions: tf.Tensor | None,
+) -> tf.Tensor:
+    """Run transformer layers on embeddings x (B, L, H); the rest is as in `Bert.encode`."""
+    for layer in layers[:-1]:
+        x = transformer_layer(weights, layer, a, x, x, input_mask, noise)
+    # The last layer is computed at the positions only: a quarter of it where Q is L / 6.
+    queries = x if positions is None else tf.gather(x, positions, batch_dims=1)
+    return transformer_layer(weights, layers[-1], a, queries, x, input_mask, noise)
 
 
 def bert_layers(prefix: str, num_layers: int) -> list[LayerNames]:

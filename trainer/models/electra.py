@@ -1,20 +1,16 @@
 """Define ELECTRA: a generator that fills masks, and a discriminator that finds what it replaced."""
 
-from collections.abc import Sequence
-
 import tensorflow as tf
 
 from trainer.models.architecture import Architecture, generator_architecture
-from trainer.models.bert import bert_layers
+from trainer.models.bert import bert_layers, run_layers
 from trainer.models.blocks import (
     HeadNames,
-    LayerNames,
     embed,
     embeddings_parameters,
     head_parameters,
     layer_parameters,
     score_tokens,
-    transformer_layer,
 )
 from trainer.models.layers import Weights, dense, dense_gelu
 from trainer.models.noise import NO_NOISE, Noise
@@ -93,7 +89,7 @@ class Electra:
         """Compute the discriminator's hidden states; arguments and result as in `Bert.encode`."""
         a, layers = self.architecture, self._layers
         x = embed(weights, _EMBEDDINGS, _PROJECTION, a, input_ids, segment_ids, noise)
-        return _run_layers(weights, layers, a, x, input_mask, noise, positions)
+        return run_layers(weights, layers, a, x, input_mask, noise, positions)
 
     def predict_tokens(
         self,
@@ -108,7 +104,7 @@ class Electra:
         a, layers = self.generator, self._generator_layers
         projection = GENERATOR + _PROJECTION
         x = embed(weights, _EMBEDDINGS, projection, a, input_ids, segment_ids, noise)
-        hidden = _run_layers(weights, layers, a, x, input_mask, noise, positions)
+        hidden = run_layers(weights, layers, a, x, input_mask, noise, positions)
         return score_tokens(weights, _GENERATOR_HEAD, a, hidden)
 
     def score_replaced(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
@@ -127,19 +123,3 @@ class Electra:
         """Return one vector per input, (B, H): the hidden state of [CLS], for lack of a pooler."""
         del weights
         return hidden[:, 0]
-
-
-def _run_layers(
-    weights: Weights,
-    layers: Sequence[LayerNames],
-    a: Architecture,
-    x: tf.Tensor,
-    input_mask: tf.Tensor,
-    noise: Noise,
-    positions: tf.Tensor | None,
-) -> tf.Tensor:
-    """Run one half's layers on its embeddings x (B, L, H), the last one at the positions only."""
-    for layer in layers[:-1]:
-        x = transformer_layer(weights, layer, a, x, x, input_mask, noise)
-    queries = x if positions is None else tf.gather(x, positions, batch_dims=1)
-    return transformer_layer(weights, layers[-1], a, queries, x, input_mask, noise)

@@ -5,7 +5,7 @@ from trainer.models.architecture import Architecture
 from trainer.models.bert import Bert
 from trainer.models.electra import Electra
 
-PairModel = Bert | Albert  # learns from masked tokens and sentence pairs
+PairModel = Bert  # or Albert: learns from masked tokens and sentence pairs
 Model = PairModel | Electra
 FAMILIES: dict[str, type[Model]] = {"bert": Bert, "albert": Albert, "electra": Electra}
 
