@@ -42,9 +42,6 @@ def code_digest(module: str) -> str:
     versions of Python and of the libraries in `LIBRARIES`. In a container it also includes the
     image, which has parts without a Python version, such as CUDA.
 
-    Args:
-        module: dotted name, for example "components.instance_gen.executor".
-
     Returns:
         The first 16 hex digits of a sha256.
     """

@@ -49,9 +49,6 @@ class _Piece:
 def encode_examples(features: Mapping[str, Column]) -> tuple[bytes, int]:
     """Encode n records; integers and booleans become int64 lists, floats float lists.
 
-    Args:
-        features: name to column; all columns have n rows.
-
     Returns:
         The concatenated TFRecord frames, and n.
     """

@@ -25,11 +25,6 @@ class RecordError(InputError):
 def write_records(folder: str, path: str, records: Iterable[bytes]) -> Shard:
     """Write one gzipped TFRecord shard.
 
-    Args:
-        folder: the artifact's folder.
-        path: path of the shard in that folder.
-        records: serialized records.
-
     Returns:
         The shard's entry for the manifest.
     """
@@ -39,10 +34,7 @@ def write_records(folder: str, path: str, records: Iterable[bytes]) -> Shard:
 def write_frames(folder: str, path: str, blocks: Iterable[tuple[bytes, int]]) -> Shard:
     """Write one gzipped TFRecord shard from framed records.
 
-    Args:
-        folder: the artifact's folder.
-        path: path of the shard in that folder.
-        blocks: concatenated frames, and their number.
+    A block is concatenated frames and their number.
 
     Returns:
         The shard's entry for the manifest. Equal records give equal bytes, however they are divided

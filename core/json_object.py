@@ -12,11 +12,6 @@ from core.object_store import NotFoundError
 def parse_object(content: bytes, path: str, error_class: type[InputError]) -> dict[str, Any]:
     """Parse the content of a file that the user provided.
 
-    Args:
-        content: bytes of the file.
-        path: of the file, for the error message.
-        error_class: what to raise.
-
     Raises:
         InputError: of the given class, if the content is not a JSON object.
     """

@@ -116,13 +116,7 @@ def verify_shards(folder: str, manifest: Manifest) -> None:
 
 
 def describe_file(folder: str, path: str, records: int = 1) -> Shard:
-    """Return the manifest's entry for a file.
-
-    Args:
-        folder: of the artifact.
-        path: of the file, relative to the folder.
-        records: number of records in it.
-    """
+    """Return the manifest's entry for a file."""
     content = storage.read_bytes(storage.join(folder, path))
     return Shard(
         path=path,

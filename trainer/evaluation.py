@@ -62,13 +62,8 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate an exported model, with the weights from its `transformers` folder.
 
-    Args:
-        model_folder: written by `export_model`.
-        instances_folder: an instances artifact with the same vocabulary.
-        split: the name of the split.
-        batch_size: instances per batch.
-        seed: determines, together with the batch size, the masks of dynamic instances and the
-            samples of ELECTRA's generator.
+    The seed determines, together with the batch size, the masks of dynamic instances and the
+    samples of ELECTRA's generator.
 
     Raises:
         InputError: a folder is incomplete or damaged, or the vocabularies differ.
@@ -135,9 +130,7 @@ def unigram_losses(counts: np.ndarray) -> np.ndarray:
 def area_under_curve(positives: np.ndarray, negatives: np.ndarray) -> float:
     """Return the probability that a positive is in a higher bin than a negative; ties count half.
 
-    Args:
-        positives: (BINS,) number of positives per bin of the score.
-        negatives: (BINS,) number of negatives per bin.
+    Both are numbers of cases per bin of the score, (BINS,).
     """
     pairs = float(positives.sum()) * float(negatives.sum())
     below = np.cumsum(negatives) - negatives

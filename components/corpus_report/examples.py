@@ -35,9 +35,7 @@ class Example:
 def read_example(record: Record, tokens: Sequence[str]) -> Example:
     """Convert ids to text and restore the original of each masked token.
 
-    Args:
-        record: a static or dynamic instance; only static ones are masked.
-        tokens: the vocabulary's pieces by id.
+    Only static instances are masked.
     """
     ids = _ints(record, "input_ids")
     mask = _ints(record, "input_mask") or [1] * len(ids)

@@ -63,9 +63,7 @@ class Summary:
 def summarize(counts: Sequence[int], *, open_end: bool = False) -> Summary | None:
     """Return mean and quantiles of a histogram, or None if it is empty.
 
-    Args:
-        counts: count of each value.
-        open_end: whether the last count includes all larger values.
+    With `open_end`, the last count includes all larger values.
     """
     array = np.asarray(counts, dtype=np.int64)
     total = int(array.sum())

@@ -23,11 +23,6 @@ def render_report(data: ReportData, settings: ReportSettings, code_digest: str) 
 
     All text is escaped and stripped of invisible characters. The content security policy lets a
     browser load nothing and apply only the page's own style.
-
-    Args:
-        data: what to report on.
-        settings: the report's own settings, printed at its end.
-        code_digest: digest of the code that makes the report.
     """
     style = (HERE / "report.css").read_text(encoding="utf-8")
     return (

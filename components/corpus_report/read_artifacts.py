@@ -47,12 +47,6 @@ def read_report_data(
     their content and instances are shuffled, so the first ones are a random sample, and it is
     always the same.
 
-    Args:
-        documents: folder of the documents.
-        vocabulary: folder of the vocabulary.
-        instances: folder of the instances.
-        settings: how much to sample, and whether text may be shown.
-
     Raises:
         InputError: a folder is incomplete, or the vocabulary is not that of the instances.
     """

@@ -64,11 +64,7 @@ class Anomaly:
 
 
 def list_anomalies(anomalies: Mapping[str, Any]) -> list[Anomaly]:
-    """Return all anomalies of all splits.
-
-    Args:
-        anomalies: TFDV's `Anomalies` message of each split.
-    """
+    """Return all anomalies of all splits, from TFDV's `Anomalies` message of each."""
     return [each for split in sorted(anomalies) for each in _of_split(split, anomalies[split])]
 
 

@@ -44,12 +44,6 @@ def export_shard(source: str, target: str, settings: ExportSettings, unit: Unit)
     Static instances keep their masks. A layout without masks gets the original tokens back, in
     every copy. Dynamic instances are masked once if the layout needs it, as their manifest says.
 
-    Args:
-        source: folder of the instances.
-        target: folder of the records.
-        settings: layout and compression.
-        unit: one of the units from `plan_units`.
-
     Returns:
         `shard`, its entry in the manifest, and `counts`.
     """
@@ -69,16 +63,7 @@ def publish_records(
     results: Sequence[Unit],
     code_digest: str,
 ) -> Manifest:
-    """Write the vocabulary and, last, the manifest of exported records.
-
-    Args:
-        instances: the instances that were exported.
-        target: folder of the records.
-        settings: layout and compression.
-        units: the units of work.
-        results: the result of each unit.
-        code_digest: digest of the executor's code, for the manifest.
-    """
+    """Write the vocabulary and, last, the manifest of exported records."""
     splits = list(instances.manifest.shards)
     shards: dict[str, list[Shard]] = {split: [] for split in splits}
     counts: dict[str, Counter[str]] = {split: Counter() for split in splits}

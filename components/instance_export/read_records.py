@@ -36,13 +36,8 @@ def read_batches(
 ) -> Iterator[tuple[UnmaskedBatch, MaskedBatch | None]]:
     """Read a file of records, gzipped if its name ends in `.gz`.
 
-    Args:
-        path: a TFRecord file of tf.Examples.
-        layout: the features of the records.
-        vocabulary: vocabulary of the ids; it tells where words begin if the records do not.
-        seq_length: L; records without padding are padded to it.
-        classes: number of label classes.
-        segment_types: number of segment ids.
+    The vocabulary tells where words begin if the records do not. Records without padding are padded
+    to L.
 
     Returns:
         Batches with the original tokens at masked positions and, if the layout is masked, the

@@ -51,9 +51,7 @@ LAYOUTS = {
 def own_layout(form: str, pair: str | None) -> RecordLayout:
     """Return the layout of our own instances.
 
-    Args:
-        form: "static" or "dynamic".
-        pair: "next_sentence" or "sentence_order"; None if there are no pairs.
+    `pair` is "next_sentence" or "sentence_order", or None if there are no pairs.
     """
     if form == "static":
         return RecordLayout(label=f"{pair or 'next_sentence'}_labels")
@@ -64,10 +62,7 @@ def own_layout(form: str, pair: str | None) -> RecordLayout:
 def encode_batch(batch: UnmaskedBatch, masked: MaskedBatch | None, layout: RecordLayout) -> Frames:
     """Encode a batch as framed records, padded to L.
 
-    Args:
-        batch: n instances before masking.
-        masked: the same instances masked; required if the layout is masked.
-        layout: names of the features.
+    A masked layout needs the same instances masked.
     """
     ids = masked.input_ids if layout.is_masked and masked is not None else batch.input_ids
     features = {layout.ids: Column(ids), layout.segments: Column(batch.segment_ids)}

@@ -42,10 +42,6 @@ BATCH_INSTANCES = 2048  # assembled, masked and encoded together; about 10 MB at
 def write_shard(context: ShardContext, unit: dict[str, Any]) -> dict[str, Any]:
     """Write one shard of instances.
 
-    Args:
-        context: what all shards share.
-        unit: one of the units from `plan_units`.
-
     Returns:
         `shard` (its entry in the manifest), `counts`, `histograms`, `token_counts` (a file).
     """

@@ -95,10 +95,6 @@ def import_shard(context: ShardContext, unit: Unit) -> dict[str, Any]:
     The dynamic form gets the original tokens at masked positions back. The static form keeps the
     masks, or draws them if the records have none.
 
-    Args:
-        context: what all shards share; its settings name the layout of the records.
-        unit: one of the units from `plan_units`.
-
     Returns:
         The same as InstanceGen's `write_shard`.
 

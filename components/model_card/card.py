@@ -26,13 +26,7 @@ REPLACED_TOKENS = "replaced-token detection (ELECTRA's)"
 
 
 def render_card(origin: Origin, settings: ModelCardSettings, code_digest: str) -> str:
-    """Render the card: Markdown with YAML front matter.
-
-    Args:
-        origin: the model and the artifacts that it was made from.
-        settings: what no artifact contains.
-        code_digest: digest of the code that renders the card.
-    """
+    """Render the card: Markdown with YAML front matter."""
     language = str(nested(origin.documents.facts, "settings").get("language", settings.language))
     template = _environment().get_template("README.md.j2")
     text: str = template.render(

@@ -35,13 +35,6 @@ def read_origin(
 ) -> Origin:
     """Read the manifests of the folders and the evaluation.
 
-    Args:
-        model: folder of the exported model.
-        evaluation: folder of the evaluation, with `metrics.json`.
-        documents: folder of the documents.
-        vocabulary: folder of the vocabulary.
-        instances: folder of the instances that the model was trained on.
-
     Raises:
         InputError: a folder is incomplete, or the model was trained on other instances.
     """

@@ -8,10 +8,6 @@ from core.manifest import Manifest
 def explain_incomparable(baseline: Manifest, candidate: Manifest) -> str | None:
     """Explain why a baseline cannot be compared with a candidate on the candidate's instances.
 
-    Args:
-        baseline: manifest of the latest blessed model.
-        candidate: manifest of the model under evaluation.
-
     Returns:
         The rest of a sentence whose subject is the baseline; None if they are comparable.
     """

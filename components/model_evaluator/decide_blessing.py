@@ -32,11 +32,6 @@ def decide_blessing(
 
     BERT and ALBERT are evaluated by their loss on masked tokens, and ELECTRA by its discriminator,
     which is the published model. The generator's loss says little about it.
-
-    Args:
-        metrics: metrics of the model; losses in nats.
-        baseline: the latest other blessed model; None if there is none.
-        settings: the thresholds.
     """
     checks = [_beats_chance(metrics, settings), _keeps_up_with(metrics, baseline, settings)]
     return BlessingDecision(all(ok for ok, _ in checks), tuple(reason for _, reason in checks))

@@ -32,12 +32,7 @@ def check_corpus(
 ) -> None:
     """Check the text after it was read and before documents are written.
 
-    Args:
-        source: where the text is.
-        settings: how it was read.
-        parts: `first_bad_line` and `buckets` of each part of the text (see `read_unit`).
-        counts: counters over all parts.
-        digest: the corpus digest of the files read.
+    `parts` hold the `first_bad_line` and `buckets` of each part of the text (see `read_unit`).
 
     Raises:
         CorpusError: the text changed since its fingerprint, has too many bad lines, has no

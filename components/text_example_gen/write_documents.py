@@ -124,10 +124,7 @@ def _plan_units(files: Sequence[CorpusFile]) -> list[Unit]:
 def read_unit(unit: Unit, *, settings: TextSettings, scratch: str) -> Unit:
     """Read some files and write their documents as runs.
 
-    Args:
-        unit: `number`, and `files` as the values of CorpusFile's fields.
-        settings: how to read the files.
-        scratch: folder for the runs.
+    A unit has a `number`, and `files` as the values of CorpusFile's fields.
 
     Returns:
         `runs` (paths), `signatures` (paths; empty unless near-duplicates are dropped),

@@ -20,10 +20,7 @@ RESOLVER_SUFFIXES = {"-model-blessing-resolver": "-blessing", "-model-resolver":
 def compile_spec(pipeline: Any, images: str | dict[str, str], exit_handler: Any) -> dict[str, Any]:
     """Compile a pipeline.
 
-    Args:
-        pipeline: the pipeline.
-        images: the container image of all tasks, or of each task and `DEFAULT_IMAGE`.
-        exit_handler: the component that runs last, whether the run succeeds or fails.
+    `images` is the container image of all tasks, or of each task and `DEFAULT_IMAGE`.
 
     Returns:
         The PipelineSpec (schema 2.1) as JSON.

@@ -19,12 +19,7 @@ RUN_ID_PARAMETER = "pipeline-run-id"  # tfx.dsl.compiler.constants.PIPELINE_RUN_
 
 
 def compile_pipeline(pipeline: tfx_pipeline.Pipeline, run_id: str) -> pipeline_pb2.Pipeline:
-    """Compile a pipeline to TFX's intermediate representation, as IrBasedRunner.run does.
-
-    Args:
-        pipeline: the pipeline.
-        run_id: the run's name in ML Metadata.
-    """
+    """Compile a pipeline to TFX's intermediate representation, as IrBasedRunner.run does."""
     compiled: pipeline_pb2.Pipeline = tfx_runner._make_pipeline_proto(pipeline)
     runtime_parameter_utils.substitute_runtime_parameter(compiled, {RUN_ID_PARAMETER: run_id})
     return compiled
@@ -42,14 +37,7 @@ def make_launcher(
     node: Any,
     connection: metadata.Metadata,
 ) -> Any:
-    """Build the launcher of one node, as LocalDagRunner does without its optional settings.
-
-    Args:
-        launcher_class: TFX's Launcher or a class derived from it.
-        compiled: the compiled pipeline.
-        node: a PipelineNode message of it.
-        connection: the metadata store to use.
-    """
+    """Build the launcher of one node, as LocalDagRunner does without its optional settings."""
     config, node_id = runner_utils.extract_local_deployment_config(compiled), node.node_info.id
     return launcher_class(
         pipeline_node=node,

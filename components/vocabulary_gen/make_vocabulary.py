@@ -28,13 +28,8 @@ def make_vocabulary(
 ) -> Manifest:
     """Write the vocabulary and, last, the manifest.
 
-    Args:
-        documents_folder: folder of the documents.
-        settings: how to train, or where to import from.
-        folder: folder of the vocabulary.
-        code_digest: for the manifest.
-        latest_blessed: the folder that `import_from: latest_blessed` stands for; None if no model
-            was blessed yet, so a vocabulary is trained.
+    `import_from: latest_blessed` stands for the folder `latest_blessed`; if it is None, because no
+    model was blessed yet, a vocabulary is trained.
 
     Raises:
         VocabularyError: the import cannot be used, or too many words are unknown.

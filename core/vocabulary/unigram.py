@@ -41,11 +41,6 @@ _UNSPACED = (
 def unigram_entries(folder: str, tokenizer: dict[str, Any], path: str) -> Entries:
     """Read spiece.model and compare it with tokenizer.json.
 
-    Args:
-        folder: of the vocabulary.
-        tokenizer: the parsed tokenizer.json.
-        path: of tokenizer.json, for messages.
-
     Raises:
         VocabularyError: the two files differ, or an entry or a special token is invalid.
     """

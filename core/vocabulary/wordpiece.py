@@ -24,11 +24,6 @@ _UNUSED = re.compile(r"\[unused\d+\]")  # BERT's reserved entries
 def wordpiece_entries(folder: str, tokenizer: dict[str, Any], path: str) -> Entries:
     """Read vocab.txt and compare it with tokenizer.json.
 
-    Args:
-        folder: of the vocabulary.
-        tokenizer: the parsed tokenizer.json.
-        path: of tokenizer.json, for messages.
-
     Raises:
         VocabularyError: the two files differ, or an entry or a special token is invalid.
     """

@@ -24,12 +24,7 @@ def peak_flops(settings: TrainerSettings, strategy: tf.distribute.Strategy) -> f
 
 
 def measure_peak(device: str, compute_type: tf.DType) -> float:
-    """Return the best FLOP/s of square matrix products within a quarter of a second.
-
-    Args:
-        device: its name in TensorFlow.
-        compute_type: type of the matrices.
-    """
+    """Return the best FLOP/s of square matrix products within a quarter of a second."""
     kind = tf.DeviceSpec.from_string(device).device_type or "CPU"
     side = SIDE.get(kind, SIDE["CPU"])
     with tf.device(device):

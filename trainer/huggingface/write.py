@@ -23,14 +23,7 @@ from trainer.models.electra import GENERATOR
 def write_transformers_folders(
     folder: str, architecture: Architecture, values: Values, vocabulary: Vocabulary
 ) -> None:
-    """Write `transformers/`, and for an ELECTRA also `transformers-generator/`.
-
-    Args:
-        folder: of the model.
-        architecture: of the model.
-        values: the weights, by our names.
-        vocabulary: its files are copied.
-    """
+    """Write `transformers/`, and for an ELECTRA also `transformers-generator/`."""
     main = {name: value for name, value in values.items() if not name.startswith(GENERATOR)}
     config = make_config(architecture, _class_name(architecture))
     main = _with_classifier(architecture, main)

@@ -92,9 +92,7 @@ def mask_tokens(
 def rate_at(masking: MaskingSettings, step: tf.Tensor) -> tf.Tensor | None:
     """Return the masking rate of a step, () float32, or None if the rate is constant.
 
-    Args:
-        masking: the first rate and the schedule.
-        step: () integer, updates made so far.
+    `step` is a () integer, the updates made so far.
     """
     if masking.schedule is None:
         return None

@@ -32,15 +32,8 @@ def train(
 ) -> None:
     """Train to the end of a phase.
 
-    Args:
-        settings: of the run.
-        phase: the phase.
-        train_steps: from `make_train_steps`.
-        batches: the distributed dataset's iterator, positioned at `step`.
-        step: () int64, updates done so far; `train_steps` increments it.
-        loss_weights: weight of each loss in the sum that is minimized.
-        events: what happens between steps.
-        stop: returns a stop signal, or 0.
+    `batches` is positioned at `step`, the () int64 number of updates done so far, which
+    `train_steps` increments.
 
     Raises:
         DivergedError: a loss or gradient is not finite; nothing is saved.

@@ -61,10 +61,6 @@ class Phase:
 def plan_phases(settings: TrainerSettings, instances: Sequence[Instances]) -> list[Phase]:
     """Return the phases of a run, in order.
 
-    Args:
-        settings: of the run.
-        instances: of each phase.
-
     Raises:
         InputError: the number of sets of instances is not the number of phases, or the sets do not
             belong together.

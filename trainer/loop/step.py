@@ -38,14 +38,6 @@ def make_train_steps(
 ) -> TrainSteps:
     """Compile a function that runs several steps without leaving the device.
 
-    Args:
-        settings: of the steps.
-        strategy: the devices.
-        objective: what is learned.
-        state: what a step changes.
-        seed: the recipe's.
-        schedule: the learning rate; None: the settings' schedule.
-
     Returns:
         A function of (iterator, number of steps). It returns the sums over those steps and the
         first step whose loss or gradient was not finite, or -1.
@@ -106,9 +98,7 @@ class ReplicaStep:
     def run(self, batch: Batch, step: tf.Tensor) -> Sums:
         """Update the state once; call it in a replica.
 
-        Args:
-            batch: the replica's slice of the global batch.
-            step: () int64, updates done so far.
+        `batch` is its slice of the global batch; `step` () int64 counts the updates done so far.
 
         Returns:
             Sums of losses and measures over all replicas.
@@ -170,14 +160,7 @@ class ReplicaStep:
     def _learn(
         self, part: Batch, number: tf.Tensor, step: tf.Tensor, totals: dict[str, tf.Tensor]
     ) -> tuple[Sums, list[tf.Tensor]]:
-        """Compute sums and gradients of one part of a slice.
-
-        Args:
-            part: the part.
-            number: () int32, of the part in the slice.
-            step: () int64, updates done so far.
-            totals: denominators of the losses over the global batch.
-        """
+        """Compute sums and gradients of the part of a slice that has a number, () int32."""
         context = tf.distribute.get_replica_context()
         replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
         parts = context.num_replicas_in_sync * self._settings.accumulate_steps

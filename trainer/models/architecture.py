@@ -88,12 +88,6 @@ def resolve_architecture(
 ) -> Architecture:
     """Fill in the fields that the settings leave to the size, and check that they fit together.
 
-    Args:
-        model: the settings.
-        vocab_size: V.
-        pad_id: id of [PAD].
-        sequence_classes: number of classes of the instances' label.
-
     Raises:
         InputError: the type has no such size or field, or the hidden size is not a multiple of the
             number of heads.

@@ -87,14 +87,7 @@ def embed(
 ) -> tf.Tensor:
     """Embed tokens: dropout(layer_norm(word + position + segment)), projected to H if narrower.
 
-    Args:
-        weights: by name.
-        name: of the embeddings.
-        projection: name of the linear layer from the embeddings' size to H.
-        a: sizes and dropout rate.
-        input_ids: (B, L) int32.
-        segment_ids: (B, L) int32.
-        noise: for dropout.
+    `input_ids` and `segment_ids` are (B, L) int32.
 
     Returns:
         (B, L, H).
@@ -233,11 +226,7 @@ def score_tokens(
 ) -> tf.Tensor:
     """Score every token of the vocabulary: layer_norm(gelu(dense(hidden))) words^T + bias.
 
-    Args:
-        weights: by name.
-        names: of the head's weights.
-        a: for the activation.
-        hidden: (B, N, H), the last layer at the masked slots; all L would cost L / N times as much.
+    `hidden` (B, N, H) is the last layer at the masked slots; all L would cost L / N times as much.
 
     Returns:
         (B * N, V), in the type of the computation.

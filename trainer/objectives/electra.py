@@ -24,10 +24,7 @@ from trainer.objectives.replaced_tokens import (
 class ElectraObjective:
     """The generator's masked-token loss + weight * the discriminator's loss (Clark et al. 2020).
 
-    Args:
-        model: both halves.
-        temperature: of the generator's samples; 1 in the paper.
-        discriminator_weight: 50 in the paper.
+    In the paper, the temperature of the generator's samples is 1 and the weight is 50.
     """
 
     def __init__(self, model: Electra, *, temperature: float, discriminator_weight: float) -> None:

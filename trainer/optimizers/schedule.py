@@ -15,9 +15,7 @@ def learning_rate(settings: TrainerSettings, step: tf.Tensor) -> tf.Tensor:
     The papers' first rate is 0. Here the first step is step 1 of the warm-up, because an update
     with rate 0 changes nothing.
 
-    Args:
-        settings: peak, warm-up, schedule and number of steps.
-        step: () int64, updates done so far.
+    `step` () int64 counts the updates done so far.
 
     Returns:
         () float32, above 0 for every step below `steps`.

@@ -81,13 +81,7 @@ def training_flops(a: Architecture, seq_length: int, max_predictions: int) -> fl
 
 
 def _encoder(a: Architecture, length: int, last_positions: int) -> int:
-    """Return the multiplications of the forward pass; shared weights count once per layer.
-
-    Args:
-        a: the sizes.
-        length: L.
-        last_positions: number of positions that the last layer computes.
-    """
+    """Return the multiplications of the forward pass; shared weights count once per layer."""
     h = a.hidden_size
     keys_and_values = 2 * h * h
     rest = 2 * h * h  # query, output

@@ -32,11 +32,6 @@ def with_generator(
     The share comes from the generator's folder, from the discriminator's folder if Textmill wrote
     it, from the settings, or from the paper if the discriminator has one of its sizes.
 
-    Args:
-        architecture: of the discriminator.
-        settings: `generator_from` and `generator_share` are used.
-        folder: of the discriminator, for messages.
-
     Raises:
         GeneratorError: there is no share, two sources disagree, or the generator in the folder does
             not fit the discriminator.

@@ -33,10 +33,7 @@ def resolve_latest_blessed(
 ) -> TrainingSettings:
     """Replace `model.start_from: latest_blessed` by a folder.
 
-    Args:
-        settings: from the recipe.
-        latest_blessed: the model's folder; None if there is no such model yet, so that the weights
-            are random.
+    `latest_blessed` is None if there is no such model yet, so that the weights are random.
     """
     if settings.model.start_from != LATEST_BLESSED:
         return settings
@@ -97,12 +94,6 @@ def start_values(
     folder: str,
 ) -> Values:
     """Return the first weights: those of the folder, and random ones for what it lacks.
-
-    Args:
-        random_values: every weight of the model.
-        folder_values: from `read_model`.
-        parameters: of the model.
-        folder: for messages.
 
     Raises:
         WarmStartError: the folder lacks a weight of the encoder, or a weight has another shape.

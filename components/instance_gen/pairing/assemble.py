@@ -35,11 +35,7 @@ class UnmaskedBatch:
 def assemble(ids: Int32, spans: Spans, seq_length: int, vocabulary: Vocabulary) -> UnmaskedBatch:
     """Lay out spans in rows of `seq_length`.
 
-    Args:
-        ids: (T,) the text that the spans refer to.
-        spans: n instances of at most L tokens each, including special ones.
-        seq_length: L.
-        vocabulary: the special ids, and which pieces begin a word.
+    The spans refer to the text `ids` (T,); none has more than L tokens, including special ones.
     """
     column = np.arange(seq_length)[None, :]
     first_end = spans.first_length[:, None] + 1  # column of the first [SEP]

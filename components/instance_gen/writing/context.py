@@ -33,11 +33,6 @@ def make_context(
 ) -> tuple[ShardContext, Vocabulary]:
     """Copy the vocabulary next to the instances and check the settings.
 
-    Args:
-        output: folder of the instances.
-        vocabulary_source: folder of the vocabulary artifact.
-        exec_properties: `instance_settings` and `masking_settings` (JSON), `seed`.
-
     Returns:
         The context and the copied vocabulary.
 

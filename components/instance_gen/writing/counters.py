@@ -37,13 +37,7 @@ class InstanceCounter:
         self.counts[name] = self.counts.get(name, 0) + number
 
     def add_batch(self, batch: UnmaskedBatch, unk_id: int, label: tuple[str, str] | None) -> None:
-        """Count n instances before masking.
-
-        Args:
-            batch: the instances.
-            unk_id: the id of [UNK].
-            label: names of the counters of label 1 and label 0.
-        """
+        """Count instances before masking; `label` names the counters of label 1 and label 0."""
         real = int(batch.lengths.sum())
         self.add("instances", len(batch.lengths))
         self.add("real_tokens", real)
@@ -86,11 +80,7 @@ def count_documents(
 ) -> tuple[Counts, Histograms]:
     """Count the shard's own documents once, independent of the number of copies.
 
-    Args:
-        corpus: documents.
-        own: first of the shard's own documents, and the one after the last.
-        seq_length: L; longer sentences are in the last bin of the histogram.
-        specials: number of special tokens in an input.
+    Sentences longer than `seq_length` are in the last bin of the histogram.
     """
     begin, end = own
     sentences = corpus.document_offsets[begin : end + 1]

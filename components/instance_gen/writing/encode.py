@@ -8,13 +8,7 @@ Frames = tuple[bytes, int]  # concatenated TFRecord frames, and their number
 
 
 def encode_static(batch: UnmaskedBatch, masked: MaskedBatch, label: str) -> Frames:
-    """Encode BERT's seven features with exactly its names and types (create_pretraining_data.py).
-
-    Args:
-        batch: n instances.
-        masked: the same, masked.
-        label: name of the label feature.
-    """
+    """Encode BERT's seven features with its names and types (create_pretraining_data.py)."""
     return encode_examples(
         {
             "input_ids": Column(masked.input_ids),

@@ -20,12 +20,6 @@ def plan_units(
 ) -> list[dict[str, Any]]:
     """Plan one unit of work per document shard; the plan depends on the corpus alone.
 
-    Args:
-        documents_folder: folder of the document shards.
-        documents: their manifest.
-        splits: the splits to make instances of.
-        settings: the objective decides whether a unit reads more than its own shard.
-
     Returns:
         Units with `split`, `number`, `documents` (paths in the corpus's order), their `digests`,
         `own` (index of the shard that becomes instances) and `output` (the shard to write).
@@ -68,10 +62,6 @@ def choose_pool(sizes: Sequence[int], number: int) -> list[int]:
     """Choose the shards that supply random segments: the shard, and neighbors if it is small.
 
     Shards are ranges of a hash of the content, so each of them is a fair sample of the corpus.
-
-    Args:
-        sizes: documents in each shard.
-        number: the shard.
 
     Returns:
         Shard numbers in ascending order, including `number`.

@@ -37,13 +37,6 @@ def publish_instances(
 ) -> Manifest:
     """Sum up the results, write the files next to the shards, and remove intermediate files.
 
-    Args:
-        context: what all shards share; the shards are in its output folder.
-        splits: names of the splits.
-        units: the units of work.
-        results: the result of each unit, as `write_shard` returns it.
-        facts: facts for the manifest.
-
     Returns:
         The manifest, which was written last.
 

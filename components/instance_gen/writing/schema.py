@@ -16,16 +16,7 @@ def static_schema(
     classes: int = 2,
     segment_types: int = 2,
 ) -> schema_pb2.Schema:
-    """Build the schema of BERT's seven features: fixed shapes, and the range of every number.
-
-    Args:
-        seq_length: L.
-        max_predictions: N.
-        vocab_size: V.
-        label: name of the label feature.
-        classes: number of label classes.
-        segment_types: number of segment ids.
-    """
+    """Build the schema of BERT's seven features: fixed shapes, and the range of every number."""
     schema = schema_pb2.Schema()
     token = (0, vocab_size - 1)
     _add_integer(schema, "input_ids", token, seq_length)
@@ -49,15 +40,7 @@ def dynamic_schema(
     classes: int = 2,
     segment_types: int = 2,
 ) -> schema_pb2.Schema:
-    """Build the schema of unmasked, unpadded instances of 3 to L tokens.
-
-    Args:
-        seq_length: L.
-        vocab_size: V.
-        label: name of the label feature; None if there is none.
-        classes: number of label classes.
-        segment_types: number of segment ids.
-    """
+    """Build the schema of unmasked, unpadded instances of 3 to L tokens."""
     schema = schema_pb2.Schema()
     bounds = {
         "input_ids": (0, vocab_size - 1),

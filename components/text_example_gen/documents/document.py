@@ -31,9 +31,5 @@ class Document:
 
 
 def id_bucket(first_bits: Bits) -> Bits:
-    """Return the number of the id range that holds a document, in [0, ID_BUCKETS).
-
-    Args:
-        first_bits: the first 16 bits of the id, or an array of them.
-    """
+    """Return the id range, in [0, ID_BUCKETS), for the first 16 bits of an id or of several."""
     return first_bits * ID_BUCKETS >> 16

@@ -10,13 +10,7 @@ from core.errors import InputError
 
 
 def encode_document(document_id: str, sentences: Sequence[str], source: str) -> bytes:
-    """Return the serialized tf.Example of a document.
-
-    Args:
-        document_id: 32 hex digits.
-        sentences: at least one.
-        source: name of the file that the document comes from.
-    """
+    """Return the serialized tf.Example of a document."""
     features = (
         _feature("document_id", [document_id.encode()]),
         _feature("sentences", [sentence.encode() for sentence in sentences]),

@@ -152,13 +152,7 @@ def read_dropped(path: str, first: int, end: int) -> frozenset[str]:
 
 
 def subtract_dropped(text_bytes: Int64, dropped: DroppedDocuments, eval_fraction: float) -> None:
-    """Subtract dropped documents from the bytes of text in each bucket.
-
-    Args:
-        text_bytes: (2, ID_BUCKETS) of train and eval; changed in place.
-        dropped: the near-duplicates.
-        eval_fraction: decides the split of each document.
-    """
+    """Subtract dropped documents, in place, from the bytes of text per split and bucket."""
     buckets = _id_buckets(dropped.high)
     for n, (high, low) in enumerate(zip(dropped.high, dropped.low, strict=True)):
         split = choose_split(hash_bucket(f"{high:016x}{low:016x}"), eval_fraction)

@@ -18,11 +18,6 @@ def check_encoding(root: str, patterns: Sequence[str], settings: TextSettings) -
     Gzipped files and files on an object store are not checked, nor is any text when the settings
     say to skip bad lines.
 
-    Args:
-        root: the corpus folder.
-        patterns: which files in it to check.
-        settings: how TextExampleGen will read them.
-
     Raises:
         CorpusError: a line is bad; the message names file, line and column.
     """

@@ -58,11 +58,6 @@ def measure_unknown(
 def check_unknown_rate(measurement: UnknownMeasurement, limit: float, remedy: str) -> None:
     """Refuse a vocabulary that does not know too many of the words.
 
-    Args:
-        measurement: of the vocabulary on the text.
-        limit: the highest share of unknown words.
-        remedy: what to do other than raise the limit, for the message.
-
     Raises:
         VocabularyError: the share of unknown words is above the limit.
     """

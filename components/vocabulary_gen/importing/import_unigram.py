@@ -22,10 +22,7 @@ def unigram_from_spiece(
 ) -> tuple[Tokenizer, bytes]:
     """Build a tokenizer from spiece.model, with the text processing of `transformers` for ALBERT.
 
-    Args:
-        content: content of spiece.model.
-        config: tokenizer_config.json; only `do_lower_case` and `keep_accents` are used.
-        folder: for messages.
+    Of tokenizer_config.json only `do_lower_case` and `keep_accents` are used.
 
     Raises:
         VocabularyError: the content is not a SentencePiece model with ALBERT's special tokens.
@@ -39,11 +36,6 @@ def unigram_from_spiece(
 
 def unigram_from_json(parsed: dict[str, Any], spiece: bytes | None, path: str) -> bytes:
     """Return the spiece.model of a tokenizer.json: the one in its folder, or one built from it.
-
-    Args:
-        parsed: the parsed tokenizer.json.
-        spiece: content of spiece.model in the same folder, if any.
-        path: of tokenizer.json, for messages.
 
     Raises:
         VocabularyError: tokenizer.json is not of a supported kind.

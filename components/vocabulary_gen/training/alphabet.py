@@ -17,10 +17,7 @@ def choose_alphabet(
     pieces. A character without an entry makes its whole word unknown; an entry for a character
     that hardly ever occurs is wasted.
 
-    Args:
-        counts: how often each character occurs.
-        size: entries of the vocabulary, including special tokens.
-        num_entries: how many entries a character needs.
+    `num_entries` tells how many entries a character needs.
     """
     room = int(MAX_SHARE * size) - NUM_SPECIALS
     to_cover = COVERAGE * sum(counts.values())

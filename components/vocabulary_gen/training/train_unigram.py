@@ -30,10 +30,6 @@ def train_unigram(
     It is trained on the sorted words and their frequencies, so the order of the text does not
     matter. Memory holds each distinct word once.
 
-    Args:
-        documents: the sentences of each; read once.
-        settings: size and normalization.
-
     Returns:
         The vocabulary, with the counts `alphabet` (characters with a piece), `rare_characters`
         (without), and the words that it was not trained on: `rare_words` (with a rare character)

@@ -22,10 +22,6 @@ def train_wordpiece(
 ) -> NewVocabulary:
     """Train a WordPiece vocabulary.
 
-    Args:
-        documents: the sentences of each; read twice.
-        settings: size, normalization, and minimum frequency of a pair that becomes an entry.
-
     Returns:
         The vocabulary, with the counts `alphabet` (characters with an entry) and
         `rare_characters` (characters without).

@@ -18,11 +18,7 @@ UNIGRAM = 1  # TrainerSpec.ModelType
 def spiece_model(pieces: Pieces, special_ids: set[int], unk_id: int, spec: bytes) -> bytes:
     """Return the bytes of spiece.model.
 
-    Args:
-        pieces: all pieces, including special tokens.
-        special_ids: ids that no text is encoded as.
-        unk_id: id of unknown text.
-        spec: a serialized NormalizerSpec.
+    No text is encoded as one of the special ids; `spec` is a serialized NormalizerSpec.
     """
     types = [
         UNKNOWN if n == unk_id else CONTROL if n in special_ids else NORMAL

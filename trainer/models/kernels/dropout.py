@@ -12,11 +12,6 @@ def drop(x: tf.Tensor, seed: tf.Tensor, rate: float) -> tf.Tensor:
 
     Whether a unit is kept depends only on the seed and the unit's place, so the backward pass
     recomputes it.
-
-    Args:
-        x: any static shape.
-        seed: (2,) int32.
-        rate: dropout rate, 0 to 1.
     """
     if rate == 0.0:
         return x

@@ -53,11 +53,6 @@ def fold_columns(
     """Return the sum or maximum of each row of `function(x)`, for x (R, C) with many columns: (R,).
 
     A kernel cuts a row into pieces and combines them column by column, with vector instructions.
-
-    Args:
-        x: any type.
-        function: applied elementwise to some columns at a time.
-        operation: how the numbers of a row are combined.
     """
     pair, fold = {"add": (tf.add, tf.reduce_sum), "max": (tf.maximum, tf.reduce_max)}[operation]
     width = x.shape[-1] // PIECES if is_compiling() else 0
