@@ -19,7 +19,7 @@ from tfx_bsl.coders import example_coder
 from components.instance_gen.masking.mask_batch import mask_batch
 from components.instance_gen.pairing.assemble import assemble, ordinary_ids
 from components.instance_gen.pairing.segment_pairs import pair_next_sentences
-from components.instance_gen.pairing.spans import Spans
+from components.instance_gen.pairing.spans import Spans, Walk
 from components.instance_gen.tokenizing.chunk_tokenizer import ChunkTokenizer
 from components.instance_gen.tokenizing.documents import read_documents
 from components.instance_gen.write_shard import BATCH_INSTANCES
@@ -54,14 +54,7 @@ def main(documents: str, vocabulary_folder: str) -> None:
     own = (0, len(corpus.document_ids))
 
     def pair() -> Spans:
-        return pair_next_sentences(
-            corpus,
-            own,
-            seq_length=SEQ_LENGTH,
-            short_seq_fraction=0.1,
-            copies=COPIES,
-            rng=draw(0, "pairs"),
-        )[0]
+        return pair_next_sentences(corpus, own, Walk(SEQ_LENGTH, 0.1, COPIES, draw(0, "pairs")))[0]
 
     spans = pair()
     total = len(spans)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.instance_gen.pairing.spans import draw_targets
+from components.instance_gen.pairing.spans import PAIR_SPECIALS, Walk
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
 from components.instance_gen.tokenizing.ragged import Int64
 
@@ -34,40 +34,31 @@ class Chunks:
 
 
 def cut_chunks(
-    corpus: TokenizedDocuments,
-    own: tuple[int, int],
-    budget: int,
-    short_seq_fraction: float,
-    copies: int,
-    put_back: bool,
-    rng: np.random.Generator,
+    corpus: TokenizedDocuments, own: tuple[int, int], walk: Walk, put_back: bool
 ) -> tuple[Chunks, dict[str, int]]:
-    """Walk every document from its start, `copies` times, chunk after chunk.
+    """Walk every document from its start, chunk after chunk.
 
     A chunk collects sentences until it has the target length, and is cut between two of them.
 
     Args:
         corpus: the documents.
         own: first document to walk, and the one after the last.
-        budget: maximum tokens of a pair.
-        short_seq_fraction: share of chunks with a shorter target.
-        copies: passes over the documents.
+        walk: lengths, copies and draws.
         put_back: whether label 1 leaves the sentences after the cut to the next chunk.
-        rng: source of all random draws.
 
     Returns:
         The chunks, half of them with label 1, and counters of what was left out.
     """
     numbers = np.arange(*own)
     pairable = numbers[np.diff(corpus.document_offsets)[numbers] >= 2]
-    document = np.tile(pairable, copies)
+    document = np.tile(pairable, walk.copies)
     start = corpus.document_offsets[document]
-    labels, steps, tails = _BalancedLabels(rng), [], 0
+    labels, steps, tails = _BalancedLabels(walk.rng), [], 0
     while len(document):
         end = corpus.document_offsets[document + 1]
-        target = draw_targets(rng, len(document), budget, short_seq_fraction)
+        target = walk.targets(len(document), walk.seq_length - PAIR_SPECIALS)
         stop = _chunk_stop(corpus, start, end, target)
-        cut = start + 1 + rng.integers(0, stop - start - 1)
+        cut = start + 1 + walk.rng.integers(0, stop - start - 1)
         label = labels.take(len(document))
         steps.append(np.stack([document, start, cut, stop, target, label]))
         start = np.where(label == 1, cut, stop) if put_back else stop
@@ -77,7 +68,7 @@ def cut_chunks(
     columns = np.concatenate([np.zeros((6, 0), np.int64), *steps], axis=1)
     chunks, added = _balance(Chunks(*columns))
     return chunks, {
-        "no_pair": (len(numbers) - len(pairable)) * copies,
+        "no_pair": (len(numbers) - len(pairable)) * walk.copies,
         "unpaired_tails": tails,
         "balancing_instances": added,
     }

@@ -6,7 +6,7 @@ from components.instance_gen.pairing.spans import (
     PAIR_SPECIALS,
     SINGLE_SPECIALS,
     Spans,
-    draw_targets,
+    Walk,
 )
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
 from components.instance_gen.tokenizing.ragged import Int64
@@ -14,41 +14,24 @@ from components.instance_gen.tokenizing.ragged import Int64
 MIN_TAIL_TOKENS = 5  # ELECTRA's minimum; a document's last input is shorter only if unavoidable
 
 
-def cut_contiguous(
-    corpus: TokenizedDocuments,
-    *,
-    seq_length: int,
-    short_seq_fraction: float,
-    single_fraction: float,
-    copies: int,
-    rng: np.random.Generator,
-) -> Spans:
+def cut_contiguous(corpus: TokenizedDocuments, walk: Walk, single_fraction: float) -> Spans:
     """Cut every document into inputs of the target length, one after the other.
 
     As in ELECTRA, an input ends where it is full, even within a sentence, and its two segments meet
     at the end of a sentence near the middle. ELECTRA drops the rest of the last sentence. Here the
     next input begins with it, so no token is lost.
 
-    Args:
-        corpus: the documents.
-        seq_length: L.
-        short_seq_fraction: share of inputs with a shorter target.
-        single_fraction: share of inputs of one segment (ELECTRA: 0.1).
-        copies: passes over the documents, each with different cuts.
-        rng: source of all random draws.
-
-    Returns:
-        The spans. An input within a single sentence also has one segment.
+    A share of the inputs (ELECTRA: 0.1) has one segment, and so has an input within one sentence.
     """
-    document = np.tile(np.arange(len(corpus.document_ids)), copies)
+    document = np.tile(np.arange(len(corpus.document_ids)), walk.copies)
     begins = corpus.sentence_offsets[corpus.document_offsets]
     start, steps = begins[document], [np.zeros((3, 0), np.int64)]
     while len(document):
-        single = rng.random(len(document)) < single_fraction
-        room = seq_length - np.where(single, SINGLE_SPECIALS, PAIR_SPECIALS)
-        target = draw_targets(rng, len(document), room, short_seq_fraction)
+        single = walk.rng.random(len(document)) < single_fraction
+        room = walk.seq_length - np.where(single, SINGLE_SPECIALS, PAIR_SPECIALS)
+        target = walk.targets(len(document), room)
         stop = _stop(start, begins[document + 1], target, room)
-        middle = _middle(corpus, start, stop, rng)
+        middle = _middle(corpus, start, stop, walk.rng)
         steps.append(np.stack([start, np.where(single, stop, middle), stop]))
         goes_on = stop < begins[document + 1]
         document, start = document[goes_on], stop[goes_on]

@@ -6,42 +6,27 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from components.instance_gen.pairing.spans import SINGLE_SPECIALS, Spans, draw_targets
+from components.instance_gen.pairing.spans import SINGLE_SPECIALS, Spans, Walk
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
 from components.instance_gen.tokenizing.ragged import Int32, Int64
 
 TARGETS_PER_DRAW = 1024
 
 
-def pack_sentences(
-    corpus: TokenizedDocuments,
-    *,
-    sep_id: int,
-    seq_length: int,
-    short_seq_fraction: float,
-    copies: int,
-    rng: np.random.Generator,
-) -> tuple[Int32, Spans]:
+def pack_sentences(corpus: TokenizedDocuments, walk: Walk, sep_id: int) -> tuple[Int32, Spans]:
     """Pack whole sentences up to the target length, across documents, with [SEP] between documents.
 
     A sentence longer than an input continues in the next one, so no token is lost.
-
-    Args:
-        corpus: the documents.
-        sep_id: id of [SEP], which separates two documents in one input.
-        seq_length: L.
-        short_seq_fraction: share of instances with a shorter target.
-        copies: passes over the documents, each with different targets.
-        rng: source of all random draws.
 
     Returns:
         The text with separators, and the spans in it.
     """
     ids, stops = join_documents(corpus, sep_id)
-    budget = seq_length - SINGLE_SPECIALS
-    targets = _draw_endlessly(rng, budget, short_seq_fraction)
+    budget = walk.seq_length - SINGLE_SPECIALS
+    drawn = (walk.targets(TARGETS_PER_DRAW, budget).tolist() for _ in itertools.count())
+    targets = itertools.chain.from_iterable(drawn)
     sentence_stops, is_separator = stops.tolist(), (ids == sep_id).tobytes()
-    walks = [_walk(sentence_stops, is_separator, budget, targets) for _ in range(copies)]
+    walks = [_walk(sentence_stops, is_separator, budget, targets) for _ in range(walk.copies)]
     bounds = np.array([span for walk in walks for span in walk], np.int64).reshape(-1, 2)
     none = np.zeros(len(bounds), np.int64)
     return ids, Spans(bounds[:, 0], bounds[:, 1] - bounds[:, 0], none, none, none)
@@ -74,12 +59,3 @@ def _walk(
         spans.append((start, stop))
         start = stop + (stop < end and is_separator[stop])
     return spans
-
-
-def _draw_endlessly(
-    rng: np.random.Generator, budget: int, short_seq_fraction: float
-) -> Iterator[int]:
-    return itertools.chain.from_iterable(
-        draw_targets(rng, TARGETS_PER_DRAW, budget, short_seq_fraction).tolist()
-        for _ in itertools.count()
-    )

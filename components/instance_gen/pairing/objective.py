@@ -1,14 +1,12 @@
 """Choose the text of instances, one way per objective."""
 
-from typing import Any
-
 import numpy as np
 
 from components.instance_gen.pairing.contiguous import cut_contiguous
 from components.instance_gen.pairing.full_sentences import pack_sentences
 from components.instance_gen.pairing.reference_pairs import pair_as_reference
 from components.instance_gen.pairing.segment_pairs import pair_in_order, pair_next_sentences
-from components.instance_gen.pairing.spans import PAIR_SPECIALS, SINGLE_SPECIALS, Spans
+from components.instance_gen.pairing.spans import PAIR_SPECIALS, SINGLE_SPECIALS, Spans, Walk
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
 from components.instance_gen.tokenizing.ragged import Int32
 from components.settings import InstanceSettings
@@ -56,19 +54,14 @@ def make_spans(
     Returns:
         The text that the spans refer to, the spans, and counters of what was left out.
     """
-    walk: dict[str, Any] = {
-        "seq_length": settings.seq_length,
-        "short_seq_fraction": settings.short_seq_fraction,
-        "copies": copies,
-        "rng": rng,
-    }
+    walk = Walk(settings.seq_length, settings.short_seq_fraction, copies, rng)
     if settings.pair_draws == "reference":
-        return corpus.ids, *pair_as_reference(corpus, own, **walk)
+        return corpus.ids, *pair_as_reference(corpus, own, walk)
     if settings.objective == "next_sentence":
-        return corpus.ids, *pair_next_sentences(corpus, own, **walk)
+        return corpus.ids, *pair_next_sentences(corpus, own, walk)
     if settings.objective == "sentence_order":
-        return corpus.ids, *pair_in_order(corpus, **walk)
+        return corpus.ids, *pair_in_order(corpus, walk)
     if settings.objective == "contiguous":
         single = settings.single_segment_fraction
-        return corpus.ids, cut_contiguous(corpus, single_fraction=single, **walk), {}
-    return *pack_sentences(corpus, sep_id=sep_id, **walk), {}
+        return corpus.ids, cut_contiguous(corpus, walk, single), {}
+    return *pack_sentences(corpus, walk, sep_id), {}

@@ -9,7 +9,7 @@ import numpy as np
 
 from components.instance_gen.pairing.chunks import Chunks
 from components.instance_gen.pairing.segment_pairs import join_chunks
-from components.instance_gen.pairing.spans import PAIR_SPECIALS, Spans, draw_targets
+from components.instance_gen.pairing.spans import PAIR_SPECIALS, Spans, Walk
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
 from components.instance_gen.tokenizing.ragged import Int64
 
@@ -17,33 +17,23 @@ MAX_TRIES = 10  # draws until another document is found; the last draw counts in
 
 
 def pair_as_reference(
-    corpus: TokenizedDocuments,
-    own: tuple[int, int],
-    *,
-    seq_length: int,
-    short_seq_fraction: float,
-    copies: int,
-    rng: np.random.Generator,
+    corpus: TokenizedDocuments, own: tuple[int, int], walk: Walk
 ) -> tuple[Spans, dict[str, int]]:
     """Make pairs; label 1: the second segment is random, 0: it follows the first one.
 
     Args:
         corpus: the documents; those outside `own` only supply random segments.
         own: first document to make pairs of, and the one after the last.
-        seq_length: L.
-        short_seq_fraction: share of documents with a shorter target, drawn again for every copy.
-        copies: passes over the documents.
-        rng: source of all random draws.
+        walk: `short_seq_fraction` is a share of documents, drawn again for every copy.
 
     Returns:
         The spans, and counters of what was left out.
     """
-    budget = seq_length - PAIR_SPECIALS
-    document = np.tile(np.arange(*own), copies)
-    target = draw_targets(rng, len(document), budget, short_seq_fraction)
-    chunks = _cut_chunks(corpus, document, target, rng)
-    other = _draw_others(chunks.document, len(corpus.document_ids), rng)
-    spans, truncated = join_chunks(corpus, chunks, other, budget, rng)
+    document = np.tile(np.arange(*own), walk.copies)
+    target = walk.targets(len(document), walk.seq_length - PAIR_SPECIALS)
+    chunks = _cut_chunks(corpus, document, target, walk.rng)
+    other = _draw_others(chunks.document, len(corpus.document_ids), walk.rng)
+    spans, truncated = join_chunks(corpus, chunks, other, walk)
     from_same = int(((chunks.label == 1) & (other == chunks.document)).sum())
     return spans, {"truncated_tokens": truncated, "random_from_same_document": from_same}
 

@@ -3,20 +3,14 @@
 import numpy as np
 
 from components.instance_gen.pairing.chunks import Chunks, cut_chunks
-from components.instance_gen.pairing.spans import PAIR_SPECIALS, Spans, truncate
+from components.instance_gen.pairing.spans import PAIR_SPECIALS, Spans, Walk, truncate
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
 from components.instance_gen.tokenizing.ragged import Int64
 from core.errors import InputError
 
 
 def pair_next_sentences(
-    corpus: TokenizedDocuments,
-    own: tuple[int, int],
-    *,
-    seq_length: int,
-    short_seq_fraction: float,
-    copies: int,
-    rng: np.random.Generator,
+    corpus: TokenizedDocuments, own: tuple[int, int], walk: Walk
 ) -> tuple[Spans, dict[str, int]]:
     """Make pairs; label 1: the second segment is random, 0: it follows the first one.
 
@@ -25,10 +19,7 @@ def pair_next_sentences(
     Args:
         corpus: the documents; those outside `own` only supply random segments.
         own: first document to make pairs of, and the one after the last.
-        seq_length: L.
-        short_seq_fraction: share of instances with a shorter target.
-        copies: passes over the documents, each with different cuts and labels.
-        rng: source of all random draws.
+        walk: lengths, copies and draws.
 
     Returns:
         The spans, exactly half of them with label 1, and counters of what was left out.
@@ -36,54 +27,34 @@ def pair_next_sentences(
     Raises:
         InputError: no document has other content, so there is nothing to draw from.
     """
-    budget = seq_length - PAIR_SPECIALS
-    chunks, skipped = cut_chunks(
-        corpus, own, budget, short_seq_fraction, copies, put_back=True, rng=rng
-    )
-    spans, truncated = join_chunks(corpus, chunks, _draw_others(corpus, chunks, rng), budget, rng)
+    chunks, skipped = cut_chunks(corpus, own, walk, put_back=True)
+    spans, truncated = join_chunks(corpus, chunks, _draw_others(corpus, chunks, walk.rng), walk)
     return spans, {**skipped, "truncated_tokens": truncated}
 
 
-def pair_in_order(
-    corpus: TokenizedDocuments,
-    *,
-    seq_length: int,
-    short_seq_fraction: float,
-    copies: int,
-    rng: np.random.Generator,
-) -> tuple[Spans, dict[str, int]]:
+def pair_in_order(corpus: TokenizedDocuments, walk: Walk) -> tuple[Spans, dict[str, int]]:
     """Make pairs of adjacent segments; label 1: they are swapped, 0: they are in order.
 
     Both segments always come from the same document. (For a chunk of one sentence, ALBERT's own
     script takes the second segment from another document. So the topic reveals a quarter of its
     labels 1.)
 
-    Args:
-        corpus: the documents.
-        seq_length: L.
-        short_seq_fraction: share of instances with a shorter target.
-        copies: passes over the documents, each with different cuts and labels.
-        rng: source of all random draws.
-
     Returns:
         The spans, exactly half of them with label 1, and counters of what was left out.
     """
-    budget = seq_length - PAIR_SPECIALS
     everything = (0, len(corpus.document_ids))
-    chunks, skipped = cut_chunks(
-        corpus, everything, budget, short_seq_fraction, copies, put_back=False, rng=rng
-    )
+    chunks, skipped = cut_chunks(corpus, everything, walk, put_back=False)
     is_swapped = chunks.label == 1
     before = np.stack([chunks.start, chunks.cut])
     after = np.stack([chunks.cut, chunks.stop])
     first, second = np.where(is_swapped, after, before), np.where(is_swapped, before, after)
     pairs = _spans(corpus, (first[0], first[1]), (second[0], second[1]), chunks.label)
-    spans, truncated = truncate(pairs, budget, rng)
+    spans, truncated = truncate(pairs, walk.seq_length - PAIR_SPECIALS, walk.rng)
     return spans, {**skipped, "truncated_tokens": truncated}
 
 
 def join_chunks(
-    corpus: TokenizedDocuments, chunks: Chunks, other: Int64, budget: int, rng: np.random.Generator
+    corpus: TokenizedDocuments, chunks: Chunks, other: Int64, walk: Walk
 ) -> tuple[Spans, int]:
     """Add a second segment to every chunk, and truncate the pairs.
 
@@ -94,14 +65,13 @@ def join_chunks(
         corpus: the documents.
         chunks: n chunks with labels.
         other: (n,) document that supplies the random segment.
-        budget: maximum tokens of a pair.
-        rng: source of all random draws.
+        walk: lengths and draws.
 
     Returns:
         The spans, and the number of dropped tokens.
     """
     begin, end = corpus.document_offsets[other], corpus.document_offsets[other + 1]
-    start = rng.integers(begin, end) if len(other) else other
+    start = walk.rng.integers(begin, end) if len(other) else other
     offsets = corpus.sentence_offsets
     wanted = chunks.target - (offsets[chunks.cut] - offsets[chunks.start])
     stop = np.searchsorted(offsets, offsets[start] + np.maximum(wanted, 1))
@@ -111,7 +81,7 @@ def join_chunks(
         np.where(is_random, np.minimum(stop, end), chunks.stop),
     )
     pairs = _spans(corpus, (chunks.start, chunks.cut), second, chunks.label)
-    return truncate(pairs, budget, rng)
+    return truncate(pairs, walk.seq_length - PAIR_SPECIALS, walk.rng)
 
 
 def _spans(

@@ -35,6 +35,25 @@ class Spans:
         )
 
 
+@dataclass(frozen=True)
+class Walk:
+    """How documents are walked to cut instances."""
+
+    seq_length: int  # L
+    short_seq_fraction: float  # share of instances with a shorter target length
+    copies: int  # passes over the documents, each with different cuts and labels
+    rng: np.random.Generator  # source of all random draws
+
+    def targets(self, n: int, budget: int | Int64) -> Int64:
+        """Draw the target length in tokens of n instances.
+
+        It is the whole budget, but for a share of the instances it is uniform from 2 up, so that
+        the encoder also sees short inputs. BERT decides once per document; we decide per instance.
+        """
+        short: npt.NDArray[np.bool_] = self.rng.random(n) < self.short_seq_fraction
+        return np.where(short, self.rng.integers(2, budget + 1, n), budget)
+
+
 def truncate(spans: Spans, budget: int, rng: np.random.Generator) -> tuple[Spans, int]:
     """Truncate pairs to `budget` tokens as BERT's `truncate_seq_pair` does, all at once.
 
@@ -59,15 +78,3 @@ def truncate(spans: Spans, budget: int, rng: np.random.Generator) -> tuple[Spans
         spans.label,
     )
     return cut, int((first + second - kept_first - kept_second).sum())
-
-
-def draw_targets(
-    rng: np.random.Generator, n: int, budget: int | Int64, short_seq_fraction: float
-) -> Int64:
-    """Draw the target length in tokens of n instances.
-
-    It is the whole budget, but for a share of the instances it is uniform from 2 up, so that the
-    encoder also sees short inputs. BERT decides once per document; we decide per instance.
-    """
-    short: npt.NDArray[np.bool_] = rng.random(n) < short_seq_fraction
-    return np.where(short, rng.integers(2, budget + 1, n), budget)

@@ -9,7 +9,7 @@ from components.instance_gen.masking.choose_tokens import choose_words, draw_key
 from components.instance_gen.masking.mask_batch import MaskedBatch, mask_batch, word_numbers
 from components.instance_gen.pairing.assemble import UnmaskedBatch, assemble, ordinary_ids
 from components.instance_gen.pairing.segment_pairs import pair_next_sentences
-from components.instance_gen.pairing.spans import Spans
+from components.instance_gen.pairing.spans import Spans, Walk
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
 from core.draw import draw
 from core.vocabulary.vocabulary import Vocabulary
@@ -21,12 +21,7 @@ SEQ_LENGTH = 64
 @pytest.fixture(scope="module")
 def batch(corpus: TokenizedDocuments, vocabulary: Vocabulary) -> UnmaskedBatch:
     spans, _ = pair_next_sentences(
-        corpus,
-        (0, len(corpus.document_ids)),
-        seq_length=SEQ_LENGTH,
-        short_seq_fraction=0.1,
-        copies=2,
-        rng=draw(0, "pairs"),
+        corpus, (0, len(corpus.document_ids)), Walk(SEQ_LENGTH, 0.1, 2, draw(0, "pairs"))
     )
     return assemble(corpus.ids, spans, SEQ_LENGTH, vocabulary)
 

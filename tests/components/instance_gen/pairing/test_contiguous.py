@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.instance_gen.pairing.contiguous import MIN_TAIL_TOKENS, cut_contiguous
-from components.instance_gen.pairing.spans import Spans
+from components.instance_gen.pairing.spans import Spans, Walk
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
 from core.draw import draw
 from tests.components.instance_gen.pairing.test_segment_pairs import (
@@ -19,14 +19,7 @@ from tests.components.instance_gen.pairing.test_segment_pairs import (
 def cut(
     corpus: TokenizedDocuments, seed: int = 0, single: float = 0.1, short: float = 0.1
 ) -> Spans:
-    return cut_contiguous(
-        corpus,
-        seq_length=SEQ_LENGTH,
-        short_seq_fraction=short,
-        single_fraction=single,
-        copies=1,
-        rng=draw(seed, "contiguous"),
-    )
+    return cut_contiguous(corpus, Walk(SEQ_LENGTH, short, 1, draw(seed, "contiguous")), single)
 
 
 @settings(max_examples=300, deadline=None)

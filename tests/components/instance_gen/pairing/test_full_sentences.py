@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.instance_gen.pairing.full_sentences import join_documents, pack_sentences
+from components.instance_gen.pairing.spans import Walk
 from core.draw import draw
 from tests.components.instance_gen.pairing.test_segment_pairs import SEQ_LENGTH, corpus_of, lengths
 
@@ -18,14 +19,7 @@ def test_every_token_is_in_one_input_and_in_order(
     sentence_lengths: list[list[int]], seed: int, short: float
 ) -> None:
     corpus = corpus_of(sentence_lengths)
-    ids, spans = pack_sentences(
-        corpus,
-        sep_id=SEP,
-        seq_length=SEQ_LENGTH,
-        short_seq_fraction=short,
-        copies=1,
-        rng=draw(seed, "pack"),
-    )
+    ids, spans = pack_sentences(corpus, Walk(SEQ_LENGTH, short, 1, draw(seed, "pack")), SEP)
     stops = spans.first_start + spans.first_length
     texts = [ids[a:b] for a, b in zip(spans.first_start, stops, strict=True)]
     packed = np.concatenate(texts)
@@ -40,14 +34,7 @@ def test_only_a_sentence_longer_than_an_input_is_cut(
     sentence_lengths: list[list[int]], seed: int
 ) -> None:
     corpus = corpus_of(sentence_lengths)
-    _, spans = pack_sentences(
-        corpus,
-        sep_id=SEP,
-        seq_length=SEQ_LENGTH,
-        short_seq_fraction=0.2,
-        copies=1,
-        rng=draw(seed, "pack"),
-    )
+    _, spans = pack_sentences(corpus, Walk(SEQ_LENGTH, 0.2, 1, draw(seed, "pack")), SEP)
     _, sentence_stops = join_documents(corpus, SEP)
     longest = max(n for document in sentence_lengths for n in document)
     stops = spans.first_start + spans.first_length
@@ -57,9 +44,7 @@ def test_only_a_sentence_longer_than_an_input_is_cut(
 
 def test_inputs_are_nearly_full() -> None:
     corpus = corpus_of([[7] * 50 for _ in range(20)])
-    _, spans = pack_sentences(
-        corpus, sep_id=SEP, seq_length=128, short_seq_fraction=0.0, copies=1, rng=draw(0, "pack")
-    )
+    _, spans = pack_sentences(corpus, Walk(128, 0.0, 1, draw(0, "pack")), SEP)
     assert spans.first_length[:-1].min() > 126 - 8
 
 

@@ -13,6 +13,7 @@ from components.instance_gen.pairing.assemble import assemble, ordinary_ids
 from components.instance_gen.pairing.objective import make_spans
 from components.instance_gen.pairing.reference_pairs import pair_as_reference
 from components.instance_gen.pairing.segment_pairs import pair_next_sentences
+from components.instance_gen.pairing.spans import Walk
 from components.instance_gen.tokenizing.chunk_tokenizer import ChunkTokenizer
 from components.instance_gen.tokenizing.documents import TokenizedDocuments, read_documents
 from components.settings import InstanceSettings
@@ -108,12 +109,7 @@ def ours(
 ) -> Figures:
     """Return the figures of the reference mode, including masks."""
     spans, _ = pair_as_reference(
-        corpus,
-        (0, len(corpus.document_ids)),
-        seq_length=length,
-        short_seq_fraction=SHORT,
-        copies=COPIES,
-        rng=draw(seed, "pairs"),
+        corpus, (0, len(corpus.document_ids)), Walk(length, SHORT, COPIES, draw(seed, "pairs"))
     )
     batch = assemble(corpus.ids, spans, length, vocabulary)
     masked = mask_batch(
@@ -142,12 +138,7 @@ def test_figures_of_real_text_match_the_definition(
 
 def test_balanced_pairs_differ_from_the_reference(english: TokenizedDocuments) -> None:
     spans, _ = pair_next_sentences(
-        english,
-        (0, len(english.document_ids)),
-        seq_length=128,
-        short_seq_fraction=SHORT,
-        copies=COPIES,
-        rng=draw(1, "pairs"),
+        english, (0, len(english.document_ids)), Walk(128, SHORT, COPIES, draw(1, "pairs"))
     )
     assert 2 * spans.label.sum() == len(spans)
     # The figures distinguish the two.
@@ -181,12 +172,7 @@ def reference(
     corpus: TokenizedDocuments, copies: int, short: float = SHORT, seed: int = 0
 ) -> tuple:
     return pair_as_reference(
-        corpus,
-        (0, len(corpus.document_ids)),
-        seq_length=32,
-        short_seq_fraction=short,
-        copies=copies,
-        rng=draw(seed, "pairs"),
+        corpus, (0, len(corpus.document_ids)), Walk(32, short, copies, draw(seed, "pairs"))
     )
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from components.instance_gen.pairing.chunks import cut_chunks
 from components.instance_gen.pairing.segment_pairs import pair_in_order, pair_next_sentences
-from components.instance_gen.pairing.spans import Spans, draw_targets, truncate
+from components.instance_gen.pairing.spans import Spans, Walk, truncate
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
 from components.instance_gen.tokenizing.ragged import offsets_of
 from core.draw import draw
@@ -36,12 +36,7 @@ def pairs_of(
     corpus: TokenizedDocuments, seed: int = 0, copies: int = 1, short: float = 0.1
 ) -> tuple[Spans, dict[str, int]]:
     return pair_next_sentences(
-        corpus,
-        (0, len(corpus.document_ids)),
-        seq_length=SEQ_LENGTH,
-        short_seq_fraction=short,
-        copies=copies,
-        rng=draw(seed, "pairs"),
+        corpus, (0, len(corpus.document_ids)), Walk(SEQ_LENGTH, short, copies, draw(seed, "pairs"))
     )
 
 
@@ -97,7 +92,7 @@ def test_every_sentence_of_a_document_is_used_or_counted(
 ) -> None:
     corpus = corpus_of(sentence_lengths)
     chunks, skipped = cut_chunks(
-        corpus, (0, len(sentence_lengths)), 29, 0.1, 1, put_back=True, rng=draw(seed, "x")
+        corpus, (0, len(sentence_lengths)), Walk(32, 0.1, 1, draw(seed, "x")), put_back=True
     )
     covered = np.zeros(len(corpus.sentence_offsets) - 1, bool)
     for start, cut, stop, label in zip(
@@ -114,9 +109,7 @@ def test_swapped_pairs_are_neighbors_in_reverse_order(
     sentence_lengths: list[list[int]], seed: int
 ) -> None:
     corpus = corpus_of([[min(n, 6) for n in document] for document in sentence_lengths])
-    spans, skipped = pair_in_order(
-        corpus, seq_length=512, short_seq_fraction=0.3, copies=2, rng=draw(seed, "order")
-    )
+    spans, skipped = pair_in_order(corpus, Walk(512, 0.3, 2, draw(seed, "order")))
     assert skipped["truncated_tokens"] == 0  # so that neighbors touch
     assert 2 * spans.label.sum() == len(spans)
     first, second = spans.first_start, spans.second_start
@@ -132,9 +125,7 @@ def test_order_pairs_contain_every_sentence_with_a_neighbor(
     sentence_lengths: list[list[int]], seed: int
 ) -> None:
     corpus = corpus_of([[min(n, 6) for n in document] for document in sentence_lengths])
-    spans, skipped = pair_in_order(
-        corpus, seq_length=512, short_seq_fraction=0.3, copies=1, rng=draw(seed, "order")
-    )
+    spans, skipped = pair_in_order(corpus, Walk(512, 0.3, 1, draw(seed, "order")))
     covered = np.zeros(len(corpus.ids), bool)
     for a, b, c, d in zip(
         spans.first_start, spans.first_length, spans.second_start, spans.second_length, strict=True
@@ -168,9 +159,7 @@ def test_documents_of_equal_content_never_supply_random_segments() -> None:
 
 def test_documents_of_other_shards_only_supply_random_segments() -> None:
     corpus = corpus_of([[5] * 8, [5] * 8, [5] * 8])
-    spans, _ = pair_next_sentences(
-        corpus, (1, 2), seq_length=32, short_seq_fraction=0.1, copies=20, rng=draw(0, "pairs")
-    )
+    spans, _ = pair_next_sentences(corpus, (1, 2), Walk(32, 0.1, 20, draw(0, "pairs")))
     assert set(documents_at(corpus, spans.first_start).tolist()) == {1}
     assert set(documents_at(corpus, spans.second_start).tolist()) == {0, 1, 2}
 
@@ -182,7 +171,7 @@ def test_a_single_document_is_an_error_with_a_remedy(names: list[bytes]) -> None
 
 
 def test_short_targets_are_drawn_for_every_instance() -> None:
-    targets = draw_targets(draw(0, "targets"), 100_000, 125, 0.1)
+    targets = Walk(128, 0.1, 1, draw(0, "targets")).targets(100_000, 125)
     assert abs((targets < 125).mean() - 0.1 * 123 / 124) < 0.005
     assert targets.min() == 2
 
