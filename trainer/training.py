@@ -18,9 +18,8 @@ from trainer.input.distribute import distribute_batches
 from trainer.input.instances import check_fit, open_instances, verify_instances
 from trainer.loop.best_weights import BestWeights
 from trainer.loop.checkpoints import Checkpoints
-from trainer.loop.events import LoopEvents
 from trainer.loop.held_out import HeldOut
-from trainer.loop.loop import train
+from trainer.loop.loop import LoopEvents, train
 from trainer.loop.phases import Phase, plan_phases
 from trainer.loop.state import State, run_digest, start_state
 from trainer.loop.step import make_train_steps

@@ -14,7 +14,7 @@ from components.instance_export.record_layout import (
     encode_batch,
     own_layout,
 )
-from components.instance_gen.masking.mask_batch import MaskedBatch, mask_batch
+from components.instance_gen.masking import MaskedBatch, mask_batch
 from components.instance_gen.pairing.assemble import UnmaskedBatch, ordinary_ids
 from components.instance_gen.writing.context import copy_vocabulary
 from components.instance_gen.writing.encode import Frames

@@ -10,7 +10,7 @@ import pyarrow as pa
 from tfx_bsl.coders import example_coder
 
 from components.instance_export.record_layout import RecordLayout
-from components.instance_gen.masking.mask_batch import MaskedBatch
+from components.instance_gen.masking import MaskedBatch
 from components.instance_gen.pairing.assemble import UnmaskedBatch, find_words, special_table
 from components.instance_gen.tokenizing.ragged import Int32
 from components.records import read_records

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.example_bytes import Column, encode_examples
-from components.instance_gen.masking.mask_batch import MaskedBatch
+from components.instance_gen.masking import MaskedBatch
 from components.instance_gen.pairing.assemble import UnmaskedBatch
 from components.instance_gen.writing.encode import Frames
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from components.instance_gen.masking.mask_batch import mask_batch
+from components.instance_gen.masking import mask_batch
 from components.instance_gen.pairing.assemble import UnmaskedBatch, assemble, ordinary_ids
 from components.instance_gen.pairing.objective import (
     LABEL_COUNTERS,

@@ -8,7 +8,7 @@ import numpy as np
 
 from components.instance_export.read_records import LayoutError, read_batches
 from components.instance_export.record_layout import LAYOUTS
-from components.instance_gen.masking.mask_batch import MaskedBatch, mask_batch
+from components.instance_gen.masking import MaskedBatch, mask_batch
 from components.instance_gen.pairing.assemble import ordinary_ids
 from components.instance_gen.pairing.objective import LABEL_COUNTERS, LABELS, NO_LABEL
 from components.instance_gen.tokenizing.ragged import Int64

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from components.settings import EvaluationSettings
+from core.manifest import Manifest
 
 Metrics = Mapping[str, float]
 CHANCE_AUC = 0.5  # of a discriminator that guesses
@@ -74,3 +76,24 @@ def _keeps_up_with(
         f"blessed model's {baseline.metrics[name]:.4f} (required: at most "
         f"{settings.max_loss_increase:+g})"
     )
+
+
+def explain_incomparable(baseline: Manifest, candidate: Manifest) -> str | None:
+    """Explain why a baseline cannot be compared with a candidate on the candidate's instances.
+
+    Returns:
+        The rest of a sentence whose subject is the baseline; None if they are comparable.
+    """
+    old: dict[str, Any] = baseline.facts
+    new: dict[str, Any] = candidate.facts
+    if old["vocabulary_digest"] != new["vocabulary_digest"]:
+        return "has another vocabulary, and losses over different tokens are not comparable"
+    old_type, new_type = old["architecture"]["type"], new["architecture"]["type"]
+    if old_type != new_type:
+        return f"is of type {old_type}, and this one of type {new_type}"
+    positions, length = old["architecture"]["max_position"], int(str(new["seq_length"]))
+    if positions < length:
+        return f"has {positions} positions, and the instances have {length} tokens"
+    if old["objective"] != new["objective"]:
+        return f"was trained on {old['objective']} instances, and this one on {new['objective']}"
+    return None

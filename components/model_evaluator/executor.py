@@ -9,12 +9,12 @@ from tfx.components.evaluator import constants
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.model_evaluator.compare_models import explain_incomparable
 from components.model_evaluator.decide_blessing import (
     Baseline,
     BlessingDecision,
     Metrics,
     decide_blessing,
+    explain_incomparable,
 )
 from components.settings import EvaluationSettings
 from components.tfx_internals.evaluator_executor import EvaluatorExecutor

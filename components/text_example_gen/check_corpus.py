@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.settings import TextSettings
-from components.text_example_gen.documents.choose_split import HASH_BUCKETS, SPLITS, choose_split
+from components.text_example_gen.documents import HASH_BUCKETS, SPLITS, choose_split
 from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.fingerprint import PREFIX
 from components.text_example_gen.reading.read_documents import document_end

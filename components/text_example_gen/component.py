@@ -11,7 +11,7 @@ from tfx.types import component_spec, standard_artifacts, standard_component_spe
 from tfx.types.channel_utils import as_channel
 
 from components.settings import TextSettings
-from components.text_example_gen.documents.choose_split import SPLITS, hash_buckets
+from components.text_example_gen.documents import SPLITS, hash_buckets
 from components.text_example_gen.driver import TextDriver
 from components.text_example_gen.executor import TextExampleGenExecutor
 from components.text_example_gen.reading.find_files import join_patterns

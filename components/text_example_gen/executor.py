@@ -11,7 +11,7 @@ from tfx.utils import proto_utils
 from components.beam_work import map_units
 from components.settings import TextSettings
 from components.text_example_gen.check_corpus import TextSource
-from components.text_example_gen.documents.choose_split import SPLITS
+from components.text_example_gen.documents import SPLITS
 from components.text_example_gen.driver import resolve_text
 from components.text_example_gen.reading.find_files import split_patterns
 from components.text_example_gen.write_documents import SCRATCH, Unit, write_documents

@@ -12,14 +12,15 @@ import numpy.typing as npt
 
 from components.settings import TextSettings
 from components.text_example_gen.check_corpus import TextSource, check_corpus, check_unchanged
-from components.text_example_gen.documents.choose_split import (
+from components.text_example_gen.documents import (
     HASH_BUCKETS,
+    ID_BUCKETS,
     SPLITS,
+    Document,
     choose_split,
+    encode_document,
     hash_bucket,
 )
-from components.text_example_gen.documents.document import ID_BUCKETS, Document
-from components.text_example_gen.documents.document_record import encode_document
 from components.text_example_gen.duplicates.near_duplicates import (
     find_near_duplicates,
     subtract_dropped,

@@ -9,7 +9,7 @@ from components.artifacts import Vocabulary
 from components.settings import VocabularySettings
 from components.tfx_internals.component_init import SpecComponent
 from components.vocabulary_gen.executor import VocabularyGenExecutor
-from components.vocabulary_gen.importing.import_folder import import_digest
+from components.vocabulary_gen.importing import import_digest
 
 
 class VocabularyGenSpec(ComponentSpec):

@@ -5,9 +5,8 @@ import logging
 from pydantic import JsonValue
 
 from components.settings import VocabularySettings
-from components.vocabulary_gen.checking.compare_tokenizers import count_differing
-from components.vocabulary_gen.checking.unknown_rate import check_unknown_rate, measure_unknown
-from components.vocabulary_gen.importing.import_folder import import_vocabulary
+from components.vocabulary_gen.checking import check_unknown_rate, count_differing, measure_unknown
+from components.vocabulary_gen.importing import import_vocabulary
 from components.vocabulary_gen.text_sample import TextSample
 from components.vocabulary_gen.training.train_unigram import train_unigram
 from components.vocabulary_gen.training.train_wordpiece import train_wordpiece

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from components.records import check_records, read_records
-from components.text_example_gen.documents.document_record import decode_sentences
+from components.text_example_gen.documents import decode_sentences
 from core import storage
 from core.manifest import Manifest
 

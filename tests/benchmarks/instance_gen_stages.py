@@ -16,7 +16,7 @@ import tensorflow as tf
 from isal import isal_zlib
 from tfx_bsl.coders import example_coder
 
-from components.instance_gen.masking.mask_batch import mask_batch
+from components.instance_gen.masking import mask_batch
 from components.instance_gen.pairing.assemble import assemble, ordinary_ids
 from components.instance_gen.pairing.segment_pairs import pair_next_sentences
 from components.instance_gen.pairing.spans import Spans, Walk

@@ -8,8 +8,11 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
-from components.model_evaluator.compare_models import explain_incomparable
-from components.model_evaluator.decide_blessing import Baseline, decide_blessing
+from components.model_evaluator.decide_blessing import (
+    Baseline,
+    decide_blessing,
+    explain_incomparable,
+)
 from components.settings import EvaluationSettings
 from core.manifest import Manifest, describe_file, write_manifest
 

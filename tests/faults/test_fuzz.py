@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from components.records import read_records, write_records
-from components.text_example_gen.documents.document_record import encode_document
+from components.text_example_gen.documents import encode_document
 from core.errors import InputError
 from core.manifest import MANIFEST, Manifest, read_manifest
 from core.vocabulary.vocabulary import load_vocabulary

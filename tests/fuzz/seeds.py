@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 
-from components.text_example_gen.documents.document_record import encode_document
-from components.vocabulary_gen.importing.import_folder import FILES
+from components.text_example_gen.documents import encode_document
+from components.vocabulary_gen.importing import FILES
 from tests.fuzz.targets import CONFIG_OF_A_BERT
 from tests.real_text import ENGLISH, KOREAN
 from tests.small_pieces import train_spiece

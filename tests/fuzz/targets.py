@@ -13,10 +13,10 @@ import safetensors.numpy
 
 from components.records import frame_record, read_records
 from components.settings import TextSettings
-from components.text_example_gen.documents.document_record import decode_sentences
+from components.text_example_gen.documents import decode_sentences
 from components.text_example_gen.reading.find_files import CorpusFile
 from components.text_example_gen.reading.read_documents import DocumentReader
-from components.vocabulary_gen.importing.import_folder import FILES, import_vocabulary
+from components.vocabulary_gen.importing import FILES, import_vocabulary
 from core.errors import InputError
 from core.manifest import MANIFEST, read_manifest
 from core.vocabulary.vocabulary import load_vocabulary

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from components.records import write_records
-from components.vocabulary_gen.importing.import_folder import import_vocabulary
+from components.vocabulary_gen.importing import import_vocabulary
 from components.vocabulary_gen.writing.write_vocabulary import write_vocabulary as import_into
 from core.draw import draw
 from core.manifest import Manifest, Shard, describe_file, write_manifest

@@ -1,6 +1,6 @@
 """Mask a batch in the graph, so that the same records get new masks at every step.
 
-The distribution is that of `components/instance_gen/masking/`. All shapes are static, all random
+The distribution is that of `components/instance_gen/masking.py`. All shapes are static, all random
 numbers depend only on the seed, and the result is the same when compiled by XLA.
 """
 

@@ -1,6 +1,7 @@
 """Run the training loop until the end of a phase or a stop signal."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
@@ -8,7 +9,6 @@ import tensorflow as tf
 from core.errors import StoppedError, TextmillError
 from core.failpoints import failpoint
 from trainer.devices.stop_signals import Stop
-from trainer.loop.events import LoopEvents
 from trainer.loop.phases import Phase
 from trainer.loop.replicas import Sums
 from trainer.loop.step import TrainSteps
@@ -18,6 +18,22 @@ from trainer.settings.training import TrainerSettings
 
 class DivergedError(TextmillError):
     """A loss or a gradient is not a finite number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopEvents:
+    """What happens between steps. Each handler gets the number of steps done so far."""
+
+    on_first_step: Callable[[int], None]
+    """After the first step, which compiles; not called if that step is logged."""
+    on_log: Callable[[int, Scalars], None]
+    """Every `log_every_steps` and at the end of a phase, with the means since the last time."""
+    on_evaluate: Callable[[int], None] | None = None
+    """Every `evaluate_every_steps` and at the end of the run; None: never."""
+    on_save: Callable[[int], object]
+    """Every `save_every_steps`, at the end of a phase, and before the run is stopped."""
+    on_stop: Callable[[int], None]
+    """After a stop signal, when the state is saved."""
 
 
 def train(

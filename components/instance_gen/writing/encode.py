@@ -1,7 +1,7 @@
 """Encode batches as framed records, masked (static) or unmasked (dynamic)."""
 
 from components.example_bytes import Column, encode_examples
-from components.instance_gen.masking.mask_batch import MaskedBatch
+from components.instance_gen.masking import MaskedBatch
 from components.instance_gen.pairing.assemble import UnmaskedBatch
 
 Frames = tuple[bytes, int]  # concatenated TFRecord frames, and their number

@@ -15,8 +15,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from components.text_example_gen.documents.choose_split import choose_split, hash_bucket
-from components.text_example_gen.documents.document import id_bucket
+from components.text_example_gen.documents import choose_split, hash_bucket, id_bucket
 from components.text_example_gen.duplicates.signatures import SIGNATURE_LENGTH, SIGNATURE_RECORD
 from core import storage
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from components.settings import TextSettings
-from components.text_example_gen.documents.document import Document
+from components.text_example_gen.documents import Document
 from components.text_example_gen.reading.decode_line import BadLine, decode_line
 from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.find_files import CorpusFile

@@ -15,11 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from components.text_example_gen.documents.document import (
-    DOCUMENT_ID_LENGTH,
-    ID_BUCKETS,
-    id_bucket,
-)
+from components.text_example_gen.documents import DOCUMENT_ID_LENGTH, ID_BUCKETS, id_bucket
 from core import storage
 
 RUN_BYTES = 32 << 20  # records held before a run is written

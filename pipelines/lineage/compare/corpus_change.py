@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from components.records import read_records
-from components.text_example_gen.documents.document import Document
-from components.text_example_gen.documents.document_record import decode_sentences
+from components.text_example_gen.documents import Document, decode_sentences
 from core.manifest import Manifest
 
 MAX_NAMED = 20  # ids and files listed per kind; all documents are counted

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from components.records import RecordError, read_records
-from components.text_example_gen.documents.document_record import decode_sentences
+from components.text_example_gen.documents import decode_sentences
 from components.text_example_gen.reading.fingerprint import corpus_digest
 from core import storage
 from core.errors import InputError

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.instance_gen.masking.mask_batch import mask_batch
+from components.instance_gen.masking import mask_batch
 from components.instance_gen.pairing.assemble import UnmaskedBatch
 from core.draw import draw
 from tests.components.instance_gen.pairing import test_contiguous

@@ -17,7 +17,7 @@ from components.records import read_records
 from components.settings import TextSettings
 from components.text_example_gen import write_documents
 from components.text_example_gen.check_corpus import TextSource
-from components.text_example_gen.documents.document import Document
+from components.text_example_gen.documents import Document
 from components.text_example_gen.reading.find_files import find_files
 from components.text_example_gen.reading.fingerprint import corpus_digest, fingerprint
 from components.text_example_gen.writing import runs

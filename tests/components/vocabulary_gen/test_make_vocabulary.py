@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from components.settings import VocabularySettings
-from components.vocabulary_gen.checking.compare_tokenizers import count_differing
-from components.vocabulary_gen.checking.unknown_rate import measure_unknown
+from components.vocabulary_gen.checking import count_differing, measure_unknown
 from components.vocabulary_gen.make_vocabulary import make_vocabulary
 from components.vocabulary_gen.text_sample import TextSample
 from core.errors import InputError

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.vocabulary_gen.importing.import_folder import import_vocabulary
+from components.vocabulary_gen.importing import import_vocabulary
 from components.vocabulary_gen.writing.write_vocabulary import write_vocabulary
 from core.errors import InputError
 from core.vocabulary.unigram import continues_word, ends_word

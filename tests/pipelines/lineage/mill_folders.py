@@ -11,7 +11,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from components.publisher.publish import publish
 from components.records import write_records
-from components.text_example_gen.documents.document_record import encode_document
+from components.text_example_gen.documents import encode_document
 from core.manifest import Manifest, describe_file, read_manifest, write_manifest
 from core.vocabulary.vocabulary import files_digest
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from components.settings import VocabularySettings
-from components.vocabulary_gen.importing.import_folder import import_vocabulary
+from components.vocabulary_gen.importing import import_vocabulary
 from components.vocabulary_gen.training.train_unigram import train_unigram
 from components.vocabulary_gen.writing.write_vocabulary import write_vocabulary
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from components.instance_gen.masking.mask_batch import mask_batch, word_numbers
+from components.instance_gen.masking import mask_batch, word_numbers
 from components.instance_gen.pairing.assemble import UnmaskedBatch, assemble, ordinary_ids
 from components.instance_gen.pairing.spans import Spans
 from core.draw import draw

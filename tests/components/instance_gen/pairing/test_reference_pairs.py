@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from components.instance_gen.masking.mask_batch import mask_batch
+from components.instance_gen.masking import mask_batch
 from components.instance_gen.pairing.assemble import assemble, ordinary_ids
 from components.instance_gen.pairing.objective import make_spans
 from components.instance_gen.pairing.reference_pairs import pair_as_reference

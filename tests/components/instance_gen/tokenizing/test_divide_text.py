@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, normalizers, pre_tokenizers
 
 from components.instance_gen.tokenizing.chunk_tokenizer import ChunkTokenizer
 from components.instance_gen.tokenizing.divide_text import divide_at_spaces, find_divider
-from components.vocabulary_gen.importing.import_folder import import_vocabulary
+from components.vocabulary_gen.importing import import_vocabulary
 from components.vocabulary_gen.writing.write_vocabulary import write_vocabulary
 from core.vocabulary.vocabulary import load_vocabulary
 from tests.components.instance_gen.pieces import CHINESE, JAPANESE, TEXT, train_pieces

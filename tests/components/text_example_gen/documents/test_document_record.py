@@ -2,15 +2,13 @@
 
 import tensorflow as tf
 
-from components.text_example_gen.documents.choose_split import (
+from components.text_example_gen.documents import (
     choose_split,
-    hash_bucket,
-    hash_buckets,
-)
-from components.text_example_gen.documents.document_record import (
     decode_sentences,
     encode_bytes_feature,
     encode_document,
+    hash_bucket,
+    hash_buckets,
 )
 from tests.real_text import ENGLISH, KOREAN
 

@@ -10,7 +10,7 @@ import pytest
 from components.settings import TextSettings
 from components.text_example_gen import write_documents
 from components.text_example_gen.check_corpus import TextSource
-from components.text_example_gen.documents.document import Document
+from components.text_example_gen.documents import Document
 from components.text_example_gen.duplicates import near_duplicates
 from components.text_example_gen.duplicates.near_duplicates import band_length, find_near_duplicates
 from components.text_example_gen.duplicates.signatures import (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
-from components.vocabulary_gen.importing.import_folder import import_digest, import_vocabulary
+from components.vocabulary_gen.importing import import_digest, import_vocabulary
 from core.errors import InputError
 from tests.small_vocabulary import ENTRIES, write_small_vocabulary
 

@@ -8,7 +8,7 @@ import pytest
 from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
 
-from components.vocabulary_gen.importing.import_folder import import_vocabulary
+from components.vocabulary_gen.importing import import_vocabulary
 from components.vocabulary_gen.writing.spiece_model import charsmap_of
 from components.vocabulary_gen.writing.write_vocabulary import NewVocabulary, write_vocabulary
 from core.errors import InputError

@@ -1,15 +1,18 @@
 """Import a tokenizer that `transformers` wrote, keeping its entries and its normalizer."""
 
+import base64
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from tokenizers import Tokenizer, normalizers
 
-from components.vocabulary_gen.importing.import_unigram import (
-    unigram_from_json,
-    unigram_from_spiece,
+from components.vocabulary_gen.writing.build_tokenizer import unigram_tokenizer, wordpiece_tokenizer
+from components.vocabulary_gen.writing.spiece_model import (
+    charsmap_of,
+    spec_of_charsmap,
+    spiece_model,
 )
-from components.vocabulary_gen.writing.build_tokenizer import wordpiece_tokenizer
 from components.vocabulary_gen.writing.write_vocabulary import NewVocabulary
 from core import storage
 from core.json_object import parse_object
@@ -19,10 +22,13 @@ from core.vocabulary.tokenizer_file import (
     TOKENIZER_FILE,
     Kind,
     VocabularyError,
+    check_specials,
+    flatten_steps,
     model_kind,
     parse_tokenizer,
+    special_added_ids,
 )
-from core.vocabulary.unigram import PIECE_SPECIALS, SPIECE_FILE
+from core.vocabulary.unigram import PIECE_SPECIALS, SPIECE_FILE, check_unigram, read_pieces
 from core.vocabulary.wordpiece import SPECIALS, VOCAB_FILE, parse_vocab
 
 FILES = (TOKENIZER_FILE, VOCAB_FILE, SPIECE_FILE, CONFIG_FILE)
@@ -135,3 +141,49 @@ def _bert_normalizer(config: dict[str, Any]) -> Any:
         strip_accents=config.get("strip_accents"),
         lowercase=config.get("do_lower_case", True),
     )
+
+
+def unigram_from_spiece(
+    content: bytes, config: Mapping[str, Any], folder: str
+) -> tuple[Tokenizer, bytes]:
+    """Build a tokenizer from spiece.model, with the text processing of `transformers` for ALBERT.
+
+    Of tokenizer_config.json only `do_lower_case` and `keep_accents` are used.
+
+    Raises:
+        VocabularyError: the content is not a SentencePiece model with ALBERT's special tokens.
+    """
+    path = storage.join(folder, SPIECE_FILE)
+    pieces = read_pieces(content, path)
+    check_specials({piece for piece, _ in pieces}, PIECE_SPECIALS, path)
+    normalizer = albert_normalizer(config, charsmap_of(content))
+    return unigram_tokenizer(pieces, normalizer, "always"), content
+
+
+def unigram_from_json(parsed: dict[str, Any], spiece: bytes | None, path: str) -> bytes:
+    """Return the spiece.model of a tokenizer.json: the one in its folder, or one built from it.
+
+    Raises:
+        VocabularyError: tokenizer.json is not of a supported kind.
+    """
+    check_unigram(parsed, path)
+    if spiece is not None:
+        return spiece
+    model = parsed["model"]
+    special_ids = special_added_ids(parsed)
+    special_ids |= {n for n, (piece, _) in enumerate(model["vocab"]) if piece in PIECE_SPECIALS}
+    tables = [s for s in flatten_steps(parsed.get("normalizer")) if s["type"] == "Precompiled"]
+    charsmap = base64.b64decode(tables[0]["precompiled_charsmap"]) if tables else b""
+    return spiece_model(model["vocab"], special_ids, model["unk_id"], spec_of_charsmap(charsmap))
+
+
+def albert_normalizer(config: Mapping[str, Any], charsmap: bytes) -> Any:
+    """Return the normalizer of `transformers` for ALBERT, with its settings and its defaults."""
+    steps: list[Any] = [normalizers.Replace("``", '"'), normalizers.Replace("''", '"')]
+    if not config.get("keep_accents", False):
+        steps += [normalizers.NFKD(), normalizers.StripAccents()]
+    if config.get("do_lower_case", True):
+        steps.append(normalizers.Lowercase())
+    if charsmap:
+        steps.append(normalizers.Precompiled(charsmap))
+    return normalizers.Sequence(steps)

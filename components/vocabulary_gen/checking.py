@@ -1,4 +1,4 @@
-"""Measure the share of words that a tokenizer does not know, and refuse too high a share."""
+"""Check a vocabulary on real text: the share of unknown words, and that both files agree."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -95,3 +95,42 @@ def _first_bytes(texts: Iterable[str], max_bytes: int) -> Iterator[str]:
 def _unknown_characters(tokenizer: Tokenizer, word: str, unk_id: int) -> list[str]:
     """Return the characters of a word that are unknown alone; none if it is only too long."""
     return [c for c in word if unk_id in tokenizer.encode(c, add_special_tokens=False).ids]
+
+
+COMPARED_DOCUMENTS = 2000
+# Share of sentences. `tokenizers` applies the character table to some characters differently.
+MAX_DIFFERING_SHARE = 0.001
+
+
+def count_differing(
+    tokenizer: Tokenizer, spiece_model: bytes, documents: Iterable[Sequence[str]]
+) -> int:
+    """Count the sentences to which tokenizer.json and spiece.model give different ids.
+
+    Only the first documents are compared. Both get text from the normalizer of tokenizer.json, as
+    in the exported model.
+
+    Raises:
+        VocabularyError: more than one in a thousand sentences differ.
+    """
+    from sentencepiece import SentencePieceProcessor
+
+    model = SentencePieceProcessor(model_proto=spiece_model)
+    total, differing = 0, []
+    for sentences in islice(documents, COMPARED_DOCUMENTS):
+        encodings = tokenizer.encode_batch(list(sentences), add_special_tokens=False)
+        pieces = model.encode([_normalize(tokenizer, sentence) for sentence in sentences])
+        total += len(sentences)
+        pairs = zip(sentences, encodings, pieces, strict=True)
+        differing += [sentence for sentence, encoding, ids in pairs if encoding.ids != ids]
+    if len(differing) > MAX_DIFFERING_SHARE * total:
+        raise VocabularyError(
+            f"tokenizer.json and spiece.model give different ids to {len(differing):,} of "
+            f"{total:,} sentences, the first {differing[0][:80]!r}. They belong to different "
+            f"vocabularies: import a folder with only one of the two files."
+        )
+    return len(differing)
+
+
+def _normalize(tokenizer: Tokenizer, sentence: str) -> str:
+    return tokenizer.normalizer.normalize_str(sentence) if tokenizer.normalizer else sentence

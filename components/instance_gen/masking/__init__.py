@@ -1,1 +1,0 @@
-"""Choose masked positions and replace their tokens."""

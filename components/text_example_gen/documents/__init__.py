@@ -1,1 +1,0 @@
-"""One document: its id, its tf.Example record and its split."""

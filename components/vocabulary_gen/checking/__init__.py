@@ -1,1 +1,0 @@
-"""Check a vocabulary on real text."""

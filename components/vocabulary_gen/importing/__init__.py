@@ -1,1 +1,0 @@
-"""Import a vocabulary that `transformers` wrote."""
