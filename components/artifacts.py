@@ -5,6 +5,8 @@ A `TYPE_NAME` has Vertex AI's form `package.Name`, which must be importable.
 
 from tfx.types import artifact
 
+Artifacts = dict[str, list[artifact.Artifact]]  # inputs or outputs of an executor, by key
+
 
 class Vocabulary(artifact.Artifact):
     """A tokenizer: `tokenizer.json`, `tokenizer_config.json`, `manifest.json` and its entries.

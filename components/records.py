@@ -32,7 +32,7 @@ def write_records(folder: str, path: str, records: Iterable[bytes]) -> Shard:
 
 
 def write_frames(folder: str, path: str, blocks: Iterable[tuple[bytes, int]]) -> Shard:
-    """Write one gzipped TFRecord shard from framed records.
+    """Write one TFRecord shard from framed records, gzipped if its name ends in `.gz`.
 
     A block is concatenated frames and their number.
 
@@ -41,21 +41,33 @@ def write_frames(folder: str, path: str, blocks: Iterable[tuple[bytes, int]]) ->
         into blocks: the header has neither name nor time, and blocks are divided again before they
         are compressed.
     """
-    with storage.open_output(storage.join(folder, path)) as stream:
-        hashing = _HashingStream(stream)
-        deflate = isal_zlib.compressobj(GZIP_LEVEL, isal_zlib.DEFLATED, GZIP_WINDOW)
-        count, rest = 0, bytearray()
+    digest, size, count = hashlib.sha256(), 0, 0
+
+    def contents() -> Iterator[bytes]:
+        nonlocal count
         for content, records in blocks:
             count += records
-            rest += content
-            whole = len(rest) - len(rest) % BLOCK_BYTES
-            for begin in range(0, whole, BLOCK_BYTES):
-                hashing.write(deflate.compress(rest[begin : begin + BLOCK_BYTES]))
-                failpoint("write-shard")
-            del rest[:whole]
-        hashing.write(deflate.compress(rest) + deflate.flush())
-        failpoint("write-shard")
-    return Shard(path=path, records=count, size_bytes=hashing.size, sha256=hashing.hexdigest())
+            yield content
+
+    with storage.open_output(storage.join(folder, path)) as stream:
+        for data in _deflate(contents()) if path.endswith(".gz") else contents():
+            stream.write(data)
+            digest.update(data)
+            size += len(data)
+            failpoint("write-shard")
+    return Shard(path=path, records=count, size_bytes=size, sha256=digest.hexdigest())
+
+
+def _deflate(contents: Iterable[bytes]) -> Iterator[bytes]:
+    deflate = isal_zlib.compressobj(GZIP_LEVEL, isal_zlib.DEFLATED, GZIP_WINDOW)
+    rest = bytearray()
+    for content in contents:
+        rest += content
+        whole = len(rest) - len(rest) % BLOCK_BYTES
+        for begin in range(0, whole, BLOCK_BYTES):
+            yield deflate.compress(rest[begin : begin + BLOCK_BYTES])
+        del rest[:whole]
+    yield deflate.compress(rest) + deflate.flush()
 
 
 def read_records(path: str) -> Iterator[bytes]:
@@ -126,20 +138,3 @@ def _damaged(path: str, number: int) -> str:
         f"{path}: record {number} is truncated or changed (its checksum differs). "
         f"Delete the artifact's folder and run again."
     )
-
-
-class _HashingStream:
-    """Forward bytes to a stream, and keep their digest and number."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._digest = hashlib.sha256()
-        self.size = 0
-
-    def write(self, data: bytes) -> int:
-        self._digest.update(data)
-        self.size += len(data)
-        return self._stream.write(data)
-
-    def hexdigest(self) -> str:
-        return self._digest.hexdigest()

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
+from components.artifacts import Artifacts
 from components.corpus_report.findings import find_all
 from components.corpus_report.page import render_report
 from components.corpus_report.read_artifacts import read_report_data
@@ -19,10 +19,7 @@ class Executor(base_executor.BaseExecutor):
     """Reads three artifacts and writes `report.html`."""
 
     def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> None:
         """Write the report.
 

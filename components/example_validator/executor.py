@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from tfx import types
 from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils, standard_component_specs
 
+from components.artifacts import Artifacts
 from components.example_validator.anomalies import explain, list_anomalies
 from components.tfx_internals.validator_executor import RecordingValidatorExecutor
 from core.errors import InputError
 
-Artifacts = dict[str, list[types.Artifact]]
 ANOMALIES = standard_component_specs.ANOMALIES_KEY
 TOLERATED_PROPERTY = "tolerated_anomalies"
 

@@ -3,19 +3,17 @@
 import functools
 from typing import Any
 
-from tfx import types
 from tfx.components.util import examples_utils
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
+from components.artifacts import Artifacts
 from components.beam_work import map_units
 from components.instance_export.export_instances import export_shard, plan_units, publish_records
 from components.settings import ExportSettings
 from components.tfx_internals.beam_executor import BeamExecutor
 from core import storage
 from trainer.input.instances import open_instances
-
-Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(BeamExecutor):

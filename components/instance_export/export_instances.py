@@ -1,6 +1,5 @@
 """Write an instances artifact as records in another layout."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -51,8 +50,7 @@ def export_shard(source: str, target: str, settings: ExportSettings, unit: Unit)
     path = f"Split-{unit['split']}/{name}" + (".gz" if settings.compress else "")
     counts: Counter[str] = Counter(instances=0, real_tokens=0, masked_tokens=0)
     frames = _convert(open_instances(source), settings, unit, counts)
-    write = write_frames if settings.compress else write_uncompressed
-    return {"shard": write(target, path, frames).model_dump(), "counts": dict(counts)}
+    return {"shard": write_frames(target, path, frames).model_dump(), "counts": dict(counts)}
 
 
 def publish_records(
@@ -80,17 +78,6 @@ def publish_records(
     )
     write_manifest(target, manifest)
     return manifest
-
-
-def write_uncompressed(folder: str, path: str, blocks: Iterator[Frames]) -> Shard:
-    """Write framed records without gzip, as the readers of BERT, ALBERT and ELECTRA expect."""
-    digest, size, number = hashlib.sha256(), 0, 0
-    with storage.open_output(storage.join(folder, path)) as stream:
-        for content, records in blocks:
-            stream.write(content)
-            digest.update(content)
-            size, number = size + len(content), number + records
-    return Shard(path=path, records=number, size_bytes=size, sha256=digest.hexdigest())
 
 
 def _facts(instances: Instances, settings: ExportSettings) -> dict[str, JsonValue]:

@@ -3,9 +3,9 @@
 import functools
 from typing import Any
 
-from tfx import types
 from tfx.types import artifact_utils
 
+from components.artifacts import Artifacts
 from components.beam_work import map_units
 from components.instance_gen.write_shard import write_shard
 from components.instance_gen.writing.context import describe_context, make_context
@@ -17,8 +17,6 @@ from components.instance_gen.writing.publish import (
 )
 from components.tfx_internals.beam_executor import BeamExecutor
 from core.manifest import read_manifest
-
-Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(BeamExecutor):

@@ -6,12 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from components.instance_gen.masking import mask_batch
-from components.instance_gen.pairing.assemble import UnmaskedBatch, assemble, ordinary_ids
+from components.instance_gen.pairing.assemble import assemble
 from components.instance_gen.pairing.objective import (
-    LABEL_COUNTERS,
-    LABELS,
-    NO_LABEL,
     make_spans,
     specials_of,
 )
@@ -30,7 +26,7 @@ from components.instance_gen.writing.counters import (
     count_documents,
     count_tokens,
 )
-from components.instance_gen.writing.encode import Frames, encode_dynamic, encode_static
+from components.instance_gen.writing.encode import Frames, count_and_encode
 from components.instance_gen.writing.publish import save_token_counts
 from components.records import check_records, write_frames
 from core.draw import draw
@@ -55,55 +51,34 @@ def write_shard(context: ShardContext, unit: dict[str, Any]) -> dict[str, Any]:
     rng = draw(context.seed, "pairs", *key)
     ids, spans, skipped = make_spans(corpus, own, settings, copies, vocabulary.sep_id, rng)
     spans = spans.take(draw(context.seed, "order", *key).permutation(len(spans)))
-    encoder = _Encoder(context, vocabulary, key)
-    shard = write_frames(context.output, unit["output"], encoder.encode(ids, spans))
+    slots = context.max_predictions if settings.form == "static" else None
+    counter = InstanceCounter(settings.seq_length, slots)
+    frames = _encode(ids, spans, context, vocabulary, counter, key)
+    shard = write_frames(context.output, unit["output"], frames)
     specials = specials_of(settings.objective)
     counts, histograms = count_documents(corpus, own, settings.seq_length, specials)
     tokens = count_tokens(corpus, own, vocabulary)
     return {
         "shard": shard.model_dump(),
-        "counts": add_counts([encoder.counter.counts, counts, corpus.skipped, skipped]),
-        "histograms": encoder.counter.histograms() | histograms,
+        "counts": add_counts([counter.counts, counts, corpus.skipped, skipped]),
+        "histograms": counter.histograms() | histograms,
         "token_counts": save_token_counts(tokens, context.scratch, *key),
     }
 
 
-class _Encoder:
-    """Encode spans as records, batch by batch, and count them."""
-
-    def __init__(self, context: ShardContext, vocabulary: Vocabulary, key: tuple[str, int]) -> None:
-        self._context = context
-        self._settings = context.settings
-        self._vocabulary = vocabulary
-        self._key = key
-        is_static = context.settings.form == "static"
-        self.counter = InstanceCounter(
-            context.settings.seq_length, context.max_predictions if is_static else None
-        )
-
-    def encode(self, ids: Int32, spans: Spans) -> Iterator[Frames]:
-        """Yield framed instances in the order of the spans."""
-        objective = self._settings.objective
-        for number, begin in enumerate(range(0, len(spans), BATCH_INSTANCES)):
-            rows = np.arange(begin, min(begin + BATCH_INSTANCES, len(spans)))
-            batch = assemble(ids, spans.take(rows), self._settings.seq_length, self._vocabulary)
-            self.counter.add_batch(batch, self._vocabulary.unk_id, LABEL_COUNTERS.get(objective))
-            if self._settings.form == "dynamic":
-                yield encode_dynamic(batch, LABELS.get(objective))
-            else:
-                yield self._mask_and_encode(batch, number)
-
-    def _mask_and_encode(self, batch: UnmaskedBatch, number: int) -> Frames:
-        masked = mask_batch(
-            batch,
-            masking=self._context.masking,
-            max_predictions=self._context.max_predictions,
-            mask_id=self._vocabulary.mask_id,
-            random_ids=ordinary_ids(self._vocabulary),
-            rng=draw(self._context.seed, "mask", *self._key, number),
-        )
-        self.counter.add_masks(batch, masked, self._vocabulary.mask_id)
-        return encode_static(batch, masked, LABELS.get(self._settings.objective, NO_LABEL))
+def _encode(
+    ids: Int32,
+    spans: Spans,
+    context: ShardContext,
+    vocabulary: Vocabulary,
+    counter: InstanceCounter,
+    key: tuple[str, int],
+) -> Iterator[Frames]:
+    """Yield framed instances in the order of the spans, and count them."""
+    for number, begin in enumerate(range(0, len(spans), BATCH_INSTANCES)):
+        rows = np.arange(begin, min(begin + BATCH_INSTANCES, len(spans)))
+        batch = assemble(ids, spans.take(rows), context.settings.seq_length, vocabulary)
+        yield count_and_encode(batch, None, context, vocabulary, counter, ("mask", *key, number))
 
 
 def _read_pool(

@@ -3,9 +3,9 @@
 import functools
 from typing import Any
 
-from tfx import types
 from tfx.types import artifact_utils
 
+from components.artifacts import Artifacts
 from components.beam_work import map_units
 from components.instance_gen.writing.context import describe_context, make_context
 from components.instance_gen.writing.publish import (
@@ -20,8 +20,6 @@ from components.instance_import.import_records import (
     record_settings,
 )
 from components.tfx_internals.beam_executor import BeamExecutor
-
-Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(BeamExecutor):

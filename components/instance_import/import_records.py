@@ -8,19 +8,17 @@ import numpy as np
 
 from components.instance_export.read_records import LayoutError, read_batches
 from components.instance_export.record_layout import LAYOUTS
-from components.instance_gen.masking import MaskedBatch, mask_batch
-from components.instance_gen.pairing.assemble import ordinary_ids
-from components.instance_gen.pairing.objective import LABEL_COUNTERS, LABELS, NO_LABEL
+from components.instance_gen.masking import MaskedBatch
+from components.instance_gen.pairing.objective import LABELS
 from components.instance_gen.tokenizing.ragged import Int64
 from components.instance_gen.writing.context import ShardContext
 from components.instance_gen.writing.counters import InstanceCounter
-from components.instance_gen.writing.encode import Frames, encode_dynamic, encode_static
+from components.instance_gen.writing.encode import Frames, count_and_encode
 from components.instance_gen.writing.plan import shard_path
 from components.instance_gen.writing.publish import save_token_counts
 from components.records import write_frames
 from components.settings import InstanceSettings, RecordsSettings
 from core import storage
-from core.draw import draw
 from core.errors import InputError
 from core.manifest import file_digest
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
@@ -136,26 +134,14 @@ def _convert(
     )
     for number, (batch, written) in enumerate(batches):
         tokens += np.bincount(batch.input_ids[batch.maskable], minlength=len(tokens))
-        counter.add_batch(batch, vocabulary.unk_id, LABEL_COUNTERS.get(objective))
         if objective == "sequence_relation":
             for label, count in enumerate(np.bincount(batch.label, minlength=classes)):
                 counter.add(f"sequence_class_{label}", int(count))
-        if settings.form == "dynamic":
-            yield encode_dynamic(batch, LABELS.get(objective))
-            continue
-        if written is None:
-            masked = mask_batch(
-                batch,
-                masking=context.masking,
-                max_predictions=context.max_predictions,
-                mask_id=vocabulary.mask_id,
-                random_ids=ordinary_ids(vocabulary),
-                rng=draw(context.seed, "import", unit["split"], unit["number"], number),
-            )
-        else:
+        masked = None
+        if written is not None and settings.form == "static":
             masked = _resize_masks(written, context.max_predictions, unit["path"])
-        counter.add_masks(batch, masked, vocabulary.mask_id)
-        yield encode_static(batch, masked, LABELS.get(objective, NO_LABEL))
+        key = ("import", unit["split"], unit["number"], number)
+        yield count_and_encode(batch, masked, context, vocabulary, counter, key)
 
 
 def _resize_masks(masked: MaskedBatch, slots: int, path: str) -> MaskedBatch:

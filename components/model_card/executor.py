@@ -2,18 +2,17 @@
 
 from typing import Any
 
-from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
+from components.artifacts import Artifacts
 from components.model_card.card import provenance, render_card
 from components.model_card.origin import read_origin
 from components.settings import ModelCardSettings
 from core import storage
 
 CARD = "README.md"
-Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(base_executor.BaseExecutor):

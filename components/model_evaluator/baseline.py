@@ -8,10 +8,10 @@ from tfx.components.evaluator import constants
 from tfx.dsl.components.common import resolver
 from tfx.utils import path_utils
 
+from components.artifacts import Artifacts
 from core.errors import InputError
 from core.manifest import read_manifest, verify_shards
 
-Artifacts = dict[str, list[types.Artifact]]
 log = logging.getLogger(__name__)
 
 

@@ -9,6 +9,7 @@ from tfx.components.evaluator import constants
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
+from components.artifacts import Artifacts
 from components.model_evaluator.decide_blessing import (
     Baseline,
     BlessingDecision,
@@ -22,7 +23,6 @@ from core import storage
 from core.manifest import read_manifest
 from trainer.evaluation import evaluate
 
-Artifacts = dict[str, list[types.Artifact]]
 METRICS = "metrics.json"
 
 

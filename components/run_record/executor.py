@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2
-from tfx import types
 from tfx.dsl.components.base import base_executor
 
+from components.artifacts import Artifacts
 from core import storage
 
-Artifacts = dict[str, list[types.Artifact]]
 RECORD = "run.json"
 SUCCEEDED = "SUCCEEDED"
 log = logging.getLogger(__name__)

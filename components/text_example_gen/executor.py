@@ -5,9 +5,10 @@ from typing import Any
 
 from tfx.components.util import examples_utils
 from tfx.proto import example_gen_pb2
-from tfx.types import artifact, artifact_utils
+from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 
+from components.artifacts import Artifacts
 from components.beam_work import map_units
 from components.settings import TextSettings
 from components.text_example_gen.check_corpus import TextSource
@@ -23,10 +24,7 @@ class TextExampleGenExecutor(BeamExecutor):
     """Writes the documents of a corpus."""
 
     def Do(
-        self,
-        input_dict: dict[str, list[artifact.Artifact]],
-        output_dict: dict[str, list[artifact.Artifact]],
-        exec_properties: dict[str, Any],
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> None:
         """Read the text and write shards and manifest.
 

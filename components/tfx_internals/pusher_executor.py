@@ -8,7 +8,7 @@ protected methods.
 from tfx import types
 from tfx.components.pusher import executor
 
-Artifacts = dict[str, list[types.Artifact]]
+from components.artifacts import Artifacts
 
 
 class PusherExecutor(executor.Executor):

@@ -6,13 +6,12 @@ in the private method `_GetFnArgs`, the only place where more files can be added
 
 from typing import Any
 
-from tfx import types
 from tfx.components.trainer import executor
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-Artifacts = dict[str, list[types.Artifact]]
+from components.artifacts import Artifacts
 
 
 class MultiInputTrainerExecutor(executor.GenericExecutor):

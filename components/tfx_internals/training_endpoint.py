@@ -5,13 +5,10 @@ checks a job every 30 seconds. We replace both when the modules are imported. Go
 still builds, sends and reads the requests.
 """
 
-import importlib.abc
-import importlib.machinery
 import os
-import sys
-from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
+
+import wrapt
 
 ENDPOINT = "TEXTMILL_TRAINING_ENDPOINT"  # environment variable: http://127.0.0.1:PORT
 POLL_SECONDS = 0.5
@@ -26,34 +23,8 @@ POLLING_MODULES = {
 def redirect() -> None:
     """Patch TFX's training client on import, if the environment names an endpoint."""
     if os.environ.get(ENDPOINT):
-        sys.meta_path.insert(0, _PatchingFinder())
-
-
-class _PatchingFinder(importlib.abc.MetaPathFinder):
-    """Find the modules in their usual place, and patch them after they are loaded."""
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """Return the module's usual spec with a loader that also patches the module."""
-        if name != CLIENT_MODULE and name not in POLLING_MODULES:
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _PatchingLoader(spec.loader)
-        return spec
-
-
-class _PatchingLoader(importlib.abc.Loader):
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
-        return self._inner.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        self._inner.exec_module(module)
-        _patch(module)
+        for name in (CLIENT_MODULE, *POLLING_MODULES):
+            wrapt.register_post_import_hook(_patch, name)
 
 
 def _patch(module: Any) -> None:

@@ -6,6 +6,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact, artifact_utils
 from tfx.utils import path_utils
 
+from components.artifacts import Artifacts
 from components.settings import VocabularySettings
 from components.vocabulary_gen.make_vocabulary import make_vocabulary
 from core import storage
@@ -19,10 +20,7 @@ class VocabularyGenExecutor(base_executor.BaseExecutor):
     """Writes a vocabulary."""
 
     def Do(
-        self,
-        input_dict: dict[str, list[artifact.Artifact]],
-        output_dict: dict[str, list[artifact.Artifact]],
-        exec_properties: dict[str, Any],
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
     ) -> None:
         """Make the vocabulary that the settings describe.
 

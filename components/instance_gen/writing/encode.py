@@ -1,10 +1,49 @@
 """Encode batches as framed records, masked (static) or unmasked (dynamic)."""
 
 from components.example_bytes import Column, encode_examples
-from components.instance_gen.masking import MaskedBatch
-from components.instance_gen.pairing.assemble import UnmaskedBatch
+from components.instance_gen.masking import MaskedBatch, mask_batch
+from components.instance_gen.pairing.assemble import UnmaskedBatch, ordinary_ids
+from components.instance_gen.pairing.objective import LABEL_COUNTERS, LABELS, NO_LABEL
+from components.instance_gen.writing.context import ShardContext
+from components.instance_gen.writing.counters import InstanceCounter
+from core.draw import draw
+from core.vocabulary.vocabulary import Vocabulary
 
 Frames = tuple[bytes, int]  # concatenated TFRecord frames, and their number
+
+
+def count_and_encode(
+    batch: UnmaskedBatch,
+    masked: MaskedBatch | None,
+    context: ShardContext,
+    vocabulary: Vocabulary,
+    counter: InstanceCounter,
+    key: tuple[str | int, ...],
+) -> Frames:
+    """Count and encode a batch in the form of the settings.
+
+    Args:
+        batch: n instances.
+        masked: the same, masked; None: the static form masks them here.
+        context: what all shards share.
+        vocabulary: of the instances.
+        counter: counts the batch.
+        key: of the random draws.
+    """
+    objective = context.settings.objective
+    counter.add_batch(batch, vocabulary.unk_id, LABEL_COUNTERS.get(objective))
+    if context.settings.form == "dynamic":
+        return encode_dynamic(batch, LABELS.get(objective))
+    masked = masked or mask_batch(
+        batch,
+        masking=context.masking,
+        max_predictions=context.max_predictions,
+        mask_id=vocabulary.mask_id,
+        random_ids=ordinary_ids(vocabulary),
+        rng=draw(context.seed, *key),
+    )
+    counter.add_masks(batch, masked, vocabulary.mask_id)
+    return encode_static(batch, masked, LABELS.get(objective, NO_LABEL))
 
 
 def encode_static(batch: UnmaskedBatch, masked: MaskedBatch, label: str) -> Frames:
