@@ -30,18 +30,10 @@ def map_units(
     scratch: str,
     label: str,
 ) -> list[Result]:
-    """Process every unit, on as many workers as the pipeline has.
+    """Process every unit on as many workers as the pipeline has; return the results in order.
 
-    Args:
-        make_pipeline: an executor's `make_pipeline`.
-        work: a module-level function, or a partial of one, whose result fits in JSON. Beam may
-            retry it, so it must write its files atomically.
-        units: the units of work.
-        scratch: folder for the results, to be removed by the caller.
-        label: label of the progress bar.
-
-    Returns:
-        The results, in the order of the units.
+    `work` is a module-level function, or a partial of one, whose result fits in JSON. Beam may
+    retry it, so it must write its files atomically. The caller removes the folder `scratch`.
 
     Raises:
         InputError: the error of the first unit, in order, that raised one.

@@ -36,14 +36,11 @@ RESOURCE_ENDINGS = (".css", ".j2", ".js", ".pbtxt")
 
 @functools.cache
 def code_digest(module: str) -> str:
-    """Return the digest of a module and of all our modules that it imports, even indirectly.
+    """Return 16 hex digits for a module and all our modules that it imports, even indirectly.
 
     It includes imports inside functions, templates and schemas next to the modules, and the
     versions of Python and of the libraries in `LIBRARIES`. In a container it also includes the
     image, which has parts without a Python version, such as CUDA.
-
-    Returns:
-        The first 16 hex digits of a sha256.
     """
     digest = hashlib.sha256()
     for name in sorted(source_closure(module)):

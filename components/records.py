@@ -23,11 +23,7 @@ class RecordError(InputError):
 
 
 def write_records(folder: str, path: str, records: Iterable[bytes]) -> Shard:
-    """Write one gzipped TFRecord shard.
-
-    Returns:
-        The shard's entry for the manifest.
-    """
+    """Write one gzipped TFRecord shard; return its entry for the manifest."""
     return write_frames(folder, path, ((frame_record(record), 1) for record in records))
 
 

@@ -38,13 +38,10 @@ def plan_units(instances: Instances) -> list[Unit]:
 
 
 def export_shard(source: str, target: str, settings: ExportSettings, unit: Unit) -> Unit:
-    """Write one shard.
+    """Write one shard; return `shard`, its entry in the manifest, and `counts`.
 
     Static instances keep their masks. A layout without masks gets the original tokens back, in
     every copy. Dynamic instances are masked once if the layout needs it, as their manifest says.
-
-    Returns:
-        `shard`, its entry in the manifest, and `counts`.
     """
     name = LAYOUTS[settings.layout].shard_name.format(**unit)
     path = f"Split-{unit['split']}/{name}" + (".gz" if settings.compress else "")

@@ -88,13 +88,10 @@ def record_settings(settings: InstanceSettings) -> RecordsSettings:
 
 
 def import_shard(context: ShardContext, unit: Unit) -> dict[str, Any]:
-    """Write the instances of one file.
+    """Write the instances of one file; return the same as InstanceGen's `write_shard`.
 
     The dynamic form gets the original tokens at masked positions back. The static form keeps the
     masks, or draws them if the records have none.
-
-    Returns:
-        The same as InstanceGen's `write_shard`.
 
     Raises:
         LayoutError: the records do not match the settings.

@@ -34,15 +34,7 @@ def main(arguments: Any) -> None:
 
 
 def drive(executor_input: Any, inputs_spec: Any) -> Any:
-    """Resolve the span and fingerprint the text.
-
-    Args:
-        executor_input: ExecutorInput of the task.
-        inputs_spec: ComponentInputsSpec, for the types of the parameters.
-
-    Returns:
-        ExecutorOutput with span, version, fingerprint and pattern as parameters, and the artifact.
-    """
+    """Resolve the span and fingerprint the text; return an ExecutorOutput with both."""
     names: dict[int, str] = {}
     properties = resolve_text(tfx_driver.read_exec_properties(executor_input, inputs_spec))
     outputs = tfx_driver.read_output_artifacts(executor_input, names)

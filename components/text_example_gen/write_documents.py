@@ -63,13 +63,8 @@ def write_documents(
     but the names of source files is the same for any order of the files and any division of the
     text into files. The caller removes the folder `.work` from the artifact's folder.
 
-    Args:
-        source: where the text is.
-        settings: how to read it.
-        folder: the artifact's folder.
-        code_digest: for the manifest.
-        map_units: applies a function to every unit of work; takes function, units and a scratch
-            folder.
+    `map_units` applies a function to every unit of work; it takes function, units and a scratch
+    folder.
 
     Raises:
         CorpusError: the text cannot be used as it is.

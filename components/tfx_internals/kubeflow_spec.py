@@ -18,12 +18,9 @@ RESOLVER_SUFFIXES = {"-model-blessing-resolver": "-blessing", "-model-resolver":
 
 
 def compile_spec(pipeline: Any, images: str | dict[str, str], exit_handler: Any) -> dict[str, Any]:
-    """Compile a pipeline.
+    """Compile a pipeline to a PipelineSpec (schema 2.1) as JSON.
 
     `images` is the container image of all tasks, or of each task and `DEFAULT_IMAGE`.
-
-    Returns:
-        The PipelineSpec (schema 2.1) as JSON.
     """
     # Imported here because `run-spec` needs the names only.
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow

@@ -34,10 +34,7 @@ def measure_unknown(
 ) -> UnknownMeasurement:
     """Count words and [UNK] in the first MEASURED_BYTES of the documents.
 
-    Args:
-        tokenizer: of plain text, which adds no special tokens (`Vocabulary.tokenizer`).
-        unk_id: id of unknown text.
-        documents: the sentences of each.
+    The tokenizer is that of plain text (`Vocabulary.tokenizer`), which adds no special tokens.
     """
     words = tokens = unknown = 0
     characters: Counter[str] = Counter()

@@ -121,13 +121,7 @@ def files_digest(tokenizer_bytes: bytes, model_bytes: bytes) -> str:
 
 
 def read_tokens(folder: str) -> tuple[str, tuple[str, ...]] | None:
-    """Return the tokens of a model's folder by id, and the file that they were read from.
-
-    Args:
-        folder: may hold only one of the vocabulary's files.
-
-    Returns:
-        The path and the tokens, or None if the folder has no vocabulary.
+    """Return the tokens of a folder by id, and their file; None if it has no vocabulary.
 
     Raises:
         VocabularyError: the file is damaged.

@@ -74,14 +74,11 @@ def find_model(folder: str) -> str:
 
 
 def find_generator(folder: str, generator_from: str | None = None) -> str | None:
-    """Return the folder of the generator's `config.json`.
+    """Return the folder of the generator's `config.json`, or None if the model has none.
 
     Args:
         folder: a discriminator's: an exported model, or its folder for `transformers`.
         generator_from: folder of a generator, or of an exported model that has one.
-
-    Returns:
-        The generator's folder, or None if the model has none.
     """
     home = generator_from or folder
     parent, _, name = home.rstrip("/").rpartition("/")

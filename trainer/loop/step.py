@@ -96,12 +96,9 @@ class ReplicaStep:
         self._row_seed = draw_seed(seed, "rows")
 
     def run(self, batch: Batch, step: tf.Tensor) -> Sums:
-        """Update the state once; call it in a replica.
+        """Update the state once, in a replica; return losses and measures summed over all replicas.
 
         `batch` is its slice of the global batch; `step` () int64 counts the updates done so far.
-
-        Returns:
-            Sums of losses and measures over all replicas.
         """
         context = tf.distribute.get_replica_context()
         totals = all_reduce(self._objective.loss_denominators(batch))

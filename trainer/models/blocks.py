@@ -87,10 +87,7 @@ def embed(
 ) -> tf.Tensor:
     """Embed tokens: dropout(layer_norm(word + position + segment)), projected to H if narrower.
 
-    `input_ids` and `segment_ids` are (B, L) int32.
-
-    Returns:
-        (B, L, H).
+    `input_ids` and `segment_ids` are (B, L) int32; the result is (B, L, H).
     """
     batch, length = sizes(input_ids)
     total = (

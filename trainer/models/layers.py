@@ -85,10 +85,7 @@ def add_and_norm(
 def drop(x: tf.Tensor, seed: tf.Tensor, *, rate: float) -> tf.Tensor:
     """Apply dropout: set a fraction of the units to 0 and scale the others up.
 
-    Args:
-        x: any static shape.
-        seed: (2,) int32.
-        rate: dropout rate, 0 to 1.
+    `x` has any static shape; `seed` is (2,) int32.
     """
     if not rate:
         return x

@@ -40,11 +40,8 @@ def cut_chunks(
 
     A chunk collects sentences until it has the target length, and is cut between two of them.
 
-    Args:
-        corpus: the documents.
-        own: first document to walk, and the one after the last.
-        walk: lengths, copies and draws.
-        put_back: whether label 1 leaves the sentences after the cut to the next chunk.
+    `own` is the first document to walk and the one after the last. With `put_back`, label 1 leaves
+    the sentences after the cut to the next chunk.
 
     Returns:
         The chunks, half of them with label 1, and counters of what was left out.

@@ -16,10 +16,8 @@ TARGETS_PER_DRAW = 1024
 def pack_sentences(corpus: TokenizedDocuments, walk: Walk, sep_id: int) -> tuple[Int32, Spans]:
     """Pack whole sentences up to the target length, across documents, with [SEP] between documents.
 
-    A sentence longer than an input continues in the next one, so no token is lost.
-
-    Returns:
-        The text with separators, and the spans in it.
+    A sentence longer than an input continues in the next one, so no token is lost. Returns the text
+    with separators, and the spans in it.
     """
     ids, stops = join_documents(corpus, sep_id)
     budget = walk.seq_length - SINGLE_SPECIALS

@@ -43,13 +43,8 @@ def make_spans(
 ) -> tuple[Int32, Spans, dict[str, int]]:
     """Choose the spans of text that become instances.
 
-    Args:
-        corpus: the shard's documents, and others that supply random segments.
-        own: first of the shard's own documents, and the one after the last.
-        settings: objective, length and share of short sequences.
-        copies: passes over the documents.
-        sep_id: the id of [SEP].
-        rng: source of all random draws.
+    `corpus` also holds documents that only supply random segments; `own` is the first of the
+    shard's own documents, and the one after the last.
 
     Returns:
         The text that the spans refer to, the spans, and counters of what was left out.

@@ -21,13 +21,8 @@ def pair_as_reference(
 ) -> tuple[Spans, dict[str, int]]:
     """Make pairs; label 1: the second segment is random, 0: it follows the first one.
 
-    Args:
-        corpus: the documents; those outside `own` only supply random segments.
-        own: first document to make pairs of, and the one after the last.
-        walk: `short_seq_fraction` is a share of documents, drawn again for every copy.
-
-    Returns:
-        The spans, and counters of what was left out.
+    Documents outside `own` only supply random segments. A copy draws again which share of its
+    documents has a shorter target. Returns the spans, and counters of what was left out.
     """
     document = np.tile(np.arange(*own), walk.copies)
     target = walk.targets(len(document), walk.seq_length - PAIR_SPECIALS)

@@ -14,12 +14,8 @@ def pair_next_sentences(
 ) -> tuple[Spans, dict[str, int]]:
     """Make pairs; label 1: the second segment is random, 0: it follows the first one.
 
-    The random segment never comes from the same document or one of equal content.
-
-    Args:
-        corpus: the documents; those outside `own` only supply random segments.
-        own: first document to make pairs of, and the one after the last.
-        walk: lengths, copies and draws.
+    The random segment never comes from the same document or one of equal content. Documents outside
+    `own` only supply random segments.
 
     Returns:
         The spans, exactly half of them with label 1, and counters of what was left out.
@@ -61,14 +57,8 @@ def join_chunks(
     With label 0 it is the text after the cut. With label 1 it is sentences of the other document,
     from a uniformly drawn one on, until the pair has its target length or the document ends.
 
-    Args:
-        corpus: the documents.
-        chunks: n chunks with labels.
-        other: (n,) document that supplies the random segment.
-        walk: lengths and draws.
-
-    Returns:
-        The spans, and the number of dropped tokens.
+    `other` (n,) names the document of each chunk. Returns the spans, and the number of dropped
+    tokens.
     """
     begin, end = corpus.document_offsets[other], corpus.document_offsets[other + 1]
     start = walk.rng.integers(begin, end) if len(other) else other

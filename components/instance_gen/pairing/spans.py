@@ -55,14 +55,11 @@ class Walk:
 
 
 def truncate(spans: Spans, budget: int, rng: np.random.Generator) -> tuple[Spans, int]:
-    """Truncate pairs to `budget` tokens as BERT's `truncate_seq_pair` does, all at once.
+    """Truncate pairs to a budget as BERT's `truncate_seq_pair` does; count the dropped tokens.
 
     BERT drops one token at a time from the longer segment (from the second if both are equal), and
     a fair coin decides between front and back. So the shorter segment is kept if it fits in half
     the budget, and the number of tokens dropped at the front is binomial.
-
-    Returns:
-        The spans, and the number of dropped tokens.
     """
     first, second = spans.first_length, spans.second_length
     half = -(-budget // 2)

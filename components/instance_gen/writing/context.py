@@ -31,10 +31,7 @@ class ShardContext:
 def make_context(
     output: str, vocabulary_source: str, exec_properties: dict[str, Any]
 ) -> tuple[ShardContext, Vocabulary]:
-    """Copy the vocabulary next to the instances and check the settings.
-
-    Returns:
-        The context and the copied vocabulary.
+    """Copy the vocabulary next to the instances, check the settings, and return context and copy.
 
     Raises:
         InputError: `max_predictions` would reduce the masking rate.

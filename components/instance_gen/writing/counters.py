@@ -20,12 +20,7 @@ class InstanceCounter:
     """Counters of instances, updated while they are written; recounting the records agrees."""
 
     def __init__(self, seq_length: int, max_predictions: int | None) -> None:
-        """Start at zero.
-
-        Args:
-            seq_length: L.
-            max_predictions: N; None if no masks are written.
-        """
+        """Start at zero; `max_predictions` (N) is None if no masks are written."""
         self.counts: Counts = {}
         self._histograms = {"length": np.zeros(seq_length + 1, np.int64)}
         if max_predictions is not None:

@@ -59,12 +59,9 @@ def shard_path(split: str, number: int, total: int) -> str:
 
 
 def choose_pool(sizes: Sequence[int], number: int) -> list[int]:
-    """Choose the shards that supply random segments: the shard, and neighbors if it is small.
+    """Choose the shards that supply random segments: the shard and, if small, neighbors; sorted.
 
     Shards are ranges of a hash of the content, so each of them is a fair sample of the corpus.
-
-    Returns:
-        Shard numbers in ascending order, including `number`.
     """
     pool, documents, step = [number], sizes[number], 1
     while documents < MIN_POOL_DOCUMENTS and step < len(sizes):

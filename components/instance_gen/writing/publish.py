@@ -35,10 +35,7 @@ def publish_instances(
     results: Units,
     facts: dict[str, JsonValue],
 ) -> Manifest:
-    """Sum up the results, write the files next to the shards, and remove intermediate files.
-
-    Returns:
-        The manifest, which was written last.
+    """Sum up the results, write the files beside the shards and, last, the manifest.
 
     Raises:
         InputError: a split has no instances, or most documents have no pair.

@@ -13,12 +13,7 @@ class ProseSplitter:
     """Splits prose by the rules of one language."""
 
     def __init__(self, language: str, max_sentence_characters: int) -> None:
-        """Take the settings.
-
-        Args:
-            language: an ISO 639-1 code.
-            max_sentence_characters: longer text without a sentence end is cut.
-        """
+        """Take the language (ISO 639-1), and the length at which text without an end is cut."""
         self._language = language
         self._max_characters = max_sentence_characters
 

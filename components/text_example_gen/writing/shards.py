@@ -48,16 +48,9 @@ def write_shard(
 ) -> dict[str, object]:
     """Write one shard: a range of document ids, sorted by id and source.
 
-    Args:
-        unit: `split` (0 train, 1 eval), `shard`, `num_shards`, `first_bucket`, and `last_bucket`,
-            which is not part of the shard.
-        folder: the artifact's folder.
-        runs: every run of the corpus.
-        drop_duplicates: whether to write only the first of equal documents.
-        near_duplicates: file with the ids of near-duplicates to drop, if any.
-
-    Returns:
-        `shard`, its entry for the manifest, and `counts`.
+    A unit has `split` (0 train, 1 eval), `shard`, `num_shards`, `first_bucket`, and `last_bucket`,
+    which is not part of the shard. `near_duplicates` is a file with the ids to drop, if any.
+    Returns `shard`, its entry for the manifest, and `counts`.
     """
     buckets = unit["first_bucket"], unit["last_bucket"]
     entries = read_range(runs, unit["split"], *buckets)
