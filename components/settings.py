@@ -46,8 +46,8 @@ class VocabularySettings(Settings):
     kind: Literal["wordpiece", "sentencepiece"] = "wordpiece"
     """wordpiece: as in BERT and ELECTRA. sentencepiece: a unigram model, as in ALBERT."""
     import_from: str | None = None
-    """Folder of a tokenizer that `transformers` wrote. latest_blessed: the tokenizer of this
-    pipeline's newest blessed model; train if there is none. None: train."""
+    """Folder of a tokenizer that `transformers` wrote, or of a published model. latest_blessed: the
+    tokenizer of this pipeline's newest blessed model; train if there is none. None: train."""
     size: int = Field(default=8000, ge=64)
     """Entries of the vocabulary, including special tokens; ignored on import."""
     lowercase: bool = True

@@ -9,11 +9,6 @@ from tfx.utils import path_utils
 from components.artifacts import Artifacts
 from components.settings import VocabularySettings
 from components.vocabulary_gen.make_vocabulary import make_vocabulary
-from core import storage
-
-# Same as trainer.huggingface.folder.TRANSFORMERS_FOLDER. It is not imported, because then every
-# change of the models would change this component's code digest.
-TRANSFORMERS = "transformers"
 
 
 class VocabularyGenExecutor(base_executor.BaseExecutor):
@@ -31,17 +26,11 @@ class VocabularyGenExecutor(base_executor.BaseExecutor):
             exec_properties: `vocabulary_settings` (JSON), `code_digest`.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
+        models = input_dict.get("base_model")
         make_vocabulary(
             artifact_utils.get_single_uri(input_dict["documents"]),
             VocabularySettings.model_validate_json(exec_properties["vocabulary_settings"]),
             artifact_utils.get_single_uri(output_dict["vocabulary"]),
             exec_properties["code_digest"],
-            latest_blessed=_tokenizer_folder(input_dict.get("base_model") or []),
+            latest_blessed=path_utils.serving_model_path(models[0].uri) if models else None,
         )
-
-
-def _tokenizer_folder(models: list[artifact.Artifact]) -> str | None:
-    """Return the folder of a model's tokenizer, or None without a model."""
-    if not models:
-        return None
-    return storage.join(path_utils.serving_model_path(models[0].uri), TRANSFORMERS)

@@ -31,16 +31,24 @@ from core.vocabulary.tokenizer_file import (
 from core.vocabulary.unigram import PIECE_SPECIALS, SPIECE_FILE, check_unigram, read_pieces
 from core.vocabulary.wordpiece import SPECIALS, VOCAB_FILE, parse_vocab
 
+# Same as trainer.huggingface.config.TRANSFORMERS_FOLDER. It is not imported, because then every
+# change of the models would change this component's code digest.
+TRANSFORMERS_FOLDER = "transformers"
 FILES = (TOKENIZER_FILE, VOCAB_FILE, SPIECE_FILE, CONFIG_FILE)
 
 
 def import_vocabulary(folder: str, kind: Kind) -> NewVocabulary:
     """Read tokenizer.json, or else vocab.txt or spiece.model with tokenizer_config.json.
 
+    Args:
+        folder: written by `transformers`, or a model that Textmill published.
+        kind: of the vocabulary.
+
     Raises:
         VocabularyError: the folder has none of the files, they contradict each other, a special
             token is missing, or the vocabulary is of the other kind.
     """
+    folder = _find_tokenizer(folder)
     contents = _read_files(folder)
     if TOKENIZER_FILE in contents:
         path = storage.join(folder, TOKENIZER_FILE)
@@ -66,9 +74,15 @@ def import_digest(folder: str | None) -> str:
     if folder is None or folder == LATEST_BLESSED:
         return ""
     digest = hashlib.sha256()
-    for name, content in sorted(_read_files(folder).items()):
+    for name, content in sorted(_read_files(_find_tokenizer(folder)).items()):
         digest.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
     return digest.hexdigest()
+
+
+def _find_tokenizer(folder: str) -> str:
+    """Return the folder of the tokenizer's files: the folder itself, or that in a model of ours."""
+    inner = storage.join(folder, TRANSFORMERS_FOLDER)
+    return inner if _read_files(inner) and not _read_files(folder) else folder
 
 
 def _read_files(folder: str) -> dict[str, bytes]:

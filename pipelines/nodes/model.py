@@ -23,7 +23,7 @@ from pipelines.platform import Places, Platform
 from pipelines.recipe.settings import Recipe
 from trainer.settings.training import TrainingSettings
 from trainer.warm_start.digests import start_key
-from trainer.warm_start.start import check_start
+from trainer.warm_start.start import check_start, check_start_vocabulary
 
 RUN_FN = "trainer.run_fn.run_fn"
 
@@ -96,6 +96,7 @@ def _make_trainer(
     custom_config = {"training": training.model_dump_json()}
     if recipe.model.start_from not in (None, LATEST_BLESSED):
         check_start(recipe.model)  # before text and instances are made
+        check_start_vocabulary(str(recipe.model.start_from), recipe.vocabulary.import_from)
         # TFX's cache key would hold the folder's name alone.
         custom_config["start_digest"] = start_key(recipe.model)
     first, *later = phases

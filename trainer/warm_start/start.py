@@ -87,6 +87,31 @@ def check_start(settings: ModelSettings) -> Architecture:
     return with_generator(architecture, settings, folder)
 
 
+def check_start_vocabulary(start_from: str, import_from: str | None) -> None:
+    """Refuse a vocabulary that does not belong to the model in `start_from`, before any work.
+
+    Args:
+        start_from: `model.start_from`.
+        import_from: `vocabulary.import_from`.
+
+    Raises:
+        WarmStartError: the vocabulary is trained on the text, or its tokens differ.
+    """
+    remedy = f"Set vocabulary.import_from to {start_from}."
+    if import_from is None:
+        raise WarmStartError(
+            f"model.start_from is {start_from}, but a vocabulary that is trained on the text does "
+            f"not fit its weights. {remedy}"
+        )
+    if import_from == LATEST_BLESSED:
+        return  # known only when the run starts
+    model, vocabulary = (read_tokens(find_model(path)) for path in (start_from, import_from))
+    if model and vocabulary and model[1] != vocabulary[1]:
+        raise WarmStartError(
+            f"{vocabulary[0]}: its tokens are not those of the model in {start_from}. {remedy}"
+        )
+
+
 def start_values(
     random_values: Mapping[str, np.ndarray],
     folder_values: Values,

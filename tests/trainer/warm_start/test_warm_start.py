@@ -1,6 +1,7 @@
 """Training continues from an earlier model's weights, shape and vocabulary."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,13 +15,14 @@ from pipelines.create_pipeline import create_pipeline
 from pipelines.platform import Places
 from pipelines.recipe.file import load_recipe
 from tests.small_pieces import write_small_pieces
+from tests.small_vocabulary import write_small_vocabulary
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.training_tools import train_some
 from trainer.export.export import export_model
 from trainer.input.instances import open_instances
 from trainer.objectives.choose import choose_objective
 from trainer.warm_start.digests import start_digest
-from trainer.warm_start.start import WarmStartError
+from trainer.warm_start.start import WarmStartError, check_start_vocabulary
 
 KINDS = ("bert", "albert", "electra")
 SHAPE = {"num_layers", "hidden_size", "num_heads", "intermediate_size"}
@@ -100,6 +102,20 @@ def test_settings_that_contradict_the_folder_are_refused(
 ) -> None:
     with pytest.raises(WarmStartError, match=message):
         start(make_settings, trained["bert"][0], static_folder, **change)
+
+
+def test_another_vocabulary_is_refused_before_any_work(
+    trained: dict[str, tuple[Path, Arrays]], tmp_path: Path
+) -> None:
+    folder = str(trained["bert"][0])
+    check_start_vocabulary(folder, folder)
+    check_start_vocabulary(folder, f"{folder}/transformers")
+    remedy = re.escape(f"Set vocabulary.import_from to {folder}.")
+    with pytest.raises(WarmStartError, match=f"trained on the text does not fit.*{remedy}"):
+        check_start_vocabulary(folder, None)
+    other = write_small_vocabulary(tmp_path / "other")
+    with pytest.raises(WarmStartError, match=f"other/vocab.txt: its tokens are not.*{remedy}"):
+        check_start_vocabulary(folder, str(other))
 
 
 def swap_two_words(folder: Path) -> None:

@@ -125,3 +125,13 @@ def test_the_digest_changes_with_the_imported_files_only(folder: Path) -> None:
     change(folder, normalizer=None)
     assert import_digest(str(folder)) != before
     assert import_digest(None) == ""
+
+
+def test_a_published_model_is_imported_from_its_own_folder_and_the_one_inside(
+    tmp_path: Path,
+) -> None:
+    published = tmp_path / "published" / "demo" / "1"
+    inner = write_small_vocabulary(published / "transformers")
+    tokenizers = [import_tokenizer(str(path)).to_str() for path in (published, inner)]
+    assert tokenizers[0] == tokenizers[1]
+    assert import_digest(str(published)) == import_digest(str(inner)) != import_digest("/none")
