@@ -1,10 +1,12 @@
 """Export lineage as OpenLineage events for other systems, or as one JSON graph."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
+from core.errors import InputError
 from pipelines.lineage.find.run_list import list_runs
 from pipelines.lineage.find.show import noun, summarize_artifact
 from pipelines.metadata.archive import Archive
@@ -30,13 +32,22 @@ def send_open_lineage(archive: Archive, runs: Iterable[Run], namespace: str) -> 
     The client reads OPENLINEAGE_URL, OPENLINEAGE_API_KEY or openlineage.yml.
 
     Raises:
+        InputError: no system is configured that would receive them.
         requests.RequestException: the other system rejected them.
     """
     from openlineage.client import OpenLineageClient
+    from openlineage.client.transport.noop import NoopTransport
 
     from pipelines.lineage.export.open_lineage import open_lineage_events
 
     client, sent = OpenLineageClient(), 0
+    transport = client.config.transport or {}
+    is_configured = transport.get("type") or os.environ.get("OPENLINEAGE_URL")
+    if not is_configured or isinstance(client.transport, NoopTransport):
+        raise InputError(
+            "--send: no system is configured that would receive the events. Set OPENLINEAGE_URL, "
+            "or write them to a file with --output."
+        )
     for event in open_lineage_events(archive, runs, namespace):
         client.emit(event)
         sent += 1

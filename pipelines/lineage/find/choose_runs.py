@@ -20,7 +20,7 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le, ">=": operator.ge, "!=": operator.ne, "<": operator.lt, ">": operator.gt,
     "=": operator.eq,
 }  # fmt: skip
-CONDITION = re.compile(r"\s*([\w.]+)\s*(<=|>=|!=|<|>|=)\s*(.*?)\s*")
+CONDITION = re.compile(r"\s*([\w.]+)\s*(<=|>=|!=|<|>|=)\s*([^<>=!\s].*?)\s*")
 FULL_NAMES = {"loss": "masked_lm_loss", "accuracy": "masked_lm_accuracy"}  # of metrics
 EVALUATION = "ModelEvaluation"  # the artifact type with metrics
 Interval = tuple[float | None, float | None]  # seconds since 1970; None is open
@@ -91,7 +91,7 @@ def parse_condition(text: str) -> Condition:
         InputError: the text is not a comparison.
     """
     match = CONDITION.fullmatch(text)
-    if match is None or not match[3]:
+    if match is None:
         raise InputError(
             f"--where {text}: not a condition. Write for example 'loss<3.9' or trainer.steps=200."
         )

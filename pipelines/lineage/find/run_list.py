@@ -3,7 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import compress
 
+from core.errors import InputError
+from core.wording import did_you_mean
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.graph import Artifact, Execution, Run
 from pipelines.metadata.names import (
@@ -16,6 +19,9 @@ from pipelines.metadata.names import (
 )
 from pipelines.metadata.read_store import Properties
 
+SUCCEEDED = "succeeded"
+STATES = (SUCCEEDED, FAILED, INTERRUPTED, RUNNING)
+PUBLICATION = ("blessed", "published")
 METRICS = ("masked_lm_loss", "unigram_loss", "blessed", PUSHED_VERSION, PUSHED_DESTINATION)
 
 
@@ -45,7 +51,17 @@ def list_runs(archive: Archive, *, only: frozenset[str] = frozenset()) -> list[R
         archive: lineage of a workdir.
         only: keep runs with all of these words: a state, "blessed", "published", or the name of a
             pipeline.
+
+    Raises:
+        InputError: a word is none of these.
     """
+    pipelines = dict.fromkeys(run.pipeline for run in archive.graph.runs.values())
+    known = (*STATES, *PUBLICATION, *pipelines)
+    for word in sorted(only - {*known, *archive.graph.runs}):
+        raise InputError(
+            f"--only {word}: neither a state nor a pipeline of these runs."
+            f"{did_you_mean(word, known)} Known words: {', '.join(known)}."
+        )
     metrics = archive.store.properties(None, METRICS)
     rows = (_row(archive, run, metrics) for run in reversed(list(archive.graph.runs.values())))
     return [row for row in rows if only <= set(_words(row))]
@@ -63,7 +79,7 @@ def run_state(archive: Archive, run: Run) -> str:
         return FAILED
     folder = archive.workdir / "runs" / run.id
     was_killed = folder.is_dir() and not (folder / "summary.json").exists()
-    return INTERRUPTED if not states or INTERRUPTED in states or was_killed else "succeeded"
+    return INTERRUPTED if not states or INTERRUPTED in states or was_killed else SUCCEEDED
 
 
 def run_ending(archive: Archive, run: Run) -> str:
@@ -81,10 +97,7 @@ def model_of(archive: Archive, trainer: Execution | None) -> Artifact | None:
 
 def _words(row: RunRow) -> Iterator[str]:
     yield from (row.state, row.pipeline, row.run)
-    if row.blessed:
-        yield "blessed"
-    if row.version:
-        yield "published"
+    yield from compress(PUBLICATION, (row.blessed, row.version))
 
 
 def _row(archive: Archive, run: Run, metrics: Mapping[int, Properties]) -> RunRow:

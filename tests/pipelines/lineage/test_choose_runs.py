@@ -43,6 +43,15 @@ def test_metrics_and_settings_choose_runs(history: History) -> None:
         ids(work, "--where", "los<3.9")
 
 
+def test_a_word_that_no_run_can_have_is_refused(history: History) -> None:
+    with pytest.raises(InputError, match=r"--only blesed: .*Did you mean blessed\?"):
+        ids(history.workdir, "--only", "blesed")
+    with pytest.raises(InputError, match=r"--only good: .* tiny\.$"):
+        ids(history.workdir, "--only", "good")
+    assert ids(history.workdir, "--only", "running") == [], "a state that no run is in"
+    assert ids(history.workdir, "--only", history.first) == [history.first]
+
+
 def test_dates_choose_runs(history: History) -> None:
     work = history.workdir
     today = datetime.now(tz=UTC).date().isoformat()
@@ -65,7 +74,9 @@ def test_a_condition_is_a_name_a_sign_and_a_value(text: str, value: object) -> N
     assert parse_condition(text).value == value
 
 
-@pytest.mark.parametrize("text", ["loss", "<3", "loss<", "loss < [", "a b=3"])
+@pytest.mark.parametrize(
+    "text", ["loss", "<3", "loss<", "loss < [", "a b=3", "loss<<5", "loss==5", "loss=<5", "loss<>5"]
+)
 def test_an_invalid_condition_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="--where"):
         parse_condition(text)

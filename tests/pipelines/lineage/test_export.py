@@ -190,3 +190,14 @@ def test_the_json_graph_holds_all_ancestors_of_a_model(history: History) -> None
 def test_sending_cannot_be_combined_with_an_output_file(history: History) -> None:
     with pytest.raises(InputError, match="--send"):
         textmill("--send", "--json", workdir=history.workdir)
+
+
+@pytest.mark.parametrize("disabled", ["", "true"])
+def test_sending_to_nowhere_is_an_error(
+    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disabled: str
+) -> None:
+    monkeypatch.chdir(tmp_path)  # which has no openlineage.yml
+    monkeypatch.delenv("OPENLINEAGE_URL", raising=False)
+    monkeypatch.setenv("OPENLINEAGE_DISABLED", disabled)
+    with pytest.raises(InputError, match=r"no system is configured.*Set OPENLINEAGE_URL"):
+        textmill(history.first, "--send", workdir=history.workdir)
