@@ -3,14 +3,18 @@
 A folder without a manifest is incomplete.
 """
 
+import contextlib
 import hashlib
 import json
+import tempfile
+from collections.abc import Callable, Iterator
 
 from pydantic import Field, JsonValue, ValidationError
 
 from core import storage
 from core.errors import InputError
 from core.failpoints import failpoint
+from core.object_store import NotFoundError
 from core.settings import Settings
 
 MANIFEST = "manifest.json"
@@ -82,13 +86,14 @@ def read_manifest(folder: str) -> Manifest:
         InputError: the manifest is missing or invalid.
     """
     path = storage.join(folder, MANIFEST)
-    if not storage.exists(path):
+    content = storage.read_if_exists(path)
+    if content is None:
         raise InputError(
             f"{folder}: no {MANIFEST}, so the folder is not complete. Run the step that writes it "
             f"again."
         )
     try:
-        return Manifest.model_validate_json(storage.read_bytes(path))
+        return Manifest.model_validate_json(content)
     except ValidationError as error:
         raise InputError(
             f"{path}: not a manifest that this version can read ({error.error_count()} invalid "
@@ -103,16 +108,55 @@ def verify_shards(folder: str, manifest: Manifest) -> None:
         DamagedFileError: a file is missing or was changed.
     """
     for shard in manifest.all_files():
-        path = storage.join(folder, shard.path)
-        if not storage.exists(path):
-            raise DamagedFileError(path, "the manifest names this file and it is gone. Run again.")
-        if file_digest(path) != shard.sha256:
-            raise DamagedFileError(
-                path,
-                f"its content is not what was written (sha256 differs; it has "
-                f"{storage.size_bytes(path):,} bytes of {shard.size_bytes:,}). Run again, on "
-                f"Vertex AI without the cache, so that the step that wrote it writes it again.",
-            )
+        _check_shard(folder, shard, file_digest)
+
+
+def copy_shards(folder: str, manifest: Manifest, target: str) -> None:
+    """Download every file in the manifest once, to a local folder, and compare its digest.
+
+    Raises:
+        DamagedFileError: a file is missing or was changed.
+    """
+
+    def copy(shard: Shard) -> None:
+        local = storage.join(target, shard.path)
+        _check_shard(folder, shard, lambda path: storage.download(path, local))
+
+    storage.transfer(copy, manifest.all_files())
+
+
+@contextlib.contextmanager
+def verified_files(folder: str) -> Iterator[str]:
+    """Yield a local folder with the verified files of an artifact: itself, or a temporary copy.
+
+    Raises:
+        InputError: the artifact is incomplete, or a file was changed.
+    """
+    manifest = read_manifest(folder)
+    if not storage.is_remote(folder):
+        verify_shards(folder, manifest)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="textmill-download-") as local:
+        copy_shards(folder, manifest, local)
+        yield local
+
+
+def _check_shard(folder: str, shard: Shard, read_digest: Callable[[str], str]) -> None:
+    path = storage.join(folder, shard.path)
+    try:
+        digest = read_digest(path)
+    except (FileNotFoundError, NotFoundError) as error:
+        raise DamagedFileError(
+            path, "the manifest names this file and it is gone. Run again."
+        ) from error
+    if digest != shard.sha256:
+        raise DamagedFileError(
+            path,
+            f"its content is not what was written (sha256 differs; it has "
+            f"{storage.size_bytes(path):,} bytes of {shard.size_bytes:,}). Run again, on "
+            f"Vertex AI without the cache, so that the step that wrote it writes it again.",
+        )
 
 
 def describe_file(folder: str, path: str, records: int = 1) -> Shard:

@@ -3,12 +3,14 @@
 import contextlib
 import errno
 import glob
+import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from core import object_store
 from core.errors import StorageError
@@ -16,7 +18,12 @@ from core.failpoints import failpoint
 
 # The disk, the user's quota or the process's limit is exhausted, or the disk is read-only.
 _FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+_TRANSFERS = 8  # files that are uploaded or downloaded at once
 _SQLITE_FULL = {"database or disk is full", "disk I/O error", "readonly database"}
+
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 def is_remote(path: str) -> bool:
@@ -61,6 +68,14 @@ def read_bytes(path: str) -> bytes:
         return stream.read()
 
 
+def read_if_exists(path: str) -> bytes | None:
+    """Return the content of a small file, or None if it does not exist. Takes one request."""
+    try:
+        return read_bytes(path)
+    except (FileNotFoundError, object_store.NotFoundError):
+        return None
+
+
 def open_input(path: str, generation: int | None = None) -> IO[bytes]:
     """Open a file for reading bytes; the stream is seekable.
 
@@ -71,6 +86,19 @@ def open_input(path: str, generation: int | None = None) -> IO[bytes]:
     if is_remote(path):
         return object_store.open_input(path, generation)
     return Path(path).open("rb")
+
+
+def download(path: str, target: str) -> str:
+    """Copy an object to a local file, and return the sha256 of its content, hex."""
+    digest = hashlib.sha256()
+    file = Path(target)
+    with _explaining_full_disk(path), open_input(path) as source:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("wb") as stream:
+            while chunk := source.read(object_store.READ_BYTES):
+                digest.update(chunk)
+                stream.write(chunk)
+    return digest.hexdigest()
 
 
 def read_range(path: str, first: int, last: int) -> bytes:
@@ -106,17 +134,14 @@ def open_output(path: str) -> Iterator[IO[bytes]]:
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        failpoint("before-rename")
-        temporary.replace(target)
-    except OSError as error:
-        if (explanation := explain_full_disk(error, path)) is None:
-            raise
-        raise StorageError(explanation) from error
+        with _explaining_full_disk(path):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            failpoint("before-rename")
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -126,14 +151,40 @@ def _uploaded(path: str) -> Iterator[IO[bytes]]:
     """Open a temporary file for writing, and upload it if the block succeeds."""
     with tempfile.TemporaryDirectory(prefix="textmill-upload-") as folder:
         temporary = Path(folder, "object")
-        try:
-            with temporary.open("wb") as stream:
-                yield stream
-        except OSError as error:
-            if (explanation := explain_full_disk(error, path)) is None:
-                raise
-            raise StorageError(explanation) from error
+        with _explaining_full_disk(path), temporary.open("wb") as stream:
+            yield stream
         object_store.upload(path, str(temporary))
+
+
+@contextlib.contextmanager
+def open_output_folder(folder: str, last: str) -> Iterator[str]:
+    """Yield a local folder to write a folder's files to.
+
+    For an object store, it is a temporary folder, whose files are uploaded if the block succeeds.
+
+    Args:
+        folder: local or remote.
+        last: name of the file that makes the folder complete; it is uploaded after all others.
+    """
+    if not is_remote(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="textmill-upload-") as local:
+        yield local
+        paths = (path for path in Path(local).rglob("*") if path.is_file())
+        names = sorted(path.relative_to(local).as_posix() for path in paths)
+
+        def upload(name: str) -> None:
+            object_store.upload(join(folder, name), str(Path(local, name)))
+
+        transfer(upload, (name for name in names if name != last))
+        transfer(upload, (name for name in names if name == last))
+
+
+def transfer(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
+    """Apply a function that waits for an object store to all items, several at once."""
+    with ThreadPoolExecutor(_TRANSFERS) as pool:
+        return list(pool.map(function, items))
 
 
 def remove(path: str) -> None:
@@ -150,6 +201,16 @@ def remove_tree(folder: str) -> None:
         object_store.remove_tree(folder)
     else:
         shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def _explaining_full_disk(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if (explanation := explain_full_disk(error, path)) is None:
+            raise
+        raise StorageError(explanation) from error
 
 
 def explain_full_disk(error: BaseException, path: str) -> str | None:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from core.draw import draw_seed
 from core.errors import InputError
-from core.manifest import read_manifest, verify_shards
+from core.manifest import read_manifest, verified_files
 from trainer.draws import RowDraws
 from trainer.huggingface.read import read_model
 from trainer.input.batches import evaluation_batches
@@ -70,9 +70,9 @@ def evaluate(
     """
     instances = open_instances(instances_folder)
     _check_vocabulary(model_folder, instances)
-    verify_shards(model_folder, read_manifest(model_folder))
-    verify_instances(instances)
-    architecture, values = read_model(model_folder)
+    with verified_files(model_folder) as folder:
+        architecture, values = read_model(folder)
+    instances = verify_instances(instances)
     objective = objective_of(architecture, instances.pair, ElectraSettings())
     batches = evaluation_batches(
         instances,

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -95,7 +95,7 @@ def _prepare(settings: TrainingSettings, instances_folders: Sequence[str]) -> Ru
     objective = choose_objective(settings.model, instances[0])
     for phase in phases:
         check_fit(phase.instances, objective.model.architecture, settings.masking)
-        verify_instances(phase.instances)
+    phases = [replace(phase, instances=verify_instances(phase.instances)) for phase in phases]
 
     # --- State: weights, optimizer and step ---------------------------------------------------
     with choice.strategy.scope():
@@ -198,11 +198,15 @@ def _handle_events(
             best.offer(step, phase.number, held_out.deciding_loss(means))
         progress.report_held_out(step, means)
 
+    def save(_: int) -> None:
+        checkpoints.save()
+        progress.upload_events()
+
     return LoopEvents(
         on_first_step=progress.start_clock,
         on_log=progress.report,
         on_evaluate=evaluate if held_out else None,
-        on_save=lambda _: checkpoints.save(),
+        on_save=save,
         on_stop=lambda _: progress.close({"finished": False}),
     )
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from pydantic import JsonValue
 
 from core import storage
@@ -23,7 +23,7 @@ def export_model(
     instances: Instances,
     facts: Mapping[str, JsonValue],
 ) -> None:
-    """Write the folder of a model.
+    """Write the folder of a model. On an object store, it is uploaded when it is whole.
 
     Args:
         folder: gets the SavedModel at its root, and `transformers/` beside it.
@@ -33,31 +33,28 @@ def export_model(
         facts: of the training run, for the manifest.
     """
     vocabulary = instances.vocabulary
-    save_serving_model(folder, model, values, vocabulary, pair=instances.pair)
-    failpoint("export-files")
-    write_transformers_folders(folder, model.architecture, values, vocabulary)
-    manifest = Manifest(
-        kind="model",
-        shards={"all": [describe_file(folder, path) for path in _files(folder)]},
-        counts={"all": {"parameters": sum(value.size for value in values.values())}},
-        facts={
-            "architecture": asdict(model.architecture),
-            "seq_length": instances.seq_length,
-            "objective": instances.objective,
-            "vocabulary_digest": vocabulary.digest,
-            "instances_digest": instances.manifest.content_digest(),
-            **facts,
-        },
-    )
-    write_manifest(folder, manifest)
+    with storage.open_output_folder(folder, last=MANIFEST) as local:
+        save_serving_model(local, model, values, vocabulary, pair=instances.pair)
+        failpoint("export-files")
+        write_transformers_folders(local, model.architecture, values, vocabulary)
+        manifest = Manifest(
+            kind="model",
+            shards={"all": [describe_file(local, path) for path in _files(local)]},
+            counts={"all": {"parameters": sum(value.size for value in values.values())}},
+            facts={
+                "architecture": asdict(model.architecture),
+                "seq_length": instances.seq_length,
+                "objective": instances.objective,
+                "vocabulary_digest": vocabulary.digest,
+                "instances_digest": instances.manifest.content_digest(),
+                **facts,
+            },
+        )
+        write_manifest(local, manifest)
 
 
 def _files(folder: str) -> list[str]:
     """Return the paths of all files in a folder, relative to it and sorted."""
-    root = folder.rstrip("/") + "/"
-    paths = [
-        storage.join(parent, name).removeprefix(root)
-        for parent, _, names in tf.io.gfile.walk(folder)
-        for name in names
-    ]
+    files = (path for path in Path(folder).rglob("*") if path.is_file())
+    paths = (path.relative_to(folder).as_posix() for path in files)
     return sorted(path for path in paths if path != MANIFEST)

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import tensorflow as tf
 from google.protobuf.message import Message
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -38,9 +37,7 @@ def stabilize_graph(folder: str) -> None:
     for graph in model.meta_graphs:
         _stabilize(graph)
     storage.write_bytes(path, model.SerializeToString(deterministic=True))
-    fingerprint = storage.join(folder, FINGERPRINT)
-    if storage.exists(fingerprint):
-        tf.io.gfile.remove(fingerprint)
+    storage.remove(storage.join(folder, FINGERPRINT))
 
 
 def _stabilize(graph: Any) -> None:

@@ -1,6 +1,10 @@
 """Open an instances artifact and check, before the first step, that it fits the model."""
 
+import dataclasses
 import itertools
+import logging
+import shutil
+import tempfile
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -8,10 +12,19 @@ import numpy as np
 
 from core import storage
 from core.errors import InputError
-from core.manifest import DamagedFileError, Manifest, Shard, read_manifest, verify_shards
+from core.manifest import (
+    DamagedFileError,
+    Manifest,
+    Shard,
+    copy_shards,
+    read_manifest,
+    verify_shards,
+)
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from trainer.models.architecture import Architecture
 from trainer.settings.masking import MaskingSettings
+
+log = logging.getLogger(__name__)
 
 KIND = "instances"
 PAIRS = ("next_sentence", "sentence_order", "sequence_relation")
@@ -37,6 +50,7 @@ class Instances:
     max_predictions: int  # N
     sequence_classes: int = 2  # labels are below it
     segment_types: int = 2  # segment ids are below it
+    copy: "tempfile.TemporaryDirectory[str] | None" = None  # of a remote artifact's files
 
     @property
     def pair(self) -> str | None:
@@ -58,8 +72,9 @@ class Instances:
         return shards
 
     def paths(self, split: str) -> list[str]:
-        """Return the files of a split."""
-        return [storage.join(self.folder, shard.path) for shard in self.shards(split)]
+        """Return the files of a split; those of a remote artifact are local once verified."""
+        folder = self.copy.name if self.copy else self.folder
+        return [storage.join(folder, shard.path) for shard in self.shards(split)]
 
     def size(self, split: str) -> int:
         """Return the number of instances in a split."""
@@ -141,21 +156,49 @@ def check_fit(instances: Instances, model: Architecture, masking: MaskingSetting
             )
 
 
-def verify_instances(instances: Instances) -> None:
+def verify_instances(instances: Instances) -> Instances:
     """Compare the digest of every file with the manifest, before the first step.
+
+    The files of a remote artifact are downloaded for that, once, and training reads the local copy,
+    unless the disk lacks room for it.
+
+    Returns:
+        The instances, with the copy if there is one; it is deleted when the process ends.
 
     Raises:
         InputError: a file is missing or was changed; the message names its first bad record.
     """
+    folder, manifest = instances.folder, instances.manifest
+    copy = _make_room(instances)
     try:
-        verify_shards(instances.folder, instances.manifest)
+        if copy:
+            copy_shards(folder, manifest, copy.name)
+        else:
+            verify_shards(folder, manifest)
     except DamagedFileError as damage:
-        splits = instances.manifest.shards
-        if not any(damage.path in instances.paths(split) for split in splits):
-            raise
-        if (record := _first_bad_record(damage.path)) is None:
+        shards = [shard for shards in manifest.shards.values() for shard in shards]
+        paths = [shard.path for shard in shards if storage.join(folder, shard.path) == damage.path]
+        local = storage.join(copy.name if copy else folder, *paths)
+        if not paths or (record := _first_bad_record(local)) is None:
             raise
         raise InstancesError(f"{damage} Record {record} is the first bad one.") from damage
+    return dataclasses.replace(instances, copy=copy)
+
+
+def _make_room(instances: Instances) -> "tempfile.TemporaryDirectory[str] | None":
+    """Return a folder for a copy; None if the instances are local or the disk is too small."""
+    if not storage.is_remote(instances.folder):
+        return None
+    needed = sum(shard.size_bytes for shard in instances.manifest.all_files())
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if needed > 0.9 * free:
+        log.warning(
+            "%s: %d bytes do not fit on this disk (%s: %d bytes free), so every epoch reads them "
+            "from the object store. Set TMPDIR to a larger disk to read them once.",
+            instances.folder, needed, tempfile.gettempdir(), free,
+        )  # fmt: skip
+        return None
+    return tempfile.TemporaryDirectory(prefix="textmill-instances-")
 
 
 def _first_bad_record(path: str) -> int | None:

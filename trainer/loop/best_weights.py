@@ -13,14 +13,7 @@ import tensorflow as tf
 
 from core import storage
 from core.errors import TextmillError
-from trainer.loop.sealed_files import (
-    SUFFIX,
-    read_seal,
-    read_tensors,
-    remove_sealed,
-    seal_file,
-    write_tensors,
-)
+from trainer.loop.sealed_files import SUFFIX, read_sealed, remove_sealed, write_sealed
 
 
 class Best(NamedTuple):
@@ -50,8 +43,7 @@ class BestWeights:
         if not math.isfinite(loss) or (best and not _is_better(phase, loss, best)):
             return False
         path = self._path(step)
-        write_tensors(path, self._variables)
-        seal_file(path, step=step, phase=phase, loss=loss)
+        write_sealed(path, self._variables, step=step, phase=phase, loss=loss)
         for old in self._paths():
             if old != path:
                 remove_sealed(old)
@@ -65,19 +57,20 @@ class BestWeights:
             TextmillError: there are none.
         """
         best = self._best
-        if best is None:
+        sealed = read_sealed(self._path(best.step)) if best else None
+        if best is None or sealed is None:
             raise TextmillError(
                 f"{self._folder}: holds no best weights, though trainer.export is best. Set "
                 f"trainer.export=last, or delete the folder to train again."
             )
-        values = read_tensors(self._path(best.step))
+        values = sealed[1]
         # The order of an export's tensors, and so its bytes, is that of the variables.
         return best, {name: values[name] for name in self._variables}
 
     def _read_best(self) -> Best | None:
         """Return what an earlier part of the run kept; None if no file is complete."""
-        seals = [seal for path in self._paths() if (seal := read_seal(path))]
-        kept = [Best(*(seal[field] for field in Best._fields)) for seal in seals]
+        sealed = [pair for path in self._paths() if (pair := read_sealed(path))]
+        kept = [Best(*(seal[field] for field in Best._fields)) for seal, _ in sealed]
         return min(kept, key=lambda best: (-best.phase, best.loss, best.step), default=None)
 
     def _path(self, step: int) -> str:

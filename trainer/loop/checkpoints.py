@@ -9,15 +9,7 @@ import tensorflow as tf
 
 from core import storage
 from core.errors import InputError
-from core.failpoints import failpoint
-from trainer.loop.sealed_files import (
-    SUFFIX,
-    read_seal,
-    read_tensors,
-    remove_sealed,
-    seal_file,
-    write_tensors,
-)
+from trainer.loop.sealed_files import SUFFIX, Values, read_sealed, remove_sealed, write_sealed
 
 log = logging.getLogger(__name__)
 
@@ -61,9 +53,7 @@ class Checkpoints:
         path = storage.join(self.folder, f"step-{int(self._step.numpy()):09d}{SUFFIX}")
         if not self._writes:
             return path
-        write_tensors(path, self._state)
-        failpoint("save-checkpoint")
-        seal_file(path, tensors=len(self._state), facts=self._facts)
+        write_sealed(path, self._state, tensors=len(self._state), facts=self._facts)
         for old in self._paths()[: -self._keep]:
             remove_sealed(old)
         return path
@@ -78,20 +68,20 @@ class Checkpoints:
             CheckpointError: its tensors or facts are not this run's; the message names them.
         """
         for path in reversed(self._paths()):
-            seal = read_seal(path)
-            if seal is not None:
-                self._restore(path, seal.get("facts", {}))
+            sealed = read_sealed(path)
+            if sealed is not None:
+                seal, values = sealed
+                self._restore(path, seal.get("facts", {}), values)
                 return path
             log.warning("%s is incomplete or altered; using the checkpoint before it.", path)
         return None
 
-    def _restore(self, path: str, facts: Mapping[str, str]) -> None:
+    def _restore(self, path: str, facts: Mapping[str, str], values: Values) -> None:
         differences = [
             f"{name}: {facts.get(name, 'nothing')} in the file, {fact} in the run"
             for name, fact in self._facts.items()
             if facts.get(name) != fact
         ]
-        values = read_tensors(path)
         differences += [
             f"{name}: {describe(values.get(name))} in the file, {describe(variable)} in the model"
             for name, variable in self._state.items()

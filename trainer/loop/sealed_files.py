@@ -4,6 +4,7 @@
 file without a seal, or with another digest, was cut short or altered.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -13,46 +14,47 @@ import safetensors.numpy
 import tensorflow as tf
 
 from core import storage
-from core.manifest import file_digest
+from core.failpoints import failpoint
 
 SUFFIX = ".safetensors"
+Values = dict[str, np.ndarray]
 
 
-def write_tensors(path: str, variables: Mapping[str, tf.Variable]) -> None:
-    """Write the values of variables; without `seal_file` the file counts as incomplete."""
+def write_sealed(path: str, variables: Mapping[str, tf.Variable], **facts: object) -> None:
+    """Write the values of variables, then the seal, with the digest and some facts."""
     values = {name: np.asarray(variable.numpy()) for name, variable in variables.items()}
-    storage.write_bytes(path, safetensors.numpy.save(values))
-
-
-def seal_file(path: str, **facts: object) -> None:
-    """Write the seal of a file, with its digest and some facts."""
-    seal = json.dumps({"sha256": file_digest(path), **facts})
+    content = safetensors.numpy.save(values)
+    storage.write_bytes(path, content)
+    failpoint("save-checkpoint")
+    seal = json.dumps({"sha256": hashlib.sha256(content).hexdigest(), **facts})
     storage.write_bytes(_seal_path(path), seal.encode())
 
 
-def read_seal(path: str) -> dict[str, Any] | None:
-    """Return the facts of a file's seal; None if the file is incomplete or altered."""
-    if not (storage.exists(path) and storage.exists(_seal_path(path))):
+def read_sealed(path: str) -> tuple[dict[str, Any], Values] | None:
+    """Read a file and its seal, each once.
+
+    Returns:
+        The seal's facts, and the values by name, in no particular order; None if the file is
+        incomplete or altered.
+    """
+    seal_content = storage.read_if_exists(_seal_path(path))
+    if seal_content is None:
         return None
     try:
-        seal: dict[str, Any] = json.loads(storage.read_bytes(_seal_path(path)))
+        seal: dict[str, Any] = json.loads(seal_content)
         expected = seal["sha256"]
     except (ValueError, KeyError, TypeError):
         return None
-    return seal if file_digest(path) == expected else None
-
-
-def read_tensors(path: str) -> dict[str, np.ndarray]:
-    """Read the values of a file, by name, in no particular order."""
-    values: dict[str, np.ndarray] = safetensors.numpy.load(storage.read_bytes(path))
-    return values
+    content = storage.read_if_exists(path)
+    if content is None or hashlib.sha256(content).hexdigest() != expected:
+        return None
+    return seal, safetensors.numpy.load(content)
 
 
 def remove_sealed(path: str) -> None:
     """Delete a file and its seal, the seal first."""
-    for file in (_seal_path(path), path):
-        if storage.exists(file):
-            tf.io.gfile.remove(file)
+    storage.remove(_seal_path(path))
+    storage.remove(path)
 
 
 def _seal_path(path: str) -> str:

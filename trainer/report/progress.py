@@ -3,15 +3,17 @@
 import json
 import logging
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 from pydantic import JsonValue
 
-from core import storage
+from core import object_store, storage
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -60,7 +62,11 @@ class Progress:
         self._steps = paces[-1].end_step
         self._history = _earlier_history(folder, "history", first_step)
         self._held_out = _earlier_history(folder, "held_out", first_step)
-        self._writer = tf.summary.create_file_writer(folder) if folder else None
+        # TensorFlow would upload a remote file of events again at each flush.
+        is_remote = folder is not None and storage.is_remote(folder)
+        self._buffer = tempfile.TemporaryDirectory(prefix="textmill-events-") if is_remote else None
+        events = self._buffer.name if self._buffer else folder
+        self._writer = tf.summary.create_file_writer(events) if events else None
         self._started = self._last_time = time.perf_counter()
         self._tokens = self._real_tokens = 0.0
         self._counted_step = self._last_step = first_step
@@ -123,6 +129,14 @@ class Progress:
             for name, value in scalars.items():
                 tf.summary.scalar(name, value)
 
+    def upload_events(self) -> None:
+        """Upload TensorBoard's events, if they belong on an object store."""
+        if self._buffer is None or self._writer is None or self._folder is None:
+            return
+        self._writer.flush()
+        for file in Path(self._buffer.name).iterdir():
+            object_store.upload(storage.join(self._folder, file.name), str(file))
+
     def _flops_after(self, step: int) -> float:
         """Return the FLOPs of the steps after a step, summed over phases."""
         starts = [0, *(pace.end_step for pace in self._paces)]
@@ -137,6 +151,7 @@ class Progress:
             self._bar.stop()
         if self._writer is None or self._folder is None:
             return
+        self.upload_events()
         self._writer.close()
         seconds = time.perf_counter() - self._started
         content = {
