@@ -71,7 +71,7 @@ def floors_svg() -> str:
         )
         top += height + 58
         if floor != "core":
-            parts.append(arrow(WIDTH / 2, top, WIDTH / 2, top + 30))
+            parts.append(polyline((WIDTH / 2, top), (WIDTH / 2, top + 30)))
             parts.append(f'<text class="small" x="{WIDTH / 2 + 12}" y="{top + 20}">imports</text>')
             top += 30
     return svg(WIDTH, top + 16, "The four floors and their rooms", parts)
@@ -134,8 +134,7 @@ BOXES = {
     "ModelCardGen": Box(3, 4.1, "model card"),
     "Pusher": Box(3, 5.1, "published model"),
 }
-# Where each arrow leaves and enters: right, bottom, left or top. Not all edges are drawn: nearly
-# every node reads the documents, the vocabulary or the instances.
+# Where arrows leave and enter. Omitted: most edges of documents, vocabulary and instances.
 EDGES = {
     ("TextExampleGen", "DocumentStatistics"): ("right", "left"),
     ("TextExampleGen", "VocabularyGen"): ("right", "left"),
@@ -163,7 +162,7 @@ def flow_svg() -> str:
     above = (first.x + BOX_WIDTH / 2, first.y - 36)
     parts = [
         f'<text x="{above[0]:.0f}" y="{above[1] - 8:.0f}" text-anchor="middle">text files</text>',
-        arrow(*above, above[0], first.y),
+        polyline(above, (above[0], first.y)),
         *(edge(*pair, *sides) for pair, sides in EDGES.items()),
         *(node(name, box) for name, box in BOXES.items()),
     ]
@@ -210,9 +209,8 @@ def edge(source: str, target: str, leave: str, enter: str) -> str:
     if leave == "right" and start[1] != end[1]:
         middle = (start[0] + end[0]) / 2
         return polyline(start, (middle, start[1]), (middle, end[1]), end)
-    if start[0] != end[0] and start[1] != end[1]:
-        return polyline(start, (start[0], end[1]), end)
-    return polyline(start, end)
+    # A corner on the line itself would leave a last piece of no length, and a crooked head.
+    return polyline(*dict.fromkeys((start, (start[0], end[1]), end)))
 
 
 def port(box: Box, side: str) -> tuple[float, float]:
@@ -227,11 +225,6 @@ def port(box: Box, side: str) -> tuple[float, float]:
 
 
 # --- SVG ----------------------------------------------------------------------------------------
-
-
-def arrow(x1: float, y1: float, x2: float, y2: float) -> str:
-    """Return a straight arrow."""
-    return polyline((x1, y1), (x2, y2))
 
 
 def polyline(*points: tuple[float, float]) -> str:
