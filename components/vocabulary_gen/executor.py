@@ -3,7 +3,7 @@
 from typing import Any
 
 from tfx.dsl.components.base import base_executor
-from tfx.types import artifact, artifact_utils
+from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.artifacts import Artifacts
