@@ -13,6 +13,7 @@ import hashlib
 import io
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -60,25 +61,35 @@ class StoredObject:
         return f"md5:{self.md5}" if self.md5 else f"crc32c:{self.crc32c}"
 
 
-def list_objects(folder: str) -> Iterator[StoredObject]:
+def list_objects(folder: str, beginning: str = "") -> Iterator[StoredObject]:
     """Yield every object under a folder, sorted by name; folder markers are left out.
+
+    Args:
+        folder: gs://bucket/folder.
+        beginning: only objects whose name in the folder begins with this.
 
     Raises:
         StorageError: there is no such bucket, or it cannot be read.
     """
     bucket, name = _split(folder)
-    yield from _list(folder, bucket, prefix=f"{name.rstrip('/')}/" if name else "")
+    inside = f"{name.rstrip('/')}/" if name else ""
+    yield from _list(folder, bucket, prefix=f"{inside}{beginning}")
 
 
 def glob(pattern: str) -> list[str]:
-    """Return the sorted paths that a pattern matches; `*`, `?` and `[…]` stay within one name."""
+    """Return the sorted paths of the objects and folders that a pattern matches.
+
+    `*`, `?` and `[…]` stay within one name.
+    """
     bucket, name = _split(pattern)
     wild = _WILD.search(name)
     literal = name[: wild.start()] if wild else name
     translated = fnmatch.translate(name).replace(".*", "[^/]*").replace("(?s:", "(?s:(?!.*//$)")
     matches = re.compile(translated).match
-    listed = _list(pattern, bucket, prefix=literal)
-    return [item.path for item in listed if matches(_split(item.path)[1])]
+    depth = name.count("/") + 1
+    listed = (_split(item.path)[1] for item in _list(pattern, bucket, prefix=literal))
+    names = {"/".join(listed_name.split("/")[:depth]) for listed_name in listed}
+    return [f"{_SCHEME}{bucket}/{name}" for name in sorted(names) if matches(name)]
 
 
 def exists(path: str) -> bool:
@@ -89,6 +100,15 @@ def exists(path: str) -> bool:
         # The object sorts before its folder, and others may lie between: a/b, a/b-c, a/b/.
         listing = _client().list_blobs(bucket, prefix=name, delimiter="/", retry=retry)
         return any(blob.name == name for blob in listing) or f"{name}/" in listing.prefixes
+
+
+def is_folder(path: str) -> bool:
+    """Return whether there is an object under a folder."""
+    bucket, name = _split(path)
+    prefix = f"{name.rstrip('/')}/" if name else ""
+    with _reporting(path, "looked up") as retry:
+        listing = _client().list_blobs(bucket, prefix=prefix, max_results=1, retry=retry)
+        return any(True for _ in listing)
 
 
 def find(path: str) -> StoredObject | None:
@@ -140,9 +160,27 @@ def upload(path: str, file: str, *, only_if_absent: bool = False) -> None:
         try:
             retry(send)()
         except PreconditionFailed as error:
-            # An attempt whose answer was lost may have written it.
-            if _client().bucket(bucket).get_blob(name, retry=retry).crc32c != _crc32c(file):
+            # An attempt whose answer was lost may have written it. It may also be gone again.
+            stored = _client().bucket(bucket).get_blob(name, retry=retry)
+            if stored is None or stored.crc32c != _crc32c(file):
                 raise AlreadyExistsError(f"{path}: exists already.") from error
+
+
+def create(path: str, content: bytes) -> bool:
+    """Create an object; return False if another program created it before.
+
+    Args:
+        path: of the object.
+        content: differs from what other programs write.
+    """
+    with tempfile.NamedTemporaryFile(prefix="textmill-upload-") as file:
+        file.write(content)
+        file.flush()
+        try:
+            upload(path, file.name, only_if_absent=True)
+        except AlreadyExistsError:
+            return False
+    return True
 
 
 def _crc32c(file: str) -> str:

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import socket
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,10 +14,12 @@ from pathlib import Path
 import filelock
 
 from components.text_example_gen.reading.errors import escape_path
-from core import storage
+from core import object_store, storage
 from core.errors import InputError
+from core.json_object import read_json
 
 _WILD = re.compile(r"[*?\[]")  # TFX and TFDV treat artifact paths as globs
+OWNER = "textmill-workdir.json"  # in a gs:// folder: the workdir that writes there
 
 
 class WorkdirError(InputError):
@@ -147,6 +150,35 @@ def hold(workdir: Workdir, wait_seconds: float = 0) -> Iterator[None]:
             holder.unlink(missing_ok=True)
     except filelock.Timeout as error:
         raise WorkdirError(f"{workdir.root}: {_held_by(holder)}") from error
+
+
+def claim_remote(workdir: Workdir) -> None:
+    """Claim the gs:// folder for this workdir, by an object in it.
+
+    Artifacts are numbered by the workdir's store, so those of two workdirs would overwrite each
+    other.
+
+    Raises:
+        WorkdirError: the folder belongs to another workdir.
+        StorageError: the bucket cannot be written.
+    """
+    if not workdir.remote:
+        return
+    identity = workdir.root / ".id"
+    if not identity.exists():
+        storage.write_bytes(str(identity), uuid.uuid4().hex.encode())
+    owner = {"id": identity.read_text(), "workdir": str(workdir.root), "host": socket.gethostname()}
+    path = storage.join(workdir.remote, OWNER)
+    recorded = read_json(path)
+    if not recorded and object_store.create(path, json.dumps(owner).encode()):
+        return
+    recorded = recorded or read_json(path)
+    if recorded.get("id") != owner["id"]:
+        raise WorkdirError(
+            f"--root {workdir.remote}: belongs to the workdir {recorded.get('workdir')} on "
+            f"{recorded.get('host')} (see {path}). Use that workdir, or give another folder with "
+            f"--root."
+        )
 
 
 def _check_name(root: Path) -> None:

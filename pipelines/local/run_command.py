@@ -27,7 +27,7 @@ from pipelines.quiet import hush, log_to
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.work import check_node
-from pipelines.workdir import Workdir, hold, open_workdir
+from pipelines.workdir import Workdir, claim_remote, hold, open_workdir
 
 if TYPE_CHECKING:
     from pipelines.platform import Places
@@ -90,6 +90,7 @@ def _check_and_run(request: "RunRequest", wait_seconds: float) -> int:
     hush(request.verbose)
     with hold(request.workdir, wait_seconds), sigterm_raises():
         check_store(request.workdir)
+        claim_remote(request.workdir)
         closed = close_unfinished(request.workdir, "its process was killed; closed by the next run")
         return _run(request, closed)
 

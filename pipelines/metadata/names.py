@@ -24,6 +24,7 @@ MODEL_RUN = "ModelRun"
 BASELINE = "baseline_model"
 
 # Properties of artifacts.
+PUBLISHER = "components.publisher.component.Publisher"  # type of its executions
 OUTPUT_DIGEST = "output_digest"  # of all bytes in the artifact's folder
 PUSHED_DESTINATION = "pushed_destination"  # TFX's name for the folder of a published version
 PUSHED_VERSION = "pushed_version"

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.publisher.versions import find_abandoned, remove_abandoned
+from core import object_store, storage
 from pipelines.metadata.archive import Archive
-from pipelines.metadata.names import CACHED, RAN, RUNNING
+from pipelines.metadata.names import CACHED, PUBLISHER, RAN, RUNNING
 
 SETTLED_SECONDS = 24 * 3600
 # Patterns of the folders of executions, and which of their parents is the node's folder.
@@ -52,12 +54,30 @@ def find_orphans(archive: Archive, clock: Callable[[], float] = time.time) -> li
         for path in sorted(folder.rglob(PARTIAL)):
             if not str(path).startswith(inside) and path.lstat().st_mtime < old:
                 orphans.append(Orphan(str(path), _size(path), "was never finished"))
+    for destination in _remote_destinations(archive):
+        for version in find_abandoned(destination, clock()):
+            folder_name = storage.join(destination, str(version))
+            size = sum(item.size_bytes for item in object_store.list_objects(folder_name))
+            orphans.append(Orphan(folder_name, size, "was never finished"))
     return orphans
+
+
+def _remote_destinations(archive: Archive) -> list[str]:
+    """Return the folders of published models on an object store."""
+    publishers = [e.id for e in archive.graph.executions.values() if e.type_name == PUBLISHER]
+    settings = archive.store.settings(publishers).values() if publishers else ()
+    destinations = {str(properties.get("destination", "")) for properties in settings}
+    return sorted(path for path in destinations if storage.is_remote(path))
 
 
 def delete_orphans(archive: Archive, orphans: list[Orphan]) -> Iterator[Orphan]:
     """Delete orphans and yield each one deleted. The caller must hold the workdir's lock."""
     for orphan in orphans:
+        if storage.is_remote(orphan.path):
+            destination, _, version = orphan.path.rpartition("/")
+            remove_abandoned(destination, int(version))
+            yield orphan
+            continue
         path = Path(orphan.path)
         if not _is_inside(path, archive.workdir):
             continue

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.manifest import Manifest, describe_file, write_manifest
+from tests.object_store.conftest import running, store  # noqa: F401 - fixtures
 
 FILES = {
     "saved_model.pb": b"graph",

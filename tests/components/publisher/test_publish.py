@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import tensorflow as tf
 
 from components.publisher import versions as place
 from components.publisher.publish import Publication, publish
@@ -15,6 +14,7 @@ from core import storage
 from core.errors import InputError
 from core.manifest import read_manifest, verify_shards
 from tests.components.publisher.conftest import FILES, write_model
+from tests.object_store.server import BUCKET, ObjectStore
 
 NOW = 1_763_862_000
 
@@ -31,7 +31,8 @@ def at(seconds: float) -> Callable[[], float]:
 def destination(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "disk":
         return str(tmp_path / "published")
-    return f"ram://{tmp_path}/published"  # TensorFlow's in-memory file system has no rename
+    request.getfixturevalue("store")
+    return f"gs://{BUCKET}{tmp_path}/published"
 
 
 def publish_at(model: str, card: str, destination: str, now: float = NOW) -> Publication:
@@ -71,10 +72,8 @@ def test_only_versions_and_the_pointer_remain(model: str, card: str, tmp_path: P
 
 
 def test_versions_increase_even_if_the_clock_does_not(
-    model: str, card: str, tmp_path: Path
+    model: str, card: str, destination: str, tmp_path: Path
 ) -> None:
-    # On a disk only, because TensorFlow's in-memory file system appends instead of replacing.
-    destination = str(tmp_path / "published")
     other = write_model(tmp_path / "other", {**FILES, "saved_model.pb": b"other"})
     publish_at(model, card, destination, NOW)
     assert publish_at(other, card, destination, NOW - 500).version == str(NOW + 1)
@@ -106,10 +105,9 @@ def test_a_kill_between_any_two_files_leaves_nothing_that_looks_complete(
             raise Killed
         return written(path)
 
-    monkeypatch.setattr(storage, "open_output", killed)
-    with pytest.raises(Killed):
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(storage, "open_output", killed)
         publish_at(model, card, destination)
-    monkeypatch.undo()
     assert place.complete_versions(destination) == []
     assert not storage.exists(storage.join(destination, "latest.json"))
     if not storage.is_remote(destination):
@@ -120,7 +118,11 @@ def test_a_kill_between_any_two_files_leaves_nothing_that_looks_complete(
 
 
 def test_the_graph_and_the_manifest_come_last_on_an_object_store(
-    model: str, card: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: str,
+    card: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    store: ObjectStore,
 ) -> None:
     order: list[str] = []
     written = storage.open_output
@@ -130,7 +132,7 @@ def test_the_graph_and_the_manifest_come_last_on_an_object_store(
         return written(path)
 
     monkeypatch.setattr(storage, "open_output", noted)
-    publish_at(model, card, f"ram://{tmp_path}/ordered")
+    publish_at(model, card, f"gs://{BUCKET}{tmp_path}/ordered")
     assert order[-3:] == ["saved_model.pb", "manifest.json", "latest.json"]
 
 
@@ -199,8 +201,3 @@ def test_a_destination_that_cannot_be_written_is_an_input_error(
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot publish here"):
         publish_at(model, card, str(tmp_path / "file"))
-
-
-def test_the_memory_file_system_behaves_like_an_object_store() -> None:
-    assert storage.is_remote("ram://x")
-    assert not tf.io.gfile.exists("ram://nothing-was-written-here")
