@@ -17,20 +17,17 @@ from pipelines.options import (
     FLAG,
     PricesOption,
     RecipeArgument,
-    RootOption,
+    RunOptions,
     SetOption,
-    SpanOption,
-    TextOption,
-    ToNodeOption,
     VerboseOption,
-    WorkdirOption,
+    accept_options,
 )
 from pipelines.plan.command import plan
 from pipelines.spec_runner.cli import run_spec
 from pipelines.vertex.commands.doctor import doctor
 from pipelines.vertex.commands.runs import app as runs_app
+from pipelines.vertex.commands.runs import submit
 from pipelines.vertex.commands.schedule import app as schedule_app
-from pipelines.vertex.commands.submit import submit
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -68,14 +65,9 @@ def textmill(
 
 
 @app.command(rich_help_panel=LOCAL)
+@accept_options
 def run(
-    recipe: RecipeArgument,
-    text: TextOption,
-    workdir: WorkdirOption = "work",
-    root: RootOption = None,
-    set_: SetOption = None,
-    span: SpanOption = None,
-    to_node: ToNodeOption = None,
+    options: RunOptions,
     wait: Annotated[
         float,
         typer.Option(metavar="SECONDS", help="How long to wait for another run in the workdir."),
@@ -88,18 +80,7 @@ def run(
     """
     from pipelines.local.run_command import run_recipe
 
-    code = run_recipe(
-        recipe,
-        text,
-        workdir=workdir,
-        root=root,
-        overrides=set_ or [],
-        span=span,
-        to_node=to_node,
-        wait_seconds=wait,
-        verbose=verbose,
-    )
-    raise typer.Exit(code)
+    raise typer.Exit(run_recipe(options, wait_seconds=wait, verbose=verbose))
 
 
 app.command(rich_help_panel=LOCAL)(plan)

@@ -1,7 +1,11 @@
 """Command-line options that several commands share, so that each has one name and one meaning."""
 
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,26 +18,11 @@ RecipeArgument = Annotated[
         help="A shipped recipe (see `textmill recipes`) or a YAML file.",
     ),
 ]
-TextOption = Annotated[
-    list[str],
-    typer.Option(
-        "--text",
-        metavar="PATH",
-        help="A file, a folder or a quoted glob; plain or .gz. Repeatable.",
-    ),
-]
+
 WorkdirOption = Annotated[
     str,
     typer.Option(
         "--workdir", metavar="FOLDER", help="Folder of artifacts, metadata and published models."
-    ),
-]
-RootOption = Annotated[
-    str | None,
-    typer.Option(
-        "--root",
-        metavar="GS_FOLDER",
-        help="gs:// folder of artifacts, checkpoints and published models; the workdir by default.",
     ),
 ]
 SetOption = Annotated[
@@ -50,18 +39,6 @@ ParamOption = Annotated[
         "--param",
         metavar="NAME=VALUE",
         help="Set a parameter of the spec, for example steps=2000. Repeatable.",
-    ),
-]
-SpanOption = Annotated[
-    int | None,
-    typer.Option(
-        "--span", metavar="N", help="The {SPAN} of the text to read; the newest by default."
-    ),
-]
-ToNodeOption = Annotated[
-    str | None,
-    typer.Option(
-        "--to-node", metavar="NODE", help="Stop after this node, running only what it depends on."
     ),
 ]
 PricesOption = Annotated[
@@ -81,3 +58,70 @@ VerboseOption = Annotated[
         "--verbose", "-v", metavar=FLAG, help="Show the log output of TFX and TensorFlow."
     ),
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What `run` executes and `plan` predicts, as given on the command line."""
+
+    recipe: RecipeArgument
+    text: Annotated[
+        list[str],
+        typer.Option(
+            "--text",
+            metavar="PATH",
+            help="A file, a folder or a quoted glob; plain or .gz. Repeatable.",
+        ),
+    ]
+    workdir: WorkdirOption = "work"
+    root: Annotated[
+        str | None,
+        typer.Option(
+            "--root",
+            metavar="GS_FOLDER",
+            help="gs:// folder of artifacts, checkpoints and published models; "
+            "the workdir by default.",
+        ),
+    ] = None
+    overrides: SetOption = None
+    span: Annotated[
+        int | None,
+        typer.Option(
+            "--span", metavar="N", help="The {SPAN} of the text to read; the newest by default."
+        ),
+    ] = None
+    to_node: Annotated[
+        str | None,
+        typer.Option(
+            "--to-node",
+            metavar="NODE",
+            help="Stop after this node, running only what it depends on.",
+        ),
+    ] = None
+
+
+def accept_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take dataclasses of options: each of their fields becomes an option."""
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, Any] = {}
+    for name, parameter in inspect.signature(command).parameters.items():
+        if is_dataclass(parameter.annotation):
+            groups[name] = parameter.annotation
+            for field in fields(parameter.annotation):
+                default = inspect.Parameter.empty if field.default is MISSING else field.default
+                kind = inspect.Parameter.KEYWORD_ONLY
+                parameters.append(
+                    inspect.Parameter(field.name, kind, default=default, annotation=field.type)
+                )
+        else:
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+
+    @functools.wraps(command)
+    def with_groups(**values: Any) -> None:
+        for name, group in groups.items():
+            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+        command(**values)
+
+    vars(with_groups)["__signature__"] = inspect.Signature(parameters)
+    with_groups.__annotations__ = {each.name: each.annotation for each in parameters}
+    return with_groups

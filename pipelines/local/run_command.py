@@ -4,7 +4,6 @@ import contextlib
 import os
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from pipelines.local.run_ending import NodeTimer, StartedRun, run_and_report, ru
 from pipelines.local.run_summary import RunSummary, short
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import TextLocation, locate_text
+from pipelines.options import RunOptions
 from pipelines.quiet import hush, log_to
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
@@ -37,30 +37,13 @@ PATTERN = "__autograph_generated_file*.py"  # tensorflow/python/autograph/pyct/l
 STALE_SECONDS = 24 * 3600  # a running process may still show the source of a newer one
 
 
-def run_recipe(
-    recipe_name: str,
-    text: list[str],
-    *,
-    workdir: str,
-    root: str | None = None,
-    overrides: list[str],
-    span: int | None = None,
-    to_node: str | None = None,
-    wait_seconds: float = 0,
-    verbose: bool = False,
-) -> int:
+def run_recipe(options: RunOptions, *, wait_seconds: float = 0, verbose: bool = False) -> int:
     """Run a recipe on this machine.
 
     All cheap checks are done before TFX is loaded.
 
     Args:
-        recipe_name: name of a built-in recipe, or path of a YAML file.
-        text: files, folders and globs.
-        workdir: folder for the store, the artifacts and the models.
-        root: gs:// folder for artifacts, checkpoints and models; None for the workdir.
-        overrides: settings, for example "trainer.steps=2000".
-        span: the `{SPAN}` of the text to read; None stands for the newest.
-        to_node: the last node to run.
+        options: recipe, text and workdir.
         wait_seconds: how long to wait for another run in the workdir.
         verbose: also print the log messages of libraries.
 
@@ -70,72 +53,64 @@ def run_recipe(
     Raises:
         InputError: recipe, text or workdir cannot be used.
     """
-    recipe = load_recipe(recipe_name, overrides).from_here()
-    check_node(recipe, to_node)
-    folder = open_workdir(workdir, root)
+    recipe = load_recipe(options.recipe, options.overrides or ()).from_here()
+    check_node(recipe, options.to_node)
+    workdir = open_workdir(options.workdir, options.root)
     with list_once():
-        request = RunRequest(recipe, locate_text(text), folder, span, to_node, verbose)
-        return _check_and_run(request, wait_seconds)
+        return _check_and_run(recipe, workdir, options, wait_seconds, verbose)
 
 
-def _check_and_run(request: "RunRequest", wait_seconds: float) -> int:
-    span = request.span
-    if span is not None and not request.text.has_span:
+def _check_and_run(
+    recipe: Recipe, workdir: Workdir, options: RunOptions, wait_seconds: float, verbose: bool
+) -> int:
+    text = locate_text(options.text)
+    if options.span is not None and not text.has_span:
         raise InputError(
-            f"--span {span}: --text has no {{SPAN}}. Write {{SPAN}} where the paths of spans "
-            f"differ, for example 'week-{{SPAN}}/*.txt'."
+            f"--span {options.span}: --text has no {{SPAN}}. Write {{SPAN}} where the paths of "
+            f"spans differ, for example 'week-{{SPAN}}/*.txt'."
         )
-    if not request.text.has_span:
-        check_encoding(request.text.base, request.text.patterns, request.recipe.text)
-    hush(request.verbose)
-    with hold(request.workdir, wait_seconds), sigterm_raises():
-        check_store(request.workdir)
-        claim_remote(request.workdir)
-        closed = close_unfinished(request.workdir, "its process was killed; closed by the next run")
-        return _run(request, closed)
+    if not text.has_span:
+        check_encoding(text.base, text.patterns, recipe.text)
+    hush(verbose)
+    with hold(workdir, wait_seconds), sigterm_raises():
+        check_store(workdir)
+        claim_remote(workdir)
+        closed = close_unfinished(workdir, "its process was killed; closed by the next run")
+        return _run(recipe, text, workdir, options, closed, verbose)
 
 
-@dataclass(frozen=True)
-class RunRequest:
-    """A recipe to run, its text, and the workdir."""
-
-    recipe: Recipe
-    text: TextLocation
-    workdir: Workdir
-    span: int | None
-    to_node: str | None
-    verbose: bool
-
-
-def _run(request: RunRequest, closed: list[int]) -> int:
-    recipe, workdir = request.recipe, request.workdir
+def _run(
+    recipe: Recipe,
+    text: TextLocation,
+    workdir: Workdir,
+    options: RunOptions,
+    closed: list[int],
+    verbose: bool,
+) -> int:
     console = Console(stderr=True, highlight=False)
     run_id = workdir.new_run()
+    folder = workdir.runs / run_id
     timer = NodeTimer(console)
     if closed:
         timer.say(f"an earlier run was killed; closed its unfinished executions: {closed}")
-    started = StartedRun(run_id, recipe.name, workdir, {"log": str(workdir.runs / run_id / LOG)})
-    summary, code = run_and_report(
-        started, lambda: _execute(request, run_id, timer), timer.seconds, console
-    )
+
+    def execute() -> None:
+        """Build the pipeline and run it. TFX is loaded here and not earlier."""
+        write_recipe(recipe, folder)
+        timer.say(f"run {run_id}: loading TFX and TensorFlow")
+        remove_stale_generated_files()
+        from pipelines.create_pipeline import create_pipeline
+        from pipelines.local.local_runner import run_locally
+
+        log_to(folder / LOG, verbose)
+        pipeline = create_pipeline(recipe, places_of(recipe, text, workdir, options.span))
+        run_locally(pipeline, run_id, timer, options.to_node, run_origin(recipe))
+
+    started = StartedRun(run_id, recipe.name, workdir, {"log": str(folder / LOG)})
+    summary, code = run_and_report(started, execute, timer.seconds, console)
     if code == SUCCEEDED:
         print_next(summary, workdir.pipeline_root(recipe.name), console)
     return code
-
-
-def _execute(request: RunRequest, run_id: str, timer: NodeTimer) -> None:
-    """Build the pipeline and run it. TFX is loaded here and not earlier."""
-    recipe, workdir = request.recipe, request.workdir
-    folder = workdir.runs / run_id
-    write_recipe(recipe, folder)
-    timer.say(f"run {run_id}: loading TFX and TensorFlow")
-    remove_stale_generated_files()
-    from pipelines.create_pipeline import create_pipeline
-    from pipelines.local.local_runner import run_locally
-
-    log_to(folder / LOG, request.verbose)
-    pipeline = create_pipeline(recipe, places_of(recipe, request.text, workdir, request.span))
-    run_locally(pipeline, run_id, timer, request.to_node, run_origin(recipe))
 
 
 def places_of(recipe: Recipe, text: TextLocation, workdir: Workdir, span: int | None) -> "Places":

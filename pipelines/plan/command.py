@@ -1,21 +1,12 @@
 """The command `textmill plan`: print what a run would do as a table, or as JSON."""
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.options import (
-    JsonOption,
-    PricesOption,
-    RecipeArgument,
-    RootOption,
-    SetOption,
-    SpanOption,
-    TextOption,
-    ToNodeOption,
-    WorkdirOption,
-)
+from pipelines.options import JsonOption, PricesOption, RunOptions, accept_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,14 +18,9 @@ MAX_NAMED_NODES = 2
 STYLES = {"runs": "green", "cached": "cyan", "looks up": "dim"}
 
 
+@accept_options
 def plan(
-    recipe: RecipeArgument,
-    text: TextOption,
-    workdir: WorkdirOption = "work",
-    root: RootOption = None,
-    set_: SetOption = None,
-    span: SpanOption = None,
-    to_node: ToNodeOption = None,
+    options: RunOptions,
     machine: Annotated[
         list[str] | None,
         typer.Option(
@@ -68,20 +54,10 @@ def plan(
     from pipelines.quiet import hush
 
     hush(verbose=False)
-    made = make_plan(
-        recipe,
-        text,
-        workdir=workdir,
-        root=root,
-        overrides=set_ or [],
-        span=span,
-        to_node=to_node,
-        machines=tuple(machine or ()),
-        utilization=utilization,
-        prices=prices,
-    )
+    machines = tuple(machine or ())
+    made = make_plan(options, machines=machines, utilization=utilization, prices=prices)
     if as_json:
-        typer.echo(json.dumps(made.as_json(), indent=1, ensure_ascii=False))
+        typer.echo(json.dumps(asdict(made), indent=1, ensure_ascii=False))
     else:
         print_plan(made, Console(highlight=False))
 

@@ -1,13 +1,14 @@
 """Plan a run: which nodes will execute, why, and what training will cost."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from components.text_example_gen.reading.find_files import list_once
 from pipelines.local.text_location import TextLocation, locate_text
 from pipelines.machines.presets import Prices, load_prices, preset, presets
+from pipelines.options import RunOptions
 from pipelines.plan.cost import Estimate, estimate, estimate_from_last_run
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
@@ -32,20 +33,10 @@ class Plan:
     estimates: tuple[Estimate, ...]  # of the training, one per machine
     prices: str  # date, region and source of the price table
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the plan as plain values for JSON."""
-        return asdict(self)
-
 
 def make_plan(
-    recipe_name: str,
-    text: list[str],
+    options: RunOptions,
     *,
-    workdir: str,
-    root: str | None = None,
-    overrides: list[str],
-    span: int | None = None,
-    to_node: str | None = None,
     machines: tuple[str, ...] = (),
     utilization: float | None = None,
     prices: Path | None = None,
@@ -53,13 +44,7 @@ def make_plan(
     """Plan a run without writing anything.
 
     Args:
-        recipe_name: a shipped recipe or the path of a YAML file.
-        text: files, folders or globs.
-        workdir: folder of the runs; it does not have to exist.
-        root: gs:// folder of artifacts, checkpoints and models; None for the workdir.
-        overrides: settings, for example "trainer.steps=2000".
-        span: the `{SPAN}` of the text to read; None reads the newest.
-        to_node: last node to plan, together with the nodes it depends on; None plans all.
+        options: of the run; its workdir does not have to exist.
         machines: presets to estimate the training for; empty for all.
         utilization: fraction of a machine's peak that training reaches; None uses the defaults.
         prices: price table; None uses the shipped one.
@@ -67,12 +52,12 @@ def make_plan(
     Raises:
         InputError: the recipe, text, machine or price table cannot be used.
     """
-    recipe = load_recipe(recipe_name, overrides).from_here()
-    check_node(recipe, to_node)
+    recipe = load_recipe(options.recipe, options.overrides or ()).from_here()
+    check_node(recipe, options.to_node)
     table = load_prices(prices)
-    folder = locate_workdir(workdir, root)
+    folder = locate_workdir(options.workdir, options.root)
     with list_once():
-        nodes = _plan_nodes(recipe, locate_text(text), folder, span, to_node)
+        nodes = _plan_nodes(recipe, locate_text(options.text), folder, options)
     work = compute_work(recipe)
     return Plan(
         recipe=recipe.name,
@@ -86,7 +71,7 @@ def make_plan(
 
 
 def _plan_nodes(
-    recipe: Recipe, text: TextLocation, workdir: Workdir, span: int | None, to_node: str | None
+    recipe: Recipe, text: TextLocation, workdir: Workdir, options: RunOptions
 ) -> list["PlannedNode"]:
     # These modules import TFX, which takes seconds; errors in the arguments come before that.
     from pipelines.create_pipeline import create_pipeline
@@ -94,8 +79,8 @@ def _plan_nodes(
     from pipelines.plan.nodes import plan_nodes
 
     # Without the path, because TFX would create the store's folder; planning uses a copy.
-    places = replace(places_of(recipe, text, workdir, span), metadata_path=None)
-    return plan_nodes(create_pipeline(recipe, places), workdir.metadata, to_node)
+    places = replace(places_of(recipe, text, workdir, options.span), metadata_path=None)
+    return plan_nodes(create_pipeline(recipe, places), workdir.metadata, options.to_node)
 
 
 def _estimate_all(

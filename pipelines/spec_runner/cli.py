@@ -1,26 +1,26 @@
 """Define the command `textmill run-spec`."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from pipelines.options import FLAG, ParamOption, VerboseOption, WorkdirOption
+from pipelines.options import FLAG, ParamOption, VerboseOption, WorkdirOption, accept_options
 
 
-def run_spec(
-    spec: Annotated[
-        str, typer.Argument(metavar="SPEC", help="A compiled pipeline: YAML or JSON, schema 2.1.")
-    ],
-    workdir: WorkdirOption = "work",
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of `run-spec`, apart from the spec and the workdir."""
+
     text: Annotated[
         str | None,
         typer.Option(
             metavar="PATH",
             help="Text for a pipeline that Textmill compiled: a file, folder or quoted glob.",
         ),
-    ] = None,
-    param: ParamOption = None,
-    map_: Annotated[
+    ] = None
+    parameters: ParamOption = None
+    maps: Annotated[
         list[str] | None,
         typer.Option(
             "--map",
@@ -28,17 +28,17 @@ def run_spec(
             help="Map a bucket to a folder, for example gs://bucket/path=FOLDER. Repeatable; "
             "other buckets become folders in the workdir.",
         ),
-    ] = None,
-    cache: Annotated[
+    ] = None
+    use_cache: Annotated[
         bool,
         typer.Option("--cache/--no-cache", metavar=FLAG, help="Reuse results that are up to date."),
-    ] = True,
+    ] = True
     retry: Annotated[
         bool,
         typer.Option(
             "--retry/--no-retry", metavar=FLAG, help="Retry failed tasks as the spec says."
         ),
-    ] = True,
+    ] = True
     warm: Annotated[
         bool,
         typer.Option(
@@ -46,8 +46,17 @@ def run_spec(
             metavar=FLAG,
             help="Load TFX once for all tasks; saves seconds per task.",
         ),
-    ] = False,
-    verbose: VerboseOption = False,
+    ] = False
+    verbose: VerboseOption = False
+
+
+@accept_options
+def run_spec(
+    spec: Annotated[
+        str, typer.Argument(metavar="SPEC", help="A compiled pipeline: YAML or JSON, schema 2.1.")
+    ],
+    options: Options,
+    workdir: WorkdirOption = "work",
 ) -> None:
     """Run a compiled pipeline on this machine, without Docker or a cloud account.
 
@@ -55,13 +64,4 @@ def run_spec(
     """
     from pipelines.spec_runner import command
 
-    options = command.Options(
-        parameters=param or (),
-        maps=map_ or (),
-        text=text,
-        use_cache=cache,
-        retry=retry,
-        warm=warm,
-        verbose=verbose,
-    )
     raise typer.Exit(command.run_spec(spec, workdir=workdir, options=options))

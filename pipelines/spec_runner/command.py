@@ -2,8 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -15,6 +13,7 @@ from pipelines.local.run_ending import NodeTimer, StartedRun, run_and_report, ru
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import locate_text
 from pipelines.quiet import hush
+from pipelines.spec_runner.cli import Options
 from pipelines.spec_runner.processes.processes import Processes
 from pipelines.spec_runner.processes.replicas import ReplicaRunner
 from pipelines.spec_runner.processes.training_service import CustomJobs, TrainingService
@@ -35,19 +34,6 @@ SPEC, PARAMETERS, LOGS = "spec.yaml", "parameters.json", "tasks"
 TEXT_ROOT, TEXT_PATTERN = "text_root", "text_pattern"  # parameters of specs that Textmill compiles
 
 
-@dataclass(frozen=True)
-class Options:
-    """The options of the command line, apart from the spec and the workdir."""
-
-    parameters: Sequence[str] = ()  # "name=value"
-    maps: Sequence[str] = ()  # "gs://bucket/path=FOLDER"
-    text: str | None = None  # a file, folder or glob, for the spec's text parameters
-    use_cache: bool = True
-    retry: bool = True
-    warm: bool = False  # run TFX's commands in forks of one Python process
-    verbose: bool = False
-
-
 def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) -> int:
     """Run a compiled spec on this machine, after checking all of its inputs.
 
@@ -66,7 +52,7 @@ def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) ->
     spec = load_spec(Path(spec_file))
     check_supported(spec)
     home = open_workdir(workdir)
-    buckets = Buckets(home.root / "gs", parse_mappings(options.maps))
+    buckets = Buckets(home.root / "gs", parse_mappings(options.maps or ()))
     parameters = _check_parameters(spec, options, buckets, home.root)
     hush(options.verbose)
     with hold(home), sigterm_raises():
@@ -110,7 +96,7 @@ def _check_parameters(spec: Spec, options: Options, buckets: Buckets, root: Path
         InputError: a value is missing or wrong, or the text does not exist.
     """
     definitions = spec.root.input_definitions.parameters
-    arguments = [*_text_parameters(options.text, spec), *options.parameters]
+    arguments = [*_text_parameters(options.text, spec), *(options.parameters or ())]
     fallbacks = {"project": PROJECT, "region": REGION, "pipeline_root": str(root)}
     parameters = resolve_parameters(definitions, arguments, spec.parameter_values, fallbacks)
     if TEXT_ROOT in definitions:

@@ -14,6 +14,7 @@ from core.failpoints import POINTS, arm
 from pipelines.cli import app
 from pipelines.exit_codes import SUCCEEDED
 from pipelines.local.run_command import run_recipe
+from pipelines.options import RunOptions
 from tests.faults import hostile
 from tests.faults.conftest import DONE
 from tests.faults.lane import RECIPE, TOP, Lane
@@ -201,5 +202,9 @@ def test_a_link_to_text_outside_of_its_folder_is_refused(tmp_path: Path) -> None
     folder.mkdir()
     (folder / "a.txt").symlink_to(outside)
     with pytest.raises(InputError, match="the link leads out of"):
-        run_recipe(RECIPE, [str(folder)], workdir=str(tmp_path / "work"), overrides=[])
+        run_recipe(
+            RunOptions(
+                recipe=RECIPE, text=[str(folder)], workdir=str(tmp_path / "work"), overrides=[]
+            )
+        )
     assert not (tmp_path / "work").exists()

@@ -19,6 +19,7 @@ import pytest
 import components.code_digest as digests
 from pipelines.exit_codes import SUCCEEDED
 from pipelines.local.run_command import run_recipe
+from pipelines.options import RunOptions
 from pipelines.plan.plan import make_plan
 from tests.pipelines.replay import replayed
 
@@ -53,7 +54,12 @@ class Mill:
     def plan(self, overrides: list[str]) -> dict[str, tuple[str, str]]:
         """Return the planned state and reason of each node."""
         made = make_plan(
-            str(self.recipe), [str(self.text)], workdir=str(self.workdir), overrides=overrides
+            RunOptions(
+                recipe=str(self.recipe),
+                text=[str(self.text)],
+                workdir=str(self.workdir),
+                overrides=overrides,
+            )
         )
         states = {"runs": "ran"}
         return {node.node: (states.get(node.state, node.state), node.why) for node in made.nodes}
@@ -62,7 +68,12 @@ class Mill:
         """Return the state and reason of each node in a run."""
         with replayed(self.workdir / "metadata.sqlite", self.first, new_model=new_model):
             code = run_recipe(
-                str(self.recipe), [str(self.text)], workdir=str(self.workdir), overrides=overrides
+                RunOptions(
+                    recipe=str(self.recipe),
+                    text=[str(self.text)],
+                    workdir=str(self.workdir),
+                    overrides=overrides,
+                )
             )
         assert code == SUCCEEDED
         newest = max(path.name for path in (self.workdir / "runs").iterdir())
@@ -84,7 +95,12 @@ def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
         patch.setattr(digests, "importlib", _importlib(folder / "code", {}))
         digests.code_digest.cache_clear()
         code = run_recipe(
-            str(recipe), [str(text.parent)], workdir=str(folder / "work"), overrides=[]
+            RunOptions(
+                recipe=str(recipe),
+                text=[str(text.parent)],
+                workdir=str(folder / "work"),
+                overrides=[],
+            )
         )
         assert code == SUCCEEDED
         (first,) = (path.name for path in (folder / "work" / "runs").iterdir())
@@ -200,7 +216,11 @@ def test_planning_changes_nothing(clean: Mill) -> None:
     clean.plan(["trainer.steps=8"])
     assert _state_of(clean.workdir) == before
     nowhere = clean.workdir.parent / "nowhere"
-    made = make_plan(str(clean.recipe), [str(clean.text)], workdir=str(nowhere), overrides=[])
+    made = make_plan(
+        RunOptions(
+            recipe=str(clean.recipe), text=[str(clean.text)], workdir=str(nowhere), overrides=[]
+        )
+    )
     states = {node.node: (node.state, node.why) for node in made.nodes}
     assert states.pop(RESOLVER)[0] == "looks up"
     assert set(states.values()) == {("runs", "first run")}
@@ -231,9 +251,14 @@ def test_an_altered_result_is_recomputed_and_the_plan_predicts_it(clean: Mill) -
 
 def test_the_plan_names_the_nodes_that_cause_others_to_run(clean: Mill) -> None:
     made = make_plan(
-        str(clean.recipe), [str(clean.text)], workdir=str(clean.workdir), overrides=["seed=8"],
-        to_node="Trainer",
-    )  # fmt: skip
+        RunOptions(
+            recipe=str(clean.recipe),
+            text=[str(clean.text)],
+            workdir=str(clean.workdir),
+            overrides=["seed=8"],
+            to_node="Trainer",
+        )
+    )
     because = {node.node: node.because_of for node in made.nodes}
     assert because["InstanceGen"] == ()
     assert because["Trainer"] == ("InstanceGen",)

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from core.errors import InputError
 from pipelines.cli import app, build_command
 from pipelines.local.run_command import run_recipe
+from pipelines.options import RunOptions
 from pipelines.plan.plan import make_plan
 
 COLUMNS = 80
@@ -99,7 +100,15 @@ def test_an_unknown_node_is_refused_before_any_work(name: str, tmp_path: Any) ->
     text.write_text("One sentence.\n", encoding="utf-8")
     expected = rf"--to-node {name}: no such node\. Did you mean Trainer\? Nodes of .*Pusher"
     with pytest.raises(InputError, match=expected):
-        run_recipe("demo", [str(text)], workdir=str(workdir), overrides=[], to_node=name)
+        run_recipe(
+            RunOptions(
+                recipe="demo", text=[str(text)], workdir=str(workdir), overrides=[], to_node=name
+            )
+        )
     assert not workdir.exists(), "no run is recorded"
     with pytest.raises(InputError, match=expected):
-        make_plan("demo", [str(text)], workdir=str(workdir), overrides=[], to_node=name)
+        make_plan(
+            RunOptions(
+                recipe="demo", text=[str(text)], workdir=str(workdir), overrides=[], to_node=name
+            )
+        )

@@ -10,6 +10,7 @@ import tensorflow as tf
 from core.manifest import read_manifest, verify_shards
 from pipelines.exit_codes import INPUT_ERROR, SUCCEEDED
 from pipelines.local.run_command import run_recipe
+from pipelines.options import RunOptions
 
 TOP = Path(__file__).parents[2]
 RECIPE = str(Path(__file__).with_name("tiny.yaml"))
@@ -22,7 +23,13 @@ pytestmark = pytest.mark.slow
 def run(workdir: Path, until: str, *overrides: str) -> int:
     form = ["instances.form=static", "instances.dupe_factor=2"]
     return run_recipe(
-        RECIPE, [TEXT], workdir=str(workdir), overrides=[*form, *overrides], to_node=until
+        RunOptions(
+            recipe=RECIPE,
+            text=[TEXT],
+            workdir=str(workdir),
+            overrides=[*form, *overrides],
+            to_node=until,
+        )
     )
 
 

@@ -16,6 +16,7 @@ import pytest
 from core.errors import InputError
 from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED
 from pipelines.local.run_command import run_recipe
+from pipelines.options import RunOptions
 
 TOP = Path(__file__).parents[2]
 RECIPE = str(Path(__file__).with_name("tiny.yaml"))
@@ -40,7 +41,14 @@ def textmill_run(
 ) -> int:
     settings = [f"{key.replace('__', '.')}={value}" for key, value in overrides.items()]
     return run_recipe(
-        RECIPE, [str(text)], workdir=str(workdir), overrides=settings, span=span, to_node=until
+        RunOptions(
+            recipe=RECIPE,
+            text=[str(text)],
+            workdir=str(workdir),
+            overrides=settings,
+            span=span,
+            to_node=until,
+        )
     )
 
 

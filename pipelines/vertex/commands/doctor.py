@@ -8,30 +8,18 @@ import typer
 
 from core.wording import plural
 from pipelines.exit_codes import FAILED, SUCCEEDED
-from pipelines.options import JsonOption, ParamOption, SetOption
-from pipelines.vertex.commands.options import (
-    EndpointOption,
-    LabelOption,
-    NetworkOption,
-    ProjectOption,
-    RegionOption,
-    RootOption,
-    ServiceAccountOption,
-    consoles,
-    open_cloud,
-    print_json,
-    submit_options,
-)
+from pipelines.options import JsonOption, accept_options
+from pipelines.vertex.options import JobOptions, SubmitOptions, consoles, open_cloud, print_json
 
 if TYPE_CHECKING:
     from pipelines.vertex.doctor.check import Check, Subject
-    from pipelines.vertex.runs.pipeline_job import SubmitOptions
 
 STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
 
 
+@accept_options
 def doctor(
-    context: typer.Context,
+    options: JobOptions,
     spec_or_recipe: Annotated[
         str | None,
         typer.Argument(
@@ -39,19 +27,10 @@ def doctor(
             help="Also check what this needs on Vertex AI; without it, only this machine.",
         ),
     ] = None,
-    parameters: ParamOption = None,
-    labels: LabelOption = None,
-    root: RootOption = None,
-    project: ProjectOption = None,
-    region: RegionOption = None,
-    service_account: ServiceAccountOption = None,
-    network: NetworkOption = None,
     workdir: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Folder of the runs on this machine.")
     ] = Path("work"),
     as_json: JsonOption = False,
-    overrides: SetOption = None,
-    endpoint: EndpointOption = None,
 ) -> None:
     """Find problems that would stop a run, before it costs money; nothing is changed.
 
@@ -62,26 +41,24 @@ def doctor(
 
     checks = list(_print_checks(local_checks(workdir), as_json))
     if spec_or_recipe is not None:
-        checks += _print_checks(
-            cloud_checks(_make_subject(spec_or_recipe, submit_options(context))), as_json
-        )
+        checks += _print_checks(cloud_checks(_make_subject(spec_or_recipe, options)), as_json)
     raise typer.Exit(_summarize(checks, as_json))
 
 
-def _make_subject(spec_or_recipe: str, options: "SubmitOptions") -> "Subject":
+def _make_subject(spec_or_recipe: str, options: JobOptions) -> "Subject":
     """Prepare the same submission as `submit`, so that its options are checked as well."""
     from pipelines.vertex.doctor.check import Subject
     from pipelines.vertex.runs.submission import prepare_submission
 
-    submission = prepare_submission(spec_or_recipe, options)
-    target, job = submission.target, submission.job
+    submission = prepare_submission(spec_or_recipe, SubmitOptions(**vars(options)))
+    job = submission.job
 
     def value(name: str) -> str | None:
         value = submission.values.get(name) or submission.template.default_of(name)
         return str(value) if value else None
 
     return Subject(
-        cloud=open_cloud(target.project, target.region, target.endpoint),
+        cloud=open_cloud(submission.target),
         template=submission.template,
         root=job.runtime_config.gcs_output_directory,
         text_root=value("text_root"),

@@ -1,17 +1,18 @@
-"""The commands `textmill runs …`."""
+"""The commands `textmill submit` and `textmill runs …`."""
 
 from typing import Annotated
 
 import typer
 
-from pipelines.options import FLAG, JsonOption
-from pipelines.vertex.commands.options import (
+from pipelines.options import FLAG, JsonOption, accept_options
+from pipelines.vertex.options import (
     POLL_SECONDS,
-    EndpointOption,
+    DryRunOption,
     LimitOption,
     PollOption,
-    ProjectOption,
-    RegionOption,
+    SpecArgument,
+    SubmitOptions,
+    TargetOptions,
     WatchOption,
     consoles,
     open_cloud,
@@ -27,8 +28,53 @@ app = typer.Typer(
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or `latest`.")]
 
 
+@accept_options
+def submit(
+    spec_or_recipe: SpecArgument,
+    options: SubmitOptions,
+    run_id: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="Id of the run; by default the pipeline's name and the time."
+        ),
+    ] = None,
+    watch: WatchOption = False,
+    poll_seconds: PollOption = POLL_SECONDS,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Run a pipeline once on Vertex AI (now called Gemini Enterprise Agent Platform).
+
+    Example: textmill submit pipeline.yaml --param text_root=gs://my-text/news --watch
+    """
+    from pipelines.vertex.runs.submission import (
+        check_images_built,
+        make_request,
+        prepare_submission,
+        print_submitted,
+        send_request,
+    )
+    from pipelines.vertex.runs.watch import watch_and_report
+
+    submission = prepare_submission(spec_or_recipe, options)
+    request = make_request(submission, run_id)
+    if dry_run:
+        from pipelines.cloud.client import message_to_json
+
+        print_json(message_to_json(request))
+        return
+    check_images_built(submission.template)
+    out, err = consoles()
+    cloud = open_cloud(submission.target)
+    job = send_request(cloud, request)
+    print_submitted(cloud, job, out)
+    if watch:
+        raise typer.Exit(watch_and_report(cloud, job, err, poll_seconds))
+
+
 @app.command("list")
+@accept_options
 def list_(
+    target: TargetOptions,
     state: Annotated[
         list[str] | None,
         typer.Option(
@@ -50,10 +96,7 @@ def list_(
         bool,
         typer.Option("--all", metavar=FLAG, help="Include runs that Textmill did not submit."),
     ] = False,
-    project: ProjectOption = None,
-    region: RegionOption = None,
     as_json: JsonOption = False,
-    endpoint: EndpointOption = None,
 ) -> None:
     """List runs, newest first.
 
@@ -62,7 +105,7 @@ def list_(
     from pipelines.vertex.runs.runs import list_runs, print_runs, run_row
     from pipelines.vertex.schedule.schedule import find_schedule
 
-    cloud = open_cloud(project, region, endpoint)
+    cloud = open_cloud(target)
     jobs = list_runs(
         cloud,
         limit=limit,
@@ -78,14 +121,13 @@ def list_(
 
 
 @app.command()
+@accept_options
 def show(
     run: RunArgument,
+    target: TargetOptions,
     watch: WatchOption = False,
     poll_seconds: PollOption = POLL_SECONDS,
-    project: ProjectOption = None,
-    region: RegionOption = None,
     as_json: JsonOption = False,
-    endpoint: EndpointOption = None,
 ) -> None:
     """Show a run: its parameters, the states of its tasks, and its errors.
 
@@ -95,7 +137,7 @@ def show(
     from pipelines.vertex.runs.runs import find_run, print_run
     from pipelines.vertex.runs.watch import get_run, report_end, watch_and_report
 
-    cloud = open_cloud(project, region, endpoint)
+    cloud = open_cloud(target)
     job = get_run(cloud, find_run(cloud, run))
     out, err = consoles()
     if as_json:
@@ -108,11 +150,10 @@ def show(
 
 
 @app.command()
+@accept_options
 def cancel(
     run: RunArgument,
-    project: ProjectOption = None,
-    region: RegionOption = None,
-    endpoint: EndpointOption = None,
+    target: TargetOptions,
 ) -> None:
     """Cancel a run; models that it has published are kept.
 
@@ -121,7 +162,7 @@ def cancel(
     from pipelines.vertex.runs.describe import short_id
     from pipelines.vertex.runs.runs import cancel_run, find_run
 
-    cloud = open_cloud(project, region, endpoint)
+    cloud = open_cloud(target)
     name = find_run(cloud, run)
     cancel_run(cloud, name)
     print_plain(
@@ -131,8 +172,10 @@ def cancel(
 
 
 @app.command()
+@accept_options
 def logs(
     run: RunArgument,
+    target: TargetOptions,
     task: Annotated[
         str | None, typer.Option(metavar="TASK", help="Only this task, for example Trainer.")
     ] = None,
@@ -147,9 +190,6 @@ def logs(
             "--command", metavar=FLAG, help="Print the gcloud command that reads the same entries."
         ),
     ] = False,
-    project: ProjectOption = None,
-    region: RegionOption = None,
-    endpoint: EndpointOption = None,
 ) -> None:
     """Print the log of a run's tasks and of its training job.
 
@@ -159,7 +199,7 @@ def logs(
     from pipelines.vertex.runs.runs import find_run
     from pipelines.vertex.runs.watch import get_run
 
-    cloud = open_cloud(project, region, endpoint)
+    cloud = open_cloud(target)
     job = get_run(cloud, find_run(cloud, run))
     expression = log_filter(cloud, job, task=task, severity=severity)
     if command:

@@ -3,13 +3,13 @@
 import copy
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from components.vertex_trainer.overrides import Value
 from core.errors import InputError
 from pipelines.cloud.target import Target
 from pipelines.compiled_spec.parameters import check_values
+from pipelines.vertex.options import SubmitOptions
 from pipelines.vertex.runs.template import Template
 
 if TYPE_CHECKING:
@@ -29,22 +29,6 @@ TARGET_PARAMETERS = {
     "pipeline_root": "--root",
     "service_account": "--service-account",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class SubmitOptions:
-    """Options of a submission, as given on the command line and not checked yet."""
-
-    project: str | None = None
-    region: str | None = None
-    endpoint: str | None = None
-    overrides: Sequence[str] | None = None  # settings of the recipe, e.g. "trainer.steps=2000"
-    parameters: Sequence[str] | None = None  # e.g. "steps=2000"
-    labels: Sequence[str] | None = None  # e.g. "team=nlp"
-    root: str | None = None
-    service_account: str | None = None
-    network: str | None = None
-    no_cache: bool = False  # True: run every task; False: as the spec says, task by task
 
 
 def make_job(

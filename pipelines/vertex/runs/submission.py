@@ -14,8 +14,9 @@ from pipelines.cloud.client import Cloud
 from pipelines.cloud.connect import quiet_libraries
 from pipelines.cloud.target import Target, make_target
 from pipelines.compiled_spec.parameters import unbuilt_images
+from pipelines.vertex.options import SubmitOptions
 from pipelines.vertex.runs.describe import DEFAULT_ACCOUNT, print_fields, short_id
-from pipelines.vertex.runs.pipeline_job import SubmitOptions, make_job
+from pipelines.vertex.runs.pipeline_job import make_job
 from pipelines.vertex.runs.template import Template, load_template
 from pipelines.vertex.runs.watch import get_run
 

@@ -1,10 +1,12 @@
-"""Check a cron line and a time zone offline, and compute when the schedule fires."""
+"""Check the times of a schedule offline: cron line, time zone and limits; compute when it fires."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from core.errors import InputError
 
@@ -49,6 +51,71 @@ class Cron:
         from cronsim import CronSim
 
         return iter(CronSim(self.fields, after))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimingOptions:
+    """When runs start, and how many, as given on the command line."""
+
+    time_zone: Annotated[
+        str | None,
+        typer.Option(metavar="ZONE", help="Time zone of --cron, --start and --end; default: UTC."),
+    ] = None
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Earliest start time, for example 2027-01-31T03:00."),
+    ] = None
+    end: Annotated[str | None, typer.Option(metavar="TIME", help="Latest start time.")] = None
+    max_runs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Maximum number of runs in total.")
+    ] = None
+    max_concurrent: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Maximum number of runs at the same time; default: 1."
+        ),
+    ] = None
+    queue: Annotated[
+        bool | None,
+        typer.Option(
+            "--queue/--no-queue",
+            metavar="",
+            help="Let a run wait while the maximum is reached, or skip it (the default).",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """When runs start, and how many. In an update, None keeps the schedule's value."""
+
+    cron: Cron | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    max_runs: int | None = None  # in total
+    max_concurrent: int | None = None  # at the same time
+    queue: bool | None = None  # True: a run over the limit waits; False: it is skipped
+
+
+def read_timing(fields: str | None, times: TimingOptions, current_zone: str) -> Timing:
+    """Check the options about time; without a zone, the schedule keeps its current one.
+
+    Raises:
+        InputError: an option is wrong.
+    """
+    cron = None
+    if fields is not None:
+        has_zone = fields.strip().startswith(PREFIXES)
+        cron = read_cron(fields, times.time_zone if has_zone else times.time_zone or current_zone)
+    zone = cron.zone if cron else current_zone
+    return Timing(
+        cron=cron,
+        start=read_time(times.start, zone, "--start"),
+        end=read_time(times.end, zone, "--end"),
+        max_runs=times.max_runs,
+        max_concurrent=times.max_concurrent,
+        queue=times.queue,
+    )
 
 
 def read_cron(fields: str, zone: str | None) -> Cron:

@@ -1,30 +1,16 @@
 """Create, find, change and delete schedules on Vertex AI."""
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from core.errors import InputError
 from pipelines.cloud.client import Cloud, resource_name
 from pipelines.vertex.runs.describe import short_id
 from pipelines.vertex.runs.submission import Submission
-from pipelines.vertex.schedule.cron import Cron
+from pipelines.vertex.schedule.cron import Timing
 
 if TYPE_CHECKING:
     from google.cloud import aiplatform_v1 as v1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Timing:
-    """When runs start, and how many. In an update, None keeps the schedule's value."""
-
-    cron: Cron | None = None
-    start: datetime | None = None
-    end: datetime | None = None
-    max_runs: int | None = None  # in total
-    max_concurrent: int | None = None  # at the same time
-    queue: bool | None = None  # True: a run over the limit waits; False: it is skipped
 
 
 def make_schedule(name: str, submission: Submission, timing: Timing) -> "v1.Schedule":

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.exit_codes import INPUT_ERROR, SUCCEEDED
 from pipelines.local.run_command import run_recipe
+from pipelines.options import RunOptions
 from tests.pipelines.lineage.test_export import check, schema_registry
 
 TOP = Path(__file__).parents[3]
@@ -38,7 +39,9 @@ class Runs(NamedTuple):
 
 def textmill_run(workdir: Path, text: Path, *settings: str, expected: int = SUCCEEDED) -> str:
     """Do one run; return its id."""
-    code = run_recipe(RECIPE, [str(text)], workdir=str(workdir), overrides=list(settings))
+    code = run_recipe(
+        RunOptions(recipe=RECIPE, text=[str(text)], workdir=str(workdir), overrides=list(settings))
+    )
     assert code == expected
     return max(path.name for path in (workdir / "runs").iterdir())
 

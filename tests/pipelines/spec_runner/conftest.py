@@ -8,6 +8,7 @@ import yaml
 
 from pipelines.exit_codes import SUCCEEDED
 from pipelines.local.run_command import run_recipe
+from pipelines.options import RunOptions
 from pipelines.spec_runner.command import Options, run_spec
 
 HERE = Path(__file__).parent
@@ -50,5 +51,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     assert run_spec(str(spec), workdir=str(folder / "spec-run"), options=options) == SUCCEEDED
     recipe = str(folder / "recipe.yaml")
     text = [str(REAL_TEXT)]
-    assert run_recipe(recipe, text, workdir=str(folder / "run"), overrides=[]) == SUCCEEDED
+    assert (
+        run_recipe(RunOptions(recipe=recipe, text=text, workdir=str(folder / "run"), overrides=[]))
+        == SUCCEEDED
+    )
     return Runs(spec, folder / "spec-run", folder / "run")
