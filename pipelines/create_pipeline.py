@@ -17,12 +17,7 @@ from pipelines.recipe.settings import Recipe
 
 
 def create_pipeline(recipe: Recipe, places: Places, platform: Platform | None = None) -> Pipeline:
-    """Build the pipeline from raw text to a published encoder.
-
-    Args:
-        recipe: every setting.
-        places: every folder.
-        platform: what runs the pipeline; None: this machine.
+    """Build the pipeline from raw text to a published encoder, by default for this machine.
 
     Returns:
         The pipeline, with caching on.

@@ -13,11 +13,7 @@ TF_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
 def hush(verbose: bool) -> None:
-    """Silence libraries; call this before they are imported.
-
-    Args:
-        verbose: change nothing.
-    """
+    """Silence libraries, unless `verbose` is set; call this before they are imported."""
     if verbose:
         return
     os.environ.setdefault(TF_LOG_LEVEL, "3")

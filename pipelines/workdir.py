@@ -134,10 +134,6 @@ def hold(workdir: Workdir, wait_seconds: float = 0) -> Iterator[None]:
 
     The operating system releases the lock when the process ends, even if it was killed.
 
-    Args:
-        workdir: the workdir to lock.
-        wait_seconds: how long to wait for another run to end.
-
     Raises:
         WorkdirError: another run holds it; the message says which.
     """

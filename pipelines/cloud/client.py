@@ -118,15 +118,7 @@ class Cloud:
         *,
         query: Sequence[tuple[str, str]] = (),
     ) -> Iterator[Sequence[Mapping[str, Any]]]:
-        """Yield the items of a paginated list, page by page.
-
-        Args:
-            action: what is attempted, for the error message.
-            service: name of the API.
-            path: path and version.
-            key: name of the list in each response.
-            query: URL parameters without the page token.
-        """
+        """Yield the items of a paginated list by page; `key` names the list in each response."""
         token = ""
         while True:
             page_query = [*query, *([("pageToken", token)] if token else [])]
@@ -200,12 +192,7 @@ def _retry_wait_seconds(state: Any) -> float:
 
 
 def resource_name(target: Target, kind: str, name: str) -> str:
-    """Return the full resource name for an id or a full name.
-
-    Args:
-        target: project and region.
-        kind: collection, for example "pipelineJobs".
-        name: id, or full resource name.
+    """Return the full name for an id or a full name; `kind` is for example "pipelineJobs".
 
     Raises:
         InputError: the name belongs to another project, region or collection.

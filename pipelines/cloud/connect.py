@@ -21,11 +21,7 @@ def connect(
 ) -> Cloud:
     """Find credentials and check the target, without sending anything to Vertex AI.
 
-    Args:
-        project: project ID; None uses the project of the credentials.
-        region: for example "us-central1".
-        endpoint: URL of a private endpoint or emulator; None is Google's public endpoint.
-        report: prints a line before each retry.
+    The default project is that of the credentials; `report` prints a line before each retry.
 
     Raises:
         InputError: the project or region is missing or malformed.

@@ -33,12 +33,9 @@ def without_secrets(text: str) -> str:
 
 
 def explain(error: Exception, action: str, target: Target) -> VertexError:
-    """Turn an error into one or two sentences that end with a remedy.
+    """Turn an error of Google's libraries into one or two sentences that end with a remedy.
 
-    Args:
-        error: an exception of google-api-core, google-auth or requests.
-        action: what was attempted, for example "submit the run".
-        target: the project and region of the request.
+    `action` is what was attempted, for example "submit the run".
     """
     from google.api_core.exceptions import GoogleAPICallError
     from google.auth.exceptions import GoogleAuthError

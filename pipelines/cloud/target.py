@@ -37,12 +37,7 @@ class Target:
         return self.endpoint.replace("{service}", service)
 
     def console_link(self, kind: str, name: str) -> str:
-        """Return the console page of one of the `runs` or `schedules`.
-
-        Args:
-            kind: "runs" or "schedules".
-            name: id within project and region.
-        """
+        """Return the console page of one of the `runs` or `schedules`."""
         return (
             f"{CONSOLE}/vertex-ai/locations/{self.region}/pipelines/{kind}/{name}"
             f"?project={self.project}"

@@ -56,9 +56,7 @@ def _read_parameter(name: str, definition: Mapping[str, Any]) -> SpecParameter:
 def check_values(spec: Mapping[str, Any], values: Mapping[str, str | Value]) -> dict[str, Value]:
     """Check the values of a submission before anything is sent, and report all errors at once.
 
-    Args:
-        spec: the compiled spec, parsed.
-        values: by parameter name; strings, as from a command line, are parsed.
+    Strings, as from a command line, are parsed.
 
     Returns:
         The given values by name, converted to the type of the parameter.

@@ -34,11 +34,9 @@ KINDS: dict[str, Literal["input", "output"]] = {"INPUT": "input", "OUTPUT": "out
 
 
 def open_vertex_store(text: str) -> "VertexStore":
-    """Connect to a store with this machine's credentials.
+    """Connect to vertex://PROJECT/REGION[/STORE] with this machine's credentials.
 
-    Args:
-        text: vertex://PROJECT/REGION[/STORE]. The environment variable TEXTMILL_VERTEX_ENDPOINT
-            can name another endpoint.
+    The environment variable TEXTMILL_VERTEX_ENDPOINT can name another endpoint.
 
     Raises:
         InputError: the text is not such an address.

@@ -181,8 +181,7 @@ class NodeTimer:
 def run_origin(recipe: Recipe | None = None) -> dict[str, str]:
     """Return the properties of a run in ML Metadata. None of them is part of a cache key.
 
-    Args:
-        recipe: with its overrides applied; None if only the compiled pipeline is known.
+    The recipe has its overrides applied; it is None if only the compiled pipeline is known.
 
     Returns:
         `recipe` and `versions` as JSON, `git_commit`, `git_dirty` (yes or no), `image_digest`,

@@ -57,11 +57,8 @@ def check_store(workdir: Workdir) -> None:
 def close_unfinished(workdir: Workdir, note: str) -> list[int]:
     """Mark the executions of processes that were killed as CANCELED; return their ids.
 
-    Textmill shows them as interrupted. TFX would leave them RUNNING.
-
-    Args:
-        workdir: folder of the store.
-        note: the reason, for the property `note` of the executions.
+    Textmill shows them as interrupted, with the reason in the property `note`. TFX would leave them
+    RUNNING.
 
     Raises:
         StorageError: the disk is full.

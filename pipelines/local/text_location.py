@@ -34,10 +34,7 @@ class TextLocation:
 
 
 def locate_text(names: list[str]) -> TextLocation:
-    """Find the common folder of all the text.
-
-    Args:
-        names: files, folders and globs, local or gs://; a glob may contain `{SPAN}`.
+    """Find the common folder of local or gs:// files, folders and globs (with {SPAN} or without).
 
     Raises:
         InputError: a file or folder does not exist, a glob matches nothing, or some of the text is

@@ -33,11 +33,6 @@ def settle(
 
     A resolver looks up artifacts and makes none. It counts as cached if it found the same
     artifacts as the time before.
-
-    Args:
-        store: ML Metadata.
-        pipeline: name of the pipeline.
-        record: the execution.
     """
     earlier = [e for e in node_executions(store, pipeline, record.node_id) if e.id < record.id]
     succeeded = [e for e in earlier if e.state in {RAN, CACHED}]

@@ -32,12 +32,7 @@ class RunNotes:
 
 
 def local_folder(uri: str, workdir: Path) -> Path:
-    """Return the folder of an artifact, also after its workdir was moved or copied.
-
-    Args:
-        uri: absolute path on record.
-        workdir: folder of the store.
-    """
+    """Return an artifact's folder by its recorded path, also after its workdir was moved."""
     recorded = Path(uri)
     if recorded.is_relative_to(workdir):
         return recorded
@@ -95,9 +90,6 @@ def running_run(workdir: Path) -> str | None:
 
     The lock itself is not taken, so that a run that starts now is not refused. A process on
     another host cannot be checked and counts as gone.
-
-    Args:
-        workdir: folder of the runs.
     """
     try:
         holder = json.loads((workdir / HOLDER).read_text(encoding="utf-8"))

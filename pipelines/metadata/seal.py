@@ -28,9 +28,7 @@ Content = dict[str, Any]
 def seal_run(workdir: Path, run_id: str) -> Path:
     """Write the seal of a run, after all its other files.
 
-    Args:
-        workdir: folder of the store.
-        run_id: the run. The artifacts that it reused are sealed by the runs that made them.
+    The artifacts that the run reused are sealed by the runs that made them.
 
     Returns:
         The path of the seal. A run that is not in the store gets a seal of its own files only.

@@ -42,12 +42,7 @@ def estimate(
 ) -> Estimate:
     """Estimate hours and dollars on one machine.
 
-    Args:
-        recipe: gives the precision.
-        work: the recipe's training work.
-        machine: the preset to estimate for.
-        prices: price table.
-        utilization: fraction of the peak that is reached; None uses `UTILIZATION`.
+    `utilization` is the fraction of the machine's peak that is reached; None uses `UTILIZATION`.
     """
     share = UTILIZATION[machine.image] if utilization is None else utilization
     is_slower = recipe.trainer.precision == "float32" and machine.image != "cpu"

@@ -37,11 +37,6 @@ TEXT_ROOT, TEXT_PATTERN = "text_root", "text_pattern"  # parameters of specs tha
 def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) -> int:
     """Run a compiled spec on this machine, after checking all of its inputs.
 
-    Args:
-        spec_file: YAML or JSON.
-        workdir: folder of all runs.
-        options: the other options of the command line.
-
     Returns:
         The exit code.
 

@@ -47,11 +47,7 @@ def compare_runs(
 ) -> Comparison:
     """Compare two runs and explain how they differ.
 
-    Args:
-        archive: lineage of a workdir.
-        before: the reference.
-        after: the other run.
-        read_documents: count the documents that differ; if False, only compare their digests.
+    Without `read_documents`, documents are not counted; only their digests are compared.
 
     Raises:
         RecordError: a shard of the documents is damaged.

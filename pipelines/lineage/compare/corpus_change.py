@@ -35,10 +35,6 @@ class CorpusChange:
 def compare_documents(before: tuple[Path, Manifest], after: tuple[Path, Manifest]) -> CorpusChange:
     """Compare two documents artifacts by merging their document ids, which are sorted per split.
 
-    Args:
-        before: folder and manifest of the first artifact.
-        after: folder and manifest of the second one.
-
     Raises:
         RecordError: a shard is damaged.
         OSError: a shard is missing.

@@ -47,10 +47,7 @@ def open_lineage_events(
 ) -> Iterator[ol.RunEvent]:
     """Yield the events of runs, oldest first.
 
-    Args:
-        archive: lineage of a workdir.
-        runs: the runs to export.
-        namespace: of the jobs. Give each workdir its own if several report to one system.
+    Give each workdir its own namespace of jobs if several report to one system.
 
     Yields:
         For each run, START, the events of its nodes, and its final event. The final event of a

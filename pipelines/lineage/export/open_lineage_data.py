@@ -30,14 +30,7 @@ def read_by(
     archive: Archive, execution: Execution, settings: Mapping[str, Any],
     properties: Mapping[str, Any],
 ) -> list[ol.InputDataset]:  # fmt: skip
-    """Return an execution's inputs: artifacts, the text, and the model that training started from.
-
-    Args:
-        archive: lineage of a workdir.
-        execution: the execution.
-        settings: its settings by the recipe's keys.
-        properties: its exec properties.
-    """
+    """Return an execution's inputs: artifacts, text, and the model that training started from."""
     edges = archive.graph.inputs(execution.id)
     read = [_dataset(archive, archive.graph.artifacts[edge.artifact]) for edge in edges]
     return [*read, *_outer_inputs(archive, settings, properties)]

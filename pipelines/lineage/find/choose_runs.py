@@ -56,12 +56,7 @@ def choose(
 ) -> list[RunRow]:
     """Keep the rows that meet all criteria, in their order.
 
-    Args:
-        archive: lineage of a workdir.
-        rows: from `list_runs`.
-        started: keep runs that started at or after the first time and before the second.
-        conditions: on metrics and settings.
-        models: keep only runs that trained a new model.
+    With `models`, only runs that trained a new model are kept.
 
     Raises:
         InputError: no run has a value that a condition names.
@@ -104,10 +99,7 @@ def parse_condition(text: str) -> Condition:
 def parse_day(text: str | None, option: str, *, end: bool = False) -> float | None:
     """Parse a UTC date or time into seconds since 1970; None stays None.
 
-    Args:
-        text: in ISO 8601.
-        option: its command-line option, for the error message.
-        end: for a date without a time, return its end instead of its start.
+    With `end`, a date without a time stands for its end instead of its start.
 
     Raises:
         InputError: the text is not a date.

@@ -47,10 +47,8 @@ class RunRow:
 def list_runs(archive: Archive, *, only: frozenset[str] = frozenset()) -> list[RunRow]:
     """Return the runs, newest first.
 
-    Args:
-        archive: lineage of a workdir.
-        only: keep runs with all of these words: a state, "blessed", "published", or the name of a
-            pipeline.
+    With `only`, return those with all of its words: a state, "blessed", "published", or the name of
+    a pipeline.
 
     Raises:
         InputError: a word is none of these.

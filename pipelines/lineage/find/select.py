@@ -62,9 +62,7 @@ def run_of(archive: Archive, selected: Run | Artifact) -> Run:
 def parent_model(archive: Archive, settings: Mapping[str, Any]) -> Artifact | None:
     """Return the model that a training started from, if it is in this workdir.
 
-    Args:
-        archive: lineage of a workdir.
-        settings: by the recipe's keys; `model.start_from` is a folder, or its `transformers`.
+    `model.start_from` is the model's folder, or its `transformers`.
     """
     start = settings.get("model.start_from")
     if not isinstance(start, str):

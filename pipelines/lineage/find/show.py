@@ -34,11 +34,7 @@ def show(
 ) -> Plain:
     """Return everything on record about a run or artifact, as plain values.
 
-    Args:
-        archive: lineage of a workdir.
-        selected: from `select`.
-        direction: which relatives of an artifact to list.
-        depth: maximum distance of a relative in executions; None has no limit.
+    `direction` chooses which relatives of an artifact to list, and `depth` limits their distance.
     """
     if isinstance(selected, Run):
         return _show_run(archive, selected)

@@ -30,12 +30,9 @@ LINKED = {
 
 
 def page_contents(archive: Archive, beside: Path, most: int) -> Plain:
-    """Return everything that the page shows.
+    """Return everything that the page shows about the newest runs.
 
-    Args:
-        archive: lineage of a workdir.
-        beside: folder of the page; links to files are relative to it.
-        most: maximum number of runs, newest first.
+    Links to files are relative to the folder `beside`.
     """
     rows = list_runs(archive)[:most]
     runs = [archive.graph.runs[row.run] for row in rows if row.run in archive.graph.runs]

@@ -37,12 +37,7 @@ Page = Callable[[], bytes]
 
 
 def render_page(archive: Archive, beside: Path, most: int) -> str:
-    """Render the page.
-
-    Args:
-        archive: lineage of a workdir.
-        beside: folder of the page; links to files are relative to it.
-        most: maximum number of runs, newest first.
+    """Render the page of the newest runs; links to files are relative to the folder `beside`.
 
     Returns:
         HTML. Its content security policy allows only our script and our style, and no network.
@@ -77,10 +72,7 @@ def _digest(text: str) -> str:
 def make_server(workdir: Path, port: int, most: int) -> http.server.ThreadingHTTPServer:
     """Return the server, bound but not started. It renders the page again for each request.
 
-    Args:
-        workdir: folder of the store.
-        port: port to bind; 0 chooses a free one.
-        most: maximum number of runs on the page.
+    Port 0 stands for a free one.
 
     Raises:
         StoreError: there is no store.

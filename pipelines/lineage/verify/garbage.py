@@ -34,12 +34,7 @@ class Orphan:
 
 
 def find_orphans(archive: Archive, clock: Callable[[], float] = time.time) -> list[Orphan]:
-    """Find the orphans of a workdir, without changing anything.
-
-    Args:
-        archive: lineage of a workdir.
-        clock: returns seconds since 1970.
-    """
+    """Find the orphans of a workdir, without changing anything."""
     root = archive.workdir / "artifacts"
     kept = {archive.folder(a).resolve() for a in archive.graph.artifacts.values() if a.live}
     old = clock() - SETTLED_SECONDS

@@ -25,9 +25,7 @@ _STARTUP = Path(__file__).parent / "container_start"  # Python runs its sitecust
 class Processes:
     """The process groups of a run, so that all of them can be ended.
 
-    Args:
-        echo: also print the commands' output on the terminal.
-        warm: runs TFX's commands; None: each one starts a new Python process.
+    With `echo`, output is also printed; with `warm`, TFX's commands start no new Python processes.
     """
 
     def __init__(self, *, echo: bool = False, warm: WarmPython | None = None) -> None:

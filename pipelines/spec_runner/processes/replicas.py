@@ -49,13 +49,7 @@ class Replica:
 
 
 class ReplicaRunner:
-    """Runs custom jobs.
-
-    Args:
-        processes: of the run.
-        buckets: local folders of buckets.
-        folder: for the logs and working folders of replicas.
-    """
+    """Runs custom jobs; their logs and working folders go to `folder`."""
 
     def __init__(self, processes: Processes, buckets: Buckets, folder: Path) -> None:
         self._processes = processes
@@ -112,11 +106,7 @@ class ReplicaRunner:
 
 
 def plan_replicas(pools: Sequence[Any]) -> list[Replica]:
-    """Return the replicas of the worker pools, each with a free port.
-
-    Args:
-        pools: aiplatform_v1.WorkerPoolSpec each.
-    """
+    """Return the replicas of the worker pools, each with a free port."""
     planned = [
         (ROLES[number], f"workerpool{number}", index, pool.container_spec)
         for number, pool in enumerate(pools)
@@ -129,14 +119,7 @@ def plan_replicas(pools: Sequence[Any]) -> list[Replica]:
 def replica_environment(
     replica: Replica, replicas: list[Replica], job: CustomJob, buckets: Buckets
 ) -> dict[str, str]:
-    """Return the environment of a replica's command: this machine's, Vertex AI's, and its own.
-
-    Args:
-        replica: the replica.
-        replicas: all replicas of the job.
-        job: its name is projects/…/customJobs/N.
-        buckets: local folders of buckets.
-    """
+    """Return the environment of a replica's command: this machine's, Vertex AI's, and its own."""
     _, project, _, region, _, number = job.name.split("/")
     vertex = {
         "CLOUD_ML_JOB_ID": number,

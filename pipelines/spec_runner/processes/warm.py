@@ -52,11 +52,7 @@ def module_call(command: Sequence[str]) -> ModuleCall | None:
 
 
 class WarmPython:
-    """A process that has imported the modules; it starts with the first command.
-
-    Args:
-        modules: to import before any command.
-    """
+    """A process that has imported the modules; it starts with the first command."""
 
     def __init__(self, modules: Sequence[str]) -> None:
         self._modules = list(modules)

@@ -111,10 +111,7 @@ def _index(container: Thunk, index: Thunk) -> Thunk:
 
 
 def parse_filter(text: str) -> Test:
-    """Parse a filter as TFX compiles it: clauses joined by AND.
-
-    Args:
-        text: without placeholders.
+    """Parse a filter as TFX compiles it: clauses joined by AND, without placeholders.
 
     Raises:
         SpecError: a clause is of an unknown kind.

@@ -172,12 +172,7 @@ class ContainerTask:
 
 
 def backoff_seconds(policy: Any, failed_attempts: int) -> float:
-    """Return how long to wait before the next attempt.
-
-    Args:
-        policy: `PipelineTaskSpec.RetryPolicy`; Vertex AI's defaults are 0 s, doubled each time.
-        failed_attempts: attempts so far.
-    """
+    """Return the wait before the next attempt; Vertex AI's default is 0 s, doubled each time."""
     first = policy.backoff_duration.ToTimedelta().total_seconds()
     longest = policy.backoff_max_duration.ToTimedelta().total_seconds() or 3600.0
     factor = policy.backoff_factor or 2.0

@@ -27,12 +27,7 @@ def executor_input(
 ) -> Json:
     """Return the JSON that replaces `{{$}}`.
 
-    Args:
-        parameters: input parameters of the task.
-        inputs: input artifacts.
-        outputs: output artifacts, with the URIs to write to.
-        folder: folder of this execution, for all other files.
-        output_names: names of the output parameters.
+    Output artifacts have the URIs to write to; `folder` holds all other files of this execution.
     """
     return {
         "inputs": {"parameterValues": parameters, "artifacts": _runtime_artifacts(inputs)},
@@ -57,12 +52,7 @@ def make_parents(outputs: Artifacts, message: Json) -> None:
 
 
 def placeholder_tree(message: Json, run_values: Mapping[str, Any]) -> Json:
-    """Return the tree in which a task's placeholders are looked up.
-
-    Args:
-        message: from `executor_input`.
-        run_values: names and folders of the run, for example `pipeline_job_uuid`.
-    """
+    """Return the tree of the run's and the task's values for the task's placeholders."""
     inputs, outputs = message["inputs"], message["outputs"]
     files = {n: {"output_file": p["outputFile"]} for n, p in outputs["parameters"].items()}
     return {

@@ -27,14 +27,9 @@ def upstream(task: Any) -> set[str]:
 
 
 def task_artifacts(task: Any, dag_inputs: Artifacts, results: Results) -> Artifacts:
-    """Return the input artifacts of a task.
+    """Return the input artifacts of a task, from those of its DAG and the results of earlier tasks.
 
     A key is missing if its producer was skipped, and its list is empty if a resolver found nothing.
-
-    Args:
-        task: `PipelineTaskSpec`.
-        dag_inputs: input artifacts of the DAG that contains the task.
-        results: results of the earlier tasks of that DAG.
     """
     inputs: Artifacts = {}
     for name, source in task.inputs.artifacts.items():

@@ -23,13 +23,6 @@ def run_importer(
 ) -> Result:
     """Register an artifact that exists already.
 
-    Args:
-        tools: services of the run.
-        node_id: the task.
-        component: `ComponentSpec`; it has one output artifact.
-        importer: `PipelineDeploymentConfig.ImporterSpec`.
-        parameters: of the task.
-
     Raises:
         SpecError: the artifact's URI does not exist.
     """
@@ -59,15 +52,7 @@ def run_importer(
 def run_resolver(
     tools: Tools, node_id: str, component: Any, resolver: Any, inputs: Artifacts
 ) -> Result:
-    """Look up artifacts of earlier runs; a query without a match gives an empty list.
-
-    Args:
-        tools: services of the run.
-        node_id: the task.
-        component: `ComponentSpec`.
-        resolver: `PipelineDeploymentConfig.ResolverSpec`.
-        inputs: artifacts whose names and metadata the filters may refer to.
-    """
+    """Look up artifacts of earlier runs; a query without a match gives an empty list."""
     execution = tools.recorder.begin(node_id, RESOLVER, {}, inputs)
     look_up = functools.partial(_look_up, tools, component, inputs)
     outputs = {key: look_up(key, query) for key, query in resolver.output_artifact_queries.items()}

@@ -33,14 +33,7 @@ OUTPUT_PARAMETERS = "output_parameters"  # JSON
 
 
 class Recorder:
-    """Writes one run to the metadata store of a workdir.
-
-    Args:
-        path: SQLite file, created if it does not exist.
-        pipeline: name of the pipeline.
-        run_id: id of the run.
-        origin: commit, hardware and user of the run.
-    """
+    """Writes one run to the metadata store of a workdir, which is created if it does not exist."""
 
     def __init__(self, path: Path, pipeline: str, run_id: str, origin: Mapping[str, str]) -> None:
         config = mlmd.ConnectionConfig()
@@ -127,12 +120,7 @@ class Recorder:
     def find_cached(
         self, cache_key: str, types: Mapping[str, ArtifactType]
     ) -> tuple[Artifacts, dict[str, Any]] | None:
-        """Return the newest result of a cache key whose outputs are all unchanged on disk.
-
-        Args:
-            cache_key: of the task.
-            types: types of the outputs that the result must have, by key.
-        """
+        """Return the newest result of a cache key whose outputs are all unchanged on disk."""
         context = self._store.get_context_by_type_and_name(CACHE_CONTEXT, cache_key)
         if context is None:
             return None

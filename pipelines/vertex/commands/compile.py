@@ -20,13 +20,7 @@ class DriftError(TextmillError):
 
 
 def compile_to_file(recipe_name: str, output: Path, overrides: list[str], *, check: bool) -> str:
-    """Compile a recipe to a YAML file.
-
-    Args:
-        recipe_name: a shipped recipe or the path of a YAML file.
-        output: the file to write, or to check.
-        overrides: settings, for example "vertex.training.machine=h100".
-        check: compare with the file instead of writing it.
+    """Compile a recipe to a YAML file, or check that the file is up to date.
 
     Returns:
         A sentence that says what was done.

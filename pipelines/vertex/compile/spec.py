@@ -31,12 +31,6 @@ def finish_spec(
 ) -> Spec:
     """Complete a compiled spec in place, and return it.
 
-    Args:
-        spec: PipelineSpec as JSON values.
-        description: description of the pipeline.
-        vertex: resources, timeouts and retries.
-        parameters: parameters with defaults and descriptions.
-
     Raises:
         InputError: the settings name a task that the pipeline does not have.
     """

@@ -23,11 +23,6 @@ def worker_pools(machine: Preset, image: str, disk_gb: int) -> list[dict[str, An
 
     Several hosts become a chief and workers, which is the TF_CONFIG that TensorFlow's
     MultiWorkerMirroredStrategy expects.
-
-    Args:
-        machine: preset of the machine.
-        image: container image of the training.
-        disk_gb: size of the boot disk.
     """
     machine_spec: dict[str, Any] = {"machine_type": machine.machine_type}
     if machine.accelerator_type:
@@ -66,14 +61,7 @@ def _environment(machine: Preset, image: str) -> list[dict[str, str]]:
 def use_dataflow(
     nodes: Iterable[base_node.BaseNode], recipe: str, settings: DataflowSettings, image: str | None
 ) -> None:
-    """Set the flags of Dataflow's runner on the nodes with large inputs.
-
-    Args:
-        nodes: nodes of the pipeline; modified in place.
-        recipe: name that labels the jobs.
-        settings: workers and network.
-        image: container image of the workers.
-    """
+    """Set the flags of Dataflow's runner on the nodes with large inputs, in place."""
     for node in nodes:
         if isinstance(node, LARGE_COMPONENTS):
             node.with_beam_pipeline_args(dataflow_args(recipe, settings, image))

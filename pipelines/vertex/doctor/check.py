@@ -54,11 +54,7 @@ def run_checker(
 ) -> Iterator[Check]:
     """Run a checker; if Google Cloud refuses its request, that becomes the result.
 
-    Args:
-        name: name of the result in that case.
-        checker: sends requests to Google Cloud.
-        subject: the submission to check.
-        state_on_error: "failed" if a run cannot succeed without an answer, "warning" if it may.
+    Its state is then "failed" if a run cannot succeed without an answer, "warning" if it may.
     """
     try:
         yield from checker(subject)

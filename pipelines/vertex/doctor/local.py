@@ -18,11 +18,7 @@ NEEDED_OPEN_FILES = 1024
 
 
 def local_checks(folder: Path) -> Iterator[Check]:
-    """Check this machine.
-
-    Args:
-        folder: where runs would be stored; its disk is checked.
-    """
+    """Check this machine, including the disk of the folder where runs would be stored."""
     yield _check_python()
     yield _check_processor()
     yield _check_memory()

@@ -55,13 +55,7 @@ def list_runs(
 ) -> list["v1.PipelineJob"]:
     """List runs, newest first.
 
-    Args:
-        cloud: client of the project and region.
-        limit: maximum number of runs.
-        states: only runs in these states, for example "failed".
-        recipe: only runs of this pipeline.
-        schedule: only runs started by the schedule with this resource name.
-        all_pipelines: include runs that Textmill did not submit.
+    Without `all_pipelines`, runs that Textmill did not submit are left out.
 
     Raises:
         InputError: a state does not exist.

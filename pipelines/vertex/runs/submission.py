@@ -37,10 +37,6 @@ class Submission:
 def prepare_submission(spec_or_recipe: str, options: SubmitOptions) -> Submission:
     """Load or compile the spec and check all options, without contacting Google Cloud.
 
-    Args:
-        spec_or_recipe: file of a compiled spec or recipe, or the name of a shipped recipe.
-        options: options of the command line.
-
     Raises:
         InputError: the spec or an option is missing or wrong.
     """

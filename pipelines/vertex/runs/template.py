@@ -50,11 +50,7 @@ class Template:
 
 
 def load_template(spec_or_recipe: str, overrides: Sequence[str] | None = None) -> Template:
-    """Read a compiled spec, or compile a recipe.
-
-    Args:
-        spec_or_recipe: file of a compiled spec or recipe, or the name of a shipped recipe.
-        overrides: settings of a recipe, for example "trainer.steps=2000".
+    """Read the file of a compiled spec, or compile a recipe: a file, or the name of a shipped one.
 
     Raises:
         InputError: there is no such file, it is neither spec nor recipe, or the recipe is wrong.

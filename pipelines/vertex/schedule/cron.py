@@ -34,13 +34,7 @@ class Cron:
     def next_runs(
         self, count: int, *, start: datetime | None = None, end: datetime | None = None
     ) -> list[datetime]:
-        """Return the next times at which the schedule fires, in its zone.
-
-        Args:
-            count: maximum number of times.
-            start: earliest time; None is now.
-            end: latest time.
-        """
+        """Return the next times at which the schedule fires, in its zone and from now on."""
         now = datetime.now(UTC)
         after = max(start or now, now).astimezone(find_zone(self.zone))
         return list(
@@ -119,11 +113,9 @@ def read_timing(fields: str | None, times: TimingOptions, current_zone: str) -> 
 
 
 def read_cron(fields: str, zone: str | None) -> Cron:
-    """Check a cron line.
+    """Check a cron line, for example "0 3 * * 1"; it may begin with TZ=Europe/Berlin.
 
-    Args:
-        fields: for example "0 3 * * 1"; may begin with TZ=Europe/Berlin, as Vertex AI writes it.
-        zone: IANA name; UTC if neither argument names one.
+    The zone is UTC if neither argument names one.
 
     Raises:
         InputError: says what is wrong with the line.

@@ -140,12 +140,6 @@ def make_update(
 ) -> "v1.UpdateScheduleRequest":
     """Build the request that changes only the given values of a schedule.
 
-    Args:
-        schedule: the schedule to change.
-        timing: new times and limits.
-        submission: what to run from now on; None keeps it.
-        name: new display name; None keeps it.
-
     Raises:
         InputError: there is nothing to change.
     """
