@@ -28,7 +28,6 @@ def create_pipeline(recipe: Recipe, places: Places, platform: Platform | None = 
     first, *later = phases
     report = make_report(recipe, text, first)
     export = make_export(recipe, first)
-    model = make_model_nodes(recipe, places, platform, text, phases)
     beam_args = platform.beam_args
     return Pipeline(
         pipeline_name=recipe.name,
@@ -39,7 +38,7 @@ def create_pipeline(recipe: Recipe, places: Places, platform: Platform | None = 
             report,
             *([export] if export else []),
             *(node for phase in later for node in phase.in_order()),
-            *model.in_order(),
+            *make_model_nodes(recipe, places, platform, text, phases),
         ],
         enable_cache=True,
         metadata_connection_config=places.metadata_path

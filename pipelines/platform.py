@@ -1,7 +1,8 @@
 """Describe where a pipeline reads and writes, and what runs it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from tfx.components import Trainer
 from tfx.dsl.components.base import base_node
@@ -24,21 +25,6 @@ class Places:
     metadata_path: str | None = None  # SQLite file; None where the platform keeps the metadata
 
 
-class TrainerMaker(Protocol):
-    """Makes the node that trains."""
-
-    def __call__(
-        self,
-        *,
-        examples: BaseChannel,
-        run_fn: str,
-        custom_config: dict[str, Any],
-        base_model: BaseChannel | None,
-        phases: dict[str, BaseChannel],
-    ) -> base_node.BaseNode:
-        """Take the arguments of TFX's Trainer, and `phases`: instances of later phases by key."""
-
-
 def train_locally(
     *, phases: dict[str, BaseChannel], base_model: BaseChannel | None, **arguments: Any
 ) -> base_node.BaseNode:
@@ -52,7 +38,8 @@ def train_locally(
 class Platform:
     """What runs the pipeline; the default is this machine."""
 
-    trainer: TrainerMaker = train_locally
+    # Makes the Trainer from the arguments of TFX's, and `phases`: instances of later phases by key.
+    trainer: Callable[..., base_node.BaseNode] = train_locally
     seed: RuntimeParameter | None = None  # given at submission; None: the recipe's
     # Flags of the Beam nodes; None: as many local processes as the recipe sets.
     beam_args: tuple[str, ...] | None = None

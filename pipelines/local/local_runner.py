@@ -26,10 +26,6 @@ Node = Any  # pipeline_pb2.Pipeline.PipelineOrNode, which has no type hints
 log = logging.getLogger(__name__)
 
 
-class UnknownNodeError(InputError):
-    """A node that the pipeline does not have."""
-
-
 def run_locally(
     pipeline: tfx_pipeline.Pipeline,
     run_id: str,
@@ -65,22 +61,19 @@ def nodes_until(nodes: list[Node], to_node: str | None) -> list[Node]:
     """Return a node and its ancestors, in the given order; all nodes for None.
 
     Raises:
-        UnknownNodeError: there is no such node.
+        InputError: there is no such node.
     """
     if to_node is None:
         return nodes
-    upstream = {n.pipeline_node.node_info.id: list(n.pipeline_node.upstream_nodes) for n in nodes}
+    upstream = {n.pipeline_node.node_info.id: n.pipeline_node.upstream_nodes for n in nodes}
     if to_node not in upstream:
-        raise UnknownNodeError(
+        raise InputError(
             f"--to-node {to_node}: no such node. Nodes of this pipeline: {', '.join(upstream)}."
         )
-    needed: set[str] = set()
-    waiting = [to_node]
-    while waiting:
-        name = waiting.pop()
-        if name not in needed:
-            needed.add(name)
-            waiting.extend(upstream[name])
+    needed = {to_node}
+    for node_id in reversed(upstream):  # every node comes after its upstream nodes
+        if node_id in needed:
+            needed.update(upstream[node_id])
     return [node for node in nodes if node.pipeline_node.node_info.id in needed]
 
 

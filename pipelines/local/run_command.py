@@ -18,8 +18,8 @@ from core.json_object import read_json
 from core.plain_yaml import dump_plain
 from core.signals import sigterm_raises
 from pipelines.exit_codes import SUCCEEDED
-from pipelines.local.run_ending import NodeTimer, StartedRun, run_and_report, run_origin
-from pipelines.local.run_summary import RunSummary, short
+from pipelines.local.run_ending import NodeTimer, run_and_report, run_origin
+from pipelines.local.run_summary import RunSummary, StartedRun, short
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import TextLocation, locate_text
 from pipelines.options import RunOptions

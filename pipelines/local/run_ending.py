@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,7 +15,13 @@ from core import storage
 from core.errors import InputError, StoppedError, StorageError, TextmillError, printable
 from core.provenance import current_user, git_state, hardware, image_digest
 from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED, TERMINATED
-from pipelines.local.run_summary import SUMMARY, RunSummary, print_summary, summarize, write_summary
+from pipelines.local.run_summary import (
+    RunSummary,
+    StartedRun,
+    print_summary,
+    summarize,
+    write_summary,
+)
 from pipelines.local.store_care import back_up, close_unfinished
 from pipelines.metadata.seal import seal_run
 from pipelines.recipe.settings import Recipe
@@ -24,21 +29,6 @@ from pipelines.workdir import Workdir
 
 STOPPED_BY = {INTERRUPTED: "Stopped by Ctrl-C.", TERMINATED: "Stopped by SIGTERM."}
 LIBRARIES = ("textmill", "tfx", "tensorflow", "apache-beam", "numpy", "tokenizers")
-
-
-@dataclass(frozen=True)
-class StartedRun:
-    """A run that has started."""
-
-    run_id: str
-    pipeline: str
-    workdir: Workdir
-    logs: dict[str, str]  # label in the summary, and path
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the summary."""
-        return self.workdir.runs / self.run_id
 
 
 @dataclass(frozen=True)
@@ -68,16 +58,7 @@ def run_and_report(
         The summary, and the exit code.
     """
     ending = _do(work, run)
-    summary = summarize(
-        metadata_path=run.workdir.metadata,
-        run_id=run.run_id,
-        recipe=run.pipeline,
-        seconds=seconds(),
-        state=ending.state,
-        error=ending.error,
-        git=git_state(),
-        places={"summary": str(run.folder / SUMMARY), **run.logs},
-    )
+    summary = summarize(run, seconds(), ending.state, ending.error)
     disk_error = _write(summary, run.workdir)
     print_summary(summary, console)
     if summary.error:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,30 @@ from rich.table import Table
 
 from core import storage
 from core.errors import printable
+from core.provenance import git_state
 from core.settings import Settings
 from pipelines.metadata.cache_reason import node_counts, settle, summarize_counts
 from pipelines.metadata.names import PUSHED_DESTINATION
 from pipelines.metadata.records import ExecutionRecord, open_store, run_executions
+from pipelines.workdir import Workdir
 
 SUMMARY = "summary.json"
 STATE_STYLES = {"ran": "green", "cached": "cyan", "failed": "red", "interrupted": "yellow"}
+
+
+@dataclass(frozen=True)
+class StartedRun:
+    """A run that has started."""
+
+    run_id: str
+    pipeline: str
+    workdir: Workdir
+    logs: dict[str, str]  # label in the summary, and path
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the summary."""
+        return self.workdir.runs / self.run_id
 
 
 class NodeSummary(Settings):
@@ -47,46 +65,34 @@ class RunSummary(Settings):
 
 
 def summarize(
-    *,
-    metadata_path: Path,
-    run_id: str,
-    recipe: str,
-    seconds: dict[str, float],
-    state: str,
-    error: str | None,
-    git: dict[str, JsonValue],
-    places: dict[str, str],
+    run: StartedRun, seconds: dict[str, float], state: str, error: str | None
 ) -> RunSummary:
-    """Summarize a run from its records in ML Metadata.
+    """Summarize a run from its records in ML Metadata; there are none if it failed early.
 
     Args:
-        metadata_path: the SQLite file; it does not exist if the run failed early.
-        run_id: the run.
-        recipe: name of the pipeline.
+        run: the run.
         seconds: wall time of each node that started.
         state: how the run ended.
         error: the message, if it failed.
-        git: commit of the code, and whether it had uncommitted changes.
-        places: labels and paths of the summary and the logs; those of the results are added.
     """
     nodes: list[NodeSummary] = []
-    all_places = dict(places)
-    if metadata_path.exists() and seconds:
-        store = open_store(metadata_path)
-        records = run_executions(store, run_id)
+    places = {"summary": str(run.folder / SUMMARY), **run.logs}
+    if run.workdir.metadata.exists() and seconds:
+        store = open_store(run.workdir.metadata)
+        records = run_executions(store, run.run_id)
         for node_id, node_seconds in seconds.items():
             if node_id in records:
-                nodes.append(_summarize_node(store, recipe, records[node_id], node_seconds))
-                all_places.update(_places_of(records[node_id]))
+                nodes.append(_summarize_node(store, run.pipeline, records[node_id], node_seconds))
+                places.update(_places_of(records[node_id]))
     return RunSummary(
-        run_id=run_id,
-        recipe=recipe,
+        run_id=run.run_id,
+        recipe=run.pipeline,
         state=state,
         error=error,
         seconds=round(sum(seconds.values()), 2),
-        git=git,
+        git=git_state(),
         nodes=nodes,
-        places=all_places,
+        places=places,
     )
 
 

@@ -1,7 +1,5 @@
 """Make the nodes that train, evaluate, describe and publish the model."""
 
-from dataclasses import dataclass
-
 from tfx.dsl.components.base import base_node
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
@@ -28,26 +26,10 @@ from trainer.warm_start.start import check_start, check_start_vocabulary
 RUN_FN = "trainer.run_fn.run_fn"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelNodes:
-    """The nodes from instances to a published model, in the order of the flow."""
-
-    trainer: base_node.BaseNode
-    baseline: Resolver | None  # None where the platform runs no resolvers
-    evaluator: ModelEvaluator
-    card: ModelCardGen
-    publisher: Publisher
-
-    def in_order(self) -> list[base_node.BaseNode]:
-        """List the nodes."""
-        baseline = [self.baseline] if self.baseline else []
-        return [self.trainer, *baseline, self.evaluator, self.card, self.publisher]
-
-
 def make_model_nodes(
     recipe: Recipe, places: Places, platform: Platform, text: TextNodes, phases: list[PhaseNodes]
-) -> ModelNodes:
-    """Make the nodes that train a model on every phase and measure it on the last one."""
+) -> list[base_node.BaseNode]:
+    """Make the nodes from instances to a published model, in the order of the flow."""
     trainer = _make_trainer(recipe, places, platform, text, phases)
     model = trainer.outputs["model"]
     instances = phases[-1].channel  # of the length that the model is used at
@@ -77,9 +59,7 @@ def make_model_nodes(
         destination=places.destination,
         code_digest=executor_digest(Publisher),
     ).with_id("Pusher")
-    return ModelNodes(
-        trainer=trainer, baseline=baseline, evaluator=evaluator, card=card, publisher=publisher
-    )
+    return [trainer, *([baseline] if baseline else []), evaluator, card, publisher]
 
 
 def _make_trainer(

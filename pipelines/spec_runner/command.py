@@ -9,7 +9,8 @@ from rich.console import Console
 from core import storage
 from core.signals import sigterm_raises
 from pipelines.compiled_spec.parameters import check_values
-from pipelines.local.run_ending import NodeTimer, StartedRun, run_and_report, run_origin
+from pipelines.local.run_ending import NodeTimer, run_and_report, run_origin
+from pipelines.local.run_summary import StartedRun
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import locate_text
 from pipelines.quiet import hush

@@ -53,12 +53,8 @@ def check_project(subject: Subject) -> Iterator[Check]:
     if state == "ACTIVE":
         yield Check("project", "ok", f"{project} (number {content.get('projectNumber')})")
     else:
-        yield Check(
-            "project",
-            "failed",
-            f"{project} is {state}",
-            "Restore the project, or pass another --project.",
-        )
+        remedy = "Restore the project, or pass another --project."
+        yield Check("project", "failed", f"{project} is {state}", remedy)
 
 
 def check_apis(subject: Subject) -> Iterator[Check]:
@@ -74,12 +70,8 @@ def check_apis(subject: Subject) -> Iterator[Check]:
     states = {s["name"].rsplit("/", 1)[-1]: s.get("state") for s in content.get("services", [])}
     missing = [api for api in apis if states.get(api) != "ENABLED"]
     if missing:
-        yield Check(
-            "apis",
-            "failed",
-            f"not enabled: {', '.join(missing)}",
-            f"gcloud services enable {' '.join(missing)} --project={project}",
-        )
+        remedy = f"gcloud services enable {' '.join(missing)} --project={project}"
+        yield Check("apis", "failed", f"not enabled: {', '.join(missing)}", remedy)
     else:
         yield Check("apis", "ok", f"{len(apis)} enabled")
 
@@ -105,12 +97,8 @@ def check_caller(subject: Subject) -> Iterator[Check]:
     held = set(content.get("permissions", ()))
     missing = [permission for permission in CALLER_PERMISSIONS if permission not in held]
     if missing:
-        yield Check(
-            "permissions",
-            "failed",
-            f"you lack {', '.join(missing)}",
-            "Ask for the role roles/aiplatform.user (docs/guides/vertex-accounts.md).",
-        )
+        remedy = "Ask for the role roles/aiplatform.user (docs/guides/vertex-accounts.md)."
+        yield Check("permissions", "failed", f"you lack {', '.join(missing)}", remedy)
     else:
         yield Check("permissions", "ok", "you may submit, schedule and cancel runs")
 
@@ -119,23 +107,18 @@ def check_account(subject: Subject) -> Iterator[Check]:
     """Check that the service account is enabled and that the caller may act as it."""
     email = subject.service_account
     if email is None:
-        yield Check(
-            "service account",
-            "warning",
+        message = (
             "none is given: the run would use Compute Engine's default account, which often has "
-            "access to everything in the project",
-            f"Pass --service-account. {HOW_TO_GRANT}",
+            "access to everything in the project"
         )
+        remedy = f"Pass --service-account. {HOW_TO_GRANT}"
+        yield Check("service account", "warning", message, remedy)
         return
     path = f"/v1/projects/-/serviceAccounts/{email}"
     account = subject.cloud.call_api("look up the service account", "iam", path)
     if account.get("disabled"):
-        yield Check(
-            "service account",
-            "failed",
-            f"{email} is disabled",
-            f"gcloud iam service-accounts enable {email}",
-        )
+        remedy = f"gcloud iam service-accounts enable {email}"
+        yield Check("service account", "failed", f"{email} is disabled", remedy)
         return
     answer = subject.cloud.call_api(
         "test the service account",
@@ -146,13 +129,11 @@ def check_account(subject: Subject) -> Iterator[Check]:
     if ACT_AS in answer.get("permissions", ()):
         yield Check("service account", "ok", f"{email}; you may act as it")
     else:
-        yield Check(
-            "service account",
-            "failed",
-            f"you may not act as {email}",
+        remedy = (
             f"gcloud iam service-accounts add-iam-policy-binding {email} "
-            f"--member=user:YOU --role=roles/iam.serviceAccountUser",
+            f"--member=user:YOU --role=roles/iam.serviceAccountUser"
         )
+        yield Check("service account", "failed", f"you may not act as {email}", remedy)
 
 
 def check_roles(subject: Subject) -> Iterator[Check]:
@@ -177,12 +158,8 @@ def check_roles(subject: Subject) -> Iterator[Check]:
         if not _is_granted(subject, resource, permission)
     ]
     if missing:
-        yield Check(
-            "account's roles",
-            "failed",
-            f"{email} lacks {', '.join(missing)}",
-            f"Grant the permissions. {HOW_TO_GRANT}",
-        )
+        remedy = f"Grant the permissions. {HOW_TO_GRANT}"
+        yield Check("account's roles", "failed", f"{email} lacks {', '.join(missing)}", remedy)
     else:
         yield Check("account's roles", "ok", f"{len(needed)} permissions tested")
 

@@ -28,32 +28,24 @@ def check_bucket(subject: Subject) -> Iterator[Check]:
     if location == region:
         yield Check("bucket", "ok", f"{name} in {location}")
     else:
-        yield Check(
-            "bucket",
-            "warning",
-            f"{name} is in {location}, but the run is in {region}",
+        message = f"{name} is in {location}, but the run is in {region}"
+        remedy = (
             f"Traffic between regions costs time and money. Use a bucket in {region}: `gcloud "
             f"storage buckets create gs://NAME --location={region} --uniform-bucket-level-access "
-            f"--public-access-prevention`",
+            f"--public-access-prevention`"
         )
+        yield Check("bucket", "warning", message, remedy)
     yield from _check_privacy(name, bucket.get("iamConfiguration", {}))
 
 
 def _check_privacy(name: str, iam: Mapping[str, Any]) -> Iterator[Check]:
     if not iam.get("uniformBucketLevelAccess", {}).get("enabled"):
-        yield Check(
-            "bucket access",
-            "warning",
-            f"{name} allows access lists on single objects",
-            f"gcloud storage buckets update gs://{name} --uniform-bucket-level-access",
-        )
+        message = f"{name} allows access lists on single objects"
+        remedy = f"gcloud storage buckets update gs://{name} --uniform-bucket-level-access"
+        yield Check("bucket access", "warning", message, remedy)
     if iam.get("publicAccessPrevention") != "enforced":
-        yield Check(
-            "bucket access",
-            "warning",
-            f"{name} could be opened to the public",
-            f"gcloud storage buckets update gs://{name} --public-access-prevention",
-        )
+        remedy = f"gcloud storage buckets update gs://{name} --public-access-prevention"
+        yield Check("bucket access", "warning", f"{name} could be opened to the public", remedy)
 
 
 def check_write_access(subject: Subject) -> Iterator[Check]:
@@ -69,12 +61,8 @@ def check_write_access(subject: Subject) -> Iterator[Check]:
     missing = [permission for permission in PERMISSIONS if permission not in held]
     if missing:
         # Only a warning, because the run writes as its service account and not as the caller.
-        yield Check(
-            "bucket, you",
-            "warning",
-            f"you lack {', '.join(missing)} in {name}",
-            "You need these only to look at artifacts, for example with `textmill lineage`.",
-        )
+        remedy = "You need these only to look at artifacts, for example with `textmill lineage`."
+        yield Check("bucket, you", "warning", f"you lack {', '.join(missing)} in {name}", remedy)
     else:
         yield Check("bucket, you", "ok", "you may read and write its objects")
 
@@ -99,12 +87,8 @@ def check_text(subject: Subject) -> Iterator[Check]:
         others = (
             f"; {plural(len(sizes), 'other file', 'other files')} in the folder" if sizes else ""
         )
-        yield Check(
-            "text",
-            "failed",
-            f"no file matches {where}{others}",
-            "Check text_root and text_pattern.",
-        )
+        remedy = "Check text_root and text_pattern."
+        yield Check("text", "failed", f"no file matches {where}{others}", remedy)
         return
     size = sum(selected.values())
     shards = max(1, -(-size // _shard_bytes(subject)))

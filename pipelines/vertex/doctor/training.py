@@ -49,12 +49,9 @@ def check_batch(subject: Subject) -> Iterator[Check]:
     )
     if size % divisor:
         nearest = size // divisor * divisor or divisor
-        yield Check(
-            "batch",
-            "failed",
-            f"{size} instances do not divide evenly among {among}",
-            f"Set global_batch_size to a multiple of {divisor}, for example {nearest}.",
-        )
+        message = f"{size} instances do not divide evenly among {among}"
+        remedy = f"Set global_batch_size to a multiple of {divisor}, for example {nearest}."
+        yield Check("batch", "failed", message, remedy)
     else:
         yield Check(
             "batch", "ok", f"{size} instances per step, {size // replicas} for each of {among}"
@@ -79,12 +76,9 @@ def check_quota(subject: Subject) -> Iterator[Check]:
     name = metric.removeprefix(f"{SERVICE}/")
     page = f"{CONSOLE}/iam-admin/quotas?project={target.project}"
     if limit is None:
-        yield Check(
-            "quota",
-            "warning",
-            f"the quota of {name} in {target.region} is unknown",
-            f"Make sure that it is at least {machines.count}: {page}",
-        )
+        message = f"the quota of {name} in {target.region} is unknown"
+        remedy = f"Make sure that it is at least {machines.count}: {page}"
+        yield Check("quota", "warning", message, remedy)
         return
     message = f"{name} in {target.region}: {limit:,}; the training needs {machines.count:,}"
     if limit < machines.count:
@@ -123,20 +117,15 @@ def check_images(subject: Subject) -> Iterator[Check]:
         name = f"image {base.rsplit('/', maxsplit=1)[-1]}"
         match = ARTIFACT_REGISTRY.fullmatch(image)
         if NO_DIGEST in image:
-            yield Check(
-                name,
-                "failed",
-                f"{base} is not built yet",
+            remedy = (
                 "Build and push it (docs/guides/vertex.md), put its digest into the recipe's "
-                "vertex.images, and compile again.",
+                "vertex.images, and compile again."
             )
+            yield Check(name, "failed", f"{base} is not built yet", remedy)
         elif not match:
-            yield Check(
-                name,
-                "warning",
-                f"{image} is not in Artifact Registry, so it cannot be checked",
-                "Make sure that the run's account may pull it.",
-            )
+            message = f"{image} is not in Artifact Registry, so it cannot be checked"
+            remedy = "Make sure that the run's account may pull it."
+            yield Check(name, "warning", message, remedy)
         else:
             yield _look_up(subject, name, image, match)
 
@@ -150,18 +139,10 @@ def _look_up(subject: Subject, name: str, image: str, match: re.Match[str]) -> C
     except VertexError as error:
         if "(404)" not in str(error):
             raise
-        return Check(
-            name,
-            "failed",
-            f"{image} does not exist",
-            "Push it, or compile the recipe with the digest that you pushed.",
-        )
+        remedy = "Push it, or compile the recipe with the digest that you pushed."
+        return Check(name, "failed", f"{image} does not exist", remedy)
     region = subject.cloud.target.region
     if location not in {region, region.split("-")[0]}:
-        return Check(
-            name,
-            "warning",
-            f"is in {location}, but the run is in {region}",
-            "Every machine pulls it across regions. Keep a copy in the region of the run.",
-        )
+        remedy = "Every machine pulls it across regions. Keep a copy in the region of the run."
+        return Check(name, "warning", f"is in {location}, but the run is in {region}", remedy)
     return Check(name, "ok", f"is in {location}")
