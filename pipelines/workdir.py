@@ -140,7 +140,8 @@ def hold(workdir: Workdir, wait_seconds: float = 0) -> Iterator[None]:
     holder = workdir.root / ".holder.json"
     try:
         with filelock.FileLock(workdir.lock, timeout=wait_seconds):
-            content = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
+            now = datetime.now(tz=UTC).isoformat(timespec="seconds")
+            content = {"pid": os.getpid(), "host": socket.gethostname(), "since": now}
             storage.write_bytes(str(holder), json.dumps(content).encode())
             yield
             holder.unlink(missing_ok=True)
@@ -212,7 +213,3 @@ def _held_by(holder: Path) -> str:
     except (OSError, ValueError, KeyError):
         reason = "another run is using it"
     return f"{reason}. Wait for it with --wait, or give another folder with --workdir."
-
-
-def _now() -> str:
-    return datetime.now(tz=UTC).isoformat(timespec="seconds")

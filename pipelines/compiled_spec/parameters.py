@@ -114,15 +114,11 @@ def training_settings(spec: Mapping[str, Any]) -> TrainingSettings | None:
     """Return the Trainer's settings as the recipe has them; None if the spec has no Trainer."""
     for component in spec["components"].values():
         tasks = component.get("dag", {}).get("tasks", {})
-        config = _constant(tasks.get("Trainer", {}), "custom_config")
+        inputs = tasks.get("Trainer", {}).get("inputs", {}).get("parameters", {})
+        config = inputs.get("custom_config", {}).get("runtimeValue", {}).get("constant")
         if config is not None:
             return TrainingSettings.model_validate_json(json.loads(config)["training"])
     return None
-
-
-def _constant(task: Mapping[str, Any], name: str) -> Any:
-    parameter = task.get("inputs", {}).get("parameters", {}).get(name, {})
-    return parameter.get("runtimeValue", {}).get("constant")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,9 +195,7 @@ def _custom_jobs(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             constant = inputs.get("custom_config", {}).get("runtimeValue", {}).get("constant")
             config = json.loads(constant) if isinstance(constant, str) else None
             job = config.get("ai_platform_training_args") if isinstance(config, dict) else None
-            if isinstance(job, dict) and _is_list(job.get("job_spec", {}).get(WORKER_POOLS)):
+            if isinstance(job, dict) and isinstance(
+                job.get("job_spec", {}).get(WORKER_POOLS), list
+            ):
                 yield job
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)

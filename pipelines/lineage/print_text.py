@@ -33,9 +33,10 @@ def print_runs(rows: Sequence[RunRow], console: Console) -> None:
         table.add_column(name, no_wrap=True, justify="right" if name in _NUMBERS else "left")
     for row in rows:
         ran = f"{row.nodes.get('ran', 0)}/{sum(row.nodes.values())}"
+        loss = "" if row.loss is None else f"{row.loss:.3f}"
         table.add_row(
             escape(row.run), *([safe(row.pipeline)] if several else []), styled(row.state),
-            duration(row.seconds), ran, _loss(row.loss), _model(row),
+            duration(row.seconds), ran, loss, _model(row),
         )  # fmt: skip
     console.print(table if rows else "No runs.")
 
@@ -131,10 +132,6 @@ def _print_changes(title: str, changes: Changes, console: Console) -> None:
         values = (format_value(change.before), "→", format_value(change.after))
         table.add_row(safe(change.name), *map(safe, values))
     console.print(table)
-
-
-def _loss(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
 
 
 def safe(text: Any) -> str:

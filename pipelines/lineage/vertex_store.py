@@ -10,10 +10,10 @@ Artifacts and executions are numbered in order of creation, so that their number
 while the store grows.
 """
 
+import functools
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.lineage.vertex_source import Source, parse_source
@@ -82,10 +82,15 @@ class VertexStore:
         """Return the code, host and user recorded for each run."""
         return self._content.origins
 
-    @cached_property
+    @functools.cached_property
     def _content(self) -> "_Content":
         contexts = self._contexts()
-        return _convert([(context, self._subgraph(context.name)) for context in contexts])
+        query = self._cloud.metadata.query_context_lineage_subgraph
+        subgraphs = (
+            self._cloud.call("read a run's lineage", functools.partial(query, context=context.name))
+            for context in contexts
+        )
+        return _convert(list(zip(contexts, subgraphs, strict=True)))
 
     def _contexts(self) -> list[Any]:
         """Return the contexts of the newest runs, oldest first."""
@@ -105,12 +110,6 @@ class VertexStore:
 
         contexts = self._cloud.call("list runs in ML Metadata", call)
         return sorted(contexts, key=lambda context: (context.create_time, context.name))
-
-    def _subgraph(self, context: str) -> Any:
-        return self._cloud.call(
-            "read a run's lineage",
-            lambda: self._cloud.metadata.query_context_lineage_subgraph(context=context),
-        )
 
 
 @dataclass(frozen=True)

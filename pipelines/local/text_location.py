@@ -34,7 +34,7 @@ class TextLocation:
 
 
 def locate_text(names: list[str]) -> TextLocation:
-    """Find the common folder of local or gs:// files, folders and globs (with {SPAN} or without).
+    """Find the common folder of local or gs:// files, folders and globs ; a glob may hold {SPAN}.
 
     Raises:
         InputError: a file or folder does not exist, a glob matches nothing, or some of the text is
@@ -73,7 +73,8 @@ def _split(name: str) -> tuple[Path, str]:
     wild = [n for n, part in enumerate(parts) if WILD.search(part)]
     if wild and not path.exists():
         folder = Path(*parts[: wild[0]])
-        _must_be_folder(folder, name)
+        if not folder.is_dir():
+            raise TextLocationError(f"--text {name}: no such folder: {folder}. Check the path.")
         return folder, "/".join(parts[wild[0] :])
     if path.is_dir():
         return path, EVERYTHING
@@ -94,11 +95,6 @@ def _split_remote(name: str) -> tuple[Path, str]:
     if parts and object_store.find(f"{_GS}{'/'.join([bucket, *parts])}"):
         return folder.joinpath(*parts[:-1]), parts[-1]
     raise TextLocationError(f"--text {name}: no such object or folder. Check the path.")
-
-
-def _must_be_folder(folder: Path, name: str) -> None:
-    if not folder.is_dir():
-        raise TextLocationError(f"--text {name}: no such folder: {folder}. Check the path.")
 
 
 def _join(folder: Path, pattern: str) -> str:

@@ -160,3 +160,14 @@ def hourly_price(machine: Preset, prices: Prices, *, spot: bool) -> float:
         kind = "spot" if spot else "on_demand"
         raise PriceError(f"The price table of {prices.date} has no {kind} price of {key}. Add it.")
     return per_host * machine.hosts * (1 + prices.surcharge)
+
+
+def hourly_prices(machine: Preset, prices: Prices) -> list[float | None]:
+    """Return the on-demand and the spot price of a machine; None if the table has no such price."""
+    both: list[float | None] = []
+    for spot in (False, True):
+        try:
+            both.append(hourly_price(machine, prices, spot=spot))
+        except PriceError:
+            both.append(None)
+    return both

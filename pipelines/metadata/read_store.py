@@ -69,8 +69,9 @@ class Store:
         for number, type_name, state, began, ended in self._rows(_EXECUTIONS):
             run_id = contexts[run_of[number]][0] if number in run_of else ""
             node = contexts[node_of[number]][0] if number in node_of else type_name
+            pipeline, _, node_id = node.rpartition(".")  # of a context, for example "demo.Trainer"
             executions[number] = Execution(
-                number, run_id, *_parts_of(node), type_name,
+                number, run_id, pipeline, node_id, type_name,
                 STATES.get(state, INTERRUPTED), began / 1000, ended / 1000,
             )  # fmt: skip
         artifacts = {
@@ -113,12 +114,6 @@ class Store:
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[Any]:
         return self._connection.execute(query, values)
-
-
-def _parts_of(node: str) -> tuple[str, str]:
-    """Split the name of a node context, for example "demo.Trainer", into pipeline and node."""
-    pipeline, _, node_id = node.rpartition(".")
-    return pipeline, node_id
 
 
 def _runs(

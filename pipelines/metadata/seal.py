@@ -8,7 +8,7 @@ digest of the newest one elsewhere if that matters (`textmill lineage verify` pr
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +70,12 @@ def seal_content(archive: Archive, run: Run) -> Content:
     files = {str(folder / n): _digest(folder / n) for n in RUN_FILES if (folder / n).is_file()}
     for artifact in written:
         files |= dict(_loose_files(archive.folder(artifact)))
-        for published in _published(properties.get(artifact.id, {}), archive):
-            files |= dict(_loose_files(published))
+        if destination := properties.get(artifact.id, {}).get(PUSHED_DESTINATION):
+            published = local_folder(destination, archive.workdir)
+            files |= dict(_loose_files(published)) if manifest_folder(published) else {}
     return {
-        "files": {_inside(path, archive.workdir): digest for path, digest in files.items()},
+        # Paths within the workdir, so that seals stay valid after a move.
+        "files": {path.removeprefix(f"{archive.workdir}/"): d for path, d in files.items()},
         "executions": {
             str(e.id): _record([e.node_id, e.state, e.type_name, settings.get(e.id, {})])
             for e in executions
@@ -100,21 +102,10 @@ def _loose_files(folder: Path) -> Iterator[tuple[str, str]]:
             yield str(path), _digest(path)
 
 
-def _published(properties: Mapping[str, Any], archive: Archive) -> Iterator[Path]:
-    destination = properties.get(PUSHED_DESTINATION)
-    if destination and manifest_folder(folder := local_folder(destination, archive.workdir)):
-        yield folder
-
-
 def _previous(workdir: Path, run_id: str) -> dict[str, str]:
     """Return the digest of the previous seal by its run."""
     earlier = [p for p in (workdir / "runs").glob(f"*/{SEAL}") if p.parent.name < run_id]
     return {max(earlier).parent.name: _digest(max(earlier))} if earlier else {}
-
-
-def _inside(path: str, workdir: Path) -> str:
-    """Return the path within the workdir, so that seals stay valid after a move."""
-    return path.removeprefix(f"{workdir}/")
 
 
 def _record(content: Any) -> str:

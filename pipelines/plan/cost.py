@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core import storage
 from core.json_object import read_json
-from pipelines.machines.presets import Preset, PriceError, Prices, hourly_price
+from pipelines.machines.presets import Preset, Prices, hourly_prices
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.work import TrainingWork
 from pipelines.workdir import Workdir
@@ -51,22 +51,16 @@ def estimate(
     chips = machine.chips * machine.hosts
     factors = [f"{chips} × {machine.peak_tflops:g}e12 FLOP/s", f"{share:g} utilization"]
     factors += [f"{FLOAT32_SHARE:g} for float32"] if is_slower else []
+    on_demand, spot = hourly_prices(machine, prices)
     return Estimate(
         machine=machine.name,
         hours=hours,
-        dollars=_price(machine, prices, hours, spot=False),
-        dollars_spot=_price(machine, prices, hours, spot=True),
+        dollars=on_demand and hours * on_demand,
+        dollars_spot=spot and hours * spot,
         chips=chips,
         reached=speed,
         arithmetic=f"{work.flops:.3g} FLOP ÷ ({' × '.join(factors)})",
     )
-
-
-def _price(machine: Preset, prices: Prices, hours: float, *, spot: bool) -> float | None:
-    try:
-        return hours * hourly_price(machine, prices, spot=spot)
-    except PriceError:
-        return None
 
 
 def estimate_from_last_run(recipe: Recipe, work: TrainingWork, workdir: Workdir) -> Estimate | None:

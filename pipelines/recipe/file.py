@@ -180,14 +180,9 @@ def _fields_at(groups: KeyPath) -> list[str]:
     return list(model.model_fields)
 
 
-def _all_settings() -> list[str]:
-    """List the settings in the groups of a recipe, for example "trainer.steps"."""
-    return [f"{group}.{key}" for group in _fields_at(()) for key in _fields_at((group,))]
-
-
 def _nearest(word: str, known: Sequence[str], groups: KeyPath = ()) -> str:
-    leaves = [] if groups else [name for name in _all_settings() if name.endswith(f".{word}")]
-    if leaves:
+    leaves = [f"{group}.{word}" for group in _fields_at(()) if word in _fields_at((group,))]
+    if leaves and not groups:
         return f" Did you mean {' or '.join(leaves)}?"
     close = difflib.get_close_matches(word, known, n=1)
     if close:

@@ -56,6 +56,7 @@ def compare_runs(
     nodes = list(dict.fromkeys([*sides[0].executions, *sides[1].executions]))
     both = [node for node in nodes if all(node in side.executions for side in sides)]
     manifests = [_manifests(archive, side) for side in sides]
+    models = [model_of(archive, side.executions.get("Trainer")) for side in sides]
     comparison = Comparison(
         before=before.id,
         after=after.id,
@@ -75,7 +76,7 @@ def compare_runs(
             (node, next(s.run.id for s in sides if node not in s.executions))
             for node in nodes if node not in both
         ),
-        same_model=_is_same_model(archive, sides),
+        same_model=models[0] is not None and models[0] == models[1],
     )  # fmt: skip
     return replace(comparison, sentence=explain(comparison))
 
@@ -229,9 +230,3 @@ def _numbers(properties: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, bool(value)
         elif isinstance(value, int | float) and not name.endswith("_id"):
             yield name, value
-
-
-def _is_same_model(archive: Archive, sides: tuple[Side, Side]) -> bool:
-    """Return whether both runs have the same model."""
-    before, after = (model_of(archive, side.executions.get("Trainer")) for side in sides)
-    return before is not None and after is not None and before.id == after.id

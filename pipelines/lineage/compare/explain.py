@@ -16,7 +16,7 @@ MAX_CHARACTERS = 32  # of a value
 def explain(comparison: Comparison) -> str:
     """Return one sentence with the causes first, then their effects."""
     causes = [*_text(comparison), *_code(comparison), *_settings(comparison.settings)]
-    causes += _versions(comparison.versions)
+    causes += [f"{change.name} {_arrow(change)}" for change in comparison.versions[:MAX_NAMED]]
     same = _same(comparison)
     if comparison.same_model and not causes:
         return f"{same}; both have the same model"
@@ -87,11 +87,6 @@ def _settings(settings: Changes) -> Iterator[str]:
         yield f"`{change.name}` {_arrow(change)}"
     if len(settings) > MAX_NAMED:
         yield plural(len(settings) - MAX_NAMED, "more setting", "more settings")
-
-
-def _versions(versions: Changes) -> Iterator[str]:
-    for change in versions[:MAX_NAMED]:
-        yield f"{change.name} {_arrow(change)}"
 
 
 def _effects(comparison: Comparison) -> Iterator[str]:

@@ -70,7 +70,12 @@ def graph_json(archive: Archive, runs: Iterable[Run]) -> str:
     content = {
         "format": GRAPH_FORMAT,
         "runs": [
-            {**asdict(rows[run.id]), "executions": run.executions, **_notes(archive, run)}
+            {
+                **asdict(rows[run.id]),
+                "executions": run.executions,
+                "error": archive.notes(run.id).error,
+                "git": archive.notes(run.id).git,
+            }
             for run in by_id.values()
         ],
         "executions": [
@@ -98,11 +103,6 @@ def _with_producers(archive: Archive, runs: Iterable[Run]) -> list[int]:
         if producer := graph.producer(artifact.id):
             executions.add(producer.id)
     return sorted(executions)
-
-
-def _notes(archive: Archive, run: Run) -> dict[str, Any]:
-    notes = archive.notes(run.id)
-    return {"error": notes.error, "git": notes.git}
 
 
 def _artifact(archive: Archive, number: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import Any
 
 from openlineage.client import event_v2 as ol
-from openlineage.client.generated.base import JobFacet, RunFacet
+from openlineage.client.generated.base import RunFacet
 from openlineage.client.generated.error_message_run import ErrorMessageRunFacet
 from openlineage.client.generated.execution_parameters_run import (
     ExecutionParameter,
@@ -59,7 +59,7 @@ def open_lineage_events(
 
 
 def _run_events(archive: Archive, run: Run, namespace: str) -> Iterator[ol.RunEvent]:
-    job = ol.Job(namespace, run.pipeline or "unknown", _job_facets("DAG"))
+    job = ol.Job(namespace, run.pipeline or "unknown", {"jobType": _job_type("DAG")})
     of_run = ol.Run(_run_id(run), _run_facets(archive, run))
     executions = [archive.graph.executions[number] for number in run.executions]
     yield _event(ol.RunState.START, run.began, of_run, job)
@@ -74,7 +74,7 @@ def _node_events(
     archive: Archive, run: Run, execution: Execution, namespace: str
 ) -> Iterator[ol.RunEvent]:
     name = f"{run.pipeline}.{execution.node_id}"
-    job = ol.Job(namespace, name, _job_facets("TASK"))
+    job = ol.Job(namespace, name, {"jobType": _job_type("TASK")})
     properties = archive.settings(execution)
     settings = recipe_settings(execution.node_id, properties)
     parent = ParentRunFacet(ParentRun(_run_id(run)), ParentJob(namespace, run.pipeline))
@@ -113,10 +113,8 @@ def _run_id(run: Run) -> str:
     return str(uuid.uuid5(IDS, run.id))
 
 
-def _job_facets(kind: str) -> dict[str, JobFacet]:
-    return {
-        "jobType": JobTypeJobFacet(processingType="BATCH", integration=SOURCE, jobType=kind),
-    }
+def _job_type(kind: str) -> JobTypeJobFacet:
+    return JobTypeJobFacet(processingType="BATCH", integration=SOURCE, jobType=kind)
 
 
 def _run_facets(archive: Archive, run: Run) -> dict[str, RunFacet]:
@@ -126,11 +124,9 @@ def _run_facets(archive: Archive, run: Run) -> dict[str, RunFacet]:
         f"reused.{node}": archive.graph.true_execution(execution).run_id
         for node, execution in of_run.items() if execution.state == CACHED
     }  # fmt: skip
-    facets: dict[str, RunFacet] = {
-        "tags": _run_tags(
-            {"run": run.id, **_prefixed("git", notes.git), **_origin(archive, run), **reused}
-        ),
-    }
+    git = {f"git.{name}": value for name, value in notes.git.items()}
+    tags = _run_tags({"run": run.id, **git, **_origin(archive, run), **reused})
+    facets: dict[str, RunFacet] = {"tags": tags}
     if tfx_version := _tfx_version(archive, run):
         facets["processing_engine"] = ProcessingEngineRunFacet(tfx_version, name="tfx")
     if notes.error:
@@ -152,10 +148,6 @@ def _origin(archive: Archive, run: Run) -> dict[str, Any]:
     elsewhere = {"recipe", "git_commit", "git_dirty"}
     origin = archive.origin(run.id)
     return {k: parse_nested_json(value) for k, value in origin.items() if k not in elsewhere}
-
-
-def _prefixed(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{prefix}.{name}": value for name, value in values.items()}
 
 
 def _run_tags(values: Mapping[str, Any]) -> TagsRunFacet:

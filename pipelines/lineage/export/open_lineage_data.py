@@ -84,9 +84,13 @@ def _outer_inputs(
 def _dataset_facets(archive: Archive, artifact: Artifact) -> dict[str, DatasetFacet]:
     name = noun(artifact, archive.graph.producer(artifact.id))
     kind = "MODEL" if artifact.type_name in MODELS else "JOB_OUTPUT"
+    properties = flatten(archive.properties(artifact))
+    tags = {"artifact": str(artifact.id), "type": artifact.type_name, **properties}
     facets: dict[str, DatasetFacet] = {
         "datasetType": DatasetTypeDatasetFacet(kind, subType=name.upper().replace(" ", "_")),
-        "tags": _dataset_tags(artifact, archive.properties(artifact)),
+        "tags": TagsDatasetFacet(
+            [TagsDatasetFacetFields(k, v, source=SOURCE) for k, v in tags.items()]
+        ),
     }
     if words := summarize_artifact(archive, artifact):
         facets["documentation"] = DocumentationDatasetFacet(f"{name}: {words}")
@@ -94,11 +98,6 @@ def _dataset_facets(archive: Archive, artifact: Artifact) -> dict[str, DatasetFa
     if manifest:
         facets["version"] = DatasetVersionDatasetFacet(manifest.content_digest())
     return facets
-
-
-def _dataset_tags(artifact: Artifact, properties: dict[str, Any]) -> TagsDatasetFacet:
-    tags = {"artifact": str(artifact.id), "type": artifact.type_name, **flatten(properties)}
-    return TagsDatasetFacet([TagsDatasetFacetFields(k, v, source=SOURCE) for k, v in tags.items()])
 
 
 def _statistics(archive: Archive, artifact: Artifact) -> dict[str, OutputDatasetFacet]:

@@ -101,7 +101,8 @@ class LineageHandler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Send the page."""
-        if not self._is_local():
+        _, port = self.connection.getsockname()
+        if self.headers.get("Host", "") not in {f"{host}:{port}" for host in HOSTS}:
             self._answer(403, b"This server only answers requests to localhost.\n")
         elif self.path != "/":
             self._answer(404, b"The only page is /\n")
@@ -115,10 +116,6 @@ class LineageHandler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Log nothing, so that the terminal keeps showing the address."""
-
-    def _is_local(self) -> bool:
-        _, port = self.connection.getsockname()
-        return self.headers.get("Host", "") in {f"{host}:{port}" for host in HOSTS}
 
     def _answer(self, status: int, content: bytes, kind: str = "text/plain") -> None:
         self.send_response(status)

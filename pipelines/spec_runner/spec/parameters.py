@@ -34,7 +34,14 @@ def resolve_parameters(
     texts = dict(_split(text) for text in arguments)
     unknown = [name for name in (*texts, *job_values) if name not in definitions]
     if unknown:
-        raise SpecError("\n".join(_unknown(name, list(definitions)) for name in unknown))
+        names = ", ".join(sorted(definitions)) or "none"
+        raise SpecError(
+            "\n".join(
+                f"--param {name}: the pipeline has no such parameter."
+                f"{did_you_mean(name, definitions)} Its parameters: {names}."
+                for name in unknown
+            )
+        )
     values: Values = {}
     missing: list[str] = []
     for name, definition in definitions.items():
@@ -72,13 +79,6 @@ def _split(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise SpecError(f"--param {text}: write it as name=value.")
     return name.strip(), value
-
-
-def _unknown(name: str, known: list[str]) -> str:
-    return (
-        f"--param {name}: the pipeline has no such parameter.{did_you_mean(name, known)} "
-        f"Its parameters: {', '.join(sorted(known)) or 'none'}."
-    )
 
 
 def _described(name: str, definition: Any) -> str:

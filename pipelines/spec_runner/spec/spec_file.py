@@ -65,7 +65,9 @@ def load_spec(path: Path) -> Spec:
             f"Compile it with TFX's use_pipeline_spec_2_1=True, or with kfp 2."
         )
     deployment = content.pop("deploymentSpec", {})
-    _drop_resources(deployment)
+    for executor in deployment.get("executors", {}).values():
+        # Machine sizes are not used here, and their form differs between versions.
+        executor.get("container", {}).pop("resources", None)
     spec = _parse(content, pb.PipelineSpec(), path)
     config = _parse(deployment, pb.PipelineDeploymentConfig(), path)
     loaded = Spec(
@@ -107,12 +109,6 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             f"{path}: not a compiled pipeline, because it has no `root`. Compile it again."
         )
     return content, {}
-
-
-def _drop_resources(deployment: dict[str, Any]) -> None:
-    """Drop machine sizes, which are not used here and whose form differs between versions."""
-    for executor in deployment.get("executors", {}).values():
-        executor.get("container", {}).pop("resources", None)
 
 
 def _parse(content: dict[str, Any], message: Any, path: Path) -> Any:

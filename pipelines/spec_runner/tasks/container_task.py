@@ -70,7 +70,8 @@ class ContainerTask:
         try:
             return self._run_recorded(execution, settings, outputs)
         except Exception as error:
-            recorder.fail(execution, _registered(outputs), _first_line(error), canceled=False)
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            recorder.fail(execution, _registered(outputs), reason, canceled=False)
             raise
         except BaseException:  # Ctrl-C or SIGTERM
             recorder.fail(execution, _registered(outputs), "was stopped", canceled=True)
@@ -181,7 +182,3 @@ def backoff_seconds(policy: Any, failed_attempts: int) -> float:
 
 def _registered(outputs: Artifacts) -> Artifacts:
     return {key: [a for a in artifacts if a.id] for key, artifacts in outputs.items()}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -9,9 +9,8 @@ from rich.text import Text
 
 from pipelines.machines.presets import (
     Preset,
-    PriceError,
     Prices,
-    hourly_price,
+    hourly_prices,
     load_prices,
     presets,
     unsupported,
@@ -52,12 +51,5 @@ def _row(machine: Preset, prices: Prices) -> tuple[str, ...]:
         f"{machine.vcpus * machine.hosts}",
         f"{machine.memory_gb * machine.hosts:,}",
         f"{machine.peak_flops / 1e12:,.0f}",
-        *(_format_price(machine, prices, spot=spot) for spot in (False, True)),
+        *("-" if price is None else f"{price:.2f}" for price in hourly_prices(machine, prices)),
     )
-
-
-def _format_price(machine: Preset, prices: Prices, *, spot: bool) -> str:
-    try:
-        return f"{hourly_price(machine, prices, spot=spot):.2f}"
-    except PriceError:
-        return "-"

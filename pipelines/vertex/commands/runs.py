@@ -151,10 +151,7 @@ def show(
 
 @app.command()
 @accept_options
-def cancel(
-    run: RunArgument,
-    target: TargetOptions,
-) -> None:
+def cancel(run: RunArgument, target: TargetOptions) -> None:
     """Cancel a run; models that it has published are kept.
 
     Example: textmill runs cancel latest

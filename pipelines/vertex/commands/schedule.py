@@ -84,10 +84,7 @@ def create(
 
 @app.command("list")
 @accept_options
-def list_(
-    target: TargetOptions,
-    as_json: JsonOption = False,
-) -> None:
+def list_(target: TargetOptions, as_json: JsonOption = False) -> None:
     """List the schedules of the project and region.
 
     Example: textmill schedule list --region us-central1
@@ -105,11 +102,7 @@ def list_(
 
 @app.command()
 @accept_options
-def show(
-    schedule: ScheduleArgument,
-    target: TargetOptions,
-    as_json: JsonOption = False,
-) -> None:
+def show(schedule: ScheduleArgument, target: TargetOptions, as_json: JsonOption = False) -> None:
     """Show a schedule and its next five runs, in its time zone and in UTC.
 
     Example: textmill schedule show weekly
@@ -126,10 +119,7 @@ def show(
 
 @app.command()
 @accept_options
-def pause(
-    schedule: ScheduleArgument,
-    target: TargetOptions,
-) -> None:
+def pause(schedule: ScheduleArgument, target: TargetOptions) -> None:
     """Start no further runs until the schedule is resumed; active runs continue.
 
     Example: textmill schedule pause weekly
@@ -222,10 +212,7 @@ def update(
 
 @app.command()
 @accept_options
-def delete(
-    schedule: ScheduleArgument,
-    target: TargetOptions,
-) -> None:
+def delete(schedule: ScheduleArgument, target: TargetOptions) -> None:
     """Delete a schedule; the runs that it started are kept.
 
     Example: textmill schedule delete weekly

@@ -39,20 +39,16 @@ def finish_spec(
     _pass_placeholders(spec)
     _declare_parameters(spec, parameters)
     _record_parameters(spec)
-    _use_our_driver(spec)
+    # TFX's driver fingerprints sizes and times; ours hashes the content.
+    _executor(spec, TEXT_TASK)["lifecycle"]["preCacheCheck"]["command"] = TEXT_DRIVER
     _configure_containers(spec, vertex)
     json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())  # raises if an edit is invalid
     return spec
 
 
-def _dags(spec: Spec) -> Iterator[Spec]:
-    yield spec["root"]["dag"]
-    yield spec["components"][INNER_DAG]["dag"]
-
-
 def _tasks(spec: Spec) -> Iterator[tuple[str, Spec]]:
     """Yield every task except the one that contains the others."""
-    for dag in _dags(spec):
+    for dag in (spec["root"]["dag"], spec["components"][INNER_DAG]["dag"]):
         yield from ((name, task) for name, task in dag["tasks"].items() if name != INNER_DAG)
 
 
@@ -128,12 +124,6 @@ def _record_parameters(spec: Spec) -> None:
     arguments = _executor(spec, RECORD_TASK)["args"]
     types = arguments.index(INPUTS_SPEC_FLAG) + 1
     arguments[types] = json.dumps(component["inputDefinitions"], indent=2, sort_keys=True)
-
-
-def _use_our_driver(spec: Spec) -> None:
-    """Replace TFX's driver, which fingerprints sizes and times, by ours, which hashes content."""
-    container = _executor(spec, TEXT_TASK)
-    container["lifecycle"]["preCacheCheck"]["command"] = TEXT_DRIVER
 
 
 def _configure_containers(spec: Spec, vertex: VertexSettings) -> None:

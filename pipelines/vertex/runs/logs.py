@@ -41,7 +41,11 @@ def log_filter(
     Raises:
         InputError: there is no such task or severity, or the task has no log.
     """
-    custom_jobs = {t.task_name: _custom_job_number(t) for t in leaf_tasks(job)}
+    # Number of the custom job that ran each task's container; empty if none did.
+    custom_jobs = {
+        task.task_name: short_id(task.executor_detail.container_detail.main_job)
+        for task in leaf_tasks(job)
+    }
     if task is not None and task not in custom_jobs:
         started = ", ".join(custom_jobs) or "no task has started"
         raise InputError(f"--task {task}: not one of the started tasks ({started}).")
@@ -64,11 +68,6 @@ def log_filter(
     since = f'timestamp>="{job.create_time:%Y-%m-%dT%H:%M:%SZ}"'
     lowest = [f"severity>={severity.upper()}"] if severity else []
     return " AND ".join([f"({' OR '.join(sources)})", since, *lowest])
-
-
-def _custom_job_number(task: "v1.PipelineTaskDetail") -> str:
-    """Return the number of the custom job that ran the task's container; empty if none did."""
-    return short_id(task.executor_detail.container_detail.main_job)
 
 
 def find_training_jobs(cloud: Cloud, job: "v1.PipelineJob") -> list[str]:

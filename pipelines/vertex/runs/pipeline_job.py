@@ -54,10 +54,11 @@ def make_job(
         or template.default_of("service_account")
         or ""
     )
+    recipe_label = re.sub(r"[^a-z0-9_-]", "-", template.name.lower())[:63]
     job = v1.PipelineJob(
         display_name=template.name,
         pipeline_spec=disable_cache(template.spec) if options.no_cache else template.spec,
-        labels={RECIPE_LABEL: _label_value(template.name), **_parse_labels(options.labels or ())},
+        labels={RECIPE_LABEL: recipe_label, **_parse_labels(options.labels or ())},
         runtime_config=v1.PipelineJob.RuntimeConfig(
             gcs_output_directory=root,
             parameter_values=dict(values),
@@ -136,7 +137,3 @@ def _parse_labels(texts: Sequence[str]) -> dict[str, str]:
             )
         labels[key] = value
     return labels
-
-
-def _label_value(name: str) -> str:
-    return re.sub(r"[^a-z0-9_-]", "-", name.lower())[:63]

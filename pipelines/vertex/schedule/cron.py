@@ -1,6 +1,5 @@
 """Check the times of a schedule offline: cron line, time zone and limits; compute when it fires."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice, takewhile
@@ -35,16 +34,12 @@ class Cron:
         self, count: int, *, start: datetime | None = None, end: datetime | None = None
     ) -> list[datetime]:
         """Return the next times at which the schedule fires, in its zone and from now on."""
-        now = datetime.now(UTC)
-        after = max(start or now, now).astimezone(find_zone(self.zone))
-        return list(
-            islice(takewhile(lambda time: end is None or time <= end, self._times(after)), count)
-        )
-
-    def _times(self, after: datetime) -> Iterator[datetime]:
         from cronsim import CronSim
 
-        return iter(CronSim(self.fields, after))
+        now = datetime.now(UTC)
+        after = max(start or now, now).astimezone(find_zone(self.zone))
+        times = takewhile(lambda time: end is None or time <= end, CronSim(self.fields, after))
+        return list(islice(times, count))
 
 
 @dataclass(frozen=True, kw_only=True)
