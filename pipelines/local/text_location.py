@@ -34,7 +34,7 @@ class TextLocation:
 
 
 def locate_text(names: list[str]) -> TextLocation:
-    """Find the common folder of local or gs:// files, folders and globs ; a glob may hold {SPAN}.
+    """Find the common folder of local or gs:// files, folders and globs; a glob may hold {SPAN}.
 
     Raises:
         InputError: a file or folder does not exist, a glob matches nothing, or some of the text is
