@@ -19,7 +19,7 @@ RESOURCES = {
     "components.model_card": ("README.md.j2",),
 }  # fmt: skip
 # Modules that a custom job runs (components/vertex_trainer/executor.py).
-TRAINER = ("tfx.scripts.run_executor", "components.phased_trainer.executor", "trainer.run_fn")
+TRAINER = ("trainer.__main__", "trainer.run_fn")
 
 
 def main(kind: str, spec_file: str | None = None) -> None:

@@ -2,9 +2,9 @@
 
 TFX's own loop (`tfx/extensions/google_cloud_ai_platform/runner.py`) leaves a job running, and paid
 for, when its task is stopped. A retry of the task starts a second job next to the first, and both
-write the same checkpoints. So we use TFX's client, which builds the container's command, with a
-loop of our own (`components/vertex_trainer/launch.py`). The client hides what we need to list and
-cancel jobs behind the private attribute `_client`.
+write the same checkpoints. So we use TFX's client with a loop of our own
+(`components/vertex_trainer/launch.py`). The client hides what we need to list and cancel jobs
+behind the private attribute `_client`.
 """
 
 from typing import Any
@@ -12,15 +12,11 @@ from typing import Any
 from google.cloud.aiplatform_v1.types import CustomJob
 from tfx.extensions.google_cloud_ai_platform import constants, training_clients
 from tfx.extensions.google_cloud_ai_platform.trainer import executor as tfx_vertex
-from tfx.types.standard_component_specs import TrainerSpec
-from tfx.utils import name_utils
 
 # Keys of the Trainer's `custom_config`.
 ENABLE_VERTEX = constants.ENABLE_VERTEX_KEY
 REGION = constants.VERTEX_REGION_KEY
 JOB = tfx_vertex.TRAINING_ARGS_KEY
-
-VertexExecutor = tfx_vertex.GenericExecutor
 
 
 class TrainingJobs:
@@ -49,29 +45,3 @@ class TrainingJobs:
     def cancel(self, name: str) -> None:
         """Ask a job to stop."""
         self._client._client.cancel_custom_job(name=name)
-
-
-def build_job(
-    region: str,
-    inputs: dict[str, Any],
-    outputs: dict[str, Any],
-    exec_properties: dict[str, Any],
-    executor_class: type,
-    job: dict[str, Any],
-) -> dict[str, Any]:
-    """Build the CustomJob that runs an executor in a container, as TFX's Vertex Trainer does.
-
-    Args:
-        region: region of Vertex AI.
-        inputs: the executor's input artifacts.
-        outputs: its output artifacts.
-        exec_properties: its execution properties; those that TFX's Trainer lacks are left out.
-        executor_class: the executor that runs in the job.
-        job: `display_name`, `labels` and `job_spec`.
-    """
-    known = {name: v for name, v in exec_properties.items() if name in TrainerSpec.PARAMETERS}
-    client = training_clients.VertexJobClient(region)
-    request: dict[str, Any] = client.create_training_job(
-        inputs, outputs, known, name_utils.get_full_name(executor_class), job, None, None
-    )
-    return request

@@ -11,16 +11,17 @@ from components.phased_trainer import executor as phased_trainer
 from components.tfx_internals import training_jobs
 from components.vertex_trainer.launch import RUN_LABEL, run_job, run_label
 from components.vertex_trainer.overrides import override
+from trainer.job import TrainingJob
 from trainer.settings.training import TrainingSettings
 
 Artifacts = dict[str, list[types.Artifact]]
 CUSTOM_CONFIG = standard_component_specs.CUSTOM_CONFIG_KEY
 
 
-class Executor(training_jobs.VertexExecutor):
-    """Start a job as TFX's Vertex Trainer does, and wait for it.
+class Executor(phased_trainer.Executor):
+    """Start a job that runs `python -m trainer`, and wait for it.
 
-    Inside the job, TFX's own Trainer calls `run_fn`, as it does on one machine.
+    The job needs no TFX. It trains with the arguments that TFX's Trainer would give to `run_fn`.
     """
 
     def Do(
@@ -41,16 +42,11 @@ class Executor(training_jobs.VertexExecutor):
         job = config.pop(training_jobs.JOB)
         model_uri = artifact_utils.get_single_uri(output_dict[standard_component_specs.MODEL_KEY])
         job["labels"][RUN_LABEL] = run_label(config["training"], model_uri)
-        region = exec_properties["region"]
-        request = training_jobs.build_job(
-            region,
-            input_dict,
-            output_dict,
-            {**exec_properties, CUSTOM_CONFIG: json_utils.dumps(config)},
-            phased_trainer.Executor,
-            job,
-        )
-        run_job(exec_properties["project"], region, request)
+        properties = {**exec_properties, CUSTOM_CONFIG: json_utils.dumps(config)}
+        training = TrainingJob.from_fn_args(self._GetFnArgs(input_dict, output_dict, properties))
+        for pool in job["job_spec"]["worker_pool_specs"]:
+            pool["container_spec"]["command"] = training.command()
+        run_job(exec_properties["project"], exec_properties["region"], job)
 
 
 class InPlaceExecutor(phased_trainer.Executor):

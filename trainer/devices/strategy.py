@@ -8,6 +8,7 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from core.errors import InputError
+from trainer.devices.libtpu import check_libtpu
 
 TPU_NAME = "TPU_NAME"  # environment: a TPU's name or address, or "local" on a TPU VM
 TF_CONFIG = "TF_CONFIG"  # environment: TensorFlow's own; Vertex AI sets it for worker pools
@@ -127,6 +128,7 @@ def _select_workers(cluster: dict[str, Any], gpus: int, device: Device) -> Choic
 
 
 def _select_tpu() -> Choice:
+    check_libtpu()
     name = os.environ.get(TPU_NAME) or "local"
     try:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=name)

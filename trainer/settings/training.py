@@ -165,7 +165,7 @@ class TrainerSettings(Settings):
 
 
 class TrainingSettings(Settings):
-    """Everything that `run_fn` receives through TFX's `custom_config`."""
+    """The settings of a training run."""
 
     model: ModelSettings
     """The encoder."""
@@ -178,5 +178,5 @@ class TrainingSettings(Settings):
     checkpoint_root: str
     """Folder of checkpoints. Each run has a folder in it, named by a digest of its settings, code
     and instances."""
-    code_digest: str
+    code_digest: str = ""
     """Digest of the trainer's code; part of TFX's cache key and of the name of the run's folder."""

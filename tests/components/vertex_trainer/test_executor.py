@@ -23,6 +23,7 @@ from core.errors import StoppedError
 from pipelines.machines.presets import preset, presets
 from pipelines.vertex.compile.worker_pools import worker_pools
 from tests.vertex_server import VertexServer
+from trainer.job import TrainingJob, read_job
 from trainer.settings.masking import MaskingSettings
 from trainer.settings.model import ModelSettings
 from trainer.settings.training import TrainerSettings, TrainingSettings
@@ -89,6 +90,7 @@ def train(given: dict[str, Any]) -> None:
         standard_artifacts.Examples(), standard_artifacts.Model(), standard_artifacts.ModelRun(),
     )  # fmt: skip
     examples.uri, model.uri, run.uri = "gs://b/instances", OUTPUT, OUTPUT.replace("model", "run")
+    examples.split_names = '["train", "eval"]'
     Executor().Do({"examples": [examples]}, {"model": [model], "model_run": [run]}, given)
 
 
@@ -97,10 +99,14 @@ def only_job(server: VertexServer) -> v1.CustomJob:
     return job
 
 
+def training_job(pool: v1.WorkerPoolSpec) -> TrainingJob:
+    *command, job = pool.container_spec.command
+    assert command == ["python", "-m", "trainer"]
+    return read_job(job)
+
+
 def training_of(job: v1.CustomJob) -> TrainingSettings:
-    command = list(job.job_spec.worker_pool_specs[0].container_spec.command)
-    sent = json.loads(command[command.index("--exec-properties") + 1])
-    return TrainingSettings.model_validate_json(json.loads(sent["custom_config"])["training"])
+    return training_job(job.job_spec.worker_pool_specs[0]).settings
 
 
 @pytest.mark.parametrize("machine", sorted(presets()))
@@ -115,8 +121,11 @@ def test_the_job_of_every_preset_is_complete(server: VertexServer, machine: str)
     assert [p.replica_count for p in pools] == [1, preset(machine).hosts - 1][: len(pools)]
     for pool in pools:
         assert pool.machine_spec.machine_type == preset(machine).machine_type
-        assert list(pool.container_spec.command[:3]) == ["python", "-m", "tfx.scripts.run_executor"]
-        assert "components.phased_trainer.executor.Executor" in pool.container_spec.command
+        training = training_job(pool)
+        assert training.instances == ("gs://b/instances",)
+        assert training.model == f"{OUTPUT}/Format-Serving"
+        assert training.run == OUTPUT.replace("model", "run")
+        assert training.latest_blessed is None
 
 
 def test_values_of_the_submission_reach_the_trainer(server: VertexServer) -> None:

@@ -1,0 +1,38 @@
+"""Train and export a model, without TFX: `python -m trainer JOB`.
+
+JOB is a JSON object (`TrainingJob`) or the path of a file that holds one. Exit codes: 0, trained
+and exported; 2, the job, the instances or the devices have to be fixed; 1, another failure;
+143 or 130, stopped by a signal after a checkpoint was written.
+"""
+
+import logging
+import sys
+
+from core.errors import InputError, TextmillError
+from trainer.devices.libtpu import check_libtpu
+from trainer.job import read_job
+
+USAGE = f"Usage: python -m trainer JOB\n\n{__doc__.partition(chr(10) * 2)[2]}"
+
+
+def main(arguments: list[str]) -> None:
+    """Run the training job that the only argument describes."""
+    if arguments in (["-h"], ["--help"]):
+        return print(USAGE)
+    if len(arguments) != 1:
+        print(USAGE, file=sys.stderr)
+        sys.exit(2)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        job = read_job(arguments[0])
+        check_libtpu()  # before TensorFlow is imported
+        from trainer.run_fn import run_job
+
+        run_job(job)
+    except TextmillError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
