@@ -78,7 +78,7 @@ def _imports(module: str) -> Iterator[str]:
     path = _source_path(module)
     if path is None:
         return
-    for node in ast.walk(_parse(path)):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -86,10 +86,6 @@ def _imports(module: str) -> Iterator[str]:
         else:
             continue
         yield from (name for name in names if name.partition(".")[0] in OUR_PACKAGES)
-
-
-def _parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _files_of(module: str) -> list[Path]:

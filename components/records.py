@@ -114,6 +114,7 @@ def _crc(data: bytes) -> bytes:
 
 
 def _read_record(stream: IO[bytes], path: str, number: int) -> bytes | None:
+    cause = None
     try:
         header = stream.read(12)
         if not header:
@@ -125,12 +126,8 @@ def _read_record(stream: IO[bytes], path: str, number: int) -> bytes | None:
                 return body[:length]
     # isal's type stubs declare its exception class as an instance.
     except (EOFError, OSError, isal_zlib.error) as error:  # type: ignore[misc]
-        raise RecordError(_damaged(path, number)) from error
-    raise RecordError(_damaged(path, number))
-
-
-def _damaged(path: str, number: int) -> str:
-    return (
+        cause = error
+    raise RecordError(
         f"{path}: record {number} is truncated or changed (its checksum differs). "
         f"Delete the artifact's folder and run again."
-    )
+    ) from cause

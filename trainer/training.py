@@ -26,7 +26,7 @@ from trainer.loop.step import make_train_steps
 from trainer.models.parameters import count_parameters
 from trainer.objectives.choose import choose_objective
 from trainer.objectives.objective import Objective
-from trainer.report.figures import Figures, compute_figures, sum_figures
+from trainer.report.figures import Figures, sum_figures, training_flops
 from trainer.report.progress import Pace, Progress
 from trainer.report.run_facts import Facts, portable_settings, run_facts
 from trainer.settings.training import TrainingSettings
@@ -236,13 +236,15 @@ def _check_same_step(run: Run) -> None:
 
 
 def _compute_figures(run: Run, phase: Phase) -> Figures:
-    return compute_figures(
-        run.objective.model.architecture,
-        parameters=count_parameters(run.objective.model.parameters()),
-        seq_length=phase.instances.seq_length,
-        max_predictions=phase.instances.max_predictions,
-        batch_size=phase.settings.global_batch_size,
-        steps=phase.end_step - phase.first_step,
-        instances=phase.instances.size("train"),
+    model, instances, size = run.objective.model, phase.instances, phase.settings.global_batch_size
+    steps, length = phase.end_step - phase.first_step, instances.seq_length
+    flops = size * training_flops(model.architecture, length, instances.max_predictions)
+    return Figures(
+        parameters=count_parameters(model.parameters()),
+        tokens_per_step=size * length,
+        tokens_in_all=size * length * steps,
+        epochs=size * steps / instances.size("train"),
+        flops_per_step=flops,
+        flops_in_all=flops * steps,
         expected_first_loss=run.objective.expected_first_loss(),
     )

@@ -50,6 +50,8 @@ def read_report_data(
     Raises:
         InputError: a folder is incomplete, or the vocabulary is not that of the instances.
     """
+    if (path_and_tokens := read_tokens(vocabulary)) is None:
+        raise InputError(f"{vocabulary}: no vocabulary. Run again to write it again.")
     document_manifest, instance_manifest = read_manifest(documents), read_manifest(instances)
     lengths = [
         len(record.get("sentences", []))
@@ -61,7 +63,7 @@ def read_report_data(
         vocabulary=read_manifest(vocabulary),
         instances=instance_manifest,
         histograms=json.loads(storage.read_bytes(storage.join(instances, HISTOGRAMS))),
-        tokens=_read_vocabulary(vocabulary),
+        tokens=path_and_tokens[1],
         token_counts=read_token_counts(instances),
         sentences_per_document=np.bincount(lengths).tolist() if lengths else [],
         sampled_documents=len(lengths),
@@ -73,13 +75,6 @@ def read_report_data(
             f"{vocabulary} has {len(data.tokens)}. Report on instances with their own vocabulary."
         )
     return data
-
-
-def _read_vocabulary(folder: str) -> tuple[str, ...]:
-    path_and_tokens = read_tokens(folder)
-    if path_and_tokens is None:
-        raise InputError(f"{folder}: no vocabulary. Run again to write it again.")
-    return path_and_tokens[1]
 
 
 def read_token_counts(instances: str) -> NDArray[np.int64]:

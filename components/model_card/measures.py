@@ -51,17 +51,10 @@ def _trivial_metrics(metrics: Metrics) -> Iterator[tuple[str, float]]:
         yield "replaced_token_auc", 0.5
 
 
-def _loss(value: float) -> str:
-    return f"{value:.4f}"
-
-
-def _perplexity(value: float) -> str:
-    return f"{value:,.1f}"
-
-
+_loss = "{:.4f}".format
 _ROWS: dict[str, tuple[str, Callable[[float], str]]] = {
     "masked_lm_loss": ("Masked-token loss (nats)", _loss),
-    "masked_lm_perplexity": ("Masked-token perplexity", _perplexity),
+    "masked_lm_perplexity": ("Masked-token perplexity", "{:,.1f}".format),
     "masked_lm_accuracy": ("Masked-token accuracy", percent),
     "next_sentence_loss": ("Next-sentence loss (nats)", _loss),
     "next_sentence_accuracy": ("Next-sentence accuracy", percent),

@@ -36,8 +36,13 @@ def main(arguments: Any) -> None:
 def drive(executor_input: Any, inputs_spec: Any) -> Any:
     """Resolve the span and fingerprint the text; return an ExecutorOutput with both."""
     names: dict[int, str] = {}
-    properties = resolve_text(tfx_driver.read_exec_properties(executor_input, inputs_spec))
-    outputs = tfx_driver.read_output_artifacts(executor_input, names)
+    inputs = executor_input.inputs
+    properties = resolve_text(
+        tfx_driver.parse_execution_properties(
+            inputs.parameter_values, inputs.parameters, inputs_spec
+        )
+    )
+    outputs = tfx_driver.parse_raw_artifact_dict(executor_input.outputs.artifacts, names)
     examples = artifact_utils.get_single_instance(outputs[EXAMPLES_KEY])
     tfx_driver.update_output_artifact(properties, examples.mlmd_artifact)
     output = pipeline_spec_pb2.ExecutorOutput()

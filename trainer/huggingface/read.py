@@ -88,31 +88,19 @@ def find_generator(folder: str, generator_from: str | None = None) -> str | None
     return inner or generator_from
 
 
-def has_generator_head(folder: str) -> bool:
-    """Return whether the weights of a folder are those of an ELECTRA generator."""
-    return any(name.startswith(_GENERATOR_HEAD) for name in weight_names(folder))
-
-
-def check_generator(folder: str) -> None:
-    """Require a generator.
+def check_half(folder: str, *, is_generator: bool) -> None:
+    """Require the weights of a generator, or refuse them as those of a discriminator.
 
     Raises:
-        GeneratorError: the weights have no generator's head.
+        GeneratorError: the weights are those of the other half of an ELECTRA.
     """
-    if not has_generator_head(folder):
+    has_head = any(name.startswith(_GENERATOR_HEAD) for name in weight_names(folder))
+    if is_generator and not has_head:
         raise GeneratorError(
             f"{folder}: not a generator, because it has no {_GENERATOR_HEAD}… weights. Set "
             f"model.generator_from to a folder of ElectraForMaskedLM."
         )
-
-
-def check_discriminator(folder: str) -> None:
-    """Refuse a generator as a discriminator.
-
-    Raises:
-        GeneratorError: the weights have a generator's head.
-    """
-    if has_generator_head(folder):
+    if has_head and not is_generator:
         raise GeneratorError(
             f"{folder}: holds a generator (it has {_GENERATOR_HEAD}… weights). Set "
             f"model.start_from to the discriminator's folder, and model.generator_from to this one."
@@ -121,7 +109,7 @@ def check_discriminator(folder: str) -> None:
 
 def _read_generator(folder: str, discriminator: Values) -> Values:
     """Read a generator's weights, without the embeddings that it shares with its discriminator."""
-    check_generator(folder)
+    check_half(folder, is_generator=True)
     read_architecture(folder)
     values = read_weights(folder)
     for name in (n for n in values if n.startswith(EMBEDDINGS) and n in discriminator):

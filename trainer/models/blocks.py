@@ -29,10 +29,10 @@ from trainer.models.noise import Noise
 from trainer.models.parameters import (
     Parameter,
     ParameterList,
+    Start,
     dense_parameters,
     embedding_parameters,
     layer_norm_parameters,
-    position_parameters,
 )
 
 
@@ -63,10 +63,11 @@ class HeadNames:
 def embeddings_parameters(name: str, projection: str, a: Architecture) -> ParameterList:
     """List the parameters of `embed`."""
     projected = dense_parameters(projection, a.embedding_size, a.hidden_size)
+    positions: Start = "sinusoidal" if a.position_start == "sinusoidal" else "normal"
     return {
         **embedding_parameters(f"{name}.word_embeddings", a.vocab_size, a.embedding_size),
-        **position_parameters(
-            f"{name}.position_embeddings", a.max_position, a.embedding_size, a.position_start
+        **embedding_parameters(
+            f"{name}.position_embeddings", a.max_position, a.embedding_size, positions
         ),
         **embedding_parameters(
             f"{name}.token_type_embeddings", a.type_vocab_size, a.embedding_size

@@ -43,15 +43,9 @@ def layer_norm_parameters(name: str, size: int) -> ParameterList:
     }
 
 
-def embedding_parameters(name: str, rows: int, size: int) -> ParameterList:
+def embedding_parameters(name: str, rows: int, size: int, start: Start = "normal") -> ParameterList:
     """List an embedding table."""
-    return {f"{name}.weight": Parameter((rows, size), "normal")}
-
-
-def position_parameters(name: str, rows: int, size: int, start: str) -> ParameterList:
-    """List a table of positions; `start` is the setting, "drawn" or "sinusoidal"."""
-    form: Start = "sinusoidal" if start == "sinusoidal" else "normal"
-    return {f"{name}.weight": Parameter((rows, size), form)}
+    return {f"{name}.weight": Parameter((rows, size), start)}
 
 
 def first_values(

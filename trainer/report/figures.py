@@ -29,30 +29,6 @@ class Figures:
         ]
 
 
-def compute_figures(
-    architecture: Architecture,
-    *,
-    parameters: int,
-    seq_length: int,
-    max_predictions: int,
-    batch_size: int,
-    steps: int,
-    instances: int,
-    expected_first_loss: float,
-) -> Figures:
-    """Compute the figures of one phase."""
-    flops = batch_size * training_flops(architecture, seq_length, max_predictions)
-    return Figures(
-        parameters=parameters,
-        tokens_per_step=batch_size * seq_length,
-        tokens_in_all=batch_size * seq_length * steps,
-        epochs=batch_size * steps / instances,
-        flops_per_step=flops,
-        flops_in_all=flops * steps,
-        expected_first_loss=expected_first_loss,
-    )
-
-
 def sum_figures(phases: Sequence[Figures]) -> Figures:
     """Return the figures of a run; those per step are the first phase's."""
     return replace(

@@ -4,7 +4,7 @@ import dataclasses
 
 from trainer.huggingface.read import (
     GeneratorError,
-    check_generator,
+    check_half,
     find_generator,
     read_architecture,
 )
@@ -57,7 +57,7 @@ def with_generator(
 def _share_in_folder(folder: str, discriminator: Architecture) -> float:
     path = find_generator(folder) or folder
     generator = read_architecture(path)
-    check_generator(path)
+    check_half(path, is_generator=True)
     share = generator.hidden_size / discriminator.hidden_size
     expected = generator_architecture(dataclasses.replace(discriminator, generator_share=share))
     differences = [

@@ -9,7 +9,7 @@ import numpy as np
 from core.errors import InputError
 from core.settings import LATEST_BLESSED
 from core.vocabulary.vocabulary import Vocabulary, read_tokens
-from trainer.huggingface.read import check_discriminator, find_model, read_architecture
+from trainer.huggingface.read import check_half, find_model, read_architecture
 from trainer.huggingface.weights import Values
 from trainer.models.architecture import Architecture
 from trainer.models.electra import GENERATOR
@@ -83,7 +83,7 @@ def check_start(settings: ModelSettings) -> Architecture:
             )
     if architecture.type != "electra":
         return architecture
-    check_discriminator(find_model(folder))
+    check_half(find_model(folder), is_generator=False)
     return with_generator(architecture, settings, folder)
 
 
