@@ -15,8 +15,8 @@ from components.instance_export.record_layout import (
 )
 from components.instance_gen.masking import MaskedBatch, mask_batch
 from components.instance_gen.pairing.assemble import UnmaskedBatch, ordinary_ids
-from components.instance_gen.writing.context import copy_vocabulary
 from components.instance_gen.writing.encode import Frames
+from components.instance_gen.writing.plan import copy_vocabulary
 from components.records import write_frames
 from components.settings import ExportSettings
 from core import storage

@@ -8,8 +8,7 @@ from tfx.types import artifact_utils
 from components.artifacts import Artifacts
 from components.beam_work import map_units
 from components.instance_gen.write_shard import write_shard
-from components.instance_gen.writing.context import describe_context, make_context
-from components.instance_gen.writing.plan import plan_units
+from components.instance_gen.writing.plan import describe_context, make_context, plan_units
 from components.instance_gen.writing.publish import (
     describe_artifact,
     publish_instances,

@@ -19,7 +19,6 @@ from components.instance_gen.tokenizing.documents import (
     read_documents,
 )
 from components.instance_gen.tokenizing.ragged import Int32
-from components.instance_gen.writing.context import ShardContext
 from components.instance_gen.writing.counters import (
     InstanceCounter,
     add_counts,
@@ -27,6 +26,7 @@ from components.instance_gen.writing.counters import (
     count_tokens,
 )
 from components.instance_gen.writing.encode import Frames, count_and_encode
+from components.instance_gen.writing.plan import ShardContext
 from components.instance_gen.writing.publish import save_token_counts
 from components.records import check_records, write_frames
 from core.draw import draw

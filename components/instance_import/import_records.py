@@ -11,10 +11,9 @@ from components.instance_export.record_layout import LAYOUTS
 from components.instance_gen.masking import MaskedBatch
 from components.instance_gen.pairing.objective import LABELS
 from components.instance_gen.tokenizing.ragged import Int64
-from components.instance_gen.writing.context import ShardContext
 from components.instance_gen.writing.counters import InstanceCounter
 from components.instance_gen.writing.encode import Frames, count_and_encode
-from components.instance_gen.writing.plan import shard_path
+from components.instance_gen.writing.plan import ShardContext, shard_path
 from components.instance_gen.writing.publish import save_token_counts
 from components.records import write_frames
 from components.settings import InstanceSettings, RecordsSettings

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from components.instance_gen.write_shard import write_shard
-from components.instance_gen.writing.context import ShardContext
+from components.instance_gen.writing.plan import ShardContext
 
 TIMES = "times"  # a folder next to the instances, with one file per shard
 

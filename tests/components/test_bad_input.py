@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 from components.instance_gen.write_shard import write_shard
-from components.instance_gen.writing.context import ShardContext
-from components.instance_gen.writing.plan import count_slots, plan_units
+from components.instance_gen.writing.plan import ShardContext, count_slots, plan_units
 from components.instance_gen.writing.publish import check_counts
 from components.records import RecordError, read_records
 from components.settings import InstanceSettings, TextSettings

@@ -10,8 +10,7 @@ import pytest
 import tensorflow as tf
 
 from components.instance_gen.write_shard import write_shard
-from components.instance_gen.writing.context import ShardContext
-from components.instance_gen.writing.plan import count_slots, plan_units
+from components.instance_gen.writing.plan import ShardContext, count_slots, plan_units
 from components.vocabulary_gen.make_vocabulary import make_vocabulary
 from core.manifest import read_manifest
 from core.vocabulary.vocabulary import load_vocabulary

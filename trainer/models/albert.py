@@ -23,6 +23,7 @@ class Albert(Bert):
     narrower than the hidden states. The forward pass is `Bert.encode`.
 
     Example:
+        >>> import tensorflow as tf
         >>> from trainer.models.architecture import resolve_architecture
         >>> from trainer.models.parameters import count_parameters, first_values, make_variables
         >>> from trainer.settings.model import ModelSettings

@@ -1,13 +1,20 @@
-"""Tokenize sentences quickly: tokenize each distinct chunk of text once, and look up the rest."""
+"""Tokenize sentences quickly: tokenize each distinct chunk of text once, and look up the rest.
+
+A chunk is a piece of text that a tokenizer encodes independently of the text around it.
+"""
 
 import itertools
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from components.instance_gen.tokenizing.divide_text import find_divider
 from components.instance_gen.tokenizing.ragged import Int32, Int64, gather_rows, offsets_of
+from core.vocabulary.tokenizer_file import flatten_steps
 
 CACHED_CHUNKS = 1 << 19  # entries, about 100 MB at most; a language has fewer frequent words
 CACHED_CHUNK_CHARS = 32  # longer chunks are rare in text with spaces, and too many without
@@ -55,3 +62,122 @@ class ChunkTokenizer:
 
 def _keep_whole(texts: pa.Array) -> tuple[pa.Array, Int64]:
     return texts, np.arange(len(texts) + 1)
+
+
+Divider = Callable[[pa.Array], tuple[pa.Array, Int64]]
+
+BERT_NORMALIZERS = ("BertNormalizer", "Lowercase", "NFC", "StripAccents")
+PIECE_NORMALIZERS = (*BERT_NORMALIZERS, "NFD", "NFKC", "NFKD", "Precompiled")
+# SentencePiece's treatment of spaces: a run counts as one, and trailing spaces are dropped.
+PIECE_SPACES = [
+    {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "},
+    {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "},
+    {"type": "Strip", "strip_left": False, "strip_right": True},
+]
+PIECE_CUTS = {
+    "type": "Metaspace",
+    "replacement": "\u2581",
+    "prepend_scheme": "always",
+    "split": True,
+}
+# Spaces that a normalizer may keep, but that its Strip step removes.
+OTHER_SPACES = "[\t-\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+
+SPACE, PUNCTUATION, ALPHANUMERIC, OTHER = range(4)
+
+
+def _byte_classes() -> npt.NDArray[np.uint8]:
+    classes = np.full(256, OTHER, np.uint8)
+    for byte in range(0x21, 0x7F):
+        classes[byte] = ALPHANUMERIC if chr(byte).isalnum() else PUNCTUATION
+    classes[0x20] = SPACE
+    return classes
+
+
+BYTE_CLASSES = _byte_classes()  # of UTF-8; OTHER: control characters and bytes beyond ASCII
+
+
+def find_divider(tokenizer: Any) -> Divider | None:
+    """Return how to divide text for a tokenizer; None if it may need whole sentences."""
+    parts = json.loads(tokenizer.to_str())
+    cuts, steps = parts["pre_tokenizer"] or {}, flatten_steps(parts["normalizer"])
+    if cuts.get("type") == "BertPreTokenizer":
+        is_local = all(step["type"] in BERT_NORMALIZERS for step in steps)
+        return divide_at_punctuation if is_local else None
+    ends = len(steps) - len(PIECE_SPACES)
+    if cuts == PIECE_CUTS and steps[ends:] == PIECE_SPACES and all(map(_is_local, steps[:ends])):
+        return divide_at_spaces
+    return None
+
+
+def _is_local(step: Mapping[str, Any]) -> bool:
+    """Return whether a normalization step never depends on text beyond a space."""
+    if step["type"] == "Replace":
+        pattern = step["pattern"].get("String", " ")
+        return not any(character.isspace() for character in pattern)
+    return step["type"] in PIECE_NORMALIZERS
+
+
+def divide_at_punctuation(texts: pa.Array) -> tuple[pa.Array, Int64]:
+    """Divide texts at spaces, which are dropped, and around ASCII punctuation, which is kept.
+
+    BERT's normalization and pre-tokenization never depend on text beyond either. A character that
+    could combine with the punctuation mark before it (= and U+0338 become ≠) stays with the mark.
+
+    Args:
+        texts: (S,) Arrow `large_string`, no nulls.
+
+    Returns:
+        Chunks (C,), Arrow `large_string`, none empty; and the number of each text's first chunk
+        (S + 1,).
+    """
+    if not len(texts):
+        return texts, np.zeros(1, np.int64)
+    data, bounds = _bytes_of(texts)
+    kind = BYTE_CLASSES[data]
+    before = np.concatenate([np.array([SPACE], np.uint8), kind[:-1]])
+    begins = (before == SPACE) | (kind == PUNCTUATION) | ((before == PUNCTUATION) & (kind != OTHER))
+    begins[bounds[:-1][np.diff(bounds) > 0]] = True
+    is_text = kind != SPACE
+    begins &= is_text
+    begin = np.flatnonzero(begins)
+    kept_before = np.cumsum(is_text) - is_text  # number of kept bytes before each byte
+    offsets = np.append(kept_before[begin], is_text.sum())
+    return _strings(data[is_text], offsets), np.searchsorted(begin, bounds)
+
+
+def divide_at_spaces(texts: pa.Array) -> tuple[pa.Array, Int64]:
+    """Divide texts before spaces, which stay with the chunk that follows.
+
+    SentencePiece's first piece of a word includes the space, and an accent after a space must keep
+    it. Texts with spaces other than U+0020 stay whole: such a space would be dropped at the end of
+    a chunk, but may be kept inside a text.
+
+    Args:
+        texts: (S,) Arrow `large_string`, no nulls.
+
+    Returns:
+        The same as `divide_at_punctuation`.
+    """
+    if not len(texts):
+        return texts, np.zeros(1, np.int64)
+    data, bounds = _bytes_of(texts)
+    is_plain = ~pc.match_substring_regex(texts, OTHER_SPACES).to_numpy(zero_copy_only=False)
+    begins = (data == ord(" ")) & np.repeat(is_plain, np.diff(bounds))
+    begins[bounds[:-1][np.diff(bounds) > 0]] = True
+    begin = np.flatnonzero(begins)
+    return _strings(data, np.append(begin, len(data))), np.searchsorted(begin, bounds)
+
+
+def _bytes_of(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], Int64]:
+    """Return the bytes of all texts, and the offset of each text in them (S + 1,)."""
+    _, offset_buffer, data_buffer = texts.buffers()
+    bounds = np.frombuffer(offset_buffer, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    data = np.frombuffer(data_buffer or b"", np.uint8)[bounds[0] : bounds[-1]]
+    return data, bounds - bounds[0]
+
+
+def _strings(data: npt.NDArray[np.uint8], offsets: Int64) -> pa.Array:
+    return pa.LargeStringArray.from_buffers(
+        len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(data))
+    )

@@ -4,8 +4,8 @@ from components.example_bytes import Column, encode_examples
 from components.instance_gen.masking import MaskedBatch, mask_batch
 from components.instance_gen.pairing.assemble import UnmaskedBatch, ordinary_ids
 from components.instance_gen.pairing.objective import LABEL_COUNTERS, LABELS, NO_LABEL
-from components.instance_gen.writing.context import ShardContext
 from components.instance_gen.writing.counters import InstanceCounter
+from components.instance_gen.writing.plan import ShardContext
 from core.draw import draw
 from core.vocabulary.vocabulary import Vocabulary
 

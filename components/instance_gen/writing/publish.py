@@ -14,8 +14,8 @@ from tfx.types import artifact_utils
 
 from components.instance_gen.pairing.objective import LABELS, NO_LABEL
 from components.instance_gen.tokenizing.ragged import Int64
-from components.instance_gen.writing.context import ShardContext
 from components.instance_gen.writing.counters import add_counts, add_histograms
+from components.instance_gen.writing.plan import ShardContext
 from components.instance_gen.writing.schema import dynamic_schema, schema_text, static_schema
 from core import storage
 from core.errors import InputError

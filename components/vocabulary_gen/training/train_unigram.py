@@ -7,9 +7,8 @@ from typing import Any
 
 from components.settings import VocabularySettings
 from components.vocabulary_gen.training.alphabet import choose_alphabet
-from components.vocabulary_gen.training.charsmap import normalizer_spec
 from components.vocabulary_gen.writing.build_tokenizer import make_normalizer, unigram_tokenizer
-from components.vocabulary_gen.writing.spiece_model import spiece_model
+from components.vocabulary_gen.writing.spiece_model import normalizer_spec, spiece_model
 from components.vocabulary_gen.writing.write_vocabulary import NewVocabulary
 from core.vocabulary.tokenizer_file import VocabularyError
 from core.vocabulary.unigram import PIECE_SPECIALS, WORD_BEGIN, read_pieces

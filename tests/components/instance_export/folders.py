@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from components.instance_gen.write_shard import write_shard
-from components.instance_gen.writing.context import describe_context, make_context
-from components.instance_gen.writing.plan import plan_units
+from components.instance_gen.writing.plan import describe_context, make_context, plan_units
 from components.instance_gen.writing.publish import publish_instances
 from components.settings import InstanceSettings
 from core.manifest import read_manifest

@@ -14,8 +14,7 @@ import pytest
 import tensorflow as tf
 
 from components.instance_gen.write_shard import write_shard
-from components.instance_gen.writing.context import ShardContext
-from components.instance_gen.writing.plan import plan_units
+from components.instance_gen.writing.plan import ShardContext, plan_units
 from components.settings import InstanceSettings
 from core.manifest import file_digest, read_manifest
 from core.vocabulary.vocabulary import Vocabulary

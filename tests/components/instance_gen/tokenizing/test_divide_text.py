@@ -10,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, normalizers, pre_tokenizers
 
-from components.instance_gen.tokenizing.chunk_tokenizer import ChunkTokenizer
-from components.instance_gen.tokenizing.divide_text import divide_at_spaces, find_divider
+from components.instance_gen.tokenizing.chunk_tokenizer import (
+    ChunkTokenizer,
+    divide_at_spaces,
+    find_divider,
+)
 from components.vocabulary_gen.importing import import_vocabulary
 from components.vocabulary_gen.writing.write_vocabulary import write_vocabulary
 from core.vocabulary.vocabulary import load_vocabulary

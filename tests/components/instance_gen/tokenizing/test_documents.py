@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import pre_tokenizers
 
-from components.instance_gen.tokenizing.chunk_tokenizer import ChunkTokenizer
-from components.instance_gen.tokenizing.divide_text import find_divider
+from components.instance_gen.tokenizing.chunk_tokenizer import ChunkTokenizer, find_divider
 from components.instance_gen.tokenizing.documents import concatenate, read_documents
 from core.vocabulary.vocabulary import Vocabulary
 from tests.components.instance_gen.folders import (

@@ -1,1 +1,0 @@
-"""Turn gradients into updates: schedules and optimizers over named variables."""
