@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.training_tools import one_cpu
-from trainer.optimizers import Optimizer, learning_rate
+from trainer.optimizers.adamw import Optimizer
+from trainer.optimizers.schedule import learning_rate
 from trainer.settings.training import TrainerSettings
 
 

@@ -13,7 +13,7 @@ from trainer.input.instances import open_instances
 from trainer.loop.state import start_state
 from trainer.models.noise import NO_NOISE
 from trainer.objectives.choose import choose_objective
-from trainer.optimizers import is_decayed
+from trainer.optimizers.adamw import is_decayed
 
 NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
 

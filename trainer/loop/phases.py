@@ -11,7 +11,7 @@ from core.errors import InputError
 from trainer.input.batches import training_batches
 from trainer.input.instances import Instances
 from trainer.input.length_buckets import batches_in_window
-from trainer.optimizers import learning_rate
+from trainer.optimizers import schedule
 from trainer.settings.masking import MaskingSettings
 from trainer.settings.training import PhaseSettings, TrainerSettings
 
@@ -29,7 +29,7 @@ class Phase:
 
     def learning_rate(self, step: tf.Tensor) -> tf.Tensor:
         """Return the learning rate () float32 of a step () int64 of the run."""
-        return learning_rate(self.settings, step - self.schedule_start)
+        return schedule.learning_rate(self.settings, step - self.schedule_start)
 
     def describe_batch(self, step: int) -> str:
         """Say which records a step of the run trains on."""

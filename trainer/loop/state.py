@@ -12,7 +12,7 @@ from trainer.huggingface.read import read_model
 from trainer.input.instances import Instances
 from trainer.models.parameters import first_values, make_variables
 from trainer.objectives.objective import Objective
-from trainer.optimizers import Optimizer
+from trainer.optimizers.adamw import Optimizer
 from trainer.settings.training import TrainingSettings
 from trainer.warm_start.digests import start_key
 from trainer.warm_start.start import start_values

@@ -19,7 +19,7 @@ from trainer.models.kernels.sums import sum_squares
 from trainer.models.layers import compute_weights
 from trainer.models.noise import Noise
 from trainer.objectives.objective import Objective, Ratio
-from trainer.optimizers import learning_rate
+from trainer.optimizers.schedule import learning_rate
 from trainer.settings.training import TrainerSettings
 
 FILL = ("real_tokens", "filled_share")  # measures that every objective has

@@ -1,0 +1,1 @@
+"""Turn gradients into updates: schedules and optimizers over named variables."""
