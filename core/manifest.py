@@ -159,12 +159,12 @@ def _check_shard(folder: str, shard: Shard, read_digest: Callable[[str], str]) -
         )
 
 
-def describe_file(folder: str, path: str, records: int = 1) -> Shard:
+def describe_file(folder: str, path: str) -> Shard:
     """Return the manifest's entry for a file."""
     content = storage.read_bytes(storage.join(folder, path))
     return Shard(
         path=path,
-        records=records,
+        records=1,
         size_bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
     )

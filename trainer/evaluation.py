@@ -119,8 +119,7 @@ def measure(
 def unigram_losses(counts: np.ndarray) -> np.ndarray:
     """Return the loss of each token under a unigram model: (V,) float32, nats.
 
-    Args:
-        counts: (V,) int64. One is added to each, so that unseen tokens have a finite loss.
+    One is added to each count (V,), so that unseen tokens have a finite loss.
     """
     smoothed = counts.astype(np.float64) + 1
     losses: np.ndarray = -np.log(smoothed / smoothed.sum())

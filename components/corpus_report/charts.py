@@ -24,12 +24,8 @@ def histogram(
 ) -> Markup:
     """Draw bars for the first split and a stepped line for each other, as shares of their totals.
 
-    Args:
-        bins: the splits' histograms.
-        title: text for screen readers.
-        x_label: name and unit of the values.
-        y_label: name of what is counted, for example "instances".
-        median: marked by a dashed line.
+    `title` is for screen readers; `y_label` names what is counted, for example "instances"; a
+    dashed line marks the median.
     """
     names = list(bins.shares)
     top = nice_ceiling(max((v for shares in bins.shares.values() for v in shares), default=0))

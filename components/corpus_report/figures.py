@@ -108,12 +108,8 @@ def bin_series(
 ) -> Bins:
     """Merge histograms into at most `MAX_BARS` bins.
 
-    Args:
-        series: count of each value, for each split.
-        clip: whether to merge the largest values into the last bin, so that a long tail does not
-            compress the rest.
-        first: the first value shown.
-        open_end: whether the last count of a histogram includes all larger values.
+    With `clip`, the largest values are merged into the last bin, so that a long tail does not
+    compress the rest. With `open_end`, the last count of a histogram includes all larger values.
     """
     length = max((len(counts) for counts in series.values()), default=1)
     end = max(first + 1, _clipped_end(series, length) if clip else length)

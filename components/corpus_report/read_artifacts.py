@@ -84,14 +84,12 @@ def read_token_counts(instances: str) -> NDArray[np.int64]:
     return counts
 
 
-def sample_records(
-    folder: str, manifest: Manifest, limit: int, split: str = "train"
-) -> Iterator[Record]:
-    """Yield the first records of a split, at most `limit` and about `SAMPLE_BYTES`."""
+def sample_records(folder: str, manifest: Manifest, limit: int) -> Iterator[Record]:
+    """Yield the first records of the train split, at most `limit` and about `SAMPLE_BYTES`."""
     if limit < 1:
         return
     count = size = 0
-    for shard in manifest.shards[split]:
+    for shard in manifest.shards["train"]:
         for content in read_records(storage.join(folder, shard.path)):
             yield parse_record(content)
             count, size = count + 1, size + len(content)

@@ -1,11 +1,11 @@
 """Define ExampleValidator: TFX's component with a digest of our code in its cache key."""
 
-from tfx import types
+from typing import Any
+
 from tfx.components import example_validator as tfx_validator
 from tfx.dsl.components.base import executor_spec
 from tfx.types import standard_component_specs
 from tfx.types.component_spec import ExecutionParameter
-from tfx.utils import json_utils
 
 from components.example_validator import executor
 from components.tfx_internals.component_init import SpecComponent
@@ -16,7 +16,7 @@ class ExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
 
     PARAMETERS = {
         **standard_component_specs.ExampleValidatorSpec.PARAMETERS,
-        "code_digest": ExecutionParameter(type=str),
+        "code_digest": ExecutionParameter(type=str),  # of the executor's code, for TFX's cache key
     }
 
 
@@ -41,24 +41,6 @@ class ExampleValidator(SpecComponent, tfx_validator.component.ExampleValidator):
     SPEC_CLASS = ExampleValidatorSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
-    def __init__(
-        self,
-        statistics: types.BaseChannel,
-        schema: types.BaseChannel,
-        code_digest: str,
-        exclude_splits: list[str] | None = None,
-    ) -> None:
-        """Build the component.
-
-        Args:
-            statistics: `statistics` of StatisticsGen.
-            schema: the schema to compare them with.
-            code_digest: digest of the executor's code, for the cache key.
-            exclude_splits: names of splits that are not validated.
-        """
-        super().__init__(
-            statistics=statistics,
-            schema=schema,
-            exclude_splits=json_utils.dumps(exclude_splits or []),
-            code_digest=code_digest,
-        )
+    def __init__(self, **values: Any) -> None:
+        """Build the component, which validates all splits; `values` as in its spec."""
+        super().__init__(exclude_splits="[]", **values)

@@ -37,13 +37,7 @@ def mask_batch(
 ) -> MaskedBatch:
     """Choose tokens and replace them.
 
-    Args:
-        batch: n instances; not changed.
-        masking: rate, unit and shares of replacements.
-        max_predictions: N, slots per instance.
-        mask_id: the id of [MASK].
-        random_ids: ids that random replacements are drawn from; none is special.
-        rng: source of all random draws.
+    `max_predictions` is N; none of the `random_ids`, which replacements are drawn from, is special.
     """
     budget = prediction_budget(batch, masking.rate, max_predictions)
     chosen = choose(batch, budget, masking, rng)
@@ -93,13 +87,7 @@ def replace(
 ) -> Int32:
     """Return the replacements of the chosen tokens: [MASK], a random token, or the token itself.
 
-    Args:
-        original: (M,) the chosen tokens.
-        share: (M,) uniform in [0, 1); tokens with equal numbers get the same kind of replacement.
-        masking: the shares of replacements.
-        mask_id: the id of [MASK].
-        random_ids: ids that random replacements are drawn from.
-        rng: source of the random tokens.
+    `share` (M,) is uniform in [0, 1); tokens with equal numbers get the same kind of replacement.
     """
     drawn = random_ids[rng.integers(0, len(random_ids), len(original))]
     becomes_random = share < masking.mask_share + masking.random_share

@@ -67,10 +67,11 @@ def _text(origin: Origin) -> dict[str, Any]:
     tokens = train.get("real_tokens", 0)
     special = ("files", "lines", "documents", "sentences", "text_bytes")
     overall = origin.documents.counts.get("all", {})
+    skips = [k for k, v in overall.items() if v and k not in special]
     return {
         "splits": [s for s in ("train", "eval") if s in origin.documents.counts],
         "files": overall.get("files"),
-        "skips": _ordered({k: v for k, v in overall.items() if v and k not in special}),
+        "skips": {k: overall[k] for k in sorted(skips, key=wording.counter_order)},
         "train_tokens": tokens,
         "passes": _passes(origin),
         "vocabulary": origin.vocabulary.facts,
@@ -88,10 +89,6 @@ def _passes(origin: Origin) -> float | None:
     if not (isinstance(steps, int) and isinstance(batch_size, int) and instances):
         return None
     return steps * batch_size / instances * (copies if isinstance(copies, int) else 1)
-
-
-def _ordered(counters: Mapping[str, int]) -> dict[str, int]:
-    return {name: counters[name] for name in sorted(counters, key=wording.counter_order)}
 
 
 def provenance(origin: Origin, settings: ModelCardSettings, code_digest: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Evaluate a model, and write its metrics and the blessing."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfx import types
@@ -83,11 +83,7 @@ def write_metrics(
     }
     content = json.dumps(report, indent=1, sort_keys=True) + "\n"
     storage.write_bytes(storage.join(evaluation.uri, METRICS), content.encode())
-    for name, value in metrics.items():
-        if isinstance(value, int):
-            evaluation.set_int_custom_property(name, value)
-        else:
-            evaluation.set_float_custom_property(name, value)
+    _set_properties(evaluation, metrics)
 
 
 def write_blessing(
@@ -97,19 +93,25 @@ def write_blessing(
     decision: BlessingDecision,
 ) -> None:
     """Write the blessing as TFX's Evaluator does, so that its Pusher and resolvers read it."""
-    blessing.set_string_custom_property(
-        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri
-    )
-    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    properties = {
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY: model.uri,
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY: model.id,
+    }
     for baseline in baselines:
-        blessing.set_string_custom_property(
-            constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, baseline.uri
-        )
-        blessing.set_int_custom_property(
-            constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, baseline.id
-        )
+        properties[constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY] = baseline.uri
+        properties[constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY] = baseline.id
     value = constants.BLESSED_VALUE if decision.blessed else constants.NOT_BLESSED_VALUE
-    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
+    _set_properties(blessing, {**properties, constants.ARTIFACT_PROPERTY_BLESSED_KEY: value})
     name = constants.BLESSED_FILE_NAME if decision.blessed else constants.NOT_BLESSED_FILE_NAME
     content = "".join(f"{reason}\n" for reason in decision.reasons)
     storage.write_bytes(storage.join(blessing.uri, name), content.encode())
+
+
+def _set_properties(artifact: types.Artifact, values: Mapping[str, str | float]) -> None:
+    for name, value in values.items():
+        if isinstance(value, str):
+            artifact.set_string_custom_property(name, value)
+        elif isinstance(value, int):
+            artifact.set_int_custom_property(name, value)
+        else:
+            artifact.set_float_custom_property(name, value)

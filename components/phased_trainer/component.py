@@ -49,27 +49,22 @@ class PhasedTrainer(SpecComponent, tfx_trainer.Trainer):
     def __init__(
         self,
         *,
-        examples: types.BaseChannel,
         phases: Mapping[str, types.BaseChannel],
-        run_fn: str,
         custom_config: Mapping[str, Any],
-        base_model: types.BaseChannel | None = None,
+        **values: Any,
     ) -> None:
-        """Declare the node.
+        """Build the component.
 
         Args:
-            examples: instances of the first phase.
             phases: instances of the later phases, by the names in `PHASE_EXAMPLES`.
-            run_fn: dotted path of the training function.
             custom_config: as for TFX's Trainer; `training` is `TrainingSettings` as JSON.
-            base_model: a model to start from.
+            **values: others of the spec: `examples` of the first phase, `run_fn` (a dotted path)
+                and optionally `base_model`, to start from.
         """
         super().__init__(
-            examples=examples,
             **phases,
-            run_fn=run_fn,
             train_args=trainer_pb2.TrainArgs(),
             eval_args=trainer_pb2.EvalArgs(),
             custom_config=json_utils.dumps(dict(custom_config)),
-            base_model=base_model,
+            **values,
         )

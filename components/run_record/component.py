@@ -39,10 +39,5 @@ class RunRecord(SpecComponent, base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
     def __init__(self, *, recipe: str, record_root: str) -> None:
-        """Declare the node.
-
-        Args:
-            recipe: name of the recipe.
-            record_root: folder of all run records.
-        """
+        """Build the component; `record_root` is the folder of all run records."""
         super().__init__(final_status=FinalStatusStr(), record_root=record_root, recipe=recipe)

@@ -21,11 +21,8 @@ def prepare_execution(
 ) -> dict[str, Any]:
     """Let a launcher decide whether its node runs or is cached, and record that in its store.
 
-    Args:
-        launcher: the node's launcher; its store should be a copy.
-        compiled: the compiled pipeline.
-        node: a PipelineNode message of it.
-        scratch: folder for the files that launchers create.
+    The launcher's store should be a copy; `scratch` is a folder for the files that launchers
+    create.
 
     Returns:
         The execution properties, including those that the driver added, as an executor would

@@ -1,6 +1,7 @@
 """Define VocabularyGen, the component that makes a vocabulary from documents."""
 
-from tfx import types
+from typing import Any
+
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
@@ -16,12 +17,13 @@ class VocabularyGenSpec(ComponentSpec):
     """Declare parameters, inputs and outputs."""
 
     PARAMETERS = {
-        "vocabulary_settings": ExecutionParameter(type=str),
+        "vocabulary_settings": ExecutionParameter(type=str),  # VocabularySettings as JSON
         "import_digest": ExecutionParameter(type=str),
-        "code_digest": ExecutionParameter(type=str),
+        "code_digest": ExecutionParameter(type=str),  # of the executor's code, for TFX's cache key
     }
     INPUTS = {
         "documents": ChannelParameter(type=standard_artifacts.Examples),
+        # The model that `import_from: latest_blessed` stands for.
         "base_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
     }
     OUTPUTS = {"vocabulary": ChannelParameter(type=Vocabulary)}
@@ -46,28 +48,8 @@ class VocabularyGen(SpecComponent, base_component.BaseComponent):
     SPEC_CLASS = VocabularyGenSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(VocabularyGenExecutor)
 
-    def __init__(
-        self,
-        *,
-        documents: types.BaseChannel,
-        vocabulary_settings: str,
-        code_digest: str,
-        base_model: types.BaseChannel | None = None,
-    ) -> None:
-        """Build the component.
-
-        Args:
-            documents: `examples` of TextExampleGen.
-            vocabulary_settings: `VocabularySettings` as JSON. The content of files to import is
-                part of the cache key.
-            code_digest: digest of the executor's code, for the cache key.
-            base_model: the model that `import_from: latest_blessed` stands for.
-        """
+    def __init__(self, *, vocabulary_settings: str, **values: Any) -> None:
+        """Build the component; the content of files to import is part of the cache key."""
         settings = VocabularySettings.model_validate_json(vocabulary_settings)
-        super().__init__(
-            documents=documents,
-            base_model=base_model,
-            vocabulary_settings=vocabulary_settings,
-            import_digest=import_digest(settings.import_from),
-            code_digest=code_digest,
-        )
+        digest = import_digest(settings.import_from)
+        super().__init__(vocabulary_settings=vocabulary_settings, import_digest=digest, **values)

@@ -97,13 +97,8 @@ def evaluation_batches(
     Static instances keep their masks if these were made with the same settings. Otherwise the masks
     are replaced, so that models trained with different masks can be compared.
 
-    Args:
-        instances: the instances.
-        split: its name.
-        masking: how tokens are chosen and replaced; a schedule of the rate is ignored.
-        batch_size: B; the last batch may be smaller.
-        seed: of the masks.
-        drop_remainder: whether to leave out a smaller last batch, so that shapes are static.
+    A schedule of the masking rate is ignored. The last batch may be smaller, unless it is left out
+    (`drop_remainder`), so that shapes are static.
     """
     records = tf.data.TFRecordDataset(instances.paths(split), compression_type="GZIP")
     masking = masking.model_copy(update={"schedule": None})

@@ -19,11 +19,8 @@ def distribute_batches(
     The dataset is marked as infinite: otherwise TensorFlow's distributed iterators leave the batch
     size open for a possible end, and a TPU needs it fixed.
 
-    Args:
-        strategy: the strategy of the replicas.
-        batches: the endless global batches, or a function that returns given rows of them, so that
-            each worker reads and masks only its own rows.
-        batch_size: instances over all replicas.
+    `batches` are the endless global batches, or a function that returns given rows of them, so that
+    each worker reads and masks only its own rows.
 
     Raises:
         InstancesError: the batch size is not a multiple of the number of replicas.

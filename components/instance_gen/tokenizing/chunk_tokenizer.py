@@ -33,10 +33,7 @@ class ChunkTokenizer:
         self._cache: dict[str, list[int]] = {}
 
     def encode(self, texts: pa.Array) -> tuple[Int32, Int64]:
-        """Encode texts.
-
-        Args:
-            texts: (S,) Arrow `large_string` without nulls.
+        """Encode texts (S,), an Arrow `large_string` without nulls.
 
         Returns:
             Token ids (T,), and the offset of each text in them (S + 1,).

@@ -1,7 +1,6 @@
 """Read document shards and tokenize them into one flat array of ids."""
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,8 +35,10 @@ class TokenizedDocuments:
 
 def read_documents(path: str, tokenizer: ChunkTokenizer) -> TokenizedDocuments:
     """Read and tokenize one shard of documents."""
-    batches = _batches(read_records(path), RECORDS_PER_BATCH)
-    return concatenate([_tokenize(records, tokenizer) for records in batches])
+    records, parts = read_records(path), []
+    while batch := list(itertools.islice(records, RECORDS_PER_BATCH)):
+        parts.append(_tokenize(batch, tokenizer))
+    return concatenate(parts)
 
 
 def concatenate(parts: list[TokenizedDocuments]) -> TokenizedDocuments:
@@ -54,11 +55,6 @@ def concatenate(parts: list[TokenizedDocuments]) -> TokenizedDocuments:
             for name in ("empty_sentences", "empty_documents")
         },
     )
-
-
-def _batches(records: Iterator[bytes], size: int) -> Iterator[list[bytes]]:
-    while batch := list(itertools.islice(records, size)):
-        yield batch
 
 
 def _tokenize(records: list[bytes], tokenizer: ChunkTokenizer) -> TokenizedDocuments:

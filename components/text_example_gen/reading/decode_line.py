@@ -28,9 +28,7 @@ class BadLine(Exception):
 def decode_line(line: bytes, counts: Counter[str]) -> str:
     """Return the text of a line in NFC, without control characters or surrounding white space.
 
-    Args:
-        line: the bytes of the line without its end.
-        counts: incremented: `control_characters`, `line_separators`, `byte_order_marks`.
+    Increments the counts `control_characters`, `line_separators` and `byte_order_marks`.
 
     Raises:
         BadLine: the bytes are not UTF-8.
