@@ -87,9 +87,6 @@ class Cloud:
             path: path and version, for example "/v2/entries:list".
             query: URL parameters.
             body: content of a POST request.
-
-        Raises:
-            VertexError: the API refused the request or did not answer.
         """
 
         def send() -> Mapping[str, Any]:

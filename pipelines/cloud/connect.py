@@ -34,11 +34,7 @@ def connect(
 
 
 def find_credentials(target: Target) -> tuple[Any, str | None]:
-    """Return application default credentials and their project; anonymous ones for an emulator.
-
-    Raises:
-        VertexError: there are no credentials, or they cannot be read.
-    """
+    """Return application default credentials and their project; anonymous ones for an emulator."""
     import google.auth
     from google.auth.credentials import AnonymousCredentials
 

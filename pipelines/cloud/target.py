@@ -70,11 +70,7 @@ def make_target(project: str | None, region: str | None, endpoint: str | None) -
 
 
 def _check_endpoint(endpoint: str | None) -> str | None:
-    """Return the endpoint without a trailing slash.
-
-    Raises:
-        InputError: it is not a URL, or would send access tokens unencrypted.
-    """
+    """Return the endpoint without a trailing slash."""
     if not endpoint:
         return None
     parts = urlsplit(endpoint)

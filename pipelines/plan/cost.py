@@ -64,11 +64,7 @@ def estimate(
 
 
 def estimate_from_last_run(recipe: Recipe, work: TrainingWork, workdir: Workdir) -> Estimate | None:
-    """Estimate the time on this machine from the speed of the last training of the same shape.
-
-    Returns:
-        None if the workdir has no such training.
-    """
+    """Estimate the time here from the last training of the same shape; None if there is none."""
     logs = sorted(
         storage.list_files(
             storage.join(workdir.pipeline_root(recipe.name), "Trainer/model_run/*/training.json")

@@ -54,15 +54,12 @@ class PlannedNode:
 def plan_nodes(
     pipeline: tfx_pipeline.Pipeline, metadata_path: Path, to_node: str | None = None
 ) -> list[PlannedNode]:
-    """Predict what a run of the pipeline would do, without changing the store or any folder.
+    """Predict what a run of the pipeline would do, in its order, without changing store or folders.
 
     Args:
         pipeline: the pipeline that would run.
         metadata_path: SQLite file of the metadata store; it does not have to exist.
         to_node: last node to plan, together with the nodes it depends on; None plans all.
-
-    Returns:
-        The nodes in the order in which a run would execute them.
 
     Raises:
         InputError: a driver rejects the text, or the pipeline has no node `to_node`.

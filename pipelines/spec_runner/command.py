@@ -38,9 +38,6 @@ TEXT_ROOT, TEXT_PATTERN = "text_root", "text_pattern"  # parameters of specs tha
 def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) -> int:
     """Run a compiled spec on this machine, after checking all of its inputs.
 
-    Returns:
-        The exit code.
-
     Raises:
         InputError: the spec, a parameter, a mapping or the workdir is not usable.
     """
@@ -86,11 +83,7 @@ def _run(spec: Spec, parameters: Values, run: RunContext, home: Workdir, options
 
 
 def _check_parameters(spec: Spec, options: Options, buckets: Buckets, root: Path) -> Values:
-    """Return the value of every parameter.
-
-    Raises:
-        InputError: a value is missing or wrong, or the text does not exist.
-    """
+    """Return the value of every parameter."""
     definitions = spec.root.input_definitions.parameters
     arguments = [*_text_parameters(options.text, spec), *(options.parameters or ())]
     fallbacks = {"project": PROJECT, "region": REGION, "pipeline_root": str(root)}

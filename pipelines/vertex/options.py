@@ -142,12 +142,7 @@ def print_plain(text: str) -> None:
 
 
 def open_cloud(target: "TargetOptions | Target") -> "Cloud":
-    """Connect to Google Cloud ; retries are reported on stderr.
-
-    Raises:
-        InputError: the project or region is missing or malformed.
-        VertexError: there are no credentials.
-    """
+    """Connect to Google Cloud; retries are reported on stderr."""
     from pipelines.cloud.connect import connect
 
     return connect(target.project, target.region, target.endpoint, report=consoles()[1].print)

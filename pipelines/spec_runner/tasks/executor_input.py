@@ -72,15 +72,12 @@ def placeholder_tree(message: Json, run_values: Mapping[str, Any]) -> Json:
 
 
 def read_output(message: Json, outputs: Artifacts, types: Mapping[str, int]) -> Values:
-    """Read what a container wrote, and update the outputs' metadata and URIs.
+    """Read what a container wrote: return its parameters, and update the outputs in place.
 
     Args:
         message: from `executor_input`.
         outputs: output artifacts; changed in place.
         types: types of the output parameters (`ParameterType`).
-
-    Returns:
-        The output parameters.
 
     Raises:
         SpecError: the container wrote an invalid file.

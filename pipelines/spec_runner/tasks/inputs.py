@@ -87,11 +87,7 @@ def _copy(values: Values, name: str, source: Values, key: str) -> None:
 
 
 def _apply_definitions(values: Values, component: Any, node_id: str) -> Values:
-    """Convert values to the declared types, and fill in defaults.
-
-    Raises:
-        SpecError: a required parameter has no value because its producer was skipped.
-    """
+    """Convert values to the declared types, and fill in defaults."""
     for name, definition in component.input_definitions.parameters.items():
         if name in values:
             values[name] = typed(values[name], definition.parameter_type)

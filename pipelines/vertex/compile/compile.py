@@ -27,10 +27,7 @@ TRAINER_PARAMETERS = (
 
 
 def compile_recipe(recipe: Recipe) -> dict[str, Any]:
-    """Compile a recipe that has a section `vertex`.
-
-    Returns:
-        The PipelineSpec, schema 2.1, as JSON values.
+    """Compile a recipe that has a section `vertex` to a PipelineSpec, schema 2.1, as JSON values.
 
     Raises:
         InputError: the recipe has no such section, or names a machine or task that does not exist.

@@ -98,11 +98,7 @@ def find_training_jobs(cloud: Cloud, job: "v1.PipelineJob") -> list[str]:
 
 
 def read_entries(cloud: Cloud, expression: str, limit: int) -> list[Mapping[str, Any]]:
-    """Read the newest log entries that match a filter expression, in order of time.
-
-    Raises:
-        VertexError: you may not read the logs.
-    """
+    """Read the newest log entries that match a filter expression, in order of time."""
     entries: list[Mapping[str, Any]] = []
     token = ""
     while len(entries) < limit:

@@ -96,11 +96,7 @@ def _new_run_id(name: str) -> str:
 
 
 def send_request(cloud: Cloud, request: "v1.CreatePipelineJobRequest") -> "v1.PipelineJob":
-    """Start the run; retry if the service is busy, but never start it twice.
-
-    Raises:
-        VertexError: Vertex AI refused the request.
-    """
+    """Start the run; retry if the service is busy, but never start it twice."""
     from google.api_core.exceptions import Conflict
 
     attempts = 0

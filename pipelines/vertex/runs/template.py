@@ -72,11 +72,7 @@ def load_template(spec_or_recipe: str, overrides: Sequence[str] | None = None) -
 
 
 def _read_spec(path: Path) -> dict[str, Any] | None:
-    """Return the spec in a file, or None if the file holds a recipe.
-
-    Raises:
-        InputError: there is no such file, or it is neither JSON nor YAML.
-    """
+    """Return the spec in a file, or None if the file holds a recipe."""
     try:
         text = path.read_text(encoding="utf-8")
         # A YAML parser reads JSON too, but a hundred times slower.

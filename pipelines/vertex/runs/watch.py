@@ -31,11 +31,7 @@ if TYPE_CHECKING:
 def watch_and_report(
     cloud: Cloud, job: "v1.PipelineJob", console: Console, poll_seconds: float
 ) -> int:
-    """Wait for the end of a run and report how it ended.
-
-    Returns:
-        The exit code: 0 succeeded, 1 failed, 3 cancelled.
-    """
+    """Wait for the end of a run, report how it ended, and return the exit code."""
     name = short_id(job.name)
     try:
         ended = watch(cloud, job.name, console, poll_seconds=poll_seconds)
@@ -55,9 +51,6 @@ def watch(cloud: Cloud, name: str, console: Console, *, poll_seconds: float) -> 
     """Show the states of the tasks until the run has ended.
 
     A terminal shows a live table; other outputs get a line for each change.
-
-    Raises:
-        VertexError: the service did not answer for half an hour.
     """
     if not console.is_terminal:
         return _poll(cloud, name, _ChangePrinter(console), poll_seconds)
@@ -77,11 +70,7 @@ def _poll(
 
 
 def get_run(cloud: Cloud, name: str, *, retry_seconds: float = RETRY_SECONDS) -> "v1.PipelineJob":
-    """Get a run by its resource name.
-
-    Raises:
-        VertexError: the run does not exist, or you may not read it.
-    """
+    """Get a run by its resource name."""
     return cloud.call(
         "get the run",
         lambda: cloud.pipelines.get_pipeline_job(name=name),
@@ -109,11 +98,7 @@ class _ChangePrinter:
 
 
 def report_end(job: "v1.PipelineJob", console: Console) -> int:
-    """Print a run's state, the error of each failed task, and what to do next.
-
-    Returns:
-        The exit code; 0 if the run has not ended.
-    """
+    """Print a run's state, errors and what to do next; return the exit code, 0 if it continues."""
     name, state = short_id(job.name), state_name(job.state)
     counts = Counter(state_name(task.state) for task in leaf_tasks(job))
     tasks = ", ".join(f"{count} {task_state}" for task_state, count in counts.items())

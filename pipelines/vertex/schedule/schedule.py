@@ -172,11 +172,7 @@ def apply_update(schedule: "v1.Schedule", request: "v1.UpdateScheduleRequest") -
 
 
 def update(cloud: Cloud, request: "v1.UpdateScheduleRequest") -> "v1.Schedule":
-    """Send an update and return the changed schedule.
-
-    Raises:
-        VertexError: Vertex AI refused the request.
-    """
+    """Send an update and return the changed schedule."""
     return cloud.call(
         "update the schedule", lambda: cloud.schedules.update_schedule(request=request)
     )
