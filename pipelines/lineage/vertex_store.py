@@ -15,9 +15,10 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import parse_qs, urlsplit
 
-from pipelines.lineage.vertex_source import Source, parse_source
-from pipelines.metadata.graph import Artifact, Edge, Execution, Graph, Run
+from core.errors import InputError
+from pipelines.metadata.graph import Artifact, Edge, Execution, Graph, make_runs
 from pipelines.metadata.names import INTERRUPTED, RUNNING, STATES
 from pipelines.metadata.read_store import Properties
 
@@ -31,6 +32,20 @@ NOT_TASKS = {"system.Run", "system.DagExecution"}
 # google.cloud.aiplatform_v1.Execution.State: NEW and RUNNING, then those of ML Metadata.
 VERTEX_STATES = {1: RUNNING, 2: RUNNING, **STATES}
 KINDS: dict[str, Literal["input", "output"]] = {"INPUT": "input", "OUTPUT": "output"}
+SCHEME = "vertex"
+STORE = "default"  # exists in every project and region
+MAX_RUNS = 100  # the newest, unless the source says otherwise
+
+
+@dataclass(frozen=True)
+class Source:
+    """The address of a store: vertex://project/region/store?pipeline=demo&runs=100."""
+
+    project: str
+    region: str
+    store: str = STORE
+    pipeline: str | None = None  # read only runs of this one
+    runs: int = MAX_RUNS
 
 
 def open_vertex_store(text: str) -> "VertexStore":
@@ -146,30 +161,26 @@ def _convert(subgraphs: list[tuple[Any, Any]]) -> _Content:
     ]  # fmt: skip
     edges.sort(key=lambda edge: (edge.execution, edge.key, edge.artifact))
     contexts = [context for context, _ in subgraphs]
+    started = [(_short(c.name), _pipeline_of(c), c.create_time.timestamp()) for c in contexts]
     graph = Graph(
-        _runs(contexts, executions),
+        make_runs(started, executions),
         executions,
         {id_: _artifact(id_, artifacts[name]) for name, id_ in artifact_ids.items()},
         tuple(edges),
     )
     return _Content(
         graph=graph,
-        settings={task_ids[name]: _settings(of_task) for name, of_task in metadata.items()},
+        settings={
+            task_ids[name]: {
+                key.removeprefix(PARAMETER): value
+                for key, value in sorted(of_task.items())
+                if key.startswith(PARAMETER)
+            }
+            for name, of_task in metadata.items()
+        },
         properties={artifact_ids[n]: _plain(message.metadata) for n, message in artifacts.items()},
         origins={_short(context.name): _plain(context.metadata) for context in contexts},
     )
-
-
-def _runs(contexts: list[Any], executions: Mapping[int, Execution]) -> dict[str, Run]:
-    members: dict[str, list[int]] = {}
-    for number, execution in executions.items():
-        members.setdefault(execution.run_id, []).append(number)
-    runs = {}
-    for context in contexts:
-        name = _short(context.name)
-        began = context.create_time.timestamp()
-        runs[name] = Run(name, _pipeline_of(context), began, tuple(members.get(name, ())))
-    return runs
 
 
 def _execution(number: int, message: Any, run_id: str, pipeline: str) -> Execution:
@@ -194,11 +205,6 @@ def _keys(metadata: Properties) -> dict[tuple[str, str], str]:
         for kind, _, key in [name.partition(":")]
         for artifact in artifacts
     }
-
-
-def _settings(metadata: Properties) -> Properties:
-    parameters = ((k, v) for k, v in sorted(metadata.items()) if k.startswith(PARAMETER))
-    return {key.removeprefix(PARAMETER): value for key, value in parameters}
 
 
 def _plain(struct: Any) -> Properties:
@@ -228,3 +234,24 @@ def _pipeline_of(context: Any) -> str:
 
 def _short(name: str) -> str:
     return name.rpartition("/")[2]
+
+
+def parse_source(text: str) -> Source:
+    """Parse the address of a store.
+
+    Raises:
+        InputError: the text is not such an address.
+    """
+    parts = urlsplit(text)
+    path = [part for part in parts.path.split("/") if part]
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    runs = query.pop("runs", str(MAX_RUNS))
+    pipeline = query.pop("pipeline", None)
+    is_complete = parts.netloc and 1 <= len(path) <= 2
+    if parts.scheme != SCHEME or not is_complete or query or not (runs.isdigit() and int(runs)):
+        raise InputError(
+            f"--source {text}: write vertex://PROJECT/REGION, or "
+            f"vertex://PROJECT/REGION/STORE?pipeline=NAME&runs={MAX_RUNS}."
+        )
+    store = path[1] if len(path) > 1 else STORE
+    return Source(parts.netloc, path[0], store, pipeline, int(runs))

@@ -178,3 +178,16 @@ def _group(edges: Iterable[Edge], by: Literal["execution", "artifact"]) -> Mappi
     for edge in edges:
         groups[getattr(edge, by)].append(edge)
     return groups
+
+
+def make_runs(
+    started: Iterable[tuple[str, str, float]], executions: Mapping[int, Execution]
+) -> dict[str, Run]:
+    """Return the runs by id, from the id, pipeline and start of each; a killed one may be empty."""
+    members: dict[str, list[int]] = defaultdict(list)
+    for number, execution in executions.items():
+        members[execution.run_id].append(number)
+    return {
+        run_id: Run(run_id, pipeline, began, tuple(members[run_id]))
+        for run_id, pipeline, began in started
+    }

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.errors import InputError
-from pipelines.metadata.graph import Artifact, Edge, Execution, Graph, Run
+from pipelines.metadata.graph import Artifact, Edge, Execution, Graph, make_runs
 from pipelines.metadata.names import INTERRUPTED, RUN_CONTEXT, SCHEMA_VERSION, STATES
 
 LIVE = 2  # ml_metadata.proto.metadata_store_pb2, Artifact.State
@@ -82,7 +82,13 @@ class Store:
             Edge(execution, artifact, key or "", KINDS[kind])
             for execution, artifact, kind, key in self._rows(_EVENTS)
         )
-        return Graph(_runs(executions, contexts), executions, artifacts, edges)
+        pipelines = {execution.run_id: execution.pipeline for execution in executions.values()}
+        # In order of their ids, because times go backward when the clock is set back.
+        started = (
+            (name, pipelines.get(name, ""), created / 1000)
+            for _, (name, kind, created) in sorted(contexts.items()) if kind == RUN_CONTEXT
+        )  # fmt: skip
+        return Graph(make_runs(started, executions), executions, artifacts, edges)
 
     def settings(self, execution_ids: Iterable[int]) -> Mapping[int, Properties]:
         """Return the exec properties of executions."""
@@ -114,25 +120,6 @@ class Store:
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[Any]:
         return self._connection.execute(query, values)
-
-
-def _runs(
-    executions: Mapping[int, Execution], contexts: Mapping[int, tuple[str, str, int]]
-) -> dict[str, Run]:
-    """Return the runs in order of their start. A run that was killed at once has no execution.
-
-    The order is that of their ids, since times go backward when the clock is set back.
-    """
-    members: dict[str, list[int]] = {}
-    for number, execution in executions.items():
-        members.setdefault(execution.run_id, []).append(number)
-    runs = {}
-    for _, (name, kind, created) in sorted(contexts.items()):
-        if kind == RUN_CONTEXT:
-            ids = tuple(members.get(name, ()))
-            pipeline = executions[ids[0]].pipeline if ids else ""
-            runs[name] = Run(name, pipeline, created / 1000, ids)
-    return runs
 
 
 def _batches(column: str, ids: Iterable[int] | None) -> Iterator[tuple[str, tuple[int, ...]]]:

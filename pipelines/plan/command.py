@@ -11,8 +11,7 @@ from pipelines.options import JsonOption, PricesOption, RunOptions, accept_optio
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipelines.plan.cost import Estimate
-    from pipelines.plan.plan import Plan
+    from pipelines.plan.plan import Estimate, Plan
 
 MAX_NAMED_NODES = 2
 STYLES = {"runs": "green", "cached": "cyan", "looks up": "dim"}

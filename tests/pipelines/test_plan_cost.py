@@ -9,9 +9,8 @@ from rich.console import Console
 
 from pipelines.machines.presets import load_prices, preset
 from pipelines.plan.command import print_plan
-from pipelines.plan.cost import estimate, estimate_from_last_run
 from pipelines.plan.nodes import PlannedNode
-from pipelines.plan.plan import Plan
+from pipelines.plan.plan import Plan, estimate, estimate_from_last_run
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.work import TrainingWork, compute_work
 from pipelines.workdir import Workdir

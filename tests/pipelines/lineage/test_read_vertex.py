@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 
 from core.errors import InputError
 from pipelines.cli import app
-from pipelines.lineage.vertex_source import parse_source
-from pipelines.lineage.vertex_store import BINDING
+from pipelines.lineage.vertex_store import BINDING, parse_source
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.folders import find_remote_manifest
 from pipelines.metadata.names import CACHED, FAILED, INTERRUPTED, RAN
