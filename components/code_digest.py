@@ -6,11 +6,14 @@ this digest as an execution property.
 """
 
 import ast
+import contextlib
+import contextvars
 import functools
 import hashlib
 import importlib.metadata
 import importlib.util
 import platform
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,26 +35,57 @@ LIBRARIES = (
     "tokenizers",
 )
 RESOURCE_ENDINGS = (".css", ".j2", ".js", ".pbtxt")
+# What the data image installs (docker/Dockerfile); a wheel has no lock.
+IMAGE_LOCK = Path(__file__).parents[1] / "requirements/newer/textmill.txt"
+IMAGE_PYTHON = "3.13"
+_is_for_images = contextvars.ContextVar("_is_for_images", default=False)
 
 
-@functools.cache
+@contextlib.contextmanager
+def digests_for_images() -> Iterator[None]:
+    """Digest the code as it runs in the images, so that every machine compiles the same spec."""
+    token = _is_for_images.set(True)
+    try:
+        yield
+    finally:
+        _is_for_images.reset(token)
+
+
 def code_digest(module: str) -> str:
     """Return 16 hex digits for a module and all our modules that it imports, even indirectly.
 
     It includes imports inside functions, templates and schemas next to the modules, and the
-    versions of Python and of the libraries in `LIBRARIES`. In a container it also includes the
-    image, which has parts without a Python version, such as CUDA.
+    versions of Python and of the libraries in `LIBRARIES`: those of this process, or those of the
+    images within `digests_for_images`. In a container it also includes the image, which has parts
+    without a Python version, such as CUDA.
     """
+    return _digest(module, _image_versions() if _is_for_images.get() else _versions_here())
+
+
+@functools.cache
+def _digest(module: str, versions: str) -> str:
     digest = hashlib.sha256()
     for name in sorted(source_closure(module)):
         digest.update(f"{name}\0".encode())
         for path in _files_of(name):
             digest.update(path.read_bytes())
-    versions = [f"{name}={importlib.metadata.version(name)}" for name in LIBRARIES]
-    python = ".".join(platform.python_version_tuple()[:2])
-    image = [f"image={image_digest()}"] if image_digest() else []
-    digest.update("\0".join([f"python={python}", *versions, *image]).encode())
+    digest.update(versions.encode())
     return digest.hexdigest()[:16]
+
+
+def _versions_here() -> str:
+    python = ".".join(platform.python_version_tuple()[:2])
+    versions = [f"{name}={importlib.metadata.version(name)}" for name in LIBRARIES]
+    image = [f"image={image_digest()}"] if image_digest() else []
+    return "\0".join([f"python={python}", *versions, *image])
+
+
+@functools.cache
+def _image_versions() -> str:
+    if not IMAGE_LOCK.is_file():  # in an image itself
+        return _versions_here()
+    pins = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", IMAGE_LOCK.read_text(encoding="utf-8"), re.M))
+    return "\0".join([f"python={IMAGE_PYTHON}", *(f"{name}={pins[name]}" for name in LIBRARIES)])
 
 
 def executor_digest(component: Any) -> str:

@@ -107,8 +107,8 @@ def _varints(values: npt.NDArray[Any], used: Bool | None) -> _Piece:
             present[:, :, group] = rest > 0
     if used is not None:
         present &= used[:, :, None]
-    present = present.reshape(rows, -1)
-    return _Piece(content.reshape(rows, -1), present, present.sum(axis=1))
+    sizes = present.sum(axis=(1, 2))
+    return _Piece(content.reshape(rows, -1), present.reshape(rows, -1), sizes)
 
 
 def _frame(pieces: list[_Piece], rows: int) -> bytes:

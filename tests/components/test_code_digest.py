@@ -1,5 +1,7 @@
 """A digest changes only with the code that a component runs."""
 
+import importlib.metadata
+import platform
 import shutil
 import subprocess
 import sys
@@ -7,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from components.code_digest import OUR_PACKAGES, source_closure
+from components.code_digest import (
+    IMAGE_LOCK,
+    OUR_PACKAGES,
+    _image_versions,
+    code_digest,
+    digests_for_images,
+    source_closure,
+)
 
 TOP = Path(__file__).parents[2]
 ASK = (
@@ -55,3 +64,30 @@ def test_an_edit_changes_the_digests_of_importing_modules(
 
 def test_imports_inside_functions_count() -> None:
     assert "pipelines.recipe.work" in source_closure("pipelines.cli")
+
+
+def test_digests_for_images_do_not_depend_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both lines compile the same pipeline.yaml, in or out of a container."""
+    with digests_for_images():
+        before = code_digest(INSTANCE_GEN)
+    here = code_digest(INSTANCE_GEN)
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: f"99 of {name}")
+    monkeypatch.setattr(platform, "python_version_tuple", lambda: ("3", "99", "0"))
+    monkeypatch.setenv("TEXTMILL_IMAGE_DIGEST", "sha256:other")
+    assert code_digest(INSTANCE_GEN) != here
+    with digests_for_images():
+        assert code_digest(INSTANCE_GEN) == before
+
+
+def test_digests_for_images_change_with_the_lock_of_the_images(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lock = tmp_path / "textmill.txt"
+    lock.write_text(IMAGE_LOCK.read_text().replace("\nnumpy==", "\nnumpy==9"))
+    with digests_for_images():
+        before = code_digest(INSTANCE_GEN)
+        monkeypatch.setattr("components.code_digest.IMAGE_LOCK", lock)
+        _image_versions.cache_clear()
+        after = code_digest(INSTANCE_GEN)
+    _image_versions.cache_clear()
+    assert after != before

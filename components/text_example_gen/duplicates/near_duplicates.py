@@ -83,8 +83,8 @@ def _choose(
             pairs = np.union1d(pairs, earlier[is_similar] + len(rows) * later[is_similar])
     is_dropped = np.zeros(len(rows), np.bool_)
     for pair in pairs.tolist():  # sorted by the later one: the earlier one is decided already
-        later, earlier = divmod(pair, len(rows))
-        is_dropped[later] |= not is_dropped[earlier]
+        later_row, earlier_row = divmod(pair, len(rows))
+        is_dropped[later_row] |= not is_dropped[earlier_row]
     return is_dropped
 
 

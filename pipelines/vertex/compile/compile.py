@@ -5,7 +5,7 @@ from typing import Any
 
 from tfx.orchestration.data_types import RuntimeParameter
 
-from components.code_digest import executor_digest
+from components.code_digest import digests_for_images, executor_digest
 from components.run_record.component import RunRecord
 from components.tfx_internals.kubeflow_spec import DEFAULT_IMAGE, compile_spec
 from components.vertex_trainer.component import InPlaceTrainer, VertexTrainer
@@ -26,6 +26,7 @@ TRAINER_PARAMETERS = (
 )  # fmt: skip
 
 
+@digests_for_images()
 def compile_recipe(recipe: Recipe) -> dict[str, Any]:
     """Compile a recipe that has a section `vertex` to a PipelineSpec, schema 2.1, as JSON values.
 
