@@ -114,12 +114,16 @@ class Cloud:
         key: str,
         *,
         query: Sequence[tuple[str, str]] = (),
+        body: Mapping[str, Any] | None = None,
     ) -> Iterator[Sequence[Mapping[str, Any]]]:
         """Yield the items of a paginated list by page; `key` names the list in each response."""
         token = ""
         while True:
-            page_query = [*query, *([("pageToken", token)] if token else [])]
-            page = self.call_api(action, service, path, query=page_query)
+            paging = {"pageToken": token} if token else {}
+            if body is None:
+                page = self.call_api(action, service, path, query=[*query, *paging.items()])
+            else:
+                page = self.call_api(action, service, path, body={**body, **paging})
             yield page.get(key, ())
             token = page.get("nextPageToken", "")
             if not token:

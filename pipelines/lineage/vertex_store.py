@@ -14,6 +14,7 @@ import functools
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -32,7 +33,6 @@ NOT_TASKS = {"system.Run", "system.DagExecution"}
 # google.cloud.aiplatform_v1.Execution.State: NEW and RUNNING, then those of ML Metadata.
 VERTEX_STATES = {1: RUNNING, 2: RUNNING, **STATES}
 KINDS: dict[str, Literal["input", "output"]] = {"INPUT": "input", "OUTPUT": "output"}
-SCHEME = "vertex"
 STORE = "default"  # exists in every project and region
 MAX_RUNS = 100  # the newest, unless the source says otherwise
 
@@ -84,14 +84,12 @@ class VertexStore:
     ) -> Mapping[int, Properties]:
         """Return the named metadata of artifacts; None stands for all artifacts, () for all."""
         known = self._content.properties
-        ids = known if artifact_ids is None else artifact_ids
-        properties = {n: known[n] for n in ids if n in known}
-        if names:
-            properties = {
-                n: {k: v for k, v in of_artifact.items() if k in names}
-                for n, of_artifact in properties.items()
-            }
-        return {n: of_artifact for n, of_artifact in properties.items() if of_artifact}
+        properties = {
+            number: {k: v for k, v in known[number].items() if not names or k in names}
+            for number in (known if artifact_ids is None else artifact_ids)
+            if number in known
+        }
+        return {number: of_artifact for number, of_artifact in properties.items() if of_artifact}
 
     def origins(self) -> Mapping[str, Properties]:
         """Return the code, host and user recorded for each run."""
@@ -109,8 +107,6 @@ class VertexStore:
 
     def _contexts(self) -> list[Any]:
         """Return the contexts of the newest runs, oldest first."""
-        import itertools
-
         from google.cloud import aiplatform_v1 as v1
 
         parent = f"{self._cloud.target.parent}/metadataStores/{self._source.store}"
@@ -121,7 +117,7 @@ class VertexStore:
         def call() -> list[Any]:
             pages = self._cloud.metadata.list_contexts(request)
             contexts = (c for c in pages if self._source.pipeline in (None, _pipeline_of(c)))
-            return list(itertools.islice(contexts, self._source.runs))
+            return list(islice(contexts, self._source.runs))
 
         contexts = self._cloud.call("list runs in ML Metadata", call)
         return sorted(contexts, key=lambda context: (context.create_time, context.name))
@@ -136,7 +132,6 @@ class _Content:
 
 
 def _convert(subgraphs: list[tuple[Any, Any]]) -> _Content:
-    """Convert contexts and their subgraphs to a graph and its properties."""
     tasks: dict[str, tuple[Any, str, str]] = {}  # resource name to message, run, pipeline
     artifacts: dict[str, Any] = {}
     events: dict[tuple[str, str, str], None] = {}
@@ -248,7 +243,7 @@ def parse_source(text: str) -> Source:
     runs = query.pop("runs", str(MAX_RUNS))
     pipeline = query.pop("pipeline", None)
     is_complete = parts.netloc and 1 <= len(path) <= 2
-    if parts.scheme != SCHEME or not is_complete or query or not (runs.isdigit() and int(runs)):
+    if parts.scheme != "vertex" or not is_complete or query or not (runs.isdigit() and int(runs)):
         raise InputError(
             f"--source {text}: write vertex://PROJECT/REGION, or "
             f"vertex://PROJECT/REGION/STORE?pipeline=NAME&runs={MAX_RUNS}."

@@ -103,7 +103,6 @@ def _loose_files(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _previous(workdir: Path, run_id: str) -> dict[str, str]:
-    """Return the digest of the previous seal by its run."""
     earlier = [p for p in (workdir / "runs").glob(f"*/{SEAL}") if p.parent.name < run_id]
     return {max(earlier).parent.name: _digest(max(earlier))} if earlier else {}
 

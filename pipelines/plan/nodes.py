@@ -120,7 +120,6 @@ class _Planner:
             self._restored[record.node_id] = good[-1]
 
     def _upstream(self, node: Any) -> set[str]:
-        """Return the ids of the nodes that it reads from."""
         channels = (c for spec in node.inputs.inputs.values() for c in spec.channels)
         return {channel.producer_node_query.id for channel in channels} - {""}
 
@@ -151,7 +150,6 @@ class _Planner:
     def _predict_input(
         self, spec: Any, planned: Mapping[str, ExecutionRecord]
     ) -> tuple[ArtifactRecord, ...]:
-        """Predict the artifacts that a node would read under one input key."""
         artifacts: list[ArtifactRecord] = []
         for channel in spec.channels:
             producer = channel.producer_node_query.id

@@ -168,7 +168,6 @@ def _explain(detail: ErrorDetails, path: Path, lines: dict[KeyPath, int]) -> str
 
 
 def _fields_at(groups: KeyPath) -> list[str]:
-    """Return the keys that a group of the recipe may have."""
     model: type[BaseModel] = Recipe
     for group in groups:
         annotation = model.model_fields[group].annotation if group in model.model_fields else None

@@ -160,5 +160,4 @@ class Recipe(Settings):
 
 
 def _absolute(path: str) -> str:
-    """Return the absolute path of a local path; a path on an object store is unchanged."""
     return path if is_remote(path) else str(Path(path).expanduser().absolute())

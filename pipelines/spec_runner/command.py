@@ -67,7 +67,6 @@ def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) ->
 
 
 def _run(spec: Spec, parameters: Values, run: RunContext, home: Workdir, options: Options) -> int:
-    """Run the spec, write its summary, and return the exit code."""
     _save_inputs(spec, parameters, run.folder)
     console = Console(stderr=True, highlight=False)
     timer = NodeTimer(console)
@@ -83,7 +82,6 @@ def _run(spec: Spec, parameters: Values, run: RunContext, home: Workdir, options
 
 
 def _check_parameters(spec: Spec, options: Options, buckets: Buckets, root: Path) -> Values:
-    """Return the value of every parameter."""
     definitions = spec.root.input_definitions.parameters
     arguments = [*_text_parameters(options.text, spec), *(options.parameters or ())]
     fallbacks = {"project": PROJECT, "region": REGION, "pipeline_root": str(root)}
@@ -95,7 +93,6 @@ def _check_parameters(spec: Spec, options: Options, buckets: Buckets, root: Path
 
 
 def _text_parameters(text: str | None, spec: Spec) -> list[str]:
-    """Convert `--text` to the parameters of a spec that Textmill compiled."""
     if text is None:
         return []
     definitions = spec.root.input_definitions.parameters
@@ -121,7 +118,6 @@ def _check_text(parameters: Values, buckets: Buckets) -> None:
 
 
 def _save_inputs(spec: Spec, parameters: Values, folder: Path) -> None:
-    """Save the spec and its parameters in the folder of the run."""
     shutil.copyfile(spec.path, folder / SPEC)
     content = json.dumps(parameters, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     storage.write_bytes(str(folder / PARAMETERS), content.encode())

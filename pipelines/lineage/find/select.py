@@ -102,7 +102,6 @@ def _by_version(archive: Archive, name: str) -> Artifact | None:
 
 
 def _by_address(archive: Archive, name: str) -> Artifact | None:
-    """Return the artifact or published model at an address on an object store."""
     if not is_remote(name):
         return None
     uri = name.rstrip("/")
@@ -130,7 +129,6 @@ def _by_folder(archive: Archive, name: str) -> Artifact | None:
 
 
 def _by_digest(archive: Archive, name: str) -> Artifact | None:
-    """Return the newest artifact whose content has this digest."""
     if len(name) < MIN_PREFIX_LENGTH or set(name) - set("0123456789abcdef"):
         return None
     for artifact in reversed(list(archive.graph.artifacts.values())):

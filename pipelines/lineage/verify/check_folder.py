@@ -138,7 +138,6 @@ def _check_unlisted(folder: Path, manifest: Manifest, listed: set[str]) -> Itera
 
 
 def _recount(folder: Path, manifest: Manifest) -> Iterator[Mismatch]:
-    """Recount the records, and the sentences of documents."""
     for split, shards in manifest.shards.items():
         records = sentences = 0
         try:

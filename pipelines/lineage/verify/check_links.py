@@ -66,7 +66,6 @@ def _check_manifest_links(
 def _compare_with_store(
     archive: Archive, artifact: Artifact, producer: Execution, manifest: Manifest
 ) -> Iterator[str]:
-    """Compare a manifest with the same facts in ML Metadata."""
     settings = archive.settings(producer)
     code = code_digest(settings)
     if code and manifest.facts.get("code_digest") != code:

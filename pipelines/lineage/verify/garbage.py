@@ -9,7 +9,7 @@ an orphan only after a day, because a run with another store may still be writin
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,11 +33,11 @@ class Orphan:
     why: str
 
 
-def find_orphans(archive: Archive, clock: Callable[[], float] = time.time) -> list[Orphan]:
+def find_orphans(archive: Archive) -> list[Orphan]:
     """Find the orphans of a workdir, without changing anything."""
     root = archive.workdir / "artifacts"
     kept = {archive.folder(a).resolve() for a in archive.graph.artifacts.values() if a.live}
-    old = clock() - SETTLED_SECONDS
+    old = time.time() - SETTLED_SECONDS
     orphans: list[Orphan] = []
     for pattern, above in FOLDERS.items():
         for folder in sorted(root.glob(pattern)):
@@ -50,7 +50,7 @@ def find_orphans(archive: Archive, clock: Callable[[], float] = time.time) -> li
             if not str(path).startswith(inside) and path.lstat().st_mtime < old:
                 orphans.append(Orphan(str(path), _size(path), "was never finished"))
     for destination in _remote_destinations(archive):
-        for version in find_abandoned(destination, clock()):
+        for version in find_abandoned(destination, time.time()):
             folder_name = storage.join(destination, str(version))
             size = sum(item.size_bytes for item in object_store.list_objects(folder_name))
             orphans.append(Orphan(folder_name, size, "was never finished"))
@@ -58,7 +58,6 @@ def find_orphans(archive: Archive, clock: Callable[[], float] = time.time) -> li
 
 
 def _remote_destinations(archive: Archive) -> list[str]:
-    """Return the folders of published models on an object store."""
     publishers = [e.id for e in archive.graph.executions.values() if e.type_name == PUBLISHER]
     settings = archive.store.settings(publishers).values() if publishers else ()
     destinations = {str(properties.get("destination", "")) for properties in settings}

@@ -42,7 +42,6 @@ class Processes:
         environment: Mapping[str, str],
         folder: Path,
         log: Path,
-        timeout_seconds: float | None = None,
     ) -> int:
         """Run a command until it ends.
 
@@ -51,10 +50,9 @@ class Processes:
             environment: the complete environment.
             folder: working folder, created if it does not exist.
             log: file that the output is appended to.
-            timeout_seconds: time limit; None: no limit.
 
         Returns:
-            The exit code: negative for a signal, TIMED_OUT after the time limit.
+            The exit code; negative for a signal.
         """
         shown = log.stat().st_size if log.exists() else 0
         call = module_call(command) if self._warm else None
@@ -64,11 +62,8 @@ class Processes:
             self._warm.start(call, environment=environment, folder=folder, log=log)
             return self._wait_warm(self._warm, log, shown, call.limit_seconds)
         process = self.start(command, environment=environment, folder=folder, log=log)
-        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         try:
             while process.poll() is None:
-                if deadline is not None and time.monotonic() > deadline:
-                    return TIMED_OUT
                 shown = self._show(log, shown)
                 time.sleep(_POLL_SECONDS)
             self._show(log, shown)

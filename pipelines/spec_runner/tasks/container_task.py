@@ -105,7 +105,6 @@ class ContainerTask:
         return read_output(message, outputs, {})
 
     def _run_with_retries(self, message: Json) -> None:
-        """Run the container's command until it succeeds or its retries are used up."""
         policy = self.task.retry_policy
         attempts = 1 + (policy.max_retry_count if self.tools.run.retry else 0)
         for attempt in range(1, attempts + 1):

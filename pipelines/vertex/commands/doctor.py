@@ -87,7 +87,6 @@ def _print_checks(checks: Iterable["Check"], as_json: bool) -> Iterable["Check"]
 
 
 def _summarize(checks: list["Check"], as_json: bool) -> int:
-    """Print the overall result and return the exit code."""
     failed = sum(check.state == "failed" for check in checks)
     warnings = sum(check.state == "warning" for check in checks)
     if as_json:

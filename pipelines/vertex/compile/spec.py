@@ -167,7 +167,6 @@ def _resources(task: str, vertex: VertexSettings) -> Spec:
 
 
 def _seconds(task: str, vertex: VertexSettings) -> int:
-    """Return the timeout of a task in seconds."""
     if task == TRAINER_TASK:  # waits for a custom job that has the timeout of the training
         return round(vertex.training.timeout_hours * 3600) + LAUNCHER_EXTRA_SECONDS
     return vertex.resources.get(task, vertex.default_resources).timeout_minutes * 60

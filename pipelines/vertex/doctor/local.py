@@ -60,7 +60,6 @@ def _check_memory() -> Check:
 
 
 def _container_limit() -> int | None:
-    """Return the memory limit of the container in bytes, if there is one."""
     path = Path("/sys/fs/cgroup/memory.max")
     text = path.read_text(encoding="utf-8").strip() if path.exists() else "max"
     return int(text) if text.isdigit() else None
@@ -80,7 +79,6 @@ def _check_disk(folder: Path) -> Check:
 
 
 def _check_packages() -> Check:
-    """Check that the installed packages have the versions that Textmill requires."""
     from importlib.metadata import PackageNotFoundError, requires, version
 
     from packaging.requirements import Requirement

@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -99,26 +100,14 @@ def find_training_jobs(cloud: Cloud, job: "v1.PipelineJob") -> list[str]:
 
 def read_entries(cloud: Cloud, expression: str, limit: int) -> list[Mapping[str, Any]]:
     """Read the newest log entries that match a filter expression, in order of time."""
-    entries: list[Mapping[str, Any]] = []
-    token = ""
-    while len(entries) < limit:
-        page = cloud.call_api(
-            "read the logs",
-            "logging",
-            "/v2/entries:list",
-            body={
-                "resourceNames": [f"projects/{cloud.target.project}"],
-                "filter": expression,
-                "orderBy": "timestamp desc",
-                "pageSize": min(PAGE_SIZE, limit - len(entries)),
-                **({"pageToken": token} if token else {}),
-            },
-        )
-        entries += page.get("entries", [])
-        token = page.get("nextPageToken", "")
-        if not token:
-            break
-    return entries[:limit][::-1]
+    body = {
+        "resourceNames": [f"projects/{cloud.target.project}"],
+        "filter": expression,
+        "orderBy": "timestamp desc",
+        "pageSize": min(PAGE_SIZE, limit),
+    }
+    pages = cloud.list_pages("read the logs", "logging", "/v2/entries:list", "entries", body=body)
+    return list(islice(chain.from_iterable(pages), limit))[::-1]
 
 
 def print_entries(entries: Sequence[Mapping[str, Any]], out: Console, err: Console) -> None:

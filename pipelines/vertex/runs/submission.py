@@ -52,7 +52,6 @@ def prepare_submission(spec_or_recipe: str, options: SubmitOptions) -> Submissio
 
 
 def _default_project() -> str | None:
-    """Return the project of the application default credentials, if there are any."""
     import google.auth
     from google.auth.exceptions import DefaultCredentialsError
 
