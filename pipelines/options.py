@@ -78,7 +78,7 @@ class RunOptions:
         str | None,
         typer.Option(
             "--root",
-            metavar="GS_FOLDER",
+            metavar="URI",
             help="gs:// folder of artifacts, checkpoints and published models; "
             "the workdir by default.",
         ),

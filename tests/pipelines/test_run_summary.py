@@ -56,7 +56,7 @@ def test_the_suggested_command_loads_the_model_with_all_its_weights(
         places={"model": str(tmp_path)},
     )  # fmt: skip
     console = Console(file=io.StringIO(), width=200)
-    print_next(summary, tmp_path, console)
+    print_next(summary, str(tmp_path), console)
     assert isinstance(console.file, io.StringIO)
     printed = console.file.getvalue()
     assert f"from transformers import {opens}, AutoTokenizer" in printed
