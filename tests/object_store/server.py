@@ -43,7 +43,8 @@ class ObjectStore:
     @property
     def requests(self) -> list[Request]:
         """The requests since the last `clear_log`, tokens left out."""
-        return [r for r in self.proxy.requests if "/token" not in r.path and r.path != "/batch"]
+        left_out = ("/token", "/batch/")  # the requests in a batch are logged themselves
+        return [r for r in self.proxy.requests if not any(part in r.path for part in left_out)]
 
     def counts(self) -> Counter[str]:
         """Count the logged requests by kind."""
