@@ -11,6 +11,7 @@ from core import storage
 from core.errors import InputError
 from core.failpoints import failpoint
 from core.manifest import Shard, file_digest
+from core.object_store import NotFoundError
 
 GZIP_LEVEL = 2  # ISA-L's, 0 to 3; files as small as with zlib's level 1, seven times faster
 GZIP_WINDOW = 31  # zlib's code for the largest window in gzip format
@@ -86,10 +87,13 @@ def check_records(path: str, sha256: str) -> None:
     Raises:
         RecordError: it is missing or was changed; the message names the first bad record, if any.
     """
-    if not storage.exists(path):
-        raise RecordError(f"{path}: the manifest names this shard, but it is missing. Run again.")
-    if file_digest(path) == sha256:
-        return
+    try:
+        if file_digest(path) == sha256:
+            return
+    except (FileNotFoundError, NotFoundError) as error:
+        raise RecordError(
+            f"{path}: the manifest names this shard, but it is missing. Run again."
+        ) from error
     records = sum(1 for _ in read_records(path))  # raises for the first damaged record
     raise RecordError(
         f"{path}: its content has changed since it was written (sha256 differs; it has {records:,} "

@@ -85,13 +85,24 @@ def read_manifest(folder: str) -> Manifest:
     Raises:
         InputError: the manifest is missing or invalid.
     """
-    path = storage.join(folder, MANIFEST)
-    content = storage.read_if_exists(path)
-    if content is None:
+    if (manifest := read_manifest_if_exists(folder)) is None:
         raise InputError(
             f"{folder}: no {MANIFEST}, so the folder is not complete. Run the step that writes it "
             f"again."
         )
+    return manifest
+
+
+def read_manifest_if_exists(folder: str) -> Manifest | None:
+    """Read the manifest of a folder, or return None if it has none.
+
+    Raises:
+        InputError: the manifest is invalid.
+    """
+    path = storage.join(folder, MANIFEST)
+    content = storage.read_if_exists(path)
+    if content is None:
+        return None
     try:
         return Manifest.model_validate_json(content)
     except ValidationError as error:

@@ -196,10 +196,10 @@ def remove(path: str) -> None:
 
 
 def remove_tree(folder: str) -> None:
-    """Remove a folder and everything in it."""
+    """Remove a folder and everything in it; one that does not exist is no error."""
     if is_remote(folder):
         object_store.remove_tree(folder)
-    else:
+    elif Path(folder).is_dir():
         shutil.rmtree(folder)
 
 

@@ -62,9 +62,10 @@ def nested(facts: Facts, name: str) -> Facts:
 
 def _read_evaluation(folder: str) -> dict[str, Any]:
     path = storage.join(folder, METRICS)
-    if not storage.exists(path):
+    written = storage.read_if_exists(path)
+    if written is None:
         raise InputError(f"{folder}: no {METRICS}. Run the ModelEvaluator again.")
-    content = json.loads(storage.read_bytes(path))
+    content = json.loads(written)
     return {
         "metrics": _finite(content["metrics"]),
         "baseline": _finite(content.get("baseline_metrics") or {}),

@@ -63,7 +63,7 @@ def _reason(input_dict: Artifacts) -> str:
         input_dict[standard_component_specs.MODEL_BLESSING_KEY]
     )
     path = storage.join(blessing.uri, constants.NOT_BLESSED_FILE_NAME)
-    written = storage.read_bytes(path).decode() if storage.exists(path) else ""
+    written = (storage.read_if_exists(path) or b"").decode()
     reasons = "; ".join(line for line in written.splitlines() if line)
     return f"the model was not blessed: {reasons or 'no reason was recorded'}"
 

@@ -46,9 +46,7 @@ class TextExampleGenExecutor(BeamExecutor):
                 source, settings, examples.uri, exec_properties["code_digest"], self._map_units
             )
         finally:
-            scratch = storage.join(examples.uri, SCRATCH)
-            if storage.exists(scratch):
-                storage.remove_tree(scratch)
+            storage.remove_tree(storage.join(examples.uri, SCRATCH))
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, "tfrecords_gzip")

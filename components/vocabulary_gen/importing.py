@@ -86,8 +86,8 @@ def _find_tokenizer(folder: str) -> str:
 
 
 def _read_files(folder: str) -> dict[str, bytes]:
-    paths = {name: storage.join(folder, name) for name in FILES}
-    return {name: storage.read_bytes(p) for name, p in paths.items() if storage.exists(p)}
+    contents = {name: storage.read_if_exists(storage.join(folder, name)) for name in FILES}
+    return {name: content for name, content in contents.items() if content is not None}
 
 
 def _import_wordpiece(contents: dict[str, bytes], folder: str) -> NewVocabulary:

@@ -53,13 +53,13 @@ def read_file(folder: str, name: str) -> bytes:
     Raises:
         VocabularyError: the file is missing.
     """
-    path = storage.join(folder, name)
-    if not storage.exists(path):
+    content = storage.read_if_exists(storage.join(folder, name))
+    if content is None:
         raise VocabularyError(
             f"{folder}: no {name}. A vocabulary is a folder with {TOKENIZER_FILE} and either "
             f"vocab.txt (WordPiece) or spiece.model (SentencePiece). VocabularyGen writes it."
         )
-    return storage.read_bytes(path)
+    return content
 
 
 def parse_tokenizer(content: bytes, path: str) -> tuple[dict[str, Any], "Tokenizer"]:

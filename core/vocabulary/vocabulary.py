@@ -129,8 +129,8 @@ def read_tokens(folder: str) -> tuple[str, tuple[str, ...]] | None:
     readers = {VOCAB_FILE: parse_vocab, SPIECE_FILE: _spiece_tokens, TOKENIZER_FILE: _json_tokens}
     for name, read in readers.items():
         path = storage.join(folder, name)
-        if storage.exists(path):
-            return path, read(storage.read_bytes(path), path)
+        if (content := storage.read_if_exists(path)) is not None:
+            return path, read(content, path)
     return None
 
 
@@ -144,9 +144,9 @@ def _json_tokens(content: bytes, path: str) -> tuple[str, ...]:
 
 
 def _check_manifest(folder: str, digest: str) -> None:
-    if not storage.exists(storage.join(folder, manifest.MANIFEST)):
+    if (written := manifest.read_manifest_if_exists(folder)) is None:
         return
-    facts = manifest.read_manifest(folder).facts
+    facts = written.facts
     if facts.get("digest", digest) != digest:
         raise VocabularyError(
             f"{folder}: the files are not what was written (digest {digest[:12]}…, the manifest "

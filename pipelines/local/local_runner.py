@@ -99,11 +99,9 @@ class NodeLauncher(HookedLauncher):
         A store restored from a backup assigns ids again that newer runs had used.
         """
         for artifact in _each(artifacts):
-            if storage.is_remote(artifact.uri):
-                storage.remove_tree(artifact.uri)
-            elif Path(artifact.uri).is_dir():
+            if Path(artifact.uri).is_dir():
                 log.warning("%s: belongs to an execution unknown to this store", artifact.uri)
-                storage.remove_tree(artifact.uri)
+            storage.remove_tree(artifact.uri)
 
     def before_publish(self, executor_output: Any) -> None:
         """Record the digest of each output, together with the output itself."""

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from core import storage
 from core.errors import InputError
 from core.json_object import read_json
-from core.manifest import MANIFEST, Manifest, read_manifest
+from core.manifest import MANIFEST, Manifest, read_manifest, read_manifest_if_exists
 
 SERVING = "Format-Serving"  # tfx.utils.path_utils: the SavedModel's folder in a Model artifact
 HAVE_MANIFESTS = {"Examples", "Model", "components.Vocabulary"}  # artifact types
@@ -70,7 +70,7 @@ def find_remote_manifest(uri: str, type_name: str) -> Manifest | None:
     if type_name not in HAVE_MANIFESTS:
         return None
     folder = storage.join(uri, SERVING) if type_name == "Model" else uri
-    return read_manifest(folder) if storage.exists(storage.join(folder, MANIFEST)) else None
+    return read_manifest_if_exists(folder)
 
 
 def read_notes(workdir: Path, run_id: str) -> RunNotes:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ SETTINGS = (
     "trainer.steps_per_loop=10", "trainer.log_every_steps=20", "trainer.save_every_steps=20",
     "trainer.global_batch_size=8",
 )  # fmt: skip
+TEXTMILL = str(Path(sys.executable).with_name("textmill"))
 MOST_REQUESTS = 500
 ATTEMPTS = 4
 SHARDS = ("TextExampleGen/examples/*/Split-*/*.gz", "InstanceGen/instances/*/Split-*/*.gz")
@@ -50,7 +52,7 @@ class Demo:
         """Run the demo in a workdir, check the exit code, and return the summary."""
         settings = [part for setting in SETTINGS for part in ("--set", setting)]
         done = subprocess.run(
-            ["textmill", "run", "demo", "--workdir", self.workdir(name), *settings, *arguments],
+            [TEXTMILL, "run", "demo", "--workdir", self.workdir(name), *settings, *arguments],
             env={**os.environ, **self.store.environment, **environment},
             capture_output=True,
             text=True,
