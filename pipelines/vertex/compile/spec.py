@@ -5,6 +5,7 @@ Each edit has its reason in TFX 1.16's tfx/orchestration/kubeflow/v2.
 
 import json
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from typing import Any
 
 from google.protobuf import json_format
@@ -35,6 +36,8 @@ def finish_spec(
         InputError: the settings name a task that the pipeline does not have.
     """
     spec["pipelineInfo"]["description"] = description
+    # Not TFX's version, which the machine that compiles has; begins like it, for Google's client.
+    spec["sdkVersion"] = f"tfx-textmill-{version('textmill')}"
     _make_resolved_inputs_optional(spec)
     _pass_placeholders(spec)
     _declare_parameters(spec, parameters)

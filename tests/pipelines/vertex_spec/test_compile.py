@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -63,6 +64,11 @@ def texts(value: Any) -> Iterator[str]:
 
 def test_pipeline_yaml_is_what_the_recipe_compiles_to(spec: dict[str, Any]) -> None:
     compare(SPEC_FILE, to_yaml(spec, "vertex", []))
+
+
+def test_the_spec_names_textmill_and_not_the_tfx_of_this_machine(spec: dict[str, Any]) -> None:
+    """Both lines compile the same bytes."""
+    assert re.fullmatch(r"tfx-textmill-[0-9.]+", spec["sdkVersion"])
 
 
 def test_kfp_can_load_the_spec(spec: dict[str, Any]) -> None:
