@@ -6,16 +6,8 @@ from typing import Any
 import numpy as np
 
 from core import storage
-from core.vocabulary.tokenizer_file import (
-    Entries,
-    VocabularyError,
-    check_added_tokens,
-    check_specials,
-    flatten_steps,
-    mismatch,
-    read_file,
-    special_added_ids,
-)
+from core.vocabulary import tokenizer_file
+from core.vocabulary.tokenizer_file import Entries, VocabularyError
 
 SPIECE_FILE = "spiece.model"
 PIECE_SPECIALS = ("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]")  # ALBERT's
@@ -44,14 +36,14 @@ def unigram_entries(folder: str, tokenizer: dict[str, Any], path: str) -> Entrie
     Raises:
         VocabularyError: the two files differ, or an entry or a special token is invalid.
     """
-    content = read_file(folder, SPIECE_FILE)
+    content = tokenizer_file.read_file(folder, SPIECE_FILE)
     check_unigram(tokenizer, path)
     vocab = tokenizer["model"]["vocab"]
     _compare(vocab, read_pieces(content, storage.join(folder, SPIECE_FILE)), path)
     tokens = tuple(piece for piece, _ in vocab)
     ids = {token: n for n, token in enumerate(tokens)}
     named_ids = tuple(ids[name] for name in PIECE_SPECIALS)
-    special_ids = special_added_ids(tokenizer) | set(named_ids)
+    special_ids = tokenizer_file.special_added_ids(tokenizer) | set(named_ids)
     continuation = np.array([continues_word(token) for token in tokens])
     ends = np.array([ends_word(token) for token in tokens])
     continuation[list(special_ids)], ends[list(special_ids)] = False, True
@@ -76,7 +68,7 @@ def check_unigram(tokenizer: dict[str, Any], path: str) -> None:
     """
     model = tokenizer["model"]
     entries = [piece for piece, _ in model["vocab"]]
-    check_specials(entries, PIECE_SPECIALS, path)
+    tokenizer_file.check_specials(entries, PIECE_SPECIALS, path)
     if len(set(entries)) < len(entries):
         raise VocabularyError(
             f"{path}: two ids for one piece. Get the vocabulary from its source again."
@@ -86,8 +78,8 @@ def check_unigram(tokenizer: dict[str, Any], path: str) -> None:
             f"{path}: unknown text does not become <unk>. Import a vocabulary with ALBERT's "
             f"special tokens and without byte fallback, or train one."
         )
-    check_added_tokens(tokenizer, len(entries), path)
-    steps = flatten_steps(tokenizer.get("pre_tokenizer"))
+    tokenizer_file.check_added_tokens(tokenizer, len(entries), path)
+    steps = tokenizer_file.flatten_steps(tokenizer.get("pre_tokenizer"))
     if not any(s["type"] == "Metaspace" and s["replacement"] == WORD_BEGIN for s in steps):
         raise VocabularyError(
             f"{path}: no Metaspace pre-tokenizer, so spaces do not become {WORD_BEGIN}. Import a "
@@ -122,7 +114,7 @@ def _compare(vocab: list[tuple[str, float]], pieces: list[tuple[str, float]], pa
         for (ours, a), (theirs, b) in zip(vocab, pieces, strict=True)
     )
     if not is_same:
-        raise mismatch(path, SPIECE_FILE)
+        raise tokenizer_file.mismatch(path, SPIECE_FILE)
 
 
 def continues_word(piece: str) -> bool:

@@ -9,18 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core import manifest, storage
-from core.vocabulary.tokenizer_file import (
-    CONFIG_FILE,
-    TOKENIZER_FILE,
-    Kind,
-    VocabularyError,
-    check_nfc,
-    model_kind,
-    normalizer_flags,
-    parse_tokenizer,
-    plain_tokenizer,
-    read_tokenizer,
-)
+from core.vocabulary import tokenizer_file
+from core.vocabulary.tokenizer_file import Kind, VocabularyError
 from core.vocabulary.unigram import SPIECE_FILE, read_pieces, unigram_entries
 from core.vocabulary.wordpiece import VOCAB_FILE, parse_vocab, wordpiece_entries
 
@@ -58,7 +48,7 @@ class Vocabulary:
     @property
     def files(self) -> tuple[str, ...]:
         """The names of the files, which are copied to every model trained with the vocabulary."""
-        return (self.model_file, TOKENIZER_FILE, CONFIG_FILE)
+        return (self.model_file, tokenizer_file.TOKENIZER_FILE, tokenizer_file.CONFIG_FILE)
 
     def tokenizer(self) -> "Tokenizer":
         """Return the tokenizer of plain text: it adds no specials, truncates and pads nothing.
@@ -67,7 +57,11 @@ class Vocabulary:
         """
         from tokenizers import Tokenizer
 
-        return Tokenizer.from_str(json.dumps(plain_tokenizer(read_tokenizer(self.folder)[0])))
+        return Tokenizer.from_str(
+            json.dumps(
+                tokenizer_file.plain_tokenizer(tokenizer_file.read_tokenizer(self.folder)[0])
+            )
+        )
 
 
 def load_vocabulary(folder: str) -> Vocabulary:
@@ -81,15 +75,15 @@ def load_vocabulary(folder: str) -> Vocabulary:
         VocabularyError: a file is missing or damaged, the two files differ, a special token is
             missing, or an entry is empty, duplicate or can never match.
     """
-    path = storage.join(folder, TOKENIZER_FILE)
-    tokenizer, tokenizer_bytes = read_tokenizer(folder)
-    kind = model_kind(tokenizer, path)
+    path = storage.join(folder, tokenizer_file.TOKENIZER_FILE)
+    tokenizer, tokenizer_bytes = tokenizer_file.read_tokenizer(folder)
+    kind = tokenizer_file.model_kind(tokenizer, path)
     read_entries = wordpiece_entries if kind == "wordpiece" else unigram_entries
     entries = read_entries(folder, tokenizer, path)
-    check_nfc(tokenizer, entries.tokens, path)
+    tokenizer_file.check_nfc(tokenizer, entries.tokens, path)
     digest = files_digest(tokenizer_bytes, entries.model_bytes)
     _check_manifest(folder, digest)
-    lowercase, strip_accents = normalizer_flags(tokenizer.get("normalizer"))
+    lowercase, strip_accents = tokenizer_file.normalizer_flags(tokenizer.get("normalizer"))
     pad_id, unk_id, cls_id, sep_id, mask_id = entries.named_ids
     for array in (entries.continuation, entries.ends_word):
         array.setflags(write=False)
@@ -126,7 +120,11 @@ def read_tokens(folder: str) -> tuple[str, tuple[str, ...]] | None:
     Raises:
         VocabularyError: the file is damaged.
     """
-    readers = {VOCAB_FILE: parse_vocab, SPIECE_FILE: _spiece_tokens, TOKENIZER_FILE: _json_tokens}
+    readers = {
+        VOCAB_FILE: parse_vocab,
+        SPIECE_FILE: _spiece_tokens,
+        tokenizer_file.TOKENIZER_FILE: _json_tokens,
+    }
     for name, read in readers.items():
         path = storage.join(folder, name)
         if (content := storage.read_if_exists(path)) is not None:
@@ -139,7 +137,7 @@ def _spiece_tokens(content: bytes, path: str) -> tuple[str, ...]:
 
 
 def _json_tokens(content: bytes, path: str) -> tuple[str, ...]:
-    vocab = parse_tokenizer(content, path)[1].get_vocab()
+    vocab = tokenizer_file.parse_tokenizer(content, path)[1].get_vocab()
     return tuple(sorted(vocab, key=vocab.__getitem__))
 
 

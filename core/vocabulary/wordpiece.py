@@ -6,15 +6,8 @@ from typing import Any
 import numpy as np
 
 from core import storage
-from core.vocabulary.tokenizer_file import (
-    Entries,
-    VocabularyError,
-    check_added_tokens,
-    check_specials,
-    mismatch,
-    read_file,
-    special_added_ids,
-)
+from core.vocabulary import tokenizer_file
+from core.vocabulary.tokenizer_file import Entries, VocabularyError
 
 VOCAB_FILE = "vocab.txt"
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -27,24 +20,24 @@ def wordpiece_entries(folder: str, tokenizer: dict[str, Any], path: str) -> Entr
     Raises:
         VocabularyError: the two files differ, or an entry or a special token is invalid.
     """
-    content = read_file(folder, VOCAB_FILE)
+    content = tokenizer_file.read_file(folder, VOCAB_FILE)
     tokens = parse_vocab(content, storage.join(folder, VOCAB_FILE))
     model = tokenizer["model"]
     ids = {token: n for n, token in enumerate(tokens)}
     if model.get("vocab") != ids:
-        raise mismatch(path, VOCAB_FILE)
+        raise tokenizer_file.mismatch(path, VOCAB_FILE)
     if model.get("unk_token") != "[UNK]":
         raise VocabularyError(
             f"{path}: unk_token is {model.get('unk_token')!r} and has to be '[UNK]'. Import the "
             f"vocabulary of a BERT or ELECTRA model, or train one."
         )
-    check_added_tokens(tokenizer, len(tokens), path)
+    tokenizer_file.check_added_tokens(tokenizer, len(tokens), path)
     prefix = str(model["continuing_subword_prefix"])
     special_ids = {n for n, t in enumerate(tokens) if t in SPECIALS or _UNUSED.fullmatch(t)}
     return Entries(
         tokens=tokens,
         named_ids=tuple(ids[name] for name in SPECIALS),
-        special_ids=tuple(sorted(special_added_ids(tokenizer) | special_ids)),
+        special_ids=tuple(sorted(tokenizer_file.special_added_ids(tokenizer) | special_ids)),
         continuation=np.array([t.startswith(prefix) and len(t) > len(prefix) for t in tokens]),
         ends_word=np.zeros(len(tokens), np.bool_),  # the prefix of the next token decides
         model_file=VOCAB_FILE,
@@ -85,5 +78,5 @@ def parse_vocab(content: bytes, path: str) -> tuple[str, ...]:
                 f"would have two ids. Get the vocabulary from its source again."
             )
         first[token] = number
-    check_specials(first, SPECIALS, path)
+    tokenizer_file.check_specials(first, SPECIALS, path)
     return tuple(lines)

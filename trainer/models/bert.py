@@ -4,17 +4,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from trainer.models import blocks
 from trainer.models.architecture import Architecture
-from trainer.models.blocks import (
-    HeadNames,
-    LayerNames,
-    embed,
-    embeddings_parameters,
-    head_parameters,
-    layer_parameters,
-    score_tokens,
-    transformer_layer,
-)
+from trainer.models.blocks import HeadNames, LayerNames
 from trainer.models.layers import Weights, dense
 from trainer.models.noise import NO_NOISE, Noise
 from trainer.models.parameters import ParameterList, dense_parameters
@@ -66,13 +58,13 @@ class Bert:
     def parameters(self) -> ParameterList:
         """List every parameter, in the order of the forward pass."""
         a = self.architecture
-        parameters = embeddings_parameters(self.EMBEDDINGS, self.PROJECTION, a)
+        parameters = blocks.embeddings_parameters(self.EMBEDDINGS, self.PROJECTION, a)
         for layer in self._layers:
-            parameters |= layer_parameters(layer, a)
+            parameters |= blocks.layer_parameters(layer, a)
         return {
             **parameters,
             **dense_parameters(self.POOLER, a.hidden_size, a.hidden_size),
-            **head_parameters(self.HEAD, a),
+            **blocks.head_parameters(self.HEAD, a),
             **dense_parameters(self.PAIR, a.hidden_size, a.sequence_classes),
         }
 
@@ -99,7 +91,9 @@ class Bert:
             (B, L, H), or (B, Q, H) at the positions.
         """
         a = self.architecture
-        x = embed(weights, self.EMBEDDINGS, self.PROJECTION, a, input_ids, segment_ids, noise)
+        x = blocks.embed(
+            weights, self.EMBEDDINGS, self.PROJECTION, a, input_ids, segment_ids, noise
+        )
         return run_layers(weights, self._layers, a, x, input_mask, noise, positions)
 
     def pool(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
@@ -108,7 +102,7 @@ class Bert:
 
     def score_tokens(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
         """Score every token of the vocabulary: hidden states (B, N, H) to (B * N, V)."""
-        return score_tokens(weights, self.HEAD, self.architecture, hidden)
+        return blocks.score_tokens(weights, self.HEAD, self.architecture, hidden)
 
     def score_pairs(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
         """Score the C classes of the sentence pair: hidden states (B, L, H) to (B, C) float32."""
@@ -139,10 +133,10 @@ def run_layers(
 ) -> tf.Tensor:
     """Run transformer layers on embeddings x (B, L, H); the rest is as in `Bert.encode`."""
     for layer in layers[:-1]:
-        x = transformer_layer(weights, layer, a, x, x, input_mask, noise)
+        x = blocks.transformer_layer(weights, layer, a, x, x, input_mask, noise)
     # The last layer is computed at the positions only: a quarter of it where Q is L / 6.
     queries = x if positions is None else tf.gather(x, positions, batch_dims=1)
-    return transformer_layer(weights, layers[-1], a, queries, x, input_mask, noise)
+    return blocks.transformer_layer(weights, layers[-1], a, queries, x, input_mask, noise)
 
 
 def bert_layers(prefix: str, num_layers: int) -> list[LayerNames]:

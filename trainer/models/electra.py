@@ -2,16 +2,10 @@
 
 import tensorflow as tf
 
+from trainer.models import blocks
 from trainer.models.architecture import Architecture, generator_architecture
 from trainer.models.bert import bert_layers, run_layers
-from trainer.models.blocks import (
-    HeadNames,
-    embed,
-    embeddings_parameters,
-    head_parameters,
-    layer_parameters,
-    score_tokens,
-)
+from trainer.models.blocks import HeadNames
 from trainer.models.layers import Weights, dense, dense_gelu
 from trainer.models.noise import NO_NOISE, Noise
 from trainer.models.parameters import ParameterList, dense_parameters
@@ -67,12 +61,12 @@ class Electra:
             (a, _PROJECTION, self._layers),
             (self.generator, GENERATOR + _PROJECTION, self._generator_layers),
         ):
-            parameters |= embeddings_parameters(_EMBEDDINGS, projection, architecture)
+            parameters |= blocks.embeddings_parameters(_EMBEDDINGS, projection, architecture)
             for layer in layers:
-                parameters |= layer_parameters(layer, architecture)
+                parameters |= blocks.layer_parameters(layer, architecture)
         return {
             **parameters,
-            **head_parameters(_GENERATOR_HEAD, self.generator),
+            **blocks.head_parameters(_GENERATOR_HEAD, self.generator),
             **dense_parameters(f"{_DISCRIMINATOR_HEAD}.dense", h, h),
             **dense_parameters(f"{_DISCRIMINATOR_HEAD}.dense_prediction", h, 1),
         }
@@ -88,7 +82,7 @@ class Electra:
     ) -> tf.Tensor:
         """Compute the discriminator's hidden states; arguments and result as in `Bert.encode`."""
         a, layers = self.architecture, self._layers
-        x = embed(weights, _EMBEDDINGS, _PROJECTION, a, input_ids, segment_ids, noise)
+        x = blocks.embed(weights, _EMBEDDINGS, _PROJECTION, a, input_ids, segment_ids, noise)
         return run_layers(weights, layers, a, x, input_mask, noise, positions)
 
     def predict_tokens(
@@ -103,9 +97,9 @@ class Electra:
         """Return the generator's scores of every token at the masked positions, (B * N, V)."""
         a, layers = self.generator, self._generator_layers
         projection = GENERATOR + _PROJECTION
-        x = embed(weights, _EMBEDDINGS, projection, a, input_ids, segment_ids, noise)
+        x = blocks.embed(weights, _EMBEDDINGS, projection, a, input_ids, segment_ids, noise)
         hidden = run_layers(weights, layers, a, x, input_mask, noise, positions)
-        return score_tokens(weights, _GENERATOR_HEAD, a, hidden)
+        return blocks.score_tokens(weights, _GENERATOR_HEAD, a, hidden)
 
     def score_replaced(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
         """Score each token of the discriminator's hidden states (B, L, H).
