@@ -2,12 +2,9 @@
 
 Without this, Beam hangs when a worker dies. Its local runner starts a thread per worker process
 (`runners/portability/fn_api_runner/worker_handlers.py`), which raises when the process fails. But
-the main thread never sees that: it waits for the worker's response, and only a signal wakes it.
-When a signal does, for example Ctrl-C, Beam first waits for all workers to end, and a worker that
-is still connecting never does.
-
-A signal that this process ignores (a shell starts background processes that way) stops nothing, so
-the workers keep running.
+the main thread waits for the worker's response, and only a signal wakes it. When one does, Beam
+first waits for all workers to end, and a worker that is still connecting never does. A signal that
+this process ignores, as shells make background processes do, stops nothing.
 """
 
 import contextlib

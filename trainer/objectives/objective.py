@@ -39,7 +39,6 @@ class Objective(Protocol):
     @property
     def model(self) -> Model:
         """Return the model that learns."""
-        ...
 
     def __call__(self, weights: Weights, batch: Batch, noise: Noise) -> Outcome:
         """Compute the losses and measures of a batch.
@@ -51,19 +50,15 @@ class Objective(Protocol):
                 `…_labels` (B,) int32.
             noise: for dropout; its `rows` are for sampling from ELECTRA's generator.
         """
-        ...
 
     def evaluate(self, weights: Weights, batch: Batch, rows: RowDraws) -> Outcome:
         """Compute the same without dropout; `rows` fixes the generator's samples."""
-        ...
 
     def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Return the denominator of each loss, known before the forward pass."""
-        ...
 
     def expected_first_loss(self) -> float:
         """Return the loss in nats of a model to which every answer is equally likely."""
-        ...
 
 
 def weighted(values: tf.Tensor, weights: tf.Tensor) -> Ratio:
