@@ -1,0 +1,1 @@
+"""Tests of Textmill, in the folders of the code that they test."""

@@ -66,10 +66,10 @@ class Case:
     peak: float  # FLOP/s of bfloat16 matrix products, the better of both sides
 
     def rows(self) -> list[str]:
-        """A line of the table for each form.
+        """Return a row of the table for each form.
 
-        The share of the peak counts what a side computes: ours leaves out what nobody reads in the
-        last layer. Tokens a second compare the two whatever they compute.
+        The share of the peak counts the FLOPs that a side computes: ours leaves out the positions
+        of the last layer that are not used. Tokens per second compare the sides in any case.
         """
         medians = {form: statistics.median(seconds) for form, seconds in self.seconds.items()}
         best = min((m for form, m in medians.items() if form != OURS), default=float("nan"))

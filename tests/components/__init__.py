@@ -1,0 +1,1 @@
+"""Tests of the TFX components, one folder or file per component."""

@@ -1,0 +1,1 @@
+"""Tests of what every floor needs: storage, manifests, settings, draws."""

@@ -1,0 +1,1 @@
+"""Tests of recipes, the DAG, and the ways to run and review it."""

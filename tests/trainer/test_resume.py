@@ -1,4 +1,4 @@
-"""A run that was stopped, in whatever way, ends with the bytes of one that was not."""
+"""Tests that a stopped run resumes and ends with the bytes of an undisturbed run."""
 
 import json
 import os

@@ -181,7 +181,7 @@ def test_transformers_classifies_as_we_do(
 def test_a_model_of_pairs_can_be_gone_on_with(
     static_folder: str, brought_in: str, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    """Its head for two classes is drawn anew; types of segments are added."""
+    """The head for two classes is initialized randomly; segment types are added."""
     from trainer.export.export import export_model
     from trainer.objectives.choose import choose_objective
 

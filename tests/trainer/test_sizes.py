@@ -121,16 +121,16 @@ def test_a_papers_recipe_has_the_papers_settings(
     schedule: str,
 ) -> None:
     """Devlin et al. 2019, A.2; Lan et al. 2020, 4.1; Clark et al. 2020, table 6."""
-    found = load_recipe(recipe)
+    loaded = load_recipe(recipe)
     kind, size = recipe.split("-")
-    assert (found.model.type, found.model.size) == (kind, size)
-    trainer = found.trainer
-    assert (trainer.global_batch_size, found.instances.seq_length) == (batch, length)
-    assert (trainer.learning_rate, found.masking.rate) == (rate, masked)
+    assert (loaded.model.type, loaded.model.size) == (kind, size)
+    trainer = loaded.trainer
+    assert (trainer.global_batch_size, loaded.instances.seq_length) == (batch, length)
+    assert (trainer.learning_rate, loaded.masking.rate) == (rate, masked)
     assert (trainer.steps, trainer.warmup_steps) == (steps, warmup)
     assert (trainer.optimizer, trainer.schedule) == (optimizer, schedule)
     dropout = 0.0 if recipe == "albert-xxlarge" else 0.1
-    assert (found.model.hidden_dropout, found.model.attention_dropout) == (dropout, dropout)
+    assert (loaded.model.hidden_dropout, loaded.model.attention_dropout) == (dropout, dropout)
     assert (trainer.weight_decay, trainer.adam_epsilon, trainer.clip_norm) == (0.01, 1e-6, 1.0)
     assert (trainer.adam_beta_1, trainer.adam_beta_2) == (0.9, 0.999)
     assert not trainer.adam_bias_correction
@@ -139,8 +139,8 @@ def test_a_papers_recipe_has_the_papers_settings(
 @pytest.mark.parametrize("size", ["tiny", "mini", "small", "medium"])
 def test_the_smaller_berts_are_bert_base_with_another_size(size: str) -> None:
     """The standard recipe at other widths and depths (Turc et al. 2019)."""
-    found = load_recipe("bert-base", [f"model.size={size}"])
-    a = resolve_architecture(found.model, vocab_size=found.vocabulary.size, pad_id=0)
+    loaded = load_recipe("bert-base", [f"model.size={size}"])
+    a = resolve_architecture(loaded.model, vocab_size=loaded.vocabulary.size, pad_id=0)
     assert a == architecture_of("bert", size)
 
 
@@ -170,24 +170,24 @@ def test_a_papers_recipe_masks_as_the_paper_does(
     for size in OFFERED[kind]:
         if f"{kind}-{size}" not in shipped_recipes() or size == "mini":  # no paper's
             continue
-        found = load_recipe(f"{kind}-{size}")
-        masking = found.masking
+        loaded = load_recipe(f"{kind}-{size}")
+        masking = loaded.masking
         assert (masking.unit, masking.mask_share, masking.random_share) == (unit, mask, random)
-        assert found.instances.short_seq_fraction == short
+        assert loaded.instances.short_seq_fraction == short
         assert masking.unit != "ngram" or masking.ngram_probabilities() == pytest.approx(
             [6 / 11, 3 / 11, 2 / 11]
         )
-        halves = found.model.electra
+        halves = loaded.model.electra
         assert electra in (None, (halves.discriminator_weight, halves.temperature))
 
 
 @pytest.mark.parametrize("recipe", shipped_recipes())
 def test_no_recipe_cuts_its_masking_rate(recipe: str) -> None:
     """With 20 slots at length 512, ALBERT's code masks a fourth of what the paper says."""
-    found = load_recipe(recipe)
-    for of_phase in found.instances_by_phase():
-        assert count_slots(of_phase, found.masking) >= found.masking.rate * of_phase.seq_length
-    assert compute_work(found).flops > 0  # its sizes fit together
+    loaded = load_recipe(recipe)
+    for of_phase in loaded.instances_by_phase():
+        assert count_slots(of_phase, loaded.masking) >= loaded.masking.rate * of_phase.seq_length
+    assert compute_work(loaded).flops > 0  # its sizes fit together
 
 
 @pytest.mark.parametrize(("size", "share"), [("small", 1 / 4), ("base", 1 / 3), ("large", 1 / 4)])

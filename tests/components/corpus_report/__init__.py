@@ -1,0 +1,1 @@
+"""Tests of the corpus report: statistics, findings, charts and the page."""

@@ -1,0 +1,1 @@
+"""Tests of the validation that stops a run on spoiled data."""

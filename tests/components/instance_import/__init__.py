@@ -1,0 +1,1 @@
+"""Tests of reading other systems' records as instances."""

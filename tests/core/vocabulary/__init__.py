@@ -1,0 +1,1 @@
+"""Tests of loading vocabularies and of tokenizing with them."""

@@ -1,0 +1,1 @@
+"""Tests of tracing, comparing, verifying and exporting runs."""

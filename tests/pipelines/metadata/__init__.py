@@ -1,0 +1,1 @@
+"""Tests of reading ML Metadata and of deciding what may be reused."""

@@ -1,0 +1,1 @@
+"""Tests of running a compiled pipeline on this machine."""

@@ -1,0 +1,1 @@
+"""Tests of devices, training workers and stop signals."""

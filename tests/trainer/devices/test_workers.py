@@ -46,10 +46,10 @@ def test_two_workers_train_as_one_device_and_go_on_after_one_was_stopped_or_kill
     one_device: Path, dynamic_folder: str, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     settings = make_settings(NO_DROPOUT, **RUN)
-    # One is told to stop: both save and end.
+    # One receives SIGTERM: both save and end.
     ends = _signal_one(settings, dynamic_folder, tmp_path, "stopped", signal.SIGTERM)
     assert ends == [128 + signal.SIGTERM] * 2, _logs(tmp_path, "stopped")
-    # One is killed: the other says so.
+    # One is killed: the other reports it.
     ends = _signal_one(settings, dynamic_folder, tmp_path, "killed", signal.SIGKILL)
     assert ends == [1, -signal.SIGKILL]
     assert "WorkerLostError: One of the 2 workers is gone" in _logs(tmp_path, "killed")
@@ -130,7 +130,7 @@ def _logs(scratch: Path, name: str) -> str:
 
 def _assert_equal_models(one: Path, other: Path) -> None:
     expected = safetensors.numpy.load_file(one / WEIGHTS)
-    found = safetensors.numpy.load_file(other / WEIGHTS)
-    assert found.keys() == expected.keys()
+    weights = safetensors.numpy.load_file(other / WEIGHTS)
+    assert weights.keys() == expected.keys()
     for name, value in expected.items():
-        np.testing.assert_allclose(found[name], value, atol=5e-5, err_msg=name)
+        np.testing.assert_allclose(weights[name], value, atol=5e-5, err_msg=name)

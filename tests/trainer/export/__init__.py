@@ -1,0 +1,1 @@
+"""Tests of the exported SavedModel and the `transformers` folder."""

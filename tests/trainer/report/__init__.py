@@ -1,0 +1,1 @@
+"""Tests of the figures, progress and facts of a training run."""

@@ -1,0 +1,1 @@
+"""Tests of starting from the weights of another model."""
