@@ -1,4 +1,4 @@
-# Textmill's entry points. `make run` and `make test` set up all that they need.
+# Textmill's entry points. Each target installs what it needs.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -16,7 +16,7 @@ LINE_PLATFORM := x86_64-manylinux_$(if $(filter newer,$(LINE)),2_39,2_35)
 GPU ?= $(wildcard .venv/.ready-$(LINE)-gpu)
 LINE_LOCKS := requirements/$(LINE)/textmill.txt requirements/$(LINE)/dev.txt $(if $(GPU),requirements/$(LINE)/gpu.txt)
 TORCH ?= 2.13.0
-# In containers everybody is root; pip need not warn of it.
+# Containers run as root; pip's warning about that is of no use.
 export PIP_ROOT_USER_ACTION := ignore
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
@@ -37,11 +37,11 @@ LOCKS := uv docs transformers minilm audit fuzz
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
-run: $(READY)  ## pre-train, evaluate and publish a small BERT on real text, here
+run: $(READY)  ## pre-train, evaluate and publish a small BERT on real text
 	$(BIN)/textmill demo-text $(DEMO)/text
 	$(BIN)/textmill run demo --text $(DEMO)/text --workdir $(DEMO)
 
-test: $(READY) $(TRANSFORMERS) $(MINILM)  ## run the tests
+test: $(READY) $(TRANSFORMERS) $(MINILM)  ## run all tests but those of `make faults`
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/faults
 
 faults: export TEXTMILL_FAULT_TABLE := $(CURDIR)/work/faults.jsonl
@@ -51,26 +51,26 @@ faults: $(READY)  ## kill, fill, corrupt and crowd runs; FULL=1: each kill point
 	$(BIN)/python -m pytest tests/faults --numprocesses 2 --dist worksteal
 	$(BIN)/python -m tests.faults.table $(TEXTMILL_FAULT_TABLE)
 
-# A case that is found ends it, and stays in tests/fuzz/cases, where `make faults` tries it again.
+# A failing input ends the run and is kept in tests/fuzz/cases, which `make faults` tries again.
 fuzz: export TF_CPP_MIN_LOG_LEVEL := 3
 fuzz: export PYTHONPATH := $(CURDIR)/.fuzz
-fuzz: $(READY) $(FUZZ)  ## fuzz with atheris what reads bytes from outside, SECONDS=60 each
+fuzz: $(READY) $(FUZZ)  ## fuzz the readers of untrusted input with atheris, SECONDS=60 each
 	for target in $(FUZZED); do \
 	  $(BIN)/python -m tests.fuzz.run $$target $(or $(SECONDS),60); \
 	done
 
-audit: $(READY) $(AUDIT)  ## look up known holes of the dependencies, and check the locks
+audit: $(READY) $(AUDIT)  ## report known vulnerabilities of the dependencies, and check the locks
 	$(BIN)/python -m tests.check_dependencies .venv-audit/bin/pip-audit \
 	  $(wildcard requirements/*.txt requirements/*/*.txt)
 
-sbom: $(AUDIT)  ## write sbom.json: what Textmill stands on, in CycloneDX's form
+sbom: $(AUDIT)  ## write sbom.json: all dependencies, in the CycloneDX format
 	.venv-audit/bin/python -W ignore::UserWarning -m cyclonedx_py requirements \
 	  --output-reproducible --pyproject pyproject.toml \
 	  --output-format JSON --output-file sbom.json requirements/$(LINE)/textmill.txt
 
 setup: $(READY)  ## make the environment .venv; GPU=1: with CUDA for NVIDIA GPUs
 
-transformers: $(TRANSFORMERS)  ## make .venv-transformers: PyTorch, to check our models against
+transformers: $(TRANSFORMERS)  ## make .venv-transformers: PyTorch, to compare our models with
 
 minilm: $(MINILM)  ## fetch a published BERT (84 MB), to start from it in tests
 
@@ -84,6 +84,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+	$(BIN)/python -m tests.check_english
 	$(BIN)/hadolint docker/Dockerfile
 	$(BIN)/zizmor --quiet --offline --pedantic .github
 
@@ -125,7 +126,7 @@ lock: $(UV)  ## pin the newest releases that requirements/*.in allow, with hashe
 	  $(COMPILE) --python-version 3.11 $$more requirements/$$name.in -o requirements/$$name.txt; \
 	done
 
-# uv takes the place of pip's resolver: TFX 1.16 declares Python below 3.11, but runs on 3.11.
+# uv replaces pip's resolver: TFX 1.16 declares Python below 3.11, but runs on 3.11.
 COMPILE = $(UV) pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url --no-header
 lock-line lock-trainers: UPGRADE ?= --upgrade
 lock-line: $(UV)
@@ -182,7 +183,7 @@ $(FUZZ): $(UV) $(READY) requirements/fuzz.txt
 	  -r requirements/fuzz.txt
 	touch $@
 
-# pip, not uv, for PyTorch: a CPU build may lie in a place that pip is configured to look at.
+# pip, not uv, for PyTorch: pip may be configured with an index that has CPU builds.
 $(TRANSFORMERS): $(UV) requirements/transformers.txt
 	[ -x .venv-transformers/bin/python ] || $(UV) venv --quiet --seed --python $(LINE_PYTHON) .venv-transformers
 	$(UV) pip install --quiet --python .venv-transformers/bin/python --require-hashes \

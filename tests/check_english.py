@@ -14,7 +14,7 @@ from pathlib import Path
 
 TOP = Path(__file__).parents[1]
 ENDINGS = {".css", ".html", ".j2", ".js", ".md", ".py", ".tf", ".toml", ".yaml", ".yml", ""}
-# What is not ours to write: data, locks, the compiled spec, and this list.
+# Not written by us, or data: test data, locks, the compiled spec.
 SKIPPED = ("tests/data/", "tests/fuzz/cases/", "requirements/", "pipeline.yaml", "LICENSE")
 WORDS = {
     r"\banew\b": "again, re-…, or nothing",
