@@ -31,7 +31,7 @@ DOCS := .venv-docs/.ready
 # Locks of tools that do not depend on the line.
 LOCKS := uv docs transformers minilm audit fuzz
 
-.PHONY: help run test setup transformers minilm check format lint types contracts spec spec-check faults fuzz audit sbom lock lock-line \
+.PHONY: help run test cloud-test setup transformers minilm check format lint types contracts spec spec-check faults fuzz audit sbom lock lock-line \
   lock-trainers clean docs docs-reference docs-check docs-assets
 
 help:  ## list the targets
@@ -43,6 +43,9 @@ run: $(READY)  ## pre-train, evaluate and publish a small BERT on real text
 
 test: $(READY) $(TRANSFORMERS) $(MINILM)  ## run all tests but those of `make faults`
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/faults
+
+cloud-test: $(READY)  ## test against an emulated Google Cloud Storage, with faults
+	$(BIN)/python -m pytest tests/object_store --numprocesses 2 --dist loadfile
 
 faults: export TEXTMILL_FAULT_TABLE := $(CURDIR)/work/faults.jsonl
 faults: export TEXTMILL_FAULT_RUNS := $(if $(FULL),$(or $(RUNS),20),1)
