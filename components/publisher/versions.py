@@ -137,9 +137,9 @@ def _files(destination: str) -> Iterator[tuple[int, str]]:
             yield int(folder), name
 
 
-def find_abandoned(destination: str, now_seconds: float | None = None) -> list[int]:
+def find_abandoned(destination: str) -> list[int]:
     """Return the versions on an object store that a killed publisher began a day ago or earlier."""
-    old = (time.time() if now_seconds is None else now_seconds) - ABANDONED_SECONDS
+    old = time.time() - ABANDONED_SECONDS
     begun = object_store.list_objects(destination, beginning=".")
     names = (item.path.rpartition("/")[2][1:] for item in begun if item.created < old)
     return [int(name.removesuffix(PARTIAL)) for name in names if name.endswith(PARTIAL)]

@@ -18,14 +18,19 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
         yield store
 
 
+def reach(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process reach an object store."""
+    for name, value in store.environment.items():
+        monkeypatch.setenv(name, value)
+    # Another test file may have imported it already, and it reads the environment only then.
+    monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", store.environment["GCE_METADATA_HOST"])
+    object_store._connections_of.cache_clear()
+
+
 @pytest.fixture
 def store(running: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
     """The object store, reached by this process, with an empty log."""
-    for name, value in running.environment.items():
-        monkeypatch.setenv(name, value)
-    # Another test file may have imported it already, and it reads the environment only then.
-    monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", running.environment["GCE_METADATA_HOST"])
-    object_store._connections_of.cache_clear()
+    reach(running, monkeypatch)
     running.clear_log()
     yield running
     running.inject(Faults())

@@ -12,10 +12,15 @@ from typing import Any
 
 import pytest
 
+from components.publisher import versions
 from core import failpoints
 from core.object_store import TIMEOUT_VARIABLE
 from pipelines.exit_codes import FAILED, SUCCEEDED
+from pipelines.lineage.verify.garbage import delete_orphans, find_orphans
+from pipelines.lineage.verify.verify import verify
 from pipelines.local.demo_text import write_demo_text
+from pipelines.metadata.archive import Archive
+from tests.object_store.conftest import reach
 from tests.object_store.proxy import STATUS_FAULTS, Faults
 from tests.object_store.server import BUCKET, ObjectStore, object_store
 
@@ -162,7 +167,7 @@ def test_a_result_that_was_altered_on_the_store_is_not_reused(demo: Demo, remote
 
 
 def test_a_run_that_is_killed_while_it_publishes_goes_on_with_the_same_command(
-    demo: Demo, remote: str, local: Path
+    demo: Demo, remote: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     note = ("--set", "card.notes=Published after a kill.")
     before = set(demo.published(remote))
@@ -177,6 +182,16 @@ def test_a_run_that_is_killed_while_it_publishes_goes_on_with_the_same_command(
     assert b"Published after a kill." in published[version]["README.md"]
     latest = json.loads(demo.store.objects(f"{remote}/published/demo/latest.json").popitem()[1])
     assert latest["version"] == version
+
+    reach(demo.store, monkeypatch)
+    archive = Archive(demo.workdir(remote))
+    assert verify(archive).findings == ()
+    assert not [orphan for orphan in find_orphans(archive) if orphan.path.startswith("gs://")]
+    monkeypatch.setattr(versions, "ABANDONED_SECONDS", -60)  # as if a day had passed
+    abandoned = [orphan for orphan in find_orphans(archive) if orphan.path.startswith("gs://")]
+    assert [Path(orphan.path).name for orphan in abandoned] == list(half)
+    assert list(delete_orphans(archive, abandoned)) == abandoned
+    assert set(demo.published(remote)) == before | {version}
 
 
 def test_a_store_that_fails_without_end_ends_the_run_with_a_sentence(
@@ -194,6 +209,7 @@ def test_a_store_that_fails_without_end_ends_the_run_with_a_sentence(
     assert f"gs://{BUCKET}/corpus: cannot be listed" in early["stderr"]
 
 
+@pytest.mark.timeout(1800)
 def test_one_of_fifty_requests_may_fail(demo: Demo, local: Path) -> None:
     kinds = (*STATUS_FAULTS, "reset-before", "reset-after", "cut-body")
     demo.store.clear_log()

@@ -50,7 +50,7 @@ def find_orphans(archive: Archive) -> list[Orphan]:
             if not str(path).startswith(inside) and path.lstat().st_mtime < old:
                 orphans.append(Orphan(str(path), _size(path), "was never finished"))
     for destination in _remote_destinations(archive):
-        for version in find_abandoned(destination, time.time()):
+        for version in find_abandoned(destination):
             folder_name = storage.join(destination, str(version))
             size = sum(item.size_bytes for item in object_store.list_objects(folder_name))
             orphans.append(Orphan(folder_name, size, "was never finished"))
