@@ -1,12 +1,15 @@
-"""Hook into TFX's launcher: check cached results, prepare output folders, see published outputs.
+"""Hook into TFX's launcher: cache keys, cached results, output folders, published outputs.
 
 `tfx.orchestration.portable.launcher.Launcher` has no hooks, so we override three of its private
 methods. Its cache lookup calls `artifact_utils.verify_artifacts` and treats a RuntimeError as "try
 the next cached result" (`cache_utils.get_cached_outputs`). That call is the only place for a check
-of our own, so we replace the function during the lookup.
+of our own, so we replace the function during the lookup. Likewise `cache_utils.get_cache_context`,
+which puts the folders of inputs and all parameters into the cache key.
 """
 
 import contextlib
+import copy
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,7 +22,12 @@ Artifacts = Mapping[str, Sequence[Artifact]]
 
 
 class HookedLauncher(launcher.Launcher):
-    """TFX's launcher with three hooks. It also ends Beam workers when a run is stopped."""
+    """TFX's launcher with four hooks. It also ends Beam workers when a run is stopped."""
+
+    def portable_text(self, name: str, text: str) -> str:
+        """Return what the cache key holds of a parameter or of a property of an input."""
+        del name
+        return text
 
     def check_cached(self, artifacts: Artifacts) -> None:
         """Check a cached result. Raise RuntimeError to reject it."""
@@ -31,8 +39,33 @@ class HookedLauncher(launcher.Launcher):
         """Change an ExecutorOutput message before ML Metadata records it."""
 
     def _prepare_execution(self) -> Any:
-        with _verify_with(self.check_cached):
+        utils = cache_utils.artifact_utils
+        key = functools.partial(self._cache_context, cache_utils.get_cache_context)
+        with (
+            _replaced(utils, "verify_artifacts", self.check_cached),
+            _replaced(cache_utils, "get_cache_context", key),
+        ):
             return super()._prepare_execution()
+
+    def _cache_context(
+        self,
+        original: Callable[..., Any],
+        *,
+        input_artifacts: Artifacts | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        **others: Any,
+    ) -> Any:
+        """Compute the cache key without the folders in which inputs and outputs are."""
+        inputs = copy.deepcopy(input_artifacts or {})
+        for artifact in (a for of_key in inputs.values() for a in of_key):
+            record = artifact.mlmd_artifact
+            record.uri = ""
+            record.ClearField("last_update_time_since_epoch")
+            for name, value in record.custom_properties.items():
+                if value.HasField("string_value"):
+                    value.string_value = self.portable_text(name, value.string_value)
+        values = {n: self.portable_text(n, str(v)) for n, v in (parameters or {}).items()}
+        return original(input_artifacts=inputs, parameters=values, **others)
 
     def _run_executor(self, execution_info: Any) -> Any:
         self.prepare_outputs(execution_info.output_dict)
@@ -47,11 +80,11 @@ class HookedLauncher(launcher.Launcher):
 
 
 @contextlib.contextmanager
-def _verify_with(check: Callable[[Artifacts], None]) -> Iterator[None]:
-    """Replace `verify_artifacts` for the duration of a cache lookup."""
-    original = cache_utils.artifact_utils.verify_artifacts
-    cache_utils.artifact_utils.verify_artifacts = check
+def _replaced(module: Any, name: str, function: Callable[..., Any]) -> Iterator[None]:
+    """Replace a function of a module for the duration of a cache lookup."""
+    original = getattr(module, name)
+    setattr(module, name, function)
     try:
         yield
     finally:
-        cache_utils.artifact_utils.verify_artifacts = original
+        setattr(module, name, original)

@@ -1,6 +1,7 @@
 """Run a pipeline on this machine, node by node, reusing only whole results."""
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,16 @@ from components.tfx_internals.local_pipeline import (
 from core import storage
 from core.errors import InputError
 from core.failpoints import failpoint
+from core.settings import LATEST_BLESSED
 from pipelines.local.run_ending import NodeTimer
 from pipelines.metadata.names import OUTPUT_DIGEST, PUSHED_DESTINATION
 from pipelines.metadata.reuse import find_damage, output_digest
 
 Node = Any  # pipeline_pb2.Pipeline.PipelineOrNode, which has no type hints
+# Settings that name a folder, in JSON that may be inside JSON; a digest stands for its content.
+SOURCES = re.compile(
+    rf"""((?:start_from|generator_from|import_from)\\*":\s*\\*")(?!{LATEST_BLESSED})[^"\\]*"""
+)
 log = logging.getLogger(__name__)
 
 
@@ -79,6 +85,14 @@ def nodes_until(nodes: list[Node], to_node: str | None) -> list[Node]:
 
 class NodeLauncher(HookedLauncher):
     """Look a node up in the cache, run it if needed, and publish its outputs."""
+
+    def portable_text(self, name: str, text: str) -> str:
+        """Remove folders from what a cache key holds, because digests stand for their content."""
+        if name == "input_base":  # of the text; the input_fingerprint stands for it
+            return ""
+        pipeline_root = self._pipeline_runtime_spec.pipeline_root.field_value.string_value
+        workdir = str(Path(pipeline_root).parents[1])  # of workdir/artifacts/recipe
+        return SOURCES.sub(r"\1", text.replace(workdir, ""))
 
     def check_cached(self, artifacts: Artifacts) -> None:
         """Reject a cached result that is damaged."""

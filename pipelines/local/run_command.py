@@ -22,6 +22,7 @@ from pipelines.local.run_ending import NodeTimer, run_and_report, run_origin
 from pipelines.local.run_summary import RunSummary, StartedRun, short
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import TextLocation, locate_text
+from pipelines.metadata.relocate import relocate
 from pipelines.options import RunOptions
 from pipelines.quiet import hush, log_to
 from pipelines.recipe.file import load_recipe
@@ -74,6 +75,7 @@ def _check_and_run(
     hush(verbose)
     with hold(workdir, wait_seconds), sigterm_raises():
         check_store(workdir)
+        relocate(workdir.metadata, workdir.root)
         claim_remote(workdir)
         closed = close_unfinished(workdir, "its process was killed; closed by the next run")
         return _run(recipe, text, workdir, options, closed, verbose)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from ml_metadata import metadata_store
 
 from core.manifest import MANIFEST
 from pipelines.metadata.folders import manifest_folder
-from pipelines.metadata.names import CACHED, RAN, RESOLVER
+from pipelines.metadata.names import CACHED, FAILED, RAN, RESOLVER
 from pipelines.metadata.recipe_keys import parse_nested_json
 from pipelines.metadata.records import (
     ArtifactRecord,
@@ -22,7 +23,11 @@ from pipelines.metadata.records import (
 MAX_SHOWN = 3  # changes named; the rest is counted
 MAX_VALUE_CHARACTERS = 24
 # Recorded by TFX and the spec runner for their own use; never the reason that a node ran.
-NOT_A_REASON = {"module_path", "span", "version", "output_parameters"}
+# A folder is none either: the content of what is in it decides.
+NOT_A_REASON = {
+    "module_path", "span", "version", "output_parameters",
+    "input_base", "destination", "checkpoint_root",
+}  # fmt: skip
 Counts = dict[str, Any]
 
 
@@ -43,15 +48,32 @@ def settle(
     if record.state == CACHED:
         runs = [producer.run_id for producer in producers(store, record)]
         return record.state, f"nothing changed since run {runs[-1]}" if runs else "nothing changed"
-    return record.state, _why_it_ran(earlier, succeeded, record)
-
-
-def _why_it_ran(
-    earlier: list[ExecutionRecord], succeeded: list[ExecutionRecord], record: ExecutionRecord
-) -> str:
     if not succeeded:
-        return "the last try failed" if earlier else "first run"
-    changes = list(compare(succeeded[-1], record))
+        return record.state, _after_failure(earlier)
+    before = with_facts_of_producer(store, succeeded[-1])
+    return record.state, _why_it_ran(before, record)
+
+
+def with_facts_of_producer(
+    store: metadata_store.MetadataStore, record: ExecutionRecord
+) -> ExecutionRecord:
+    """Add what a cached execution does not record, such as the fingerprint of the text."""
+    if record.state != CACHED:
+        return record
+    for producer in producers(store, record):
+        record = replace(record, settings={**producer.settings, **record.settings})
+    return record
+
+
+def _after_failure(earlier: list[ExecutionRecord]) -> str:
+    """Return the reason of a node that never succeeded before."""
+    if not earlier:
+        return "first run"
+    return f"the last try {'failed' if earlier[-1].state == FAILED else 'was interrupted'}"
+
+
+def _why_it_ran(before: ExecutionRecord, record: ExecutionRecord) -> str:
+    changes = list(compare(before, record))
     if not changes:
         return "the earlier result is gone or was altered"
     rest = len(changes) - MAX_SHOWN
@@ -60,7 +82,7 @@ def _why_it_ran(
 
 def compare(before: ExecutionRecord, after: ExecutionRecord) -> Iterator[str]:
     """Yield the differences between two executions of a node, settings first."""
-    for name in sorted((set(after.settings) | set(before.settings)) - NOT_A_REASON):
+    for name in sorted({*after.settings, *before.settings}):
         yield from _compare_values(name, before.settings.get(name), after.settings.get(name))
     for name in sorted(set(after.inputs) | set(before.inputs)):
         if _ids(before.inputs).get(name) != _ids(after.inputs).get(name):
@@ -78,11 +100,14 @@ def _ids(artifacts: Artifacts) -> dict[str, list[int]]:
 
 def _compare_values(name: str, before: Any, after: Any) -> Iterator[str]:
     before, after = parse_nested_json(before), parse_nested_json(after)
-    if before == after:
+    if before == after or name in NOT_A_REASON:
         return
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in sorted(set(before) | set(after)):
             yield from _compare_values(key, before.get(key), after.get(key))
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for old, new in zip(before, after, strict=True):
+            yield from _compare_values(name, old, new)
     elif name == "code_digest":
         yield "code changed"
     elif name == "input_fingerprint":

@@ -37,11 +37,10 @@ def local_folder(uri: str, workdir: Path) -> Path:
     if recorded.is_relative_to(workdir):
         return recorded
     parts = recorded.parts
-    for name in WORKDIR_FOLDERS:
-        if name in parts:
-            inner = parts[parts.index(name) :]
-            if workdir.joinpath(*inner[:2]).is_dir():  # for example artifacts/demo
-                return workdir.joinpath(*inner)
+    for start in (n for n, part in enumerate(parts) if part in WORKDIR_FOLDERS):
+        inner = parts[start:]
+        if workdir.joinpath(*inner[:2]).is_dir():  # for example artifacts/demo
+            return workdir.joinpath(*inner)
     return recorded
 
 

@@ -81,7 +81,14 @@ def seal_content(archive: Archive, run: Run) -> Content:
             for e in executions
         },
         "artifacts": {
-            str(a.id): _record([a.type_name, a.uri, a.live, properties.get(a.id, {})])
+            str(a.id): _record(
+                [
+                    a.type_name,
+                    _place(a.uri, archive),
+                    a.live,
+                    {n: _place(v, archive) for n, v in properties.get(a.id, {}).items()},
+                ]
+            )
             for a in written
         },
         "previous": _previous(archive.workdir, run.id),
@@ -105,6 +112,13 @@ def _loose_files(folder: Path) -> Iterator[tuple[str, str]]:
 def _previous(workdir: Path, run_id: str) -> dict[str, str]:
     earlier = [p for p in (workdir / "runs").glob(f"*/{SEAL}") if p.parent.name < run_id]
     return {max(earlier).parent.name: _digest(max(earlier))} if earlier else {}
+
+
+def _place(value: Any, archive: Archive) -> Any:
+    """Return a value on record; of a folder in the workdir, the path within it."""
+    if not isinstance(value, str) or not value.startswith("/"):
+        return value
+    return str(local_folder(value, archive.workdir)).removeprefix(f"{archive.workdir}/")
 
 
 def _record(content: Any) -> str:

@@ -17,7 +17,7 @@ from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
 from components.tfx_internals.dry_run import prepare_execution, register_execution
 from components.tfx_internals.local_pipeline import compile_pipeline, make_launcher
 from pipelines.local.local_runner import NodeLauncher, nodes_until
-from pipelines.metadata.cache_reason import compare, settle
+from pipelines.metadata.cache_reason import compare, settle, with_facts_of_producer
 from pipelines.metadata.names import RESOLVER
 from pipelines.metadata.records import (
     ArtifactRecord,
@@ -27,6 +27,7 @@ from pipelines.metadata.records import (
     read_execution,
     run_executions,
 )
+from pipelines.metadata.relocate import relocate
 from pipelines.plan.store_copy import (
     connect,
     copy_store,
@@ -66,6 +67,7 @@ def plan_nodes(
     """
     spec = compile_pipeline(pipeline, RUN_ID)
     with copy_store(metadata_path) as (copy, scratch):
+        relocate(copy, metadata_path.parent)
         planner = _Planner(spec, copy, scratch)
         return [planner.plan(node.pipeline_node) for node in nodes_until(list(spec.nodes), to_node)]
 
@@ -107,6 +109,7 @@ class _Planner:
         good = [e for e in executions if e.id < record.id and e.state in {"ran", CACHED}]
         if not good:
             return
+        before = with_facts_of_producer(store, good[-1])
         restored_keys = {
             key
             for key, spec in node.inputs.inputs.items()
@@ -116,7 +119,7 @@ class _Planner:
             key: good[-1].inputs.get(key, artifacts) if key in restored_keys else artifacts
             for key, artifacts in record.inputs.items()
         }
-        if not any(compare(good[-1], replace(record, inputs=inputs))):
+        if not any(compare(before, replace(record, inputs=inputs))):
             self._restored[record.node_id] = good[-1]
 
     def _upstream(self, node: Any) -> set[str]:

@@ -4,6 +4,7 @@ The first run is a real one. After it, each change is planned and then run with 
 drivers, cache keys, damage checks and publishing are real (tests/pipelines/replay.py).
 """
 
+import dataclasses
 import importlib.metadata
 import importlib.util
 import json
@@ -18,7 +19,9 @@ import pytest
 
 import components.code_digest as digests
 from pipelines.exit_codes import SUCCEEDED
+from pipelines.lineage.verify.verify import verify
 from pipelines.local.run_command import run_recipe
+from pipelines.metadata.archive import Archive
 from pipelines.options import RunOptions
 from pipelines.plan.plan import make_plan
 from tests.pipelines.replay import replayed
@@ -268,3 +271,55 @@ def test_the_plan_names_the_nodes_that_cause_others_to_run(clean: Mill) -> None:
     assert seconds["Trainer"] > 0
     assert made.trains
     assert made.estimates[0].machine == "here", "as fast as the last one"
+
+
+@pytest.mark.parametrize("move", ["the workdir is copied", "the text is moved", "both"])
+def test_places_are_not_in_cache_keys(clean: Mill, tmp_path: Path, move: str) -> None:
+    moved = clean
+    if move != "the text is moved":
+        shutil.copytree(clean.workdir, tmp_path / "other" / "work")
+        moved = dataclasses.replace(moved, workdir=tmp_path / "other" / "work")
+    if move != "the workdir is copied":
+        shutil.copytree(clean.text, tmp_path / "other text")
+        moved = dataclasses.replace(moved, text=tmp_path / "other text")
+    planned, ran = moved.plan([]), moved.run([])
+    planned.pop(RESOLVER), ran.pop(RESOLVER)
+    assert planned == ran
+    assert {state for state, _ in ran.values()} == {"cached"}
+    archive = Archive(moved.workdir)
+    assert verify(archive).findings == ()
+    folders = {artifact.uri for artifact in archive.graph.artifacts.values()}
+    assert all(folder.startswith(str(moved.workdir)) for folder in folders), "a copy stands alone"
+
+
+def test_a_seal_holds_before_and_after_a_copy_was_used(clean: Mill, tmp_path: Path) -> None:
+    shutil.copytree(clean.workdir, tmp_path / "work")
+    assert verify(Archive(tmp_path / "work")).findings == ()
+    dataclasses.replace(clean, workdir=tmp_path / "work").run([])
+    checked = verify(Archive(tmp_path / "work"))
+    assert (checked.findings, checked.unsealed) == ((), ())
+
+
+@pytest.mark.parametrize("change", ["seed=8", "a byte of the corpus", "damage"])
+def test_reasons_are_right_with_a_cached_run_between(clean: Mill, change: str) -> None:
+    clean.run([])
+    files = clean.workdir.glob("artifacts/tiny/TextExampleGen/examples/*/manifest.json")
+    file = min(files, key=lambda path: int(path.parent.name))  # the first run's
+    content = file.read_bytes()
+    overrides = [change] if "=" in change else []
+    if change == "damage":
+        file.write_bytes(content + b" ")
+    elif not overrides:
+        change_a_byte(clean.text / "a.txt")
+    try:
+        planned, ran = clean.plan(overrides), clean.run(overrides, new_model=change != "damage")
+    finally:
+        file.write_bytes(content)
+    planned.pop(RESOLVER), ran.pop(RESOLVER)
+    assert planned == ran
+    node, why = {
+        "seed=8": ("InstanceGen", "seed 7 → 8"),
+        "a byte of the corpus": ("TextExampleGen", "text changed"),
+        "damage": ("TextExampleGen", "the earlier result is gone or was altered"),
+    }[change]
+    assert ran[node] == ("ran", why)

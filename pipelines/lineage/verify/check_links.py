@@ -152,11 +152,16 @@ def _check_publication(
         yield Mismatch("changed", str(note), problem, artifact.id)
     if not properties.get(PUSHED_DESTINATION):
         return
-    for name, key in (("folder", PUSHED_DESTINATION), ("version", PUSHED_VERSION)):
-        if content.get(name) != properties[key]:
-            problem = f"says {name} {content.get(name)}, but ML Metadata says {properties[key]}"
+    folder, noted = (
+        local_folder(str(place), archive.workdir)
+        for place in (properties[PUSHED_DESTINATION], content.get("folder"))
+    )
+    facts = {"folder": (noted, folder)}
+    facts["version"] = content.get("version"), properties[PUSHED_VERSION]
+    for name, (on_note, recorded) in facts.items():
+        if on_note != recorded:
+            problem = f"says {name} {on_note}, but ML Metadata says {recorded}"
             yield Mismatch("changed", str(note), problem, artifact.id)
-    folder = local_folder(str(properties[PUSHED_DESTINATION]), archive.workdir)
     for mismatch in _check_published(archive, folder, content, archive.inputs(producer)):
         yield replace(mismatch, artifact=artifact.id)
 

@@ -31,3 +31,17 @@ def test_changes_of_code_text_and_inputs_are_described_in_words() -> None:
 
 def test_equal_executions_have_no_differences() -> None:
     assert list(compare(execution({"seed": 1}), execution({"seed": 1}))) == []
+
+
+def test_a_change_inside_a_list_is_named_and_folders_are_no_reason() -> None:
+    before, now = (
+        execution(
+            {
+                "input_config": json.dumps({"splits": [{"name": "text", "pattern": pattern}]}),
+                "input_base": f"/{pattern}",
+                "custom_config": json.dumps({"training": json.dumps({"checkpoint_root": pattern})}),
+            }
+        )
+        for pattern in ("a.txt", "b.txt")
+    )
+    assert list(compare(before, now)) == ["pattern a.txt → b.txt"]
