@@ -23,11 +23,11 @@ class TextSettings(Settings):
     max_bad_fraction."""
     max_bad_fraction: float = Field(default=0.001, ge=0, le=1)
     """Maximum share of lines that may be dropped; more is an error."""
-    max_line_bytes: int = Field(default=1 << 20, ge=64)
+    max_line_bytes: int = Field(default=1 << 20, ge=64, le=1 << 30)
     """Maximum bytes per line; a longer line is a bad line."""
-    max_document_bytes: int = Field(default=16 << 20, ge=1024)
+    max_document_bytes: int = Field(default=16 << 20, ge=1024, le=1 << 30)
     """Maximum bytes per document; longer documents are divided, and counted."""
-    max_gzip_ratio: int = Field(default=200, ge=2)
+    max_gzip_ratio: int = Field(default=200, ge=2, le=100_000)
     """Maximum bytes after decompression per byte before it; more is treated as a gzip bomb."""
     drop_duplicates: bool = False
     """Whether to keep only one of several documents with equal content."""
@@ -36,7 +36,7 @@ class TextSettings(Settings):
     (MinHash); 0.8 is common. None: no document is dropped."""
     eval_fraction: float = Field(default=0.1, gt=0, lt=1)
     """Share of documents that are held out for evaluation."""
-    shard_bytes: int = Field(default=8 << 20, ge=1 << 16)
+    shard_bytes: int = Field(default=8 << 20, ge=1 << 16, le=1 << 30)
     """Bytes of text per shard; a split with less than eight shards of text gets smaller ones."""
 
 
@@ -48,7 +48,7 @@ class VocabularySettings(Settings):
     import_from: str | None = None
     """Folder of a tokenizer that `transformers` wrote, or of a published model. latest_blessed: the
     tokenizer of this pipeline's newest blessed model; train if there is none. None: train."""
-    size: int = Field(default=8000, ge=64)
+    size: int = Field(default=8000, ge=64, le=1 << 20)
     """Entries of the vocabulary, including special tokens; ignored on import."""
     lowercase: bool = True
     """Whether to convert text to lower case, as BERT's uncased models do."""
@@ -57,9 +57,9 @@ class VocabularySettings(Settings):
     split_cjk: bool | None = None
     """Whether each Chinese character, also in Japanese, is a word. None: yes for wordpiece, as in
     BERT; no for sentencepiece, whose pieces may span several characters."""
-    min_frequency: int = Field(default=2, ge=1)
+    min_frequency: int = Field(default=2, ge=1, le=1_000_000)
     """Minimum occurrences of a pair of pieces to be merged (wordpiece)."""
-    sample_bytes: int = Field(default=256 << 20, ge=1 << 10)
+    sample_bytes: int = Field(default=256 << 20, ge=1 << 10, le=1 << 40)
     """Bytes of the train split to train on."""
     max_unknown_rate: float = Field(default=0.01, ge=0, le=1)
     """Maximum share of unknown tokens ([UNK]) in the text; more is an error."""
@@ -101,21 +101,21 @@ class InstanceSettings(Settings):
     """How next-sentence pairs are drawn. balanced: half of the labels are 1, and short targets are
     drawn per instance. reference: exactly as google-research/bert, for comparisons; about 56 % of
     its labels are 1."""
-    seq_length: int = Field(default=128, ge=16)
+    seq_length: int = Field(default=128, ge=16, le=1 << 15)
     """Tokens per instance, including special tokens (L)."""
-    max_predictions: int | None = Field(default=None, ge=1)
+    max_predictions: int | None = Field(default=None, ge=1, le=1 << 15)
     """Maximum masked tokens per instance (N). None: ceil(masking.rate * seq_length)."""
     short_seq_fraction: float = Field(default=0.1, ge=0, le=1)
     """Share of instances with a shorter target length (BERT's short_seq_prob)."""
     single_segment_fraction: float = Field(default=0.1, ge=0, le=1)
     """Share of instances with one segment (contiguous only; ELECTRA's value)."""
-    dupe_factor: int = Field(default=10, ge=1)
+    dupe_factor: int = Field(default=10, ge=1, le=1000)
     """Copies of the corpus with different masks and pairs (static only)."""
     import_from: RecordsSettings | None = None
     """Records of another system to use in place of instances of the text. None: use the text."""
-    sequence_classes: int = Field(default=2, ge=2)
+    sequence_classes: int = Field(default=2, ge=2, le=1000)
     """Number of label classes (sequence_relation only)."""
-    segment_types: int = Field(default=2, ge=1)
+    segment_types: int = Field(default=2, ge=1, le=1000)
     """Number of segment ids in imported records."""
 
     @model_validator(mode="after")
@@ -156,13 +156,13 @@ class ExportSettings(Settings):
 class EvaluationSettings(Settings):
     """When a model is good enough to be published."""
 
-    batch_size: int = Field(default=64, ge=1)
+    batch_size: int = Field(default=64, ge=1, le=1 << 20)
     """Instances per evaluation step."""
     min_gain_over_unigram: float = 0.0
     """Minimum difference in nats between the held-out loss and the unigram baseline."""
     min_replaced_token_auc: float = Field(default=0.5, ge=0, le=1)
     """Minimum AUC of ELECTRA's discriminator; guessing has 0.5."""
-    max_loss_increase: float = Field(default=0.0, ge=0)
+    max_loss_increase: float = Field(default=0.0, ge=0, le=100)
     """Maximum increase in nats over the loss of the latest blessed model."""
     incomparable_baseline: Literal["accept", "refuse"] = "accept"
     """What to do if the latest blessed model has another vocabulary, type, length or objective, so
@@ -178,7 +178,7 @@ class ReportSettings(Settings):
     """Number of instances shown as text."""
     frequent_pieces: int = Field(default=40, ge=1, le=500)
     """Number of vocabulary entries shown, the most frequent first."""
-    sample_documents: int = Field(default=2000, ge=1)
+    sample_documents: int = Field(default=2000, ge=1, le=1_000_000)
     """Number of documents read to count sentences per document."""
 
 

@@ -32,7 +32,7 @@ FOLDERS = (("vocabulary", "import_from"), ("model", "start_from"), ("model", "ge
 class BeamSettings(Settings):
     """Parallelism of the data components on this machine."""
 
-    workers: int = Field(default=1, ge=1)
+    workers: int = Field(default=1, ge=1, le=1000)
     """Number of processes; the output does not depend on it."""
 
 
@@ -54,7 +54,7 @@ class Recipe(Settings):
     """A sentence that says what the recipe trains, and on what."""
     expected: str = Field(min_length=1)
     """Time and results to expect of a run, and where they were measured."""
-    seed: int = Field(default=12345, ge=0)
+    seed: int = Field(default=12345, ge=0, le=(1 << 63) - 1)
     """Seed of all random draws (default: BERT's)."""
     text: TextSettings = TextSettings()
     """Reading the text."""

@@ -29,16 +29,16 @@ class TrainingJob(Settings):
     """Name of a machine (`textmill machines` lists them). Default: one A100."""
     spot: bool = False
     """Use a spot machine, which is cheaper but can be preempted; training then resumes."""
-    timeout_hours: float = Field(default=24.0, gt=0)
+    timeout_hours: float = Field(default=24.0, gt=0, le=10_000)
     """Hours after which the job is stopped."""
-    disk_gb: int = Field(default=100, ge=100)
+    disk_gb: int = Field(default=100, ge=100, le=64_000)
     """Size of the boot disk in GB; TPUs ignore it."""
 
 
 class DataflowSettings(Settings):
     """Workers on Dataflow for the large data components, instead of their own containers."""
 
-    max_workers: int = Field(default=20, ge=1)
+    max_workers: int = Field(default=20, ge=1, le=1000)
     """Maximum number of workers."""
     machine_type: str = "n2-standard-4"
     """Compute Engine machine type of a worker."""
@@ -59,7 +59,7 @@ class TaskResources(Settings):
     """Number of CPU cores."""
     memory_gb: int = Field(default=16, ge=1, le=624)
     """Memory in GB."""
-    timeout_minutes: int = Field(default=360, ge=1)
+    timeout_minutes: int = Field(default=360, ge=1, le=10_000)
     """Minutes after which the task fails."""
 
 
@@ -68,11 +68,11 @@ class Retries(Settings):
 
     max_retries: int = Field(default=2, ge=0, le=10)
     """Maximum number of retries per task."""
-    backoff_seconds: int = Field(default=60, ge=0)
+    backoff_seconds: int = Field(default=60, ge=0, le=86_400)
     """Seconds before the first retry."""
-    backoff_factor: float = Field(default=2.0, ge=1)
+    backoff_factor: float = Field(default=2.0, ge=1, le=100)
     """Factor by which the delay grows with each retry."""
-    backoff_max_seconds: int = Field(default=3600, ge=0)
+    backoff_max_seconds: int = Field(default=3600, ge=0, le=86_400)
     """Longest delay in seconds."""
 
 

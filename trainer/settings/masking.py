@@ -12,7 +12,7 @@ class RateSchedule(Settings):
 
     end_rate: float = Field(gt=0, lt=1)
     """Fraction of real tokens that is masked after `steps`; starts at `masking.rate`."""
-    steps: int = Field(ge=1)
+    steps: int = Field(ge=1, le=100_000_000)
     """Optimizer updates until `end_rate` is reached; the rate stays there afterwards."""
 
 

@@ -10,9 +10,9 @@ from core.settings import LATEST_BLESSED, Settings
 class ElectraSettings(Settings):
     """How ELECTRA's generator and discriminator train together (Clark et al. 2020)."""
 
-    discriminator_weight: float = Field(default=50.0, gt=0)
+    discriminator_weight: float = Field(default=50.0, gt=0, le=10_000)
     """Weight of the discriminator's loss; the generator's loss has weight 1."""
-    temperature: float = Field(default=1.0, gt=0)
+    temperature: float = Field(default=1.0, gt=0, le=100)
     """Temperature of the softmax from which the generator's tokens are sampled."""
 
 
@@ -32,28 +32,28 @@ class ModelSettings(Settings):
     size: Literal["tiny", "mini", "small", "medium", "base", "large", "xlarge", "xxlarge"] = "tiny"
     """Published size. bert: tiny to large; albert: tiny, base to xxlarge; electra: tiny, small,
     base, large."""
-    embedding_size: int | None = Field(default=None, ge=8)
+    embedding_size: int | None = Field(default=None, ge=8, le=1 << 15)
     """albert, electra: dimensions of an embedding. BERT uses `hidden_size`."""
     generator_share: float | None = Field(default=None, gt=0, le=1)
     """electra: width of the generator as a fraction of the discriminator's."""
-    num_layers: int | None = Field(default=None, ge=1)
+    num_layers: int | None = Field(default=None, ge=1, le=1000)
     """Number of transformer layers."""
-    hidden_size: int | None = Field(default=None, ge=8)
+    hidden_size: int | None = Field(default=None, ge=8, le=1 << 15)
     """Dimensions of a token's hidden state."""
-    num_heads: int | None = Field(default=None, ge=1)
+    num_heads: int | None = Field(default=None, ge=1, le=1000)
     """Number of attention heads; by default hidden_size / 64 if `hidden_size` is set (BERT)."""
-    intermediate_size: int | None = Field(default=None, ge=8)
+    intermediate_size: int | None = Field(default=None, ge=8, le=1 << 17)
     """Dimensions inside the feed-forward block; by default 4 * hidden_size if `hidden_size` is set
     (BERT)."""
-    max_position: int = Field(default=512, ge=8)
+    max_position: int = Field(default=512, ge=8, le=1 << 15)
     """Longest input in tokens: the number of position embeddings (BERT)."""
-    type_vocab_size: int = Field(default=2, ge=1)
+    type_vocab_size: int = Field(default=2, ge=1, le=1000)
     """Number of segment embeddings (BERT)."""
     hidden_dropout: float = Field(default=0.1, ge=0, lt=1)
     """Dropout rate of hidden states (BERT)."""
     attention_dropout: float = Field(default=0.1, ge=0, lt=1)
     """Dropout rate of attention probabilities (BERT)."""
-    initializer_range: float = Field(default=0.02, gt=0)
+    initializer_range: float = Field(default=0.02, gt=0, le=1)
     """Standard deviation of the truncated normal that weights are drawn from (BERT)."""
     position_start: Literal["drawn", "sinusoidal"] = "drawn"
     """Initial position embeddings: drawn like the other weights (BERT), or sine waves of the same

@@ -19,19 +19,19 @@ class PhaseSettings(Settings):
     embeddings" (Devlin et al. 2019, A.2), with a single learning rate schedule.
     """
 
-    from_step: int = Field(ge=1)
+    from_step: int = Field(ge=1, le=100_000_000)
     """First step of the phase, counted from 0."""
-    seq_length: int = Field(ge=16)
+    seq_length: int = Field(ge=16, le=1 << 15)
     """Tokens per instance."""
-    max_predictions: int | None = Field(default=None, ge=1)
+    max_predictions: int | None = Field(default=None, ge=1, le=1 << 15)
     """Masked tokens per instance at most. None: ceil(masking.rate * seq_length)."""
-    global_batch_size: int | None = Field(default=None, ge=1)
+    global_batch_size: int | None = Field(default=None, ge=1, le=1 << 20)
     """Instances per step over all replicas. None: as in the phase before."""
-    accumulate_steps: int | None = Field(default=None, ge=1)
+    accumulate_steps: int | None = Field(default=None, ge=1, le=1 << 20)
     """Number of parts that a batch is computed in. None: as in the phase before."""
-    learning_rate: float | None = Field(default=None, gt=0)
+    learning_rate: float | None = Field(default=None, gt=0, le=1)
     """Peak learning rate of a new schedule, from warm-up to 0. None: the schedule continues."""
-    warmup_steps: int | None = Field(default=None, ge=0)
+    warmup_steps: int | None = Field(default=None, ge=0, le=100_000_000)
     """Warm-up steps of the new schedule. None: as in the phase before."""
 
     @model_validator(mode="after")
@@ -53,38 +53,38 @@ class PhaseSettings(Settings):
 class TrainerSettings(Settings):
     """The training run."""
 
-    steps: int = Field(default=100_000, ge=1)
+    steps: int = Field(default=100_000, ge=1, le=100_000_000)
     """Number of optimizer updates."""
-    global_batch_size: int = Field(default=256, ge=1)
+    global_batch_size: int = Field(default=256, ge=1, le=1 << 20)
     """Instances per step over all replicas (BERT)."""
-    accumulate_steps: int = Field(default=1, ge=1)
+    accumulate_steps: int = Field(default=1, ge=1, le=1 << 20)
     """Number of parts that a batch is computed in, one after the other, to save memory; the result
     is the same."""
     phases: tuple[PhaseSettings, ...] = Field(default=(), max_length=MOST_PHASES - 1, strict=False)
     """Later phases at other lengths; the first phase uses `instances.seq_length`."""
-    learning_rate: float = Field(default=1e-4, gt=0)
+    learning_rate: float = Field(default=1e-4, gt=0, le=1)
     """Peak learning rate (BERT)."""
-    warmup_steps: int = Field(default=10_000, ge=0)
+    warmup_steps: int = Field(default=10_000, ge=0, le=100_000_000)
     """Steps in which the learning rate rises linearly from 0 (BERT)."""
     schedule: Literal["linear", "product", "stable"] = "linear"
     """Learning rate after the warm-up. linear (BERT): falls linearly to 0; product (ELECTRA): that
     line times the warm-up; stable: constant until the last `decay_steps`."""
-    decay_steps: int = Field(default=10_000, ge=1)
+    decay_steps: int = Field(default=10_000, ge=1, le=100_000_000)
     """Last steps, with `schedule: stable`, in which the learning rate falls as 1 - sqrt."""
     optimizer: Literal["adamw", "lamb"] = "adamw"
     """adamw (BERT), or lamb for very large batches (ALBERT; You et al. 2020)."""
-    weight_decay: float = Field(default=0.01, ge=0)
+    weight_decay: float = Field(default=0.01, ge=0, le=1)
     """Decoupled weight decay; not applied to biases and layer normalization (BERT)."""
     adam_beta_1: float = Field(default=0.9, ge=0, lt=1)
     """Decay per step of the mean gradient (BERT)."""
     adam_beta_2: float = Field(default=0.999, ge=0, lt=1)
     """Decay per step of the mean squared gradient (BERT)."""
-    adam_epsilon: float = Field(default=1e-6, gt=0)
+    adam_epsilon: float = Field(default=1e-6, gt=0, le=1)
     """Added to the root mean squared gradient (BERT's optimization.py)."""
     adam_bias_correction: bool = False
     """Whether Adam's means are corrected for starting at 0: BERT's are not, PyTorch's AdamW's
     are."""
-    clip_norm: float = Field(default=1.0, gt=0)
+    clip_norm: float = Field(default=1.0, gt=0, le=1_000_000)
     """Global norm that the gradient, summed over replicas, is clipped to (BERT)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Floating-point type of the computation; weights are always float32."""
@@ -94,23 +94,23 @@ class TrainerSettings(Settings):
     """Rising lengths in tokens. Instances of similar length are batched together, and each batch is
     computed at the shortest of these lengths, or `instances.seq_length`, that holds it. Empty:
     every batch at `instances.seq_length`."""
-    steps_per_loop: int = Field(default=10, ge=1)
+    steps_per_loop: int = Field(default=10, ge=1, le=1_000_000)
     """Steps that run on the device before the host checks losses and signals."""
-    log_every_steps: int = Field(default=50, ge=1)
+    log_every_steps: int = Field(default=50, ge=1, le=100_000_000)
     """Steps between lines in the terminal and points in TensorBoard."""
-    save_every_steps: int = Field(default=1000, ge=1)
+    save_every_steps: int = Field(default=1000, ge=1, le=100_000_000)
     """Steps between checkpoints; a killed run repeats at most this many."""
-    keep_checkpoints: int = Field(default=3, ge=1)
+    keep_checkpoints: int = Field(default=3, ge=1, le=100_000)
     """Number of newest checkpoints that are kept; older ones are deleted."""
-    evaluate_every_steps: int | None = Field(default=None, ge=1)
+    evaluate_every_steps: int | None = Field(default=None, ge=1, le=100_000_000)
     """Steps between evaluations on held-out instances, always with the same masks. None: no
     evaluation during training."""
-    evaluate_instances: int = Field(default=1024, ge=1)
+    evaluate_instances: int = Field(default=1024, ge=1, le=100_000_000)
     """Instances of the eval split that such an evaluation uses at most; only whole batches."""
     export: Literal["last", "best"] = "last"
     """Weights to export: those of the last step, or those with the lowest held-out loss of the last
     phase (of masked tokens; ELECTRA: of the discriminator)."""
-    peak_flops: float | None = Field(default=None, gt=0)
+    peak_flops: float | None = Field(default=None, gt=0, le=1e18)
     """Peak FLOP/s of a device, to report the utilization. None: measured before training."""
 
     def phase_boundaries(self) -> list[int]:
