@@ -156,7 +156,7 @@ def _check_publication(
         local_folder(str(place), archive.workdir)
         for place in (properties[PUSHED_DESTINATION], content.get("folder"))
     )
-    facts = {"folder": (noted, folder)}
+    facts: dict[str, tuple[Any, Any]] = {"folder": (noted, folder)}
     facts["version"] = content.get("version"), properties[PUSHED_VERSION]
     for name, (on_note, recorded) in facts.items():
         if on_note != recorded:
