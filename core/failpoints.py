@@ -27,6 +27,7 @@ POINTS = {
     "train-steps": "steps were made and not saved",
     "before-export": "training finished and its last checkpoint is saved",
     "export-files": "the SavedModel is written, the folder for transformers is not",
+    "upload-object": "a whole file is about to be uploaded to an object store",
     "copy-published": "some files of a version are copied",
     "beam-work": "a unit of work is done and its result is not recorded; in a Beam worker, if any",
 }

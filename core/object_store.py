@@ -24,6 +24,7 @@ from urllib.parse import quote
 import google_crc32c
 
 from core.errors import InputError, StorageError
+from core.failpoints import failpoint
 
 TIMEOUT_VARIABLE = "TEXTMILL_STORE_TIMEOUT_SECONDS"
 TIMEOUT_SECONDS = 300.0
@@ -32,6 +33,16 @@ _SCHEME = "gs://"
 _SHA256 = "sha256"  # key of an object's own metadata
 _DOWNLOADS = "https://storage.googleapis.com/download/storage/v1"
 _REQUEST_SECONDS = 60.0
+_UNANSWERED = "Run again when the store answers."
+_TENSORFLOW_REMEDIES = {  # by the name of the class in tf.errors
+    "NotFoundError": "Check the name, and that the bucket exists.",
+    "PermissionDeniedError": "Grant this account the role roles/storage.objectAdmin on the bucket.",
+    "UnauthenticatedError": "Run `gcloud auth application-default login`.",
+    "FailedPreconditionError": "Check the network and the credentials.",
+    "AbortedError": _UNANSWERED,
+    "DeadlineExceededError": _UNANSWERED,
+    "UnavailableError": _UNANSWERED,
+}
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -157,6 +168,7 @@ def upload(path: str, file: str, *, only_if_absent: bool = False) -> None:
         send = functools.partial(
             blob.upload_from_filename, file, retry=None, checksum="crc32c", **precondition
         )
+        failpoint("upload-object")
         try:
             retry(send)()
         except PreconditionFailed as error:
@@ -408,6 +420,16 @@ def _reporting(path: str, verb: str) -> Iterator[Any]:
             f"within {limit:g} seconds. Run again when the store answers; {TIMEOUT_VARIABLE} "
             f"sets the time."
         ) from error
+
+
+def explain_tensorflow_error(error: BaseException) -> str | None:
+    """Return a message for an error of TensorFlow about an object, or None for others."""
+    object_path = re.search(r"gs://[^\s'\",;:]+", str(error))
+    remedy = _TENSORFLOW_REMEDIES.get(type(error).__name__)
+    if object_path is None or remedy is None or not hasattr(error, "error_code"):
+        return None
+    reason = _first_line(getattr(error, "message", error))
+    return f"{object_path[0]}: {reason}. {remedy}"
 
 
 def _is_temporary(error: Exception) -> bool:

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from core import storage
 from core.errors import InputError, StoppedError, StorageError, TextmillError, printable
+from core.object_store import explain_tensorflow_error
 from core.provenance import current_user, git_state, hardware, image_digest
 from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED, TERMINATED
 from pipelines.local.run_summary import (
@@ -101,7 +102,7 @@ def _explain(error: Exception, run: StartedRun) -> str:
             f"cached."
         )
     disk_full = storage.explain_full_disk(error, _path_of(error, run))
-    return disk_full or f"{type(error).__name__}: {error}"
+    return disk_full or explain_tensorflow_error(error) or f"{type(error).__name__}: {error}"
 
 
 def _path_of(error: Exception, run: StartedRun) -> str:

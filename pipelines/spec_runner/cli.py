@@ -29,6 +29,15 @@ class Options:
             "other buckets become folders in the workdir.",
         ),
     ] = None
+    object_store: Annotated[
+        bool,
+        typer.Option(
+            "--object-store",
+            metavar=FLAG,
+            help="Read and write the gs:// buckets themselves; --param pipeline_root=gs://… says "
+            "where artifacts go.",
+        ),
+    ] = False
     use_cache: Annotated[
         bool,
         typer.Option("--cache/--no-cache", metavar=FLAG, help="Reuse results that are up to date."),

@@ -45,8 +45,10 @@ def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) ->
     spec = load_spec(Path(spec_file))
     check_supported(spec)
     home = open_workdir(workdir)
-    buckets = Buckets(home.root / "gs", parse_mappings(options.maps or ()))
+    folder = None if options.object_store else home.root / "gs"
+    buckets = Buckets(folder, parse_mappings(options.maps or ()))
     parameters = _check_parameters(spec, options, buckets, home.root)
+    root = _pipeline_root(parameters, buckets, home, spec)
     hush(options.verbose)
     with hold(home), sigterm_raises():
         check_store(home)
@@ -55,7 +57,7 @@ def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) ->
         run = RunContext(
             pipeline=spec.name,
             run_id=run_id,
-            root=Path(home.pipeline_root(spec.name)),
+            root=root,
             folder=home.runs / run_id,
             buckets=buckets,
             project=str(parameters.get("project") or PROJECT),
@@ -108,9 +110,32 @@ def _text_parameters(text: str | None, spec: Spec) -> list[str]:
     return parameters
 
 
+def _pipeline_root(parameters: Values, buckets: Buckets, home: Workdir, spec: Spec) -> str:
+    """Return the folder of artifacts: in the workdir, or on the object store.
+
+    Raises:
+        SpecError: buckets are left as they are, and the pipeline root is in none.
+    """
+    if buckets.folder is not None:
+        return home.pipeline_root(spec.name)
+    root = str(parameters.get("pipeline_root") or spec.content.get("defaultPipelineRoot", ""))
+    if not root.startswith("gs://"):
+        raise SpecError(
+            f"--object-store: the pipeline root is {root or 'empty'}. Set it with "
+            f"--param pipeline_root=gs://bucket/folder."
+        )
+    return root.rstrip("/")
+
+
 def _check_text(parameters: Values, buckets: Buckets) -> None:
     uri = parameters.get(TEXT_ROOT)
-    if isinstance(uri, str) and uri and not Path(buckets.localize(uri)).is_dir():
+    if not isinstance(uri, str) or not uri:
+        return
+    place = buckets.localize(uri)
+    if storage.is_remote(place):
+        if not storage.exists(place):
+            raise SpecError(f"{TEXT_ROOT} is {uri}, and there is no such folder. Check its name.")
+    elif not Path(place).is_dir():
         raise SpecError(
             f"{TEXT_ROOT} is {uri}, and there is no folder {buckets.localize(uri)}. Put the "
             f"text there, or give --text FOLDER or --map {uri}=FOLDER."

@@ -23,6 +23,7 @@ from urllib.parse import unquote, urlsplit
 
 STATUS_FAULTS = ("429", "500", "503")
 FAULTS = (*STATUS_FAULTS, "reset-before", "reset-after", "cut-body")
+STALL = "stall"  # never answered, and not in FAULTS: its client has to be killed
 TOKEN = json.dumps({"access_token": "fake", "expires_in": 3600, "token_type": "Bearer"}).encode()
 # Headers of one connection, not of the message, and those that the proxy sets itself.
 _OWN_HEADERS = {
@@ -40,7 +41,7 @@ class Request:
     status: int  # 0: the connection was reset instead
     sent_bytes: int  # by the client
     received_bytes: int  # by the client
-    fault: str = ""  # one of FAULTS
+    fault: str = ""  # one of FAULTS, or STALL
 
     @property
     def kind(self) -> str:
@@ -126,6 +127,11 @@ class _Handler(BaseHTTPRequestHandler):
             answer = json.dumps({"error": {"code": int(fault), "message": "injected"}}).encode()
             self._log(int(fault), content, answer, fault)
             self._send(int(fault), [("Content-Type", "application/json")], answer)
+            return
+        if fault == STALL:
+            self._log(0, content, b"", fault)
+            self.connection.recv(1)  # until the client goes away
+            self._reset()
             return
         if fault == "reset-before":
             self._log(0, content, b"", fault)

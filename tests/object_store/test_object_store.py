@@ -191,3 +191,24 @@ def test_tensorflow_reads_what_we_write(store: ObjectStore) -> None:
         [sys.executable, "-c", script, f"{ROOT}/tf"], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["b'ours'", "b'theirs'"]
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("NotFoundError", "Check the name"),
+        ("PermissionDeniedError", "roles/storage.objectAdmin"),
+        ("UnavailableError", "Run again"),
+        ("FailedPreconditionError", "credentials"),
+    ],
+)
+def test_errors_of_tensorflow_about_objects_become_sentences(name: str, remedy: str) -> None:
+    import tensorflow as tf
+
+    kind = getattr(tf.errors, name)
+    error = kind(None, None, "Error executing an HTTP request\n\t when reading gs://b/x/y.gz")
+    message = object_store.explain_tensorflow_error(error)
+    assert message is not None
+    assert message.startswith("gs://b/x/y.gz: Error executing an HTTP request. ")
+    assert remedy in message
+    assert object_store.explain_tensorflow_error(kind(None, None, "a worker is gone")) is None

@@ -35,6 +35,7 @@ class BestWeights:
     def __init__(self, folder: str, variables: Mapping[str, tf.Variable]) -> None:
         self._folder = folder
         self._variables = variables
+        self._kept = set(storage.list_files(storage.join(folder, f"best-*{SUFFIX}")))
         self._best = self._read_best()
 
     def offer(self, step: int, phase: int, loss: float) -> bool:
@@ -44,9 +45,9 @@ class BestWeights:
             return False
         path = self._path(step)
         write_sealed(path, self._variables, step=step, phase=phase, loss=loss)
-        for old in self._paths():
-            if old != path:
-                remove_sealed(old)
+        for old in self._kept - {path}:
+            remove_sealed(old)
+        self._kept = {path}
         self._best = Best(step, phase, loss)
         return True
 
@@ -69,15 +70,12 @@ class BestWeights:
 
     def _read_best(self) -> Best | None:
         """Return what an earlier part of the run kept; None if no file is complete."""
-        sealed = [pair for path in self._paths() if (pair := read_sealed(path))]
+        sealed = [pair for path in self._kept if (pair := read_sealed(path))]
         kept = [Best(*(seal[field] for field in Best._fields)) for seal, _ in sealed]
         return min(kept, key=lambda best: (-best.phase, best.loss, best.step), default=None)
 
     def _path(self, step: int) -> str:
         return storage.join(self._folder, f"best-{step:09d}{SUFFIX}")
-
-    def _paths(self) -> list[str]:
-        return storage.list_files(storage.join(self._folder, f"best-*{SUFFIX}"))
 
 
 def _is_better(phase: int, loss: float, best: Best) -> bool:

@@ -47,6 +47,8 @@ class Checkpoints:
         self._keep = keep
         self._writes = writes
         self._facts = dict(facts or {})
+        # All checkpoints, the oldest first, complete or not.
+        self._known = storage.list_files(storage.join(folder, f"step-*{SUFFIX}"))
 
     def save(self) -> str:
         """Save the state, delete the oldest checkpoints, and return the path."""
@@ -54,8 +56,10 @@ class Checkpoints:
         if not self._writes:
             return path
         write_sealed(path, self._state, tensors=len(self._state), facts=self._facts)
-        for old in self._paths()[: -self._keep]:
+        self._known = sorted({*self._known, path})
+        for old in self._known[: -self._keep]:
             remove_sealed(old)
+        del self._known[: -self._keep]
         return path
 
     def restore_latest(self) -> str | None:
@@ -67,7 +71,7 @@ class Checkpoints:
         Raises:
             CheckpointError: its tensors or facts are not this run's; the message names them.
         """
-        for path in reversed(self._paths()):
+        for path in reversed(self._known):
             sealed = read_sealed(path)
             if sealed is not None:
                 seal, values = sealed
@@ -96,10 +100,6 @@ class Checkpoints:
             )
         for name, variable in self._state.items():
             variable.assign(values[name])
-
-    def _paths(self) -> list[str]:
-        """Return all checkpoints, the oldest first, complete or not."""
-        return storage.list_files(storage.join(self.folder, f"step-*{SUFFIX}"))
 
 
 def describe(tensor: np.ndarray | tf.Variable | None) -> str:

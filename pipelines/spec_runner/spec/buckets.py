@@ -14,24 +14,26 @@ _END = r"(?=[/\s'\"\\,;?*]|$)"  # a mapped path ends at the end of a name
 
 
 class Buckets:
-    """The local folders of buckets; TensorFlow cannot open gs:// without a network.
+    """The local folders of buckets.
 
     Args:
-        folder: has a folder for each bucket that is not mapped.
+        folder: has a folder for each bucket that is not mapped; None: such buckets are left as
+            they are, and read and written over the network.
         mapped: "bucket" or "bucket/path" to a folder; the longest match counts.
     """
 
-    def __init__(self, folder: Path, mapped: dict[str, Path] | None = None) -> None:
+    def __init__(self, folder: Path | None, mapped: dict[str, Path] | None = None) -> None:
         self.folder = folder
         self.mapped = mapped or {}
         longest_first = sorted(self.mapped, key=len, reverse=True)
         known = "|".join(f"{re.escape(name)}{_END}" for name in longest_first)
-        names = f"(?P<known>{known})|(?P<bucket>{_BUCKET})" if known else f"(?P<bucket>{_BUCKET})"
-        self._pattern = re.compile(f"{_SCHEME}(?:{names})")
+        names = [f"(?P<known>{known})"] if known else []
+        names += [f"(?P<bucket>{_BUCKET})"] if folder else []
+        self._pattern = re.compile(f"{_SCHEME}(?:{'|'.join(names)})") if names else None
 
     def localize(self, text: str) -> str:
         """Replace each `gs://bucket/path` in a text by a local path."""
-        return self._pattern.sub(self._replace, text)
+        return self._pattern.sub(self._replace, text) if self._pattern else text
 
     def localize_all(self, value: Any) -> Any:
         """Localize each string in a JSON value."""
@@ -47,6 +49,7 @@ class Buckets:
         groups = match.groupdict()
         if groups.get("known"):
             return str(self.mapped[groups["known"]])
+        assert self.folder is not None  # noqa: S101 - otherwise the pattern has no bucket
         return str(self.folder / groups["bucket"])
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.tfx_internals.training_endpoint import ENDPOINT
+from core import storage
 from pipelines.spec_runner.processes.processes import (
     Processes,
     container_environment,
@@ -66,7 +67,7 @@ class ContainerTask:
         settings = run.buckets.localize_all(self.parameters)
         type_name = executor_class(self.container) or f"container:{self.container.image}"
         execution = recorder.begin(self.node_id, type_name, settings, self.inputs)
-        outputs = new_outputs(run.root / self.node_id, execution, self._types)
+        outputs = new_outputs(storage.join(run.root, self.node_id), execution, self._types)
         try:
             return self._run_recorded(execution, settings, outputs)
         except Exception as error:
@@ -122,7 +123,7 @@ class ContainerTask:
 
     def _run_once(self, words: list[str], message: Json, which: str = "") -> None:
         run, processes = self.tools.run, self.tools.processes
-        tree = placeholder_tree(message, run.placeholders(self.node_id))
+        tree = placeholder_tree(message, run.placeholders(self.node_id), words)
         command = [run.buckets.localize(word) for word in resolve_arguments(words, tree)]
         variables = {v.name: run.buckets.localize(v.value) for v in self.container.env}
         is_tfx = any(word.startswith(_TFX_MODULES) for word in words)
@@ -133,7 +134,7 @@ class ContainerTask:
         code = processes.run(
             command,
             environment=container_environment(variables, redirect=is_tfx),
-            folder=Path(message["outputs"]["outputFile"]).parent,
+            folder=self._working_folder(message),
             log=log,
         )
         if code != 0:
@@ -142,10 +143,17 @@ class ContainerTask:
                 log = worker_log
             raise TaskError(self.node_id, which + describe_exit(code), log, tail(log))
 
+    def _working_folder(self, message: Json) -> Path:
+        """Return the execution's folder, or one in the folder of the run if that is remote."""
+        folder: str = message["outputs"]["outputFile"].rpartition("/")[0]
+        if storage.is_remote(folder):
+            return self.tools.run.log(self.node_id).with_suffix("")
+        return Path(folder)
+
     def _message(self, settings: Values, outputs: Artifacts, execution: int) -> Json:
-        node = self.tools.run.root / self.node_id
-        folder = node / ".system" / "executor_execution" / str(execution)
-        folder.mkdir(parents=True, exist_ok=True)
+        node = storage.join(self.tools.run.root, self.node_id)
+        folder = storage.join(node, ".system", "executor_execution", str(execution))
+        storage.make_folder(folder)
         return executor_input(settings, self.inputs, outputs, folder, list(self._parameter_types))
 
     def _cache_key(self, driver_values: Values) -> str | None:

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
+from core import storage
 from pipelines.spec_runner.spec.artifacts import Artifacts, Json, LiveArtifact
 from pipelines.spec_runner.spec.errors import SpecError
 from pipelines.spec_runner.spec.parameters import Values
@@ -14,16 +14,16 @@ from pipelines.spec_runner.spec.parameters import Values
 OUTPUT_FILE = "executor_output.json"
 
 
-def new_outputs(folder: Path, execution_id: int, types: Mapping[str, Any]) -> Artifacts:
+def new_outputs(folder: str, execution_id: int, types: Mapping[str, Any]) -> Artifacts:
     """Create a task's outputs, not yet registered, at `<task>/<key>/<execution id>`."""
     return {
-        key: [LiveArtifact(0, kind, str(folder / key / str(execution_id)))]
+        key: [LiveArtifact(0, kind, storage.join(folder, key, str(execution_id)))]
         for key, kind in types.items()
     }
 
 
 def executor_input(
-    parameters: Values, inputs: Artifacts, outputs: Artifacts, folder: Path, output_names: list[str]
+    parameters: Values, inputs: Artifacts, outputs: Artifacts, folder: str, output_names: list[str]
 ) -> Json:
     """Return the JSON that replaces `{{$}}`.
 
@@ -33,11 +33,11 @@ def executor_input(
         "inputs": {"parameterValues": parameters, "artifacts": _runtime_artifacts(inputs)},
         "outputs": {
             "parameters": {
-                name: {"outputFile": str(folder / "output_parameters" / name)}
+                name: {"outputFile": storage.join(folder, "output_parameters", name)}
                 for name in output_names
             },
             "artifacts": _runtime_artifacts(outputs),
-            "outputFile": str(folder / OUTPUT_FILE),
+            "outputFile": storage.join(folder, OUTPUT_FILE),
         },
     }
 
@@ -46,25 +46,29 @@ def make_parents(outputs: Artifacts, message: Json) -> None:
     """Create the parent folders of everything that a container writes."""
     for artifacts in outputs.values():
         for artifact in artifacts:
-            Path(artifact.uri).parent.mkdir(parents=True, exist_ok=True)
+            storage.make_folder(artifact.uri.rpartition("/")[0])
     for parameter in message["outputs"]["parameters"].values():
-        Path(parameter["outputFile"]).parent.mkdir(parents=True, exist_ok=True)
+        storage.make_folder(parameter["outputFile"].rpartition("/")[0])
 
 
-def placeholder_tree(message: Json, run_values: Mapping[str, Any]) -> Json:
-    """Return the tree of the run's and the task's values for the task's placeholders."""
+def placeholder_tree(message: Json, run_values: Mapping[str, Any], words: list[str]) -> Json:
+    """Return the tree of the run's and the task's values for the task's placeholders.
+
+    Values of artifacts are only read if a word of the command refers to one.
+    """
     inputs, outputs = message["inputs"], message["outputs"]
+    has_values = any(".value}}" in word for word in words)
     files = {n: {"output_file": p["outputFile"]} for n, p in outputs["parameters"].items()}
     return {
         **run_values,
         "executor_input": message,
         "inputs": {
             "parameters": inputs["parameterValues"],
-            "artifacts": _first_of_each(inputs["artifacts"]),
+            "artifacts": _first_of_each(inputs["artifacts"], has_values),
         },
         "outputs": {
             "parameters": files,
-            "artifacts": _first_of_each(outputs["artifacts"]),
+            "artifacts": _first_of_each(outputs["artifacts"], has_values),
             "output_file": outputs["outputFile"],
             "output_metadata_uri": outputs["outputFile"],
         },
@@ -82,11 +86,11 @@ def read_output(message: Json, outputs: Artifacts, types: Mapping[str, int]) -> 
     Raises:
         SpecError: the container wrote an invalid file.
     """
-    path = Path(message["outputs"]["outputFile"])
+    path = message["outputs"]["outputFile"]
     content: Json = {}
-    if path.exists():
+    if written_output := storage.read_if_exists(path):
         try:
-            content = json.loads(path.read_text(encoding="utf-8") or "{}")
+            content = json.loads(written_output)
         except ValueError as error:
             raise SpecError(f"{path}: the container wrote invalid JSON ({error}).") from error
     for key, written in content.get("artifacts", {}).items():
@@ -96,9 +100,11 @@ def read_output(message: Json, outputs: Artifacts, types: Mapping[str, int]) -> 
             artifact.uri = answer.get("uri") or artifact.uri
     values: Values = dict(content.get("parameterValues", {}))
     for name, parameter in message["outputs"]["parameters"].items():
-        file = Path(parameter["outputFile"])
-        if name not in values and file.is_file():
-            values[name] = _read_value(file.read_text(encoding="utf-8"), types[name])
+        if name in values:
+            continue
+        written_value = storage.read_if_exists(parameter["outputFile"])
+        if written_value is not None:
+            values[name] = _read_value(written_value.decode(), types[name])
     return values
 
 
@@ -120,7 +126,7 @@ def _runtime_artifacts(artifacts: Artifacts) -> Json:
     }
 
 
-def _first_of_each(artifacts: Json) -> Json:
+def _first_of_each(artifacts: Json, has_values: bool) -> Json:
     """Return the first artifact of each key, which `inputs.artifacts['x'].uri` refers to."""
     return {
         key: {
@@ -128,7 +134,7 @@ def _first_of_each(artifacts: Json) -> Json:
             "path": artifact["uri"],
             "name": artifact["name"],
             "metadata": artifact["metadata"],
-            **_value_file(artifact["uri"]),
+            **(_value_file(artifact["uri"]) if has_values else {}),
         }
         for key, several in artifacts.items()
         for artifact in several["artifacts"][:1]
@@ -137,5 +143,5 @@ def _first_of_each(artifacts: Json) -> Json:
 
 def _value_file(uri: str) -> Json:
     """Return the content of a TFX value artifact as `.value`."""
-    path = Path(uri) / "value"
-    return {"value": path.read_text(encoding="utf-8")} if path.is_file() else {}
+    content = storage.read_if_exists(storage.join(uri, "value"))
+    return {} if content is None else {"value": content.decode()}

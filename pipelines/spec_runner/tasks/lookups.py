@@ -1,11 +1,11 @@
 """Run importer and resolver tasks: find artifacts from outside or from earlier runs."""
 
 import functools
-from pathlib import Path
 from typing import Any
 
 from google.protobuf import json_format
 
+from core import storage
 from pipelines.metadata.names import RESOLVER
 from pipelines.spec_runner.spec.artifacts import Artifacts, LiveArtifact, read_type
 from pipelines.spec_runner.spec.condition import parse_filter
@@ -32,7 +32,7 @@ def run_importer(
     spec_uri = str(parameters[parameter] if parameter else plain(source.constant))
     tree = {"inputs": {"parameters": parameters, "artifacts": {}}}
     uri = tools.run.buckets.localize(resolve(spec_uri, tree)).rstrip("/")
-    if not Path(uri).exists():
+    if not storage.exists(uri):
         raise SpecError(
             f"{node_id}: {uri} does not exist (from {spec_uri}). Create it, or map its bucket with "
             f"--map gs://bucket/path=FOLDER."

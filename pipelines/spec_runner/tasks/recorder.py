@@ -95,8 +95,8 @@ class Recorder:
         kind = mlmd.Event.INTERNAL_OUTPUT if is_lookup else mlmd.Event.OUTPUT
         if not is_lookup:
             for artifact in (a for several in outputs.values() for a in several):
-                if Path(artifact.uri).is_dir():
-                    artifact.metadata[OUTPUT_DIGEST] = output_digest(artifact.uri)
+                if digest := output_digest(artifact.uri):
+                    artifact.metadata[OUTPUT_DIGEST] = digest
             self._update(outputs, mlmd.Artifact.LIVE)
         self._end(execution_id, mlmd.Execution.COMPLETE, parameters, outputs, kind)
         if cache_key is not None:

@@ -20,7 +20,7 @@ class RunContext:
 
     pipeline: str
     run_id: str
-    root: Path  # of the pipeline's artifacts
+    root: str  # of the pipeline's artifacts
     folder: Path  # of the run: summary and logs
     buckets: Buckets
     project: str = PROJECT
@@ -43,7 +43,7 @@ class RunContext:
             "pipeline_job_name": f"{self.pipeline}-{self.run_id}",
             "pipeline_job_uuid": self.run_id,
             "pipeline_job_resource_name": self.resource,
-            "pipeline_root": str(self.root),
+            "pipeline_root": self.root,
             "pipeline_task_name": node_id.rpartition("/")[2],
             "pipeline_task_uuid": f"{self.run_id}/{node_id}",
         }

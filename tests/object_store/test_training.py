@@ -1,0 +1,281 @@
+"""Training whose instances, checkpoints and export are on an object store."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.errors import TextmillError
+from core.failpoints import VARIABLE
+from core.manifest import MANIFEST
+from core.object_store import TIMEOUT_VARIABLE
+from tests.object_store.proxy import Faults
+from tests.object_store.server import BUCKET, ObjectStore
+from tests.trainer.conftest import settings_in
+from tests.trainer.real_instances import write_instances
+from trainer.settings.training import TrainingSettings
+from trainer.training import train_and_export
+
+ROOT = f"gs://{BUCKET}"
+SCRIPT = "import sys; from tests.object_store.test_training import main; main(*sys.argv[1:])"
+WEIGHTS = "transformers/model.safetensors"
+RUN = {"steps": 12, "save_every_steps": 4, "log_every_steps": 4, "steps_per_loop": 2}
+
+
+def main(settings: str, instances: str, model: str, run: str) -> None:
+    """Train in a process of its own."""
+    try:
+        train_and_export(
+            TrainingSettings.model_validate_json(settings), instances.split(","), model, run
+        )
+    except TextmillError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+class Training:
+    """Starts trainings of one recipe on the object store."""
+
+    def __init__(self, store: ObjectStore, name: str, settings: TrainingSettings) -> None:
+        self.store, self.name = store, name
+        update = {"checkpoint_root": f"{ROOT}/{name}/checkpoints"}
+        self.settings = settings.model_copy(update=update)
+        self.instances = f"{ROOT}/instances"
+
+    def start(self, **environment: str) -> "subprocess.Popen[str]":
+        """Start a process that trains."""
+        folder = f"{ROOT}/{self.name}/model"
+        arguments = [self.settings.model_dump_json(), self.instances, folder, f"{folder}-run"]
+        return subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, *arguments],
+            env={
+                **os.environ,
+                **self.store.environment,
+                "PYTHONPATH": str(Path(__file__).parents[2]),
+                "TF_CPP_MIN_LOG_LEVEL": "2",
+                **environment,
+            },
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, **environment: str) -> tuple[int, str]:
+        """Train; return the exit code and the messages."""
+        process = self.start(**environment)
+        messages = process.communicate(timeout=300)[1]
+        return process.returncode, messages
+
+    def objects(self) -> dict[str, bytes]:
+        """Return what this training wrote, by names below its folder."""
+        prefix = f"{self.name}/"
+        written = self.store.objects(prefix)
+        return {name.removeprefix(prefix): content for name, content in written.items()}
+
+    def weights(self) -> bytes:
+        """Return the exported weights."""
+        return self.objects()[f"model/{WEIGHTS}"]
+
+
+Prepare = Callable[..., Training]
+
+
+@pytest.fixture(scope="module")
+def instances(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Instances in 20 shards, which are more than one group."""
+    folder = tmp_path_factory.mktemp("instances")
+    return Path(write_instances(folder, "dynamic", instances=400, shards=20))
+
+
+@pytest.fixture(scope="module")
+def expected(instances: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Return every file that a training in local folders exports."""
+    scratch = tmp_path_factory.mktemp("local")
+    settings = settings_in(scratch, **RUN)
+    train_and_export(settings, [str(instances)], str(scratch / "model"), str(scratch / "run"))
+    return read_folder(scratch / "model")
+
+
+@pytest.fixture
+def prepare(store: ObjectStore, instances: Path, tmp_path: Path) -> Prepare:
+    """Return a function that uploads the instances and prepares a training."""
+    for name, content in read_folder(instances).items():
+        store.put(f"instances/{name}", content)
+    store.clear_log()
+
+    def prepared(name: str, **trainer: object) -> Training:
+        return Training(store, name, settings_in(tmp_path, **{**RUN, **trainer}))
+
+    return prepared
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """Return the content of every file, by its name below the folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_training_on_a_store_exports_the_same_bytes_in_few_requests(
+    store: ObjectStore, prepare: Prepare, instances: Path, expected: dict[str, bytes]
+) -> None:
+    training = prepare("whole")
+    code, messages = training.run()
+    assert code == 0, messages
+    requests, counts = store.requests, store.counts()
+    exported = {
+        name.removeprefix("model/"): content
+        for name, content in training.objects().items()
+        if name.startswith("model/")
+    }
+    assert comparable(exported) == comparable(expected)
+    shards = {n: c for n, c in read_folder(instances).items() if n.startswith("Split-")}
+    downloads = [r for r in requests if r.kind == "read" and "Split-" in r.path]
+    assert len(downloads) == len(shards) == 21, "each shard is downloaded once"
+    assert sum(r.received_bytes for r in downloads) == sum(map(len, shards.values()))
+    assert not [r for r in requests if r.kind in ("read", "stat") and "whole" in r.path]
+    assert sum(counts.values()) < 80, counts
+    uploads = [r.path for r in requests if r.kind == "upload"]
+    assert len(uploads) == 3 * 2 + 3 + 2 + len(expected), "checkpoints, events, reports and export"
+
+
+def comparable(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Leave out the manifest, which names the machine's folders and times."""
+    return {name: content for name, content in files.items() if name != MANIFEST}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("point", "left"),
+    [
+        # The second checkpoint is uploaded, and its seal is not.
+        ("save-checkpoint:2", ["step-000000004.json"]),
+        # Some files of the export are uploaded, and its manifest is not.
+        ("upload-object:14", [f"step-{step:09d}.json" for step in (4, 8, 12)]),
+    ],
+)
+def test_a_killed_training_resumes_with_equal_weights(
+    prepare: Prepare, expected: dict[str, bytes], point: str, left: list[str]
+) -> None:
+    training = prepare(f"killed-{point[:6]}")
+    code, messages = training.run(**{VARIABLE: point})
+    assert code == -signal.SIGKILL, messages
+    seals = [n.rpartition("/")[2] for n in training.objects() if "/step-" in n and ".json" in n]
+    assert seals == left
+    assert f"model/{MANIFEST}" not in training.objects()
+    code, messages = training.run()
+    assert code == 0, messages
+    assert training.weights() == expected[WEIGHTS]
+    assert f"model/{MANIFEST}" in training.objects()
+
+
+@pytest.mark.slow
+def test_a_training_killed_while_a_checkpoint_is_sent_resumes_from_the_one_before(
+    store: ObjectStore, prepare: Prepare, expected: dict[str, bytes]
+) -> None:
+    training = prepare("mid-upload")
+    store.inject(Faults(rate=1.0, kinds=("stall",), matching="step-000000008"))
+    process = training.start()
+    deadline = time.monotonic() + 240
+    while not any(request.fault == "stall" for request in store.requests):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    store.inject(Faults())
+    assert not [name for name in training.objects() if "step-000000008" in name]
+    code, messages = training.run()
+    assert code == 0, messages
+    assert training.weights() == expected[WEIGHTS]
+    history = json.loads(training.objects()["model-run/training.json"])
+    assert "step-000000004" in history["resumed_from"]
+
+
+@pytest.mark.slow
+def test_five_of_a_hundred_requests_may_fail_in_any_way(
+    store: ObjectStore, prepare: Prepare, expected: dict[str, bytes]
+) -> None:
+    training = prepare("faults", save_every_steps=1)
+    store.inject(Faults(rate=0.05, seed=3))
+    code, messages = training.run()
+    assert code == 0, messages
+    assert any(request.fault for request in store.requests), "faults were injected"
+    assert training.weights() == expected[WEIGHTS]
+
+
+@pytest.mark.slow
+def test_a_store_that_never_answers_again_ends_training_with_a_sentence(
+    store: ObjectStore, prepare: Prepare
+) -> None:
+    training = prepare("down")
+    store.inject(Faults(rate=1.0, kinds=("503",), matching="step-000000008"))
+    process = training.start(**{TIMEOUT_VARIABLE: "4"})
+    deadline = time.monotonic() + 240
+    while not any(request.fault for request in store.requests):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    began = time.monotonic()
+    messages = process.communicate(timeout=60)[1]
+    assert time.monotonic() - began < 20
+    assert process.returncode == 1
+    last = messages.strip().splitlines()[-1]
+    assert last.startswith(f"StorageError: {ROOT}/down/checkpoints/")
+    assert "step-000000008.safetensors: cannot be written" in last
+    assert "within 4 seconds" in last
+    assert TIMEOUT_VARIABLE in last
+
+
+@pytest.mark.slow
+def test_two_workers_share_checkpoints_on_a_store(store: ObjectStore, prepare: Prepare) -> None:
+    training = prepare("workers", save_every_steps=4)
+    with socket.socket() as first, socket.socket() as second:
+        for each in (first, second):
+            each.bind(("127.0.0.1", 0))
+        cluster = {"worker": [f"127.0.0.1:{each.getsockname()[1]}" for each in (first, second)]}
+    configs = [
+        json.dumps({"cluster": cluster, "task": {"type": "worker", "index": n}}) for n in (0, 1)
+    ]
+    workers = [training.start(TF_CONFIG=config) for config in configs]
+    messages = [worker.communicate(timeout=300)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], messages
+    assert f"model/{MANIFEST}" in training.objects()
+    assert [n for n in training.objects() if "step-000000012.json" in n]
+
+
+@pytest.mark.slow
+def test_an_electra_with_phases_that_starts_from_a_model_on_the_store_equals_a_local_one(
+    store: ObjectStore, prepare: Prepare, instances: Path, tmp_path: Path
+) -> None:
+    long = Path(write_instances(tmp_path / "long", "dynamic", length=48, instances=40))
+    for name, content in read_folder(long).items():
+        store.put(f"long/{name}", content)
+    phases = ({"from_step": 8, "seq_length": 48, "global_batch_size": 4},)
+    first, second = prepare("first"), prepare("second", phases=phases)
+    for training, start in ((first, None), (second, f"{ROOT}/first/model")):
+        model = training.settings.model.model_copy(update={"type": "electra", "start_from": start})
+        training.settings = training.settings.model_copy(update={"model": model})
+    second.instances += f",{ROOT}/long"
+    for training in (first, second):
+        code, messages = training.run()
+        assert code == 0, messages
+
+    local = tmp_path / "first"
+    for name, content in first.objects().items():
+        (local / name).parent.mkdir(parents=True, exist_ok=True)
+        (local / name).write_bytes(content)
+    model = second.settings.model.model_copy(update={"start_from": str(local / "model")})
+    settings = second.settings.model_copy(
+        update={"model": model, "checkpoint_root": str(tmp_path / "checkpoints")}
+    )
+    folders = [str(instances), str(long)]
+    train_and_export(settings, folders, str(tmp_path / "model"), str(tmp_path / "run"))
+    exported = {
+        name.removeprefix("model/"): content
+        for name, content in second.objects().items()
+        if name.startswith("model/")
+    }
+    assert comparable(exported) == comparable(read_folder(tmp_path / "model"))
