@@ -55,7 +55,6 @@ def open_vertex_store(text: str) -> "VertexStore":
 
     Raises:
         InputError: the text is not such an address.
-        VertexError: there are no credentials.
     """
     from pipelines.cloud.connect import connect
 
@@ -68,7 +67,6 @@ class VertexStore:
     """One store of Vertex ML Metadata, with the interface of `read_store.Store`."""
 
     def __init__(self, source: Source, cloud: "Cloud") -> None:
-        """Connect a source to a client for the same project and region."""
         self._source, self._cloud = source, cloud
 
     def graph(self) -> Graph:
