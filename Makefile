@@ -32,7 +32,7 @@ DOCS := .venv-docs/.ready
 LOCKS := uv docs transformers minilm audit fuzz
 
 .PHONY: help run test cloud-test setup transformers minilm check format lint types contracts spec spec-check faults fuzz audit sbom lock lock-line \
-  lock-trainers clean docs docs-reference docs-check docs-assets
+  lock-trainers print-line clean docs docs-reference docs-check docs-assets
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -70,6 +70,9 @@ sbom: $(AUDIT)  ## write sbom.json: all dependencies, in the CycloneDX format
 	.venv-audit/bin/python -W ignore::UserWarning -m cyclonedx_py requirements \
 	  --output-reproducible --pyproject pyproject.toml \
 	  --output-format JSON --output-file sbom.json requirements/$(LINE)/textmill.txt
+
+print-line:
+	@echo $(LINE)
 
 setup: $(READY)  ## make the environment .venv; GPU=1: with CUDA for NVIDIA GPUs
 
