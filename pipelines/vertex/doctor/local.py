@@ -15,6 +15,7 @@ PYTHONS = ((3, 11), (3, 13))  # the locks are for these: the older and the newer
 NEEDED_MEMORY_BYTES = 4 * GIB  # the demo uses 2 GiB, and TFX alone 1 GiB
 NEEDED_DISK_BYTES = 5 * GIB  # artifacts of a small corpus, checkpoints and a model
 NEEDED_OPEN_FILES = 1024
+WITHDRAWN_AIPLATFORM = "2.0.0"  # no longer on the package index; 2.0.1 followed
 
 
 def local_checks(folder: Path) -> Iterator[Check]:
@@ -97,6 +98,9 @@ def _check_packages() -> Check:
             problems.append(f"{requirement.name} {installed} is not {requirement.specifier}")
     if problems:
         return Check("packages", "failed", "; ".join(problems), "Run `make setup`.")
+    if version("google-cloud-aiplatform") == WITHDRAWN_AIPLATFORM:
+        message = f"google-cloud-aiplatform {WITHDRAWN_AIPLATFORM} is installed; it was withdrawn"
+        return Check("packages", "warning", message, "Run `make setup`, or install a later 2.x.")
     named = ", ".join(f"{name} {version(name)}" for name in ("tfx", "tensorflow"))
     return Check("packages", "ok", f"{named} and {len(requirements) - 2} others as required")
 

@@ -216,6 +216,18 @@ def test_a_package_of_another_version_is_found(monkeypatch: pytest.MonkeyPatch) 
     assert check.remedy == "Run `make setup`."
 
 
+def test_a_withdrawn_release_of_the_vertex_client_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import importlib.metadata
+
+    monkeypatch.setattr(importlib.metadata, "requires", lambda _: [])
+    for installed, state in (("2.0.0", "warning"), ("2.0.1", "ok")):
+        monkeypatch.setattr(importlib.metadata, "version", lambda _, version=installed: version)
+        (check,) = (c for c in local.local_checks(Path()) if c.name == "packages")
+        assert check.state == state
+
+
 def test_the_shipped_spec_needs_what_its_recipe_says() -> None:
     spec = load_template(str(SPEC)).spec
     assert machines_of(spec) == Machines(
