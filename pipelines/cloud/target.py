@@ -10,6 +10,14 @@ CONSOLE = "https://console.cloud.google.com"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 PROJECT_ID = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]|(?:[a-z0-9.-]+:)[a-z][a-z0-9-]+")
 REGION = re.compile(r"[a-z]+-[a-z]+\d+")
+NO_PROJECT = (
+    "No project is set. Pass --project, set GOOGLE_CLOUD_PROJECT, or set vertex.project in the "
+    "recipe."
+)
+NO_REGION = (
+    "No region is set. Pass --region (for example us-central1), set GOOGLE_CLOUD_REGION, or set "
+    "vertex.region in the recipe."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,16 +58,9 @@ def make_target(project: str | None, region: str | None, endpoint: str | None) -
     Raises:
         InputError: one of them is missing or malformed.
     """
-    if not project:
-        raise InputError(
-            "No project is set. Pass --project, set GOOGLE_CLOUD_PROJECT, or set vertex.project "
-            "in the recipe."
-        )
-    if not region:
-        raise InputError(
-            "No region is set. Pass --region (for example us-central1), set GOOGLE_CLOUD_REGION, "
-            "or set vertex.region in the recipe."
-        )
+    if not project or not region:
+        values = {NO_PROJECT: project, NO_REGION: region}
+        raise InputError("\n".join(problem for problem, value in values.items() if not value))
     if not PROJECT_ID.fullmatch(project):
         hint = " Pass the project's ID, not its number." if project.isdigit() else ""
         raise InputError(f"--project {project}: not the ID of a Google Cloud project.{hint}")

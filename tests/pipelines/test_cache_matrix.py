@@ -96,7 +96,7 @@ def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
         shutil.copytree(TOP / package, folder / "code" / package, ignore=ignore)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(digests, "importlib", _importlib(folder / "code", {}))
-        digests.code_digest.cache_clear()
+        digests._digest.cache_clear()
         code = run_recipe(
             RunOptions(
                 recipe=str(recipe),
@@ -108,7 +108,7 @@ def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
         assert code == SUCCEEDED
         (first,) = (path.name for path in (folder / "work" / "runs").iterdir())
         yield Mill(folder / "work", text.parent, recipe, folder / "code", first)
-    digests.code_digest.cache_clear()
+    digests._digest.cache_clear()
 
 
 def _importlib(code: Path, versions: dict[str, str]) -> Any:
@@ -135,7 +135,7 @@ def clean(mill: Mill) -> Iterator[Mill]:
     for path, content in kept.items():
         path.write_bytes(content)
     (mill.text / "b.txt").unlink(missing_ok=True)
-    digests.code_digest.cache_clear()
+    digests._digest.cache_clear()
 
 
 def change_a_byte(path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_change_reruns_the_right_nodes_and_the_plan_predicts_it(
     edited = clean.code / change.removeprefix("a byte of ")
     source = edited.read_bytes() if edited.is_file() else None
     overrides = prepare(clean, change, monkeypatch)
-    digests.code_digest.cache_clear()
+    digests._digest.cache_clear()
     try:
         planned, ran = clean.plan(overrides), clean.run(overrides)
     finally:

@@ -1,11 +1,12 @@
 """The command `textmill doctor`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.errors import InputError
 from core.wording import plural
 from pipelines.exit_codes import FAILED, SUCCEEDED
 from pipelines.options import JsonOption, accept_options
@@ -41,7 +42,11 @@ def doctor(
 
     checks = list(_print_checks(local_checks(workdir), as_json))
     if spec_or_recipe is not None:
-        checks += _print_checks(cloud_checks(_make_subject(spec_or_recipe, options)), as_json)
+        try:
+            found = cloud_checks(_make_subject(spec_or_recipe, options))
+        except InputError as error:  # there is no run yet whose needs could be looked up
+            found = _missing(spec_or_recipe, options, error)
+        checks += _print_checks(found, as_json)
     raise typer.Exit(_summarize(checks, as_json))
 
 
@@ -67,6 +72,16 @@ def _make_subject(spec_or_recipe: str, options: JobOptions) -> "Subject":
         values=submission.values,
         service_account=job.service_account or None,
     )
+
+
+def _missing(spec_or_recipe: str, options: JobOptions, error: InputError) -> Iterator["Check"]:
+    """Yield everything that is missing for a submission; nothing is sent."""
+    from pipelines.vertex.doctor.check import Check
+    from pipelines.vertex.runs.submission import find_problems
+
+    problems = [str(error), *find_problems(spec_or_recipe, SubmitOptions(**vars(options)))]
+    for line in dict.fromkeys("\n".join(problems).splitlines()):
+        yield Check("submission", "failed", line)
 
 
 def _print_checks(checks: Iterable["Check"], as_json: bool) -> Iterable["Check"]:

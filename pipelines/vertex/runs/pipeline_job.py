@@ -21,7 +21,7 @@ LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 ACCOUNT = re.compile(r"[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com")
 ACCOUNT_FORM = "NAME@PROJECT.iam.gserviceaccount.com"
 NETWORK = re.compile(r"projects/\d+/global/networks/[a-z][a-z0-9-]*")
-ROOT = re.compile(r"gs://[a-z0-9][a-z0-9._-]+(/\S+)?")
+ROOT = re.compile(r"gs://[a-z0-9][a-z0-9._-]*(/\S+)?")
 # Parameters of the spec that repeat where the job runs, with the option that sets them.
 TARGET_PARAMETERS = {
     "project": "--project",
@@ -44,10 +44,10 @@ def make_job(
     """
     from google.cloud import aiplatform_v1 as v1
 
-    root = _choose_root(template, options.root)
+    root = choose_root(template, options.root)
     _check_form(ACCOUNT, options.service_account, "--service-account", ACCOUNT_FORM)
     _check_form(NETWORK, options.network, "--network", "projects/NUMBER/global/networks/NAME")
-    values = _parameter_values(template, target, options, root)
+    values = parameter_values(template, target, options, root)
     account = (
         options.service_account
         or values.get("service_account")
@@ -70,7 +70,7 @@ def make_job(
     return job, values
 
 
-def _choose_root(template: Template, root: str | None) -> str:
+def choose_root(template: Template, root: str | None) -> str:
     """Return the folder for artifacts: the option, or else the spec's."""
     root = root or template.default_of("pipeline_root")
     root = (root or template.spec.get("defaultPipelineRoot") or "").rstrip("/")
@@ -88,7 +88,7 @@ def _check_form(pattern: re.Pattern[str], text: str | None, option: str, form: s
         raise InputError(f"{option} {text}: write it as {form}.")
 
 
-def _parameter_values(
+def parameter_values(
     template: Template, target: Target, options: SubmitOptions, root: str
 ) -> dict[str, Value]:
     """Return the values given with --param, and those that follow from the target."""

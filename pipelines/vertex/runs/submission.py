@@ -1,10 +1,10 @@
 """Prepare a submission, checked completely before anything is sent, and submit it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -16,7 +16,7 @@ from pipelines.cloud.target import Target, make_target
 from pipelines.compiled_spec.parameters import unbuilt_images
 from pipelines.vertex.options import SubmitOptions
 from pipelines.vertex.runs.describe import DEFAULT_ACCOUNT, print_fields, short_id
-from pipelines.vertex.runs.pipeline_job import make_job
+from pipelines.vertex.runs.pipeline_job import choose_root, make_job, parameter_values
 from pipelines.vertex.runs.template import Template, load_template
 from pipelines.vertex.runs.watch import get_run
 
@@ -41,14 +41,39 @@ def prepare_submission(spec_or_recipe: str, options: SubmitOptions) -> Submissio
         InputError: the spec or an option is missing or wrong.
     """
     quiet_libraries()
-    template = load_template(spec_or_recipe, options.overrides)
-    target = make_target(
-        options.project or template.default_of("project") or _default_project(),
-        options.region or template.default_of("region"),
-        options.endpoint,
-    )
+
+    def check_target(default_of: Callable[[str], Any]) -> Target:
+        return make_target(
+            options.project or default_of("project") or _default_project(),
+            options.region or default_of("region"),
+            options.endpoint,
+        )
+
+    template = load_template(spec_or_recipe, options.overrides, check_target)
+    target = check_target(template.default_of)
     job, values = make_job(template, target, options)
     return Submission(template=template, target=target, job=job, values=values)
+
+
+def find_problems(spec_or_recipe: str, options: SubmitOptions) -> list[str]:
+    """Return why a submission is not complete, apart from its project and region."""
+    target = Target(project="unknown", region="unknown")
+    problems = []
+    try:
+        template = load_template(spec_or_recipe, options.overrides)
+    except InputError as error:
+        return [str(error)]
+    checks = (
+        lambda: choose_root(template, options.root),
+        lambda: parameter_values(template, target, options, "unknown"),
+        lambda: check_images_built(template),
+    )
+    for check in checks:
+        try:
+            check()
+        except InputError as error:
+            problems.append(str(error))
+    return problems
 
 
 def _default_project() -> str | None:

@@ -1,7 +1,7 @@
 """Load the compiled spec of a run, or compile it from a recipe."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from core.errors import InputError
-from pipelines.recipe.file import find_recipe, load_recipe
+from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
 
 SPEC_SUFFIXES = {".yaml", ".yml", ".json"}
@@ -49,7 +49,11 @@ class Template:
         return parameters
 
 
-def load_template(spec_or_recipe: str, overrides: Sequence[str] | None = None) -> Template:
+def load_template(
+    spec_or_recipe: str,
+    overrides: Sequence[str] | None = None,
+    check_defaults: Callable[[Callable[[str], Any]], object] | None = None,
+) -> Template:
     """Read the file of a compiled spec, or compile a recipe: a file, or the name of a shipped one.
 
     Raises:
@@ -64,10 +68,11 @@ def load_template(spec_or_recipe: str, overrides: Sequence[str] | None = None) -
                 f"pass the recipe instead of the spec."
             )
         return Template(spec=content, source=spec_or_recipe)
-    find_recipe(spec_or_recipe)  # before the import of TFX, which takes seconds
+    recipe = load_recipe(spec_or_recipe, overrides or ())
+    if check_defaults and recipe.vertex:
+        check_defaults(lambda name: getattr(recipe.vertex, name, None))
     from pipelines.vertex.compile.compile import compile_recipe
 
-    recipe = load_recipe(spec_or_recipe, overrides or ())
     return Template(spec=compile_recipe(recipe), source=spec_or_recipe, recipe=recipe)
 
 

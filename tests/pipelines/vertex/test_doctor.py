@@ -184,7 +184,7 @@ def test_a_missing_account_is_a_warning(ready: VertexServer, textmill: Textmill,
 
 
 def test_wrong_options_are_refused_as_by_submit(textmill: Textmill, spec: str) -> None:
-    assert "Did you mean steps?" in textmill("doctor", spec, *TEXT, "--param", "stepps=1").err
+    assert "Did you mean steps?" in textmill("doctor", spec, *TEXT, "--param", "stepps=1").output
 
 
 def test_without_a_spec_only_this_machine_is_checked(
@@ -295,3 +295,27 @@ def _with_hosts(spec: dict[str, Any], hosts: int) -> dict[str, Any]:
     pools.append({**pools[0], "replica_count": hosts - 1})
     parameter["constant"] = json.dumps(config)
     return spec
+
+
+def test_everything_that_is_missing_is_listed_at_once(
+    textmill: Textmill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_REGION", "TEXTMILL_PIPELINE_ROOT"):
+        monkeypatch.delenv(name)
+    ended = textmill("doctor", str(SPEC))
+    assert ended.code == FAILED
+    for problem in (
+        "No project is set", "No region is set", "No folder for artifacts is set",
+        "parameter text_root is missing", "are not built yet",
+    ):  # fmt: skip
+        assert problem in ended.out
+    assert ended.out.count("No project is set") == 1
+
+
+def test_a_recipe_without_a_project_is_refused_before_it_is_compiled(
+    textmill: Textmill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT")
+    monkeypatch.setattr("pipelines.vertex.compile.compile.compile_recipe", None)
+    ended = textmill("submit", "vertex", "--dry-run")
+    assert "No project is set" in ended.err
