@@ -75,12 +75,12 @@ class Demo:
     def published(self, name: str) -> dict[str, dict[str, bytes]]:
         """Return the published versions on the object store: version to file to content."""
         start = f"{name}/published/demo/"
-        versions: dict[str, dict[str, bytes]] = {}
+        by_version: dict[str, dict[str, bytes]] = {}
         for path, content in self.store.objects(start).items():
             version, _, file = path.removeprefix(start).partition("/")
             if file:
-                versions.setdefault(version, {})[file] = content
-        return versions
+                by_version.setdefault(version, {})[file] = content
+        return by_version
 
     def shards(self, name: str) -> dict[str, bytes]:
         """Return the shards of documents and instances on the object store."""
