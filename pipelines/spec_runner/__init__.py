@@ -1,1 +1,1 @@
-"""Run a compiled Kubeflow pipeline spec on this machine, without Docker or a cloud."""
+"""Run a compiled Kubeflow pipeline spec on this machine, in containers or as processes."""

@@ -1,7 +1,7 @@
 """Define the command `textmill run-spec`."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -56,6 +56,23 @@ class Options:
             help="Load TFX once for all tasks; saves seconds per task.",
         ),
     ] = False
+    engine: Annotated[
+        Literal["docker", "podman"] | None,
+        typer.Option(
+            metavar="PROGRAM",
+            help="Start the image of each task in a container of its own, with docker or podman. "
+            "Default: run the commands as processes of this machine.",
+        ),
+    ] = None
+    images: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--image",
+            metavar="NAME=LOCAL",
+            help="With --engine, start a local image instead of an image of the spec. Its name may "
+            "lack the digest. Repeatable.",
+        ),
+    ] = None
     verbose: VerboseOption = False
 
 
@@ -67,7 +84,7 @@ def run_spec(
     options: Options,
     workdir: WorkdirOption = "work",
 ) -> None:
-    """Run a compiled pipeline on this machine, without Docker or a cloud account.
+    """Run a compiled pipeline on this machine, without a cloud account.
 
     Example: textmill run-spec pipeline.yaml --text 'corpus/*.txt' --param steps=200
     """

@@ -15,6 +15,7 @@ from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import locate_text
 from pipelines.quiet import hush
 from pipelines.spec_runner.cli import Options
+from pipelines.spec_runner.processes.containers import ContainerEngine, parse_images
 from pipelines.spec_runner.processes.processes import Processes
 from pipelines.spec_runner.processes.replicas import ReplicaRunner
 from pipelines.spec_runner.processes.training_service import CustomJobs, TrainingService
@@ -43,16 +44,19 @@ def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) ->
     """
     options = options or Options()
     spec = load_spec(Path(spec_file))
-    check_supported(spec)
+    check_supported(spec, in_containers=options.engine is not None)
     home = open_workdir(workdir)
     folder = None if options.object_store else home.root / "gs"
     buckets = Buckets(folder, parse_mappings(options.maps or ()))
     parameters = _check_parameters(spec, options, buckets, home.root)
     root = _pipeline_root(parameters, buckets, home, spec)
+    engine = _container_engine(spec, options, parameters, buckets, home.root)
     hush(options.verbose)
     with hold(home), sigterm_raises():
         check_store(home)
         close_unfinished(home, "its process was killed; closed by the next run")
+        if engine:
+            engine.remove_leftovers()
         run_id = home.new_run()
         run = RunContext(
             pipeline=spec.name,
@@ -65,10 +69,44 @@ def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) ->
             use_cache=options.use_cache,
             retry=options.retry,
         )
-        return _run(spec, parameters, run, home, options)
+        warm = WarmPython(_tfx_modules(spec)) if options.warm else None
+        processes = Processes(echo=options.verbose, warm=warm, engine=engine)
+        return _run(spec, parameters, run, home, processes)
 
 
-def _run(spec: Spec, parameters: Values, run: RunContext, home: Workdir, options: Options) -> int:
+def _container_engine(
+    spec: Spec, options: Options, parameters: Values, buckets: Buckets, root: Path
+) -> ContainerEngine | None:
+    """Return the engine of the options, after a check that it has every image.
+
+    Raises:
+        SpecError: the options contradict each other, or an image or the engine is missing.
+    """
+    if options.engine is None:
+        if options.images:
+            raise SpecError("--image needs --engine docker or --engine podman.")
+        return None
+    if options.object_store:
+        raise SpecError(
+            "--object-store and --engine exclude each other: the containers have no credentials."
+        )
+    if options.warm:
+        raise SpecError("--warm and --engine exclude each other: a container is a new process.")
+    if shutil.which(options.engine) is None:
+        raise SpecError(f"--engine {options.engine}: this machine has no such program. Install it.")
+    text = buckets.localize(str(parameters.get(TEXT_ROOT) or root))
+    folders = [*buckets.mapped.values(), *([Path(text)] if Path(text).is_dir() else [])]
+    images = parse_images(options.images or (), spec.path.read_text(encoding="utf-8"))
+    engine = ContainerEngine(options.engine, images, root, folders)
+    engine.check_images([executor.container.image for executor in spec.executors.values()
+                         if executor.WhichOneof("spec") == "container"])  # fmt: skip
+    return engine
+
+
+def _run(
+    spec: Spec, parameters: Values, run: RunContext, home: Workdir, processes: Processes
+) -> int:
+    """Run the spec, write its summary, and return the exit code."""
     _save_inputs(spec, parameters, run.folder)
     console = Console(stderr=True, highlight=False)
     timer = NodeTimer(console)
@@ -76,7 +114,7 @@ def _run(spec: Spec, parameters: Values, run: RunContext, home: Workdir, options
     started = StartedRun(run.run_id, spec.name, home, {"logs": str(run.folder / LOGS)})
     _, code = run_and_report(
         started,
-        lambda: _run_tasks(spec, parameters, run, home.metadata, options, timer),
+        lambda: _run_tasks(spec, parameters, run, home.metadata, processes, timer),
         timer.seconds,
         console,
     )
@@ -153,12 +191,10 @@ def _run_tasks(
     parameters: Values,
     run: RunContext,
     metadata: Path,
-    options: Options,
+    processes: Processes,
     timer: NodeTimer,
 ) -> Exception | None:
     """Run every task; return the first failure."""
-    warm = WarmPython(_tfx_modules(spec)) if options.warm else None
-    processes = Processes(echo=options.verbose, warm=warm)
     replicas = ReplicaRunner(processes, run.buckets, run.folder / LOGS)
     service = TrainingService(CustomJobs(replicas.run))
     recorder = Recorder(metadata, spec.name, run.run_id, run_origin())

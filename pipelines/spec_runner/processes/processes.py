@@ -1,4 +1,4 @@
-"""Run a container's command as a process group of this machine, with a log and a time limit."""
+"""Run a container's command, as a process group or in a container, with a log and a time limit."""
 
 import contextlib
 import os
@@ -7,11 +7,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pipelines
 from core.provenance import IMAGE_DIGEST
+from pipelines.spec_runner.processes.containers import (
+    STARTUP,
+    Command,
+    ContainerEngine,
+    container_name,
+)
 from pipelines.spec_runner.processes.warm import WarmPython, module_call
 
 GRACE_SECONDS = 20  # between SIGTERM and SIGKILL, so that training can save its state
@@ -19,35 +24,40 @@ TAIL_LINES = 15
 TIMED_OUT_BY_COMMAND = 124  # GNU timeout's exit code
 TIMED_OUT = -1000  # not an exit code; signals give -1 to -64
 _POLL_SECONDS = 0.05
-_STARTUP = Path(__file__).parent / "container_start"  # Python runs its sitecustomize at startup
 
 
 class Processes:
     """The process groups of a run, so that all of them can be ended.
 
-    With `echo`, output is also printed; with `warm`, TFX's commands start no new Python processes.
+    With `echo`, output is also printed; with `warm`, TFX's commands start no new Python processes. With `engine`,
+    each command runs in a container.
     """
 
-    def __init__(self, *, echo: bool = False, warm: WarmPython | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        echo: bool = False,
+        warm: WarmPython | None = None,
+        engine: ContainerEngine | None = None,
+    ) -> None:
         self._echo = echo
         self._warm = warm
+        self.engine = engine
         self._lock = threading.Lock()
-        self._alive: set[subprocess.Popen[bytes]] = set()
+        self._alive: dict[subprocess.Popen[bytes], str] = {}  # with the name of its container
         self._stopped = threading.Event()
 
     def run(
         self,
-        command: Sequence[str],
+        command: Command,
         *,
-        environment: Mapping[str, str],
         folder: Path,
         log: Path,
     ) -> int:
         """Run a command until it ends.
 
         Args:
-            command: program and arguments; no shell is involved.
-            environment: the complete environment.
+            command: the command.
             folder: working folder, created if it does not exist.
             log: file that the output is appended to.
 
@@ -55,13 +65,14 @@ class Processes:
             The exit code; negative for a signal.
         """
         shown = log.stat().st_size if log.exists() else 0
-        call = module_call(command) if self._warm else None
+        call = module_call(command.words) if self._warm else None
         if self._warm and call:
             folder.mkdir(parents=True, exist_ok=True)
             log.parent.mkdir(parents=True, exist_ok=True)
+            environment = local_environment(command)
             self._warm.start(call, environment=environment, folder=folder, log=log)
             return self._wait_warm(self._warm, log, shown, call.limit_seconds)
-        process = self.start(command, environment=environment, folder=folder, log=log)
+        process = self.start(command, folder=folder, log=log)
         try:
             while process.poll() is None:
                 shown = self._show(log, shown)
@@ -93,32 +104,42 @@ class Processes:
             while code is None:
                 code = warm.poll(_POLL_SECONDS)
 
-    def start(
-        self, command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
-    ) -> subprocess.Popen[bytes]:
+    def start(self, command: Command, *, folder: Path, log: Path) -> subprocess.Popen[bytes]:
         """Start a command in its own process group; call `end` afterwards."""
         folder.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
+        name = container_name()
+        if self.engine:
+            words, environment = self.engine.run_words(command, name, folder), dict(os.environ)
+        else:
+            words, environment = list(command.words), local_environment(command)
         with log.open("ab") as stream, self._lock:
             if self._stopped.is_set():
                 raise KeyboardInterrupt
             process = subprocess.Popen(  # noqa: S603 - running the spec's commands is the point
-                list(command),
-                env=dict(environment),
+                words,
+                env=environment,
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            self._alive.add(process)
+            self._alive[process] = name
         return process
 
     def end(self, process: subprocess.Popen[bytes]) -> None:
-        """End a process and every other process in its group."""
-        _end([process])
+        """End a process, every other process in its group, and its container."""
+        self._end([process])
         with self._lock:
-            self._alive.discard(process)
+            self._alive.pop(process, None)
+
+    def _end(self, processes: list[subprocess.Popen[bytes]]) -> None:
+        """End process groups; docker and podman pass SIGTERM on, but SIGKILL ends only them."""
+        running = [self._alive[p] for p in processes if p in self._alive and p.poll() is None]
+        _end(processes)
+        if self.engine:
+            self.engine.remove(running)
 
     def _show(self, log: Path, shown: int) -> int:
         """Print the new part of a log; return the number of bytes printed so far."""
@@ -137,7 +158,7 @@ class Processes:
             self._warm.close()
         with self._lock:
             alive = list(self._alive)
-        _end(alive)
+        self._end(alive)
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:
@@ -160,26 +181,22 @@ def describe_exit(code: int, timeout_seconds: float | None = None) -> str:
     return f"failed with exit code {code}"
 
 
-def container_environment(own: Mapping[str, str], *, redirect: bool) -> dict[str, str]:
-    """Return the environment of a container's command.
+def local_environment(command: Command) -> dict[str, str]:
+    """Return the environment of a command that runs as a process of this machine.
 
     It is this machine's, with this Python as `python`, and with this Textmill on the import path.
-
-    Args:
-        own: variables from the container's spec.
-        redirect: make Google's training client use the service on this machine.
     """
     environment = {**os.environ, "PATH": search_path(), "PYTHONUNBUFFERED": "1"}
     package = str(Path(pipelines.__file__).parents[1])
-    paths = [*([str(_STARTUP)] if redirect else []), package]
+    paths = [*([str(STARTUP)] if command.redirect else []), package]
     if os.environ.get("PYTHONPATH"):
         paths.append(os.environ["PYTHONPATH"])
     environment["PYTHONPATH"] = os.pathsep.join(paths)
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if redirect:  # the service on loopback is not behind a proxy
+    if command.redirect:  # the service on loopback is not behind a proxy
         for name in ("NO_PROXY", "no_proxy"):
             environment[name] = ",".join(filter(None, [environment.get(name), "127.0.0.1"]))
-    environment.update(own)
+    environment.update(command.variables)
     # No image runs here, so none may be recorded.
     environment.pop(IMAGE_DIGEST, None)
     return environment

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.spec_runner.processes.containers import Command
 from pipelines.spec_runner.processes.processes import (
     TIMED_OUT,
     Processes,
-    container_environment,
     describe_exit,
     tail,
 )
@@ -66,13 +66,12 @@ class ReplicaRunner:
         processes = []
         for replica, name, log in zip(replicas, names, logs, strict=True):
             words = [*replica.container.command, *replica.container.args]
-            process = self._processes.start(
+            command = Command(
                 [self._buckets.localize(word) for word in words],
-                environment=replica_environment(replica, replicas, job, self._buckets),
-                folder=self._folder / name,
-                log=log,
+                replica_variables(replica, replicas, job, self._buckets),
+                replica.container.image_uri,
             )
-            processes.append(process)
+            processes.append(self._processes.start(command, folder=self._folder / name, log=log))
         timeout = job.job_spec.scheduling.timeout
         limit = timeout.total_seconds() if timeout else None
         codes = self._wait(job, processes, limit)
@@ -116,10 +115,10 @@ def plan_replicas(pools: Sequence[Any]) -> list[Replica]:
     return [Replica(*plan, f"127.0.0.1:{port}") for plan, port in zip(planned, ports, strict=True)]
 
 
-def replica_environment(
+def replica_variables(
     replica: Replica, replicas: list[Replica], job: CustomJob, buckets: Buckets
 ) -> dict[str, str]:
-    """Return the environment of a replica's command: this machine's, Vertex AI's, and its own."""
+    """Return the environment variables of a replica: Vertex AI's, and its own."""
     _, project, _, region, _, number = job.name.split("/")
     vertex = {
         "CLOUD_ML_JOB_ID": number,
@@ -130,7 +129,7 @@ def replica_environment(
         **dict(_output_folders(job, buckets)),
     }
     own = {variable.name: buckets.localize(variable.value) for variable in replica.container.env}
-    return container_environment({**vertex, **own}, redirect=False)
+    return {**vertex, **own}
 
 
 def _tf_config(replica: Replica, replicas: list[Replica]) -> Json:

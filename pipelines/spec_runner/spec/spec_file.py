@@ -27,6 +27,7 @@ class Spec:
     root: Component
     components: Mapping[str, Component]
     executors: Mapping[str, Executor]
+    resources: Mapping[str, Mapping[str, Any]]  # limits of CPU and memory, by executor
     content: Mapping[str, Any]  # the file's, without deploymentSpec
     parameter_values: Mapping[str, Any]  # of a PipelineJob; empty for a PipelineSpec
 
@@ -65,9 +66,7 @@ def load_spec(path: Path) -> Spec:
             f"Compile it with TFX's use_pipeline_spec_2_1=True, or with kfp 2."
         )
     deployment = content.pop("deploymentSpec", {})
-    for executor in deployment.get("executors", {}).values():
-        # Machine sizes are not used here, and their form differs between versions.
-        executor.get("container", {}).pop("resources", None)
+    resources = _take_resources(deployment)
     spec = _parse(content, pb.PipelineSpec(), path)
     config = _parse(deployment, pb.PipelineDeploymentConfig(), path)
     loaded = Spec(
@@ -76,6 +75,7 @@ def load_spec(path: Path) -> Spec:
         root=spec.root,
         components=dict(spec.components),
         executors=dict(config.executors),
+        resources=resources,
         content=content,
         parameter_values=job.get("runtimeConfig", {}).get("parameterValues", {}),
     )
@@ -109,6 +109,14 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             f"{path}: not a compiled pipeline, because it has no `root`. Compile it again."
         )
     return content, {}
+
+
+def _take_resources(deployment: dict[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Remove and return the machine sizes by executor, because their form differs by version."""
+    return {
+        label: executor.get("container", {}).pop("resources", {})
+        for label, executor in deployment.get("executors", {}).items()
+    }
 
 
 def _parse(content: dict[str, Any], message: Any, path: Path) -> Any:

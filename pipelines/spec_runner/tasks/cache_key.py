@@ -1,8 +1,8 @@
 """Compute the cache key of a task, from everything that its result depends on.
 
 Vertex AI's key holds the container (image, command, arguments, environment), the inputs (values of
-parameters, ids of artifacts), and the names and types of the outputs. Here no image runs, so the
-key also holds the digest of the installed Textmill code.
+parameters, ids of artifacts), and the names and types of the outputs. Here the key also holds the
+ids of the images that run, or, where none runs, the digest of the installed Textmill code.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from components.code_digest import OUR_PACKAGES, code_digest
+from pipelines.spec_runner.processes.containers import ContainerEngine
 from pipelines.spec_runner.spec.artifacts import Artifacts, ArtifactType
 from pipelines.spec_runner.spec.parameters import Values
 
@@ -23,6 +24,7 @@ def cache_key(
     inputs: Artifacts,
     output_types: dict[str, ArtifactType],
     output_parameters: list[str],
+    engine: ContainerEngine | None = None,
 ) -> str:
     """Return the sha256 of everything that a task's result depends on.
 
@@ -33,6 +35,7 @@ def cache_key(
         inputs: input artifacts.
         output_types: types of the output artifacts, by key.
         output_parameters: names of the output parameters.
+        engine: what runs the images; None: their commands are processes of this machine.
     """
     content = {
         "pipeline": pipeline,
@@ -43,8 +46,13 @@ def cache_key(
         "artifacts": {key: [a.id for a in artifacts] for key, artifacts in inputs.items()},
         "outputs": {key: kind.title for key, kind in output_types.items()},
         "output_parameters": sorted(output_parameters),
-        "code": {module: code_digest(module) for module in _our_modules(container, parameters)},
     }
+    if engine:
+        named = json.dumps([content["command"], parameters])
+        content["image_ids"] = engine.image_ids(container.image, named)
+    else:
+        modules = _our_modules(container, parameters)
+        content["code"] = {module: code_digest(module) for module in modules}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -13,8 +13,12 @@ _INSTALLERS = ("pip install", "ensurepip", "apt-get")
 _CLOUD = "google_cloud_pipeline_components"
 
 
-def check_supported(spec: Spec) -> None:
+def check_supported(spec: Spec, *, in_containers: bool) -> None:
     """Check every task.
+
+    Args:
+        spec: the spec.
+        in_containers: images are started, so that commands need nothing of this machine.
 
     Raises:
         SpecError: lists everything that cannot run here, one line each, with the remedy.
@@ -22,7 +26,7 @@ def check_supported(spec: Spec) -> None:
     problems = [
         f"{path}: {problem}"
         for path, task in spec.walk()
-        for problem in (*_task_problems(task), *_executor_problems(spec, task))
+        for problem in (*_task_problems(task), *_executor_problems(spec, task, in_containers))
     ]
     if problems:
         raise SpecError(
@@ -49,7 +53,7 @@ def _task_problems(task: Task) -> Iterator[str]:
         yield str(error)
 
 
-def _executor_problems(spec: Spec, task: Task) -> Iterator[str]:
+def _executor_problems(spec: Spec, task: Task, in_containers: bool) -> Iterator[str]:
     component = spec.component(task)
     if component.WhichOneof("implementation") == "dag":
         return
@@ -58,18 +62,18 @@ def _executor_problems(spec: Spec, task: Task) -> Iterator[str]:
     if kind == "custom_job":
         yield "is a CustomJob in the spec. Use TFX's Vertex Trainer or a container instead."
     elif kind == "container":
-        yield from _container_problems(executor)
+        yield from _container_problems(executor, in_containers)
     elif kind is None:
         yield "has an executor of an unknown kind."
 
 
-def _container_problems(executor: Executor) -> Iterator[str]:
+def _container_problems(executor: Executor, in_containers: bool) -> Iterator[str]:
     container = executor.container
     words = [*container.command, *container.args]
     if not container.command:
         yield (
             f"has no command, so it would run the entry point of its image ({container.image}), "
-            f"and run-spec starts no images. Give the component a command."
+            f"which run-spec does not know. Give the component a command."
         )
         return
     if any(_CLOUD in word for word in words):
@@ -77,15 +81,19 @@ def _container_problems(executor: Executor) -> Iterator[str]:
             "calls Google Cloud services (google-cloud-pipeline-components), which run-spec does "
             "not provide."
         )
+    if in_containers:
+        return
     installer = next((i for i in _INSTALLERS for word in words if i in word), None)
     if installer:
         yield (
             f"installs packages when it starts ({installer}), which would change this machine. "
-            f"With kfp, compile it with install_kfp_package=False and without "
-            f"packages_to_install, and install the packages here."
+            f"Give --engine docker or podman. Or, with kfp, compile it with "
+            f"install_kfp_package=False and without packages_to_install, and install the packages "
+            f"here."
         )
     program = container.command[0]
     if "{{$" not in program and shutil.which(program, path=search_path()) is None:
         yield (
-            f"runs {program!r}, which is in its image ({container.image}) but not on this machine."
+            f"runs {program!r}, which is in its image ({container.image}) but not on this machine. "
+            f"Install it, or give --engine docker or podman."
         )

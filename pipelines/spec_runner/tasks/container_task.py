@@ -2,16 +2,16 @@
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from components.tfx_internals.training_endpoint import ENDPOINT
 from core import storage
+from pipelines.spec_runner.processes.containers import Command
 from pipelines.spec_runner.processes.processes import (
     Processes,
-    container_environment,
     describe_exit,
     tail,
 )
@@ -56,6 +56,7 @@ class ContainerTask:
     container: Any  # pb.PipelineDeploymentConfig.PipelineContainerSpec
     parameters: Values
     inputs: Artifacts
+    resources: Mapping[str, Any]  # the executor's limits of CPU and memory
 
     def run(self) -> Result:
         """Run the task, or reuse an earlier result.
@@ -124,16 +125,21 @@ class ContainerTask:
     def _run_once(self, words: list[str], message: Json, which: str = "") -> None:
         run, processes = self.tools.run, self.tools.processes
         tree = placeholder_tree(message, run.placeholders(self.node_id), words)
-        command = [run.buckets.localize(word) for word in resolve_arguments(words, tree)]
         variables = {v.name: run.buckets.localize(v.value) for v in self.container.env}
         is_tfx = any(word.startswith(_TFX_MODULES) for word in words)
         if is_tfx:
             variables[ENDPOINT] = self.tools.training_endpoint
+        command = Command(
+            [run.buckets.localize(word) for word in resolve_arguments(words, tree)],
+            variables,
+            self.container.image,
+            is_tfx,
+            self.resources,
+        )
         log = run.log(self.node_id)
         earlier_failure = self.tools.replicas.last_failure
         code = processes.run(
             command,
-            environment=container_environment(variables, redirect=is_tfx),
             folder=self._working_folder(message),
             log=log,
         )
@@ -166,6 +172,7 @@ class ContainerTask:
             self.inputs,
             self._types,
             list(self._parameter_types),
+            self.tools.processes.engine,
         )
 
     @functools.cached_property

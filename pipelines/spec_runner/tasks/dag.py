@@ -78,13 +78,14 @@ class DagRunner:
         self, task: Any, component: Any, node_id: str, parameters: Values, inputs: Artifacts
     ) -> Result:
         executor = self.spec.executor(component)
+        resources = self.spec.resources.get(component.executor_label, {})
         kind = executor.WhichOneof("spec")
         if kind == "importer":
             return run_importer(self.tools, node_id, component, executor.importer, parameters)
         if kind == "resolver":
             return run_resolver(self.tools, node_id, component, executor.resolver, inputs)
         return ContainerTask(
-            self.tools, node_id, task, component, executor.container, parameters, inputs
+            self.tools, node_id, task, component, executor.container, parameters, inputs, resources
         ).run()
 
 

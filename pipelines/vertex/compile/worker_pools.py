@@ -13,7 +13,7 @@ from pipelines.recipe.vertex_settings import DataflowSettings
 from pipelines.vertex.compile.parameters import placeholder
 
 # Path of the library in the TPU image (docker/Dockerfile).
-LIBTPU = "/opt/venv/lib/python3.10/site-packages/libtpu/libtpu.so"
+LIBTPU = "/opt/venv/lib/python3.13/site-packages/libtpu/libtpu.so"
 # The other components read little, or do not use Beam.
 LARGE_COMPONENTS = (TextExampleGen, InstanceGen, StatisticsGen)
 
