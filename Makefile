@@ -29,9 +29,9 @@ MINILM := .models/minilm/.ready
 DEMO := work/demo
 DOCS := .venv-docs/.ready
 # Locks of tools that do not depend on the line.
-LOCKS := uv docs transformers minilm audit fuzz
+LOCKS := uv build docs transformers minilm audit fuzz
 
-.PHONY: help run test cloud-test setup transformers minilm check format lint types contracts spec spec-check faults fuzz audit sbom lock lock-line \
+.PHONY: help run test cloud-test images-check images-test setup transformers minilm check format lint types contracts spec spec-check faults fuzz audit sbom lock lock-line \
   lock-trainers print-line clean docs docs-reference docs-check docs-assets
 
 help:  ## list the targets
@@ -102,6 +102,13 @@ contracts: $(READY)
 
 spec: $(READY)  ## compile the recipe vertex into pipeline.yaml
 	$(BIN)/textmill compile vertex -o pipeline.yaml
+
+images-check: $(READY)
+	$(BIN)/python -m tests.docker.images --check
+
+# Needs root, and of Debian buildah, podman, runc, catatonit and mmdebstrap.
+images-test: $(READY)  ## build the images data and trainer-gpu, run the pipeline in them, and record it
+	$(BIN)/python -m tests.docker.images $(TARGETS)
 
 spec-check: $(READY)
 	$(BIN)/textmill compile vertex -o pipeline.yaml --check

@@ -1,9 +1,10 @@
 """Run the install steps of the images in a clean folder and a clean environment.
 
-This needs no container engine. Not covered: the base images, the download of the locked packages
-(those of this environment are used), CUDA, libtpu, Beam's boot program, and the user.
+This needs no container engine. The packages are those of this environment; `make images-test`
+(tests/docker/images.py) builds the images themselves.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from pipelines.machines.presets import presets
 from pipelines.vertex.compile.worker_pools import LIBTPU
+from tests.docker import images
 
 TOP = Path(__file__).parents[2]
 DOCKERFILE = TOP / "docker" / "Dockerfile"
@@ -68,7 +70,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # checkout, which is installed there as editable, is not importable.
     packages = next(venv.glob("lib/python*/site-packages"))
     (packages / "locked.pth").write_text(f"{SITE_PACKAGES}\n", encoding="utf-8")
-    (step,) = commands("venv-data")
+    step = commands("venv-data")[0]
     run(step, build, wheel, venv)
     return venv / "bin" / "python"
 
@@ -107,9 +109,16 @@ def check(python: Path, folder: Path, *words: str) -> subprocess.CompletedProces
 def test_everything_that_the_spec_runs_is_in_the_installed_wheel(
     installed: Path, tmp_path: Path
 ) -> None:
-    checked = check(installed, tmp_path, "data", str(TOP / "pipeline.yaml"))
+    checked = check(installed, tmp_path, "files", str(TOP / "pipeline.yaml"))
     assert checked.returncode == 0, checked.stderr[-2000:]
-    assert re.search(r"data: \d\d names of the spec can be imported", checked.stdout)
+    files = checked.stdout.splitlines()
+    for name in (
+        "components/vocabulary_gen/executor.py",
+        "trainer/run_fn.py",
+        "/typing_extensions.py",
+    ):
+        assert [file for file in files if file.endswith(name)], name
+    assert not [file for file in files if file.startswith(str(TOP / "core"))]
     module = subprocess.run(
         [installed, "-c", "import pipelines.cli as m; print(m.__file__)"],
         cwd=tmp_path, check=True, capture_output=True, text=True,
@@ -130,6 +139,13 @@ def test_every_file_beside_the_code_is_in_the_wheel(installed: Path) -> None:
     assert missing == []
 
 
+def test_an_image_with_notebooks_is_refused(installed: Path, tmp_path: Path) -> None:
+    """This environment has them; the images leave them out."""
+    checked = check(installed, tmp_path, "data", str(TOP / "pipeline.yaml"))
+    assert checked.returncode == 1
+    assert "is installed, but no task imports it" in checked.stderr
+
+
 def test_a_checkout_on_the_path_is_refused(tmp_path: Path) -> None:
     """Otherwise an image would pass because of the files in the builder's folder."""
     checked = check(Path(sys.executable), tmp_path, "trainer")
@@ -139,27 +155,50 @@ def test_a_checkout_on_the_path_is_refused(tmp_path: Path) -> None:
 
 def test_bases_are_pinned_and_nothing_runs_as_root_but_dataflow() -> None:
     text = DOCKERFILE.read_text(encoding="utf-8")
-    assert re.search(r"^ARG PYTHON=python:3\.10\S*@sha256:[0-9a-f]{64}$", text, re.MULTILINE)
+    assert re.search(r"^ARG PYTHON_DIGEST=sha256:[0-9a-f]{64}$", text, re.MULTILINE)
+    assert "# syntax=" not in text, "a frontend is a download that moves"
     origins = {name: lines[0].split()[1] for name, lines in stages().items() if name}
-    assert set(origins.values()) <= {"${PYTHON}", "${BEAM_SDK}", *origins}
+    assert set(origins.values()) <= {"${PYTHON}@${PYTHON_DIGEST}", "${BEAM_SDK}", *origins}
     users = {name: [i for i in lines if i.startswith("USER")] for name, lines in stages().items()}
-    assert users["runtime"] == ["USER 1000"]
+    assert {name: user for name, user in users.items() if user} == {
+        "runtime": ["USER 1000"], "dataflow": ["USER 0"],
+    }  # fmt: skip
     assert {n for n, origin in origins.items() if origin == "runtime"} == {
         "data", "trainer-gpu", "trainer-tpu",
     }  # fmt: skip
-    for install in (i for lines in stages().values() for i in lines if "pip install" in i):
+    installs = [i for lines in stages().values() for i in lines if "pip install" in i]
+    script = (TOP / "docker/install_locked").read_text(encoding="utf-8").replace("\\\n", "")
+    for install in (*installs, *(line for line in script.splitlines() if "pip install" in line)):
         for command in re.findall(r"pip install [^&]*", install):
-            known = "--require-hashes" in command or "#sha256=" in command or "/wheel/" in command
+            known = "--require-hashes" in command or "/wheel/" in command
             assert known, command
 
 
 def test_there_is_an_image_for_every_machine() -> None:
     targets = set(stages())
     assert {f"trainer-{p.image}" for p in presets().values() if p.image != "cpu"} <= targets
-    assert Path(LIBTPU).is_relative_to("/opt/venv/lib/python3.10/site-packages")
+    assert Path(LIBTPU).is_relative_to("/opt/venv/lib/python3.13/site-packages")
 
 
 def test_hadolint_finds_nothing() -> None:
     linter = Path(sys.executable).with_name("hadolint")
     result = subprocess.run([linter, DOCKERFILE], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_a_changed_input_asks_for_a_new_build(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    record = tmp_path / "verified.json"
+    record.write_text(json.dumps({"inputs": images.input_digests()}), encoding="utf-8")
+    monkeypatch.setattr(images, "RECORD", record)
+    images.check()
+    monkeypatch.setattr(images, "INPUTS", (*images.INPUTS, "docker/cloudbuild.yaml"))
+    with pytest.raises(SystemExit, match=r"docker/cloudbuild\.yaml\. Run `make images-test`"):
+        images.check()
+
+
+def test_everything_that_the_build_copies_but_the_code_is_in_the_record() -> None:
+    names = {name for stage in stages() for name in copied(stage)}
+    code = {"core", "trainer", "components", "pipelines", "README.md", "LICENSE", "NOTICE"}
+    assert names - code <= {*images.INPUTS, "requirements/textmill.in"}

@@ -29,8 +29,8 @@ _POLL_SECONDS = 0.05
 class Processes:
     """The process groups of a run, so that all of them can be ended.
 
-    With `echo`, output is also printed; with `warm`, TFX's commands start no new Python processes. With `engine`,
-    each command runs in a container.
+    With `echo`, output is also printed; with `warm`, TFX's commands start no new Python processes;
+    with `engine`, each command runs in a container.
     """
 
     def __init__(
