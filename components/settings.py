@@ -71,7 +71,8 @@ class VocabularySettings(Settings):
 
 
 # bert, albert, electra: google-research's scripts. model_garden: tensorflow/models with its v2
-# feature names. origin: the article that Textmill is based on.
+# feature names. origin: a write-up, in Korean, of pre-training BERT on Cloud TPUs with TensorFlow 2
+# ("Google Cloud TPU를 이용해서 BERT 학습하기", yeongmin, June 2020), whose flow Textmill follows.
 LayoutName = Literal["bert", "model_garden", "albert", "electra", "origin"]
 
 
@@ -157,7 +158,8 @@ class EvaluationSettings(Settings):
     """When a model is good enough to be published."""
 
     batch_size: int = Field(default=64, ge=1, le=1 << 20)
-    """Instances per evaluation step."""
+    """Instances per evaluation step. The masks of held-out instances depend on it and on the seed,
+    so losses are comparable only between evaluations with the same batch size."""
     min_gain_over_unigram: float = 0.0
     """Minimum difference in nats between the held-out loss and the unigram baseline."""
     min_replaced_token_auc: float = Field(default=0.5, ge=0, le=1)

@@ -89,8 +89,8 @@ def plural(count: int, one: str, many: str) -> str:
 
 
 def compact(value: float) -> str:
-    """Return at most three digits and a unit: 950, 1.2k, 34M."""
-    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+    """Return at most three digits and a unit: 950, 1.2k, 34M, 1.92Z."""
+    for limit, unit in zip((1e21, 1e18, 1e15, 1e12, 1e9, 1e6, 1e3), "ZEPTGMk", strict=True):
         if value >= 0.9995 * limit:
             return f"{value / limit:.3g}{unit}"
     return f"{value:.3g}"

@@ -1,1 +1,1 @@
-"""Run a recipe on this machine with TFX's local runner."""
+"""Run a recipe on this machine, with TFX's launcher, our check of cached results, and a summary."""

@@ -9,6 +9,7 @@ from typing import Any
 from ml_metadata import metadata_store
 
 from core.manifest import MANIFEST
+from core.wording import percent
 from pipelines.metadata.folders import manifest_folder
 from pipelines.metadata.names import CACHED, FAILED, RAN, RESOLVER
 from pipelines.metadata.recipe_keys import parse_nested_json
@@ -43,7 +44,9 @@ def settle(
     succeeded = [e for e in earlier if e.state in {RAN, CACHED}]
     if record.type_name == RESOLVER:
         same = bool(succeeded) and _looked_up(succeeded[-1]) == _looked_up(record)
-        models = ", ".join(a.uri for a in record.outputs.get("model", ()))
+        # The end of the address, for example Trainer/model/10, fits in a table.
+        uris = (a.uri.rstrip("/").split("/") for a in record.outputs.get("model", ()))
+        models = ", ".join("/".join(parts[-3:]) for parts in uris)
         return CACHED if same else record.state, f"found {models or 'no other blessed model'}"
     if record.state == CACHED:
         runs = [producer.run_id for producer in producers(store, record)]
@@ -190,7 +193,8 @@ def _evaluation(counts: Counts) -> str:
         return f"replaced-token detection AUC {metrics['replaced_token_auc']:.3f}, {blessed}"
     return (
         f"held-out loss {metrics['masked_lm_loss']:.3f} nats (unigram "
-        f"{metrics['unigram_loss']:.3f}), accuracy {metrics['masked_lm_accuracy']:.1%}, {blessed}"
+        f"{metrics['unigram_loss']:.3f}), accuracy "
+        f"{percent(metrics['masked_lm_accuracy'])}, {blessed}"
     )
 
 

@@ -35,7 +35,8 @@ def find_damage(
         return f"{uri} has no digest on record."
     if now != digest:
         return f"{uri} was altered since it was written."
-    # A bucket is not checked: others may write there, and reading all of it is slow.
+    # A published version in a bucket is not checked: others may write there, and a check would read
+    # all of it.
     if published and not storage.is_remote(published):
         try:
             check_version(published)

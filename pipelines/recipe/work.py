@@ -9,7 +9,7 @@ from rich.text import Text
 
 from core.errors import InputError
 from core.settings import LATEST_BLESSED
-from core.wording import did_you_mean
+from core.wording import compact, did_you_mean
 from pipelines.quiet import hush
 from pipelines.recipe.file import load_recipe, shipped_recipes
 from pipelines.recipe.settings import Recipe
@@ -100,18 +100,9 @@ def print_recipes() -> None:
         work = compute_work(recipe)
         model = f"{recipe.model.type} {recipe.model.size}"
         console.print(
-            f"[bold]{name:<14}[/] {model:<14} {abbreviate(work.parameters):>7} parameters "
-            f"{abbreviate(work.tokens):>8} tokens {abbreviate(work.flops):>8}FLOP"
+            f"[bold]{name:<14}[/] {model:<14} {compact(work.parameters):>6} parameters "
+            f"{compact(work.tokens):>6} tokens {compact(work.flops):>6}FLOP"
         )
         for text in (recipe.description, recipe.expected):
             console.print(Padding(Text(text), (0, 0, 0, 15)))
         console.print()
-
-
-def abbreviate(number: float) -> str:
-    """Format a large number with an SI prefix, for example 4.4 M."""
-    units = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
-    for size, unit in units:
-        if number >= size:
-            return f"{number / size:.3g} {unit}"
-    return f"{number:g}"

@@ -26,7 +26,15 @@ def test_numbers_are_grouped(value: float, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(0, "0"), (999, "999"), (1000, "1k"), (1234, "1.23k"), (999_600, "1M"), (2.5e9, "2.5G")],
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1k"),
+        (1234, "1.23k"),
+        (999_600, "1M"),
+        (2.5e9, "2.5G"),
+        (1.92e21, "1.92Z"),
+    ],
 )
 def test_compact_numbers_have_three_digits_at_most(value: float, expected: str) -> None:
     assert compact(value) == expected

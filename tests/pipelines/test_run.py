@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -112,7 +113,7 @@ def test_changes_rerun_only_the_nodes_that_depend_on_them(done: tuple[Path, Path
     evaluator = next(n for n in last_summary(workdir)["nodes"] if n["node"] == "ModelEvaluator")
     assert "latest blessed" in str(evaluator["counts"]["evaluation"]["reasons"])
     resolver = next(n for n in last_summary(workdir)["nodes"] if n["node"] == RESOLVER)
-    assert resolver["why"].startswith(f"found {workdir}/artifacts/tiny/Trainer/model/")
+    assert re.fullmatch(r"found Trainer/model/\d+", resolver["why"])
     assert textmill_run(workdir, text=text, trainer__steps=8) == SUCCEEDED
     assert nodes_in(workdir, "ran") == set(), "a model is not compared with itself"
 

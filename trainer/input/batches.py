@@ -92,7 +92,9 @@ def evaluation_batches(
     seed: int,
     drop_remainder: bool = False,
 ) -> tf.data.Dataset:
-    """Return every instance of a split once, in order, with masks that depend only on the seed.
+    """Return every instance of a split once, in order, with fixed masks.
+
+    Masks that are drawn depend on the seed, the batch size and the masking settings only.
 
     Static instances keep their masks if these were made with the same settings. Otherwise the masks
     are replaced, so that models trained with different masks can be compared.

@@ -54,7 +54,7 @@ def test_the_documentation_names_the_same_roles_and_apis(text: str) -> None:
     docs = DOCS.read_text(encoding="utf-8")
     table = set(re.findall(r"roles/[\w.]+[\w]", docs))
     assert set(re.findall(r"roles/[\w.]+[\w]", text)) <= table
-    commands = docs.split("## With gcloud")[1].split("## Working as")[0]
+    commands = docs.split("## With gcloud")[1].split("\n## ")[0]
     granted = set(re.findall(r"roles/([\w.]+\w)", commands))
     for loop in re.findall(r"for role in ([^;]+);", commands):
         granted |= set(loop.split())

@@ -80,7 +80,7 @@ def test_the_api_accepts_every_preset(name: str) -> None:
         ("tpu-v5p-8", "only v2, v3 and v5e"),
         ("tpu7x-4", "does not run on TPU7x"),
         ("b200-8", "CUDA 12.8"),
-        ("a2-highgpu-1g", "not the name of a preset"),
+        ("a2-highgpu-1g", "give the name of a preset"),
         ("a100x8", "Did you mean a100"),
     ],
 )
