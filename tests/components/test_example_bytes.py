@@ -119,7 +119,7 @@ def test_an_altered_byte_is_found(tmp_path: Path, place: int) -> None:
 
 def test_a_truncated_shard_names_the_record(tmp_path: Path) -> None:
     content = encode_examples({"ids": Column(np.arange(90).reshape(1, 90))})[0] * 3
-    with pytest.raises(RecordError, match="record 2 is cut short"):
+    with pytest.raises(RecordError, match="record 2 is truncated"):
         read_back(content[:-5], tmp_path)
     write_frames(str(tmp_path), "a.tfrecord.gz", [(content, 3)])
     whole = (tmp_path / "a.tfrecord.gz").read_bytes()
