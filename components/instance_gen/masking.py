@@ -1,4 +1,4 @@
-"""Mask a batch of instances once and for all: BERT's static masking."""
+"""Mask a batch of instances once, when they are written: BERT's static masking."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -105,17 +105,17 @@ class ContainerEngine:
     def _image_id(self, image: str) -> str:
         local = self._images.get(image) or self._images.get(image.partition("@")[0]) or image
         if local not in self._ids:
-            found = self._call("image", "inspect", "--format", "{{.Id}}", local)
-            if found.returncode != 0:
+            inspected = self._call("image", "inspect", "--format", "{{.Id}}", local)
+            if inspected.returncode != 0:
                 pulled = self._call("pull", "--quiet", local)
-                found = self._call("image", "inspect", "--format", "{{.Id}}", local)
-                if found.returncode != 0:
-                    reason = (pulled.stderr.strip() or found.stderr.strip()).splitlines()[-1:]
+                inspected = self._call("image", "inspect", "--format", "{{.Id}}", local)
+                if inspected.returncode != 0:
+                    reason = (pulled.stderr.strip() or inspected.stderr.strip()).splitlines()[-1:]
                     raise SpecError(
                         f"The image {local} is not on this machine and cannot be pulled "
                         f"({''.join(reason)}). Name a local one with --image {image}=IMAGE."
                     )
-            self._ids[local] = found.stdout.strip()
+            self._ids[local] = inspected.stdout.strip()
         return self._ids[local]
 
     def _user(self) -> list[str]:

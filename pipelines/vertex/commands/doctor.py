@@ -43,10 +43,10 @@ def doctor(
     checks = list(_print_checks(local_checks(workdir), as_json))
     if spec_or_recipe is not None:
         try:
-            found = cloud_checks(_make_subject(spec_or_recipe, options))
+            checked = cloud_checks(_make_subject(spec_or_recipe, options))
         except InputError as error:  # there is no run yet whose needs could be looked up
-            found = _missing(spec_or_recipe, options, error)
-        checks += _print_checks(found, as_json)
+            checked = _missing(spec_or_recipe, options, error)
+        checks += _print_checks(checked, as_json)
     raise typer.Exit(_summarize(checks, as_json))
 
 
