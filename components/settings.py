@@ -2,9 +2,19 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from core.settings import Settings
+
+# ISO 639-1.
+LANGUAGES = """
+aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de
+dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id
+ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu
+lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu
+rm rn ro ru rw sa sc sd se sg sh si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to
+tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu
+"""
 
 
 class TextSettings(Settings):
@@ -38,6 +48,13 @@ class TextSettings(Settings):
     """Share of documents that are held out for evaluation."""
     shard_bytes: int = Field(default=8 << 20, ge=1 << 16, le=1 << 30)
     """Bytes of text per shard; a split with less than eight shards of text gets smaller ones."""
+
+    @field_validator("language")
+    @classmethod
+    def _check_language(cls, language: str) -> str:
+        if len(language) == 2 and language not in LANGUAGES.split():
+            raise ValueError("no such language. Write its code in ISO 639, for example en or ko")
+        return language
 
 
 class VocabularySettings(Settings):

@@ -143,6 +143,8 @@ def _print_estimates(estimates: tuple["Estimate", ...], console: "Console") -> N
 def _format_hours(hours: float) -> str:
     from core.wording import duration
 
+    if hours * 3600 < 1:
+        return "< 1 s"
     return f"{hours / 24:,.1f} days" if hours >= 48 else duration(hours * 3600)
 
 
