@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-STEPS, SAVE_EVERY = 60, 20
+STEPS, SAVE_EVERY = 200, 20
 TOLERANCE = 1e-4  # relative
 EVALUATE = """
 import sys, tensorflow as tf
@@ -74,9 +74,9 @@ def train(python: str, job: str) -> None:
 def stop_after_a_checkpoint(python: str, job: str) -> None:
     """Run a job, and stop it when it has written a checkpoint of its own."""
     root = Path(json.loads(Path(job).read_text())["settings"]["checkpoint_root"])
-    before = set(root.rglob("*.index"))
+    before = set(root.rglob("step-*.json"))
     process = subprocess.Popen([python, "-m", "trainer", job])
-    while not set(root.rglob("*.index")) - before:
+    while not set(root.rglob("step-*.json")) - before:
         must(process.poll() is None, f"{python} ended with {process.returncode}")
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
