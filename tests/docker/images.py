@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,13 @@ def check() -> None:
 
 
 def input_digests() -> dict[str, str]:
-    """Return the sha256 of each input."""
-    return {name: hashlib.sha256((TOP / name).read_bytes()).hexdigest() for name in INPUTS}
+    """Return the sha256 of each input without comments; of pyproject.toml, of the wheel's part."""
+    texts = {name: (TOP / name).read_text(encoding="utf-8") for name in INPUTS}
+    contents = {name: re.sub(r"(?m)^\s*#.*\n", "", text).encode() for name, text in texts.items()}
+    settings = tomllib.loads(texts["pyproject.toml"])
+    built_by = [settings["build-system"], settings["project"], settings["tool"]["setuptools"]]
+    contents["pyproject.toml"] = json.dumps(built_by, sort_keys=True).encode()
+    return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
 
 
 def prepare() -> dict[str, str]:

@@ -200,5 +200,14 @@ def test_a_changed_input_asks_for_a_new_build(
 
 def test_everything_that_the_build_copies_but_the_code_is_in_the_record() -> None:
     names = {name for stage in stages() for name in copied(stage)}
-    code = {"core", "trainer", "components", "pipelines", "README.md", "LICENSE", "NOTICE"}
+    code = {
+        "core",
+        "trainer",
+        "components",
+        "pipelines",
+        "README.md",
+        "LICENSE",
+        "NOTICE",
+        "pipeline.yaml",
+    }
     assert names - code <= {*images.INPUTS, "requirements/textmill.in"}
