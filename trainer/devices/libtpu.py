@@ -13,6 +13,7 @@ from pathlib import Path
 from core.errors import InputError, TextmillError
 
 _HEADER = "include/xla/pjrt/c/pjrt_c_api.h"  # of the PJRT that TensorFlow was compiled with
+TPU_NAME = "TPU_NAME"  # environment: a TPU's name or address, or "local" on a TPU VM
 # libtpu asks the machine's metadata service while it loads, for minutes where there is none.
 _SKIP_METADATA = {"TPU_SKIP_MDS_QUERY": "1"}
 # PJRT_Api begins with its size, a pointer, and PJRT_Api_Version: size, pointer, major, minor.
@@ -29,6 +30,11 @@ print(f"{api.major}.{api.minor}")
 
 class LibtpuError(InputError):
     """A libtpu that does not fit TensorFlow."""
+
+
+def is_tpu_chosen(device: str) -> bool:
+    """Say whether a run with this setting trains on a TPU."""
+    return device == "tpu" or (device == "auto" and bool(os.environ.get(TPU_NAME)))
 
 
 def check_libtpu() -> str | None:

@@ -8,9 +8,8 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from core.errors import InputError
-from trainer.devices.libtpu import check_libtpu
+from trainer.devices.libtpu import TPU_NAME, check_libtpu, is_tpu_chosen
 
-TPU_NAME = "TPU_NAME"  # environment: a TPU's name or address, or "local" on a TPU VM
 TF_CONFIG = "TF_CONFIG"  # environment: TensorFlow's own; Vertex AI sets it for worker pools
 Device = Literal["auto", "cpu", "gpu", "tpu"]
 
@@ -37,7 +36,7 @@ def select_strategy(device: Device) -> Choice:
     Raises:
         DeviceError: the requested device is not available.
     """
-    if device == "tpu" or (device == "auto" and os.environ.get(TPU_NAME)):
+    if is_tpu_chosen(device):
         return _select_tpu()
     gpus = tf.config.list_physical_devices("GPU")
     if device == "gpu" and not gpus:
