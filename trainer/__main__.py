@@ -9,7 +9,7 @@ import logging
 import sys
 
 from core.errors import InputError, TextmillError
-from trainer.devices.libtpu import check_libtpu, is_tpu_chosen
+from trainer.devices.libtpu import check_libtpu
 from trainer.job import read_job
 
 USAGE = f"Usage: python -m trainer JOB\n\n{__doc__.partition(chr(10) * 2)[2]}"
@@ -25,8 +25,7 @@ def main(arguments: list[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         job = read_job(arguments[0])
-        if is_tpu_chosen(job.settings.trainer.device):
-            check_libtpu()  # before TensorFlow is imported
+        check_libtpu()  # TensorFlow for TPUs loads libtpu while it is imported
         from trainer.run_fn import run_job
 
         run_job(job)
