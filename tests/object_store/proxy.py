@@ -122,7 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
         content = self._read_body()
         if self.server.faults.delay_seconds:
             time.sleep(self.server.faults.delay_seconds)
-        fault = self.server.faults.draw(self.command, self.path)
+        self.named_path = _named_path(self.path, content)
+        fault = self.server.faults.draw(self.command, self.named_path)
         if fault in STATUS_FAULTS:
             answer = json.dumps({"error": {"code": int(fault), "message": "injected"}}).encode()
             self._log(int(fault), content, answer, fault)
@@ -230,7 +231,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _log(self, status: int, content: bytes, answer: bytes, fault: str) -> None:
         sizes = len(content), len(answer)
-        self.server.requests.append(Request(self.command, self.path, status, *sizes, fault))
+        request = Request(self.command, self.named_path, status, *sizes, fault)
+        self.server.requests.append(request)
 
     def _reset(self) -> None:
         """End the connection with a reset, as a network does that fails."""
@@ -255,6 +257,12 @@ class _Writer:
 
     def close(self) -> None:
         self.closed = True
+
+
+def _named_path(path: str, content: bytes) -> str:
+    """Return the path with the object's name, which a multipart upload has in its body."""
+    name = re.search(rb'"name": ?"([^"]+)"', content[:4096])
+    return f"{path}&name={name[1].decode()}" if name and "uploadType=multipart" in path else path
 
 
 def _batch_parts(content: bytes, boundary: bytes) -> Iterator[tuple[str, str, bytes]]:
