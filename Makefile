@@ -80,7 +80,7 @@ transformers: $(TRANSFORMERS)  ## make .venv-transformers: PyTorch, to compare o
 
 minilm: $(MINILM)  ## fetch a published BERT (84 MB), to start from it in tests
 
-check: lint types contracts spec-check docs-check  ## lint, types, import contracts, pipeline.yaml and docs
+check: lint types contracts spec-check docs-check images-check  ## lint, types, import contracts, pipeline.yaml, docs, images
 
 format: $(READY)  ## format the code
 	$(BIN)/ruff check --fix --quiet .
