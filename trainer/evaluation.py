@@ -26,7 +26,7 @@ EVALUATION_MASKING = MaskingSettings(rate=0.15)
 # ELECTRA's generator never sees random tokens in training and would copy them, so every predicted
 # token is masked.
 ELECTRA_MASKING = MaskingSettings(rate=0.15, mask_share=1.0, random_share=0.0)
-Sums = dict[str, tuple[float, float]]  # numerators and denominators
+FloatRatios = dict[str, tuple[float, float]]  # numerators and denominators
 
 
 class EvaluationError(InputError):
@@ -152,7 +152,7 @@ def _sum_batches(
     batches: Iterable[Batch],
     unigram: np.ndarray,
     seed: int,
-) -> tuple[Sums, dict[str, np.ndarray], int]:
+) -> tuple[FloatRatios, dict[str, np.ndarray], int]:
     """Return sums and histograms over all batches, in double precision, and the instance count."""
     noise_seed = draw_seed(seed, "evaluation noise")
 
@@ -167,14 +167,14 @@ def _sum_batches(
         sums = {**outcome.losses, **outcome.measures, "unigram_loss": baseline}
         return sums, outcome.histograms
 
-    sums: Sums = {}
+    sums: FloatRatios = {}
     histograms: dict[str, np.ndarray] = {}
     instances = 0
     for number, batch in enumerate(batches):
-        parts, counts = evaluate_batch(batch, tf.constant(number, tf.int32))
-        for name, part in parts.items():
+        ratios, counts = evaluate_batch(batch, tf.constant(number, tf.int32))
+        for name, ratio in ratios.items():
             numerator, denominator = sums.get(name, (0.0, 0.0))
-            sums[name] = numerator + float(part.numerator), denominator + float(part.denominator)
+            sums[name] = numerator + float(ratio.numerator), denominator + float(ratio.denominator)
         for name, count in counts.items():
             histograms[name] = histograms.get(name, 0.0) + count.numpy().astype(np.float64)
         instances += len(batch["input_ids"])

@@ -1,17 +1,16 @@
 """Train a model on instances and export it: one training run from start to end."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from core import storage
-from core.errors import InputError
 from core.failpoints import failpoint
 from trainer.devices.peak import peak_flops
 from trainer.devices.stop_signals import Stop, note_stop_signals
-from trainer.devices.strategy import Choice, select_strategy
+from trainer.devices.strategy import DeviceChoice, select_strategy
 from trainer.devices.workers import Workers, explain_lost_workers
 from trainer.export.export import export_model
 from trainer.input.distribute import distribute_batches
@@ -19,7 +18,7 @@ from trainer.input.instances import check_fit, open_instances, verify_instances
 from trainer.loop.best_weights import BestWeights
 from trainer.loop.checkpoints import Checkpoints
 from trainer.loop.held_out import HeldOut
-from trainer.loop.loop import LoopEvents, train
+from trainer.loop.loop import LoopEvents, train_phase
 from trainer.loop.phases import Phase, plan_phases
 from trainer.loop.state import State, run_digest, start_state
 from trainer.loop.step import make_train_steps
@@ -61,7 +60,8 @@ def train_and_export(
         values, facts = _train(run, run_folder)
 
         # --- Export ---------------------------------------------------------------------------
-        # As passed in: the path of the latest blessed model would make equal models differ.
+        # Record the settings before `latest_blessed` was replaced by a path, so that equal models
+        # have equal bytes.
         facts["settings"] = portable_settings(settings)
         failpoint("before-export")
         if run.workers.is_chief:
@@ -75,7 +75,7 @@ class Run:
     """The parts of a training run."""
 
     settings: TrainingSettings
-    choice: Choice
+    devices: DeviceChoice
     workers: Workers
     phases: Sequence[Phase]
     objective: Objective
@@ -84,8 +84,8 @@ class Run:
 
 def _prepare(settings: TrainingSettings, instances_folders: Sequence[str]) -> Run:
     # --- Devices: first, because TensorFlow requires it ---------------------------------------
-    choice = select_strategy(settings.trainer.device)
-    workers = Workers(choice.strategy)
+    devices = select_strategy(settings.trainer.device)
+    workers = Workers(devices.strategy)
 
     # --- Instances: one set per phase ---------------------------------------------------------
     instances = [open_instances(folder) for folder in instances_folders]
@@ -98,9 +98,9 @@ def _prepare(settings: TrainingSettings, instances_folders: Sequence[str]) -> Ru
     phases = [replace(phase, instances=verify_instances(phase.instances)) for phase in phases]
 
     # --- State: weights, optimizer and step ---------------------------------------------------
-    with choice.strategy.scope():
+    with devices.strategy.scope():
         state = start_state(settings, objective)
-    return Run(settings, choice, workers, phases, objective, state)
+    return Run(settings, devices, workers, phases, objective, state)
 
 
 def _train(run: Run, run_folder: str) -> tuple[dict[str, np.ndarray], Facts]:
@@ -110,7 +110,7 @@ def _train(run: Run, run_folder: str) -> tuple[dict[str, np.ndarray], Facts]:
     # --- Resume from the newest checkpoint ----------------------------------------------------
     checkpoints = _open_checkpoints(run)
     resumed = checkpoints.restore_latest()
-    _check_same_step(run)
+    run.workers.check_same_step(state.steps_done(), settings.checkpoint_root)
 
     # --- Report what is known before the first step -------------------------------------------
     figures = [_compute_figures(run, phase) for phase in run.phases]
@@ -123,9 +123,9 @@ def _train(run: Run, run_folder: str) -> tuple[dict[str, np.ndarray], Facts]:
             for phase, costs in zip(run.phases, figures, strict=True)
         ],
         first_step=state.steps_done(),
-        peak=peak_flops(settings.trainer, run.choice.strategy),
+        peak=peak_flops(settings.trainer, run.devices.strategy),
     )
-    for line in (run.choice.explanation, *total.lines()):
+    for line in (run.devices.explanation, *total.lines()):
         progress.show(line)
     if resumed:
         progress.show(f"Resuming from {resumed}")
@@ -136,12 +136,11 @@ def _train(run: Run, run_folder: str) -> tuple[dict[str, np.ndarray], Facts]:
     with note_stop_signals(run.workers) as stop:
         for phase in run.phases:
             if state.steps_done() < phase.end_step:
-                _train_phase(
-                    run, phase, _handle_events(run, phase, checkpoints, progress, best), stop
-                )
+                events = _make_event_handlers(run, phase, checkpoints, progress, best)
+                _train_phase(run, phase, events, stop)
 
     # --- Weights to export --------------------------------------------------------------------
-    facts, values = run_facts(settings, run.choice, total), state.values()
+    facts, values = run_facts(settings, run.devices, total), state.values()
     if best and run.workers.is_chief:
         kept, values = best.read()
         facts |= {"exported_step": kept.step, "held_out_loss": kept.loss}
@@ -164,8 +163,64 @@ def _open_checkpoints(run: Run) -> Checkpoints:
     )
 
 
+def _compute_figures(run: Run, phase: Phase) -> Figures:
+    model, instances, size = run.objective.model, phase.instances, phase.settings.global_batch_size
+    steps, length = phase.end_step - phase.first_step, instances.seq_length
+    flops = size * training_flops(model.architecture, length, instances.max_predictions)
+    return Figures(
+        parameters=count_parameters(model.parameters()),
+        tokens_per_step=size * length,
+        tokens_in_all=size * length * steps,
+        epochs=size * steps / instances.size("train"),
+        flops_per_step=flops,
+        flops_in_all=flops * steps,
+        expected_first_loss=run.objective.expected_first_loss(),
+    )
+
+
+def _make_event_handlers(
+    run: Run, phase: Phase, checkpoints: Checkpoints, progress: Progress, best: BestWeights | None
+) -> LoopEvents:
+    def save(_: int) -> None:
+        checkpoints.save()
+        progress.upload_events()
+
+    return LoopEvents(
+        on_first_step=progress.start_clock,
+        on_log=progress.report,
+        on_evaluate=_make_held_out_evaluation(run, phase, progress, best),
+        on_save=save,
+        on_stop=lambda _: progress.close({"finished": False}),
+    )
+
+
+def _make_held_out_evaluation(
+    run: Run, phase: Phase, progress: Progress, best: BestWeights | None
+) -> Callable[[int], None] | None:
+    s = phase.settings
+    if s.evaluate_every_steps is None:
+        return None
+    held_out = HeldOut(
+        run.devices.strategy,
+        run.objective,
+        run.state.variables,
+        phase.instances,
+        batch_size=s.global_batch_size // s.accumulate_steps,
+        max_instances=s.evaluate_instances,
+        seed=run.settings.seed,
+    )
+
+    def evaluate(step: int) -> None:
+        means = held_out()
+        if best and run.workers.is_chief:
+            best.offer(step, phase.number, held_out.deciding_loss(means))
+        progress.report_held_out(step, means)
+
+    return evaluate
+
+
 def _train_phase(run: Run, phase: Phase, events: LoopEvents, stop: Stop) -> None:
-    settings, state, strategy = run.settings, run.state, run.choice.strategy
+    settings, state, strategy = run.settings, run.state, run.devices.strategy
 
     # --- Input: the global batches from this step on, divided among the replicas --------------
     size, start = phase.settings.global_batch_size, state.steps_done()
@@ -181,70 +236,13 @@ def _train_phase(run: Run, phase: Phase, events: LoopEvents, stop: Stop) -> None
         seed=settings.seed,
         schedule=phase.learning_rate,
     )
-    weights = run.objective.loss_weights
-    train(settings.trainer, phase, train_steps, iterator, state.step, weights, events, stop)
-
-
-def _handle_events(
-    run: Run, phase: Phase, checkpoints: Checkpoints, progress: Progress, best: BestWeights | None
-) -> LoopEvents:
-    """Say what happens at the events of a phase's loop."""
-    held_out = _held_out(run, phase)
-
-    def evaluate(step: int) -> None:
-        assert held_out is not None  # noqa: S101
-        means = held_out()
-        if best and run.workers.is_chief:
-            best.offer(step, phase.number, held_out.deciding_loss(means))
-        progress.report_held_out(step, means)
-
-    def save(_: int) -> None:
-        checkpoints.save()
-        progress.upload_events()
-
-    return LoopEvents(
-        on_first_step=progress.start_clock,
-        on_log=progress.report,
-        on_evaluate=evaluate if held_out else None,
-        on_save=save,
-        on_stop=lambda _: progress.close({"finished": False}),
-    )
-
-
-def _held_out(run: Run, phase: Phase) -> HeldOut | None:
-    s = phase.settings
-    if s.evaluate_every_steps is None:
-        return None
-    return HeldOut(
-        run.choice.strategy,
-        run.objective,
-        run.state.variables,
-        phase.instances,
-        batch_size=s.global_batch_size // s.accumulate_steps,
-        max_instances=s.evaluate_instances,
-        seed=run.settings.seed,
-    )
-
-
-def _check_same_step(run: Run) -> None:
-    steps = run.workers.gather(run.state.steps_done())
-    if len(set(steps)) > 1:
-        raise InputError(
-            f"The workers found checkpoints of different steps: {steps}. Set checkpoint_root "
-            f"({run.settings.checkpoint_root}) to a folder that all of them share."
-        )
-
-
-def _compute_figures(run: Run, phase: Phase) -> Figures:
-    model, instances, size = run.objective.model, phase.instances, phase.settings.global_batch_size
-    steps, length = phase.end_step - phase.first_step, instances.seq_length
-    flops = size * training_flops(model.architecture, length, instances.max_predictions)
-    return Figures(
-        parameters=count_parameters(model.parameters()),
-        tokens_per_step=size * length,
-        tokens_in_all=size * length * steps,
-        epochs=size * steps / instances.size("train"),
-        flops_per_step=flops,
-        flops_in_all=flops * steps,
-        expected_first_loss=run.objective.expected_first_loss(),
+    train_phase(
+        settings=settings.trainer,
+        phase=phase,
+        train_steps=train_steps,
+        batches=iterator,
+        step=state.step,
+        loss_weights=run.objective.loss_weights,
+        events=events,
+        stop=stop,
     )

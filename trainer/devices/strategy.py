@@ -19,14 +19,14 @@ class DeviceError(InputError):
 
 
 @dataclass(frozen=True)
-class Choice:
+class DeviceChoice:
     """A strategy and the reason why it was chosen."""
 
     strategy: tf.distribute.Strategy
     explanation: str
 
 
-def select_strategy(device: Device) -> Choice:
+def select_strategy(device: Device) -> DeviceChoice:
     """Choose the devices to train on.
 
     `auto` uses a TPU if the environment names one, otherwise GPUs if there are any, otherwise the
@@ -52,7 +52,7 @@ def select_strategy(device: Device) -> Choice:
         return _select_gpus(len(gpus))
     no_device = f"TensorFlow sees no GPU{_visible_devices()}, {_not_set()}"
     reason = "trainer.device is cpu" if device == "cpu" else no_device
-    return Choice(tf.distribute.OneDeviceStrategy("/cpu:0"), f"One CPU: {reason}.")
+    return DeviceChoice(tf.distribute.OneDeviceStrategy("/cpu:0"), f"One CPU: {reason}.")
 
 
 def accelerators(strategy: tf.distribute.Strategy) -> list[str]:
@@ -67,11 +67,11 @@ def accelerators(strategy: tf.distribute.Strategy) -> list[str]:
     return [str(detail.get("device_name", "GPU")) for detail in details]
 
 
-def _select_gpus(count: int) -> Choice:
+def _select_gpus(count: int) -> DeviceChoice:
     if count == 1:
         reason = f"One GPU: TensorFlow sees one; {_not_set()}."
-        return Choice(tf.distribute.OneDeviceStrategy("/gpu:0"), reason)
-    return Choice(
+        return DeviceChoice(tf.distribute.OneDeviceStrategy("/gpu:0"), reason)
+    return DeviceChoice(
         tf.distribute.MirroredStrategy(),
         f"{count} GPUs, each with a copy of the model: TensorFlow sees {count}; {_not_set()}.",
     )
@@ -106,7 +106,7 @@ def _read_cluster() -> dict[str, Any] | None:
     return {"count": len(addresses), "task": f"{task['type']} {task.get('index', 0)}"}
 
 
-def _select_workers(cluster: dict[str, Any], gpus: int, device: Device) -> Choice:
+def _select_workers(cluster: dict[str, Any], gpus: int, device: Device) -> DeviceChoice:
     if device == "cpu" and gpus:
         tf.config.set_visible_devices([], "GPU")
         gpus = 0
@@ -119,14 +119,14 @@ def _select_workers(cluster: dict[str, Any], gpus: int, device: Device) -> Choic
             f"each can reach the addresses of the others."
         ) from error
     each = f"{gpus} GPU{'s' if gpus > 1 else ''}" if gpus else "a CPU"
-    return Choice(
+    return DeviceChoice(
         strategy,
         f"{cluster['count']} workers with {each} each: {TF_CONFIG} names them; this is "
         f"{cluster['task']}.",
     )
 
 
-def _select_tpu() -> Choice:
+def _select_tpu() -> DeviceChoice:
     check_libtpu()
     name = os.environ.get(TPU_NAME) or "local"
     try:
@@ -141,7 +141,7 @@ def _select_tpu() -> Choice:
             f"TPU, or to local on a TPU VM, and install tensorflow-tpu instead of tensorflow."
         ) from error
     cores = strategy.num_replicas_in_sync
-    return Choice(strategy, f"TPU {name!r} with {cores} cores: {TPU_NAME} or trainer.device.")
+    return DeviceChoice(strategy, f"TPU {name!r} with {cores} cores: {TPU_NAME} or trainer.device.")
 
 
 def _not_set() -> str:

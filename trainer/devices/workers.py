@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from core.errors import TextmillError
+from core.errors import InputError, TextmillError
 
 # TensorFlow's errors when another worker is gone.
 LOST = (
@@ -43,6 +43,19 @@ class Workers:
     def wait(self) -> None:
         """Wait until every worker has called this."""
         self.gather(0)
+
+    def check_same_step(self, steps_done: int, checkpoint_root: str) -> None:
+        """Check that all workers resumed at the same step.
+
+        Raises:
+            InputError: they did not.
+        """
+        steps = self.gather(steps_done)
+        if len(set(steps)) > 1:
+            raise InputError(
+                f"The workers found checkpoints of different steps: {steps}. Set checkpoint_root "
+                f"({checkpoint_root}) to a folder that all of them share."
+            )
 
     @functools.cached_property
     def _gather(self) -> tf.types.experimental.PolymorphicFunction:

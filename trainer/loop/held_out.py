@@ -82,9 +82,9 @@ class HeldOut:
         counts: dict[str, np.ndarray] = {}  # of histograms
         for number in range(self._count):
             ratios, histograms = self._evaluate(iterator, tf.constant(number))
-            for totals, parts in ((sums, ratios), (counts, histograms)):
-                for name, part in parts.items():
-                    totals[name] = totals.get(name, 0.0) + np.asarray(part, np.float64)
+            for totals, batch_totals in ((sums, ratios), (counts, histograms)):
+                for name, value in batch_totals.items():
+                    totals[name] = totals.get(name, 0.0) + np.asarray(value, np.float64)
         means = {name: float(n / d) if d else math.nan for name, (n, d) in sums.items()}
         if counts:
             means["replaced_token_auc"] = area_under_curve(counts["replaced"], counts["original"])

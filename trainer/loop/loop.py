@@ -36,7 +36,8 @@ class LoopEvents:
     """After a stop signal, when the state is saved."""
 
 
-def train(
+def train_phase(
+    *,
     settings: TrainerSettings,
     phase: Phase,
     train_steps: TrainSteps,
@@ -60,8 +61,8 @@ def train(
     while (now := int(step.numpy())) < phase.end_step:
         # The first call compiles, so it runs a single step, which no rate counts.
         count = 1 if now == first else _steps_to_next_event(now, phase.end_step, settings)
-        sums, broken = train_steps(batches, tf.constant(count, tf.int32))
-        _check_finite(int(broken.numpy()), phase)
+        sums, first_bad_step = train_steps(batches, tf.constant(count, tf.int32))
+        _check_finite(int(first_bad_step.numpy()), phase)
         interval.add(sums)
         now += count
         failpoint("train-steps")
@@ -89,11 +90,11 @@ class Interval:
 
     def add(self, sums: Sums) -> None:
         """Add the sums of some steps."""
-        for name, part in sums.items():
+        for name, ratio in sums.items():
             numerator, denominator = self._sums.get(name, (0.0, 0.0))
             self._sums[name] = (
-                numerator + float(part.numerator.numpy()),
-                denominator + float(part.denominator.numpy()),
+                numerator + float(ratio.numerator.numpy()),
+                denominator + float(ratio.denominator.numpy()),
             )
 
     def means(self, loss_weights: Mapping[str, float]) -> Scalars:
@@ -114,11 +115,11 @@ def _is_evaluated(now: int, settings: TrainerSettings) -> bool:
     return now % every == 0 or now == settings.steps
 
 
-def _check_finite(broken: int, phase: Phase) -> None:
-    if broken < 0:
+def _check_finite(first_bad_step: int, phase: Phase) -> None:
+    if first_bad_step < 0:  # every loss and gradient was finite
         return
     raise DivergedError(
-        f"Step {broken}: the loss or its gradient is not a finite number "
-        f"({phase.describe_batch(broken)}). Lower trainer.learning_rate or raise "
+        f"Step {first_bad_step}: the loss or its gradient is not a finite number "
+        f"({phase.describe_batch(first_bad_step)}). Lower trainer.learning_rate or raise "
         f"trainer.warmup_steps; the last checkpoint is from an earlier step."
     )

@@ -20,8 +20,8 @@ def all_reduce(values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 
 def all_reduce_sums(sums: Sums) -> Sums:
     """Sum ratios over replicas."""
-    numerators = all_reduce({name: part.numerator for name, part in sums.items()})
-    denominators = all_reduce({name: part.denominator for name, part in sums.items()})
+    numerators = all_reduce({name: ratio.numerator for name, ratio in sums.items()})
+    denominators = all_reduce({name: ratio.denominator for name, ratio in sums.items()})
     return {name: Ratio(numerators[name], denominators[name]) for name in sums}
 
 

@@ -24,7 +24,7 @@ from trainer.settings.training import TrainerSettings
 
 FILL = ("real_tokens", "filled_share")  # measures that every objective has
 Schedule = Callable[[tf.Tensor], tf.Tensor]  # step () int64 to learning rate () float32
-TrainSteps = Callable[[Any, tf.Tensor], tuple[Sums, tf.Tensor]]
+TrainSteps = Callable[[Any, tf.Tensor], tuple[Sums, tf.Tensor]]  # sums; first bad step, or -1
 
 
 def make_train_steps(
@@ -43,26 +43,28 @@ def make_train_steps(
         first step whose loss or gradient was not finite, or -1.
 
     Raises:
-        InputError: replicas and parts do not divide the batch.
+        InputError: replicas and micro-batches do not divide the batch.
     """
     _check_batch(settings, strategy.num_replicas_in_sync)
     replica_step = ReplicaStep(settings, objective, state, seed=seed, schedule=schedule)
-    names = (*replica_step.part_names, "gradient_norm", "learning_rate")
+    names = (*replica_step.ratio_names, "gradient_norm", "learning_rate")
     step = state.step
 
     @tf.function
     def train_steps(iterator: Any, count: tf.Tensor) -> tuple[Sums, tf.Tensor]:
         sums = _zeros(names)
-        broken = tf.constant(-1, tf.int64)
+        first_bad_step = tf.constant(-1, tf.int64)
         for _ in tf.range(count):
             per_replica = strategy.run(replica_step.run, args=(next(iterator), step.read_value()))
             # All replicas return the same, because everything was summed over replicas.
             done = first_replica(strategy, per_replica)
-            finite = tf.math.is_finite(tf.add_n([part.numerator for part in done.values()]))
-            broken = tf.where(finite | (broken >= 0), broken, step.read_value())
+            finite = tf.math.is_finite(tf.add_n([ratio.numerator for ratio in done.values()]))
+            first_bad_step = tf.where(
+                finite | (first_bad_step >= 0), first_bad_step, step.read_value()
+            )
             sums = tf.nest.map_structure(tf.add, sums, done)
             step.assign_add(1)
-        return sums, broken
+        return sums, first_bad_step
 
     return train_steps
 
@@ -70,10 +72,10 @@ def make_train_steps(
 class ReplicaStep:
     """The step that every replica runs on its slice of the global batch.
 
-    First come the denominators over the whole global batch; then losses and gradients part by part,
-    their sum over parts and replicas, clipping by the norm of the sum, and the update. Clipping
-    before the sum, or dividing by the count of a part, would make the result depend on the number
-    of parts.
+    First come the denominators over the whole global batch; then losses and gradients of one
+    micro-batch after another, their sum over micro-batches and replicas, clipping by the norm of
+    the sum, and the update. Clipping before the sum, or dividing by the count of a micro-batch,
+    would make the result depend on the number of micro-batches.
 
     A slice is computed at the shortest of `length_buckets` that holds it; padding changes nothing.
     """
@@ -87,7 +89,7 @@ class ReplicaStep:
         seed: int,
         schedule: Schedule | None = None,
     ) -> None:
-        self.part_names = (*objective.loss_weights, *objective.measures, *FILL)
+        self.ratio_names = (*objective.loss_weights, *objective.measures, *FILL)
         self._settings = settings
         self._objective = objective
         self._state = state
@@ -106,7 +108,7 @@ class ReplicaStep:
             sums, gradients = at_shortest_length(
                 self._settings.length_buckets,
                 batch,
-                lambda batch: self._learn_parts(batch, step, totals),
+                lambda batch: self._learn_micro_batches(batch, step, totals),
             )
         if context.num_replicas_in_sync > 1:
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, _as_float32(gradients))
@@ -123,53 +125,53 @@ class ReplicaStep:
             "learning_rate": Ratio(rate, one),
         }
 
-    def _learn_parts(
+    def _learn_micro_batches(
         self, batch: Batch, step: tf.Tensor, totals: dict[str, tf.Tensor]
     ) -> tuple[Sums, list[tf.Tensor]]:
-        """Compute sums and gradients of a slice, in `accumulate_steps` parts one after another."""
+        """Compute sums and gradients of a slice, in `accumulate_steps` micro-batches."""
         count = self._settings.accumulate_steps
         if count == 1:
             return self._learn(batch, tf.constant(0), step, totals)
-        parts = {
+        micro_batches = {
             name: tf.reshape(value, [count, value.shape[0] // count, *value.shape[1:]])
             for name, value in batch.items()
         }
         gradients = [tf.zeros_like(variable) for variable in self._state.variables.values()]
 
-        def add_part(
+        def add_micro_batch(
             number: tf.Tensor, sums: Sums, gradients: list[tf.Tensor]
         ) -> tuple[tf.Tensor, Sums, list[tf.Tensor]]:
-            part = {name: values[number] for name, values in parts.items()}
-            part_sums, part_gradients = self._learn(part, number, step, totals)
-            sums = tf.nest.map_structure(tf.add, sums, part_sums)
-            gradients = tf.nest.map_structure(tf.add, gradients, _as_float32(part_gradients))
+            micro_batch = {name: values[number] for name, values in micro_batches.items()}
+            more_sums, more_gradients = self._learn(micro_batch, number, step, totals)
+            sums = tf.nest.map_structure(tf.add, sums, more_sums)
+            gradients = tf.nest.map_structure(tf.add, gradients, _as_float32(more_gradients))
             return number + 1, sums, gradients
 
         _, sums, gradients = tf.while_loop(
             lambda number, *_: number < count,
-            add_part,
-            (tf.constant(0), _zeros(self.part_names), gradients),
-            parallel_iterations=1,  # More would hold the activations of several parts.
+            add_micro_batch,
+            (tf.constant(0), _zeros(self.ratio_names), gradients),
+            parallel_iterations=1,  # More would hold the activations of several.
             maximum_iterations=count,
         )
         return sums, gradients
 
     def _learn(
-        self, part: Batch, number: tf.Tensor, step: tf.Tensor, totals: dict[str, tf.Tensor]
+        self, micro_batch: Batch, number: tf.Tensor, step: tf.Tensor, totals: dict[str, tf.Tensor]
     ) -> tuple[Sums, list[tf.Tensor]]:
-        """Compute sums and gradients of the part of a slice that has a number, () int32."""
+        """Compute sums and gradients of the micro-batch of a slice with a number, () int32."""
         context = tf.distribute.get_replica_context()
         replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
-        parts = context.num_replicas_in_sync * self._settings.accumulate_steps
-        place = replica * self._settings.accumulate_steps + number
-        size, step = part["input_ids"].shape[0], tf.cast(step, tf.int32)
-        rows = RowDraws(tf.stack([self._row_seed, step]), place * size, parts * size)
-        noise = Noise(tf.stack([self._dropout_seed, step * parts + place]), rows)
+        num_micro_batches = context.num_replicas_in_sync * self._settings.accumulate_steps
+        index = replica * self._settings.accumulate_steps + number
+        size, step = micro_batch["input_ids"].shape[0], tf.cast(step, tf.int32)
+        rows = RowDraws(tf.stack([self._row_seed, step]), index * size, num_micro_batches * size)
+        noise = Noise(tf.stack([self._dropout_seed, step * num_micro_batches + index]), rows)
         compute_type = tf.as_dtype(self._settings.precision)
         weights = compute_weights(self._state.variables, compute_type)
         with tf.GradientTape() as tape:
             tape.watch(list(weights.values()))
-            outcome = self._objective(weights, part, noise)
+            outcome = self._objective(weights, micro_batch, noise)
             loss = tf.add_n(
                 [
                     weight * tf.math.divide_no_nan(outcome.losses[name].numerator, totals[name])
@@ -177,16 +179,17 @@ class ReplicaStep:
                 ]
             )
         gradients = tape.gradient(loss, list(weights.values()), unconnected_gradients="zero")
-        return {**outcome.losses, **outcome.measures, **_fill(part, parts)}, gradients
+        fill = _fill(micro_batch, num_micro_batches)
+        return {**outcome.losses, **outcome.measures, **fill}, gradients
 
 
 def _check_batch(s: TrainerSettings, replicas: int) -> None:
-    parts = replicas * s.accumulate_steps
-    if s.global_batch_size % parts:
+    num_micro_batches = replicas * s.accumulate_steps
+    if s.global_batch_size % num_micro_batches:
         raise InputError(
             f"trainer.global_batch_size {s.global_batch_size} is not a multiple of {replicas} "
             f"replicas x {s.accumulate_steps} parts (trainer.accumulate_steps). Set it to "
-            f"{s.global_batch_size // parts * parts or parts}, for example."
+            f"{max(s.global_batch_size // num_micro_batches, 1) * num_micro_batches}, for example."
         )
 
 
@@ -204,12 +207,13 @@ def _as_float32(gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     return [tf.cast(gradient, tf.float32) for gradient in gradients]
 
 
-def _fill(part: Batch, parts: int) -> Sums:
+def _fill(micro_batch: Batch, num_micro_batches: int) -> Sums:
     """Return the real tokens of a step, and their share of all positions that are computed."""
-    real = tf.reduce_sum(tf.cast(part["input_mask"], tf.float32))
-    positions = float(math.prod(part["input_mask"].shape))
+    real = tf.reduce_sum(tf.cast(micro_batch["input_mask"], tf.float32))
+    positions = float(math.prod(micro_batch["input_mask"].shape))
     return {
-        "real_tokens": Ratio(real, tf.constant(1 / parts)),
+        # The denominators of all micro-batches add up to 1, so the mean is per step.
+        "real_tokens": Ratio(real, tf.constant(1 / num_micro_batches)),
         "filled_share": Ratio(real, tf.constant(positions)),
     }
 

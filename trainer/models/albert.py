@@ -50,6 +50,6 @@ class Albert(Bert):
         words="albert.embeddings.word_embeddings.weight",
     )
 
-    def name_layers(self, num_layers: int) -> list[LayerNames]:
+    def name_layers(self) -> list[LayerNames]:
         """Name the weights of each layer, which are the same for all."""
-        return [_LAYER] * num_layers
+        return [_LAYER] * self.architecture.num_layers

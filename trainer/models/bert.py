@@ -1,4 +1,8 @@
-"""Define BERT."""
+"""Define BERT.
+
+Shapes: B inputs of L positions, H hidden units, N masked positions per input, Q positions to
+compute, V tokens in the vocabulary, C classes of a sentence pair.
+"""
 
 from collections.abc import Sequence
 
@@ -37,7 +41,7 @@ class Bert:
     """
 
     EMBEDDINGS = "bert.embeddings"
-    PROJECTION = "bert.embeddings_project"  # unused by BERT's own sizes
+    PROJECTION = "bert.embeddings_project"  # only if embeddings are narrower than H
     POOLER = "bert.pooler.dense"
     PAIR = "cls.seq_relationship"
     HEAD = HeadNames(
@@ -49,11 +53,11 @@ class Bert:
 
     def __init__(self, architecture: Architecture) -> None:
         self.architecture = architecture
-        self._layers = self.name_layers(architecture.num_layers)
+        self._layers = self.name_layers()
 
-    def name_layers(self, num_layers: int) -> list[LayerNames]:
+    def name_layers(self) -> list[LayerNames]:
         """Name the weights of each layer."""
-        return bert_layers("bert", num_layers)
+        return name_layers("bert", self.architecture.num_layers)
 
     def parameters(self) -> ParameterList:
         """List every parameter, in the order of the forward pass."""
@@ -131,27 +135,39 @@ def run_layers(
     noise: Noise,
     positions: tf.Tensor | None,
 ) -> tf.Tensor:
-    """Run transformer layers on embeddings x (B, L, H); the rest is as in `Bert.encode`."""
+    """Run transformer layers on embeddings.
+
+    Args:
+        weights: by name, in the type of the computation.
+        layers: names of each layer's weights.
+        a: sizes of the model.
+        x: (B, L, H) embeddings.
+        input_mask: (B, L) int32, 1 on real tokens.
+        noise: for dropout.
+        positions: (B, Q) int32, the positions to return; None: all.
+
+    Returns:
+        (B, L, H), or (B, Q, H) at the positions.
+    """
     for layer in layers[:-1]:
         x = blocks.transformer_layer(weights, layer, a, x, x, input_mask, noise)
-    # The last layer is computed at the positions only: a quarter of it where Q is L / 6.
+    # Computing only Q of L positions saves most of this layer.
     queries = x if positions is None else tf.gather(x, positions, batch_dims=1)
     return blocks.transformer_layer(weights, layers[-1], a, queries, x, input_mask, noise)
 
 
-def bert_layers(prefix: str, num_layers: int) -> list[LayerNames]:
+def name_layers(prefix: str, num_layers: int) -> list[LayerNames]:
     """Name the weights of each layer, as BERT and ELECTRA do."""
-    return [_layer_names(f"{prefix}.encoder.layer.{number}") for number in range(num_layers)]
-
-
-def _layer_names(layer: str) -> LayerNames:
-    return LayerNames(
-        query=f"{layer}.attention.self.query",
-        key=f"{layer}.attention.self.key",
-        value=f"{layer}.attention.self.value",
-        attention_output=f"{layer}.attention.output.dense",
-        attention_norm=f"{layer}.attention.output.LayerNorm",
-        intermediate=f"{layer}.intermediate.dense",
-        output=f"{layer}.output.dense",
-        output_norm=f"{layer}.output.LayerNorm",
-    )
+    return [
+        LayerNames(
+            query=f"{layer}.attention.self.query",
+            key=f"{layer}.attention.self.key",
+            value=f"{layer}.attention.self.value",
+            attention_output=f"{layer}.attention.output.dense",
+            attention_norm=f"{layer}.attention.output.LayerNorm",
+            intermediate=f"{layer}.intermediate.dense",
+            output=f"{layer}.output.dense",
+            output_norm=f"{layer}.output.LayerNorm",
+        )
+        for layer in (f"{prefix}.encoder.layer.{number}" for number in range(num_layers))
+    ]

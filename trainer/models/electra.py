@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from trainer.models import blocks
 from trainer.models.architecture import Architecture, generator_architecture
-from trainer.models.bert import bert_layers, run_layers
+from trainer.models.bert import name_layers, run_layers
 from trainer.models.blocks import HeadNames
 from trainer.models.layers import Weights, dense, dense_gelu
 from trainer.models.noise import NO_NOISE, Noise
@@ -50,8 +50,8 @@ class Electra:
     def __init__(self, architecture: Architecture) -> None:
         self.architecture = architecture
         self.generator = generator_architecture(architecture)
-        self._layers = bert_layers("electra", architecture.num_layers)
-        self._generator_layers = bert_layers(f"{GENERATOR}electra", architecture.num_layers)
+        self._layers = name_layers("electra", architecture.num_layers)
+        self._generator_layers = name_layers(f"{GENERATOR}electra", architecture.num_layers)
 
     def parameters(self) -> ParameterList:
         """List every parameter of both halves; shared embeddings are listed once."""

@@ -12,7 +12,7 @@ from trainer.models.noise import Noise
 
 
 class Ratio(NamedTuple):
-    """A mean in two parts. The parts of batches and replicas are summed before they are divided.
+    """A mean as numerator and denominator, which are summed over batches and replicas first.
 
     Dividing on each replica and averaging would weight a token by the number of masked tokens that
     its replica happens to hold.
@@ -62,7 +62,7 @@ class Objective(Protocol):
 
 
 def weighted(values: tf.Tensor, weights: tf.Tensor) -> Ratio:
-    """Return the two parts of a weighted mean; both tensors have the same shape."""
+    """Return a weighted mean as a ratio; both tensors have the same shape."""
     weights = tf.cast(weights, tf.float32)
     return Ratio(
         tf.reduce_sum(tf.cast(values, tf.float32) * weights),

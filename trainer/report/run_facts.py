@@ -5,7 +5,7 @@ import tensorflow as tf
 from pydantic import JsonValue
 
 from core.provenance import git_state, hardware, image_digest
-from trainer.devices.strategy import Choice, accelerators
+from trainer.devices.strategy import DeviceChoice, accelerators
 from trainer.report.figures import Figures
 from trainer.settings.training import TrainingSettings
 from trainer.warm_start.digests import generator_digest, start_digest
@@ -13,12 +13,12 @@ from trainer.warm_start.digests import generator_digest, start_digest
 Facts = dict[str, JsonValue]
 
 
-def run_facts(settings: TrainingSettings, choice: Choice, figures: Figures) -> Facts:
+def run_facts(settings: TrainingSettings, devices: DeviceChoice, figures: Figures) -> Facts:
     """Return the facts of a run."""
     start, generator = settings.model.start_from, settings.model.generator_from
     return {
-        "strategy": choice.explanation,
-        "replicas": choice.strategy.num_replicas_in_sync,
+        "strategy": devices.explanation,
+        "replicas": devices.strategy.num_replicas_in_sync,
         "parameters": figures.parameters,
         "steps": settings.trainer.steps,
         "tokens_seen": figures.tokens_in_all,
@@ -28,7 +28,7 @@ def run_facts(settings: TrainingSettings, choice: Choice, figures: Figures) -> F
         "code_digest": settings.code_digest,
         "git": git_state(),
         "image_digest": image_digest(),
-        "hardware": hardware(accelerators(choice.strategy)),
+        "hardware": hardware(accelerators(devices.strategy)),
         "settings": portable_settings(settings),
         # Not the version of the package, which has another name on TPUs.
         "versions": {"tensorflow": tf.__version__, "numpy": np.__version__},
