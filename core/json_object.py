@@ -1,12 +1,17 @@
-"""Read files that should hold one JSON object."""
+"""Read, check and flatten JSON objects."""
+
+from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core import storage
 from core.errors import InputError
 from core.object_store import NotFoundError
+
+if TYPE_CHECKING:  # pydantic takes a tenth of a second to import, and every command imports this
+    from pydantic import JsonValue
 
 
 def parse_object(content: bytes, path: str, error_class: type[InputError]) -> dict[str, Any]:
@@ -33,3 +38,13 @@ def read_json(path: Path | str) -> dict[str, Any]:
     except (OSError, ValueError, NotFoundError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def flatten_facts(facts: JsonValue, prefix: str = "") -> dict[str, str]:
+    """Flatten nested facts: {"masking": {"rate": 0.15}} becomes {"masking.rate": "0.15"}."""
+    if not isinstance(facts, dict):
+        return {prefix: facts if isinstance(facts, str) else json.dumps(facts)}
+    flat: dict[str, str] = {}
+    for name, value in sorted(facts.items()):
+        flat |= flatten_facts(value, f"{prefix}.{name}" if prefix else name)
+    return flat

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from components.corpus_report.figures import Bins
-from core.wording import compact, number, percent
+from core.format_numbers import format_compact, format_number, format_percent
 
 WIDTH, HEIGHT = 480, 230
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 14, 40  # margins around the plot
@@ -56,7 +56,9 @@ def zipf(counts: NDArray[np.int64], *, title: str) -> Markup:
         )
         for rank in ranks
     ]
-    grid = [_level(1 - d / y_decades, compact(10**d)) for d in range(math.floor(y_decades) + 1)]
+    grid = [
+        _level(1 - d / y_decades, format_compact(10**d)) for d in range(math.floor(y_decades) + 1)
+    ]
     return _frame([*grid, _log_axis(x_decades), _line(points)], title, "rank of the piece")
 
 
@@ -74,7 +76,7 @@ def coverage_curve(covered: NDArray[np.float64], *, title: str) -> Markup:
     for goal in (0.5, 0.9, 0.99):
         rank = int(np.searchsorted(covered, goal)) + 1
         x, y = at(min(rank, len(covered)))
-        label = f"{number(rank)} pieces cover {100 * goal:.0f} % of the tokens"
+        label = f"{format_number(rank)} pieces cover {100 * goal:.0f} % of the tokens"
         marks.append(
             Markup(
                 '<circle class="dot" cx="{:.1f}" cy="{:.1f}" r="4"><title>{}</title></circle>'
@@ -93,7 +95,9 @@ def stack(parts: Sequence[tuple[str, int]], *, title: str) -> Markup:
     rects, x = [], 0.0
     for index, (label, count) in enumerate(parts):
         width = 100 * count / whole if whole else 0
-        text = f"{label}: {number(count)} ({percent(count / whole) if whole else '–'})"
+        text = (
+            f"{label}: {format_number(count)} ({format_percent(count / whole) if whole else '–'})"
+        )
         rects.append(
             Markup(
                 '<rect class="part-{}" x="{:.3f}" width="{:.3f}" height="10">'
@@ -156,7 +160,8 @@ def _bin_label(bins: Bins, index: int, y_label: str) -> str:
     value = f"{low}" if bins.width == 1 else f"{low}–{low + bins.width - 1}"
     value = f"{low} and more" if last and bins.overflow else value
     splits = [
-        f"{name}: {number(counts[index])} {y_label} ({percent(bins.shares[name][index])})"
+        f"{name}: {format_number(counts[index])} {y_label} "
+        f"({format_percent(bins.shares[name][index])})"
         for name, counts in bins.counts.items()
     ]
     return f"{value} · " + " · ".join(splits)
@@ -200,18 +205,18 @@ def _bin_axis(bins: Bins, step: float) -> Markup:
     low = end - bins.width
     middle = 0.5 if bins.width == 1 else 0
     marks = [
-        _tick(LEFT + ((value - bins.first) / bins.width + middle) * step, number(value))
+        _tick(LEFT + ((value - bins.first) / bins.width + middle) * step, format_number(value))
         for value in range(-(-bins.first // every) * every, end, every)
         if not bins.overflow or low - value > every // 2
     ]
     if bins.overflow:
-        marks.append(_tick(LEFT + (number_of_bins - 0.5) * step, f"{number(low)}+"))
+        marks.append(_tick(LEFT + (number_of_bins - 0.5) * step, f"{format_number(low)}+"))
     return Markup("").join(marks)
 
 
 def _log_axis(decades: float) -> Markup:
     return Markup("").join(
-        _tick(LEFT + d / decades * PLOT_WIDTH, compact(10**d))
+        _tick(LEFT + d / decades * PLOT_WIDTH, format_compact(10**d))
         for d in range(math.floor(decades) + 1)
     )
 
@@ -229,7 +234,7 @@ def _median(x: float, value: int) -> Markup:
         '<text class="note" x="{3:.1f}" y="{4}" text-anchor="{5}">median {6}</text>'
     ).format(
         x, TOP - 4, TOP + PLOT_HEIGHT, x + (-5 if anchor == "end" else 5), TOP + 6, anchor,
-        escape(number(value)),
+        escape(format_number(value)),
     )  # fmt: skip
 
 

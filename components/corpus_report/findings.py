@@ -8,7 +8,8 @@ import numpy as np
 
 from components.corpus_report.figures import Rates, rates_of, ratio
 from components.corpus_report.read_artifacts import ReportData
-from core.wording import counter_name, number, percent, plural
+from core.counter_names import name_counter
+from core.format_numbers import format_count, format_number, format_percent
 
 # Thresholds for findings. They are our own, from experience with failed runs.
 HIGH_UNKNOWN = 0.01  # of real tokens
@@ -50,12 +51,12 @@ def _text_findings(data: ReportData) -> Iterator[CorpusFinding]:
     if duplicates > HIGH_DUPLICATES * max(1, documents) and not overall.get("dropped_duplicates"):
         yield CorpusFinding(
             "warning",
-            f"{plural(duplicates, 'document repeats', 'documents repeat')} an earlier one. Set "
-            f"text.drop_duplicates, or the model memorizes such text.",
+            f"{format_count(duplicates, 'document repeats', 'documents repeat')} an earlier one. "
+            f"Set text.drop_duplicates, or the model memorizes such text.",
         )
     for name in CLEANING_COUNTERS:
         if overall.get(name):
-            yield CorpusFinding("note", f"{number(overall[name])} {counter_name(name)}.")
+            yield CorpusFinding("note", f"{format_number(overall[name])} {name_counter(name)}.")
 
 
 def _instance_findings(data: ReportData) -> Iterator[CorpusFinding]:
@@ -65,13 +66,13 @@ def _instance_findings(data: ReportData) -> Iterator[CorpusFinding]:
     if train.unknown is not None and train.unknown > HIGH_UNKNOWN:
         yield CorpusFinding(
             "warning",
-            f"{percent(train.unknown)} of the tokens are [UNK]: the vocabulary does not fit the "
-            f"text. Train a larger one, or check vocabulary.lowercase and strip_accents.",
+            f"{format_percent(train.unknown)} of the tokens are [UNK]: the vocabulary does not fit "
+            f"the text. Train a larger one, or check vocabulary.lowercase and strip_accents.",
         )
     if train.fill is not None and train.fill < LOW_FILL:
         yield CorpusFinding(
             "warning",
-            f"{percent(1 - train.fill)} of the positions are padding, and that share of the "
+            f"{format_percent(1 - train.fill)} of the positions are padding, and that share of the "
             f"computation is wasted. Lower instances.seq_length.",
         )
     yield from _truncation_findings(counts.get("train", {}))
@@ -82,13 +83,13 @@ def _instance_findings(data: ReportData) -> Iterator[CorpusFinding]:
     if train.label_1 is not None and abs(train.label_1 - 0.5) > LABEL_ERROR:
         yield CorpusFinding(
             "warning",
-            f"{percent(train.label_1)} of the pairs have label 1; half of them should.",
+            f"{format_percent(train.label_1)} of the pairs have label 1; half of them should.",
         )
     held_out = counts.get("eval", {}).get("instances", 0)
     if held_out < FEW_HELD_OUT:
         yield CorpusFinding(
             "note",
-            f"Only {number(held_out)} instances are held out, so the evaluation is noisy.",
+            f"Only {format_number(held_out)} instances are held out, so the evaluation is noisy.",
         )
 
 
@@ -98,8 +99,8 @@ def _truncation_findings(train: Mapping[str, int]) -> Iterator[CorpusFinding]:
     if part is not None and part > HIGH_TRUNCATED:
         yield CorpusFinding(
             "note",
-            f"{percent(part)} of the tokens were cut because two segments were too long for an "
-            f"instance. Raise instances.seq_length, or use shorter sentences.",
+            f"{format_percent(part)} of the tokens were cut because two segments were too long for "
+            f"an instance. Raise instances.seq_length, or use shorter sentences.",
         )
 
 
@@ -110,8 +111,9 @@ def _masking_findings(
     if train.masked is not None and abs(train.masked - rate) > MASK_RATE_ERROR:
         yield CorpusFinding(
             "warning",
-            f"{percent(train.masked)} of the tokens are predicted, but masking.rate is "
-            f"{percent(rate)}. Raise instances.max_predictions, or check for very short instances.",
+            f"{format_percent(train.masked)} of the tokens are predicted, but masking.rate is "
+            f"{format_percent(rate)}. Raise instances.max_predictions, or check for very short "
+            f"instances.",
         )
     shares = {"mask_share": train.mask_share, "random_share": train.random_share}
     for name, share in shares.items():
@@ -119,8 +121,8 @@ def _masking_findings(
         if masked >= ENOUGH_MASKED and error > MASK_SHARE_ERROR:
             yield CorpusFinding(
                 "warning",
-                f"masking.{name} is {percent(settings[name])}, but the actual share is "
-                f"{percent(share)}.",
+                f"masking.{name} is {format_percent(settings[name])}, but the actual share is "
+                f"{format_percent(share)}.",
             )
 
 
@@ -131,6 +133,6 @@ def _vocabulary_findings(data: ReportData) -> Iterator[CorpusFinding]:
     if unseen > UNSEEN_PIECES * len(data.tokens):
         yield CorpusFinding(
             "note",
-            f"{number(unseen)} of {number(len(data.tokens))} pieces never occur in the train "
-            f"split, so their embeddings are not trained.",
+            f"{format_number(unseen)} of {format_number(len(data.tokens))} pieces never occur in "
+            f"the train split, so their embeddings are not trained.",
         )

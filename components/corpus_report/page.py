@@ -12,7 +12,9 @@ from components.corpus_report import sections
 from components.corpus_report.findings import find_all
 from components.corpus_report.read_artifacts import ReportData
 from components.settings import ReportSettings
-from core import wording
+from core.counter_names import name_counter
+from core.format_numbers import format_compact, format_number, format_percent, format_size
+from core.json_object import flatten_facts
 from core.safe_text import visible
 
 HERE = Path(__file__).parent
@@ -33,12 +35,12 @@ def render_report(data: ReportData, settings: ReportSettings, code_digest: str) 
             style_digest=_csp_digest(style),
             findings=find_all(data),
             provenance={
-                "documents": wording.flatten(data.documents.facts),
-                "vocabulary": wording.flatten(data.vocabulary.facts),
-                "instances": wording.flatten(data.instances.facts),
+                "documents": flatten_facts(data.documents.facts),
+                "vocabulary": flatten_facts(data.vocabulary.facts),
+                "instances": flatten_facts(data.instances.facts),
                 "report": {
                     "code_digest": code_digest,
-                    **wording.flatten(settings.model_dump(mode="json")),
+                    **flatten_facts(settings.model_dump(mode="json")),
                 },
             },
             **sections.document_section(data),
@@ -58,11 +60,11 @@ def _environment() -> jinja2.Environment:
         finalize=_make_visible,
     )
     environment.filters.update(
-        number=wording.number,
-        compact=wording.compact,
-        percent=wording.percent,
-        size=wording.size,
-        counter=wording.counter_name,
+        number=format_number,
+        compact=format_compact,
+        percent=format_percent,
+        size=format_size,
+        counter=name_counter,
     )
     return environment
 

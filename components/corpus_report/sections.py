@@ -9,7 +9,7 @@ from markupsafe import Markup
 from components.corpus_report import charts, figures
 from components.corpus_report.examples import SPACE, read_example
 from components.corpus_report.read_artifacts import ReportData
-from core import wording
+from core.counter_names import counter_sort_key
 
 FIRST_SPLITS = ("train", "eval")
 # Name in histograms.json: title, label of the values, label of the counts, and whether the last
@@ -57,7 +57,7 @@ def instance_section(data: ReportData) -> dict[str, Any]:
         "instances": counts,
         "instance_totals": _totals(counts),
         "instance_counters": sorted(
-            {name for c in counts.values() for name in c}, key=wording.counter_order
+            {name for c in counts.values() for name in c}, key=counter_sort_key
         ),
         "other_instance_counters": _in_order(data.instances.counts.get("all", {})),
         "rates": {split: figures.rates_of(c, length) for split, c in counts.items()},
@@ -153,7 +153,7 @@ def _splits(counts: Mapping[str, _Value]) -> dict[str, _Value]:
 
 
 def _in_order(counters: Mapping[str, int]) -> dict[str, int]:
-    return {name: counters[name] for name in sorted(counters, key=wording.counter_order)}
+    return {name: counters[name] for name in sorted(counters, key=counter_sort_key)}
 
 
 def _totals(counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:

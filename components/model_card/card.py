@@ -11,7 +11,15 @@ from components.model_card.markdown import Markdown, as_code, as_markdown, as_pa
 from components.model_card.measures import list_measures
 from components.model_card.origin import Metrics, Origin, nested
 from components.settings import ModelCardSettings
-from core import wording
+from core.counter_names import counter_sort_key, name_counter
+from core.format_numbers import (
+    format_compact,
+    format_count,
+    format_number,
+    format_percent,
+    format_size,
+)
+from core.json_object import flatten_facts
 from core.safe_text import visible
 
 HERE = Path(__file__).parent
@@ -56,7 +64,7 @@ def _model(origin: Origin) -> dict[str, Any]:
         "type": TYPES.get(str(architecture.get("type")), str(architecture.get("type"))),
         "objective": REPLACED_TOKENS if is_electra else TASKS[objective],
         "has_pairs": objective in {"next_sentence", "sentence_order"},
-        "training": wording.flatten(nested(nested(facts, "settings"), "trainer")),
+        "training": flatten_facts(nested(nested(facts, "settings"), "trainer")),
         "masking": nested(origin.instances.facts, "masking"),
         "copies": origin.instances.facts.get("dupe_factor", 1),
     }
@@ -71,7 +79,7 @@ def _text(origin: Origin) -> dict[str, Any]:
     return {
         "splits": [s for s in ("train", "eval") if s in origin.documents.counts],
         "files": overall.get("files"),
-        "skips": {k: overall[k] for k in sorted(skips, key=wording.counter_order)},
+        "skips": {k: overall[k] for k in sorted(skips, key=counter_sort_key)},
         "train_tokens": tokens,
         "passes": _passes(origin),
         "vocabulary": origin.vocabulary.facts,
@@ -128,7 +136,7 @@ def _hardware(known: Mapping[str, Any]) -> str | None:
     """Describe the hardware: "2 × NVIDIA L4; 8 CPUs, Intel(R) Xeon(R) CPU @ 2.20GHz"."""
     if not known:
         return None
-    cpus = f"{wording.plural(known['cpus'], 'CPU', 'CPUs')}, {known['processor']}"
+    cpus = f"{format_count(known['cpus'], 'CPU', 'CPUs')}, {known['processor']}"
     return "; ".join([*known.get("accelerators", ()), cpus])
 
 
@@ -148,12 +156,12 @@ def _environment() -> jinja2.Environment:
     environment.filters.update(
         code=as_code,
         markdown=Markdown,
-        counter=wording.counter_name,
-        number=wording.number,
-        compact=wording.compact,
+        counter=name_counter,
+        number=format_number,
+        compact=format_compact,
         paragraphs=as_paragraphs,
-        percent=wording.percent,
-        size=wording.size,
+        percent=format_percent,
+        size=format_size,
     )
     return environment
 

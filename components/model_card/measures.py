@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from components.model_card.origin import Metrics
-from core.wording import percent
+from core.format_numbers import format_percent
 
 MISSING = "–"
 
@@ -55,13 +55,13 @@ _loss = "{:.4f}".format
 _ROWS: dict[str, tuple[str, Callable[[float], str]]] = {
     "masked_lm_loss": ("Masked-token loss (nats)", _loss),
     "masked_lm_perplexity": ("Masked-token perplexity", "{:,.1f}".format),
-    "masked_lm_accuracy": ("Masked-token accuracy", percent),
+    "masked_lm_accuracy": ("Masked-token accuracy", format_percent),
     "next_sentence_loss": ("Next-sentence loss (nats)", _loss),
-    "next_sentence_accuracy": ("Next-sentence accuracy", percent),
+    "next_sentence_accuracy": ("Next-sentence accuracy", format_percent),
     "sentence_order_loss": ("Sentence-order loss (nats)", _loss),
-    "sentence_order_accuracy": ("Sentence-order accuracy", percent),
+    "sentence_order_accuracy": ("Sentence-order accuracy", format_percent),
     "replaced_token_loss": ("Replaced-token loss (nats)", _loss),
     "replaced_token_auc": ("Replaced-token AUC", _loss),
-    "replaced_token_precision": ("Replaced-token precision", percent),
-    "replaced_token_recall": ("Replaced-token recall", percent),
+    "replaced_token_precision": ("Replaced-token precision", format_percent),
+    "replaced_token_recall": ("Replaced-token recall", format_percent),
 }

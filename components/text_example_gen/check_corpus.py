@@ -10,7 +10,7 @@ from components.text_example_gen.documents import HASH_BUCKETS, SPLITS, choose_s
 from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.fingerprint import PREFIX
 from components.text_example_gen.reading.read_documents import document_end
-from core.wording import plural
+from core.format_numbers import format_count
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ def check_corpus(
     highest = max(part["buckets"][1] for part in parts)
     if highest < 0:
         raise CorpusError(
-            f"{root}: {plural(counts['files'], 'file', 'files')} without a single sentence. Give "
-            f"text that is not blank."
+            f"{root}: {format_count(counts['files'], 'file', 'files')} without a single sentence. "
+            f"Give text that is not blank."
         )
     only = choose_split(lowest, settings.eval_fraction)
     if only == choose_split(highest, settings.eval_fraction):

@@ -69,7 +69,7 @@ def export(
     Example: textmill lineage export --output events.jsonl
     """
     from core import storage
-    from core.wording import plural
+    from core.format_numbers import format_count
     from pipelines.lineage.export.export import graph_json, open_lineage_lines, send_open_lineage
     from pipelines.lineage.find.select import run_of, select
 
@@ -80,7 +80,8 @@ def export(
     runs = list({run.id: run for run in named}.values()) or list(archive.graph.runs.values())
     if send:
         sent = send_open_lineage(archive, runs, namespace)
-        typer.echo(f"Sent {plural(sent, 'event', 'events')} of {plural(len(runs), 'run', 'runs')}.")
+        events = format_count(sent, "event", "events")
+        typer.echo(f"Sent {events} of {format_count(len(runs), 'run', 'runs')}.")
         return
     lines = [graph_json(archive, runs)] if as_json else open_lineage_lines(archive, runs, namespace)
     if output is None:
@@ -89,7 +90,7 @@ def export(
         return
     content = "".join(f"{line}\n" for line in lines)
     storage.write_bytes(str(output), content.encode())
-    typer.echo(f"{output}: {plural(len(runs), 'run', 'runs')}.")
+    typer.echo(f"{output}: {format_count(len(runs), 'run', 'runs')}.")
 
 
 def serve(

@@ -9,8 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
+from core.format_numbers import format_count, format_duration, format_moment, format_size
+from core.json_object import flatten_facts
 from core.safe_text import visible
-from core.wording import duration, flatten, moment, plural, size
 from pipelines.lineage.compare.corpus_change import Changes, Comparison, CorpusChange
 from pipelines.lineage.compare.explain import format_value
 from pipelines.lineage.find.run_list import RunRow
@@ -36,7 +37,7 @@ def print_runs(rows: Sequence[RunRow], console: Console) -> None:
         loss = "" if row.loss is None else f"{row.loss:.3f}"
         table.add_row(
             escape(row.run), *([safe(row.pipeline)] if several else []), styled(row.state),
-            duration(row.seconds), ran, loss, _model(row),
+            format_duration(row.seconds), ran, loss, _model(row),
         )  # fmt: skip
     console.print(table if rows else "No runs.")
 
@@ -73,18 +74,18 @@ def print_verification(verification: Verification, console: Console) -> None:
     for mismatch in verification.findings:
         kind = f"[red]{mismatch.kind:<8}[/]"
         console.print(f"{kind} {safe(mismatch.path)}: {safe(mismatch.problem)}", soft_wrap=True)
-    artifacts = plural(verification.artifacts, "artifact", "artifacts")
-    checked = f"{artifacts} and the seals of {plural(verification.runs, 'run', 'runs')}"
+    artifacts = format_count(verification.artifacts, "artifact", "artifacts")
+    checked = f"{artifacts} and the seals of {format_count(verification.runs, 'run', 'runs')}"
     count = len(verification.findings)
     if count:
-        console.print(f"[bold red]{plural(count, 'mismatch', 'mismatches')}[/] in {checked}. "
+        console.print(f"[bold red]{format_count(count, 'mismatch', 'mismatches')}[/] in {checked}. "
                       f"Delete what was changed and run again.")  # fmt: skip
     else:
         console.print(f"[bold green]No mismatch[/] in {checked}.")
     if verification.unsealed:
         console.print(
-            f"[dim]{plural(len(verification.unsealed), 'run has', 'runs have')} no seal: for their "
-            f"statistics, reports and logs, only presence was checked. Write a seal with "
+            f"[dim]{format_count(len(verification.unsealed), 'run has', 'runs have')} no seal: for "
+            f"their statistics, reports and logs, only presence was checked. Write a seal with "
             f"`textmill lineage seal RUN`.[/]"
         )
     if verification.seal:
@@ -97,11 +98,11 @@ def print_orphans(orphans: Sequence[Orphan], deleted: bool, console: Console) ->
         console.print("No orphans.")
         return
     for orphan in orphans:
-        line = f"{size(orphan.size_bytes):>8}  {safe(orphan.path)}  ({safe(orphan.why)})"
+        line = f"{format_size(orphan.size_bytes):>8}  {safe(orphan.path)}  ({safe(orphan.why)})"
         console.print(line, soft_wrap=True)
-    total = size(sum(orphan.size_bytes for orphan in orphans))
+    total = format_size(sum(orphan.size_bytes for orphan in orphans))
     outcome = "deleted" if deleted else "not deleted; delete them with --delete"
-    console.print(f"{plural(len(orphans), 'orphan', 'orphans')}, {total}: {outcome}.")
+    console.print(f"{format_count(len(orphans), 'orphan', 'orphans')}, {total}: {outcome}.")
 
 
 def styled(state: str) -> str:
@@ -153,12 +154,12 @@ def print_show(shown: Mapping[str, Any], console: Console) -> None:
             console.print(f"  training started from model {made_by['started_from']}")
     if reused_by := shown["reused_by"]:
         runs = [*reused_by[:3], *(["…"] if len(reused_by) > 3 else [])]
-        console.print(f"  reused by {plural(len(reused_by), 'run', 'runs')}: "
+        console.print(f"  reused by {format_count(len(reused_by), 'run', 'runs')}: "
                       f"{escape(', '.join(runs))}", soft_wrap=True)  # fmt: skip
     upstream = shown["direction"] == "upstream"
     console.print(f"\n[bold]{'inputs' if upstream else 'descendants'}[/]")
     console.print(_tree(shown["chain"], upstream))
-    details = {**flatten(shown["properties"]), **flatten(shown["facts"])}
+    details = {**flatten_facts(shown["properties"]), **flatten_facts(shown["facts"])}
     console.print("\n[bold]details[/] [dim](settings and more with --json)[/]")
     _print_pairs(
         ((n, v) for n, v in details.items() if not n.startswith(("settings.", "code_"))), console
@@ -168,7 +169,7 @@ def print_show(shown: Mapping[str, Any], console: Console) -> None:
 def _print_run(shown: Mapping[str, Any], console: Console) -> None:
     console.print(
         f"[bold]Run {escape(shown['run'])}[/] of {safe(shown['pipeline'])}: "
-        f"{styled(shown['state'])}, started {moment(shown['began'])} UTC"
+        f"{styled(shown['state'])}, started {format_moment(shown['began'])} UTC"
     )
     if shown["error"]:
         console.print(f"  [red]{safe(shown['error'])}[/]", soft_wrap=True)
@@ -185,7 +186,7 @@ def _print_run(shown: Mapping[str, Any], console: Console) -> None:
         reuse = f" [dim]from {escape(node['from_run'])}[/]" if node["state"] == "cached" else ""
         made = list(node["made"].values()) or [None]
         for index, artifact in enumerate(made):
-            first = (safe(node["node"]), state + reuse, duration(node["seconds"]))
+            first = (safe(node["node"]), state + reuse, format_duration(node["seconds"]))
             words = _in_words(artifact) if artifact else ""
             number = str(artifact["id"]) if artifact else ""
             table.add_row(*(first if index == 0 else ("", "", "")), number, words)

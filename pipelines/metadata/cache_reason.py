@@ -8,8 +8,8 @@ from typing import Any
 
 from ml_metadata import metadata_store
 
+from core.format_numbers import format_percent
 from core.manifest import MANIFEST
-from core.wording import percent
 from pipelines.metadata.folders import manifest_folder
 from pipelines.metadata.names import CACHED, FAILED, RAN, RESOLVER
 from pipelines.metadata.recipe_keys import parse_nested_json
@@ -194,7 +194,7 @@ def _evaluation(counts: Counts) -> str:
     return (
         f"held-out loss {metrics['masked_lm_loss']:.3f} nats (unigram "
         f"{metrics['unigram_loss']:.3f}), accuracy "
-        f"{percent(metrics['masked_lm_accuracy'])}, {blessed}"
+        f"{format_percent(metrics['masked_lm_accuracy'])}, {blessed}"
     )
 
 

@@ -84,19 +84,21 @@ def _print_nodes(plan: "Plan", console: "Console") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from core.wording import duration, plural
+    from core.format_numbers import format_count, format_duration
 
     runs = sum(node.state == "runs" for node in plan.nodes)
     cached = sum(node.state == "cached" for node in plan.nodes)
     table = Table(box=box.SIMPLE_HEAD)
-    table.title = f"{escape(plan.recipe)}: {plural(runs, 'node', 'nodes')} to run, {cached} cached"
+    table.title = (
+        f"{escape(plan.recipe)}: {format_count(runs, 'node', 'nodes')} to run, {cached} cached"
+    )
     table.title_justify = "left"
     table.add_column("node", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("last took", justify="right", no_wrap=True)
     table.add_column("why", ratio=1)
     for node in plan.nodes:
-        last = "" if node.last_seconds is None else duration(node.last_seconds)
+        last = "" if node.last_seconds is None else format_duration(node.last_seconds)
         after = f" [dim](after {escape(_abbreviate(node.because_of))})[/]"
         table.add_row(
             escape(node.node),
@@ -141,11 +143,11 @@ def _print_estimates(estimates: tuple["Estimate", ...], console: "Console") -> N
 
 
 def _format_hours(hours: float) -> str:
-    from core.wording import duration
+    from core.format_numbers import format_duration
 
     if hours * 3600 < 1:
         return "< 1 s"
-    return f"{hours / 24:,.1f} days" if hours >= 48 else duration(hours * 3600)
+    return f"{hours / 24:,.1f} days" if hours >= 48 else format_duration(hours * 3600)
 
 
 def _format_dollars(dollars: float | None) -> str:

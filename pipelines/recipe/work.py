@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from core.errors import InputError
+from core.errors import InputError, did_you_mean
+from core.format_numbers import format_compact
 from core.settings import LATEST_BLESSED
-from core.wording import compact, did_you_mean
 from pipelines.quiet import hush
 from pipelines.recipe.file import load_recipe, shipped_recipes
 from pipelines.recipe.settings import Recipe
@@ -100,8 +100,8 @@ def print_recipes() -> None:
         work = compute_work(recipe)
         model = f"{recipe.model.type} {recipe.model.size}"
         console.print(
-            f"[bold]{name:<14}[/] {model:<14} {compact(work.parameters):>6} parameters "
-            f"{compact(work.tokens):>6} tokens {compact(work.flops):>6}FLOP"
+            f"[bold]{name:<14}[/] {model:<14} {format_compact(work.parameters):>6} parameters "
+            f"{format_compact(work.tokens):>6} tokens {format_compact(work.flops):>6}FLOP"
         )
         for text in (recipe.description, recipe.expected):
             console.print(Padding(Text(text), (0, 0, 0, 15)))

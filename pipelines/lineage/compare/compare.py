@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.errors import InputError
+from core.json_object import flatten_facts
 from core.manifest import Manifest
-from core.wording import flatten
 from pipelines.lineage.compare.corpus_change import (
     Changes,
     Comparison,
@@ -210,7 +210,7 @@ def _metrics(archive: Archive, side: Side) -> dict[str, Any]:
 def _machine(archive: Archive, run: Run) -> dict[str, Any]:
     origin = archive.origin(run.id)
     names = [name for name in ("hardware", "image_digest") if name in origin]
-    return dict(flatten({name: parse_nested_json(origin[name]) for name in names}))
+    return dict(flatten_facts({name: parse_nested_json(origin[name]) for name in names}))
 
 
 def _shared_changes(before: dict[str, Any], after: dict[str, Any]) -> Changes:

@@ -6,7 +6,7 @@ same text and code; `trainer.learning_rate` 1e-4 → 5e-4; loss 3.91 → 3.72
 from collections.abc import Iterator
 from typing import Any
 
-from core.wording import number, plural
+from core.format_numbers import format_count, format_number
 from pipelines.lineage.compare.corpus_change import Change, Changes, Comparison
 
 MAX_NAMED = 3  # settings; the rest is counted
@@ -30,7 +30,7 @@ def format_value(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return number(value)
+        return format_number(value)
     if isinstance(value, float):
         if value and not 1e-3 <= abs(value) < 1e6:
             mantissa, exponent = f"{value:.3e}".split("e")
@@ -56,10 +56,12 @@ def _same(comparison: Comparison) -> str:
 def _text(comparison: Comparison) -> Iterator[str]:
     corpus = comparison.corpus
     if corpus is not None and (corpus.added or corpus.removed):
-        parts = [f"{plural(corpus.added, 'document', 'documents')} added"] if corpus.added else []
+        parts = (
+            [f"{format_count(corpus.added, 'document', 'documents')} added"] if corpus.added else []
+        )
         if corpus.removed:
             noun = "" if parts else " document" if corpus.removed == 1 else " documents"
-            parts.append(f"{number(corpus.removed)}{noun} removed")
+            parts.append(f"{format_number(corpus.removed)}{noun} removed")
         yield "text: " + ", ".join(parts)
     elif not comparison.same_text:
         yield "different text" if corpus is None else "different files with the same documents"
@@ -86,7 +88,7 @@ def _settings(settings: Changes) -> Iterator[str]:
     for change in settings[:MAX_NAMED]:
         yield f"`{change.name}` {_arrow(change)}"
     if len(settings) > MAX_NAMED:
-        yield plural(len(settings) - MAX_NAMED, "more setting", "more settings")
+        yield format_count(len(settings) - MAX_NAMED, "more setting", "more settings")
 
 
 def _effects(comparison: Comparison) -> Iterator[str]:

@@ -27,7 +27,7 @@ from openlineage.client.generated.parent_run import Run as ParentRun
 from openlineage.client.generated.processing_engine_run import ProcessingEngineRunFacet
 from openlineage.client.generated.tags_run import TagsRunFacet, TagsRunFacetFields
 
-from core.wording import flatten
+from core.json_object import flatten_facts
 from pipelines.lineage.export.open_lineage_data import SOURCE, read_by, written_by
 from pipelines.lineage.find.run_list import run_state
 from pipelines.metadata.archive import Archive
@@ -81,7 +81,7 @@ def _node_events(
     facets: dict[str, RunFacet] = {
         "parent": parent,
         "executionParameters": ExecutionParametersRunFacet(
-            [ExecutionParameter(key=k, value=v) for k, v in flatten(settings).items()]
+            [ExecutionParameter(key=k, value=v) for k, v in flatten_facts(settings).items()]
         ),
         "tags": _run_tags({"code_digest": code_digest(properties)}),
     }
@@ -151,5 +151,5 @@ def _origin(archive: Archive, run: Run) -> dict[str, Any]:
 
 
 def _run_tags(values: Mapping[str, Any]) -> TagsRunFacet:
-    tags = flatten({name: value for name, value in values.items() if value is not None})
+    tags = flatten_facts({name: value for name, value in values.items() if value is not None})
     return TagsRunFacet([TagsRunFacetFields(k, v, source=SOURCE) for k, v in tags.items()])

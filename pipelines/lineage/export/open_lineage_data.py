@@ -14,7 +14,7 @@ from openlineage.client.generated.output_statistics_output_dataset import (
 )
 from openlineage.client.generated.tags_dataset import TagsDatasetFacet, TagsDatasetFacetFields
 
-from core.wording import flatten
+from core.json_object import flatten_facts
 from pipelines.lineage.find.select import parent_model
 from pipelines.lineage.find.show import noun, summarize_artifact
 from pipelines.metadata.archive import Archive
@@ -84,7 +84,7 @@ def _outer_inputs(
 def _dataset_facets(archive: Archive, artifact: Artifact) -> dict[str, DatasetFacet]:
     name = noun(artifact, archive.graph.producer(artifact.id))
     kind = "MODEL" if artifact.type_name in MODELS else "JOB_OUTPUT"
-    properties = flatten(archive.properties(artifact))
+    properties = flatten_facts(archive.properties(artifact))
     tags = {"artifact": str(artifact.id), "type": artifact.type_name, **properties}
     facets: dict[str, DatasetFacet] = {
         "datasetType": DatasetTypeDatasetFacet(kind, subType=name.upper().replace(" ", "_")),

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import compress
 
-from core.errors import InputError
-from core.wording import did_you_mean
+from core.errors import InputError, did_you_mean
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.graph import Artifact, Execution, Run
 from pipelines.metadata.names import (

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from core.format_numbers import format_compact, format_count, format_number
 from core.manifest import Manifest
-from core.wording import compact, number, plural
 from pipelines.lineage.find.run_list import run_state
 from pipelines.lineage.find.select import parent_model
 from pipelines.metadata.archive import Archive
@@ -156,25 +156,25 @@ def summarize_artifact(archive: Archive, artifact: Artifact) -> str:
 
 
 def _documents(manifest: Manifest) -> str:
-    documents = plural(_sum(manifest, "documents"), "document", "documents")
-    return f"{documents}, {number(_sum(manifest, 'sentences'))} sentences"
+    documents = format_count(_sum(manifest, "documents"), "document", "documents")
+    return f"{documents}, {format_number(_sum(manifest, 'sentences'))} sentences"
 
 
 def _vocabulary(manifest: Manifest) -> str:
     size = manifest.facts.get("vocab_size")
-    return f"{number(size)} pieces" if isinstance(size, int) else ""
+    return f"{format_number(size)} pieces" if isinstance(size, int) else ""
 
 
 def _instances(manifest: Manifest) -> str:
     form = manifest.facts.get("form", "")
-    instances = f"{number(_sum(manifest, 'instances'))} instances"
+    instances = f"{format_number(_sum(manifest, 'instances'))} instances"
     return f"{instances}, {form} masking" if form else instances
 
 
 def _model(manifest: Manifest) -> str:
     parameters, steps = manifest.facts.get("parameters"), manifest.facts.get("steps")
-    parts = [f"{compact(parameters)} parameters"] if isinstance(parameters, int) else []
-    return ", ".join(parts + ([f"{number(steps)} steps"] if isinstance(steps, int) else []))
+    parts = [f"{format_compact(parameters)} parameters"] if isinstance(parameters, int) else []
+    return ", ".join(parts + ([f"{format_number(steps)} steps"] if isinstance(steps, int) else []))
 
 
 def _sum(manifest: Manifest, counter: str) -> int:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from core.json_object import flatten_facts
 from core.safe_text import shorten, visible
-from core.wording import flatten
 from pipelines.lineage.compare.compare import compare_runs, run_parts
 from pipelines.lineage.find.run_list import RunRow, list_runs, run_ending, run_state
 from pipelines.lineage.find.show import Plain, describe, describe_execution, summarize_artifact
@@ -130,7 +130,7 @@ def _run(archive: Archive, row: RunRow, run: Run) -> Plain:
 def _origin(archive: Archive, run: Run) -> dict[str, str]:
     """Return user and machine; the recipe is shown node by node."""
     origin = {k: parse_nested_json(v) for k, v in archive.origin(run.id).items() if k != "recipe"}
-    return flatten({k: v for k, v in origin.items() if not k.startswith("git_")})
+    return flatten_facts({k: v for k, v in origin.items() if not k.startswith("git_")})
 
 
 def _why(archive: Archive, run: Run) -> Plain | None:
@@ -157,7 +157,7 @@ def _execution(archive: Archive, execution: Execution) -> Plain:
     description = describe_execution(archive, execution)
     return {
         **description,
-        "settings": flatten(description["settings"]),
+        "settings": flatten_facts(description["settings"]),
         "inputs": [[edge.key, edge.artifact] for edge in graph.inputs(execution.id)],
         "outputs": [[edge.key, edge.artifact] for edge in graph.outputs(execution.id)],
     }
@@ -167,11 +167,11 @@ def _artifact(archive: Archive, artifact: Artifact, beside: Path) -> Plain:
     graph = archive.graph
     manifest = archive.manifest(artifact)
     producer = graph.producer(artifact.id)
-    facts = flatten(manifest.facts) if manifest else {}
+    facts = flatten_facts(manifest.facts) if manifest else {}
     return {
         **describe(archive, artifact),
         "by": producer.id if producer else None,
-        "properties": flatten(archive.properties(artifact)),
+        "properties": flatten_facts(archive.properties(artifact)),
         "facts": {k: v for k, v in facts.items() if not k.startswith("settings.")},
         "digest": manifest.content_digest() if manifest else None,
         "counts": dict(manifest.counts) if manifest else {},

@@ -7,8 +7,8 @@ from typing import Any
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
+from core.errors import did_you_mean
 from core.plain_yaml import whole_number
-from core.wording import did_you_mean
 from pipelines.spec_runner.spec.errors import SpecError
 
 Values = dict[str, Any]

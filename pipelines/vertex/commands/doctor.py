@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.errors import InputError
-from core.wording import plural
+from core.format_numbers import format_count
 from pipelines.exit_codes import FAILED, SUCCEEDED
 from pipelines.options import JsonOption, accept_options
 from pipelines.vertex.options import JobOptions, SubmitOptions, consoles, open_cloud, print_json
@@ -107,9 +107,9 @@ def _summarize(checks: list["Check"], as_json: bool) -> int:
     if as_json:
         print_json([check.as_json() for check in checks])
     elif failed:
-        typer.echo(f"\n{plural(failed, 'problem', 'problems')} would stop a run.")
+        typer.echo(f"\n{format_count(failed, 'problem', 'problems')} would stop a run.")
     elif warnings:
-        typer.echo(f"\nNothing would stop a run; {plural(warnings, 'warning', 'warnings')}.")
+        typer.echo(f"\nNothing would stop a run; {format_count(warnings, 'warning', 'warnings')}.")
     else:
         typer.echo("\nNothing would stop a run.")
     return FAILED if failed else SUCCEEDED

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.wording import plural
+from core.format_numbers import format_count
 from pipelines.vertex.doctor.check import Check
 
 GIB = 1 << 30
@@ -39,7 +39,7 @@ def _check_python() -> Check:
 
 def _check_processor() -> Check:
     machine, cores = platform.machine(), len(os.sched_getaffinity(0))
-    message = f"{machine}, {plural(cores, 'core', 'cores')}"
+    message = f"{machine}, {format_count(cores, 'core', 'cores')}"
     if machine != "x86_64":
         remedy = "TFX and ml-metadata have wheels for x86-64 Linux only. Use such a machine."
         return Check("processor", "failed", message, remedy)

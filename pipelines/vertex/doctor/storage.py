@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from core.wording import plural
+from core.format_numbers import format_count
 from pipelines.vertex.doctor.check import Check, Subject
 
 PERMISSIONS = (
@@ -85,7 +85,9 @@ def check_text(subject: Subject) -> Iterator[Check]:
     where = f"{root}/{pattern}" if pattern else root
     if not selected:
         others = (
-            f"; {plural(len(sizes), 'other file', 'other files')} in the folder" if sizes else ""
+            f"; {format_count(len(sizes), 'other file', 'other files')} in the folder"
+            if sizes
+            else ""
         )
         remedy = "Check text_root and text_pattern."
         yield Check("text", "failed", f"no file matches {where}{others}", remedy)
@@ -95,9 +97,9 @@ def check_text(subject: Subject) -> Iterator[Check]:
     yield Check(
         "text",
         "ok",
-        f"{'' if is_complete else 'more than '}{plural(len(selected), 'file', 'files')}"
+        f"{'' if is_complete else 'more than '}{format_count(len(selected), 'file', 'files')}"
         f"{f' of span {span}' if span else ''}, {size / BYTES_PER_MB:,.0f} MB: about "
-        f"{plural(shards, 'shard', 'shards')} for the workers",
+        f"{format_count(shards, 'shard', 'shards')} for the workers",
     )
 
 

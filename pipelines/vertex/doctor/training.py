@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from core.wording import plural
+from core.format_numbers import format_count
 from pipelines.cloud.errors import VertexError
 from pipelines.cloud.target import CONSOLE
 from pipelines.compiled_spec.parameters import Machines, images_of, machines_of, training_settings
@@ -44,9 +44,8 @@ def check_batch(subject: Subject) -> Iterator[Check]:
     replicas = machines.count if machines.accelerator else machines.hosts
     size = int(subject.values.get("global_batch_size", settings.trainer.global_batch_size))
     divisor = replicas * settings.trainer.accumulate_steps
-    among = (
-        f"{plural(replicas, 'replica', 'replicas')} on {plural(machines.hosts, 'host', 'hosts')}"
-    )
+    hosts = format_count(machines.hosts, "host", "hosts")
+    among = f"{format_count(replicas, 'replica', 'replicas')} on {hosts}"
     if size % divisor:
         nearest = size // divisor * divisor or divisor
         message = f"{size} instances do not divide evenly among {among}"

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from core.wording import duration
+from core.format_numbers import format_duration
 from pipelines.cloud.errors import without_secrets
 from pipelines.exit_codes import CANCELLED, FAILED, SUCCEEDED
 
@@ -80,7 +80,9 @@ def tasks_table(job: "v1.PipelineJob") -> Table:
         table.add_column(name, justify="right" if name == "took" else "left", no_wrap=True)
     for task in leaf_tasks(job):
         seconds = _seconds_between(task.start_time, task.end_time)
-        table.add_row(safe(task.task_name), styled(state_name(task.state)), duration(seconds))
+        table.add_row(
+            safe(task.task_name), styled(state_name(task.state)), format_duration(seconds)
+        )
     return table
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.errors import InputError
-from core.wording import duration, moment
+from core.format_numbers import format_duration, format_moment
 from pipelines.cloud.client import Cloud, message_to_json, resource_name
 from pipelines.vertex.runs.describe import (
     DEFAULT_ACCOUNT,
@@ -150,8 +150,8 @@ def print_runs(jobs: Sequence["v1.PipelineJob"], console: Console) -> None:
             safe(short_id(job.name)),
             safe(job.display_name),
             styled(state_name(job.state)),
-            moment(to_timestamp(job.create_time)),
-            duration(run_seconds(job)) if job.start_time else "",
+            format_moment(to_timestamp(job.create_time)),
+            format_duration(run_seconds(job)) if job.start_time else "",
             "schedule" if job.schedule_name else "hand",
         )
     console.print(table)
@@ -161,7 +161,7 @@ def print_run(cloud: Cloud, job: "v1.PipelineJob", console: Console) -> None:
     """Print a run with its parameters and the tasks that have started."""
     fields: dict[str, Any] = {
         "pipeline": job.display_name,
-        "created": f"{moment(to_timestamp(job.create_time))} UTC",
+        "created": f"{format_moment(to_timestamp(job.create_time))} UTC",
         "account": job.service_account or DEFAULT_ACCOUNT,
         "artifacts": job.runtime_config.gcs_output_directory,
         "console": cloud.target.console_link("runs", short_id(job.name)),

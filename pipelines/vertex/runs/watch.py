@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.live import Live
 
-from core.wording import duration
+from core.format_numbers import format_duration
 from pipelines.cloud.client import RETRY_SECONDS, WATCH_RETRY_SECONDS, Cloud
 from pipelines.exit_codes import SUCCEEDED
 from pipelines.vertex.runs.describe import (
@@ -103,7 +103,7 @@ def report_end(job: "v1.PipelineJob", console: Console) -> int:
     counts = Counter(state_name(task.state) for task in leaf_tasks(job))
     tasks = ", ".join(f"{count} {task_state}" for task_state, count in counts.items())
     console.print(
-        f"Run {name}: {styled(state)} after {duration(run_seconds(job))}"
+        f"Run {name}: {styled(state)} after {format_duration(run_seconds(job))}"
         f"{f' (tasks: {tasks})' if tasks else ''}",
         soft_wrap=True,
     )

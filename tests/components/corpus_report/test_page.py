@@ -10,8 +10,9 @@ from pathlib import Path
 from components.corpus_report.page import render_report
 from components.corpus_report.read_artifacts import read_report_data
 from components.settings import ReportSettings
+from core.counter_names import name_counter
+from core.format_numbers import format_number, format_percent
 from core.manifest import read_manifest
-from core.wording import counter_name, number, percent
 from tests.components.corpus_report.folders import Folders, topic_documents, write_folders
 
 SHOWN = ReportSettings(show_text=True)
@@ -95,23 +96,28 @@ def test_every_counter_of_the_manifests_is_on_the_page(folders: Folders) -> None
     documents = read_manifest(folders.documents).counts
     instances = read_manifest(folders.instances).counts
     for name, count in documents["all"].items():
-        assert f"{counter_name(name)}{number(count)}" in text
+        assert f"{name_counter(name)}{format_number(count)}" in text
     for split in ("train", "eval"):
         for name in ("documents", "sentences", "text_bytes"):
-            assert number(documents[split][name]) in text
+            assert format_number(documents[split][name]) in text
     for name, count in instances["train"].items():
-        assert f"{counter_name(name)}{number(count)}{number(instances['eval'][name])}" in text
+        assert (
+            f"{name_counter(name)}{format_number(count)}{format_number(instances['eval'][name])}"
+            in text
+        )
 
 
 def test_the_rates_are_those_of_the_manifest(folders: Folders) -> None:
     train = read_manifest(folders.instances).counts["train"]
     text = "".join(Elements(page_of(folders)).text)
     filled = train["real_tokens"] / (train["real_tokens"] + train["padding_tokens"])
-    assert f"{percent(filled)}filled positions" in text
-    assert f"{percent(train['masked_tokens'] / train['real_tokens'])}predicted tokens" in text
-    assert f"[MASK] {percent(train['mask_replaced'] / train['masked_tokens'])}" in text
+    assert f"{format_percent(filled)}filled positions" in text
+    assert (
+        f"{format_percent(train['masked_tokens'] / train['real_tokens'])}predicted tokens" in text
+    )
+    assert f"[MASK] {format_percent(train['mask_replaced'] / train['masked_tokens'])}" in text
     pairs = train["random_next"] + train["actual_next"]
-    assert f"random {percent(train['random_next'] / pairs)}" in text
+    assert f"random {format_percent(train['random_next'] / pairs)}" in text
 
 
 def test_no_text_is_shown_by_default(folders: Folders) -> None:

@@ -13,8 +13,8 @@ from components.model_card.card import render_card
 from components.model_card.origin import nested
 from components.settings import ModelCardSettings
 from core.errors import InputError
+from core.format_numbers import format_number
 from core.manifest import read_manifest
-from core.wording import number
 from tests.components.model_card.conftest import METRICS, Made, make, write_evaluation
 
 DEMO = ModelCardSettings(recipe="demo", description="A small model.", license="apache-2.0")
@@ -59,10 +59,10 @@ def test_every_number_comes_from_the_artifacts(made: Made) -> None:
     instances = read_manifest(made.instances).counts
     for name, counts in (("documents", documents), ("sentences", documents)):
         row = f"| {name.capitalize()} | " + " | ".join(
-            number(counts[split][name]) for split in ("train", "eval")
+            format_number(counts[split][name]) for split in ("train", "eval")
         )
         assert row in card
-    assert f"| Instances | {number(instances['train']['instances'])} |" in card
+    assert f"| Instances | {format_number(instances['train']['instances'])} |" in card
     assert "| Masked-token loss (nats) | **4.2500** | 6.5000 | – |" in card
     assert "| Masked-token perplexity | **70.1** | 665.1 | – |" in card
     assert "| Next-sentence accuracy | **66.0 %** | 52.0 % | – |" in card

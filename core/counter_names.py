@@ -1,0 +1,60 @@
+"""Name the counters of components in plain words, for the terminal and the pages."""
+
+COUNTER_NAMES = {
+    "files": "text files read",
+    "lines": "lines",
+    "documents": "documents",
+    "sentences": "sentences",
+    "text_bytes": "bytes of text (UTF-8)",
+    "bad_encoding": "lines that are not UTF-8, dropped",
+    "long_line": "lines over the length limit, dropped",
+    "empty_files": "files without a sentence",
+    "duplicate_documents": "documents that repeat an earlier one",
+    "dropped_duplicates": "duplicates dropped",
+    "cut_documents": "documents cut at the size limit",
+    "control_characters": "control characters removed",
+    "byte_order_marks": "byte order marks removed",
+    "line_separators": "Unicode line separators replaced by spaces",
+    "corpus_tokens": "tokens in the documents (each counted once)",
+    "instances": "instances",
+    "real_tokens": "real tokens (including [CLS] and [SEP])",
+    "padding_tokens": "padding positions",
+    "masked_tokens": "tokens to predict",
+    "mask_replaced": "… replaced by [MASK]",
+    "random_replaced": "… replaced by a random token",
+    "kept": "… left unchanged",
+    "unknown_tokens": "[UNK] tokens",
+    "random_next": "pairs with a random second segment",
+    "actual_next": "pairs of consecutive segments",
+    "random_from_same_document": "… of them from the same document",
+    "swapped": "pairs with swapped segments",
+    "in_order": "pairs in order",
+    "balancing_instances": "instances added to balance the labels",
+    "single_sentence_documents": "documents with a single sentence",
+    "empty_documents": "documents without a token, left out",
+    "empty_sentences": "sentences without a token, left out",
+    "no_pair": "documents without a second sentence, left out",
+    "unpaired_tails": "last sentences of documents, left out because none follows",
+    "overlong_sentences": "sentences longer than an instance",
+    "truncated_tokens": "tokens cut to make a pair fit",
+    "unmaskable_instances": "instances without a token to mask",
+    "vocab_size": "pieces",
+    "measured_words": "words checked for [UNK]",
+    "unknown_words": "… of them [UNK]",
+    "measured_tokens": "pieces they were split into",
+    "alphabet": "characters with a piece of their own",
+    "rare_characters": "characters too rare for a piece",
+    "trained_bytes": "bytes of training text",
+    "missing_entries": "requested pieces that the text did not yield",
+}  # fmt: skip
+
+
+def name_counter(name: str) -> str:
+    """Return a counter's label; an unknown counter keeps its name, without underscores."""
+    return COUNTER_NAMES.get(name, name.replace("_", " "))
+
+
+def counter_sort_key(name: str) -> tuple[int, str]:
+    """Return a sort key: the order of COUNTER_NAMES, then unknown counters by name."""
+    names = list(COUNTER_NAMES)
+    return (names.index(name) if name in names else len(names), name)
