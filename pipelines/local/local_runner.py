@@ -20,7 +20,7 @@ from core import storage
 from core.errors import InputError
 from core.failpoints import failpoint
 from core.settings import LATEST_BLESSED
-from pipelines.local.run_ending import NodeTimer
+from pipelines.local.node_timer import NodeTimer
 from pipelines.metadata.names import OUTPUT_DIGEST, PUSHED_DESTINATION
 from pipelines.metadata.reuse import find_damage, output_digest
 

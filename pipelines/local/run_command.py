@@ -18,7 +18,9 @@ from core.json_object import read_json
 from core.plain_yaml import dump_plain
 from core.signals import sigterm_raises
 from pipelines.exit_codes import SUCCEEDED
-from pipelines.local.run_ending import NodeTimer, run_and_report, run_origin
+from pipelines.local.node_timer import NodeTimer
+from pipelines.local.run_and_report import run_and_report
+from pipelines.local.run_origin import describe_origin
 from pipelines.local.run_summary import RunSummary, StartedRun, short
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import TextLocation, locate_text
@@ -106,7 +108,7 @@ def _run(
 
         log_to(folder / LOG, verbose)
         pipeline = create_pipeline(recipe, places_of(recipe, text, workdir, options.span))
-        run_locally(pipeline, run_id, timer, options.to_node, run_origin(recipe))
+        run_locally(pipeline, run_id, timer, options.to_node, describe_origin(recipe))
 
     started = StartedRun(run_id, recipe.name, workdir, {"log": str(folder / LOG)})
     summary, code = run_and_report(started, execute, timer.seconds, console)

@@ -9,7 +9,9 @@ from rich.console import Console
 from core import storage
 from core.signals import sigterm_raises
 from pipelines.compiled_spec.parameters import check_values
-from pipelines.local.run_ending import NodeTimer, run_and_report, run_origin
+from pipelines.local.node_timer import NodeTimer
+from pipelines.local.run_and_report import run_and_report
+from pipelines.local.run_origin import describe_origin
 from pipelines.local.run_summary import StartedRun
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import locate_text
@@ -197,7 +199,7 @@ def _run_tasks(
     """Run every task; return the first failure."""
     replicas = ReplicaRunner(processes, run.buckets, run.folder / LOGS)
     service = TrainingService(CustomJobs(replicas.run))
-    recorder = Recorder(metadata, spec.name, run.run_id, run_origin())
+    recorder = Recorder(metadata, spec.name, run.run_id, describe_origin())
     tools = Tools(run, recorder, processes, replicas, service.endpoint, timer.say)
     try:
         with service.serving():

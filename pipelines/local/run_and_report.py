@@ -1,12 +1,9 @@
-"""Do what every command that runs nodes does: progress, origin, exit code, summary and seal."""
+"""Do a run's work, then report it: exit code, summary and seal."""
 
-import json
 import logging
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,7 +11,6 @@ from rich.markup import escape
 from core import storage
 from core.errors import InputError, StoppedError, StorageError, TextmillError, printable
 from core.object_store import explain_tensorflow_error
-from core.provenance import current_user, git_state, hardware, image_digest
 from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED, TERMINATED
 from pipelines.local.run_summary import (
     RunSummary,
@@ -25,11 +21,9 @@ from pipelines.local.run_summary import (
 )
 from pipelines.local.store_care import back_up, close_unfinished
 from pipelines.metadata.seal import seal_run
-from pipelines.recipe.settings import Recipe
 from pipelines.workdir import Workdir
 
 STOPPED_BY = {INTERRUPTED: "Stopped by Ctrl-C.", TERMINATED: "Stopped by SIGTERM."}
-LIBRARIES = ("textmill", "tfx", "tensorflow", "apache-beam", "numpy", "tokenizers")
 
 
 @dataclass(frozen=True)
@@ -101,11 +95,11 @@ def _explain(error: Exception, run: StartedRun) -> str:
             f"trainer.global_batch_size or a smaller model, and run again: finished nodes are "
             f"cached."
         )
-    disk_full = storage.explain_full_disk(error, _path_of(error, run))
+    disk_full = storage.explain_full_disk(error, _find_path(error, run))
     return disk_full or explain_tensorflow_error(error) or f"{type(error).__name__}: {error}"
 
 
-def _path_of(error: Exception, run: StartedRun) -> str:
+def _find_path(error: Exception, run: StartedRun) -> str:
     """Return the file that an error is about, as far as its message says."""
     if storage.is_sqlite_full(error):
         return str(run.workdir.metadata)
@@ -131,52 +125,3 @@ def _write(summary: RunSummary, workdir: Workdir) -> str | None:
 
 def _print_error(message: str, console: Console) -> None:
     console.print(f"\n[bold red]error:[/] {escape(printable(message))}", soft_wrap=True)
-
-
-class NodeTimer:
-    """Print each node when it starts, and measure how long it takes."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._started: dict[str, float] = {}
-        self._seconds: dict[str, float] = {}
-
-    def say(self, message: str) -> None:
-        """Print a short progress message."""
-        self._console.print(f"[dim]{escape(message)}[/]")
-
-    def start(self, node_id: str) -> None:
-        """Record that a node starts."""
-        self._started[node_id] = time.monotonic()
-        self.say(f"{len(self._started):>2} {node_id}")
-
-    def finish(self, node_id: str) -> None:
-        """Record that a node ended without an error."""
-        self._seconds[node_id] = time.monotonic() - self._started[node_id]
-
-    def seconds(self) -> dict[str, float]:
-        """Return the wall time of each started node, in order, also if it did not finish."""
-        now = time.monotonic()
-        return {n: self._seconds.get(n, now - started) for n, started in self._started.items()}
-
-
-def run_origin(recipe: Recipe | None = None) -> dict[str, str]:
-    """Return the properties of a run in ML Metadata. None of them is part of a cache key.
-
-    The recipe has its overrides applied; it is None if only the compiled pipeline is known.
-
-    Returns:
-        `recipe` and `versions` as JSON, `git_commit`, `git_dirty` (yes or no), `image_digest`,
-        `hardware` as JSON, and `user`; without those that are not known.
-    """
-    git = git_state()
-    properties = {
-        "recipe": recipe and recipe.model_dump_json(),
-        "git_commit": git["commit"],
-        "git_dirty": None if git["dirty"] is None else "yes" if git["dirty"] else "no",
-        "image_digest": image_digest(),
-        "hardware": json.dumps(hardware(), ensure_ascii=False),
-        "versions": json.dumps({name: version(name) for name in LIBRARIES}),
-        "user": current_user(),
-    }
-    return {name: str(value) for name, value in properties.items() if value is not None}
