@@ -10,8 +10,8 @@ from isal import igzip, isal_zlib
 from core import storage
 from core.errors import InputError
 from core.failpoints import failpoint
+from core.gcs.requests import NotFoundError
 from core.manifest import Shard, file_digest
-from core.object_store import NotFoundError
 
 GZIP_LEVEL = 2  # ISA-L's, 0 to 3; files as small as with zlib's level 1, seven times faster
 GZIP_WINDOW = 31  # zlib's code for the largest window in gzip format

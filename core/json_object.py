@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import storage
 from core.errors import InputError
-from core.object_store import NotFoundError
+from core.gcs.requests import NotFoundError
 
 if TYPE_CHECKING:  # pydantic takes a tenth of a second to import, and every command imports this
     from pydantic import JsonValue

@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue, ValidationError
 from core import storage
 from core.errors import InputError
 from core.failpoints import failpoint
-from core.object_store import NotFoundError
+from core.gcs.requests import NotFoundError
 from core.settings import Settings
 
 MANIFEST = "manifest.json"

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TypeVar
 
-from core import object_store
 from core.errors import StorageError
 from core.failpoints import failpoint
+from core.gcs import object_store, reader, requests
 
 # The disk, the user's quota or the process's limit is exhausted, or the disk is read-only.
 _FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
@@ -72,7 +72,7 @@ def read_if_exists(path: str) -> bytes | None:
     """Return the content of a small file, or None if it does not exist. Takes one request."""
     try:
         return read_bytes(path)
-    except (FileNotFoundError, object_store.NotFoundError):
+    except (FileNotFoundError, requests.NotFoundError):
         return None
 
 
@@ -84,7 +84,7 @@ def open_input(path: str, generation: int | None = None) -> IO[bytes]:
         generation: the version of the object to read; None for the current one.
     """
     if is_remote(path):
-        return object_store.open_input(path, generation)
+        return reader.open_input(path, generation)
     return Path(path).open("rb")
 
 
@@ -104,7 +104,7 @@ def download(path: str, target: str) -> str:
 def read_range(path: str, first: int, last: int) -> bytes:
     """Read the bytes from first up to last (exclusive), and no more."""
     if is_remote(path):
-        return object_store.read_range(path, first, last)
+        return reader.read_range(path, first, last)
     with Path(path).open("rb") as stream:
         stream.seek(first)
         return stream.read(last - first)

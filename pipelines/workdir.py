@@ -14,8 +14,9 @@ from pathlib import Path
 import filelock
 
 from components.text_example_gen.reading.errors import escape_path
-from core import object_store, storage
+from core import storage
 from core.errors import InputError
+from core.gcs import object_store
 from core.json_object import read_json
 
 _WILD = re.compile(r"[*?\[]")  # TFX and TFDV treat artifact paths as globs

@@ -1,12 +1,12 @@
 """Publish a model and its card as one version.
 
-    destination/
-      latest.json          names the newest version
-      1763862000/          a version, in the form that TensorFlow Serving expects
-        saved_model.pb …   the SavedModel
-        transformers/ …    the same weights for `transformers`
-        README.md          the model card, here and in transformers/
-        manifest.json      written last
+destination/
+latest.json          names the newest version
+1763862000/          a version, in the form that TensorFlow Serving expects
+saved_model.pb …   the SavedModel
+transformers/ …    the same weights for `transformers`
+README.md          the model card, here and in transformers/
+manifest.json      written last
 """
 
 import json

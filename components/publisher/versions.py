@@ -13,9 +13,10 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from core import object_store, storage
+from core import storage
 from core.errors import InputError
 from core.failpoints import failpoint
+from core.gcs import object_store
 from core.manifest import MANIFEST, Manifest, Shard, file_digest, write_manifest
 
 PARTIAL = ".partial"

@@ -1,4 +1,4 @@
-"""TFX's access to gs:// by way of `core.object_store`.
+"""TFX's access to gs:// by way of `core.gcs.object_store`.
 
 TFX reads and writes gs:// with TensorFlow, which looks at every parent folder and writes an object
 for each (60 requests per node), uploads what an interrupted write has so far, and repeats failing
@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 from tfx.dsl.io import filesystem, filesystem_registry
 
-from core import object_store, storage
+from core import storage
+from core.gcs import object_store, requests
 
 PRIORITY = 5
 
@@ -38,7 +39,7 @@ class ObjectStoreFilesystem(filesystem.Filesystem):
             raise OSError(f"{dst}: exists already")
         try:
             object_store.copy(src, dst)
-        except object_store.NotFoundError as error:
+        except requests.NotFoundError as error:
             raise filesystem.NotFoundError(str(error)) from error
 
     @staticmethod

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from core import storage
 from core.errors import InputError, StoppedError, StorageError, TextmillError, printable
-from core.object_store import explain_tensorflow_error
+from core.gcs.requests import explain_tensorflow_error
 from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED, TERMINATED
 from pipelines.local.run_summary import (
     RunSummary,

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from components.text_example_gen.reading.errors import escape_path
 from components.text_example_gen.reading.find_files import find_files, list_remote
-from core import object_store, storage
+from core import storage
 from core.errors import InputError
+from core.gcs import object_store
 
 WILD = re.compile(r"[*?\[]|\{(SPAN|VERSION|YYYY|MM|DD)\b")  # of globs, and TFX's for spans
 _GS = "gs://"

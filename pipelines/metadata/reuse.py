@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from components.publisher.publish import check_version
-from core import object_store, storage
+from core import storage
 from core.errors import InputError
+from core.gcs import object_store
 from core.manifest import file_digest
 from pipelines.metadata.names import MODEL_RUN
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from google.auth.compute_engine import _metadata
 
-from core import object_store
+from core.gcs import requests
 from tests.object_store.proxy import Faults
 from tests.object_store.server import ObjectStore
 from tests.object_store.server import object_store as run_object_store
@@ -24,7 +24,7 @@ def reach(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
     # Another test file may have imported it already, and it reads the environment only then.
     monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", store.environment["GCE_METADATA_HOST"])
-    object_store._connections_of.cache_clear()
+    requests.connections.cache_clear()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 
 from components.publisher import versions
 from core import failpoints
-from core.object_store import TIMEOUT_VARIABLE
+from core.gcs.requests import TIMEOUT_VARIABLE
 from pipelines.exit_codes import FAILED, SUCCEEDED
 from pipelines.lineage.verify.garbage import delete_orphans, find_orphans
 from pipelines.lineage.verify.verify import verify

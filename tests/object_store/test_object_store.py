@@ -1,4 +1,4 @@
-"""core.object_store and core.storage against an emulated Google Cloud Storage."""
+"""core.gcs.object_store and core.storage against an emulated Google Cloud Storage."""
 
 import gzip
 import os
@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from core import object_store, storage
+from core import storage
 from core.errors import InputError, StorageError
+from core.gcs import object_store, reader, requests
 from tests.object_store.proxy import STATUS_FAULTS, Faults
 from tests.object_store.server import BUCKET, ObjectStore
 
@@ -63,7 +64,7 @@ def test_a_range_costs_its_own_bytes(store: ObjectStore) -> None:
 
 def test_an_object_that_is_replaced_while_it_is_read_is_never_mixed(store: ObjectStore) -> None:
     path = store.put("mixed/a.bin", b"a" * 1000)
-    with object_store.open_input(path, buffer_bytes=100) as stream:
+    with reader.open_input(path, buffer_bytes=100) as stream:
         assert stream.read(100) == b"a" * 100
         store.put("mixed/a.bin", b"b" * 1000)
         with pytest.raises(StorageError, match="does not exist"):
@@ -75,7 +76,7 @@ def test_only_one_of_two_writers_creates_an_object(store: ObjectStore, tmp_path:
     file.write_bytes(b"first")
     object_store.upload(path, str(file), only_if_absent=True)
     file.write_bytes(b"second")
-    with pytest.raises(object_store.AlreadyExistsError, match="claim/1: exists already"):
+    with pytest.raises(requests.AlreadyExistsError, match="claim/1: exists already"):
         object_store.upload(path, str(file), only_if_absent=True)
     assert store.objects("claim/") == {"claim/1": b"first"}
 
@@ -140,7 +141,7 @@ def test_three_of_ten_requests_may_fail(store: ObjectStore, kind: str) -> None:
 def test_a_failure_without_end_is_reported_within_the_time_that_is_set(
     store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(object_store.TIMEOUT_VARIABLE, "3")
+    monkeypatch.setenv(requests.TIMEOUT_VARIABLE, "3")
     store.put("down/a.txt", b"x")
     store.inject(Faults(rate=1.0, kinds=("503",)))
     for action, verb in (
@@ -157,7 +158,7 @@ def test_a_failure_without_end_is_reported_within_the_time_that_is_set(
         assert message.startswith(f"{ROOT}/down/"), message
         assert f"cannot be {verb}" in message
         assert "attempts within 3 seconds" in message
-        assert object_store.TIMEOUT_VARIABLE in message
+        assert requests.TIMEOUT_VARIABLE in message
 
 
 def test_a_missing_bucket_or_object_is_a_sentence(store: ObjectStore) -> None:
@@ -174,7 +175,7 @@ def test_other_schemes_and_times_that_are_none_are_refused(
 ) -> None:
     with pytest.raises(InputError, match="s3://a/b: only local paths and gs:// are supported"):
         storage.read_bytes("s3://a/b")
-    monkeypatch.setenv(object_store.TIMEOUT_VARIABLE, "soon")
+    monkeypatch.setenv(requests.TIMEOUT_VARIABLE, "soon")
     with pytest.raises(InputError, match="number of seconds above 0"):
         storage.read_bytes(f"{ROOT}/a")
 
@@ -207,8 +208,8 @@ def test_errors_of_tensorflow_about_objects_become_sentences(name: str, remedy: 
 
     kind = getattr(tf.errors, name)
     error = kind(None, None, "Error executing an HTTP request\n\t when reading gs://b/x/y.gz")
-    message = object_store.explain_tensorflow_error(error)
+    message = requests.explain_tensorflow_error(error)
     assert message is not None
     assert message.startswith("gs://b/x/y.gz: Error executing an HTTP request. ")
     assert remedy in message
-    assert object_store.explain_tensorflow_error(kind(None, None, "a worker is gone")) is None
+    assert requests.explain_tensorflow_error(kind(None, None, "a worker is gone")) is None

@@ -14,8 +14,8 @@ import pytest
 
 from core.errors import TextmillError
 from core.failpoints import VARIABLE
+from core.gcs.requests import TIMEOUT_VARIABLE
 from core.manifest import MANIFEST
-from core.object_store import TIMEOUT_VARIABLE
 from tests.object_store.proxy import Faults
 from tests.object_store.server import BUCKET, ObjectStore
 from tests.trainer.conftest import settings_in

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 from pydantic import JsonValue
 
-from core import object_store, storage
+from core import storage
+from core.gcs import object_store
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.text_example_gen.reading.errors import CorpusError, escape_path
-from core import object_store, storage
+from core import storage
+from core.gcs import object_store, requests
 
 _WILDCARD = re.compile(r"[*?\[]")
 _COMMA = re.compile(r"(?<!\[),|,(?!\])")  # but not the comma in [,]
@@ -64,7 +65,7 @@ def list_remote(folder: str) -> list[object_store.StoredObject]:
         return listings[folder]
     try:
         listed = list(object_store.list_objects(folder))
-    except object_store.NotFoundError as error:
+    except requests.NotFoundError as error:
         raise CorpusError(
             f"{escape_path(folder)}: no such bucket. Check its name with `gcloud storage ls`."
         ) from error

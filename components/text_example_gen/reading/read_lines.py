@@ -9,8 +9,9 @@ from typing import IO
 
 from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.find_files import CorpusFile
-from core import object_store, storage
+from core import storage
 from core.failpoints import failpoint
+from core.gcs import requests
 
 CHUNK_BYTES = 1 << 18
 RATIO_GRACE_BYTES = 1 << 20  # small files may compress better than the ratio
@@ -57,7 +58,7 @@ class LineReader:
                 yield from split_lines(self._chunks(raw), self._max_line_bytes)
                 while raw.read(CHUNK_BYTES):  # hash the bytes after the gzip stream, if any
                     pass
-        except object_store.NotFoundError as error:
+        except requests.NotFoundError as error:
             raise CorpusError(
                 f"{path}: the object was replaced or removed after it was listed. Run again when "
                 f"no program writes to it."

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.publisher.versions import find_abandoned, remove_abandoned
-from core import object_store, storage
+from core import storage
+from core.gcs import object_store
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.names import CACHED, PUBLISHER, RAN, RUNNING
 

@@ -1,0 +1,1 @@
+"""Read and write objects of Google Cloud Storage."""

@@ -1,0 +1,152 @@
+"""Send requests to Google Cloud Storage: connections, bounded retries, and failures as sentences.
+
+A request is repeated while its failure may be temporary (429, 5xx, lost connections), for at most
+`TEXTMILL_STORE_TIMEOUT_SECONDS` (default 300). After that a `StorageError` names the object, the
+number of attempts and the remedy.
+"""
+
+import contextlib
+import functools
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from core.errors import InputError, StorageError
+
+TIMEOUT_VARIABLE = "TEXTMILL_STORE_TIMEOUT_SECONDS"
+TIMEOUT_SECONDS = 300.0
+SCHEME = "gs://"
+_UNANSWERED = "Run again when the store answers."
+_TENSORFLOW_REMEDIES = {  # by the name of the class in tf.errors
+    "NotFoundError": "Check the name, and that the bucket exists.",
+    "PermissionDeniedError": "Grant this account the role roles/storage.objectAdmin on the bucket.",
+    "UnauthenticatedError": "Run `gcloud auth application-default login`.",
+    "FailedPreconditionError": "Check the network and the credentials.",
+    "AbortedError": _UNANSWERED,
+    "DeadlineExceededError": _UNANSWERED,
+    "UnavailableError": _UNANSWERED,
+}
+
+
+class AlreadyExistsError(StorageError):
+    """An object that was to be created exists."""
+
+
+class NotFoundError(StorageError):
+    """There is no such object, version of an object, or bucket."""
+
+
+@functools.lru_cache(maxsize=1)
+def connections(process_id: int) -> tuple[Any, Any]:
+    """Return a client and a session; connections do not survive a fork."""
+    import google.auth
+    from google.auth.transport.requests import AuthorizedSession
+    from google.cloud import storage
+
+    scopes = ["https://www.googleapis.com/auth/devstorage.read_write"]
+    credentials, project = google.auth.default(scopes=scopes)
+    # No call here needs a project, so a machine without one is fine.
+    client = storage.Client(project=project or "none", credentials=credentials)
+    return client, AuthorizedSession(credentials)
+
+
+def client() -> Any:
+    """Return this process's client of google-cloud-storage."""
+    return connections(os.getpid())[0]
+
+
+def session() -> Any:
+    """Return this process's authorized session, for requests that the client does not offer."""
+    return connections(os.getpid())[1]
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """Return the bucket and the object's name."""
+    if not path.startswith(SCHEME):
+        raise InputError(f"{path}: only local paths and gs:// are supported. Copy the files there.")
+    bucket, _, name = path.removeprefix(SCHEME).partition("/")
+    return bucket, name
+
+
+def timeout_seconds() -> float:
+    """Return how long a failing request is repeated.
+
+    Raises:
+        InputError: the environment's value is not a positive number.
+    """
+    value = os.environ.get(TIMEOUT_VARIABLE, str(TIMEOUT_SECONDS))
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise InputError(f"{TIMEOUT_VARIABLE} is {value!r}. Set it to a number of seconds above 0.")
+    return seconds
+
+
+@contextlib.contextmanager
+def reporting(path: str, verb: str) -> Iterator[Any]:
+    """Yield the retry for one operation; turn its failure into a sentence.
+
+    Raises:
+        StorageError: the store refuses, or keeps failing until the time is over.
+    """
+    from google.api_core import exceptions
+    from google.api_core.retry import Retry
+    from google.auth.exceptions import GoogleAuthError
+    from requests import RequestException
+
+    failures: list[Exception] = []
+    limit = timeout_seconds()
+    retry = Retry(
+        predicate=_is_temporary, initial=0.5, multiplier=2, maximum=30, timeout=limit,
+        on_error=failures.append,
+    )  # fmt: skip
+    try:
+        yield retry
+    except exceptions.NotFound as error:
+        bucket = split_path(path)[0]
+        raise NotFoundError(
+            f"{path}: cannot be {verb}, because it does not exist. Check the name, and that the "
+            f"bucket {bucket} exists."
+        ) from error
+    except exceptions.Forbidden as error:
+        raise StorageError(
+            f"{path}: cannot be {verb}: access denied. Grant this account the role "
+            f"roles/storage.objectAdmin on the bucket {split_path(path)[0]}."
+        ) from error
+    except GoogleAuthError as error:
+        raise StorageError(
+            f"{path}: cannot be {verb}: no valid credentials ({error}). Run `gcloud auth "
+            f"application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS."
+        ) from error
+    except (exceptions.GoogleAPIError, RequestException, ConnectionError) as error:
+        reason = getattr(error, "cause", None) or error
+        raise StorageError(
+            f"{path}: cannot be {verb} ({_first_line(reason)}) after {len(failures) + 1} attempts "
+            f"within {limit:g} seconds. Run again when the store answers; {TIMEOUT_VARIABLE} "
+            f"sets the time."
+        ) from error
+
+
+def explain_tensorflow_error(error: BaseException) -> str | None:
+    """Return a message for an error of TensorFlow about an object, or None for others."""
+    object_path = re.search(r"gs://[^\s'\",;:]+", str(error))
+    remedy = _TENSORFLOW_REMEDIES.get(type(error).__name__)
+    if object_path is None or remedy is None or not hasattr(error, "error_code"):
+        return None
+    reason = _first_line(getattr(error, "message", error))
+    return f"{object_path[0]}: {reason}. {remedy}"
+
+
+def _is_temporary(error: Exception) -> bool:
+    from google.cloud.storage.retry import DEFAULT_RETRY
+    from requests.exceptions import JSONDecodeError
+
+    # An answer that was cut short is no JSON.
+    return DEFAULT_RETRY._predicate(error) or isinstance(error, JSONDecodeError)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0][:300]
