@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.settings import TextSettings
-from components.text_example_gen.documents import HASH_BUCKETS, SPLITS, choose_split
 from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.fingerprint import PREFIX
 from components.text_example_gen.reading.read_documents import document_end
+from components.text_example_gen.splits import SPLIT_BUCKETS, SPLITS, choose_split
 from core.format_numbers import format_count
 
 
@@ -85,9 +85,9 @@ def _explain_empty_split(settings: TextSettings, lowest: int, highest: int, empt
     ends = {"file": "a file", "blank_line": "a blank line", "two_blank_lines": "two blank lines"}
     remedy = "Give more documents"
     if lowest != highest:
-        buckets = HASH_BUCKETS - highest if empty == "eval" else HASH_BUCKETS - lowest - 1
+        buckets = SPLIT_BUCKETS - highest if empty == "eval" else SPLIT_BUCKETS - lowest - 1
         direction = "more" if empty == "eval" else "less"
-        remedy += f", or set text.eval_fraction to {buckets / HASH_BUCKETS:g} or {direction}"
+        remedy += f", or set text.eval_fraction to {buckets / SPLIT_BUCKETS:g} or {direction}"
     return (
         f"No document falls into the {empty} split (text.eval_fraction "
         f"{settings.eval_fraction:g}); a document ends with {ends[end]} (text.document_end: "

@@ -11,10 +11,10 @@ from tfx.types import component_spec, standard_artifacts, standard_component_spe
 from tfx.types.channel_utils import as_channel
 
 from components.settings import TextSettings
-from components.text_example_gen.documents import SPLITS, hash_buckets
 from components.text_example_gen.driver import TextDriver
 from components.text_example_gen.executor import TextExampleGenExecutor
 from components.text_example_gen.reading.find_files import join_patterns
+from components.text_example_gen.splits import SPLITS, count_split_buckets
 from components.tfx_internals.component_init import SpecComponent
 
 PARTITION_FEATURE = "document_id"
@@ -96,7 +96,7 @@ class TextExampleGen(SpecComponent, FileBasedExampleGen):
 
 def _output_config(settings: TextSettings) -> example_gen_pb2.Output:
     """Return the splits in TFX's form: numbers of buckets of the hash of a document's id."""
-    sizes = zip(SPLITS, hash_buckets(settings.eval_fraction), strict=True)
+    sizes = zip(SPLITS, count_split_buckets(settings.eval_fraction), strict=True)
     splits = [
         example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=size) for name, size in sizes
     ]

@@ -1,4 +1,4 @@
-"""Define a document: its id, its split and its tf.Example record, without TensorFlow."""
+"""Define a document: its id and its tf.Example record, without TensorFlow."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from components.protobuf_wire import decode_fields, encode_field
 from core.errors import InputError
 
 DOCUMENT_ID_LENGTH = 32  # hex digits
-ID_BUCKETS = 1 << 14  # equal ranges of ids; a shard is at least one of them
+SHARD_BUCKETS = 1 << 14  # equal ranges of ids; a shard is at least one of them
 
 Bits = TypeVar("Bits", int, npt.NDArray[np.int64])
 
@@ -34,9 +34,9 @@ class Document:
         return hashlib.sha256(self.content).hexdigest()[:DOCUMENT_ID_LENGTH]
 
 
-def id_bucket(first_bits: Bits) -> Bits:
-    """Return the id range, in [0, ID_BUCKETS), for the first 16 bits of an id or of several."""
-    return first_bits * ID_BUCKETS >> 16
+def shard_bucket(first_bits: Bits) -> Bits:
+    """Return the id range, in [0, SHARD_BUCKETS), for the first 16 bits of an id or of several."""
+    return first_bits * SHARD_BUCKETS >> 16
 
 
 def encode_document(document_id: str, sentences: Sequence[str], source: str) -> bytes:
@@ -82,28 +82,3 @@ def _feature(name: str, values: Sequence[bytes]) -> bytes:
 
 def _values(message: bytes) -> Iterator[bytes]:
     return (content for _, content in decode_fields(message))
-
-
-SPLITS = ("train", "eval")
-HASH_BUCKETS = 10_000  # so a split's share is a multiple of 1/10,000
-
-
-def hash_buckets(eval_fraction: float) -> tuple[int, int]:
-    """Return how many hash buckets belong to the train split and to the eval split."""
-    held_out = min(max(round(eval_fraction * HASH_BUCKETS), 1), HASH_BUCKETS - 1)
-    return HASH_BUCKETS - held_out, held_out
-
-
-def hash_bucket(document_id: str) -> int:
-    """Return the hash bucket of a document, in [0, HASH_BUCKETS).
-
-    TFX hashes the serialized feature that `partition_feature_name` names
-    (tfx/components/example_gen/base_example_gen_executor.py, `_PartitionFn`).
-    """
-    partition = encode_bytes_feature([document_id.encode()])
-    return int(hashlib.sha256(partition).hexdigest(), 16) % HASH_BUCKETS
-
-
-def choose_split(bucket: int, eval_fraction: float) -> int:
-    """Return the index in `SPLITS` of the split that owns a hash bucket."""
-    return int(bucket >= hash_buckets(eval_fraction)[0])

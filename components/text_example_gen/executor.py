@@ -12,9 +12,9 @@ from components.artifacts import Artifacts
 from components.beam_work import map_units
 from components.settings import TextSettings
 from components.text_example_gen.check_corpus import TextSource
-from components.text_example_gen.documents import SPLITS
 from components.text_example_gen.driver import resolve_text
 from components.text_example_gen.reading.find_files import split_patterns
+from components.text_example_gen.splits import SPLITS
 from components.text_example_gen.write_documents import SCRATCH, Unit, write_documents
 from components.tfx_internals.beam_executor import BeamExecutor
 from core import storage

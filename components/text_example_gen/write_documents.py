@@ -12,15 +12,7 @@ import numpy.typing as npt
 
 from components.settings import TextSettings
 from components.text_example_gen.check_corpus import TextSource, check_corpus, check_unchanged
-from components.text_example_gen.documents import (
-    HASH_BUCKETS,
-    ID_BUCKETS,
-    SPLITS,
-    Document,
-    choose_split,
-    encode_document,
-    hash_bucket,
-)
+from components.text_example_gen.documents import SHARD_BUCKETS, Document, encode_document
 from components.text_example_gen.duplicates.near_duplicates import (
     find_near_duplicates,
     subtract_dropped,
@@ -35,6 +27,7 @@ from components.text_example_gen.reading.fingerprint import (
     fingerprint,
 )
 from components.text_example_gen.reading.read_documents import DocumentReader
+from components.text_example_gen.splits import SPLIT_BUCKETS, SPLITS, choose_split, split_bucket
 from components.text_example_gen.writing.runs import Entry, RunWriter
 from components.text_example_gen.writing.shards import cut_shards, write_shard
 from core import storage
@@ -130,11 +123,11 @@ def read_unit(unit: Unit, *, settings: TextSettings, scratch: str) -> Unit:
     reader = DocumentReader(settings)
     prefix = storage.join(scratch, f"{unit['number']:05d}")
     runs, signatures = RunWriter(prefix), SignatureWriter(prefix)
-    lowest, highest = HASH_BUCKETS, -1
+    lowest, highest = SPLIT_BUCKETS, -1
     for file in (CorpusFile(*file) for file in unit["files"]):
         for document in reader.read(file):
             entry = _entry(document, escape_path(file.name))
-            bucket = hash_bucket(entry.document_id)
+            bucket = split_bucket(entry.document_id)
             lowest, highest = min(lowest, bucket), max(highest, bucket)
             runs.add(choose_split(bucket, settings.eval_fraction), entry)
             if settings.drop_near_duplicates is not None:
@@ -169,7 +162,7 @@ def _write_splits(
     parts: Sequence[Unit], settings: TextSettings, folder: str, scratch: str, map_units: MapUnits
 ) -> tuple[dict[str, list[Shard]], dict[str, Counter[str]]]:
     """Write the shards; return the manifest's entries and the counts of each split."""
-    text_bytes: npt.NDArray[np.int64] = np.zeros((len(SPLITS), ID_BUCKETS), np.int64)
+    text_bytes: npt.NDArray[np.int64] = np.zeros((len(SPLITS), SHARD_BUCKETS), np.int64)
     for part in parts:
         content = storage.read_bytes(part["histogram"])
         text_bytes += np.frombuffer(content, "<i8").reshape(text_bytes.shape)

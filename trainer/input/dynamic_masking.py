@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.draws import RowDraws
-from trainer.input.mask_choice import (
+from trainer.input.choose_tokens import (
     RESOLUTION,
     choose_tokens,
     choose_words,

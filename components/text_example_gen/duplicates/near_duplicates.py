@@ -15,8 +15,9 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from components.text_example_gen.documents import choose_split, hash_bucket, id_bucket
+from components.text_example_gen.documents import shard_bucket
 from components.text_example_gen.duplicates.signatures import SIGNATURE_LENGTH, SIGNATURE_RECORD
+from components.text_example_gen.splits import choose_split, split_bucket
 from core import storage
 
 Int64 = npt.NDArray[np.int64]
@@ -145,18 +146,18 @@ def write_dropped(path: str, dropped: DroppedDocuments) -> None:
 def read_dropped(path: str, first: int, end: int) -> frozenset[str]:
     """Return the ids to drop in the id buckets [first, end)."""
     ids = np.frombuffer(storage.read_bytes(path), "<u8").reshape(-1, 2)
-    bucket = _id_buckets(ids[:, 0])
+    bucket = _shard_buckets(ids[:, 0])
     own = ids[(bucket >= first) & (bucket < end)]
     return frozenset(f"{high:016x}{low:016x}" for high, low in own.tolist())
 
 
 def subtract_dropped(text_bytes: Int64, dropped: DroppedDocuments, eval_fraction: float) -> None:
     """Subtract dropped documents, in place, from the bytes of text per split and bucket."""
-    buckets = _id_buckets(dropped.high)
+    buckets = _shard_buckets(dropped.high)
     for n, (high, low) in enumerate(zip(dropped.high, dropped.low, strict=True)):
-        split = choose_split(hash_bucket(f"{high:016x}{low:016x}"), eval_fraction)
+        split = choose_split(split_bucket(f"{high:016x}{low:016x}"), eval_fraction)
         text_bytes[split, buckets[n]] -= dropped.text_bytes[n]
 
 
-def _id_buckets(high: npt.NDArray[np.uint64]) -> Int64:
-    return id_bucket((high >> np.uint64(48)).astype(np.int64))
+def _shard_buckets(high: npt.NDArray[np.uint64]) -> Int64:
+    return shard_bucket((high >> np.uint64(48)).astype(np.int64))

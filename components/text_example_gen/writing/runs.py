@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from components.text_example_gen.documents import DOCUMENT_ID_LENGTH, ID_BUCKETS, id_bucket
+from components.text_example_gen.documents import DOCUMENT_ID_LENGTH, SHARD_BUCKETS, shard_bucket
 from core import storage
 
 RUN_BYTES = 32 << 20  # records held before a run is written
 _ENTRY = struct.Struct(f"<{DOCUMENT_ID_LENGTH}sIIQI")  # id, sentences, text bytes, record, source
-_INDEX_BYTES = 8 * (2 * ID_BUCKETS + 1)
+_INDEX_BYTES = 8 * (2 * SHARD_BUCKETS + 1)
 
 
 @dataclass(frozen=True, order=True)
@@ -39,7 +39,7 @@ class RunWriter:
 
     Attributes:
         paths: the runs, in the order they were written.
-        text_bytes: (2, ID_BUCKETS) int64, bytes of text in each bucket of train and eval.
+        text_bytes: (2, SHARD_BUCKETS) int64, bytes of text in each bucket of train and eval.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -48,11 +48,11 @@ class RunWriter:
         self._held: list[tuple[int, int, Entry]] = []
         self._held_bytes = 0
         self.paths: list[str] = []
-        self.text_bytes: npt.NDArray[np.int64] = np.zeros((2, ID_BUCKETS), np.int64)
+        self.text_bytes: npt.NDArray[np.int64] = np.zeros((2, SHARD_BUCKETS), np.int64)
 
     def add(self, split: int, entry: Entry) -> None:
         """Add a document of train (0) or eval (1)."""
-        bucket = id_bucket(int(entry.document_id[:4], 16))
+        bucket = shard_bucket(int(entry.document_id[:4], 16))
         self.text_bytes[split, bucket] += entry.text_bytes
         self._held.append((split, bucket, entry))
         self._held_bytes += len(entry.record)
@@ -64,11 +64,11 @@ class RunWriter:
         if not self._held:
             return
         self._held.sort()
-        sizes: npt.NDArray[np.int64] = np.zeros(2 * ID_BUCKETS, np.int64)
+        sizes: npt.NDArray[np.int64] = np.zeros(2 * SHARD_BUCKETS, np.int64)
         blobs = []
         for split, bucket, entry in self._held:
             blobs.append(_pack(entry))
-            sizes[split * ID_BUCKETS + bucket] += len(blobs[-1])
+            sizes[split * SHARD_BUCKETS + bucket] += len(blobs[-1])
         path = f"{self._prefix}-{len(self.paths):05d}.run"
         with storage.open_output(path) as stream:
             index = _INDEX_BYTES + np.concatenate([[0], np.cumsum(sizes)])
@@ -86,7 +86,7 @@ def read_range(paths: Sequence[str], split: int, first: int, end: int) -> list[E
 
 def _read_run(path: str, split: int, first: int, end: int) -> Iterator[Entry]:
     # No more than these bytes, because a store sends every byte that is asked for.
-    begin, stop = (_read_offset(path, split * ID_BUCKETS + bucket) for bucket in (first, end))
+    begin, stop = (_read_offset(path, split * SHARD_BUCKETS + bucket) for bucket in (first, end))
     blob = storage.read_range(path, begin, stop)
     at = 0
     while at < len(blob):

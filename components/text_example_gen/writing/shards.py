@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from components.records import write_records
-from components.text_example_gen.documents import SPLITS
 from components.text_example_gen.duplicates.near_duplicates import read_dropped
+from components.text_example_gen.splits import SPLITS
 from components.text_example_gen.writing.runs import Entry, read_range
 
 # A small split gets smaller shards than the settings ask for, so that this many workers have

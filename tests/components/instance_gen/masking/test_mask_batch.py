@@ -5,13 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.instance_gen.masking import (
-    MaskedBatch,
-    choose_words,
-    draw_keys,
-    mask_batch,
-    word_numbers,
-)
+from components.instance_gen.choose_tokens import choose_words, draw_keys
+from components.instance_gen.masking import MaskedBatch, mask_batch, word_numbers
 from components.instance_gen.pairing.assemble import UnmaskedBatch, assemble, ordinary_ids
 from components.instance_gen.pairing.segment_pairs import pair_next_sentences
 from components.instance_gen.pairing.spans import Spans, Walk

@@ -3,13 +3,11 @@
 import tensorflow as tf
 
 from components.text_example_gen.documents import (
-    choose_split,
     decode_sentences,
     encode_bytes_feature,
     encode_document,
-    hash_bucket,
-    hash_buckets,
 )
+from components.text_example_gen.splits import choose_split, count_split_buckets, split_bucket
 from tests.real_text import ENGLISH, KOREAN
 
 NAME = "0123456789abcdef" * 2
@@ -44,7 +42,7 @@ def test_the_split_equals_the_one_tfx_chooses() -> None:
 
     assert encode_bytes_feature([b"a"]) == bytes_feature([b"a"]).SerializeToString()
     config = example_gen_pb2.SplitConfig(partition_feature_name="document_id")
-    train, held_out = hash_buckets(0.3)
+    train, held_out = count_split_buckets(0.3)
     assert (train, held_out) == (7000, 3000)
     for number in range(200):
         name = f"{number:032x}"
@@ -53,4 +51,4 @@ def test_the_split_equals_the_one_tfx_chooses() -> None:
         theirs = base_example_gen_executor._PartitionFn(
             example, 2, [train, train + held_out], config
         )
-        assert choose_split(hash_bucket(name), 0.3) == theirs
+        assert choose_split(split_bucket(name), 0.3) == theirs

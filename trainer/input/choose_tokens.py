@@ -54,8 +54,8 @@ def choose_words(
 ) -> tf.Tensor:
     """Choose runs of whole words in random order until no remaining word fits the budget.
 
-    This is the algorithm of `components/instance_gen/masking.py`: a run ends before a word that is
-    already chosen, may not be masked, or exceeds the remaining budget.
+    This is the algorithm of `components/instance_gen/choose_tokens.py`: a run ends before a word
+    that is already chosen, may not be masked, or exceeds the remaining budget.
 
     Args:
         maskable: (B, L) bool; L static.
