@@ -29,8 +29,8 @@ class HookedLauncher(launcher.Launcher):
         del name
         return text
 
-    def check_cached(self, artifacts: Artifacts) -> None:
-        """Check a cached result. Raise RuntimeError to reject it."""
+    def refuse_damaged_hit(self, artifacts: Artifacts) -> None:
+        """Raise RuntimeError if a cached result is damaged."""
 
     def prepare_outputs(self, artifacts: Artifacts) -> None:
         """Prepare the output folders before the executor runs."""
@@ -42,7 +42,7 @@ class HookedLauncher(launcher.Launcher):
         utils = cache_utils.artifact_utils
         key = functools.partial(self._cache_context, cache_utils.get_cache_context)
         with (
-            _replaced(utils, "verify_artifacts", self.check_cached),
+            _replaced(utils, "verify_artifacts", self.refuse_damaged_hit),
             _replaced(cache_utils, "get_cache_context", key),
         ):
             return super()._prepare_execution()

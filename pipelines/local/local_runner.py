@@ -94,8 +94,8 @@ class NodeLauncher(HookedLauncher):
         workdir = str(Path(pipeline_root).parents[1])  # of workdir/artifacts/recipe
         return SOURCES.sub(r"\1", text.replace(workdir, ""))
 
-    def check_cached(self, artifacts: Artifacts) -> None:
-        """Reject a cached result that is damaged."""
+    def refuse_damaged_hit(self, artifacts: Artifacts) -> None:
+        """Raise RuntimeError if a cached result is damaged."""
         for artifact in _each(artifacts):
             damage = find_damage(
                 artifact.uri,

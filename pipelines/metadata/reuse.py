@@ -22,6 +22,8 @@ def find_damage(
 ) -> str | None:
     """Return why an artifact cannot be reused, or None if it can.
 
+    The local runner and the recorder of `run-spec` call this in `refuse_damaged_hit`.
+
     Args:
         uri: folder of the artifact, or a single file, which only has to exist.
         type_name: type of the artifact; the logs of training are not checked.

@@ -158,7 +158,7 @@ class Recorder:
             if key not in types or record.state != mlmd.Artifact.LIVE:
                 return None
             artifact = from_store(record, types[key])
-            if not _is_whole(artifact):
+            if _refuse_damaged_hit(artifact):
                 return None
             outputs.setdefault(key, []).append(artifact)
         return outputs if outputs.keys() == types.keys() else None
@@ -214,7 +214,8 @@ class Recorder:
         return self._store.get_context_by_type_and_name(type_name, name)
 
 
-def _is_whole(artifact: LiveArtifact) -> bool:
+def _refuse_damaged_hit(artifact: LiveArtifact) -> bool:
+    """Return whether a cached output is damaged; log why."""
     damage = find_damage(
         artifact.uri,
         artifact.type.name,
@@ -223,7 +224,7 @@ def _is_whole(artifact: LiveArtifact) -> bool:
     )
     if damage is not None:
         log.warning("A cached result is not reused: %s", damage)
-    return damage is None
+    return damage is not None
 
 
 def _pairs(artifacts: Artifacts, kind: int) -> list[tuple[LiveArtifact, Any]]:
