@@ -67,7 +67,7 @@ def _digest(module: str, versions: str) -> str:
     digest = hashlib.sha256()
     for name in sorted(source_closure(module)):
         digest.update(f"{name}\0".encode())
-        for path in _files_of(name):
+        for path in _list_module_files(name):
             digest.update(path.read_bytes())
     digest.update(versions.encode())
     return digest.hexdigest()[:16]
@@ -122,7 +122,7 @@ def _imports(module: str) -> Iterator[str]:
         yield from (name for name in names if name.partition(".")[0] in OUR_PACKAGES)
 
 
-def _files_of(module: str) -> list[Path]:
+def _list_module_files(module: str) -> list[Path]:
     """Return the module's source; for a package also the templates and schemas in its folder."""
     path = _source_path(module)
     if path is None:

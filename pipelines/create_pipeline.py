@@ -1,4 +1,4 @@
-"""Build the one DAG that every runner runs, from a recipe and the places that it uses.
+"""Build the one DAG that every runner runs, from a recipe and the locations that it uses.
 
     text ─► documents ─► vocabulary ─► instances ─► model ─► evaluation ─► published model
 
@@ -12,18 +12,20 @@ from components.tfx_internals.beam_flags import local_beam_args
 from pipelines.nodes.instances import make_export, make_instance_nodes, make_report
 from pipelines.nodes.model import make_model_nodes
 from pipelines.nodes.text import make_text_nodes
-from pipelines.platform import Places, Platform
 from pipelines.recipe.settings import Recipe
+from pipelines.run_environment import Locations, Platform
 
 
-def create_pipeline(recipe: Recipe, places: Places, platform: Platform | None = None) -> Pipeline:
+def create_pipeline(
+    recipe: Recipe, locations: Locations, platform: Platform | None = None
+) -> Pipeline:
     """Build the pipeline from raw text to a published encoder, by default for this machine.
 
     Returns:
         The pipeline, with caching on.
     """
     platform = platform or Platform()
-    text = make_text_nodes(recipe, places)
+    text = make_text_nodes(recipe, locations)
     phases = make_instance_nodes(recipe, platform, text)
     first, *later = phases
     report = make_report(recipe, text, first)
@@ -31,18 +33,18 @@ def create_pipeline(recipe: Recipe, places: Places, platform: Platform | None = 
     beam_args = platform.beam_args
     return Pipeline(
         pipeline_name=recipe.name,
-        pipeline_root=places.pipeline_root,
+        pipeline_root=locations.pipeline_root,
         components=[
             *text.in_order(),
             *first.in_order(),
             report,
             *([export] if export else []),
             *(node for phase in later for node in phase.in_order()),
-            *make_model_nodes(recipe, places, platform, text, phases),
+            *make_model_nodes(recipe, locations, platform, text, phases),
         ],
         enable_cache=True,
-        metadata_connection_config=places.metadata_path
-        and metadata.sqlite_metadata_connection_config(places.metadata_path),
+        metadata_connection_config=locations.metadata_path
+        and metadata.sqlite_metadata_connection_config(locations.metadata_path),
         beam_pipeline_args=local_beam_args(recipe.beam.workers)
         if beam_args is None
         else list(beam_args),

@@ -10,14 +10,14 @@ import tensorflow as tf
 from core.draw import draw_seed
 from core.errors import InputError
 from core.manifest import read_manifest, verified_files
-from trainer.draws import RowDraws
 from trainer.huggingface.read import read_model
 from trainer.input.batches import evaluation_batches
 from trainer.input.instances import Instances, open_instances, read_token_counts, verify_instances
 from trainer.input.parse_records import Batch
 from trainer.models.parameters import make_variables
-from trainer.objectives.choose import objective_of
+from trainer.objectives.choose import make_objective
 from trainer.objectives.objective import Objective, Ratio, weighted
+from trainer.row_draws import RowDraws
 from trainer.settings.masking import MaskingSettings
 from trainer.settings.model import ElectraSettings
 
@@ -73,7 +73,7 @@ def evaluate(
     with verified_files(model_folder) as folder:
         architecture, values = read_model(folder)
     instances = verify_instances(instances)
-    objective = objective_of(architecture, instances.pair, ElectraSettings())
+    objective = make_objective(architecture, instances.pair, ElectraSettings())
     batches = evaluation_batches(
         instances,
         split,

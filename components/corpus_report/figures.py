@@ -26,7 +26,7 @@ class Rates:
     label_0: float | None  # share of the other pairs
 
 
-def rates_of(counts: Mapping[str, int], seq_length: int) -> Rates:
+def compute_rates(counts: Mapping[str, int], seq_length: int) -> Rates:
     """Return the rates of a split from its counts in the manifest."""
     real, masked = counts.get("real_tokens", 0), counts.get("masked_tokens", 0)
     ones = sum(counts.get(name, 0) for name in LABELS_1)

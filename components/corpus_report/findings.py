@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from components.corpus_report.figures import Rates, rates_of, ratio
+from components.corpus_report.figures import Rates, compute_rates, ratio
 from components.corpus_report.read_artifacts import ReportData
 from core.counter_names import name_counter
 from core.format_numbers import format_count, format_number, format_percent
@@ -62,7 +62,7 @@ def _text_findings(data: ReportData) -> Iterator[CorpusFinding]:
 def _instance_findings(data: ReportData) -> Iterator[CorpusFinding]:
     counts, facts = data.instances.counts, data.instances.facts
     length = int(str(facts["seq_length"]))
-    train = rates_of(counts.get("train", {}), length)
+    train = compute_rates(counts.get("train", {}), length)
     if train.unknown is not None and train.unknown > HIGH_UNKNOWN:
         yield CorpusFinding(
             "warning",

@@ -60,7 +60,7 @@ def instance_section(data: ReportData) -> dict[str, Any]:
             {name for c in counts.values() for name in c}, key=counter_sort_key
         ),
         "other_instance_counters": _in_order(data.instances.counts.get("all", {})),
-        "rates": {split: figures.rates_of(c, length) for split, c in counts.items()},
+        "rates": {split: figures.compute_rates(c, length) for split, c in counts.items()},
         "form": str(facts.get("form", "")),
         "objective": str(facts.get("objective", "")),
         "seq_length": length,

@@ -8,10 +8,10 @@ import numpy as np
 
 from components.instance_gen.pairing.assemble import assemble
 from components.instance_gen.pairing.objective import (
-    make_spans,
-    specials_of,
+    count_specials,
+    make_token_ranges,
 )
-from components.instance_gen.pairing.spans import Spans
+from components.instance_gen.pairing.token_ranges import TokenRanges
 from components.instance_gen.tokenizing.chunk_tokenizer import ChunkTokenizer
 from components.instance_gen.tokenizing.documents import (
     TokenizedDocuments,
@@ -49,13 +49,13 @@ def write_shard(context: ShardContext, unit: dict[str, Any]) -> dict[str, Any]:
     is_copied = settings.form == "static" and unit["split"] == "train"
     copies = settings.dupe_factor if is_copied else 1
     rng = draw(context.seed, "pairs", *key)
-    ids, spans, skipped = make_spans(corpus, own, settings, copies, vocabulary.sep_id, rng)
-    spans = spans.take(draw(context.seed, "order", *key).permutation(len(spans)))
+    ids, ranges, skipped = make_token_ranges(corpus, own, settings, copies, vocabulary.sep_id, rng)
+    ranges = ranges.take(draw(context.seed, "order", *key).permutation(len(ranges)))
     slots = context.max_predictions if settings.form == "static" else None
     counter = InstanceCounter(settings.seq_length, slots)
-    frames = _encode(ids, spans, context, vocabulary, counter, key)
+    frames = _encode(ids, ranges, context, vocabulary, counter, key)
     shard = write_frames(context.output, unit["output"], frames)
-    specials = specials_of(settings.objective)
+    specials = count_specials(settings.objective)
     counts, histograms = count_documents(corpus, own, settings.seq_length, specials)
     tokens = count_tokens(corpus, own, vocabulary)
     return {
@@ -68,16 +68,16 @@ def write_shard(context: ShardContext, unit: dict[str, Any]) -> dict[str, Any]:
 
 def _encode(
     ids: Int32,
-    spans: Spans,
+    ranges: TokenRanges,
     context: ShardContext,
     vocabulary: Vocabulary,
     counter: InstanceCounter,
     key: tuple[str, int],
 ) -> Iterator[Frames]:
-    """Yield framed instances in the order of the spans, and count them."""
-    for number, begin in enumerate(range(0, len(spans), BATCH_INSTANCES)):
-        rows = np.arange(begin, min(begin + BATCH_INSTANCES, len(spans)))
-        batch = assemble(ids, spans.take(rows), context.settings.seq_length, vocabulary)
+    """Yield framed instances in the order of the ranges, and count them."""
+    for number, begin in enumerate(range(0, len(ranges), BATCH_INSTANCES)):
+        rows = np.arange(begin, min(begin + BATCH_INSTANCES, len(ranges)))
+        batch = assemble(ids, ranges.take(rows), context.settings.seq_length, vocabulary)
         yield count_and_encode(batch, None, context, vocabulary, counter, ("mask", *key, number))
 
 

@@ -5,16 +5,15 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from tfx import types
 from tfx.components.evaluator import constants
-from tfx.types import artifact_utils, standard_component_specs
+from tfx.types import Artifact, artifact_utils, standard_component_specs
 
+from components.artifacts import Artifacts
 from components.publisher.publish import publish
 from components.tfx_internals.pusher_executor import PusherExecutor
 from core import storage
 from core.provenance import current_user
 
-Artifacts = dict[str, list[types.Artifact]]
 PUBLISHED = "published.json"
 log = logging.getLogger(__name__)
 
@@ -68,6 +67,6 @@ def _reason(input_dict: Artifacts) -> str:
     return f"the model was not blessed: {reasons or 'no reason was recorded'}"
 
 
-def _write(pushed: types.Artifact, content: dict[str, Any]) -> None:
+def _write(pushed: Artifact, content: dict[str, Any]) -> None:
     text = json.dumps(content, indent=1, sort_keys=True) + "\n"
     storage.write_bytes(storage.join(pushed.uri, PUBLISHED), text.encode())

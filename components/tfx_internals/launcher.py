@@ -18,7 +18,7 @@ from tfx.types import Artifact
 
 from components.tfx_internals.beam_workers import supervise_workers
 
-Artifacts = Mapping[str, Sequence[Artifact]]
+ArtifactsByKey = Mapping[str, Sequence[Artifact]]
 
 
 class HookedLauncher(launcher.Launcher):
@@ -29,10 +29,10 @@ class HookedLauncher(launcher.Launcher):
         del name
         return text
 
-    def refuse_damaged_hit(self, artifacts: Artifacts) -> None:
+    def refuse_damaged_hit(self, artifacts: ArtifactsByKey) -> None:
         """Raise RuntimeError if a cached result is damaged."""
 
-    def prepare_outputs(self, artifacts: Artifacts) -> None:
+    def prepare_outputs(self, artifacts: ArtifactsByKey) -> None:
         """Prepare the output folders before the executor runs."""
 
     def before_publish(self, executor_output: Any) -> None:
@@ -51,7 +51,7 @@ class HookedLauncher(launcher.Launcher):
         self,
         original: Callable[..., Any],
         *,
-        input_artifacts: Artifacts | None = None,
+        input_artifacts: ArtifactsByKey | None = None,
         parameters: Mapping[str, Any] | None = None,
         **others: Any,
     ) -> Any:

@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from tfx import types
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import json_utils
 
+from components.artifacts import Artifacts
 from components.phased_trainer import executor as phased_trainer
 from components.tfx_internals import training_jobs
 from components.vertex_trainer.launch import RUN_LABEL, run_job, run_label
@@ -14,7 +14,6 @@ from components.vertex_trainer.overrides import override
 from trainer.job import TrainingJob
 from trainer.settings.training import TrainingSettings
 
-Artifacts = dict[str, list[types.Artifact]]
 CUSTOM_CONFIG = standard_component_specs.CUSTOM_CONFIG_KEY
 
 

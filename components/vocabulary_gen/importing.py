@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, normalizers
 
 from components.vocabulary_gen.writing.build_tokenizer import unigram_tokenizer, wordpiece_tokenizer
 from components.vocabulary_gen.writing.spiece_model import (
-    charsmap_of,
+    read_charsmap,
     spec_of_charsmap,
     spiece_model,
 )
@@ -170,7 +170,7 @@ def unigram_from_spiece(
     path = storage.join(folder, SPIECE_FILE)
     pieces = read_pieces(content, path)
     check_specials({piece for piece, _ in pieces}, PIECE_SPECIALS, path)
-    normalizer = albert_normalizer(config, charsmap_of(content))
+    normalizer = albert_normalizer(config, read_charsmap(content))
     return unigram_tokenizer(pieces, normalizer, "always"), content
 
 

@@ -61,7 +61,7 @@ def floors_svg() -> str:
     parts: list[str] = []
     top = 16
     for floor, purpose in FLOORS.items():
-        chips, height = chips_of(floor, top + 44)
+        chips, height = draw_chips(floor, top + 44)
         body = "".join(chips)
         parts.append(
             f'<rect x="16" y="{top}" width="{WIDTH - 32}" height="{height + 58}" rx="10" '
@@ -77,7 +77,7 @@ def floors_svg() -> str:
     return svg(WIDTH, top + 16, "The four floors and their rooms", parts)
 
 
-def chips_of(floor: str, top: int) -> tuple[list[str], int]:
+def draw_chips(floor: str, top: int) -> tuple[list[str], int]:
     """Return the rooms of a floor as labels in rows, and the height of the rows in pixels."""
     parts, left, row = [], 32.0, 0
     for name in labels(floor):

@@ -132,7 +132,7 @@ class Machines:
     is_spot: bool
 
 
-def images_of(spec: Mapping[str, Any]) -> list[str]:
+def list_images(spec: Mapping[str, Any]) -> list[str]:
     """Return the container images of the tasks and of the training job, each once."""
     executors = spec.get("deploymentSpec", {}).get("executors", {})
     images = [e["container"]["image"] for e in executors.values() if "container" in e]
@@ -142,10 +142,10 @@ def images_of(spec: Mapping[str, Any]) -> list[str]:
 
 def unbuilt_images(spec: Mapping[str, Any]) -> list[str]:
     """Return the images that still have the placeholder digest of the shipped recipe."""
-    return [image for image in images_of(spec) if NO_DIGEST in image]
+    return [image for image in list_images(spec) if NO_DIGEST in image]
 
 
-def machines_of(spec: Mapping[str, Any]) -> Machines | None:
+def read_machines(spec: Mapping[str, Any]) -> Machines | None:
     """Return the machines of the training job; None if training runs in its own task."""
     pools = list(_worker_pools(spec))
     if not pools:

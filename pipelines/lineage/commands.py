@@ -141,11 +141,11 @@ def diff(
     Example: textmill lineage diff 20261123T030405Z latest
     """
     from pipelines.lineage.compare.compare import compare_runs
-    from pipelines.lineage.find.select import run_of, select
+    from pipelines.lineage.find.select import resolve_run, select
     from pipelines.lineage.print_text import print_comparison
 
     archive = open_archive(workdir, source)
-    runs = [run_of(archive, select(archive, name)) for name in (before, after)]
+    runs = [resolve_run(archive, select(archive, name)) for name in (before, after)]
     comparison = compare_runs(archive, *runs)
     if as_json:
         print_json(comparison.as_json())
@@ -192,11 +192,11 @@ def seal(
 
     Example: textmill lineage seal latest
     """
-    from pipelines.lineage.find.select import run_of, select
+    from pipelines.lineage.find.select import resolve_run, select
     from pipelines.metadata.seal import seal_run
 
     archive = open_archive(workdir)
-    typer.echo(f"{seal_run(workdir, run_of(archive, select(archive, run)).id)}")
+    typer.echo(f"{seal_run(workdir, resolve_run(archive, select(archive, run)).id)}")
 
 
 @app.command()

@@ -71,12 +71,12 @@ def export(
     from core import storage
     from core.format_numbers import format_count
     from pipelines.lineage.export.export import graph_json, open_lineage_lines, send_open_lineage
-    from pipelines.lineage.find.select import run_of, select
+    from pipelines.lineage.find.select import resolve_run, select
 
     if send and (as_json or output):
         raise InputError("--send cannot be combined with --json or --output. Leave them out.")
     archive = open_archive(workdir, source)
-    named = (run_of(archive, select(archive, name)) for name in names or ())
+    named = (resolve_run(archive, select(archive, name)) for name in names or ())
     runs = list({run.id: run for run in named}.values()) or list(archive.graph.runs.values())
     if send:
         sent = send_open_lineage(archive, runs, namespace)

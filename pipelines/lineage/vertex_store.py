@@ -114,7 +114,7 @@ class VertexStore:
 
         def call() -> list[Any]:
             pages = self._cloud.metadata.list_contexts(request)
-            contexts = (c for c in pages if self._source.pipeline in (None, _pipeline_of(c)))
+            contexts = (c for c in pages if self._source.pipeline in (None, _read_pipeline(c)))
             return list(islice(contexts, self._source.runs))
 
         contexts = self._cloud.call("list runs in ML Metadata", call)
@@ -134,7 +134,7 @@ def _convert(subgraphs: list[tuple[Any, Any]]) -> _Content:
     artifacts: dict[str, Any] = {}
     events: dict[tuple[str, str, str], None] = {}
     for context, subgraph in subgraphs:
-        run_id, pipeline = _short(context.name), _pipeline_of(context)
+        run_id, pipeline = _short(context.name), _read_pipeline(context)
         for message in subgraph.executions:
             if message.schema_title not in NOT_TASKS:
                 tasks.setdefault(message.name, (message, run_id, pipeline))
@@ -154,7 +154,7 @@ def _convert(subgraphs: list[tuple[Any, Any]]) -> _Content:
     ]  # fmt: skip
     edges.sort(key=lambda edge: (edge.execution, edge.key, edge.artifact))
     contexts = [context for context, _ in subgraphs]
-    started = [(_short(c.name), _pipeline_of(c), c.create_time.timestamp()) for c in contexts]
+    started = [(_short(c.name), _read_pipeline(c), c.create_time.timestamp()) for c in contexts]
     graph = Graph(
         make_runs(started, executions),
         executions,
@@ -221,7 +221,7 @@ def _numbered(messages: Iterable[Any]) -> dict[str, int]:
     return {message.name: number for number, message in enumerate(ordered, start=1)}
 
 
-def _pipeline_of(context: Any) -> str:
+def _read_pipeline(context: Any) -> str:
     return _short(context.parent_contexts[0]) if context.parent_contexts else ""
 
 

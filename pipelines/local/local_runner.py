@@ -9,7 +9,7 @@ from typing import Any
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.types import Artifact
 
-from components.tfx_internals.launcher import Artifacts, HookedLauncher
+from components.tfx_internals.launcher import ArtifactsByKey, HookedLauncher
 from components.tfx_internals.local_pipeline import (
     compile_pipeline,
     make_launcher,
@@ -94,7 +94,7 @@ class NodeLauncher(HookedLauncher):
         workdir = str(Path(pipeline_root).parents[1])  # of workdir/artifacts/recipe
         return SOURCES.sub(r"\1", text.replace(workdir, ""))
 
-    def refuse_damaged_hit(self, artifacts: Artifacts) -> None:
+    def refuse_damaged_hit(self, artifacts: ArtifactsByKey) -> None:
         """Raise RuntimeError if a cached result is damaged."""
         for artifact in _each(artifacts):
             damage = find_damage(
@@ -107,7 +107,7 @@ class NodeLauncher(HookedLauncher):
                 log.warning("A cached result is not reused: %s", damage)
                 raise RuntimeError(damage)
 
-    def prepare_outputs(self, artifacts: Artifacts) -> None:
+    def prepare_outputs(self, artifacts: ArtifactsByKey) -> None:
         """Remove what output folders already contain.
 
         A store restored from a backup assigns ids again that newer runs had used.
@@ -126,6 +126,6 @@ class NodeLauncher(HookedLauncher):
                     artifact.custom_properties[OUTPUT_DIGEST].string_value = digest
 
 
-def _each(artifacts: Artifacts) -> Iterator[Artifact]:
+def _each(artifacts: ArtifactsByKey) -> Iterator[Artifact]:
     for outputs in artifacts.values():
         yield from outputs

@@ -33,7 +33,7 @@ from pipelines.recipe.work import check_node
 from pipelines.workdir import Workdir, claim_remote, hold, open_workdir
 
 if TYPE_CHECKING:
-    from pipelines.platform import Places
+    from pipelines.run_environment import Locations
 
 RECIPE, LOG = "recipe.yaml", "log.txt"
 PATTERN = "__autograph_generated_file*.py"  # tensorflow/python/autograph/pyct/loader.py
@@ -107,7 +107,7 @@ def _run(
         from pipelines.local.local_runner import run_locally
 
         log_to(folder / LOG, verbose)
-        pipeline = create_pipeline(recipe, places_of(recipe, text, workdir, options.span))
+        pipeline = create_pipeline(recipe, make_locations(recipe, text, workdir, options.span))
         run_locally(pipeline, run_id, timer, options.to_node, describe_origin(recipe))
 
     started = StartedRun(run_id, recipe.name, workdir, {"log": str(folder / LOG)})
@@ -117,11 +117,13 @@ def _run(
     return code
 
 
-def places_of(recipe: Recipe, text: TextLocation, workdir: Workdir, span: int | None) -> "Places":
+def make_locations(
+    recipe: Recipe, text: TextLocation, workdir: Workdir, span: int | None
+) -> "Locations":
     """Return the folders that a local run reads from and writes to."""
-    from pipelines.platform import Places
+    from pipelines.run_environment import Locations
 
-    return Places(
+    return Locations(
         input_base=text.base,
         patterns=text.patterns,
         pipeline_root=workdir.pipeline_root(recipe.name),
@@ -149,14 +151,14 @@ def print_next(summary: RunSummary, pipeline_root: str, console: Console) -> Non
         console.print(f"  gcloud storage cp --recursive {escape(model)} .", soft_wrap=True)
         folder = model.rpartition("/")[2]
     console.print(
-        f"  from transformers import {_class_of(model)}, AutoTokenizer\n"
-        f'  model = {_class_of(model)}.from_pretrained("{escape(folder)}/transformers")',
+        f"  from transformers import {_choose_class(model)}, AutoTokenizer\n"
+        f'  model = {_choose_class(model)}.from_pretrained("{escape(folder)}/transformers")',
         soft_wrap=True,
     )
     console.print(f"  tensorboard --logdir {escape(short(pipeline_root))}", soft_wrap=True)
 
 
-def _class_of(model: str) -> str:
+def _choose_class(model: str) -> str:
     """Return the Transformers class for a published model; ELECTRA has no masked-token head."""
     config = read_json(storage.join(model, "transformers", "config.json"))
     return {"electra": "ElectraForPreTraining"}.get(

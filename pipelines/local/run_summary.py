@@ -83,7 +83,7 @@ def summarize(
         for node_id, node_seconds in seconds.items():
             if node_id in records:
                 nodes.append(_summarize_node(store, run.pipeline, records[node_id], node_seconds))
-                places.update(_places_of(records[node_id]))
+                places.update(_collect_places(records[node_id]))
     return RunSummary(
         run_id=run.run_id,
         recipe=run.pipeline,
@@ -141,7 +141,7 @@ def _summarize_node(
     )
 
 
-def _places_of(record: ExecutionRecord) -> dict[str, str]:
+def _collect_places(record: ExecutionRecord) -> dict[str, str]:
     """Return the locations that a user wants to open among a node's outputs."""
     uris = _uris(record)
     places = {}

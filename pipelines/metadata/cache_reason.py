@@ -15,7 +15,7 @@ from pipelines.metadata.names import CACHED, FAILED, RAN, RESOLVER
 from pipelines.metadata.recipe_keys import parse_nested_json
 from pipelines.metadata.records import (
     ArtifactRecord,
-    Artifacts,
+    ArtifactRecords,
     ExecutionRecord,
     node_executions,
     producers,
@@ -97,7 +97,7 @@ def _looked_up(record: ExecutionRecord) -> dict[str, list[int]]:
     return {key: ids for key, ids in _ids(record.outputs).items() if key != "candidate"}
 
 
-def _ids(artifacts: Artifacts) -> dict[str, list[int]]:
+def _ids(artifacts: ArtifactRecords) -> dict[str, list[int]]:
     return {key: [artifact.id for artifact in of_key] for key, of_key in artifacts.items()}
 
 

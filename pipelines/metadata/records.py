@@ -24,7 +24,7 @@ class ArtifactRecord:
     properties: dict[str, Any]
 
 
-Artifacts = dict[str, tuple[ArtifactRecord, ...]]  # by input or output key
+ArtifactRecords = dict[str, tuple[ArtifactRecord, ...]]  # by input or output key
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class ExecutionRecord:
     type_name: str  # path of the component class
     state: str  # RAN, CACHED, FAILED or INTERRUPTED
     settings: dict[str, Any]  # exec properties
-    inputs: Artifacts = field(default_factory=dict)
-    outputs: Artifacts = field(default_factory=dict)
+    inputs: ArtifactRecords = field(default_factory=dict)
+    outputs: ArtifactRecords = field(default_factory=dict)
 
 
 def open_store(path: Path) -> metadata_store.MetadataStore:
@@ -110,11 +110,11 @@ def _executions(
 
 def _artifacts(
     store: metadata_store.MetadataStore, events: list[pb.Event], kinds: set[int]
-) -> Artifacts:
+) -> ArtifactRecords:
     keys = {e.artifact_id: e.path.steps[0].key for e in events if e.type in kinds}
     if not keys:
         return {}
-    by_key: Artifacts = {}
+    by_key: ArtifactRecords = {}
     for artifact in sorted(store.get_artifacts_by_id(list(keys)), key=lambda a: a.id):
         properties = {**_properties(artifact.properties), **_properties(artifact.custom_properties)}
         record = ArtifactRecord(artifact.id, artifact.uri, artifact.type, properties)

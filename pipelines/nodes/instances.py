@@ -15,8 +15,8 @@ from components.instance_gen.component import InstanceGen
 from components.instance_import.component import InstanceImport
 from components.instance_import.import_records import records_digest
 from pipelines.nodes.text import TextNodes, make_validator
-from pipelines.platform import Platform
 from pipelines.recipe.settings import Recipe
+from pipelines.run_environment import Platform
 
 
 @dataclass(frozen=True, kw_only=True)

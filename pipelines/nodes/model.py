@@ -17,8 +17,8 @@ from components.settings import ModelCardSettings
 from core.settings import LATEST_BLESSED
 from pipelines.nodes.instances import PhaseNodes
 from pipelines.nodes.text import TextNodes, blessed_model_channels, latest_blessed_if
-from pipelines.platform import Places, Platform
 from pipelines.recipe.settings import Recipe
+from pipelines.run_environment import Locations, Platform
 from trainer.settings.training import TrainingSettings
 from trainer.warm_start.digests import start_key
 from trainer.warm_start.start import check_start, check_start_vocabulary
@@ -27,10 +27,14 @@ RUN_FN = "trainer.run_fn.run_fn"
 
 
 def make_model_nodes(
-    recipe: Recipe, places: Places, platform: Platform, text: TextNodes, phases: list[PhaseNodes]
+    recipe: Recipe,
+    locations: Locations,
+    platform: Platform,
+    text: TextNodes,
+    phases: list[PhaseNodes],
 ) -> list[base_node.BaseNode]:
     """Make the nodes from instances to a published model, in the order of the flow."""
-    trainer = _make_trainer(recipe, places, platform, text, phases)
+    trainer = _make_trainer(recipe, locations, platform, text, phases)
     model = trainer.outputs["model"]
     instances = phases[-1].channel  # of the length that the model is used at
     baseline = None if platform.resolvers == "none" else _find_baseline(model, platform)
@@ -56,21 +60,25 @@ def make_model_nodes(
         model=model,
         model_blessing=evaluator.outputs["blessing"],
         model_card=card.outputs["model_card"],
-        destination=places.destination,
+        destination=locations.destination,
         code_digest=executor_digest(Publisher),
     ).with_id("Pusher")
     return [trainer, *([baseline] if baseline else []), evaluator, card, publisher]
 
 
 def _make_trainer(
-    recipe: Recipe, places: Places, platform: Platform, text: TextNodes, phases: list[PhaseNodes]
+    recipe: Recipe,
+    locations: Locations,
+    platform: Platform,
+    text: TextNodes,
+    phases: list[PhaseNodes],
 ) -> base_node.BaseNode:
     training = TrainingSettings(
         model=recipe.model,
         masking=recipe.masking,
         trainer=recipe.trainer,
         seed=recipe.seed,
-        checkpoint_root=places.checkpoint_root,
+        checkpoint_root=locations.checkpoint_root,
         code_digest=code_digest(RUN_FN.rpartition(".")[0]),
     )
     custom_config = {"training": training.model_dump_json()}

@@ -18,8 +18,8 @@ from components.example_validator.component import ExampleValidator
 from components.text_example_gen.component import TextExampleGen
 from components.vocabulary_gen.component import VocabularyGen
 from core.settings import LATEST_BLESSED
-from pipelines.platform import Places
 from pipelines.recipe.settings import Recipe
+from pipelines.run_environment import Locations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +39,15 @@ class TextNodes:
         return [*([self.base_model] if self.base_model else []), *nodes]
 
 
-def make_text_nodes(recipe: Recipe, places: Places) -> TextNodes:
+def make_text_nodes(recipe: Recipe, locations: Locations) -> TextNodes:
     """Make the nodes that read, validate and tokenize the text."""
     documents = TextExampleGen(
-        input_base=places.input_base,
-        patterns=places.patterns,
+        input_base=locations.input_base,
+        patterns=locations.patterns,
         text_settings=recipe.text.model_dump_json(),
         code_digest=executor_digest(TextExampleGen),
-        range_config=_span_range(places.span),
-        text_span=places.span if isinstance(places.span, RuntimeParameter) else None,
+        range_config=_span_range(locations.span),
+        text_span=locations.span if isinstance(locations.span, RuntimeParameter) else None,
     )
     statistics = StatisticsGen(examples=documents.outputs["examples"]).with_id("DocumentStatistics")
     schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=False)

@@ -97,12 +97,12 @@ def _plan_nodes(
 ) -> list["PlannedNode"]:
     # These modules import TFX, which takes seconds; errors in the arguments come before that.
     from pipelines.create_pipeline import create_pipeline
-    from pipelines.local.run_command import places_of
+    from pipelines.local.run_command import make_locations
     from pipelines.plan.nodes import plan_nodes
 
     # Without the path, because TFX would create the store's folder; planning uses a copy.
-    places = replace(places_of(recipe, text, workdir, options.span), metadata_path=None)
-    return plan_nodes(create_pipeline(recipe, places), workdir.metadata, options.to_node)
+    locations = replace(make_locations(recipe, text, workdir, options.span), metadata_path=None)
+    return plan_nodes(create_pipeline(recipe, locations), workdir.metadata, options.to_node)
 
 
 def _estimate_all(

@@ -32,7 +32,7 @@ def compute_work(recipe: Recipe) -> TrainingWork:
     from components.instance_gen.writing.plan import count_slots
     from trainer.models.architecture import resolve_architecture
     from trainer.models.parameters import count_parameters
-    from trainer.objectives.choose import objective_of
+    from trainer.objectives.choose import make_objective
     from trainer.report.figures import training_flops
     from trainer.warm_start.start import check_start
 
@@ -41,7 +41,7 @@ def compute_work(recipe: Recipe) -> TrainingWork:
         architecture = resolve_architecture(recipe.model, vocab_size=size, pad_id=0)
     else:
         architecture = check_start(recipe.model)  # the folder's shape overrides the recipe's size
-    objective = objective_of(architecture, recipe.instances.objective, recipe.model.electra)
+    objective = make_objective(architecture, recipe.instances.objective, recipe.model.electra)
     tokens, flops = 0, 0.0
     phases = pairwise(recipe.trainer.phase_boundaries())
     for (first, end), trainer, instance_settings in zip(

@@ -19,7 +19,7 @@ from tfx_bsl.coders import example_coder
 from components.instance_gen.masking import mask_batch
 from components.instance_gen.pairing.assemble import assemble, ordinary_ids
 from components.instance_gen.pairing.segment_pairs import pair_next_sentences
-from components.instance_gen.pairing.spans import Spans, Walk
+from components.instance_gen.pairing.token_ranges import TokenRanges, Walk
 from components.instance_gen.tokenizing.chunk_tokenizer import ChunkTokenizer
 from components.instance_gen.tokenizing.documents import read_documents
 from components.instance_gen.write_shard import BATCH_INSTANCES
@@ -53,11 +53,11 @@ def main(documents: str, vocabulary_folder: str) -> None:
     corpus = read_documents(documents, tokenizer)
     own = (0, len(corpus.document_ids))
 
-    def pair() -> Spans:
+    def pair() -> TokenRanges:
         return pair_next_sentences(corpus, own, Walk(SEQ_LENGTH, 0.1, COPIES, draw(0, "pairs")))[0]
 
-    spans = pair()
-    total = len(spans)
+    ranges = pair()
+    total = len(ranges)
 
     def tokenize_uncached() -> object:
         return read_documents(documents, ChunkTokenizer(vocabulary.tokenizer()))
@@ -67,7 +67,7 @@ def main(documents: str, vocabulary_folder: str) -> None:
         "reading and tokenizing, full cache", total, lambda: read_documents(documents, tokenizer)
     )
     measure("pairing", total, pair, 2)
-    rows = spans.take(np.arange(BATCH_INSTANCES))
+    rows = ranges.take(np.arange(BATCH_INSTANCES))
     n = len(rows)
     batch = measure("assembling", n, lambda: assemble(corpus.ids, rows, SEQ_LENGTH, vocabulary))
     random_ids = ordinary_ids(vocabulary)

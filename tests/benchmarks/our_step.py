@@ -17,7 +17,7 @@ import tensorflow as tf
 from trainer.loop.state import start_state
 from trainer.loop.step import make_train_steps
 from trainer.models.architecture import resolve_architecture
-from trainer.objectives.choose import objective_of
+from trainer.objectives.choose import make_objective
 from trainer.objectives.objective import Objective
 from trainer.settings.masking import MaskingSettings
 from trainer.settings.model import ElectraSettings, ModelSettings
@@ -86,7 +86,7 @@ def _settings(work: dict[str, Any]) -> TrainingSettings:
 
 def _objective(settings: TrainingSettings, vocab_size: int) -> Objective:
     architecture = resolve_architecture(settings.model, vocab_size=vocab_size, pad_id=0)
-    return objective_of(architecture, "next_sentence", ElectraSettings())
+    return make_objective(architecture, "next_sentence", ElectraSettings())
 
 
 def _batch(work: dict[str, Any]) -> dict[str, np.ndarray]:

@@ -12,9 +12,9 @@ LATEST = ["vocabulary.import_from=latest_blessed", "model.start_from=latest_bles
 @pytest.mark.parametrize("overrides", [[], ["export={layout: bert}"], LATEST, [PHASES]], ids=str)
 def test_node_names_match_the_pipeline(overrides: list[str]) -> None:
     from pipelines.create_pipeline import create_pipeline
-    from pipelines.platform import Places
+    from pipelines.run_environment import Locations
 
     recipe = load_recipe("demo", overrides)
-    places = Places("/text", ("*.txt",), "/w/artifacts", "/w/checkpoints", "/w/published")
-    nodes = create_pipeline(recipe, places).components
+    locations = Locations("/text", ("*.txt",), "/w/artifacts", "/w/checkpoints", "/w/published")
+    nodes = create_pipeline(recipe, locations).components
     assert sorted(node.id for node in nodes) == sorted(node_names(recipe))

@@ -5,8 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.conftest import MakeSettings
-from tests.trainer.training_tools import first_batch, replica_step_of, train_some
-from trainer.draws import RowDraws
+from tests.trainer.training_tools import first_batch, make_replica_step, train_some
 from trainer.evaluation import area_under_curve, evaluation_masking, measure, unigram_losses
 from trainer.input.batches import evaluation_batches
 from trainer.input.instances import open_instances, read_token_counts
@@ -18,6 +17,7 @@ from trainer.objectives.replaced_tokens import (
     replaced_histograms,
     sample_tokens,
 )
+from trainer.row_draws import RowDraws
 from trainer.settings.masking import MaskingSettings
 
 ELECTRA = {"type": "electra", "embedding_size": 16, "generator_share": 0.5}
@@ -96,7 +96,7 @@ def test_the_first_loss_is_that_of_uniform_guesses(
     static_folder: str, make_settings: MakeSettings
 ) -> None:
     settings = make_settings(ELECTRA)
-    step, _ = replica_step_of(settings, static_folder)
+    step, _ = make_replica_step(settings, static_folder)
     batch = {k: tf.constant(v) for k, v in first_batch(settings, static_folder).items()}
     sums = tf.function(step)(batch, tf.constant(0, tf.int64))
     generator, discriminator = (

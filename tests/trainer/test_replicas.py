@@ -8,15 +8,15 @@ from core.errors import InputError
 from tests.trainer.conftest import MakeSettings
 from tests.trainer.training_tools import (
     first_batch,
+    make_replica_step,
     one_cpu,
-    replica_step_of,
     train_some,
     two_cpus,
 )
-from trainer.draws import RowDraws
 from trainer.input.instances import open_instances
 from trainer.loop.state import State
 from trainer.objectives.choose import choose_objective
+from trainer.row_draws import RowDraws
 from trainer.settings.training import TrainingSettings
 
 NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
@@ -137,7 +137,7 @@ def _one_step(
     *,
     compiled: bool,
 ) -> tuple[dict[str, np.ndarray], State]:
-    replica_step, state = replica_step_of(settings, folder)
+    replica_step, state = make_replica_step(settings, folder)
     sums = tf.function(replica_step, jit_compile=compiled)(batch, step)
     return {name: np.array(ratio) for name, ratio in sums.items()}, state
 

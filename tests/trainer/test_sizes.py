@@ -12,7 +12,7 @@ from pipelines.recipe.work import compute_work
 from trainer.models.architecture import SIZES, Architecture, resolve_architecture
 from trainer.models.electra import GENERATOR
 from trainer.models.parameters import ParameterList, count_parameters
-from trainer.objectives.choose import objective_of
+from trainer.objectives.choose import make_objective
 from trainer.settings.model import ElectraSettings, ModelSettings
 
 SCRIPT = Path(__file__).with_name("parameter_counts.py")
@@ -52,7 +52,7 @@ def halves(kind: str, size: str) -> list[tuple[Architecture, int]]:
     """What each class of `transformers` holds: its shape and our count of its parameters."""
     a = architecture_of(kind, size)
     pair = {"bert": "next_sentence", "albert": "sentence_order"}.get(kind)
-    model = objective_of(a, pair, ElectraSettings()).model
+    model = make_objective(a, pair, ElectraSettings()).model
     parameters = model.parameters()
     if kind != "electra":
         return [(a, count_parameters(parameters))]

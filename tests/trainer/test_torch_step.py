@@ -10,14 +10,14 @@ import tensorflow as tf
 
 from core.draw import draw_seed
 from tests.trainer.conftest import settings_in
-from tests.trainer.training_tools import first_batch, replica_step_of
-from trainer.draws import RowDraws
+from tests.trainer.training_tools import first_batch, make_replica_step
 from trainer.export.export import export_model
 from trainer.huggingface.config import GENERATOR_FOLDER, TRANSFORMERS_FOLDER
 from trainer.input.instances import open_instances
 from trainer.models.electra import Electra
 from trainer.objectives.choose import choose_objective
 from trainer.objectives.replaced_tokens import DRAWS, fill_masks, sample_tokens
+from trainer.row_draws import RowDraws
 from trainer.settings.training import TrainingSettings
 
 pytestmark = pytest.mark.transformers
@@ -38,7 +38,7 @@ def test_a_step_is_that_of_pytorch(
 ) -> None:
     settings = settings_in(tmp_path, {"type": kind, **EXACT, **MODELS[kind]})
     batch = first_batch(settings, static_folder)
-    replica_step, state = replica_step_of(settings, static_folder)
+    replica_step, state = make_replica_step(settings, static_folder)
     export(settings, static_folder, state.values(), tmp_path)
     if kind == "electra":
         batch["filled_ids"] = filled(settings, static_folder, state.variables, batch)

@@ -87,7 +87,7 @@ def assert_equal_states(left: State, right: State) -> None:
         np.testing.assert_array_equal(variable.numpy(), right.saved_variables()[name].numpy(), name)
 
 
-def replica_step_of(
+def make_replica_step(
     settings: TrainingSettings, folder: str
 ) -> tuple[Callable[[Batch, tf.Tensor], Sums], State]:
     """Return the step of one replica, outside any strategy, and the state that it changes."""

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from core.draw import draw_seed
-from trainer.draws import RowDraws
 from trainer.input.dynamic_masking import MaskVocabulary, mask_tokens, put_tokens, rate_at
 from trainer.input.instances import Instances
 from trainer.input.length_buckets import batches_in_window, sort_window
 from trainer.input.parse_records import Batch, make_parse
 from trainer.input.record_order import ordered_records
+from trainer.row_draws import RowDraws
 from trainer.settings.masking import MaskingSettings
 
 

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import tensorflow as tf
 
-from trainer.draws import RowDraws
+from trainer.row_draws import RowDraws
 
 RESOLUTION = 1 << 24  # draws are integers below it; shares are rounded to 1 / RESOLUTION
 LEAST_WEIGHT = 1e-30  # replaces a weight of 0, which has no logarithm

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from trainer.draws import RowDraws
 from trainer.input.choose_tokens import (
     RESOLUTION,
     choose_tokens,
@@ -18,6 +17,7 @@ from trainer.input.choose_tokens import (
     random_keys,
     word_numbers,
 )
+from trainer.row_draws import RowDraws
 from trainer.settings.masking import MaskingSettings
 
 

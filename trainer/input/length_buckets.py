@@ -18,8 +18,8 @@ from typing import TypeVar
 
 import tensorflow as tf
 
-from trainer.draws import ALGORITHM
 from trainer.input.parse_records import Batch
+from trainer.row_draws import ALGORITHM
 
 WINDOW_RECORDS = 4096  # 25 MB at 512 tokens
 CUT = ("input_ids", "input_mask", "segment_ids")  # (B, L); no other tensor depends on L

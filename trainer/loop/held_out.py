@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from core.draw import draw_seed
 from core.errors import InputError
-from trainer.draws import RowDraws
 from trainer.evaluation import area_under_curve, evaluation_masking
 from trainer.input.batches import evaluation_batches
 from trainer.input.distribute import distribute_batches
@@ -17,6 +16,7 @@ from trainer.input.instances import Instances
 from trainer.input.parse_records import Batch
 from trainer.loop.replicas import Sums, all_reduce, all_reduce_sums, first_replica
 from trainer.objectives.objective import Objective
+from trainer.row_draws import RowDraws
 
 SPLIT = "eval"
 Measured = tuple[Sums, dict[str, tf.Tensor]]  # sums; histograms

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from core.draw import draw_seed
 from core.errors import InputError
-from trainer.draws import RowDraws
 from trainer.input.length_buckets import at_shortest_length
 from trainer.input.parse_records import Batch
 from trainer.loop.replicas import Sums, all_reduce, all_reduce_sums, first_replica
@@ -20,6 +19,7 @@ from trainer.models.layers import compute_weights
 from trainer.models.noise import Noise
 from trainer.objectives.objective import Objective, Ratio
 from trainer.optimizers.schedule import learning_rate
+from trainer.row_draws import RowDraws
 from trainer.settings.training import TrainerSettings
 
 FILL = ("real_tokens", "filled_share")  # measures that every objective has

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from trainer.draws import RowDraws
+from trainer.row_draws import RowDraws
 
 
 class Noise:

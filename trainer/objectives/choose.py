@@ -25,10 +25,10 @@ def choose_objective(settings: ModelSettings, instances: Instances) -> Objective
             pad_id=vocabulary.pad_id,
             sequence_classes=instances.sequence_classes,
         )
-    return objective_of(architecture, instances.pair, settings.electra)
+    return make_objective(architecture, instances.pair, settings.electra)
 
 
-def objective_of(
+def make_objective(
     architecture: Architecture, pair: str | None, electra: ElectraSettings
 ) -> Objective:
     """Build the model of an architecture, with its objective."""

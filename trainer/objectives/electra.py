@@ -4,7 +4,6 @@ import math
 
 import tensorflow as tf
 
-from trainer.draws import RowDraws
 from trainer.input.parse_records import Batch
 from trainer.models.electra import Electra
 from trainer.models.layers import Weights
@@ -19,6 +18,7 @@ from trainer.objectives.replaced_tokens import (
     replaced_token_loss,
     sample_tokens,
 )
+from trainer.row_draws import RowDraws
 
 
 class ElectraObjective:

@@ -4,11 +4,11 @@ from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 
-from trainer.draws import RowDraws
 from trainer.input.parse_records import Batch
 from trainer.models.families import Model
 from trainer.models.layers import Weights
 from trainer.models.noise import Noise
+from trainer.row_draws import RowDraws
 
 
 class Ratio(NamedTuple):

@@ -4,13 +4,13 @@ import math
 
 import tensorflow as tf
 
-from trainer.draws import RowDraws
 from trainer.input.parse_records import Batch
 from trainer.models.families import PairModel
 from trainer.models.layers import Weights
 from trainer.models.noise import NO_NOISE, Noise
 from trainer.objectives.masked_lm import masked_lm_measures
 from trainer.objectives.objective import Outcome, Ratio, weighted
+from trainer.row_draws import RowDraws
 
 # Names for the share of label 1, for the pairs with two labels.
 SHARES = {"next_sentence": "random_next_share", "sentence_order": "swapped_share"}

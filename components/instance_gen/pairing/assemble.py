@@ -1,11 +1,11 @@
-"""Assemble spans of text to padded inputs, `[CLS] A [SEP] B [SEP]`, a batch at a time."""
+"""Assemble ranges of text to padded inputs, `[CLS] A [SEP] B [SEP]`, a batch at a time."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from components.instance_gen.pairing.spans import PAIR_SPECIALS, SINGLE_SPECIALS, Spans
+from components.instance_gen.pairing.token_ranges import PAIR_SPECIALS, SINGLE_SPECIALS, TokenRanges
 from components.instance_gen.tokenizing.ragged import Int32, Int64
 from core.vocabulary.vocabulary import Vocabulary
 
@@ -32,23 +32,25 @@ class UnmaskedBatch:
     label: Int64  # (n,)
 
 
-def assemble(ids: Int32, spans: Spans, seq_length: int, vocabulary: Vocabulary) -> UnmaskedBatch:
-    """Lay out spans in rows of `seq_length`.
+def assemble(
+    ids: Int32, ranges: TokenRanges, seq_length: int, vocabulary: Vocabulary
+) -> UnmaskedBatch:
+    """Lay out ranges in rows of `seq_length`.
 
-    The spans refer to the text `ids` (T,); none has more than L tokens, including special ones.
+    The ranges refer to the text `ids` (T,); none has more than L tokens, including special ones.
     """
     column = np.arange(seq_length)[None, :]
-    first_end = spans.first_length[:, None] + 1  # column of the first [SEP]
-    has_second = spans.second_length > 0
+    first_end = ranges.first_length[:, None] + 1  # column of the first [SEP]
+    has_second = ranges.second_length > 0
     specials = np.where(has_second, PAIR_SPECIALS, SINGLE_SPECIALS)
-    lengths = spans.first_length + spans.second_length + specials
+    lengths = ranges.first_length + ranges.second_length + specials
     source = np.where(
         column < first_end,
-        spans.first_start[:, None] - 1,
-        spans.second_start[:, None] - first_end - 1,
+        ranges.first_start[:, None] - 1,
+        ranges.second_start[:, None] - first_end - 1,
     )
     input_ids = ids.take(source + column, mode="clip")
-    rows = np.arange(len(spans))
+    rows = np.arange(len(ranges))
     input_ids[:, 0] = vocabulary.cls_id
     input_ids[rows, first_end[:, 0]] = vocabulary.sep_id
     input_ids[rows, lengths - 1] = vocabulary.sep_id
@@ -66,7 +68,7 @@ def assemble(ids: Int32, spans: Spans, seq_length: int, vocabulary: Vocabulary) 
         word_starts=word_starts,
         maskable=~special_table(vocabulary)[input_ids] & input_mask,
         lengths=lengths,
-        label=spans.label,
+        label=ranges.label,
     )
 
 

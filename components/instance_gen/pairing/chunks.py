@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.instance_gen.pairing.spans import PAIR_SPECIALS, Walk
+from components.instance_gen.pairing.token_ranges import PAIR_SPECIALS, Walk
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
 from components.instance_gen.tokenizing.ragged import Int64
 

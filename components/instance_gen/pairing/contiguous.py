@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from components.instance_gen.pairing.spans import (
+from components.instance_gen.pairing.token_ranges import (
     PAIR_SPECIALS,
     SINGLE_SPECIALS,
-    Spans,
+    TokenRanges,
     Walk,
 )
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
@@ -14,7 +14,7 @@ from components.instance_gen.tokenizing.ragged import Int64
 MIN_TAIL_TOKENS = 5  # ELECTRA's minimum; a document's last input is shorter only if unavoidable
 
 
-def cut_contiguous(corpus: TokenizedDocuments, walk: Walk, single_fraction: float) -> Spans:
+def cut_contiguous(corpus: TokenizedDocuments, walk: Walk, single_fraction: float) -> TokenRanges:
     """Cut every document into inputs of the target length, one after the other.
 
     As in ELECTRA, an input ends where it is full, even within a sentence, and its two segments meet
@@ -36,7 +36,7 @@ def cut_contiguous(corpus: TokenizedDocuments, walk: Walk, single_fraction: floa
         goes_on = stop < begins[document + 1]
         document, start = document[goes_on], stop[goes_on]
     start, middle, stop = np.concatenate(steps, axis=1)
-    return Spans(start, middle - start, middle, stop - middle, np.zeros(len(start), np.int64))
+    return TokenRanges(start, middle - start, middle, stop - middle, np.zeros(len(start), np.int64))
 
 
 def _stop(start: Int64, end: Int64, target: Int64, room: Int64) -> Int64:

@@ -6,7 +6,12 @@ from components.instance_gen.pairing.contiguous import cut_contiguous
 from components.instance_gen.pairing.full_sentences import pack_sentences
 from components.instance_gen.pairing.reference_pairs import pair_as_reference
 from components.instance_gen.pairing.segment_pairs import pair_in_order, pair_next_sentences
-from components.instance_gen.pairing.spans import PAIR_SPECIALS, SINGLE_SPECIALS, Spans, Walk
+from components.instance_gen.pairing.token_ranges import (
+    PAIR_SPECIALS,
+    SINGLE_SPECIALS,
+    TokenRanges,
+    Walk,
+)
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
 from components.instance_gen.tokenizing.ragged import Int32
 from components.settings import InstanceSettings
@@ -28,26 +33,26 @@ def draws_from_others(objective: str) -> bool:
     return objective == "next_sentence"
 
 
-def specials_of(objective: str) -> int:
+def count_specials(objective: str) -> int:
     """Return the number of special tokens in a full input."""
     return SINGLE_SPECIALS if objective == "none" else PAIR_SPECIALS
 
 
-def make_spans(
+def make_token_ranges(
     corpus: TokenizedDocuments,
     own: tuple[int, int],
     settings: InstanceSettings,
     copies: int,
     sep_id: int,
     rng: np.random.Generator,
-) -> tuple[Int32, Spans, dict[str, int]]:
-    """Choose the spans of text that become instances.
+) -> tuple[Int32, TokenRanges, dict[str, int]]:
+    """Choose the ranges of text that become instances.
 
     `corpus` also holds documents that only supply random segments; `own` is the first of the
     shard's own documents, and the one after the last.
 
     Returns:
-        The text that the spans refer to, the spans, and counters of what was left out.
+        The text that the ranges refer to, the ranges, and counters of what was left out.
     """
     walk = Walk(settings.seq_length, settings.short_seq_fraction, copies, rng)
     if settings.pair_draws == "reference":

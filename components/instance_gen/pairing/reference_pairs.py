@@ -9,7 +9,7 @@ import numpy as np
 
 from components.instance_gen.pairing.chunks import Chunks
 from components.instance_gen.pairing.segment_pairs import join_chunks
-from components.instance_gen.pairing.spans import PAIR_SPECIALS, Spans, Walk
+from components.instance_gen.pairing.token_ranges import PAIR_SPECIALS, TokenRanges, Walk
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
 from components.instance_gen.tokenizing.ragged import Int64
 
@@ -18,19 +18,19 @@ MAX_TRIES = 10  # draws until another document is found; the last draw counts in
 
 def pair_as_reference(
     corpus: TokenizedDocuments, own: tuple[int, int], walk: Walk
-) -> tuple[Spans, dict[str, int]]:
+) -> tuple[TokenRanges, dict[str, int]]:
     """Make pairs; label 1: the second segment is random, 0: it follows the first one.
 
     Documents outside `own` only supply random segments. A copy draws again which share of its
-    documents has a shorter target. Returns the spans, and counters of what was left out.
+    documents has a shorter target. Returns the ranges, and counters of what was left out.
     """
     document = np.tile(np.arange(*own), walk.copies)
     target = walk.targets(len(document), walk.seq_length - PAIR_SPECIALS)
     chunks = _cut_chunks(corpus, document, target, walk.rng)
     other = _draw_others(chunks.document, len(corpus.document_ids), walk.rng)
-    spans, truncated = join_chunks(corpus, chunks, other, walk)
+    ranges, truncated = join_chunks(corpus, chunks, other, walk)
     from_same = int(((chunks.label == 1) & (other == chunks.document)).sum())
-    return spans, {"truncated_tokens": truncated, "random_from_same_document": from_same}
+    return ranges, {"truncated_tokens": truncated, "random_from_same_document": from_same}
 
 
 def _cut_chunks(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from components.instance_gen.pairing.chunks import Chunks, cut_chunks
-from components.instance_gen.pairing.spans import PAIR_SPECIALS, Spans, Walk, truncate
+from components.instance_gen.pairing.token_ranges import PAIR_SPECIALS, TokenRanges, Walk, truncate
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
 from components.instance_gen.tokenizing.ragged import Int64
 from core.errors import InputError
@@ -11,24 +11,24 @@ from core.errors import InputError
 
 def pair_next_sentences(
     corpus: TokenizedDocuments, own: tuple[int, int], walk: Walk
-) -> tuple[Spans, dict[str, int]]:
+) -> tuple[TokenRanges, dict[str, int]]:
     """Make pairs; label 1: the second segment is random, 0: it follows the first one.
 
     The random segment never comes from the same document or one of equal content. Documents outside
     `own` only supply random segments.
 
     Returns:
-        The spans, exactly half of them with label 1, and counters of what was left out.
+        The ranges, exactly half of them with label 1, and counters of what was left out.
 
     Raises:
         InputError: no document has other content, so there is nothing to draw from.
     """
     chunks, skipped = cut_chunks(corpus, own, walk, put_back=True)
-    spans, truncated = join_chunks(corpus, chunks, _draw_others(corpus, chunks, walk.rng), walk)
-    return spans, {**skipped, "truncated_tokens": truncated}
+    ranges, truncated = join_chunks(corpus, chunks, _draw_others(corpus, chunks, walk.rng), walk)
+    return ranges, {**skipped, "truncated_tokens": truncated}
 
 
-def pair_in_order(corpus: TokenizedDocuments, walk: Walk) -> tuple[Spans, dict[str, int]]:
+def pair_in_order(corpus: TokenizedDocuments, walk: Walk) -> tuple[TokenRanges, dict[str, int]]:
     """Make pairs of adjacent segments; label 1: they are swapped, 0: they are in order.
 
     Both segments always come from the same document. (For a chunk of one sentence, ALBERT's own
@@ -36,7 +36,7 @@ def pair_in_order(corpus: TokenizedDocuments, walk: Walk) -> tuple[Spans, dict[s
     labels 1.)
 
     Returns:
-        The spans, exactly half of them with label 1, and counters of what was left out.
+        The ranges, exactly half of them with label 1, and counters of what was left out.
     """
     everything = (0, len(corpus.document_ids))
     chunks, skipped = cut_chunks(corpus, everything, walk, put_back=False)
@@ -44,20 +44,20 @@ def pair_in_order(corpus: TokenizedDocuments, walk: Walk) -> tuple[Spans, dict[s
     before = np.stack([chunks.start, chunks.cut])
     after = np.stack([chunks.cut, chunks.stop])
     first, second = np.where(is_swapped, after, before), np.where(is_swapped, before, after)
-    pairs = _spans(corpus, (first[0], first[1]), (second[0], second[1]), chunks.label)
-    spans, truncated = truncate(pairs, walk.seq_length - PAIR_SPECIALS, walk.rng)
-    return spans, {**skipped, "truncated_tokens": truncated}
+    pairs = _token_ranges(corpus, (first[0], first[1]), (second[0], second[1]), chunks.label)
+    ranges, truncated = truncate(pairs, walk.seq_length - PAIR_SPECIALS, walk.rng)
+    return ranges, {**skipped, "truncated_tokens": truncated}
 
 
 def join_chunks(
     corpus: TokenizedDocuments, chunks: Chunks, other: Int64, walk: Walk
-) -> tuple[Spans, int]:
+) -> tuple[TokenRanges, int]:
     """Add a second segment to every chunk, and truncate the pairs.
 
     With label 0 it is the text after the cut. With label 1 it is sentences of the other document,
     from a uniformly drawn one on, until the pair has its target length or the document ends.
 
-    `other` (n,) names the document of each chunk. Returns the spans, and the number of dropped
+    `other` (n,) names the document of each chunk. Returns the ranges, and the number of dropped
     tokens.
     """
     begin, end = corpus.document_offsets[other], corpus.document_offsets[other + 1]
@@ -70,19 +70,19 @@ def join_chunks(
         np.where(is_random, start, chunks.cut),
         np.where(is_random, np.minimum(stop, end), chunks.stop),
     )
-    pairs = _spans(corpus, (chunks.start, chunks.cut), second, chunks.label)
+    pairs = _token_ranges(corpus, (chunks.start, chunks.cut), second, chunks.label)
     return truncate(pairs, walk.seq_length - PAIR_SPECIALS, walk.rng)
 
 
-def _spans(
+def _token_ranges(
     corpus: TokenizedDocuments,
     first: tuple[Int64, Int64],
     second: tuple[Int64, Int64],
     label: Int64,
-) -> Spans:
-    """Convert two ranges of sentences to spans of tokens."""
+) -> TokenRanges:
+    """Convert two ranges of sentences to ranges of tokens."""
     offsets = corpus.sentence_offsets
-    return Spans(
+    return TokenRanges(
         first_start=offsets[first[0]],
         first_length=offsets[first[1]] - offsets[first[0]],
         second_start=offsets[second[0]],

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.instance_gen.tokenizing.ragged import Int32, Int64, gather_rows, offsets_of
+from components.instance_gen.tokenizing.ragged import Int32, Int64, compute_offsets, gather_rows
 from core.vocabulary.tokenizer_file import flatten_steps
 
 CACHED_CHUNKS = 1 << 19  # entries, about 100 MB at most; a language has fewer frequent words
@@ -43,7 +43,7 @@ class ChunkTokenizer:
         pieces = self._encode_chunks(encoded.dictionary.to_pylist())
         lengths = np.fromiter((len(p) for p in pieces), np.int64, len(pieces))
         flat = np.fromiter(itertools.chain.from_iterable(pieces), np.int32, int(lengths.sum()))
-        ids, offsets = gather_rows(flat, offsets_of(lengths), encoded.indices.to_numpy())
+        ids, offsets = gather_rows(flat, compute_offsets(lengths), encoded.indices.to_numpy())
         return ids, offsets[first_chunks]
 
     def _encode_chunks(self, chunks: list[str]) -> list[list[int]]:
@@ -130,7 +130,7 @@ def divide_at_punctuation(texts: pa.Array) -> tuple[pa.Array, Int64]:
     """
     if not len(texts):
         return texts, np.zeros(1, np.int64)
-    data, bounds = _bytes_of(texts)
+    data, bounds = _view_bytes(texts)
     kind = BYTE_CLASSES[data]
     before = np.concatenate([np.array([SPACE], np.uint8), kind[:-1]])
     begins = (before == SPACE) | (kind == PUNCTUATION) | ((before == PUNCTUATION) & (kind != OTHER))
@@ -158,7 +158,7 @@ def divide_at_spaces(texts: pa.Array) -> tuple[pa.Array, Int64]:
     """
     if not len(texts):
         return texts, np.zeros(1, np.int64)
-    data, bounds = _bytes_of(texts)
+    data, bounds = _view_bytes(texts)
     is_plain = ~pc.match_substring_regex(texts, OTHER_SPACES).to_numpy(zero_copy_only=False)
     begins = (data == ord(" ")) & np.repeat(is_plain, np.diff(bounds))
     begins[bounds[:-1][np.diff(bounds) > 0]] = True
@@ -166,7 +166,7 @@ def divide_at_spaces(texts: pa.Array) -> tuple[pa.Array, Int64]:
     return _strings(data, np.append(begin, len(data))), np.searchsorted(begin, bounds)
 
 
-def _bytes_of(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], Int64]:
+def _view_bytes(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], Int64]:
     """Return the bytes of all texts, and the offset of each text in them (S + 1,)."""
     _, offset_buffer, data_buffer = texts.buffers()
     bounds = np.frombuffer(offset_buffer, np.int64)[texts.offset : texts.offset + len(texts) + 1]

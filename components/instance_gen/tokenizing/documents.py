@@ -8,7 +8,7 @@ import pyarrow as pa
 from tfx_bsl.coders import example_coder
 
 from components.instance_gen.tokenizing.chunk_tokenizer import ChunkTokenizer
-from components.instance_gen.tokenizing.ragged import Int32, Int64, offsets_of
+from components.instance_gen.tokenizing.ragged import Int32, Int64, compute_offsets
 from components.records import read_records
 
 RECORDS_PER_BATCH = 256  # documents tokenized together; their bytes fit in a core's cache
@@ -63,7 +63,7 @@ def _tokenize(records: list[bytes], tokenizer: ChunkTokenizer) -> TokenizedDocum
     names = table.column(table.schema.get_field_index("document_id")).flatten().to_pylist()
     ids, offsets = tokenizer.encode(sentences.flatten().cast(pa.large_string()))
     has_token = np.diff(offsets) > 0  # by sentence
-    kept_before = offsets_of(has_token.astype(np.int64))
+    kept_before = compute_offsets(has_token.astype(np.int64))
     documents = kept_before[sentences.offsets.to_numpy() - sentences.offsets[0].as_py()]
     has_sentence = np.diff(documents) > 0  # by document
     return TokenizedDocuments(
@@ -80,4 +80,4 @@ def _tokenize(records: list[bytes], tokenizer: ChunkTokenizer) -> TokenizedDocum
 
 def _concatenate_offsets(parts: list[Int64]) -> Int64:
     lengths = [np.diff(offsets) for offsets in parts]
-    return offsets_of(np.concatenate([np.zeros(0, np.int64), *lengths]))
+    return compute_offsets(np.concatenate([np.zeros(0, np.int64), *lengths]))

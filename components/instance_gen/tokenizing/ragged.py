@@ -9,7 +9,7 @@ Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 
 
-def offsets_of(lengths: Int64) -> Int64:
+def compute_offsets(lengths: Int64) -> Int64:
     """Convert row lengths (n,) to offsets (n + 1,)."""
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
@@ -28,6 +28,6 @@ def gather_rows(flat: Int32, offsets: Int64, rows: npt.NDArray[Any]) -> tuple[In
         The values of the gathered rows, and their offsets (n + 1,).
     """
     lengths = np.diff(offsets)[rows]
-    gathered = offsets_of(lengths)
+    gathered = compute_offsets(lengths)
     index = np.repeat(offsets[rows] - gathered[:-1], lengths) + np.arange(gathered[-1])
     return flat[index], gathered

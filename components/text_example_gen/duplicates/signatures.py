@@ -65,7 +65,7 @@ def sign_document(
     from rensa import RMinHash
 
     minhash = RMinHash(num_perm=SIGNATURE_LENGTH, seed=SEED)
-    minhash.update(phrases_of(sentences))
+    minhash.update(list_phrases(sentences))
     record = np.zeros((), SIGNATURE_RECORD)
     record["high"], record["low"] = int(document_id[:16], 16), int(document_id[16:], 16)
     record["text_bytes"] = text_bytes
@@ -73,7 +73,7 @@ def sign_document(
     return record
 
 
-def phrases_of(sentences: Sequence[str]) -> list[str]:
+def list_phrases(sentences: Sequence[str]) -> list[str]:
     """Return the phrases of a document, at least one; a phrase may span sentences."""
     text = " ".join(sentences)
     words = _WORD.findall(text.lower())

@@ -29,7 +29,7 @@ def train_wordpiece(
     normalizer = make_normalizer(settings)
     counts = count_characters(documents, normalizer)
     alphabet = choose_alphabet(
-        counts, settings.size, lambda c: len(entries_of([c], settings.splits_cjk))
+        counts, settings.size, lambda c: len(list_entries([c], settings.splits_cjk))
     )
     tokenizer = Tokenizer(models.WordPiece(unk_token=SPECIALS[1]))
     tokenizer.normalizer = normalizer
@@ -39,7 +39,7 @@ def train_wordpiece(
     trainer = trainers.WordPieceTrainer(
         vocab_size=settings.size,
         min_frequency=settings.min_frequency,
-        special_tokens=[*SPECIALS, *entries_of(alphabet, settings.splits_cjk)],
+        special_tokens=[*SPECIALS, *list_entries(alphabet, settings.splits_cjk)],
         initial_alphabet=alphabet,
         limit_alphabet=len(alphabet),
         show_progress=False,
@@ -60,7 +60,7 @@ def count_characters(documents: Iterable[Sequence[str]], normalizer: Any) -> Cou
     return Counter({c: n for c, n in counts.items() if not c.isspace()})
 
 
-def entries_of(alphabet: Sequence[str], split_cjk: bool = True) -> list[str]:
+def list_entries(alphabet: Sequence[str], split_cjk: bool = True) -> list[str]:
     """Return the entries for characters: each alone, and after `##` if it can continue a word."""
     return [*alphabet, *(CONTINUATION + c for c in alphabet if _can_continue(c, split_cjk))]
 

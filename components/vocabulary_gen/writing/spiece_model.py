@@ -46,7 +46,7 @@ def spec_of_charsmap(charsmap: bytes) -> bytes:
     return encode_field(1, name) + encode_field(2, charsmap) + flags
 
 
-def charsmap_of(model: bytes) -> bytes:
+def read_charsmap(model: bytes) -> bytes:
     """Return the compiled table of a spiece.model, or b"" if it has none."""
     spec = dict(decode_fields(model)).get(NORMALIZER_SPEC, b"")
     return dict(decode_fields(spec)).get(2, b"")

@@ -16,7 +16,7 @@ from pipelines.lineage.compare.corpus_change import (
     compare_files,
 )
 from pipelines.lineage.compare.explain import explain
-from pipelines.lineage.find.run_list import model_of, run_ending
+from pipelines.lineage.find.run_list import find_trained_model, run_ending
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.graph import Artifact, Execution, Run
 from pipelines.metadata.recipe_keys import (
@@ -36,7 +36,7 @@ class Side:
     executions: Mapping[str, Execution]  # by node
     properties: Mapping[int, Mapping[str, Any]]  # exec properties, by execution
 
-    def properties_of(self, node_id: str) -> Mapping[str, Any]:
+    def get_properties(self, node_id: str) -> Mapping[str, Any]:
         """Return the exec properties of a node; none if it did not run."""
         execution = self.executions.get(node_id)
         return self.properties.get(execution.id, {}) if execution else {}
@@ -56,7 +56,7 @@ def compare_runs(
     nodes = list(dict.fromkeys([*sides[0].executions, *sides[1].executions]))
     both = [node for node in nodes if all(node in side.executions for side in sides)]
     manifests = [_manifests(archive, side) for side in sides]
-    models = [model_of(archive, side.executions.get("Trainer")) for side in sides]
+    models = [find_trained_model(archive, side.executions.get("Trainer")) for side in sides]
     comparison = Comparison(
         before=before.id,
         after=after.id,
@@ -126,15 +126,15 @@ def _manifests(archive: Archive, side: Side) -> Manifests:
 
 
 def _settings(side: Side, nodes: list[str]) -> dict[str, Any]:
-    return {k: v for n in nodes for k, v in recipe_settings(n, side.properties_of(n)).items()}
+    return {k: v for n in nodes for k, v in recipe_settings(n, side.get_properties(n)).items()}
 
 
 def _locations(side: Side, nodes: list[str]) -> dict[str, Any]:
-    return {k: v for n in nodes for k, v in locations(n, side.properties_of(n)).items()}
+    return {k: v for n in nodes for k, v in locations(n, side.get_properties(n)).items()}
 
 
 def _code(side: Side, nodes: list[str]) -> dict[str, Any]:
-    digests = {node: code_digest(side.properties_of(node)) for node in nodes}
+    digests = {node: code_digest(side.get_properties(node)) for node in nodes}
     return {node: digest for node, digest in digests.items() if digest}
 
 
@@ -143,7 +143,7 @@ def _commits(archive: Archive, side: Side, nodes: list[str]) -> dict[str, Any]:
     commits = {}
     for node in nodes:
         git = archive.notes(side.executions[node].run_id).git
-        if git.get("commit") and code_digest(side.properties_of(node)):
+        if git.get("commit") and code_digest(side.get_properties(node)):
             edited = " with uncommitted changes" if git.get("dirty") else ""
             commits[node] = f"{str(git['commit'])[:12]}{edited}"
     return commits

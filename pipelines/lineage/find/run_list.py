@@ -87,7 +87,7 @@ def run_ending(archive: Archive, run: Run) -> str:
     return f"{state} at {last}" if last else state
 
 
-def model_of(archive: Archive, trainer: Execution | None) -> Artifact | None:
+def find_trained_model(archive: Archive, trainer: Execution | None) -> Artifact | None:
     """Return the model that a Trainer's execution wrote or reused, if any."""
     return archive.outputs(trainer).get("model") if trainer else None
 
@@ -106,7 +106,7 @@ def _row(archive: Archive, run: Run, metrics: Mapping[int, Properties]) -> RunRo
             if edge.kind == "output":
                 of_run |= metrics.get(edge.artifact, {})
     trainer = executions.get("Trainer")
-    model = model_of(archive, trainer)
+    model = find_trained_model(archive, trainer)
     last = max((execution.ended for execution in executions.values()), default=run.began)
     return RunRow(
         run=run.id,

@@ -45,7 +45,7 @@ def select(archive: Archive, name: str) -> Run | Artifact:
     )
 
 
-def run_of(archive: Archive, selected: Run | Artifact) -> Run:
+def resolve_run(archive: Archive, selected: Run | Artifact) -> Run:
     """Return the run itself, or the run that made the artifact.
 
     Raises:

@@ -37,7 +37,7 @@ def verify(archive: Archive, selected: Run | Artifact | None = None) -> Verifica
             checks the whole workdir.
     """
     artifacts = _artifacts(archive, selected)
-    runs = _runs_of(archive, artifacts) if selected else list(archive.graph.runs.values())
+    runs = _find_runs(archive, artifacts) if selected else list(archive.graph.runs.values())
     findings: list[Mismatch] = []
     for artifact in artifacts:
         findings += [*check_artifact(archive, artifact), *check_links(archive, artifact)]
@@ -69,7 +69,7 @@ def _artifacts(archive: Archive, selected: Run | Artifact | None) -> list[Artifa
     return [artifact for _, artifact in graph.walk(start, "upstream") if artifact.live]
 
 
-def _runs_of(archive: Archive, artifacts: Iterable[Artifact]) -> list[Run]:
+def _find_runs(archive: Archive, artifacts: Iterable[Artifact]) -> list[Run]:
     producers = (archive.graph.producer(artifact.id) for artifact in artifacts)
     ids = {producer.run_id for producer in producers if producer}
     return [run for run in archive.graph.runs.values() if run.id in ids]

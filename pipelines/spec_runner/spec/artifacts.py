@@ -56,7 +56,7 @@ class LiveArtifact:
         }
 
 
-Artifacts = dict[str, list[LiveArtifact]]  # by input or output key
+LiveArtifacts = dict[str, list[LiveArtifact]]  # by input or output key
 
 
 def read_type(schema: Any) -> ArtifactType:

@@ -11,7 +11,7 @@ from typing import Any
 
 from components.code_digest import OUR_PACKAGES, code_digest
 from pipelines.spec_runner.processes.containers import ContainerEngine
-from pipelines.spec_runner.spec.artifacts import Artifacts, ArtifactType
+from pipelines.spec_runner.spec.artifacts import ArtifactType, LiveArtifacts
 from pipelines.spec_runner.spec.parameters import Values
 
 _CLASS_PATH = "--executor_class_path"
@@ -21,7 +21,7 @@ def cache_key(
     pipeline: str,
     container: Any,
     parameters: Values,
-    inputs: Artifacts,
+    inputs: LiveArtifacts,
     output_types: dict[str, ArtifactType],
     output_parameters: list[str],
     engine: ContainerEngine | None = None,

@@ -16,7 +16,7 @@ from pipelines.spec_runner.processes.processes import (
     tail,
 )
 from pipelines.spec_runner.processes.replicas import ReplicaRunner
-from pipelines.spec_runner.spec.artifacts import Artifacts, ArtifactType, Json, read_type
+from pipelines.spec_runner.spec.artifacts import ArtifactType, Json, LiveArtifacts, read_type
 from pipelines.spec_runner.spec.parameters import Values
 from pipelines.spec_runner.spec.placeholders import resolve_arguments
 from pipelines.spec_runner.tasks.cache_key import cache_key, executor_class
@@ -55,7 +55,7 @@ class ContainerTask:
     component: Any  # pb.ComponentSpec
     container: Any  # pb.PipelineDeploymentConfig.PipelineContainerSpec
     parameters: Values
-    inputs: Artifacts
+    inputs: LiveArtifacts
     resources: Mapping[str, Any]  # the executor's limits of CPU and memory
 
     def run(self) -> Result:
@@ -79,7 +79,7 @@ class ContainerTask:
             recorder.fail(execution, _registered(outputs), "was stopped", canceled=True)
             raise
 
-    def _run_recorded(self, execution: int, settings: Values, outputs: Artifacts) -> Result:
+    def _run_recorded(self, execution: int, settings: Values, outputs: LiveArtifacts) -> Result:
         recorder = self.tools.recorder
         driver_values = self._run_driver(self._message(settings, outputs, execution), outputs)
         recorder.add_settings(execution, driver_values)
@@ -97,7 +97,7 @@ class ContainerTask:
         recorder.finish(execution, outputs, parameters, cache_key=key)
         return Result(artifacts=outputs, parameters=parameters)
 
-    def _run_driver(self, message: Json, outputs: Artifacts) -> Values:
+    def _run_driver(self, message: Json, outputs: LiveArtifacts) -> Values:
         """Run the hook that precedes the cache lookup, such as ExampleGen's driver."""
         hook = self.container.lifecycle.pre_cache_check
         if not hook.command:
@@ -156,7 +156,7 @@ class ContainerTask:
             return self.tools.run.log(self.node_id).with_suffix("")
         return Path(folder)
 
-    def _message(self, settings: Values, outputs: Artifacts, execution: int) -> Json:
+    def _message(self, settings: Values, outputs: LiveArtifacts, execution: int) -> Json:
         node = storage.join(self.tools.run.root, self.node_id)
         folder = storage.join(node, ".system", "executor_execution", str(execution))
         storage.make_folder(folder)
@@ -194,5 +194,5 @@ def backoff_seconds(policy: Any, failed_attempts: int) -> float:
     return float(min(first * factor ** (failed_attempts - 1), longest))
 
 
-def _registered(outputs: Artifacts) -> Artifacts:
+def _registered(outputs: LiveArtifacts) -> LiveArtifacts:
     return {key: [a for a in artifacts if a.id] for key, artifacts in outputs.items()}

@@ -13,7 +13,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
 from components.tfx_internals.kubeflow_spec import INNER_DAG, RESOLVER_SUFFIXES
 from core.errors import TextmillError
-from pipelines.spec_runner.spec.artifacts import Artifacts
+from pipelines.spec_runner.spec.artifacts import LiveArtifacts
 from pipelines.spec_runner.spec.condition import parse_condition
 from pipelines.spec_runner.spec.errors import SpecError
 from pipelines.spec_runner.spec.parameters import Values
@@ -40,7 +40,7 @@ class DagRunner:
         return self._run_dag(self.spec.root, parameters, {}, "")
 
     def _run_dag(
-        self, component: Any, parameters: Values, artifacts: Artifacts, prefix: str
+        self, component: Any, parameters: Values, artifacts: LiveArtifacts, prefix: str
     ) -> Result:
         results: dict[str, Result] = {}
         tasks = component.dag.tasks
@@ -57,7 +57,12 @@ class DagRunner:
         return _dag_result(component, results)
 
     def _run_task(
-        self, task: Any, node_id: str, dag_values: Values, dag_inputs: Artifacts, results: Results
+        self,
+        task: Any,
+        node_id: str,
+        dag_values: Values,
+        dag_inputs: LiveArtifacts,
+        results: Results,
     ) -> Result:
         component = self.spec.component(task)
         inputs = task_artifacts(task, dag_inputs, results)
@@ -75,7 +80,7 @@ class DagRunner:
         return result
 
     def _run_leaf(
-        self, task: Any, component: Any, node_id: str, parameters: Values, inputs: Artifacts
+        self, task: Any, component: Any, node_id: str, parameters: Values, inputs: LiveArtifacts
     ) -> Result:
         executor = self.spec.executor(component)
         resources = self.spec.resources.get(component.executor_label, {})
@@ -126,7 +131,7 @@ def _may_run(task: Any, results: Results) -> bool:
     return all(results[name].state == SUCCEEDED for name in upstream(task))
 
 
-def _condition_holds(task: Any, parameters: Values, inputs: Artifacts) -> bool:
+def _condition_holds(task: Any, parameters: Values, inputs: LiveArtifacts) -> bool:
     text = task.trigger_policy.condition
     if not text:
         return True

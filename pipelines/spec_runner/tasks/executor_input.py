@@ -7,14 +7,14 @@ from typing import Any
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
 from core import storage
-from pipelines.spec_runner.spec.artifacts import Artifacts, Json, LiveArtifact
+from pipelines.spec_runner.spec.artifacts import Json, LiveArtifact, LiveArtifacts
 from pipelines.spec_runner.spec.errors import SpecError
 from pipelines.spec_runner.spec.parameters import Values
 
 OUTPUT_FILE = "executor_output.json"
 
 
-def new_outputs(folder: str, execution_id: int, types: Mapping[str, Any]) -> Artifacts:
+def new_outputs(folder: str, execution_id: int, types: Mapping[str, Any]) -> LiveArtifacts:
     """Create a task's outputs, not yet registered, at `<task>/<key>/<execution id>`."""
     return {
         key: [LiveArtifact(0, kind, storage.join(folder, key, str(execution_id)))]
@@ -23,7 +23,11 @@ def new_outputs(folder: str, execution_id: int, types: Mapping[str, Any]) -> Art
 
 
 def executor_input(
-    parameters: Values, inputs: Artifacts, outputs: Artifacts, folder: str, output_names: list[str]
+    parameters: Values,
+    inputs: LiveArtifacts,
+    outputs: LiveArtifacts,
+    folder: str,
+    output_names: list[str],
 ) -> Json:
     """Return the JSON that replaces `{{$}}`.
 
@@ -42,7 +46,7 @@ def executor_input(
     }
 
 
-def make_parents(outputs: Artifacts, message: Json) -> None:
+def make_parents(outputs: LiveArtifacts, message: Json) -> None:
     """Create the parent folders of everything that a container writes."""
     for artifacts in outputs.values():
         for artifact in artifacts:
@@ -75,7 +79,7 @@ def placeholder_tree(message: Json, run_values: Mapping[str, Any], words: list[s
     }
 
 
-def read_output(message: Json, outputs: Artifacts, types: Mapping[str, int]) -> Values:
+def read_output(message: Json, outputs: LiveArtifacts, types: Mapping[str, int]) -> Values:
     """Read what a container wrote: return its parameters, and update the outputs in place.
 
     Args:
@@ -119,7 +123,7 @@ def _read_value(text: str, kind: int) -> Any:
         ) from error
 
 
-def _runtime_artifacts(artifacts: Artifacts) -> Json:
+def _runtime_artifacts(artifacts: LiveArtifacts) -> Json:
     return {
         key: {"artifacts": [artifact.runtime_artifact() for artifact in several]}
         for key, several in artifacts.items()

@@ -6,7 +6,7 @@ from typing import Any
 
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
-from pipelines.spec_runner.spec.artifacts import Artifacts
+from pipelines.spec_runner.spec.artifacts import LiveArtifacts
 from pipelines.spec_runner.spec.errors import SpecError
 from pipelines.spec_runner.spec.parameters import Values, plain, typed
 from pipelines.spec_runner.spec.placeholders import resolve
@@ -26,12 +26,12 @@ def upstream(task: Any) -> set[str]:
     return names - {""}
 
 
-def task_artifacts(task: Any, dag_inputs: Artifacts, results: Results) -> Artifacts:
+def task_artifacts(task: Any, dag_inputs: LiveArtifacts, results: Results) -> LiveArtifacts:
     """Return the input artifacts of a task, from those of its DAG and the results of earlier tasks.
 
     A key is missing if its producer was skipped, and its list is empty if a resolver found nothing.
     """
-    inputs: Artifacts = {}
+    inputs: LiveArtifacts = {}
     for name, source in task.inputs.artifacts.items():
         if source.WhichOneof("kind") == "component_input_artifact":
             artifacts = dag_inputs.get(source.component_input_artifact)

@@ -7,7 +7,7 @@ from google.protobuf import json_format
 
 from core import storage
 from pipelines.metadata.names import RESOLVER
-from pipelines.spec_runner.spec.artifacts import Artifacts, LiveArtifact, read_type
+from pipelines.spec_runner.spec.artifacts import LiveArtifact, LiveArtifacts, read_type
 from pipelines.spec_runner.spec.condition import parse_filter
 from pipelines.spec_runner.spec.errors import SpecError
 from pipelines.spec_runner.spec.parameters import Values, plain
@@ -50,7 +50,7 @@ def run_importer(
 
 
 def run_resolver(
-    tools: Tools, node_id: str, component: Any, resolver: Any, inputs: Artifacts
+    tools: Tools, node_id: str, component: Any, resolver: Any, inputs: LiveArtifacts
 ) -> Result:
     """Look up artifacts of earlier runs; a query without a match gives an empty list."""
     execution = tools.recorder.begin(node_id, RESOLVER, {}, inputs)
@@ -61,7 +61,7 @@ def run_resolver(
 
 
 def _look_up(
-    tools: Tools, component: Any, inputs: Artifacts, key: str, query: Any
+    tools: Tools, component: Any, inputs: LiveArtifacts, key: str, query: Any
 ) -> list[LiveArtifact]:
     if any(not artifacts for artifacts in inputs.values()):
         return []  # the filter refers to an artifact that another resolver did not find

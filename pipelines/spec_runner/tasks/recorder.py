@@ -20,9 +20,9 @@ from pipelines.metadata.names import (
 )
 from pipelines.metadata.reuse import find_damage, output_digest
 from pipelines.spec_runner.spec.artifacts import (
-    Artifacts,
     ArtifactType,
     LiveArtifact,
+    LiveArtifacts,
     from_store,
     set_value,
     to_store,
@@ -48,7 +48,7 @@ class Recorder:
         self._types: dict[str, int] = {}
 
     def begin(
-        self, node_id: str, type_name: str, settings: Mapping[str, Any], inputs: Artifacts
+        self, node_id: str, type_name: str, settings: Mapping[str, Any], inputs: LiveArtifacts
     ) -> int:
         """Record that a task begins; return the execution's id, which names its folders."""
         kind = mlmd.ExecutionType(name=type_name)
@@ -77,7 +77,7 @@ class Recorder:
     def finish(
         self,
         execution_id: int,
-        outputs: Artifacts,
+        outputs: LiveArtifacts,
         parameters: Mapping[str, Any],
         *,
         cache_key: str | None = None,
@@ -104,12 +104,16 @@ class Recorder:
             link = mlmd.Association(context_id=context.id, execution_id=execution_id)
             self._store.put_attributions_and_associations([], [link])
 
-    def reuse(self, execution_id: int, outputs: Artifacts, parameters: Mapping[str, Any]) -> None:
+    def reuse(
+        self, execution_id: int, outputs: LiveArtifacts, parameters: Mapping[str, Any]
+    ) -> None:
         """Record that an earlier result was used."""
         state = mlmd.Execution.CACHED
         self._end(execution_id, state, parameters, outputs, mlmd.Event.OUTPUT)
 
-    def fail(self, execution_id: int, outputs: Artifacts, reason: str, *, canceled: bool) -> None:
+    def fail(
+        self, execution_id: int, outputs: LiveArtifacts, reason: str, *, canceled: bool
+    ) -> None:
         """Record that a task failed or was stopped, and mark its outputs as abandoned."""
         self._update(outputs, mlmd.Artifact.ABANDONED)
         (record,) = self._store.get_executions_by_id([execution_id])
@@ -119,7 +123,7 @@ class Recorder:
 
     def find_cached(
         self, cache_key: str, types: Mapping[str, ArtifactType]
-    ) -> tuple[Artifacts, dict[str, Any]] | None:
+    ) -> tuple[LiveArtifacts, dict[str, Any]] | None:
         """Return the newest result of a cache key whose outputs are all unchanged on disk."""
         context = self._store.get_context_by_type_and_name(CACHE_CONTEXT, cache_key)
         if context is None:
@@ -149,10 +153,12 @@ class Recorder:
         same = [a for a in self._store.get_artifacts_by_uri(uri) if a.type == artifact_type.name]
         return from_store(same[-1], artifact_type) if same else None
 
-    def _outputs(self, execution_id: int, types: Mapping[str, ArtifactType]) -> Artifacts | None:
+    def _outputs(
+        self, execution_id: int, types: Mapping[str, ArtifactType]
+    ) -> LiveArtifacts | None:
         events = self._store.get_events_by_execution_ids([execution_id])
         keys = {e.artifact_id: e.path.steps[0].key for e in events if e.type == mlmd.Event.OUTPUT}
-        outputs: Artifacts = {}
+        outputs: LiveArtifacts = {}
         for record in self._store.get_artifacts_by_id(list(keys)) if keys else []:
             key = keys[record.id]
             if key not in types or record.state != mlmd.Artifact.LIVE:
@@ -163,7 +169,7 @@ class Recorder:
             outputs.setdefault(key, []).append(artifact)
         return outputs if outputs.keys() == types.keys() else None
 
-    def _update(self, outputs: Artifacts, state: int) -> None:
+    def _update(self, outputs: LiveArtifacts, state: int) -> None:
         artifacts = [artifact for several in outputs.values() for artifact in several]
         records = [to_store(artifact, state, self._type(artifact.type)) for artifact in artifacts]
         if records:
@@ -174,7 +180,7 @@ class Recorder:
         execution_id: int,
         state: int,
         parameters: Mapping[str, Any],
-        outputs: Artifacts,
+        outputs: LiveArtifacts,
         kind: int,
     ) -> None:
         (record,) = self._store.get_executions_by_id([execution_id])
@@ -227,7 +233,7 @@ def _refuse_damaged_hit(artifact: LiveArtifact) -> bool:
     return damage is not None
 
 
-def _pairs(artifacts: Artifacts, kind: int) -> list[tuple[LiveArtifact, Any]]:
+def _pairs(artifacts: LiveArtifacts, kind: int) -> list[tuple[LiveArtifact, Any]]:
     """Pair each artifact with an event; ML Metadata stores one per artifact, for its last key."""
     pairs: dict[int, tuple[LiveArtifact, Any]] = {}
     for key, several in sorted(artifacts.items()):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import TextmillError
-from pipelines.spec_runner.spec.artifacts import Artifacts
+from pipelines.spec_runner.spec.artifacts import LiveArtifacts
 from pipelines.spec_runner.spec.buckets import Buckets
 from pipelines.spec_runner.spec.parameters import Values
 
@@ -62,7 +62,7 @@ class Result:
     """The result of a task or of a DAG."""
 
     state: str = SUCCEEDED
-    artifacts: Artifacts = field(default_factory=dict)
+    artifacts: LiveArtifacts = field(default_factory=dict)
     parameters: Values = field(default_factory=dict)
     error: Exception | None = None
 

@@ -59,7 +59,7 @@ def _make_subject(spec_or_recipe: str, options: JobOptions) -> "Subject":
     job = submission.job
 
     def value(name: str) -> str | None:
-        value = submission.values.get(name) or submission.template.default_of(name)
+        value = submission.values.get(name) or submission.template.get_default(name)
         return str(value) if value else None
 
     return Subject(

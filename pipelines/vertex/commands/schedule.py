@@ -184,7 +184,11 @@ def update(
     from pipelines.vertex.runs.describe import state_name
     from pipelines.vertex.runs.submission import check_images_built, prepare_submission
     from pipelines.vertex.schedule import schedule as schedules
-    from pipelines.vertex.schedule.describe import cron_of, print_next_runs, print_schedule
+    from pipelines.vertex.schedule.describe import (
+        print_next_runs,
+        print_schedule,
+        read_schedule_cron,
+    )
 
     submission = None
     target: TargetOptions | Target = options
@@ -196,7 +200,7 @@ def update(
     elif any(getattr(options, name) for name in NEED_SPEC):
         raise InputError("--param, --label, --network, --no-cache and --set need --spec.")
     cloud, existing = open_schedule(schedule, target)
-    current = cron_of(existing)
+    current = read_schedule_cron(existing)
     if cron is None and times.time_zone is not None and current:
         cron = current.fields
     timing = read_timing(cron, times, current.zone if current else "UTC")

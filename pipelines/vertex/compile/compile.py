@@ -13,10 +13,10 @@ from core.errors import InputError
 from core.settings import LATEST_BLESSED
 from pipelines.create_pipeline import create_pipeline
 from pipelines.machines.presets import preset
-from pipelines.platform import Places, Platform
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.vertex_settings import VertexSettings
-from pipelines.vertex.compile.parameters import parameters_of, placeholder
+from pipelines.run_environment import Locations, Platform
+from pipelines.vertex.compile.parameters import list_spec_parameters, placeholder
 from pipelines.vertex.compile.spec import TRAINER_TASK, finish_spec
 from pipelines.vertex.compile.worker_pools import use_dataflow, worker_pools
 
@@ -33,7 +33,7 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
     Raises:
         InputError: the recipe has no such section, or names a machine or task that does not exist.
     """
-    parameters = parameters_of(recipe)
+    parameters = list_spec_parameters(recipe)
     vertex = recipe.vertex
     if vertex is None:
         raise InputError(f"The recipe {recipe.name} has no section `vertex:`.")
@@ -44,7 +44,7 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
     root = placeholder("pipeline_root")
     pipeline = create_pipeline(
         recipe,
-        Places(
+        Locations(
             input_base=runtime["text_root"],
             patterns=(placeholder("text_pattern"),),
             pipeline_root="",

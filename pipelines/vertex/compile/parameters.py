@@ -9,7 +9,7 @@ from pipelines.recipe.settings import Recipe
 _PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\['(\w+)'\]\}\}")
 
 
-def parameters_of(recipe: Recipe) -> tuple[SpecParameter, ...]:
+def list_spec_parameters(recipe: Recipe) -> tuple[SpecParameter, ...]:
     """Return the parameters of a recipe's spec; the recipe's own values are the defaults.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipelines.compiled_spec.parameters import machines_of, uses_dataflow
+from pipelines.compiled_spec.parameters import read_machines, uses_dataflow
 from pipelines.vertex.doctor.check import Check, Subject
 from pipelines.vertex.doctor.storage import PERMISSIONS as BUCKET_PERMISSIONS
 
@@ -145,7 +145,7 @@ def check_roles(subject: Subject) -> Iterator[Check]:
     bucket_resource = f"//storage.googleapis.com/projects/_/buckets/{bucket}"
     project_resource = f"//cloudresourcemanager.googleapis.com/projects/{project}"
     needed = [(bucket_resource, permission) for permission in BUCKET_PERMISSIONS]
-    if machines_of(subject.template.spec):
+    if read_machines(subject.template.spec):
         needed.append((project_resource, "aiplatform.customJobs.create"))
         # The Trainer task starts the training job as the same account.
         own_resource = f"//iam.googleapis.com/projects/{project}/serviceAccounts/{email}"

@@ -8,7 +8,12 @@ from urllib.parse import quote
 from core.format_numbers import format_count
 from pipelines.cloud.errors import VertexError
 from pipelines.cloud.target import CONSOLE
-from pipelines.compiled_spec.parameters import Machines, images_of, machines_of, training_settings
+from pipelines.compiled_spec.parameters import (
+    Machines,
+    list_images,
+    read_machines,
+    training_settings,
+)
 from pipelines.recipe.vertex_settings import NO_DIGEST
 from pipelines.vertex.doctor.check import Check, Subject
 
@@ -37,7 +42,7 @@ def check_batch(subject: Subject) -> Iterator[Check]:
 
     The number of shards does not matter: hosts select records by number, from any shard.
     """
-    machines = machines_of(subject.template.spec)
+    machines = read_machines(subject.template.spec)
     settings = training_settings(subject.template.spec)
     if machines is None or settings is None:
         return
@@ -59,7 +64,7 @@ def check_batch(subject: Subject) -> Iterator[Check]:
 
 def check_quota(subject: Subject) -> Iterator[Check]:
     """Check the quota that the training job counts against; no API says how much is in use."""
-    machines = machines_of(subject.template.spec)
+    machines = read_machines(subject.template.spec)
     if machines is None:
         return
     target = subject.cloud.target
@@ -70,7 +75,7 @@ def check_quota(subject: Subject) -> Iterator[Check]:
         "quotaInfos",
         query=[("pageSize", "500")],
     )
-    metric = metric_of(machines)
+    metric = name_quota_metric(machines)
     limit = _find_limit(metric, [info for page in pages for info in page], target.region)
     name = metric.removeprefix(f"{SERVICE}/")
     page = f"{CONSOLE}/iam-admin/quotas?project={target.project}"
@@ -87,7 +92,7 @@ def check_quota(subject: Subject) -> Iterator[Check]:
         yield Check("quota", "ok", message)
 
 
-def metric_of(machines: Machines) -> str:
+def name_quota_metric(machines: Machines) -> str:
     """Return the quota metric that the training counts against."""
     kind = METRICS.get(machines.accelerator or "", "")
     if not machines.accelerator:
@@ -111,7 +116,7 @@ def _find_limit(metric: str, infos: Sequence[Mapping[str, Any]], region: str) ->
 
 def check_images(subject: Subject) -> Iterator[Check]:
     """Check each image of the spec once."""
-    for image in images_of(subject.template.spec):
+    for image in list_images(subject.template.spec):
         base = image.split("@")[0]
         name = f"image {base.rsplit('/', maxsplit=1)[-1]}"
         match = ARTIFACT_REGISTRY.fullmatch(image)

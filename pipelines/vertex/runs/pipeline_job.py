@@ -51,7 +51,7 @@ def make_job(
     account = (
         options.service_account
         or values.get("service_account")
-        or template.default_of("service_account")
+        or template.get_default("service_account")
         or ""
     )
     recipe_label = re.sub(r"[^a-z0-9_-]", "-", template.name.lower())[:63]
@@ -72,7 +72,7 @@ def make_job(
 
 def choose_root(template: Template, root: str | None) -> str:
     """Return the folder for artifacts: the option, or else the spec's."""
-    root = root or template.default_of("pipeline_root")
+    root = root or template.get_default("pipeline_root")
     root = (root or template.spec.get("defaultPipelineRoot") or "").rstrip("/")
     if not root:
         raise InputError(

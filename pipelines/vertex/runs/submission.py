@@ -42,15 +42,15 @@ def prepare_submission(spec_or_recipe: str, options: SubmitOptions) -> Submissio
     """
     quiet_libraries()
 
-    def check_target(default_of: Callable[[str], Any]) -> Target:
+    def check_target(get_default: Callable[[str], Any]) -> Target:
         return make_target(
-            options.project or default_of("project") or _default_project(),
-            options.region or default_of("region"),
+            options.project or get_default("project") or _default_project(),
+            options.region or get_default("region"),
             options.endpoint,
         )
 
     template = load_template(spec_or_recipe, options.overrides, check_target)
-    target = check_target(template.default_of)
+    target = check_target(template.get_default)
     job, values = make_job(template, target, options)
     return Submission(template=template, target=target, job=job, values=values)
 

@@ -34,7 +34,7 @@ class Template:
         vertex = self.recipe.vertex if self.recipe else None
         return vertex.network if vertex else None
 
-    def default_of(self, parameter: str) -> Any:
+    def get_default(self, parameter: str) -> Any:
         """Return the default of a parameter, or None."""
         return self._parameters().get(parameter, {}).get("defaultValue")
 

@@ -42,7 +42,7 @@ def print_schedules(schedules: Sequence["v1.Schedule"], console: Console) -> Non
             safe(schedule.display_name),
             styled(state_name(schedule.state)),
             safe(schedule.cron),
-            format_in_zone(schedule.next_run_time, _zone_of(schedule)) if is_active else "",
+            format_in_zone(schedule.next_run_time, _read_zone(schedule)) if is_active else "",
         )
     console.print(table)
 
@@ -63,7 +63,7 @@ def print_schedule(schedule: "v1.Schedule", target: Target, console: Console) ->
         "started": f"{schedule.started_run_count:,}{max_runs}",
         "console": target.console_link("schedules", short_id(schedule.name)),
     }
-    zone = _zone_of(schedule)
+    zone = _read_zone(schedule)
     if schedule.end_time:
         fields["end"] = format_both(schedule.end_time, zone)
     last = schedule.last_scheduled_run_response
@@ -80,7 +80,7 @@ def print_schedule(schedule: "v1.Schedule", target: Target, console: Console) ->
 
 def print_next_runs(schedule: "v1.Schedule", console: Console) -> None:
     """Print the next five start times, in the schedule's zone and in UTC."""
-    cron = cron_of(schedule)
+    cron = read_schedule_cron(schedule)
     if cron is None:
         return
     console.print("[dim]next runs[/]")
@@ -91,7 +91,7 @@ def print_next_runs(schedule: "v1.Schedule", console: Console) -> None:
         console.print(f"  {safe(format_both(time, cron.zone))}")
 
 
-def cron_of(schedule: "v1.Schedule") -> Cron | None:
+def read_schedule_cron(schedule: "v1.Schedule") -> Cron | None:
     """Return the schedule's cron line, or None if this program cannot read it."""
     try:
         return read_cron(schedule.cron, None)
@@ -99,6 +99,6 @@ def cron_of(schedule: "v1.Schedule") -> Cron | None:
         return None
 
 
-def _zone_of(schedule: "v1.Schedule") -> str:
-    cron = cron_of(schedule)
+def _read_zone(schedule: "v1.Schedule") -> str:
+    cron = read_schedule_cron(schedule)
     return cron.zone if cron else "UTC"

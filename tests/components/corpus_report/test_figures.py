@@ -6,10 +6,10 @@ import pytest
 from components.corpus_report.figures import (
     MAX_BARS,
     bin_series,
+    compute_rates,
     coverage,
     most_frequent,
     quantile,
-    rates_of,
     summarize,
 )
 
@@ -81,7 +81,7 @@ def test_equal_pieces_keep_the_order_of_their_ids() -> None:
 
 
 def test_rates_of_a_form_without_masks_are_none() -> None:
-    rates = rates_of({"instances": 2, "real_tokens": 8}, 8)
+    rates = compute_rates({"instances": 2, "real_tokens": 8}, 8)
     assert rates.fill == 0.5
     assert rates.unknown == 0
     assert rates.masked is rates.mask_share is rates.label_1 is None

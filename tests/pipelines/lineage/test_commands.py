@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.lineage.find.select import SelectionError, run_of, select
+from pipelines.lineage.find.select import SelectionError, resolve_run, select
 from pipelines.metadata.archive import Archive
 from tests.pipelines.lineage.conftest import History
 from tests.pipelines.lineage.mill import Mill
@@ -72,7 +72,7 @@ def test_a_model_is_found_by_all_its_names(
     names = [str(row["model"]), row["version"], str(published), str(tmp_path / "copied"),
              model.uri, f"{model.uri}/Format-Serving", digest, digest[:12]]  # fmt: skip
     assert {select(archive, name).id for name in names} == {row["model"]}
-    assert run_of(archive, select(archive, row["version"])).id == history.changed
+    assert resolve_run(archive, select(archive, row["version"])).id == history.changed
 
 
 def test_a_run_is_found_by_its_id_its_first_characters_and_as_latest(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.compiled_spec.parameters import Machines, images_of, machines_of
+from pipelines.compiled_spec.parameters import Machines, list_images, read_machines
 from pipelines.exit_codes import FAILED, SUCCEEDED
 from pipelines.vertex.doctor import local
 from pipelines.vertex.doctor.storage import select_files
@@ -230,14 +230,14 @@ def test_a_withdrawn_release_of_the_vertex_client_is_a_warning(
 
 def test_the_shipped_spec_needs_what_its_recipe_says() -> None:
     spec = load_template(str(SPEC)).spec
-    assert machines_of(spec) == Machines(
+    assert read_machines(spec) == Machines(
         machine_type="a2-highgpu-1g",
         accelerator="NVIDIA_TESLA_A100",
         count=1,
         hosts=1,
         is_spot=True,
     )
-    assert [image.split("@")[0].rsplit("/")[-1] for image in images_of(spec)] == [
+    assert [image.split("@")[0].rsplit("/")[-1] for image in list_images(spec)] == [
         "data", "trainer-gpu",
     ]  # fmt: skip
 

@@ -111,9 +111,9 @@ def test_the_spec_is_the_pipeline_of_a_local_run(
     spec: dict[str, Any], vertex_recipe: Recipe
 ) -> None:
     from pipelines.create_pipeline import create_pipeline
-    from pipelines.platform import Places
+    from pipelines.run_environment import Locations
 
-    local = create_pipeline(vertex_recipe, Places("text", ("**",), "root", "check", "out"))
+    local = create_pipeline(vertex_recipe, Locations("text", ("**",), "root", "check", "out"))
     nodes = {node.id: node for node in local.components}
     assert set(tasks(spec)) - RESOLVERS - {"RunRecord"} == set(nodes) - {
         "BaseModel",

@@ -14,7 +14,7 @@ from pipelines.compiled_spec.parameters import (
 )
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
-from pipelines.vertex.compile.parameters import parameters_of
+from pipelines.vertex.compile.parameters import list_spec_parameters
 from trainer.settings.training import PhaseSettings
 
 REQUIRED = {
@@ -25,7 +25,7 @@ REQUIRED = {
 def test_the_spec_declares_the_recipes_values_as_defaults(
     spec: dict[str, Any], vertex_recipe: Recipe
 ) -> None:
-    assert set(read_parameters(spec)) == set(parameters_of(vertex_recipe))
+    assert set(read_parameters(spec)) == set(list_spec_parameters(vertex_recipe))
     by_name = {p.name: p for p in read_parameters(spec)}
     assert by_name["steps"].default == vertex_recipe.trainer.steps
     assert by_name["learning_rate"].type is float
@@ -34,7 +34,7 @@ def test_the_spec_declares_the_recipes_values_as_defaults(
 
 def test_project_and_account_of_the_recipe_become_defaults() -> None:
     recipe = load_recipe("vertex", ["vertex.project=mine", "vertex.service_account=a@b.c"])
-    by_name = {p.name: p for p in parameters_of(recipe)}
+    by_name = {p.name: p for p in list_spec_parameters(recipe)}
     assert by_name["project"].default == "mine"
     assert by_name["service_account"].default == "a@b.c"
 
@@ -90,7 +90,9 @@ def test_overrides_equal_to_the_recipe_change_nothing(
 ) -> None:
     settings = training_settings(spec)
     assert settings is not None
-    defaults = {p.name: p.default for p in parameters_of(vertex_recipe) if p.default is not None}
+    defaults = {
+        p.name: p.default for p in list_spec_parameters(vertex_recipe) if p.default is not None
+    }
     assert override(settings, defaults) == settings
 
 

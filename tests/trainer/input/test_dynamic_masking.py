@@ -6,8 +6,8 @@ from pydoc_data.topics import topics
 import pytest
 import tensorflow as tf
 
-from trainer.draws import RowDraws
 from trainer.input.dynamic_masking import Masked, MaskVocabulary, mask_tokens
+from trainer.row_draws import RowDraws
 from trainer.settings.masking import MaskingSettings
 
 LENGTH = 32

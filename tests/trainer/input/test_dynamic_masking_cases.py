@@ -19,8 +19,8 @@ from tests.mask_claims import (
     cases,
     check_masks,
 )
-from trainer.draws import RowDraws
 from trainer.input.dynamic_masking import MaskVocabulary, mask_tokens
+from trainer.row_draws import RowDraws
 from trainer.settings.masking import MaskingSettings
 
 CASES = 10_000

@@ -12,8 +12,8 @@ import safetensors.numpy
 
 from core.errors import InputError
 from pipelines.create_pipeline import create_pipeline
-from pipelines.platform import Places
 from pipelines.recipe.file import load_recipe
+from pipelines.run_environment import Locations
 from tests.small_pieces import write_small_pieces
 from tests.small_vocabulary import write_small_vocabulary
 from tests.trainer.conftest import MakeSettings, settings_in
@@ -181,7 +181,7 @@ def test_a_start_that_does_not_fit_is_refused_before_anything_runs(
     trained: dict[str, tuple[Path, Arrays]],
 ) -> None:
     """The error comes when the pipeline is built, before text and instances are processed."""
-    places = Places("text", ("*.txt",), "root", "checkpoints", "published")
+    locations = Locations("text", ("*.txt",), "root", "checkpoints", "published")
     recipe = load_recipe("quick", ["model.type=albert", f"model.start_from={trained['bert'][0]}"])
     with pytest.raises(WarmStartError, match=r"its type is bert, and model\.type says albert"):
-        create_pipeline(recipe, places)
+        create_pipeline(recipe, locations)

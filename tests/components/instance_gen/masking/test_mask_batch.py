@@ -9,7 +9,7 @@ from components.instance_gen.choose_tokens import choose_words, draw_keys
 from components.instance_gen.masking import MaskedBatch, mask_batch, word_numbers
 from components.instance_gen.pairing.assemble import UnmaskedBatch, assemble, ordinary_ids
 from components.instance_gen.pairing.segment_pairs import pair_next_sentences
-from components.instance_gen.pairing.spans import Spans, Walk
+from components.instance_gen.pairing.token_ranges import TokenRanges, Walk
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
 from core.draw import draw
 from core.vocabulary.vocabulary import Vocabulary
@@ -20,10 +20,10 @@ SEQ_LENGTH = 64
 
 @pytest.fixture(scope="module")
 def batch(corpus: TokenizedDocuments, vocabulary: Vocabulary) -> UnmaskedBatch:
-    spans, _ = pair_next_sentences(
+    ranges, _ = pair_next_sentences(
         corpus, (0, len(corpus.document_ids)), Walk(SEQ_LENGTH, 0.1, 2, draw(0, "pairs"))
     )
-    return assemble(corpus.ids, spans, SEQ_LENGTH, vocabulary)
+    return assemble(corpus.ids, ranges, SEQ_LENGTH, vocabulary)
 
 
 def mask(
@@ -41,7 +41,7 @@ def mask(
 
 def test_inputs_are_laid_out_like_berts(corpus: TokenizedDocuments, vocabulary: Vocabulary) -> None:
     numbers = [np.array([n]) for n in (10, 3, 40, 2, 1)]
-    batch = assemble(corpus.ids, Spans(*numbers), 10, vocabulary)
+    batch = assemble(corpus.ids, TokenRanges(*numbers), 10, vocabulary)
     a, b = corpus.ids[10:13].tolist(), corpus.ids[40:42].tolist()
     cls, sep, pad = vocabulary.cls_id, vocabulary.sep_id, vocabulary.pad_id
     assert batch.input_ids[0].tolist() == [cls, *a, sep, *b, sep, pad, pad]
@@ -54,7 +54,7 @@ def test_a_single_segment_has_one_separator(
     corpus: TokenizedDocuments, vocabulary: Vocabulary
 ) -> None:
     numbers = [np.array([n]) for n in (10, 3, 0, 0, 0)]
-    batch = assemble(corpus.ids, Spans(*numbers), 6, vocabulary)
+    batch = assemble(corpus.ids, TokenRanges(*numbers), 6, vocabulary)
     cls, sep, pad = vocabulary.cls_id, vocabulary.sep_id, vocabulary.pad_id
     assert batch.input_ids[0].tolist() == [cls, *corpus.ids[10:13].tolist(), sep, pad]
     assert not batch.segment_ids.any()
@@ -65,7 +65,7 @@ def test_a_segment_cut_inside_a_word_begins_a_word(
 ) -> None:
     inside = np.flatnonzero(vocabulary.continuation[corpus.ids])[:2]
     numbers = [inside[:1], np.array([3]), inside[1:], np.array([2]), np.array([0])]
-    batch = assemble(corpus.ids, Spans(*numbers), 10, vocabulary)
+    batch = assemble(corpus.ids, TokenRanges(*numbers), 10, vocabulary)
     assert batch.word_starts[0, [0, 1, 4, 5, 7]].all()
 
 
@@ -228,7 +228,7 @@ def test_every_token_has_the_same_chance(batch: UnmaskedBatch, vocabulary: Vocab
 def test_an_input_with_nothing_to_mask_is_unchanged(vocabulary: Vocabulary) -> None:
     ids = np.full(4, vocabulary.unk_id, np.int32)
     numbers = [np.array([n]) for n in (0, 2, 2, 2, 0)]
-    batch = assemble(ids, Spans(*numbers), 8, vocabulary)
+    batch = assemble(ids, TokenRanges(*numbers), 8, vocabulary)
     masked = mask(batch, vocabulary)
     assert not masked.weights.any()
     assert np.array_equal(masked.input_ids, batch.input_ids)

@@ -8,7 +8,7 @@ import pytest
 
 from components.instance_gen.masking import mask_batch, word_numbers
 from components.instance_gen.pairing.assemble import UnmaskedBatch, assemble, ordinary_ids
-from components.instance_gen.pairing.spans import Spans
+from components.instance_gen.pairing.token_ranges import TokenRanges
 from core.draw import draw
 from core.vocabulary.vocabulary import Vocabulary
 from tests.components.instance_gen.pieces import CHINESE, JAPANESE, train_pieces
@@ -38,8 +38,8 @@ def batch_of(vocabulary: Vocabulary, first: str, second: str = "") -> UnmaskedBa
     codes = vocabulary.tokenizer().encode_batch([first, second])
     ids = np.array([n for code in codes for n in code.ids], np.int32)
     sizes = [np.array([len(code.ids)]) for code in codes]
-    spans = Spans(np.zeros(1, np.int64), sizes[0], sizes[0], sizes[1], np.zeros(1, np.int64))
-    return assemble(ids, spans, SEQ_LENGTH, vocabulary)
+    ranges = TokenRanges(np.zeros(1, np.int64), sizes[0], sizes[0], sizes[1], np.zeros(1, np.int64))
+    return assemble(ids, ranges, SEQ_LENGTH, vocabulary)
 
 
 def words_of(vocabulary: Vocabulary, batch: UnmaskedBatch) -> list[str]:

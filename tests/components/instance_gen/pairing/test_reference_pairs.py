@@ -10,10 +10,10 @@ import pytest
 
 from components.instance_gen.masking import mask_batch
 from components.instance_gen.pairing.assemble import assemble, ordinary_ids
-from components.instance_gen.pairing.objective import make_spans
+from components.instance_gen.pairing.objective import make_token_ranges
 from components.instance_gen.pairing.reference_pairs import pair_as_reference
 from components.instance_gen.pairing.segment_pairs import pair_next_sentences
-from components.instance_gen.pairing.spans import Walk
+from components.instance_gen.pairing.token_ranges import Walk
 from components.instance_gen.tokenizing.chunk_tokenizer import ChunkTokenizer
 from components.instance_gen.tokenizing.documents import TokenizedDocuments, read_documents
 from components.settings import InstanceSettings
@@ -108,10 +108,10 @@ def ours(
     corpus: TokenizedDocuments, vocabulary: Vocabulary, length: int, slots: int, seed: int
 ) -> Figures:
     """Return the figures of the reference mode, including masks."""
-    spans, _ = pair_as_reference(
+    ranges, _ = pair_as_reference(
         corpus, (0, len(corpus.document_ids)), Walk(length, SHORT, COPIES, draw(seed, "pairs"))
     )
-    batch = assemble(corpus.ids, spans, length, vocabulary)
+    batch = assemble(corpus.ids, ranges, length, vocabulary)
     masked = mask_batch(
         batch,
         masking=MaskingSettings(rate=RATE),
@@ -121,8 +121,8 @@ def ours(
         rng=draw(seed, "mask"),
     )
     per_instance = masked.weights.sum(axis=1)
-    means = map(np.mean, (batch.lengths, batch.label, per_instance, spans.first_length))
-    return Figures(len(spans), *map(float, means))
+    means = map(np.mean, (batch.lengths, batch.label, per_instance, ranges.first_length))
+    return Figures(len(ranges), *map(float, means))
 
 
 @pytest.mark.parametrize(("seq_length", "slots"), [(64, 10), (128, 20), (512, 77)])
@@ -137,34 +137,34 @@ def test_figures_of_real_text_match_the_definition(
 
 
 def test_balanced_pairs_differ_from_the_reference(english: TokenizedDocuments) -> None:
-    spans, _ = pair_next_sentences(
+    ranges, _ = pair_next_sentences(
         english, (0, len(english.document_ids)), Walk(128, SHORT, COPIES, draw(1, "pairs"))
     )
-    assert 2 * spans.label.sum() == len(spans)
+    assert 2 * ranges.label.sum() == len(ranges)
     # The figures distinguish the two.
-    assert abs(len(spans) / defined(english, 128, 20, 1).instances - 1) > 0.02
+    assert abs(len(ranges) / defined(english, 128, 20, 1).instances - 1) > 0.02
 
 
 def test_a_single_sentence_is_always_labeled_random() -> None:
     corpus = corpus_of([[9], [9], [40, 40, 40]])
-    spans, _ = reference(corpus, copies=50)
-    lone = documents_at(corpus, spans.first_start) < 2
+    ranges, _ = reference(corpus, copies=50)
+    lone = documents_at(corpus, ranges.first_start) < 2
     assert lone.sum() == 100
-    assert spans.label[lone].all()
-    assert (documents_at(corpus, spans.second_start) != documents_at(corpus, spans.first_start))[
+    assert ranges.label[lone].all()
+    assert (documents_at(corpus, ranges.second_start) != documents_at(corpus, ranges.first_start))[
         lone
     ].all()
 
 
 def test_a_single_document_is_random_to_itself_and_counted() -> None:
-    spans, skipped = reference(corpus_of([[9] * 8]), copies=50)
-    assert skipped["random_from_same_document"] == spans.label.sum() > 0
+    ranges, skipped = reference(corpus_of([[9] * 8]), copies=50)
+    assert skipped["random_from_same_document"] == ranges.label.sum() > 0
 
 
 def test_a_target_holds_for_a_whole_document() -> None:
     corpus = corpus_of([[1] * 300])
-    spans, _ = reference(corpus, copies=1, short=1.0, seed=3)
-    total = spans.first_length + spans.second_length
+    ranges, _ = reference(corpus, copies=1, short=1.0, seed=3)
+    total = ranges.first_length + ranges.second_length
     assert len(set(total[:-2].tolist())) == 1
 
 
@@ -187,7 +187,7 @@ def test_the_setting_chooses_the_draws(english: TokenizedDocuments, vocabulary: 
     for draws in ("balanced", "reference"):
         settings = InstanceSettings(pair_draws=draws)
         own = (0, len(english.document_ids))
-        spans = make_spans(english, own, settings, 10, vocabulary.sep_id, draw(0, "x"))[1]
-        shares[draws] = spans.label.mean()
+        ranges = make_token_ranges(english, own, settings, 10, vocabulary.sep_id, draw(0, "x"))[1]
+        shares[draws] = ranges.label.mean()
     assert shares["balanced"] == 0.5
     assert shares["reference"] > 0.54

@@ -16,7 +16,7 @@ from components.text_example_gen.duplicates.near_duplicates import band_length, 
 from components.text_example_gen.duplicates.signatures import (
     SIGNATURE_RECORD,
     SignatureWriter,
-    phrases_of,
+    list_phrases,
     sign_document,
 )
 from core.draw import draw
@@ -36,7 +36,7 @@ def similarity(first: Sentences, second: Sentences) -> float:
 
 @functools.cache
 def _phrases(sentences: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(phrases_of(sentences))
+    return frozenset(list_phrases(sentences))
 
 
 def altered(sentences: Sentences, words: int, seed: int) -> Sentences:
@@ -112,9 +112,9 @@ def test_signatures_do_not_change_between_versions() -> None:
 
 
 def test_phrases_ignore_case_punctuation_and_line_ends() -> None:
-    assert phrases_of(["The cat, sat.", "On a MAT!"]) == ["the cat sat on a", "cat sat on a mat"]
-    assert phrases_of(["...", "!"]) == ["... !"]
-    assert phrases_of(["日本語の本"]) == ["日 本 語 の 本"]
+    assert list_phrases(["The cat, sat.", "On a MAT!"]) == ["the cat sat on a", "cat sat on a mat"]
+    assert list_phrases(["...", "!"]) == ["... !"]
+    assert list_phrases(["日本語の本"]) == ["日 本 語 の 本"]
 
 
 def test_order_and_division_of_the_files_change_no_byte(

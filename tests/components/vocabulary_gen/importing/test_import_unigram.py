@@ -9,7 +9,7 @@ from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
 
 from components.vocabulary_gen.importing import import_vocabulary
-from components.vocabulary_gen.writing.spiece_model import charsmap_of
+from components.vocabulary_gen.writing.spiece_model import read_charsmap
 from components.vocabulary_gen.writing.write_vocabulary import NewVocabulary, write_vocabulary
 from core.errors import InputError
 from core.vocabulary.vocabulary import load_vocabulary
@@ -70,7 +70,7 @@ def test_a_spiece_model_is_built_from_a_tokenizer_json_alone(spiece: Path, tmp_p
     lowered = [sentence.lower() for sentence in SENTENCES]
     assert model.encode(lowered) == original.encode(lowered)
     assert [model.is_control(n) for n in range(6)] == [True, False, True, True, True, False]
-    assert charsmap_of(new.spiece_model) == charsmap_of((spiece / "spiece.model").read_bytes())
+    assert read_charsmap(new.spiece_model) == read_charsmap((spiece / "spiece.model").read_bytes())
     write_vocabulary(new, str(tmp_path / "out"))
     assert load_vocabulary(str(tmp_path / "out")).size == original.get_piece_size()
 

@@ -14,7 +14,7 @@ from components.settings import VocabularySettings
 from components.vocabulary_gen.training.alphabet import choose_alphabet
 from components.vocabulary_gen.training.train_wordpiece import (
     count_characters,
-    entries_of,
+    list_entries,
     train_wordpiece,
 )
 from components.vocabulary_gen.writing.build_tokenizer import make_normalizer
@@ -47,7 +47,7 @@ def normalizer(**settings: bool) -> Any:
 
 
 def entries_per_character(character: str) -> int:
-    return len(entries_of([character]))
+    return len(list_entries([character]))
 
 
 def digest(backwards: bool = False, **environment: str) -> str:
@@ -115,11 +115,11 @@ def test_rare_characters_get_no_entry() -> None:
 
 
 def test_ideographs_are_words_and_never_continue_a_word() -> None:
-    assert entries_of(["a", "漢", "か", "!"]) == ["a", "漢", "か", "!", "##a", "##か"]
+    assert list_entries(["a", "漢", "か", "!"]) == ["a", "漢", "か", "!", "##a", "##か"]
 
 
 def test_ideographs_continue_words_if_they_are_not_split() -> None:
-    assert "##漢" in entries_of(["a", "漢"], split_cjk=False)
+    assert "##漢" in list_entries(["a", "漢"], split_cjk=False)
     text = [["漢字 漢字 漢字 漢字"]] * 9
     assert "漢字" in train(text, size=64, split_cjk=False)
     assert "漢字" not in train(text, size=64, split_cjk=True)
@@ -128,7 +128,7 @@ def test_ideographs_continue_words_if_they_are_not_split() -> None:
 def test_the_alphabet_leaves_room_for_merges_and_takes_frequent_characters() -> None:
     counts = Counter({chr(0xAC00 + n): 1000 - n for n in range(900)})
     alphabet = choose_alphabet(counts, 400, entries_per_character)
-    assert len(entries_of(alphabet)) == 294  # 147 syllables, each alone and after ##
+    assert len(list_entries(alphabet)) == 294  # 147 syllables, each alone and after ##
     assert set(alphabet) == set(list(counts)[:147])
 
 

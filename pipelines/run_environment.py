@@ -13,7 +13,7 @@ from components.phased_trainer.component import PhasedTrainer
 
 
 @dataclass(frozen=True)
-class Places:
+class Locations:
     """Where a pipeline reads and writes; local folders or gs:// paths."""
 
     input_base: str | RuntimeParameter  # folder that contains all of the text
@@ -25,7 +25,7 @@ class Places:
     metadata_path: str | None = None  # SQLite file; None where the platform keeps the metadata
 
 
-def train_locally(
+def make_local_trainer(
     *, phases: dict[str, BaseChannel], base_model: BaseChannel | None, **arguments: Any
 ) -> base_node.BaseNode:
     """Make TFX's Trainer, or Textmill's if the recipe has several phases."""
@@ -39,7 +39,7 @@ class Platform:
     """What runs the pipeline; the default is this machine."""
 
     # Makes the Trainer from the arguments of TFX's, and `phases`: instances of later phases by key.
-    trainer: Callable[..., base_node.BaseNode] = train_locally
+    trainer: Callable[..., base_node.BaseNode] = make_local_trainer
     seed: RuntimeParameter | None = None  # given at submission; None: the recipe's
     # Flags of the Beam nodes; None: as many local processes as the recipe sets.
     beam_args: tuple[str, ...] | None = None

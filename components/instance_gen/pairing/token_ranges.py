@@ -1,4 +1,4 @@
-"""Describe instances as one or two spans of the corpus, and truncate them to a token budget."""
+"""Describe instances as one or two token ranges, and truncate them to a token budget."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ SINGLE_SPECIALS = 2  # [CLS] A [SEP]
 
 
 @dataclass(frozen=True)
-class Spans:
-    """n instances as spans of token ids; a second span of length 0 means there is none."""
+class TokenRanges:
+    """n instances as ranges of token ids; a second range of length 0 means there is none."""
 
     first_start: Int64
     first_length: Int64
@@ -24,9 +24,9 @@ class Spans:
     def __len__(self) -> int:
         return len(self.label)
 
-    def take(self, rows: Int64) -> "Spans":
+    def take(self, rows: Int64) -> "TokenRanges":
         """Return the instances of these rows."""
-        return Spans(
+        return TokenRanges(
             self.first_start[rows],
             self.first_length[rows],
             self.second_start[rows],
@@ -54,24 +54,24 @@ class Walk:
         return np.where(short, self.rng.integers(2, budget + 1, n), budget)
 
 
-def truncate(spans: Spans, budget: int, rng: np.random.Generator) -> tuple[Spans, int]:
+def truncate(ranges: TokenRanges, budget: int, rng: np.random.Generator) -> tuple[TokenRanges, int]:
     """Truncate pairs to a budget as BERT's `truncate_seq_pair` does; count the dropped tokens.
 
     BERT drops one token at a time from the longer segment (from the second if both are equal), and
     a fair coin decides between front and back. So the shorter segment is kept if it fits in half
     the budget, and the number of tokens dropped at the front is binomial.
     """
-    first, second = spans.first_length, spans.second_length
+    first, second = ranges.first_length, ranges.second_length
     half = -(-budget // 2)
     kept_first = np.minimum(first, np.maximum(half, budget - second))
     kept_second = np.minimum(second, budget - kept_first)
     from_front_first = rng.binomial(first - kept_first, 0.5)
     from_front_second = rng.binomial(second - kept_second, 0.5)
-    cut = Spans(
-        spans.first_start + from_front_first,
+    cut = TokenRanges(
+        ranges.first_start + from_front_first,
         kept_first,
-        spans.second_start + from_front_second,
+        ranges.second_start + from_front_second,
         kept_second,
-        spans.label,
+        ranges.label,
     )
     return cut, int((first + second - kept_first - kept_second).sum())
