@@ -64,7 +64,7 @@ fuzz: $(READY) $(FUZZ)  ## fuzz the readers of untrusted input with atheris, SEC
 
 audit: $(READY) $(AUDIT)  ## report known vulnerabilities of the dependencies, and check the locks
 	$(BIN)/python -m tests.check_dependencies .venv-audit/bin/pip-audit \
-	  $(wildcard requirements/*.txt requirements/*/*.txt)
+	  $(filter-out %/image-excludes.txt,$(wildcard requirements/*.txt requirements/*/*.txt))
 
 sbom: $(AUDIT)  ## write sbom.json: all dependencies, in the CycloneDX format
 	.venv-audit/bin/python -W ignore::UserWarning -m cyclonedx_py requirements \

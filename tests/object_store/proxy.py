@@ -156,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep the terminal quiet; `Proxy.requests` is the log."""
 
     def _answer(self, content: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        if "/token" in self.path:
+        if is_token_request(self.path):
             return 200, [("Content-Type", "application/json")], TOKEN
         if self.path.startswith("/batch"):
             return self._answer_batch(content)
@@ -265,6 +265,11 @@ def _named_path(path: str, content: bytes) -> str:
     return f"{path}&name={name[1].decode()}" if name and "uploadType=multipart" in path else path
 
 
+def is_token_request(path: str) -> bool:
+    """Return whether a client asks for its token, as it does before its first request."""
+    return urlsplit(path).path.endswith("/token")
+
+
 def _batch_parts(content: bytes, boundary: bytes) -> Iterator[tuple[str, str, bytes]]:
     """Yield method, path and body of each request in a batch."""
     for part in content.split(b"--" + boundary)[1:-1]:
@@ -291,7 +296,7 @@ class _MetadataHandler(BaseHTTPRequestHandler):
         ("project/project-id", b"textmill-test"),
         ("/email", b"tests@textmill-test"),
         ("/zone", b"projects/1/zones/us-central1-a"),
-        ("service-accounts/default",
+        ("recursive=true",  # of a service account, named "default" or by its address
          json.dumps({"email": "tests@textmill-test", "aliases": ["default"],
                      "scopes": ["https://www.googleapis.com/auth/cloud-platform"]}).encode()),
     )  # fmt: skip

@@ -14,6 +14,7 @@ from tests.trainer.conftest import MakeSettings, settings_in
 from trainer.evaluation import evaluate
 from trainer.input.instances import InstancesError
 from trainer.loop.loop import DivergedError
+from trainer.training import train_and_export
 from trainer.run_fn import run_fn
 from trainer.settings.training import TrainingSettings
 
@@ -117,10 +118,12 @@ def test_evaluation_loss_of_the_saved_model_is_that_of_the_evaluation(
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(
     static_folder: str, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    settings = make_settings(learning_rate=1e30, steps=20, save_every_steps=1)
+    settings = make_settings(steps=20, save_every_steps=1)
+    diverging = settings.trainer.model_copy(update={"learning_rate": 1e30})  # past its bound
+    settings = settings.model_copy(update={"trainer": diverging})
     with pytest.raises(DivergedError, match=r"Step \d+: .*positions \d+ to \d+"):
-        call(settings, static_folder, tmp_path)
-    assert not (tmp_path / "Format-Serving").exists()
+        train_and_export(settings, [static_folder], str(tmp_path / "model"), str(tmp_path / "run"))
+    assert not (tmp_path / "model").exists()
 
 
 def test_static_masks_of_other_settings_are_refused_before_training(

@@ -114,8 +114,8 @@ def test_labels_and_segments_arrive_as_they_are_and_are_counted(brought_in: str)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"sequence_classes": 3}, r"a label of 3, and instances\.sequence_classes is 3"),
-        ({"segment_types": 2}, r"a segment id of 2, and instances\.segment_types is 2"),
+        ({"sequence_classes": 3}, r"a label is 3, and instances\.sequence_classes is 3"),
+        ({"segment_types": 2}, r"a segment id is 2, and instances\.segment_types is 2"),
     ],
 )
 def test_what_is_out_of_range_is_refused_by_its_setting(

@@ -110,10 +110,12 @@ def test_the_vertex_client_accepts_the_spec_with_overrides() -> None:
 def test_the_spec_is_the_pipeline_of_a_local_run(
     spec: dict[str, Any], vertex_recipe: Recipe
 ) -> None:
+    from components.code_digest import digests_for_images
     from pipelines.create_pipeline import create_pipeline
     from pipelines.run_environment import Locations
 
-    local = create_pipeline(vertex_recipe, Locations("text", ("**",), "root", "check", "out"))
+    with digests_for_images():
+        local = create_pipeline(vertex_recipe, Locations("text", ("**",), "root", "check", "out"))
     nodes = {node.id: node for node in local.components}
     assert set(tasks(spec)) - RESOLVERS - {"RunRecord"} == set(nodes) - {
         "BaseModel",
