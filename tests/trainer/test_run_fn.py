@@ -14,9 +14,9 @@ from tests.trainer.conftest import MakeSettings, settings_in
 from trainer.evaluation import evaluate
 from trainer.input.instances import InstancesError
 from trainer.loop.loop import DivergedError
-from trainer.training import train_and_export
 from trainer.run_fn import run_fn
 from trainer.settings.training import TrainingSettings
+from trainer.training import train_and_export
 
 
 def call(settings: TrainingSettings, folder: str, scratch: Path) -> types.SimpleNamespace:
