@@ -132,5 +132,9 @@ def _assert_equal_models(one: Path, other: Path) -> None:
     expected = safetensors.numpy.load_file(one / WEIGHTS)
     weights = safetensors.numpy.load_file(other / WEIGHTS)
     assert weights.keys() == expected.keys()
+    differences = []
     for name, value in expected.items():
-        np.testing.assert_allclose(weights[name], value, atol=5e-5, err_msg=name)
+        # Adam divides by the gradient's size, so where that is all rounding, a step has any sign.
+        np.testing.assert_allclose(weights[name], value, atol=2e-4, err_msg=name)
+        differences.append(np.abs(weights[name] - value).ravel())
+    assert np.mean(np.concatenate(differences) < 5e-5) > 0.9999
