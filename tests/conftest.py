@@ -29,6 +29,7 @@ _IS_FIRST_PROCESS = _OURS not in os.environ
 if _IS_FIRST_PROCESS:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
     os.environ["TMPDIR"] = os.environ[_OURS] = tempfile.mkdtemp(prefix="textmill-tests-")
+    os.chmod(os.environ[_OURS], 0o755)  # noqa: PTH101, S103 - tests run as other users, too
     tempfile.tempdir = None  # read TMPDIR again
 
 

@@ -58,14 +58,11 @@ def run_recipe(options: RunOptions, *, wait_seconds: float = 0, verbose: bool = 
     """
     recipe = load_recipe(options.recipe, options.overrides or ()).from_here()
     check_node(recipe, options.to_node)
-    workdir = open_workdir(options.workdir, options.root)
     with list_once():
-        return _check_and_run(recipe, workdir, options, wait_seconds, verbose)
+        return _check_and_run(recipe, options, wait_seconds, verbose)
 
 
-def _check_and_run(
-    recipe: Recipe, workdir: Workdir, options: RunOptions, wait_seconds: float, verbose: bool
-) -> int:
+def _check_and_run(recipe: Recipe, options: RunOptions, wait_seconds: float, verbose: bool) -> int:
     text = locate_text(options.text)
     if options.span is not None and not text.has_span:
         raise InputError(
@@ -74,6 +71,7 @@ def _check_and_run(
         )
     if not text.has_span:
         check_encoding(text.base, text.patterns, recipe.text)
+    workdir = open_workdir(options.workdir, options.root)  # makes it, so the text is checked first
     hush(verbose)
     with hold(workdir, wait_seconds), sigterm_raises():
         check_store(workdir)

@@ -64,8 +64,14 @@ def find_recipe(name_or_path: str) -> Path:
     """
     path = Path(name_or_path)
     if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
-        if path.is_file():
-            return path
+        try:
+            if path.is_file():
+                return path
+        except OSError as error:  # a folder on the way cannot be entered
+            raise RecipeError(
+                f"{path}: cannot be read ({error.strerror}). Change its permissions, or give "
+                f"another recipe."
+            ) from error
         raise RecipeError(f"{path}: no such recipe file. {_known_recipes()}")
     shipped = RECIPES / f"{name_or_path}.yaml"
     if shipped.is_file():

@@ -57,10 +57,15 @@ def test_a_file_of_another_user_in_the_workdir_is_refused(
     assert "chown -R" in message
 
 
-@pytest.mark.parametrize("name", ["a.txt", "tiny.yaml"])
-def test_unreadable_text_or_recipe_is_refused(lane: Lane, place: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "problem"), [("a.txt", "cannot read the file"), ("tiny.yaml", "cannot be read")]
+)
+def test_unreadable_text_or_recipe_is_refused(
+    lane: Lane, place: Path, name: str, problem: str
+) -> None:
     (place / name).chmod(0)
-    assert f"{place / name}: cannot be read (Permission denied). Change its" in refuse(lane, place)
+    message = refuse(lane, place)
+    assert f"{place / name}: {problem} (Permission denied). Change its permissions" in message
 
 
 def test_a_folder_that_cannot_be_created_is_refused(lane: Lane, place: Path) -> None:
