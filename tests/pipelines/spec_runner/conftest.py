@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.code_digest import _versions_here
 from pipelines.exit_codes import SUCCEEDED
 from pipelines.local.run_command import run_recipe
 from pipelines.options import RunOptions
@@ -46,7 +47,9 @@ def compile_tiny(folder: Path, **groups: dict[str, object]) -> Path:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """Run the compiled spec and the recipe on the same text."""
     folder = tmp_path_factory.mktemp("spec")
-    spec = compile_tiny(folder)
+    with pytest.MonkeyPatch.context() as patch:  # digests as for images with this Python
+        patch.setattr("components.code_digest._image_versions", _versions_here)
+        spec = compile_tiny(folder)
     options = Options(text=str(REAL_TEXT), warm=True, retry=False)
     assert run_spec(str(spec), workdir=str(folder / "spec-run"), options=options) == SUCCEEDED
     recipe = str(folder / "recipe.yaml")

@@ -114,6 +114,6 @@ def test_weekly_runs_continue_from_the_best_model_and_publish_only_a_better_one(
     for manifest in manifests:
         assert str(tmp_path) not in manifest.model_dump_json(), "no path is published"
     reasons = recorded(summaries[2], "ModelEvaluator", "evaluation")["reasons"]
-    assert any("against the latest blessed model's" in reason for reason in reasons)
+    assert any("from the latest blessed model's" in reason for reason in reasons)
     archive = Archive(tmp_path / "w")
     assert [run.id for run in archive.graph.runs.values()] == [s["run_id"] for s in summaries]

@@ -134,7 +134,8 @@ def _assert_equal_models(one: Path, other: Path) -> None:
     assert weights.keys() == expected.keys()
     differences = []
     for name, value in expected.items():
-        # Adam divides by the gradient's size, so where that is all rounding, a step has any sign.
-        np.testing.assert_allclose(weights[name], value, atol=2e-4, err_msg=name)
+        # Adam divides by the gradient's size, so where that is all rounding, a step of up to the
+        # learning rate has any sign.
+        np.testing.assert_allclose(weights[name], value, atol=3e-3, err_msg=name)
         differences.append(np.abs(weights[name] - value).ravel())
-    assert np.mean(np.concatenate(differences) < 5e-5) > 0.9999
+    assert np.mean(np.concatenate(differences) < 5e-5) > 0.999
