@@ -14,7 +14,7 @@ LINE_PYTHON := $(if $(filter newer,$(LINE)),3.13,3.11)
 LINE_PLATFORM := x86_64-manylinux_$(if $(filter newer,$(LINE)),2_39,2_35)
 # GPU=1 adds the CUDA libraries that the line's TensorFlow asks for; later calls keep them.
 GPU ?= $(wildcard .venv/.ready-$(LINE)-gpu)
-LINE_LOCKS := requirements/$(LINE)/textmill.txt requirements/$(LINE)/dev.txt $(if $(GPU),requirements/$(LINE)/gpu.txt)
+LINE_LOCKS := requirements/$(LINE)/textmill.txt requirements/$(LINE)/dask.txt requirements/$(LINE)/dev.txt $(if $(GPU),requirements/$(LINE)/gpu.txt)
 TORCH ?= 2.13.0
 # Containers run as root; pip's warning about that is of no use.
 export PIP_ROOT_USER_ACTION := ignore
@@ -149,6 +149,8 @@ lock-line: $(UV)
 	  -c requirements/$(LINE)/textmill.txt requirements/dev.in -o requirements/$(LINE)/dev.txt
 	$(COMPILE) --python-version $(LINE_PYTHON) --python-platform $(LINE_PLATFORM) \
 	  -c requirements/$(LINE)/textmill.txt requirements/gpu.in -o requirements/$(LINE)/gpu.txt
+	$(COMPILE) --python-version $(LINE_PYTHON) --python-platform $(LINE_PLATFORM) \
+	  -c requirements/$(LINE)/textmill.txt -c requirements/$(LINE)/dev.txt requirements/dask.in -o requirements/$(LINE)/dask.txt
 
 # What the images of the training job install: no TFX.
 lock-trainers: $(UV)

@@ -1,7 +1,7 @@
-"""Process units of work with Beam: a unit is a shard, and each one writes its own file.
+"""Process units of work on an engine: a unit is a shard, and each one writes its own file.
 
 A Beam pipeline returns nothing, so results come back as small files. The same code therefore runs
-in one process, in several, and on Dataflow with a folder on an object store.
+in one process, in several, on Dataflow with a folder on an object store, and on a Dask cluster.
 """
 
 import contextlib
@@ -13,14 +13,20 @@ from typing import Any
 
 import apache_beam as beam
 
+from components.tfx_internals.beam_flags import DaskOptions
 from components.tfx_internals.beam_workers import supervise_workers
 from core import storage
-from core.errors import InputError
+from core.errors import InputError, TextmillError
 from core.failpoints import failpoint
 
 Unit = dict[str, Any]
 Result = dict[str, Any]
 REFRESH_SECONDS = 0.5
+DASK_TIMEOUT_SECONDS = 30  # to reach the scheduler
+
+
+class EngineError(TextmillError):
+    """The engine that runs the units cannot be used, or gave up."""
 
 
 def map_units(
@@ -37,21 +43,64 @@ def map_units(
 
     Raises:
         InputError: the error of the first unit, in order, that raised one.
-        LostWorkerError: a worker process died.
+        LostWorkerError: a worker process of the local engine died.
+        EngineError: the Dask cluster cannot be used.
     """
     storage.make_folder(scratch)
-    with _progress(scratch, len(units), label), supervise_workers(), make_pipeline() as pipeline:
-        _ = (
-            pipeline
-            | "Units" >> beam.Create(list(enumerate(units)))
-            | "Spread" >> beam.Reshuffle()
-            | "Work" >> beam.ParDo(_Work(work, scratch))
-        )
-    results = [json.loads(storage.read_bytes(_path(scratch, n))) for n in range(len(units))]
+    pipeline = make_pipeline()
+    do = _Work(work, scratch)
+    elements = list(enumerate(units))
+    with _progress(scratch, len(units), label):
+        if scheduler := pipeline.options.view_as(DaskOptions).dask_scheduler:
+            _run_on_dask(scheduler, do, elements)
+        else:
+            with supervise_workers(), pipeline:
+                _ = (
+                    pipeline
+                    | "Units" >> beam.Create(elements)
+                    | "Spread" >> beam.Reshuffle()
+                    | "Work" >> beam.ParDo(do)
+                )
+    paths = [_path(scratch, number) for number in range(len(units))]
+    results = [json.loads(content) for content in storage.transfer(storage.read_bytes, paths)]
     for result in results:
         if "input_error" in result:
             raise InputError(result["input_error"])
     return results
+
+
+def _run_on_dask(scheduler: str, do: "_Work", elements: Sequence[tuple[int, Unit]]) -> None:
+    """Process the elements on a Dask cluster, which repeats those of a worker that dies.
+
+    Raises:
+        EngineError: the cluster cannot be reached, or workers died again and again.
+    """
+    try:
+        from distributed import Client, KilledWorker, as_completed
+    except ImportError:
+        raise EngineError(
+            "beam.engine=dask needs the package distributed, in this environment and in that of "
+            "the workers. Install requirements/LINE/dask.txt."
+        ) from None
+    try:
+        client = Client(scheduler, timeout=DASK_TIMEOUT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError) as error:
+        raise EngineError(
+            f"Cannot reach the Dask scheduler {scheduler} ({error}). Start it, or change "
+            f"beam.endpoint."
+        ) from error
+    with client:
+        futures = client.map(do.process, elements, pure=False, retries=2)
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except KilledWorker as error:
+            raise EngineError(
+                f"Dask's workers died while they processed the same unit: {error}. If memory is "
+                f"short, give each worker more, or start fewer per machine."
+            ) from error
+        finally:
+            client.cancel(futures)
 
 
 class _Work(beam.DoFn):

@@ -46,7 +46,8 @@ def write_frames(folder: str, path: str, blocks: Iterable[tuple[bytes, int]]) ->
             count += records
             yield content
 
-    with storage.open_output(storage.join(folder, path)) as stream:
+    # Partial files lie outside of the splits, because TFX reads every file of a split.
+    with storage.open_output(storage.join(folder, path), partial_folder=folder) as stream:
         for data in _deflate(contents()) if path.endswith(".gz") else contents():
             stream.write(data)
             digest.update(data)

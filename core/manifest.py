@@ -73,8 +73,12 @@ class Manifest(Settings):
 
 
 def write_manifest(folder: str, manifest: Manifest) -> None:
-    """Write the manifest. Call this after every other file of the folder is written."""
+    """Write the manifest. Call this after every other file of the folder is written.
+
+    Partial files in the folder are removed first: a writer that was killed, and retried, left them.
+    """
     failpoint("before-manifest")
+    storage.remove_partial_files(folder)
     content = json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
     storage.write_bytes(storage.join(folder, MANIFEST), content.encode())
 

@@ -10,12 +10,14 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from secrets import token_hex
 from typing import IO, TypeVar
 
 from core.errors import StorageError
 from core.failpoints import failpoint
 from core.gcs import object_store, reader, requests
 
+PARTIAL = ".partial"  # ends the name of a file or folder that is not yet whole
 # The disk, the user's quota or the process's limit is exhausted, or the disk is read-only.
 _FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _TRANSFERS = 8  # files that are uploaded or downloaded at once
@@ -117,11 +119,16 @@ def write_bytes(path: str, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def open_output(path: str) -> Iterator[IO[bytes]]:
+def open_output(path: str, partial_folder: str | None = None) -> Iterator[IO[bytes]]:
     """Open a file for writing bytes; it appears under its name only if the block succeeds.
 
-    On a disk, the bytes go to a temporary file beside it, which is synced and then renamed. For an
-    object store, they go to a temporary file on this machine, which is uploaded when it is whole.
+    On a disk, the bytes go to a partial file, which is synced and then renamed. For an object
+    store, they go to a temporary file on this machine, which is uploaded when it is whole.
+
+    Args:
+        path: the file.
+        partial_folder: where the partial file lies until then, on the same disk. None: beside the
+            file, where a reader of the whole folder would see what a killed writer left.
 
     Raises:
         StorageError: the disk is full or read-only, or the store refuses. An earlier file of that
@@ -132,7 +139,8 @@ def open_output(path: str) -> Iterator[IO[bytes]]:
             yield stream
         return
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    # Process ids repeat over containers that share a disk.
+    temporary = Path(partial_folder or target.parent, f".{target.name}.{token_hex(8)}{PARTIAL}")
     try:
         with _explaining_full_disk(path):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -144,6 +152,13 @@ def open_output(path: str) -> Iterator[IO[bytes]]:
             temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_partial_files(folder: str) -> None:
+    """Remove what killed writers left directly in a local folder."""
+    if not is_remote(folder):
+        for path in Path(folder).glob(f".*{PARTIAL}"):
+            path.unlink()
 
 
 @contextlib.contextmanager

@@ -8,11 +8,15 @@ Validators stop what depends on bad documents or instances. `pipelines/nodes/` h
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
-from components.tfx_internals.beam_flags import local_beam_args
+from components.tfx_internals.beam_flags import (
+    dask_beam_args,
+    local_beam_args,
+    portable_beam_args,
+)
 from pipelines.nodes.instances import make_export, make_instance_nodes, make_report
 from pipelines.nodes.model import make_model_nodes
 from pipelines.nodes.text import make_text_nodes
-from pipelines.recipe.settings import Recipe
+from pipelines.recipe.settings import BeamSettings, Recipe
 from pipelines.run_environment import Locations, Platform
 
 
@@ -30,7 +34,6 @@ def create_pipeline(
     first, *later = phases
     report = make_report(recipe, text, first)
     export = make_export(recipe, first)
-    beam_args = platform.beam_args
     return Pipeline(
         pipeline_name=recipe.name,
         pipeline_root=locations.pipeline_root,
@@ -45,7 +48,15 @@ def create_pipeline(
         enable_cache=True,
         metadata_connection_config=locations.metadata_path
         and metadata.sqlite_metadata_connection_config(locations.metadata_path),
-        beam_pipeline_args=local_beam_args(recipe.beam.workers)
-        if beam_args is None
-        else list(beam_args),
+        beam_pipeline_args=_beam_args(recipe.beam)
+        if platform.beam_args is None
+        else list(platform.beam_args),
     )
+
+
+def _beam_args(settings: BeamSettings) -> list[str]:
+    if settings.engine == "portable":
+        return portable_beam_args(str(settings.endpoint), str(settings.environment))
+    if settings.engine == "dask":
+        return dask_beam_args(str(settings.endpoint))
+    return local_beam_args(settings.workers)

@@ -19,7 +19,6 @@ from core.failpoints import failpoint
 from core.gcs import object_store
 from core.manifest import MANIFEST, Manifest, Shard, file_digest, write_manifest
 
-PARTIAL = ".partial"
 # A partial folder of this age belongs to a killed publisher, because no copy takes a day.
 ABANDONED_SECONDS = 24 * 3600
 COPY_BYTES = 1 << 20
@@ -143,7 +142,9 @@ def find_abandoned(destination: str) -> list[int]:
     old = time.time() - ABANDONED_SECONDS
     begun = object_store.list_objects(destination, beginning=".")
     names = (item.path.rpartition("/")[2][1:] for item in begun if item.created < old)
-    return [int(name.removesuffix(PARTIAL)) for name in names if name.endswith(PARTIAL)]
+    return [
+        int(name.removesuffix(storage.PARTIAL)) for name in names if name.endswith(storage.PARTIAL)
+    ]
 
 
 def remove_abandoned(destination: str, version: int) -> None:
@@ -166,11 +167,11 @@ def _try_claim_remote(destination: str, version: int) -> bool:
 
 
 def _claim(destination: str, version: int) -> str:
-    return storage.join(destination, f".{version}{PARTIAL}")
+    return storage.join(destination, f".{version}{storage.PARTIAL}")
 
 
 def _partial(root: Path, version: int) -> Path:
-    return root / f".{version}{PARTIAL}"
+    return root / f".{version}{storage.PARTIAL}"
 
 
 def _try_claim(root: Path, version: int) -> bool:
@@ -187,6 +188,6 @@ def _try_claim(root: Path, version: int) -> bool:
 
 
 def _remove_abandoned(root: Path) -> None:
-    for partial in root.glob(f".*{PARTIAL}"):
+    for partial in root.glob(f".*{storage.PARTIAL}"):
         if partial.is_dir() and time.time() - partial.stat().st_mtime > ABANDONED_SECONDS:
             shutil.rmtree(partial, ignore_errors=True)

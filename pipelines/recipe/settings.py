@@ -1,6 +1,7 @@
 """The settings of a recipe, validated once when it is loaded."""
 
 from pathlib import Path
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -30,10 +31,36 @@ FOLDERS = (("vocabulary", "import_from"), ("model", "start_from"), ("model", "ge
 
 
 class BeamSettings(Settings):
-    """Parallelism of the data components on this machine."""
+    """What runs the data components of `textmill run`; the output does not depend on it."""
 
+    engine: Literal["local", "portable", "dask"] = "local"
+    """local: processes on this machine. portable: a job server of Beam, such as Flink's or Spark's.
+    dask: a cluster of dask.distributed. Workers elsewhere need Textmill's environment, and the
+    workdir and the text under the same paths, or the text on gs://."""
     workers: int = Field(default=1, ge=1, le=1000)
-    """Number of processes; the output does not depend on it."""
+    """Number of processes of the local engine."""
+    endpoint: str | None = Field(default=None, pattern=r"^(tcp://|tls://)?[^\s/]+:\d+$")
+    """Address of the job server (host:port) or of the Dask scheduler (tcp://host:port)."""
+    environment: str | None = Field(
+        default=None, pattern=r"^(EXTERNAL:[^\s/]+:\d+|DOCKER:\S+|LOOPBACK)$"
+    )
+    """What the job server starts workers with (portable only): EXTERNAL:host:port of a worker pool,
+    DOCKER:image, or LOOPBACK: in this process, for tests."""
+
+    @model_validator(mode="after")
+    def _check_engine(self) -> Self:
+        if self.engine != "local" and not self.endpoint:
+            raise ValueError(f"engine {self.engine} needs beam.endpoint, the address of its server")
+        if self.engine == "local" and self.endpoint:
+            raise ValueError("endpoint is for the engines portable and dask; set beam.engine, too")
+        if (self.engine == "portable") != bool(self.environment):
+            raise ValueError(
+                "environment and the engine portable need each other; set for example "
+                "beam.environment=EXTERNAL:localhost:50000"
+            )
+        if self.engine == "dask" and "://" not in str(self.endpoint):
+            raise ValueError(f"endpoint of a Dask scheduler is tcp://{self.endpoint}")
+        return self
 
 
 class CardSettings(Settings):

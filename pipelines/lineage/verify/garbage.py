@@ -22,7 +22,6 @@ from pipelines.metadata.names import CACHED, PUBLISHER, RAN, RUNNING
 SETTLED_SECONDS = 24 * 3600
 # Patterns of the folders of executions, and which of their parents is the node's folder.
 FOLDERS = {"*/*/*/*": 1, "*/*/.system/executor_execution/*": 2}
-PARTIAL = "*.partial"  # unfinished files of core.storage and the publisher
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def find_orphans(archive: Archive) -> list[Orphan]:
                 orphans.append(Orphan(str(folder), _size(folder), why))
     inside = tuple(orphan.path + "/" for orphan in orphans)
     for folder in (root, archive.workdir / "published", archive.workdir / "checkpoints"):
-        for path in sorted(folder.rglob(PARTIAL)):
+        for path in sorted(folder.rglob(f"*{storage.PARTIAL}")):
             if not str(path).startswith(inside) and path.lstat().st_mtime < old:
                 orphans.append(Orphan(str(path), _size(path), "was never finished"))
     for destination in _remote_destinations(archive):
