@@ -13,6 +13,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from components.code_digest import code_digest
 from components.tfx_internals.beam_flags import DaskOptions
 from components.tfx_internals.beam_workers import supervise_workers
 from core import storage
@@ -76,7 +77,7 @@ def _run_on_dask(scheduler: str, do: "_Work", elements: Sequence[tuple[int, Unit
         EngineError: the cluster cannot be reached, or workers died again and again.
     """
     try:
-        from distributed import Client, KilledWorker, as_completed
+        from distributed import Client, KilledWorker
     except ImportError:
         raise EngineError(
             "beam.engine=dask needs the package distributed, in this environment and in that of "
@@ -90,17 +91,35 @@ def _run_on_dask(scheduler: str, do: "_Work", elements: Sequence[tuple[int, Unit
             f"beam.endpoint."
         ) from error
     with client:
+        _check_workers(client, do.module)
         futures = client.map(do.process, elements, pure=False, retries=2)
         try:
-            for future in as_completed(futures):
-                future.result()
+            client.gather(futures)
         except KilledWorker as error:
             raise EngineError(
-                f"Dask's workers died while they processed the same unit: {error}. If memory is "
-                f"short, give each worker more, or start fewer per machine."
+                f"Dask's workers died again and again while they processed the same unit: {error}. "
+                f"If memory is short, start fewer workers per machine."
             ) from error
         finally:
             client.cancel(futures)
+
+
+def _check_workers(client: Any, module: str) -> None:
+    """Raise if the cluster has no worker, or one with other code or libraries than this process."""
+    try:
+        client.wait_for_workers(1, timeout=DASK_TIMEOUT_SECONDS)
+    except TimeoutError:
+        raise EngineError(
+            f"The Dask scheduler {client.scheduler.address} has no worker. Start some with "
+            f"`dask-worker {client.scheduler.address} --nthreads 1`."
+        ) from None
+    digests = client.run(code_digest, module)
+    others = sorted(worker for worker, digest in digests.items() if digest != code_digest(module))
+    if others:
+        raise EngineError(
+            f"The Dask workers {', '.join(others)} have other code or libraries than this process. "
+            f"Install the same commit and the same lock, and start them again."
+        )
 
 
 class _Work(beam.DoFn):
@@ -109,6 +128,7 @@ class _Work(beam.DoFn):
     def __init__(self, work: Callable[[Unit], Result], scratch: str) -> None:
         self._work = work
         self._scratch = scratch
+        self.module: str = getattr(work, "func", work).__module__  # of a partial, too
 
     def process(self, element: tuple[int, Unit]) -> list[Result]:
         number, unit = element

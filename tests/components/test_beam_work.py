@@ -1,0 +1,72 @@
+"""Units of work on a Dask cluster: results in order, and errors that say what to do."""
+
+import functools
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pytest
+from distributed import LocalCluster
+
+from components import beam_work
+from components.beam_work import EngineError, Result, Unit, map_units
+from components.tfx_internals.beam_flags import dask_beam_args
+from core.errors import InputError
+
+
+def double(unit: Unit, *, refused: int) -> Result:
+    if unit["value"] == refused:
+        raise InputError(f"the value {refused} is refused")
+    return {"doubled": 2 * unit["value"]}
+
+
+@pytest.fixture
+def cluster() -> Iterator[LocalCluster]:
+    """Return a scheduler with one worker, as threads of this process."""
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
+def run(scheduler: str, folder: Path, refused: int = -1) -> list[Result]:
+    options = beam.options.pipeline_options.PipelineOptions(dask_beam_args(scheduler))
+    units = [{"value": value} for value in range(12)]
+    work = functools.partial(double, refused=refused)
+    return map_units(lambda: beam.Pipeline(options=options), work, units, str(folder), "Double")
+
+
+def test_results_come_in_the_order_of_the_units(cluster: LocalCluster, tmp_path: Path) -> None:
+    results = run(cluster.scheduler_address, tmp_path)
+    assert results == [{"doubled": 2 * value} for value in range(12)]
+
+
+def test_an_error_of_the_input_is_raised_as_such(cluster: LocalCluster, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the value 5 is refused"):
+        run(cluster.scheduler_address, tmp_path, refused=5)
+
+
+def test_workers_with_other_code_are_refused(
+    cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The worker is a thread of this process.
+    monkeypatch.setattr(beam_work, "code_digest", lambda module: threading.current_thread().name)
+    with pytest.raises(EngineError, match="have other code or libraries than this process"):
+        run(cluster.scheduler_address, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("workers", "message"),
+    [(0, "has no worker. Start some with `dask-worker"), (None, "Cannot reach the Dask scheduler")],
+)
+def test_a_cluster_that_is_not_there_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int | None, message: str
+) -> None:
+    monkeypatch.setattr(beam_work, "DASK_TIMEOUT_SECONDS", 1)
+    arguments: dict[str, Any] = {"processes": False, "dashboard_address": None, "protocol": "tcp"}
+    with LocalCluster(n_workers=0, **arguments) as cluster:
+        address = cluster.scheduler_address if workers == 0 else "tcp://127.0.0.1:1"
+        with pytest.raises(EngineError, match=message):
+            run(address, tmp_path)
