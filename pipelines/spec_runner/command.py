@@ -183,7 +183,7 @@ def _check_text(parameters: Values, buckets: Buckets) -> None:
 
 
 def _save_inputs(spec: Spec, parameters: Values, folder: Path) -> None:
-    shutil.copyfile(spec.path, folder / SPEC)
+    storage.write_bytes(str(folder / SPEC), Path(spec.path).read_bytes())
     content = json.dumps(parameters, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     storage.write_bytes(str(folder / PARAMETERS), content.encode())
 

@@ -72,7 +72,7 @@ def _select_gpus(count: int) -> DeviceChoice:
         reason = f"One GPU: TensorFlow sees one; {_not_set()}."
         return DeviceChoice(tf.distribute.OneDeviceStrategy("/gpu:0"), reason)
     return DeviceChoice(
-        tf.distribute.MirroredStrategy(),
+        tf.distribute.MirroredStrategy([f"GPU:{number}" for number in range(count)]),
         f"{count} GPUs, each with a copy of the model: TensorFlow sees {count}; {_not_set()}.",
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from core.manifest import MANIFEST
 from pipelines.lineage.verify.check_folder import Mismatch, check_artifact
 from pipelines.lineage.verify.check_links import check_links
 from pipelines.metadata.archive import Archive
@@ -89,9 +90,12 @@ def check_seal(archive: Archive, run: Run) -> list[Mismatch] | None:
 
 
 def _compare(run: Run, sealed: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Mismatch]:
+    lost = {n.removesuffix(MANIFEST) for n in sealed if n.endswith(f"/{MANIFEST}") and n not in now}
     for name in sorted({*sealed, *now}):
         if sealed.get(name) == now.get(name):
             continue
+        if name not in sealed and name.startswith(tuple(lost)):
+            continue  # only the lost manifest, reported by itself, could say whether it is new
         entry = f"entry {name} of run {run.id}" if name.isdigit() else name
         if name not in now:
             yield Mismatch("missing", entry, f"was sealed with run {run.id} and is gone")

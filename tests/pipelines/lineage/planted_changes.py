@@ -199,6 +199,6 @@ FOUND_BY_THE_SEAL: dict[str, Change] = {
     "a state in ML Metadata": sql("Artifact", "state = 3", "id = 2"),
     "the commit of a run": edit(f"{FIRST}/summary.json", "git", "commit", to="0" * 40),
     "a seal": edit(f"{FIRST}/{SEAL}", "previous", to={"x": "y"}),
-    "a seal that is no JSON": cut(f"{FIRST}/{SEAL}"),
+    "a seal that is no JSON": write(f"{FIRST}/{SEAL}", "{"),
     "another seal taken for it": swap(f"{FIRST}/{SEAL}", f"{SECOND}/{SEAL}"),
 }  # fmt: skip

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.lineage.find.select import SelectionError, resolve_run, select
 from pipelines.metadata.archive import Archive
-from tests.pipelines.lineage.conftest import History
+from tests.pipelines.lineage.conftest import NEW_TEXT, History
 from tests.pipelines.lineage.mill import Mill
 
 
@@ -129,16 +129,14 @@ def test_diff_takes_models_and_runs(history: History) -> None:
     assert "loss 3.91 → 4.20" in text
 
 
-def test_a_moved_workdir_is_read_at_its_new_location(history: History, tmp_path: Path) -> None:
-    shutil.copytree(history.workdir, tmp_path / "moved")
-    hidden = history.workdir.rename(history.workdir.with_name("hidden"))
-    try:
-        answer = ask("show", "1", workdir=tmp_path / "moved")
-        assert answer["exists"]
-        assert answer["words"] == "5 documents, 10 sentences"
-        assert ask("diff", history.first, history.new_text, workdir=tmp_path / "moved")["corpus"]
-    finally:
-        hidden.rename(history.workdir)
+def test_a_moved_workdir_is_read_at_its_new_location(tmp_path: Path) -> None:
+    mill = Mill(tmp_path / "work")
+    runs = mill.run(), mill.run(documents=NEW_TEXT)
+    moved = (tmp_path / "work").rename(tmp_path / "moved")
+    answer = ask("show", "1", workdir=moved)
+    assert answer["exists"]
+    assert answer["words"] == "5 documents, 10 sentences"
+    assert ask("diff", *runs, workdir=moved)["corpus"]
 
 
 def test_hostile_names_reach_the_terminal_without_control_characters(tmp_path: Path) -> None:

@@ -12,9 +12,12 @@ from pipelines.cli import app
 from pipelines.lineage.find.select import select
 from pipelines.lineage.verify.verify import verify
 from pipelines.metadata.archive import Archive
-from pipelines.metadata.seal import seal_run
+from pipelines.metadata.seal import SEAL, seal_run
 from tests.pipelines.lineage.conftest import History
+from tests.pipelines.lineage.expected_findings import EXPECTED
+from tests.pipelines.lineage.mill import Mill
 from tests.pipelines.lineage.planted_changes import (
+    DOCUMENTS,
     FOUND_BY_THE_SEAL,
     FOUND_WITHOUT_A_SEAL,
     TRAIN,
@@ -46,18 +49,38 @@ def test_an_unchanged_workdir_has_no_mismatch(history: History, sealed: Path) ->
     assert checked.seal is not None
 
 
+def test_every_planted_change_has_an_expected_finding() -> None:
+    assert set(EXPECTED) == {*FOUND_WITHOUT_A_SEAL, *FOUND_BY_THE_SEAL}
+
+
+def assert_found(name: str, workdir: Path) -> None:
+    """Assert that the change is reported where it was made, with what is wrong."""
+    path, problem = EXPECTED[name]
+    findings = verify(Archive(workdir)).findings
+    reported = {(f.path.removeprefix(f"{workdir}/"), f.problem) for f in findings}
+    assert [found for found in reported if found[0] == path and problem in found[1]], reported
+
+
 @pytest.mark.parametrize("name", FOUND_WITHOUT_A_SEAL)
 def test_a_change_is_found_without_a_seal(name: str, history: History, tmp_path: Path) -> None:
     shutil.copytree(history.workdir, tmp_path / "work")
     FOUND_WITHOUT_A_SEAL[name](tmp_path / "work")
-    assert verify(Archive(tmp_path / "work")).findings
+    assert_found(name, tmp_path / "work")
 
 
 @pytest.mark.parametrize("name", {**FOUND_WITHOUT_A_SEAL, **FOUND_BY_THE_SEAL})
 def test_a_change_is_found_with_a_seal(name: str, sealed: Path, tmp_path: Path) -> None:
     shutil.copytree(sealed, tmp_path / "work")
     {**FOUND_WITHOUT_A_SEAL, **FOUND_BY_THE_SEAL}[name](tmp_path / "work")
-    assert verify(Archive(tmp_path / "work")).findings
+    assert_found(name, tmp_path / "work")
+
+
+def test_without_its_manifest_no_file_is_called_a_stranger(sealed: Path, tmp_path: Path) -> None:
+    """The seal lists the manifest, and only the manifest lists the shards."""
+    shutil.copytree(sealed, tmp_path / "work")
+    remove(f"{DOCUMENTS}/manifest.json")(tmp_path / "work")
+    findings = verify(Archive(tmp_path / "work")).findings
+    assert {finding.kind for finding in findings} == {"missing"}
 
 
 def test_a_mismatch_is_reported_with_its_path_and_exit_code_1(
@@ -87,15 +110,18 @@ def test_one_model_is_checked_with_its_ancestors_only(history: History, tmp_path
     assert len(verify(Archive(tmp_path / "work"), version).findings) == 1
 
 
-def test_a_moved_workdir_still_has_no_mismatch(sealed: Path, tmp_path: Path) -> None:
-    shutil.copytree(sealed, tmp_path / "moved")
-    hidden = sealed.rename(sealed.with_name("hidden"))
-    try:
-        assert verify(Archive(tmp_path / "moved")).findings == ()
-    finally:
-        hidden.rename(sealed)
+def test_a_moved_workdir_is_checked_at_its_new_place(tmp_path: Path) -> None:
+    run = Mill(tmp_path / "work").run()
+    seal_run(tmp_path / "work", run)
+    moved = (tmp_path / "work").rename(tmp_path / "moved")
+    assert verify(Archive(moved)).findings == ()
+    flip(TRAIN)(moved)
+    assert [f.path for f in verify(Archive(moved)).findings] == [f"{moved}/{TRAIN}"]
 
 
-def test_a_run_can_be_sealed_only_once(sealed: Path) -> None:
+def test_a_run_can_be_sealed_only_once(tmp_path: Path) -> None:
+    run = Mill(tmp_path).run()
+    seal = seal_run(tmp_path, run).read_bytes()
     with pytest.raises(InputError, match="the run is sealed"):
-        seal_run(sealed, "20261123T000001Z")
+        seal_run(tmp_path, run)
+    assert (tmp_path / "runs" / run / SEAL).read_bytes() == seal

@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from google.cloud import aiplatform_v1 as v1
 
 from pipelines.exit_codes import FAILED, INPUT_ERROR, SUCCEEDED
@@ -64,11 +63,20 @@ def test_a_run_is_shown_with_its_parameters_and_tasks(
     assert "has ended already: failed" in again.err
 
 
-@pytest.mark.parametrize("name", ["nowhere", "latest"])
-def test_a_missing_run_is_an_error(textmill: Textmill, name: str) -> None:
-    ended = textmill("runs", "show", name)
-    assert ended.code in {FAILED, INPUT_ERROR}
-    assert f"{PROJECT}, region {REGION}" in ended.err or "There is no run" in ended.err
+def test_a_run_that_does_not_exist_is_named_with_its_place(textmill: Textmill) -> None:
+    """The service says so, as it does for a run that you may not see: that is a failure."""
+    ended = textmill("runs", "show", "nowhere")
+    assert ended.code == FAILED
+    assert f"{PARENT}/pipelineJobs/nowhere" in ended.err
+
+
+def test_without_any_run_there_is_no_latest_one(textmill: Textmill) -> None:
+    ended = textmill("runs", "show", "latest")
+    assert ended.code == INPUT_ERROR
+    assert (
+        ended.err.split()
+        == (f"error: There is no run in {PROJECT}, {REGION}. `textmill submit` starts one.").split()
+    )
 
 
 def test_the_name_of_another_region_names_that_region(textmill: Textmill) -> None:

@@ -79,9 +79,8 @@ def test_kfp_can_load_the_spec(spec: dict[str, Any]) -> None:
     assert parsed.schema_version == "2.1.0"
     loaded = components.load_component_from_file(str(SPEC_FILE))
     inputs = loaded.component_spec.inputs
-    assert inputs["steps"].default == 100_000
-    assert not inputs["steps"].optional or inputs["steps"].default is not None
-    assert inputs["text_root"].default is None
+    assert (inputs["steps"].default, inputs["steps"].optional) == (100_000, True)
+    assert (inputs["text_root"].default, inputs["text_root"].optional) == (None, False)
 
 
 def test_the_vertex_client_accepts_the_spec_with_overrides() -> None:
@@ -291,9 +290,21 @@ def test_an_outdated_file_is_reported_with_the_first_differences(
     lines = str(refused.value).splitlines()
     assert lines[1].endswith("tasks.CorpusReportGen.retryPolicy.maxRetryCount: 9 → 2")
     assert len(lines) <= 14
-    file.write_text(text.replace("uncased", "Uncased") + "\n", encoding="utf-8")
-    with pytest.raises(DriftError, match="only comments or order differ"):
-        compare(file, text)
+
+
+def test_a_file_that_differs_in_comments_or_order_only_is_outdated_too(
+    spec: dict[str, Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "pipeline.yaml"
+    text = to_yaml(spec, "vertex", [])
+    reversed_order = yaml.safe_dump(dict(reversed(spec.items())), sort_keys=False)
+    for other in (text.replace("do not edit", "edit it", 1), reversed_order):
+        assert other != text
+        assert yaml.safe_load(other) == spec
+        file.write_text(other, encoding="utf-8")
+        with pytest.raises(DriftError) as refused:
+            compare(file, text)
+        assert str(refused.value).splitlines()[1:] == ["  only comments or order differ"]
 
 
 def test_a_recipe_that_cannot_be_compiled_is_refused() -> None:

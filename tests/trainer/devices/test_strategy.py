@@ -25,18 +25,23 @@ def test_a_missing_gpu_is_an_error_that_says_what_to_do(monkeypatch: pytest.Monk
         select_strategy("gpu")
 
 
-@pytest.mark.parametrize(
-    ("gpus", "kind"),
-    [(1, tf.distribute.OneDeviceStrategy), (3, tf.distribute.MirroredStrategy)],
-)
-def test_one_gpu_is_used_alone_and_several_together(
-    gpus: int, kind: type, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("count", "words"), [(1, "One GPU: "), (3, "3 GPUs, each with a copy")])
+def test_every_visible_gpu_gets_a_replica_and_no_other_device_does(
+    count: int, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("TPU_NAME", raising=False)
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["a GPU"] * gpus)
+    """The GPUs are not real: this shows the choice, not that training on it works."""
+    for name in ("TPU_NAME", "TF_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    gpus = [tf.config.PhysicalDevice(f"/physical_device:GPU:{n}", "GPU") for n in range(count)]
+    visible = {"GPU": gpus, "CPU": tf.config.list_physical_devices("CPU")}
+    monkeypatch.setattr(tf.config, "list_physical_devices", visible.__getitem__)
     choice = select_strategy("auto")
-    assert isinstance(choice.strategy, kind)
-    assert choice.explanation.startswith("One GPU" if gpus == 1 else "3 GPUs")
+    assert choice.explanation.startswith(words)
+    devices = [tf.DeviceSpec.from_string(d) for d in choice.strategy.extended.worker_devices]
+    assert [(d.device_type, d.device_index) for d in devices] == [("GPU", n) for n in range(count)]
+    assert choice.strategy.num_replicas_in_sync == count
+    on_the_cpu = select_strategy("cpu").strategy.extended.worker_devices
+    assert [tf.DeviceSpec.from_string(d).device_type for d in on_the_cpu] == ["CPU"]
 
 
 @pytest.mark.parametrize("device", ["auto", "tpu"])
