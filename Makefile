@@ -91,6 +91,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/python -m tests.check_english
+	$(BIN)/python -m tests.check_sources
 	$(BIN)/hadolint docker/Dockerfile
 	$(BIN)/zizmor --quiet --offline --pedantic .github
 

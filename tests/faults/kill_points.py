@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from tests.faults.conftest import DOCUMENTS, INSTANCES
 
 STEPS, SAVE_EVERY = 6, 2  # of tests/pipelines/tiny.yaml
+UNSAVED = range(1, SAVE_EVERY + 1)  # some steps, but no more than since the last checkpoint
 KILLED, TERMINATED, FAILED = -9, 143, 1
 
 
@@ -29,6 +30,7 @@ class KillPoint:
     signal: str = "KILL"
     code: int = KILLED
     words: tuple[str, ...] = field(default=())  # further arguments
+    may_lose: range = range(1)  # numbers of trained steps that the next run may repeat
 
 
 def _starts(stage: str | None, *passages: int, steps: int = 0) -> tuple[Start, ...]:
@@ -79,8 +81,14 @@ KILL_POINTS = (
         (*_starts(DOCUMENTS, 1, 3), *_starts(None, 1), Start(INSTANCES, 2, STEPS)),
         signal="STOP",
     ),
-    KillPoint("K7", "saving a checkpoint", "save-checkpoint", _saves(2, 1, 3)),
-    KillPoint("K8", "between the step and its checkpoint", "train-steps", _calls(3, 1, 2, 4)),
+    KillPoint("K7", "saving a checkpoint", "save-checkpoint", _saves(2, 1, 3), may_lose=UNSAVED),
+    KillPoint(
+        "K8",
+        "between the step and its checkpoint",
+        "train-steps",
+        _calls(3, 1, 2, 4),
+        may_lose=UNSAVED,
+    ),
     KillPoint(
         "K9", "between training and export", "before-export", _starts(INSTANCES, 1, steps=STEPS)
     ),

@@ -57,6 +57,14 @@ def false_claims(workdir: Path) -> list[str]:
     return claims
 
 
+def finished_nodes(workdir: Path) -> set[str]:
+    """Return the nodes whose results are in ML Metadata; no later run may repeat their work."""
+    if not _has_tables(workdir / "metadata.sqlite"):
+        return set()
+    executions = Archive(workdir).graph.executions.values()
+    return {e.node_id for e in executions if e.state in ("ran", "cached")}
+
+
 def _has_tables(store: Path) -> bool:
     """Whether the store has tables; a run that is killed while creating it leaves it empty."""
     if not store.exists():

@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-HEAD = ("point", "killed while", "runs", "divergent", "false complete", "lost steps at most")
+HEAD = (
+    "point", "killed while", "runs", "divergent", "false complete", "finished nodes repeated",
+    "most steps lost",
+)  # fmt: skip
 
 
 def rows_of(path: Path) -> list[tuple[str, ...]]:
@@ -23,9 +26,9 @@ def _place(point: str) -> tuple[int, str]:
 
 
 def _row(point: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:
-    lost = [run["lost"] for run in runs if run["lost"] is not None]
-    numbers = (len(runs), *(sum(run[name] > 0 for run in runs) for name in ("divergent", "false")))
-    return point, runs[0]["description"], *map(str, numbers), str(max(lost)) if lost else "–"
+    counts = [sum(run[name] > 0 for run in runs) for name in ("divergent", "false", "repeated")]
+    numbers = (len(runs), *counts, max(run["lost"] for run in runs))
+    return point, runs[0]["description"], *map(str, numbers)
 
 
 def print_table(rows: Iterable[tuple[str, ...]]) -> None:
