@@ -47,8 +47,8 @@ def test_the_search_for_a_secret_finds_it_plain_and_compressed(tmp_path: Path) -
     (tmp_path / "folder/log.txt").write_bytes(b"x" + line)
     (tmp_path / "records.gz").write_bytes(gzip.compress(line))
     (tmp_path / "other.gz").write_bytes(gzip.compress(b"nothing"))
-    found = files_with(hostile.CANARY, tmp_path)
-    assert sorted(path.name for path in found) == ["log.txt", "records.gz"]
+    holders = files_with(hostile.CANARY, tmp_path)
+    assert sorted(path.name for path in holders) == ["log.txt", "records.gz"]
 
 
 def test_a_secret_in_the_environment_is_written_nowhere(lane: Lane) -> None:
