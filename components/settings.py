@@ -209,7 +209,7 @@ class ModelCardSettings(Settings):
     description: str = ""
     """The recipe's description."""
     license: str | None = None
-    """SPDX name of the model's license. None: the card names none."""
+    """SPDX name of the model's license. None: the card says that none is stated."""
     notes: str | None = None
     """A paragraph about the text and the intended use. None: omitted."""
     language: str = "en"

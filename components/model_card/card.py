@@ -7,6 +7,7 @@ from typing import Any
 import jinja2
 import yaml
 
+from components.chance import describe_chance_level
 from components.model_card.markdown import Markdown, as_code, as_markdown, as_paragraphs
 from components.model_card.measures import list_measures
 from components.model_card.origin import Metrics, Origin, nested
@@ -44,6 +45,7 @@ def render_card(origin: Origin, settings: ModelCardSettings, code_digest: str) -
         language=language,
         origin=origin,
         measures=list_measures(origin.metrics, origin.baseline),
+        at_chance=describe_chance_level(origin.metrics),
         **_model(origin),
         **_text(origin),
         provenance=provenance(origin, settings, code_digest),

@@ -1,9 +1,9 @@
 """List the metrics of a model next to those of a trivial baseline and the latest blessed model."""
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from components.chance import chance_metrics
 from components.model_card.origin import Metrics
 from core.format_numbers import format_percent
 
@@ -22,7 +22,7 @@ class Measure:
 
 def list_measures(metrics: Metrics, baseline: Metrics) -> list[Measure]:
     """Return a row for each metric of the model."""
-    guesses = dict(_trivial_metrics(metrics))
+    guesses = chance_metrics(metrics)
     return [
         Measure(
             label,
@@ -33,22 +33,6 @@ def list_measures(metrics: Metrics, baseline: Metrics) -> list[Measure]:
         for name, (label, format_value) in _ROWS.items()
         if name in metrics
     ]
-
-
-def _trivial_metrics(metrics: Metrics) -> Iterator[tuple[str, float]]:
-    """Yield the metrics of predictions that ignore the input."""
-    if "unigram_loss" in metrics:
-        yield "masked_lm_loss", metrics["unigram_loss"]
-        yield "masked_lm_perplexity", math.exp(metrics["unigram_loss"])
-    for task, label in (("next_sentence", "random_next"), ("sentence_order", "swapped")):
-        if f"{label}_share" in metrics:
-            share = metrics[f"{label}_share"]
-            yield f"{task}_accuracy", max(share, 1 - share)
-            if 0 < share < 1:
-                entropy = -share * math.log(share) - (1 - share) * math.log(1 - share)
-                yield f"{task}_loss", entropy
-    if "replaced_token_auc" in metrics:
-        yield "replaced_token_auc", 0.5
 
 
 _loss = "{:.4f}".format

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from components.chance import describe_chance_level
 from components.settings import EvaluationSettings
 from core.manifest import Manifest
 
@@ -36,7 +37,11 @@ def decide_blessing(
     which is the published model. The generator's loss says little about it.
     """
     checks = [_beats_chance(metrics, settings), _keeps_up_with(metrics, baseline, settings)]
-    return BlessingDecision(all(ok for ok, _ in checks), tuple(reason for _, reason in checks))
+    reasons = [reason for _, reason in checks]
+    if at_chance := describe_chance_level(metrics):
+        decides = "" if "replaced_token_auc" in metrics else "; only the masked-token loss decides"
+        reasons.append(f"no better than chance: {at_chance}{decides}")
+    return BlessingDecision(all(ok for ok, _ in checks), tuple(reasons))
 
 
 Check = tuple[bool, str]

@@ -8,6 +8,7 @@ from typing import Any
 
 from ml_metadata import metadata_store
 
+from components.chance import describe_chance_level
 from core.format_numbers import format_percent
 from core.manifest import MANIFEST
 from pipelines.metadata.folders import manifest_folder
@@ -188,7 +189,9 @@ def _training(counts: Counts) -> str:
 
 def _evaluation(counts: Counts) -> str:
     metrics = counts["metrics"]
+    at_chance = describe_chance_level(metrics)
     blessed = "blessed" if counts["blessed"] else "NOT blessed"
+    blessed += f"; no better than chance: {at_chance}" if at_chance else ""
     if "replaced_token_auc" in metrics:
         return f"replaced-token detection AUC {metrics['replaced_token_auc']:.3f}, {blessed}"
     return (

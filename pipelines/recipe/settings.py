@@ -67,7 +67,8 @@ class CardSettings(Settings):
     """Facts for the model card that the pipeline cannot know."""
 
     license: str | None = None
-    """SPDX identifier of the license that you give the model."""
+    """SPDX identifier of the license that you give the model. None: the card says that none is
+    stated."""
     notes: str | None = None
     """A paragraph that describes the text and the purpose of the model."""
 

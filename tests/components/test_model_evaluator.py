@@ -55,6 +55,55 @@ def test_electra_is_evaluated_by_its_discriminator(area: float, loss: float, ble
     assert decide_blessing(metrics, baseline, EvaluationSettings()).blessed is blessed
 
 
+BERT_AT_CHANCE = {
+    "next_sentence_accuracy": 0.46,
+    "next_sentence_loss": 2.66,
+    "random_next_share": 0.5,
+}
+ALBERT_AT_CHANCE = {
+    "sentence_order_accuracy": 0.6,
+    "sentence_order_loss": 0.9,
+    "swapped_share": 0.4,
+}
+CLASSES = {f"sequence_relation_share_{n}": share for n, share in enumerate((0.5, 0.25, 0.25))}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "expected"),
+    [
+        (
+            BERT_AT_CHANCE,
+            "no better than chance: next-sentence accuracy 46.0 % (chance: 50.0 %), next-sentence "
+            "loss 2.660 (chance: 0.693); only the masked-token loss decides",
+        ),
+        (
+            ALBERT_AT_CHANCE,
+            "no better than chance: sentence-order accuracy 60.0 % (chance: 60.0 %), "
+            "sentence-order loss 0.900 (chance: 0.673); only the masked-token loss decides",
+        ),
+        (
+            {**CLASSES, "sequence_relation_accuracy": 0.7, "sequence_relation_loss": 1.1},
+            "no better than chance: sequence-relation loss 1.100 (chance: 1.040); only the "
+            "masked-token loss decides",
+        ),
+        (
+            {"replaced_token_auc": 0.48, "replaced_token_loss": 0.4},
+            "no better than chance: replaced-token AUC 0.480 (chance: 0.500)",
+        ),
+        ({**BERT_AT_CHANCE, "next_sentence_accuracy": 0.8, "next_sentence_loss": 0.5}, None),
+        ({}, None),
+    ],
+    ids=["next sentence", "sentence order", "classes", "replaced tokens", "learned", "no pairs"],
+)
+def test_metrics_at_chance_level_are_reported_and_do_not_decide(
+    metrics: dict[str, float], expected: str | None
+) -> None:
+    settings = EvaluationSettings(min_replaced_token_auc=0)
+    verdict = decide_blessing({**METRICS, **metrics}, None, settings)
+    assert verdict.blessed
+    assert verdict.reasons[2:] == ((expected,) if expected else ())
+
+
 @pytest.mark.parametrize(("policy", "blessed"), [("accept", True), ("refuse", False)])
 def test_an_incomparable_baseline_is_reported(policy: Any, blessed: bool) -> None:
     settings = EvaluationSettings(incomparable_baseline=policy)

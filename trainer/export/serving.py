@@ -1,4 +1,7 @@
-"""Save a SavedModel with signatures for raw text, ids, masked slots and losses."""
+"""Save a SavedModel with signatures for raw text, ids, masked slots and losses.
+
+The text signatures need no tokenizer, because the graph contains it.
+"""
 
 from collections.abc import Mapping
 
@@ -8,12 +11,15 @@ import tensorflow as tf
 from core.vocabulary.vocabulary import Vocabulary
 from trainer.export.stable_graph import stabilize_graph
 from trainer.export.text_to_ids import TextToIds
+from trainer.models.electra import Electra
 from trainer.models.families import Model, PairModel
 from trainer.models.parameters import make_variables
 from trainer.objectives.pairs import pair_losses
 
+DEFAULT_TOP_K = 5  # tokens per mask, as in `transformers`' fill-mask
 Tensors = dict[str, tf.Tensor]
 _IDS = tf.TensorSpec([None, None], tf.int32)
+_TEXT = tf.TensorSpec([None], tf.string, "text")
 
 
 def save_serving_model(
@@ -26,13 +32,14 @@ def save_serving_model(
 ) -> None:
     """Save a SavedModel with the signatures of `ServingModel`.
 
-    A program that loads it has to import `tensorflow_text` first, because `encode` uses its ops.
+    A program that loads it has to import `tensorflow_text` first, because the tokenizer uses its
+    ops.
 
     Args:
         folder: to write to.
         model: the model.
         values: its weights, by name.
-        vocabulary: tokenizes text in `encode`.
+        vocabulary: tokenizes text.
         pair: the name of the pair's label without "_labels", for `evaluation_loss`; None: the
             instances have no pairs.
     """
@@ -41,9 +48,12 @@ def save_serving_model(
         "encode": module.encode,
         "encode_ids": module.encode_ids,
         "fill_mask": module.fill_mask,
+        "fill_mask_text": module.fill_mask_text,
         "evaluation_loss": module.evaluation_loss,
         "serving_default": module.encode,
     }
+    if isinstance(model, Electra):
+        signatures["find_replaced"] = module.find_replaced
     tf.saved_model.save(module, folder, signatures=signatures)
     stabilize_graph(folder)
 
@@ -66,11 +76,22 @@ class ServingModel(tf.Module):
         self._pair_model = model if isinstance(model, PairModel) and pair else None
         self._label = f"{pair}_labels"
         self._text_to_ids = TextToIds(vocabulary, model.architecture.max_position)
+        self._vocabulary = vocabulary
+        # Only a tensor becomes a default of the signature, which TensorFlow Serving then uses.
+        default_k = tf.constant(DEFAULT_TOP_K)
+
+        @tf.function(input_signature=[_TEXT, tf.TensorSpec([], tf.int32, "k")])
+        def fill_mask_text(text: tf.Tensor, k: tf.Tensor = default_k) -> Tensors:
+            return self._fill_mask_text(text, k)
+
+        self.fill_mask_text = fill_mask_text
+        if isinstance(model, Electra):
+            self.find_replaced = tf.function(self._find_replaced, input_signature=[_TEXT])
         self.evaluation_loss = tf.function(
             self._evaluation_loss, input_signature=[self._evaluation_inputs()]
         )
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
+    @tf.function(input_signature=[_TEXT])
     def encode(self, text: tf.Tensor) -> Tensors:
         """Encode raw text (B,); text that is too long is truncated.
 
@@ -103,6 +124,52 @@ class ServingModel(tf.Module):
         logits = self._model.predict_tokens(weights, *inputs, positions=masked_lm_positions)
         shape = tf.concat([tf.shape(masked_lm_positions), [-1]], 0)
         return {"scores": tf.reshape(logits, shape)}
+
+    def _fill_mask_text(self, text: tf.Tensor, k: tf.Tensor) -> Tensors:
+        """Predict the tokens at each mask token of raw text (B,); ELECTRA's generator does it.
+
+        A mask beyond the positions of the model is truncated with the text.
+
+        Returns:
+            The k best tokens of N masks, the most that a text has: `tokens` string, `token_ids`
+            int32 and `scores` float32 (probabilities), each (B, N, K), best first; and `num_masks`
+            (B,) int32. Beyond the masks of a text, tokens are empty, ids -1 and scores 0.
+        """
+        tf.debugging.assert_positive(k, "k, the number of tokens per mask, must be at least 1.")
+        input_ids, input_mask, segment_ids = self._text_to_ids.inputs(text)
+        is_mask = input_ids == self._vocabulary.mask_id
+        num_masks = tf.math.count_nonzero(is_mask, -1, dtype=tf.int32)
+        columns = tf.where(is_mask)[:, 1]
+        positions = tf.RaggedTensor.from_row_lengths(tf.cast(columns, tf.int32), num_masks)
+        inputs = input_ids, input_mask, segment_ids
+        logits = self.fill_mask(*inputs, positions.to_tensor())["scores"]
+        probabilities = tf.nn.softmax(tf.cast(logits, tf.float32))
+        scores, ids = tf.math.top_k(probabilities, tf.minimum(k, self._vocabulary.size))
+        is_used = tf.sequence_mask(num_masks, tf.shape(ids)[1])[..., None]
+        return {
+            "tokens": tf.where(is_used, tf.gather(self._vocabulary.tokens, ids), ""),
+            "token_ids": tf.where(is_used, ids, -1),
+            "scores": tf.where(is_used, scores, 0.0),
+            "num_masks": num_masks,
+        }
+
+    def _find_replaced(self, text: tf.Tensor) -> Tensors:
+        """Score how likely each token of raw text (B,) is to be replaced; only for ELECTRA.
+
+        Returns:
+            `tokens` string, empty where there is none; `scores` float32, the probability that
+            another token was there, 0 where there is none; and `input_mask`; each (B, L).
+        """
+        input_ids, input_mask, segment_ids = self._text_to_ids.inputs(text)
+        weights = self._tensors()
+        hidden = self._model.encode(weights, input_ids, input_mask, segment_ids)
+        scores = tf.sigmoid(self._model.score_replaced(weights, hidden))
+        is_real = input_mask > 0
+        return {
+            "tokens": tf.where(is_real, tf.gather(self._vocabulary.tokens, input_ids), ""),
+            "scores": tf.where(is_real, scores, 0.0),
+            "input_mask": input_mask,
+        }
 
     def _evaluation_loss(self, batch: Tensors) -> Tensors:
         """Return the losses of instances with BERT's features, in nats.

@@ -1,10 +1,14 @@
 """Tokenize raw text in a TensorFlow graph, with the same ids as the `tokenizers` library.
 
+The mask token in a text is one token, as in `transformers`; the names of the other special tokens
+are ordinary text.
+
 The BERT tokenizers of TensorFlow Text cannot lowercase without stripping accents, which decomposes
 Hangul, and they replace control characters by spaces where `tokenizers` removes them. This module
 therefore implements the steps of tokenizer.json's normalizer and of BertPreTokenizer.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -15,6 +19,7 @@ import tensorflow_text as tf_text
 
 from core import storage
 from core.errors import InputError
+from core.vocabulary.tokenizer_file import flatten_steps, read_tokenizer
 from core.vocabulary.vocabulary import Vocabulary
 
 MAX_WORD_CHARACTERS = 100  # a longer word is [UNK] (`tokenizers`' WordPiece)
@@ -27,7 +32,9 @@ _CONTROL = r"[\x{0}-\x{8}\x{B}\x{C}\x{E}-\x{1F}\x{7F}-\x{9F}\x{FFFD}\p{Cf}\p{Co}
 _SPACE = r"[\t\n\r\p{Z}]+"
 _PUNCTUATION = r"[!-/:-@\[-`{-~\p{P}]"
 _UNKNOWN_WORD = "\x00"  # in no vocabulary, so it becomes [UNK]
-
+_BEGINS_WITH_SPACE = r"^[\s\p{Z}]"
+# Appended to a ModelProto, which merges it in: normalizer_spec {add_dummy_prefix: false}.
+_NO_PREFIX = b"\x1a\x02\x18\x00"
 
 Step = Callable[[tf.Tensor], tf.Tensor]
 # Steps that spiece.model performs itself: its character map, and removing extra spaces.
@@ -67,23 +74,31 @@ class TextToIds(tf.Module):
         super().__init__()
         self._max_tokens = max_tokens
         self._cls_id, self._sep_id = vocabulary.cls_id, vocabulary.sep_id
-        self._pad_id = vocabulary.pad_id
-        self._is_wordpiece = vocabulary.kind == "wordpiece"
+        self._pad_id, self._mask_id = vocabulary.pad_id, vocabulary.mask_id
+        self._mask = vocabulary.tokens[vocabulary.mask_id]
         tokenizer = json.loads(vocabulary.tokenizer().to_str())
         self._steps = normalizer_steps(tokenizer["normalizer"])
-        make = _wordpiece_tokenizer if self._is_wordpiece else _sentencepiece_tokenizer
-        self._tokenizer = make(vocabulary)
+        is_wordpiece = vocabulary.kind == "wordpiece"
+        self._parts_to_ids = _WordPiece(vocabulary) if is_wordpiece else _SentencePiece(vocabulary)
 
     def pieces(self, text: tf.Tensor) -> tf.RaggedTensor:
-        """Return the ids of (B,) strings, without specials: (B, None) int32."""
+        """Return the ids of (B,) strings, without [CLS] and [SEP]: (B, None) int32.
+
+        The parts between mask tokens are tokenized one by one:
+
+            "The [MASK]."  parts "The ", "."  ids of The, [MASK] and .
+        """
+        parts = tf.strings.split(text, self._mask)
+        flat = parts.flat_values
         for step in self._steps:
-            text = step(text)
-        if not self._is_wordpiece:
-            return self._tokenizer.tokenize(text)
-        words = tf_text.regex_split(text, rf"{_SPACE}|{_PUNCTUATION}", _PUNCTUATION)
-        lengths = tf.strings.length(words.flat_values, unit="UTF8_CHAR")
-        known = tf.where(lengths > MAX_WORD_CHARACTERS, _UNKNOWN_WORD, words.flat_values)
-        return self._tokenizer.tokenize(words.with_flat_values(known)).merge_dims(1, 2)
+            flat = step(flat)
+        is_first = tf.equal(tf.ragged.range(parts.row_lengths()).flat_values, 0)
+        pieces = self._parts_to_ids(flat, is_first)
+        masks = tf.RaggedTensor.from_row_lengths(
+            tf.fill([tf.math.count_nonzero(~is_first)], self._mask_id),
+            tf.cast(~is_first, tf.int64),
+        )
+        return parts.with_flat_values(tf.concat([masks, pieces], 1)).merge_dims(1, 2)
 
     def inputs(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return `[CLS] text [SEP]`, truncated to `max_tokens` and padded to the longest input.
@@ -99,21 +114,70 @@ class TextToIds(tf.Module):
         return input_ids, input_mask, tf.zeros_like(input_ids)
 
 
-def _wordpiece_tokenizer(vocabulary: Vocabulary) -> Any:
-    return tf_text.FastWordpieceTokenizer(
-        vocab=list(vocabulary.tokens),
-        suffix_indicator="##",
-        # The caller limits the characters; UTF-8 needs at most 4 bytes for each.
-        max_bytes_per_word=4 * MAX_WORD_CHARACTERS,
-        unknown_token="[UNK]",  # noqa: S106 - an entry of the vocabulary
-        no_pretokenization=True,
-        token_out_type=tf.int32,
-    )
+class _WordPiece(tf.Module):
+    """BERT's pre-tokenizer and WordPiece."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        self._tokenizer = tf_text.FastWordpieceTokenizer(
+            vocab=list(vocabulary.tokens),
+            suffix_indicator="##",
+            # The caller limits the characters; UTF-8 needs at most 4 bytes for each.
+            max_bytes_per_word=4 * MAX_WORD_CHARACTERS,
+            unknown_token="[UNK]",  # noqa: S106 - an entry of the vocabulary
+            no_pretokenization=True,
+            token_out_type=tf.int32,
+        )
+
+    def __call__(self, parts: tf.Tensor, is_first: tf.Tensor) -> tf.RaggedTensor:
+        """Return the ids of normalized parts (P,): (P, None) int32."""
+        del is_first
+        words = tf_text.regex_split(parts, rf"{_SPACE}|{_PUNCTUATION}", _PUNCTUATION)
+        lengths = tf.strings.length(words.flat_values, unit="UTF8_CHAR")
+        known = tf.where(lengths > MAX_WORD_CHARACTERS, _UNKNOWN_WORD, words.flat_values)
+        return self._tokenizer.tokenize(words.with_flat_values(known)).merge_dims(1, 2)
 
 
-def _sentencepiece_tokenizer(vocabulary: Vocabulary) -> Any:
-    model = storage.read_bytes(storage.join(vocabulary.folder, vocabulary.model_file))
-    return tf_text.SentencepieceTokenizer(model=model, out_type=tf.int32)
+class _SentencePiece(tf.Module):
+    """SentencePiece, with a space inserted where tokenizer.json's Metaspace inserts one."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        model = storage.read_bytes(storage.join(vocabulary.folder, vocabulary.model_file))
+        self._tokenizer = _sentencepiece(model)
+        # "first": no space before the full stop in `The [MASK].`; "always": there is one.
+        scheme = _prepend_scheme(vocabulary.folder)
+        self._without_space = None if scheme == "always" else _sentencepiece(model + _NO_PREFIX)
+
+    def __call__(self, parts: tf.Tensor, is_first: tf.Tensor) -> tf.RaggedTensor:
+        """Return the ids of normalized parts (P,): (P, None) int32.
+
+        Args:
+            parts: of texts, between mask tokens.
+            is_first: (P,) whether the part begins a text.
+        """
+        if self._without_space is None:
+            return self._tokenizer.tokenize(parts)
+        has_space = is_first | tf.strings.regex_full_match(parts, rf"(?s){_BEGINS_WITH_SPACE}.*")
+        with_space, without = tf.where(has_space)[:, 0], tf.where(~has_space)[:, 0]
+        pieces = [
+            self._tokenizer.tokenize(tf.gather(parts, with_space)),
+            self._without_space.tokenize(tf.gather(parts, without)),
+        ]
+        order = tf.argsort(tf.concat([with_space, without], 0))
+        return tf.gather(tf.concat(pieces, 0), order)
+
+
+def _sentencepiece(model: bytes) -> Any:
+    # With one name, the two tokenizers of a SavedModel would become one when it is loaded.
+    name = f"spiece_{hashlib.sha256(model).hexdigest()}"
+    return tf_text.SentencepieceTokenizer(model=model, out_type=tf.int32, name=name)
+
+
+def _prepend_scheme(folder: str) -> str:
+    """Return when the Metaspace step of a tokenizer.json inserts a space: "always" or "first"."""
+    steps = flatten_steps(read_tokenizer(folder)[0]["pre_tokenizer"])
+    return next(str(s.get("prepend_scheme", "always")) for s in steps if s["type"] == "Metaspace")
 
 
 def normalizer_steps(normalizer: dict[str, Any] | None) -> list[Step]:

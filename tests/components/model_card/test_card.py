@@ -49,8 +49,25 @@ def test_a_hub_reads_the_front_matter(made: Made) -> None:
     assert data.model_name == "demo"
 
 
-def test_without_a_license_the_card_names_none(made: Made) -> None:
-    assert ModelCard(card_of(made, ModelCardSettings())).data.license is None
+def test_without_a_license_the_card_says_so_and_how_to_state_one(made: Made) -> None:
+    card = card_of(made, ModelCardSettings())
+    assert ModelCard(card).data.license is None
+    assert "License not stated." in card
+    assert "--set card.license=" in card
+    stated = card_of(made)
+    assert "not stated" not in stated
+    assert "## License\n\napache-2.0\n" in stated
+
+
+def test_metrics_at_chance_level_are_named(made: Made, tmp_path: Path) -> None:
+    poor = {**METRICS, "next_sentence_accuracy": 0.46, "next_sentence_loss": 2.66}
+    evaluation = write_evaluation(tmp_path, metrics=poor)
+    card = card_of(replace(made, evaluation=evaluation))
+    assert (
+        "**No better than chance:** next-sentence accuracy 46.0 % (chance: 52.0 %), "
+        "next-sentence loss 2.660 (chance: 0.692)."
+    ) in card
+    assert "No better than chance" not in card_of(made)
 
 
 def test_every_number_comes_from_the_artifacts(made: Made) -> None:

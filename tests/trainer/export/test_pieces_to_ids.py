@@ -15,7 +15,7 @@ from tests.small_pieces import write_small_pieces
 from trainer.export.text_to_ids import TextToIds
 
 SENTENCES = [s for document in ENGLISH[:60] + KOREAN for s in document]
-ODD = ["", " ", "\t\n", " a  b ", "[MASK] <pad> \u2581x\u2581", "漢字かな交じり文です。", "x" * 300]
+ODD = ["", " ", "\t\n", " a  b ", "[SEP] <pad> \u2581x\u2581", "漢字かな交じり文です。", "x" * 300]
 ODD += ["Ünïcödé NAÏVE cafe\u0301 İstanbul Straße", "a\u200bb\x07c\ufffd e\u00a0f\u3000h\u2028i"]
 ODD += ["\u1112\u1161\u11ab\u1100\u116e\u11a8\u110b\u1165 한국어", "``quoted''"]
 

@@ -23,7 +23,7 @@ def vocabulary(static_folder: str) -> Vocabulary:
         [*KOREAN, "\u1112\u1161\u11ab\u1100\u116e\u11a8\u110b\u1165 한국어"],
         ["Ünïcödé NAÏVE Café cafe\u0301 ΑΣ ΟΔΟΣ İstanbul Straße ﬁ"],
         ["漢字かな交じり文です。𠀀𪜀", "a\u200bb\x07c\x00d\ufffd e\u00a0f\u2003g\u3000h\u2028i"],
-        ["x" * 100, "x" * 101, "가" * 100, "가" * 101, "don't (stop) [MASK] ##ing €5 ¿qué?"],
+        ["x" * 100, "x" * 101, "가" * 100, "가" * 101, "don't (stop) [SEP] ##ing €5 ¿qué?"],
         ["", " ", "\t\n", "."],
     ],
     ids=["English", "Korean", "accents", "odd characters", "long words", "nothing"],
