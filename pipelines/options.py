@@ -98,6 +98,14 @@ class RunOptions:
             help="Stop after this node, running only what it depends on.",
         ),
     ] = None
+    rerun: Annotated[
+        str | None,
+        typer.Option(
+            "--rerun",
+            metavar="NODE",
+            help="Run this node and all that follow from it again, even if they are cached.",
+        ),
+    ] = None
 
 
 def accept_options(command: Callable[..., None]) -> Callable[..., None]:

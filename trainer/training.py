@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from core import storage
 from core.failpoints import failpoint
 from trainer.devices.peak import peak_flops
 from trainer.devices.stop_signals import Stop, note_stop_signals
@@ -16,7 +15,7 @@ from trainer.export.export import export_model
 from trainer.input.distribute import distribute_batches
 from trainer.input.instances import check_fit, open_instances, verify_instances
 from trainer.loop.best_weights import BestWeights
-from trainer.loop.checkpoints import Checkpoints
+from trainer.loop.checkpoints import Checkpoints, checkpoint_folder
 from trainer.loop.held_out import HeldOut
 from trainer.loop.loop import LoopEvents, train_phase
 from trainer.loop.phases import Phase, plan_phases
@@ -151,7 +150,7 @@ def _train(run: Run, run_folder: str) -> tuple[dict[str, np.ndarray], Facts]:
 def _open_checkpoints(run: Run) -> Checkpoints:
     digest = run_digest(run.settings, [phase.instances for phase in run.phases])
     return Checkpoints(
-        storage.join(run.settings.checkpoint_root, digest),
+        checkpoint_folder(run.settings.checkpoint_root, digest),
         run.state.saved_variables(),
         run.state.step,
         keep=run.settings.trainer.keep_checkpoints,

@@ -1,8 +1,10 @@
 """Run a pipeline on this machine, node by node, reusing only whole results."""
 
+import contextlib
 import logging
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from core.settings import LATEST_BLESSED
 from pipelines.local.node_timer import NodeTimer
 from pipelines.metadata.names import OUTPUT_DIGEST, PUSHED_DESTINATION
 from pipelines.metadata.reuse import find_damage, output_digest
+from trainer.loop.checkpoints import start_over
 
 Node = Any  # pipeline_pb2.Pipeline.PipelineOrNode, which has no type hints
 # Settings that name a folder, in JSON that may be inside JSON; a digest stands for its content.
@@ -32,11 +35,19 @@ SOURCES = re.compile(
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Nodes:
+    """The nodes of a run."""
+
+    to_node: str | None = None  # run only this node and its ancestors; None: all nodes
+    rerun: str | None = None  # this node and its descendants do not use the cache
+
+
 def run_locally(
     pipeline: tfx_pipeline.Pipeline,
     run_id: str,
     timer: NodeTimer,
-    to_node: str | None = None,
+    chosen: Nodes | None = None,
     origin: Mapping[str, str] | None = None,
 ) -> None:
     """Run a pipeline's nodes on this machine in topological order; the first error ends the run.
@@ -45,22 +56,48 @@ def run_locally(
         pipeline: names the SQLite file of ML Metadata.
         run_id: name of the run in ML Metadata.
         timer: times each node.
-        to_node: run only this node and its ancestors; None runs all.
+        chosen: the nodes to run; None runs all.
         origin: code, host and user, recorded with the run in ML Metadata.
 
     Raises:
         InputError: a component rejected the text, the vocabulary or a setting; or there is no
-            node `to_node`.
+            chosen node.
     """
+    chosen = chosen or Nodes()
     compiled = compile_pipeline(pipeline, run_id)
-    nodes = nodes_until(list(compiled.nodes), to_node)
+    nodes = nodes_until(list(compiled.nodes), chosen.to_node)
+    anew = disable_cache_from(nodes, chosen.rerun)
     set_run_properties(compiled, run_id, origin or {})
     for node in nodes:
         node_id = node.pipeline_node.node_info.id
         timer.start(node_id)
         connection = open_metadata(compiled)
-        make_launcher(NodeLauncher, compiled, node.pipeline_node, connection).launch()
+        launcher = make_launcher(NodeLauncher, compiled, node.pipeline_node, connection)
+        with start_over() if node_id in anew else contextlib.nullcontext():
+            launcher.launch()
         timer.finish(node_id)
+
+
+def disable_cache_from(nodes: list[Node], rerun: str | None) -> set[str]:
+    """Let a node and its descendants run even if they are cached; return their ids.
+
+    Raises:
+        InputError: the node is not one of those that run.
+    """
+    if rerun is None:
+        return set()
+    ids = [node.pipeline_node.node_info.id for node in nodes]
+    if rerun not in ids:
+        raise InputError(
+            f"--rerun {rerun}: {ids[-1]} does not depend on it, so it would not run. Leave out "
+            f"--to-node, or name a node after {rerun}."
+        )
+    anew = {rerun}
+    for node in (n.pipeline_node for n in nodes):
+        if anew.intersection([node.node_info.id, *node.upstream_nodes]):
+            anew.add(node.node_info.id)
+            node.execution_options.caching_options.enable_cache = False
+    return anew
 
 
 def nodes_until(nodes: list[Node], to_node: str | None) -> list[Node]:

@@ -59,7 +59,8 @@ def run_and_report(
     if summary.error:
         _print_error(summary.error, console)
         if summary.state == "interrupted":
-            console.print("Run the same command to continue: finished nodes are cached.")
+            again = f" {run.rerun} starts over; before it," if run.rerun else ""
+            console.print(f"Run the same command to continue:{again} finished nodes are cached.")
         elif summary.nodes:
             console.print("Fix the error and run again: finished nodes are cached.")
     if disk_error:

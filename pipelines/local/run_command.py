@@ -29,7 +29,7 @@ from pipelines.options import RunOptions
 from pipelines.quiet import hush, log_to
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
-from pipelines.recipe.work import check_node
+from pipelines.recipe.work import check_nodes
 from pipelines.workdir import Workdir, claim_remote, hold, open_workdir
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def run_recipe(options: RunOptions, *, wait_seconds: float = 0, verbose: bool = 
         InputError: recipe, text or workdir cannot be used.
     """
     recipe = load_recipe(options.recipe, options.overrides or ()).from_here()
-    check_node(recipe, options.to_node)
+    check_nodes(recipe, to_node=options.to_node, rerun=options.rerun)
     with list_once():
         return _check_and_run(recipe, options, wait_seconds, verbose)
 
@@ -102,13 +102,14 @@ def _run(
         timer.say(f"run {run_id}: loading TFX and TensorFlow")
         remove_stale_generated_files()
         from pipelines.create_pipeline import create_pipeline
-        from pipelines.local.local_runner import run_locally
+        from pipelines.local.local_runner import Nodes, run_locally
 
         log_to(folder / LOG, verbose)
         pipeline = create_pipeline(recipe, make_locations(recipe, text, workdir, options.span))
-        run_locally(pipeline, run_id, timer, options.to_node, describe_origin(recipe))
+        nodes = Nodes(options.to_node, options.rerun)
+        run_locally(pipeline, run_id, timer, nodes, describe_origin(recipe))
 
-    started = StartedRun(run_id, recipe.name, workdir, {"log": str(folder / LOG)})
+    started = StartedRun(run_id, recipe.name, workdir, {"log": str(folder / LOG)}, options.rerun)
     summary, code = run_and_report(started, execute, timer.seconds, console)
     if code == SUCCEEDED:
         print_next(summary, workdir.pipeline_root(recipe.name), console)

@@ -10,7 +10,9 @@ from pydantic import JsonValue
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.style import Style
 from rich.table import Table
+from rich.text import Text
 
 from core import storage
 from core.errors import printable
@@ -33,6 +35,7 @@ class StartedRun:
     pipeline: str
     workdir: Workdir
     logs: dict[str, str]  # label in the summary, and path
+    rerun: str | None = None  # the first node that did not use the cache
 
     @property
     def folder(self) -> Path:
@@ -82,7 +85,7 @@ def summarize(
         records = run_executions(store, run.run_id)
         for node_id, node_seconds in seconds.items():
             if node_id in records:
-                nodes.append(_summarize_node(store, run.pipeline, records[node_id], node_seconds))
+                nodes.append(_summarize_node(store, run, records[node_id], node_seconds))
                 places.update(_collect_places(records[node_id]))
     return RunSummary(
         run_id=run.run_id,
@@ -117,7 +120,14 @@ def print_summary(summary: RunSummary, console: Console) -> None:
         table.add_row(node.node, f"[{style}]{node.state}[/]", f"{node.seconds:.1f}", text)
     console.print(table)
     for name, path in summary.places.items():
-        console.print(f"  [bold]{name:<12}[/] {escape(printable(short(path)))}", soft_wrap=True)
+        console.print(f"  [bold]{name:<12}[/]", link_to(path), soft_wrap=True)
+
+
+def link_to(path: str) -> Text:
+    """Return a short path that can be clicked in terminals that know links (OSC 8)."""
+    is_remote = storage.is_remote(path)
+    link = "" if is_remote else Path(path).absolute().as_uri()
+    return Text(printable(short(path)), Style(link=link) if link else Style())
 
 
 def short(path: str) -> str:
@@ -128,9 +138,9 @@ def short(path: str) -> str:
 
 
 def _summarize_node(
-    store: Any, recipe: str, record: ExecutionRecord, seconds: float
+    store: Any, run: StartedRun, record: ExecutionRecord, seconds: float
 ) -> NodeSummary:
-    state, why = settle(store, recipe, record)
+    state, why = settle(store, run.pipeline, record, rerun=run.rerun)
     return NodeSummary(
         node=record.node_id,
         state=state,

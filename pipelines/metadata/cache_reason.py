@@ -34,13 +34,25 @@ Counts = dict[str, Any]
 
 
 def settle(
-    store: metadata_store.MetadataStore, pipeline: str, record: ExecutionRecord
+    store: metadata_store.MetadataStore,
+    pipeline: str,
+    record: ExecutionRecord,
+    *,
+    rerun: str | None = None,
 ) -> tuple[str, str]:
     """Return the state of an execution and the reason for it.
 
     A resolver looks up artifacts and makes none. It counts as cached if it found the same
     artifacts as the time before.
+
+    Args:
+        store: holds the execution and the earlier ones.
+        pipeline: name of the pipeline.
+        record: the execution.
+        rerun: the node that `--rerun` named.
     """
+    if record.node_id == rerun:
+        return record.state, f"--rerun {rerun}"
     earlier = [e for e in node_executions(store, pipeline, record.node_id) if e.id < record.id]
     succeeded = [e for e in earlier if e.state in {RAN, CACHED}]
     if record.type_name == RESOLVER:

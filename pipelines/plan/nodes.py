@@ -16,7 +16,7 @@ from tfx.orchestration import pipeline as tfx_pipeline
 from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
 from components.tfx_internals.dry_run import prepare_execution, register_execution
 from components.tfx_internals.local_pipeline import compile_pipeline, make_launcher
-from pipelines.local.local_runner import NodeLauncher, nodes_until
+from pipelines.local.local_runner import NodeLauncher, disable_cache_from, nodes_until
 from pipelines.metadata.cache_reason import compare, settle, with_facts_of_producer
 from pipelines.metadata.names import RESOLVER
 from pipelines.metadata.records import (
@@ -53,7 +53,10 @@ class PlannedNode:
 
 
 def plan_nodes(
-    pipeline: tfx_pipeline.Pipeline, metadata_path: Path, to_node: str | None = None
+    pipeline: tfx_pipeline.Pipeline,
+    metadata_path: Path,
+    to_node: str | None = None,
+    rerun: str | None = None,
 ) -> list[PlannedNode]:
     """Predict what a run of the pipeline would do, in its order, without changing store or folders.
 
@@ -61,22 +64,25 @@ def plan_nodes(
         pipeline: the pipeline that would run.
         metadata_path: SQLite file of the metadata store; it does not have to exist.
         to_node: last node to plan, together with the nodes it depends on; None plans all.
+        rerun: first node that does not use the cache.
 
     Raises:
-        InputError: a driver rejects the text, or the pipeline has no node `to_node`.
+        InputError: a driver rejects the text, or the pipeline has no such node.
     """
     spec = compile_pipeline(pipeline, RUN_ID)
+    nodes = nodes_until(list(spec.nodes), to_node)
+    disable_cache_from(nodes, rerun)
     with copy_store(metadata_path) as (copy, scratch):
         relocate(copy, metadata_path.parent)
-        planner = _Planner(spec, copy, scratch)
-        return [planner.plan(node.pipeline_node) for node in nodes_until(list(spec.nodes), to_node)]
+        planner = _Planner(spec, copy, scratch, rerun)
+        return [planner.plan(node.pipeline_node) for node in nodes]
 
 
 class _Planner:
     """Plans nodes in order, keeping track of those that would execute."""
 
-    def __init__(self, spec: Any, copy: Path, scratch: str) -> None:
-        self._spec, self._copy, self._scratch = spec, copy, scratch
+    def __init__(self, spec: Any, copy: Path, scratch: str, rerun: str | None) -> None:
+        self._spec, self._copy, self._scratch, self._rerun = spec, copy, scratch, rerun
         self._pipeline = spec.pipeline_info.id
         self._runs: set[str] = set()  # nodes that would execute
         # Nodes that would execute only to restore lost outputs, with their last good execution.
@@ -93,7 +99,7 @@ class _Planner:
         else:
             record = self._predict(node)
         store = open_store(self._copy)
-        state, why = settle(store, self._pipeline, record)
+        state, why = settle(store, self._pipeline, record, rerun=self._rerun)
         if record.type_name == RESOLVER:
             return PlannedNode(node_id, LOOKS_UP, why, because_of, None)
         if state != CACHED:

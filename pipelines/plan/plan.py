@@ -14,7 +14,7 @@ from pipelines.machines.presets import Preset, Prices, hourly_prices, load_price
 from pipelines.options import RunOptions
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
-from pipelines.recipe.work import TrainingWork, check_node, compute_work
+from pipelines.recipe.work import TrainingWork, check_nodes, compute_work
 from pipelines.workdir import Workdir, locate_workdir
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def make_plan(
         InputError: the recipe, text, machine or price table cannot be used.
     """
     recipe = load_recipe(options.recipe, options.overrides or ()).from_here()
-    check_node(recipe, options.to_node)
+    check_nodes(recipe, to_node=options.to_node, rerun=options.rerun)
     table = load_prices(prices)
     folder = locate_workdir(options.workdir, options.root)
     with list_once():
@@ -102,7 +102,8 @@ def _plan_nodes(
 
     # Without the path, because TFX would create the store's folder; planning uses a copy.
     locations = replace(make_locations(recipe, text, workdir, options.span), metadata_path=None)
-    return plan_nodes(create_pipeline(recipe, locations), workdir.metadata, options.to_node)
+    pipeline = create_pipeline(recipe, locations)
+    return plan_nodes(pipeline, workdir.metadata, options.to_node, options.rerun)
 
 
 def _estimate_all(

@@ -77,18 +77,19 @@ def node_names(recipe: Recipe) -> list[str]:
     return [*names, "Trainer", "LatestBlessedModel", "ModelEvaluator", "ModelCardGen", "Pusher"]
 
 
-def check_node(recipe: Recipe, to_node: str | None) -> None:
-    """Check the value of `--to-node`.
+def check_nodes(recipe: Recipe, **options: str | None) -> None:
+    """Check the values of options that name a node, such as `to_node` and `rerun`.
 
     Raises:
         InputError: the pipeline has no such node.
     """
     names = node_names(recipe)
-    if to_node is not None and to_node not in names:
-        raise InputError(
-            f"--to-node {to_node}: no such node.{did_you_mean(to_node, names)} "
-            f"Nodes of this pipeline: {', '.join(names)}."
-        )
+    for option, name in options.items():
+        if name is not None and name not in names:
+            raise InputError(
+                f"--{option.replace('_', '-')} {name}: no such node.{did_you_mean(name, names)} "
+                f"Nodes of this pipeline: {', '.join(names)}."
+            )
 
 
 def print_recipes() -> None:

@@ -3,6 +3,7 @@
 The text signatures need no tokenizer, because the graph contains it.
 """
 
+import functools
 from collections.abc import Mapping
 
 import numpy as np
@@ -86,7 +87,8 @@ class ServingModel(tf.Module):
 
         self.fill_mask_text = fill_mask_text
         if isinstance(model, Electra):
-            self.find_replaced = tf.function(self._find_replaced, input_signature=[_TEXT])
+            find = functools.partial(self._find_replaced, model)
+            self.find_replaced = tf.function(find, input_signature=[_TEXT])
         self.evaluation_loss = tf.function(
             self._evaluation_loss, input_signature=[self._evaluation_inputs()]
         )
@@ -153,7 +155,7 @@ class ServingModel(tf.Module):
             "num_masks": num_masks,
         }
 
-    def _find_replaced(self, text: tf.Tensor) -> Tensors:
+    def _find_replaced(self, model: Electra, text: tf.Tensor) -> Tensors:
         """Score how likely each token of raw text (B,) is to be replaced; only for ELECTRA.
 
         Returns:
@@ -162,8 +164,8 @@ class ServingModel(tf.Module):
         """
         input_ids, input_mask, segment_ids = self._text_to_ids.inputs(text)
         weights = self._tensors()
-        hidden = self._model.encode(weights, input_ids, input_mask, segment_ids)
-        scores = tf.sigmoid(self._model.score_replaced(weights, hidden))
+        hidden = model.encode(weights, input_ids, input_mask, segment_ids)
+        scores = tf.sigmoid(model.score_replaced(weights, hidden))
         is_real = input_mask > 0
         return {
             "tokens": tf.where(is_real, tf.gather(self._vocabulary.tokens, input_ids), ""),

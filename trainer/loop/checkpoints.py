@@ -1,7 +1,9 @@
 """Save a run's state in checkpoints, and restore the newest complete one."""
 
+import contextlib
+import contextvars
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -12,6 +14,25 @@ from core.errors import InputError
 from trainer.loop.sealed_files import SUFFIX, Values, read_sealed, remove_sealed, write_sealed
 
 log = logging.getLogger(__name__)
+_starts_over = contextvars.ContextVar("_starts_over", default=False)
+
+
+@contextlib.contextmanager
+def start_over() -> Iterator[None]:
+    """Let trainings within the block begin at step 0, and not at their last checkpoint."""
+    token = _starts_over.set(True)
+    try:
+        yield
+    finally:
+        _starts_over.reset(token)
+
+
+def checkpoint_folder(root: str, digest: str) -> str:
+    """Return the folder of a run's checkpoints; one that starts over has none."""
+    folder = storage.join(root, digest)
+    if _starts_over.get():
+        storage.remove_tree(folder)
+    return folder
 
 
 class CheckpointError(InputError):
