@@ -4,7 +4,7 @@
 methods. Its cache lookup calls `artifact_utils.verify_artifacts` and treats a RuntimeError as "try
 the next cached result" (`cache_utils.get_cached_outputs`). That call is the only place for a check
 of our own, so we replace the function during the lookup. Likewise `cache_utils.get_cache_context`,
-which puts the folders of inputs and all parameters into the cache key.
+which puts the folders of inputs, all parameters and Beam's flags into the cache key.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tfx.orchestration.portable import cache_utils, launcher
+from tfx.proto.orchestration.executable_spec_pb2 import BeamExecutableSpec
 from tfx.types import Artifact
 
 from components.tfx_internals.beam_workers import supervise_workers
@@ -51,11 +52,19 @@ class HookedLauncher(launcher.Launcher):
         self,
         original: Callable[..., Any],
         *,
+        executor_spec: Any = None,
         input_artifacts: ArtifactsByKey | None = None,
         parameters: Mapping[str, Any] | None = None,
         **others: Any,
     ) -> Any:
-        """Compute the cache key without the folders in which inputs and outputs are."""
+        """Compute the cache key without the folders of inputs and outputs, and without the engine.
+
+        Beam's flags choose how many workers there are, and where; no byte of an output depends on
+        them.
+        """
+        if isinstance(executor_spec, BeamExecutableSpec):
+            python = executor_spec.python_executor_spec
+            executor_spec = BeamExecutableSpec(python_executor_spec=python)
         inputs = copy.deepcopy(input_artifacts or {})
         for artifact in (a for of_key in inputs.values() for a in of_key):
             record = artifact.mlmd_artifact
@@ -65,7 +74,9 @@ class HookedLauncher(launcher.Launcher):
                 if value.HasField("string_value"):
                     value.string_value = self.portable_text(name, value.string_value)
         values = {n: self.portable_text(n, str(v)) for n, v in (parameters or {}).items()}
-        return original(input_artifacts=inputs, parameters=values, **others)
+        return original(
+            executor_spec=executor_spec, input_artifacts=inputs, parameters=values, **others
+        )
 
     def _run_executor(self, execution_info: Any) -> Any:
         self.prepare_outputs(execution_info.output_dict)

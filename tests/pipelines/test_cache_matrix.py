@@ -176,6 +176,8 @@ MATRIX = [
     ("--set vocabulary.size=650", FROM_VOCABULARY, {"VocabularyGen": "size 700 → 650"}),
     ("a comment in the recipe", set(), {}),
     ("--set expected=Minutes.", set(), {}),
+    ("--set beam.workers=2", set(), {}),
+    ("--set beam={engine: dask, endpoint: 'tcp://host:1'}", set(), {}),
     ("a byte of components/instance_gen/executor.py", FROM_INSTANCES,
      {"InstanceGen": "code changed"}),
     ("a byte of trainer/loop/loop.py", FROM_TRAINER, {"Trainer": "code changed"}),
