@@ -2,6 +2,7 @@
 
 import functools
 import getpass
+import http.client
 import os
 import platform
 import shutil
@@ -13,6 +14,7 @@ from pydantic import JsonValue
 
 IMAGE_DIGEST = "TEXTMILL_IMAGE_DIGEST"  # environment: sha256:… of the running container image
 USER = "TEXTMILL_USER"  # environment: the name to record for who runs; choose one that may be kept
+VERTEX_TASK = "VERTEX_AI_PIPELINES_RUN_LABELS"  # environment: set in every task on Vertex AI
 CPU_INFO = Path("/proc/cpuinfo")
 
 
@@ -22,16 +24,36 @@ def image_digest() -> str | None:
 
 
 def current_user() -> str:
-    """Return who runs this: TEXTMILL_USER, or else the user or service account of the process.
+    """Return who runs this: TEXTMILL_USER, the service account on Vertex AI, or else the user.
 
     The name must never enter an artifact's bytes, which are the same for every user.
     """
     if name := os.environ.get(USER):
         return name
+    if account := _vertex_account():
+        return account
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # in a container, a user id may have no name
         return f"uid {os.getuid()}"
+
+
+def _vertex_account() -> str | None:
+    """Return the service account of a task on Vertex AI; None elsewhere, or if it is not known."""
+    if VERTEX_TASK not in os.environ:
+        return None
+    host = os.environ.get("GCE_METADATA_HOST", "metadata.google.internal")
+    connection = http.client.HTTPConnection(host, timeout=5)
+    path = "/computeMetadata/v1/instance/service-accounts/default/email"
+    try:
+        connection.request("GET", path, headers={"Metadata-Flavor": "Google"})
+        response = connection.getresponse()
+        text = response.read().decode()
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+    return text.strip() if response.status == http.HTTPStatus.OK else None
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """Check an image while it is built: all that the spec runs can be imported, and nothing else came.
 
 python check_image.py data pipeline.yaml
-python check_image.py trainer
+python check_image.py trainer                # or trainer-tpu
 python check_image.py files pipeline.yaml    # prints the source files of everything imported
 """
 
@@ -67,12 +67,13 @@ def imported_files() -> list[str]:
 
 def check_absent(kind: str) -> None:
     """Check that the image has no notebook and no compiler, and does not run as root."""
-    for module in (*NOTEBOOKS, *(("tfx",) if kind == "trainer" else ())):
+    for module in (*NOTEBOOKS, *(("tfx",) if kind.startswith("trainer") else ())):
         must(util.find_spec(module) is None, f"{module} is installed, but no task imports it")
     for program in COMPILERS:
         must(shutil.which(program) is None, f"{program} is in the image")
-    # Dataflow mounts the folders that its workers write to as root.
-    must(kind == "dataflow" or os.getuid() != 0, "the image runs as root")
+    # Dataflow mounts the folders that its workers write to as root, and TPUs belong to root.
+    is_root = kind in ("dataflow", "trainer-tpu")
+    must(is_root or os.getuid() != 0, "the image runs as root")
 
 
 def spec_imports(spec_file: str) -> Iterator[str]:

@@ -1,11 +1,14 @@
 """Describe a training job: settings, instances, and the folders to write."""
 
+import hashlib
+import json
 from typing import Any, Self
 
 from pydantic import Field, ValidationError
 
 from core import storage
 from core.errors import InputError
+from core.manifest import read_manifest
 from core.settings import Settings
 from trainer.settings.training import TrainingSettings
 
@@ -49,6 +52,13 @@ class TrainingJob(Settings):
             run=fn_args.model_run_dir,
             latest_blessed=fn_args.base_model,
         )
+
+    def checkpoints_key(self) -> str:
+        """Return a key that two jobs share only if they write the same checkpoints."""
+        manifests = [read_manifest(folder).content_digest() for folder in self.instances]
+        key = [self.settings.checkpoint_root, self.settings.computed(), manifests]
+        text = json.dumps([*key, self.latest_blessed], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
 
     def command(self) -> list[str]:
         """Return the command that runs the job in an image with TensorFlow and without TFX."""

@@ -1,5 +1,6 @@
 """Train a model on instances and export it: one training run from start to end."""
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -7,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from core.failpoints import failpoint
+from core.gcs.lease import Lease, hold
 from trainer.devices.peak import peak_flops
 from trainer.devices.stop_signals import Stop, note_stop_signals
 from trainer.devices.strategy import DeviceChoice, select_strategy
@@ -55,8 +57,10 @@ def train_and_export(
         InputError: instances, settings or device do not fit together; before the first step.
     """
     run = _prepare(resolve_latest_blessed(settings, latest_blessed), instances_folders)
-    with explain_lost_workers(run.workers, run.settings.checkpoint_root):
-        values, facts = _train(run, run_folder)
+    folder = _checkpoint_folder(run)
+    held = hold(folder) if run.workers.is_chief else contextlib.nullcontext()
+    with explain_lost_workers(run.workers, run.settings.checkpoint_root), held as lease:
+        values, facts = _train(run, run_folder, _open_checkpoints(run, folder, lease))
 
         # --- Export ---------------------------------------------------------------------------
         # Record the settings before `latest_blessed` was replaced by a path, so that equal models
@@ -102,12 +106,13 @@ def _prepare(settings: TrainingSettings, instances_folders: Sequence[str]) -> Ru
     return Run(settings, devices, workers, phases, objective, state)
 
 
-def _train(run: Run, run_folder: str) -> tuple[dict[str, np.ndarray], Facts]:
+def _train(
+    run: Run, run_folder: str, checkpoints: Checkpoints
+) -> tuple[dict[str, np.ndarray], Facts]:
     """Train to the last step; return the weights to export and the facts of the run."""
     settings, state = run.settings, run.state
 
     # --- Resume from the newest checkpoint ----------------------------------------------------
-    checkpoints = _open_checkpoints(run)
     resumed = checkpoints.restore_latest()
     run.workers.check_same_step(state.steps_done(), settings.checkpoint_root)
 
@@ -147,14 +152,19 @@ def _train(run: Run, run_folder: str) -> tuple[dict[str, np.ndarray], Facts]:
     return values, facts
 
 
-def _open_checkpoints(run: Run) -> Checkpoints:
+def _checkpoint_folder(run: Run) -> str:
     digest = run_digest(run.settings, [phase.instances for phase in run.phases])
+    return checkpoint_folder(run.settings.checkpoint_root, digest)
+
+
+def _open_checkpoints(run: Run, folder: str, lease: Lease | None) -> Checkpoints:
     return Checkpoints(
-        checkpoint_folder(run.settings.checkpoint_root, digest),
+        folder,
         run.state.saved_variables(),
         run.state.step,
         keep=run.settings.trainer.keep_checkpoints,
         writes=run.workers.is_chief,
+        lease=lease,
         facts={
             "model.type": run.settings.model.type,
             "vocabulary": run.phases[0].instances.vocabulary.digest,

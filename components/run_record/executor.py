@@ -13,6 +13,7 @@ from core import storage
 
 RECORD = "run.json"
 SUCCEEDED = "SUCCEEDED"
+STATES = {"COMPLETE": SUCCEEDED}  # Kubeflow Pipelines' word for it
 log = logging.getLogger(__name__)
 
 
@@ -36,7 +37,7 @@ class Executor(base_executor.BaseExecutor):
         record = {
             "run": status.get("pipelineJobResourceName", ""),
             "recipe": properties.pop("recipe"),
-            "state": status.get("state", "UNKNOWN"),
+            "state": STATES.get(status.get("state", ""), status.get("state", "UNKNOWN")),
             "error": status.get("error") or None,
             "ended": datetime.now(tz=UTC).isoformat(timespec="seconds"),
             "parameters": properties,

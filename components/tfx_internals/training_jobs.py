@@ -4,7 +4,7 @@ TFX's own loop (`tfx/extensions/google_cloud_ai_platform/runner.py`) leaves a jo
 for, when its task is stopped. A retry of the task starts a second job next to the first, and both
 write the same checkpoints. So we use TFX's client with a loop of our own
 (`components/vertex_trainer/launch.py`). The client hides what we need to list and cancel jobs
-behind the private attribute `_client`.
+behind the private attribute `_client`. It sets no deadline, so each of our calls does.
 """
 
 from typing import Any
@@ -17,31 +17,41 @@ from tfx.extensions.google_cloud_ai_platform.trainer import executor as tfx_vert
 ENABLE_VERTEX = constants.ENABLE_VERTEX_KEY
 REGION = constants.VERTEX_REGION_KEY
 JOB = tfx_vertex.TRAINING_ARGS_KEY
+TIMEOUT_SECONDS = 60.0  # for one response
 
 
 class TrainingJobs:
     """The custom jobs of one project and region."""
 
     def __init__(self, project: str, region: str) -> None:
-        self._project = project
         self._parent = f"projects/{project}/locations/{region}"
         self._client = training_clients.VertexJobClient(region)
 
+    def reconnect(self) -> None:
+        """Replace the client, whose connection or credentials may no longer work."""
+        self._client.create_client()
+
     def start(self, job: dict[str, Any]) -> str:
         """Start a job and return its resource name."""
-        self._client.launch_job(self._project, job)
-        return str(self._client.get_job_name())
+        started = self._service.create_custom_job(
+            parent=self._parent, custom_job=job, timeout=TIMEOUT_SECONDS
+        )
+        return str(started.name)
 
     def get(self, name: str) -> CustomJob:
-        """Return a job, retrying when the service is temporarily unavailable."""
-        retry = training_clients.retries.Retry()
-        return self._client._client.get_custom_job(name=name, retry=retry)
+        """Return a job."""
+        return self._service.get_custom_job(name=name, timeout=TIMEOUT_SECONDS)
 
     def list(self, label: str, value: str) -> list[CustomJob]:
-        """Return all jobs with a label."""
+        """Return all jobs with a label, newest first."""
         request = {"parent": self._parent, "filter": f'labels.{label}="{value}"'}
-        return list(self._client._client.list_custom_jobs(request=request))
+        jobs = list(self._service.list_custom_jobs(request=request, timeout=TIMEOUT_SECONDS))
+        return sorted(jobs, key=lambda job: job.create_time, reverse=True)
 
     def cancel(self, name: str) -> None:
         """Ask a job to stop."""
-        self._client._client.cancel_custom_job(name=name)
+        self._service.cancel_custom_job(name=name, timeout=TIMEOUT_SECONDS)
+
+    @property
+    def _service(self) -> Any:
+        return self._client._client

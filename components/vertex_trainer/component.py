@@ -16,6 +16,7 @@ from tfx.types.component_spec import ExecutionParameter
 from components.phased_trainer.component import PhasedTrainerSpec
 from components.tfx_internals.component_init import SpecComponent
 from components.vertex_trainer import executor
+from components.vertex_trainer.settings import LaunchSettings
 
 
 class VertexTrainerSpec(PhasedTrainerSpec):
@@ -26,6 +27,7 @@ class VertexTrainerSpec(PhasedTrainerSpec):
         "project": ExecutionParameter(type=str),
         "region": ExecutionParameter(type=str),
         "service_account": ExecutionParameter(type=str),
+        "network": ExecutionParameter(type=str),
         "checkpoint_root": ExecutionParameter(type=str),
         "steps": ExecutionParameter(type=int),
         "warmup_steps": ExecutionParameter(type=int),
@@ -49,6 +51,7 @@ class VertexTrainer(SpecComponent, tfx_trainer.Trainer):
             run_fn="trainer.run_fn.run_fn",
             custom_config={"training": settings.model_dump_json()},
             job={"display_name": "demo", "labels": {}, "job_spec": job_spec},
+            launch=LaunchSettings(),
             code_digest=executor_digest(VertexTrainer),
             values={"steps": RuntimeParameter(name="steps", ptype=int), ...},
         )
@@ -68,6 +71,7 @@ class VertexTrainer(SpecComponent, tfx_trainer.Trainer):
         run_fn: str,
         custom_config: Mapping[str, Any],
         job: Mapping[str, Any],
+        launch: LaunchSettings,
         code_digest: str,
         values: Mapping[str, str | RuntimeParameter],
         base_model: types.BaseChannel | None = None,
@@ -80,6 +84,7 @@ class VertexTrainer(SpecComponent, tfx_trainer.Trainer):
             run_fn: dotted path of the training function.
             custom_config: as for TFX's Trainer; `training` is `TrainingSettings` as JSON.
             job: `display_name`, `labels` and `job_spec` of the CustomJob.
+            launch: how long to wait for a machine, and through an outage.
             code_digest: digest of the executor that starts the job; the trainer's is in `training`.
             values: values known only at submission, by the names in `VertexTrainerSpec`.
             base_model: a model to start from.
@@ -92,7 +97,12 @@ class VertexTrainer(SpecComponent, tfx_trainer.Trainer):
             train_args=trainer_pb2.TrainArgs(),
             eval_args=trainer_pb2.EvalArgs(),
             custom_config=json.dumps(
-                {**custom_config, constants.ENABLE_VERTEX_KEY: True, TRAINING_ARGS_KEY: dict(job)},
+                {
+                    **custom_config,
+                    constants.ENABLE_VERTEX_KEY: True,
+                    TRAINING_ARGS_KEY: dict(job),
+                    executor.LAUNCH: launch.model_dump(),
+                },
                 sort_keys=True,
             ),
             code_digest=code_digest,

@@ -9,12 +9,20 @@ from tfx.utils import json_utils
 from components.artifacts import Artifacts
 from components.phased_trainer import executor as phased_trainer
 from components.tfx_internals import training_jobs
-from components.vertex_trainer.launch import RUN_LABEL, run_job, run_label
+from components.vertex_trainer.launch import (
+    CHECKPOINTS_LABEL,
+    RUN_LABEL,
+    pipeline_job_label,
+    run_job,
+    run_label,
+)
 from components.vertex_trainer.overrides import override
+from components.vertex_trainer.settings import PIPELINE_JOB_LABEL, LaunchSettings
 from trainer.job import TrainingJob
 from trainer.settings.training import TrainingSettings
 
 CUSTOM_CONFIG = standard_component_specs.CUSTOM_CONFIG_KEY
+LAUNCH = "launch"  # key of `LaunchSettings` in `custom_config`
 
 
 class Executor(phased_trainer.Executor):
@@ -39,13 +47,16 @@ class Executor(phased_trainer.Executor):
         """
         config = apply_submission(exec_properties)
         job = config.pop(training_jobs.JOB)
+        launch = LaunchSettings(**config.pop(LAUNCH))
         model_uri = artifact_utils.get_single_uri(output_dict[standard_component_specs.MODEL_KEY])
         job["labels"][RUN_LABEL] = run_label(config["training"], model_uri)
+        job["labels"][PIPELINE_JOB_LABEL] = pipeline_job_label(model_uri)
         properties = {**exec_properties, CUSTOM_CONFIG: json_utils.dumps(config)}
         training = TrainingJob.from_fn_args(self._GetFnArgs(input_dict, output_dict, properties))
+        job["labels"][CHECKPOINTS_LABEL] = training.checkpoints_key()
         for pool in job["job_spec"]["worker_pool_specs"]:
             pool["container_spec"]["command"] = training.command()
-        run_job(exec_properties["project"], exec_properties["region"], job)
+        run_job(exec_properties["project"], exec_properties["region"], job, launch)
 
 
 class InPlaceExecutor(phased_trainer.Executor):
@@ -65,7 +76,7 @@ class InPlaceExecutor(phased_trainer.Executor):
             OverrideError: a value of the submission is invalid.
         """
         config = apply_submission(exec_properties)
-        del config[training_jobs.JOB]
+        del config[training_jobs.JOB], config[LAUNCH]
         properties = {**exec_properties, CUSTOM_CONFIG: json_utils.dumps(config)}
         super().Do(input_dict, output_dict, properties)
 
@@ -80,6 +91,7 @@ def apply_submission(exec_properties: dict[str, Any]) -> dict[str, Any]:
     settings = TrainingSettings.model_validate_json(config["training"])
     config["training"] = override(settings, exec_properties).model_dump_json()
     config[training_jobs.REGION] = exec_properties["region"]
-    if account := exec_properties["service_account"]:
-        config[training_jobs.JOB]["job_spec"]["service_account"] = account
+    for name in ("service_account", "network"):
+        if value := exec_properties[name]:
+            config[training_jobs.JOB]["job_spec"][name] = value
     return config

@@ -1,5 +1,6 @@
 """Call Vertex AI and other Google Cloud APIs, with retries and readable errors."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -54,9 +55,10 @@ class Cloud:
         from google.cloud import aiplatform_v1
 
         url = self.target.url(f"{self.target.region}-aiplatform")
-        return getattr(aiplatform_v1, name)(
+        client = getattr(aiplatform_v1, name)(
             credentials=self.credentials, transport="rest", client_options={"api_endpoint": url}
         )
+        return _WithDeadline(client)
 
     @cached_property
     def _session(self) -> Any:
@@ -177,6 +179,19 @@ class Cloud:
         except Exception as error:
             # Without the cause, whose text may contain an access token.
             raise explain(error, action, self.target) from None
+
+
+class _WithDeadline:
+    """A generated client whose methods wait at most `TIMEOUT_SECONDS` for each response.
+
+    By itself it waits without a limit for most of them.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return functools.partial(getattr(self._client, name), timeout=TIMEOUT_SECONDS)
 
 
 def _retry_wait_seconds(state: Any) -> float:

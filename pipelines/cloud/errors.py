@@ -146,8 +146,9 @@ _REMEDIES: dict[str, Callable[[Mapping[str, str], Target], str]] = {
     "CONSUMER_INVALID": lambda _, target: (
         f"Project {target.project} does not exist, or you have no access to it. Check --project."
     ),
-    "USER_PROJECT_DENIED": lambda _, target: (
-        "You have no access to the quota project of your credentials. Set another: "
+    "USER_PROJECT_DENIED": lambda metadata, target: (
+        f"You may not use {metadata.get('consumer', 'projects/?').removeprefix('projects/')}, the "
+        f"quota project of your credentials. Set another: "
         f"`gcloud auth application-default set-quota-project {target.project}`"
     ),
     "BILLING_DISABLED": lambda _, target: (

@@ -43,6 +43,8 @@ class Preset(Settings):
     """As Vertex AI counts them: a TPU v2 or v3 chip counts as two."""
     tpu_topology: str | None = None
     """Arrangement of the chips, for example 2x4."""
+    spot_only: bool = False
+    """Whether it is offered as spot or flex-start only, and not on demand."""
     needs_pjrt: bool = False
     """Whether TensorFlow needs PJRT to use this TPU."""
     hosts: int = Field(default=1, ge=1)
@@ -107,7 +109,8 @@ class PriceError(InputError):
 class MachinePrice(Settings):
     """Price of one host in US dollars per hour."""
 
-    on_demand: float = Field(gt=0)
+    on_demand: float | None = Field(default=None, gt=0)
+    """None: unknown, or not offered."""
     spot: float | None = Field(default=None, gt=0)
     """None: unknown."""
 
@@ -150,16 +153,27 @@ def hourly_price(machine: Preset, prices: Prices, *, spot: bool) -> float:
     Raises:
         PriceError: the table has no such price.
     """
+    per_host = machine_price(machine.machine_type, machine.accelerator_type, prices, spot=spot)
+    return per_host * machine.hosts
+
+
+def machine_price(
+    machine_type: str, accelerator: str | None, prices: Prices, *, spot: bool
+) -> float:
+    """Return the price of one host in US dollars per hour, including the surcharge.
+
+    Raises:
+        PriceError: the table has no such price.
+    """
     # All TPU v2 and v3 have the same machine type.
-    is_old_tpu = machine.is_tpu and machine.accelerator_type is not None
-    key = str(machine.accelerator_type) if is_old_tpu else machine.machine_type
+    key = accelerator if accelerator in ("TPU_V2", "TPU_V3") else machine_type
     per_host = None
     if price := prices.machines.get(key):
         per_host = price.spot if spot else price.on_demand
     if per_host is None:
         kind = "spot" if spot else "on_demand"
         raise PriceError(f"The price table of {prices.date} has no {kind} price of {key}. Add it.")
-    return per_host * machine.hosts * (1 + prices.surcharge)
+    return per_host * (1 + prices.surcharge)
 
 
 def hourly_prices(machine: Preset, prices: Prices) -> list[float | None]:

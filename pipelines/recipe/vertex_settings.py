@@ -4,10 +4,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from components.vertex_trainer.settings import LaunchSettings
 from core.settings import Settings
 
 Image = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:/_-]+@sha256:[0-9a-f]{64}$")]
 # Placeholder digest of the shipped recipe, whose images are not built yet.
+MAX_HOURS = 167  # of a training and its waiting: 7 days, less the launcher's own time
 NO_DIGEST = "sha256:" + 64 * "0"
 
 
@@ -22,17 +24,35 @@ class Images(Settings):
     """Image of Dataflow's workers; required together with `vertex.dataflow`."""
 
 
-class TrainingJob(Settings):
+class TrainingJob(LaunchSettings):
     """The custom job that runs the training."""
 
     machine: str = "a100"
     """Name of a machine (`textmill machines` lists them). Default: one A100."""
     spot: bool = False
     """Use a spot machine, which is cheaper but can be preempted; training then resumes."""
-    timeout_hours: float = Field(default=24.0, gt=0, le=10_000)
-    """Hours after which the job is stopped."""
+    timeout_hours: float = Field(default=24.0, gt=0)
+    """Running hours after which the job is stopped; with `max_wait_hours`, less than 7 days."""
     disk_gb: int = Field(default=100, ge=100, le=64_000)
     """Size of the boot disk in GB; TPUs ignore it."""
+
+    def launch(self) -> LaunchSettings:
+        """Return the part that the task that starts the job needs."""
+        return LaunchSettings(
+            max_wait_hours=self.max_wait_hours, outage_minutes=self.outage_minutes
+        )
+
+    @model_validator(mode="after")
+    def _check_limit(self) -> Self:
+        # The task that waits for the job is a custom job itself, and those end after 7 days
+        # ("The maximum job running time. The default is 7 days": aiplatform_v1's Scheduling).
+        hours = self.timeout_hours + self.max_wait_hours
+        if hours > MAX_HOURS:
+            raise ValueError(
+                f"timeout_hours and max_wait_hours are {hours:g} hours together. Vertex AI ends "
+                f"the task that waits for the job after 7 days; set at most {MAX_HOURS} together."
+            )
+        return self
 
 
 class DataflowSettings(Settings):

@@ -153,7 +153,7 @@ def test_a_checkout_on_the_path_is_refused(tmp_path: Path) -> None:
     assert "is not installed but comes from" in checked.stderr
 
 
-def test_bases_are_pinned_and_nothing_runs_as_root_but_dataflow() -> None:
+def test_bases_are_pinned_and_nothing_runs_as_root_but_dataflow_and_tpus() -> None:
     text = DOCKERFILE.read_text(encoding="utf-8")
     assert re.search(r"^ARG PYTHON_DIGEST=sha256:[0-9a-f]{64}$", text, re.MULTILINE)
     assert "# syntax=" not in text, "a frontend is a download that moves"
@@ -161,7 +161,7 @@ def test_bases_are_pinned_and_nothing_runs_as_root_but_dataflow() -> None:
     assert set(origins.values()) <= {"${PYTHON}@${PYTHON_DIGEST}", "${BEAM_SDK}", *origins}
     users = {name: [i for i in lines if i.startswith("USER")] for name, lines in stages().items()}
     assert {name: user for name, user in users.items() if user} == {
-        "runtime": ["USER 1000"], "dataflow": ["USER 0"],
+        "runtime": ["USER 1000"], "trainer-tpu": ["USER 0"], "dataflow": ["USER 0"],
     }  # fmt: skip
     assert {n for n, origin in origins.items() if origin == "runtime"} == {
         "data", "trainer-gpu", "trainer-tpu",
@@ -177,7 +177,9 @@ def test_bases_are_pinned_and_nothing_runs_as_root_but_dataflow() -> None:
 def test_there_is_an_image_for_every_machine() -> None:
     targets = set(stages())
     assert {f"trainer-{p.image}" for p in presets().values() if p.image != "cpu"} <= targets
-    assert Path(LIBTPU).is_relative_to("/opt/venv/lib/python3.13/site-packages")
+    linked = "ln -s /opt/venv/lib/python3.13/site-packages/libtpu/libtpu.so /lib/libtpu.so"
+    assert any(linked in line for line in stages()["trainer-tpu"])
+    assert LIBTPU == "/lib/libtpu.so"
 
 
 def test_hadolint_finds_nothing() -> None:

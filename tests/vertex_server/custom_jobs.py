@@ -10,8 +10,18 @@ from typing import Any
 from google.cloud import aiplatform_v1 as v1
 
 from pipelines.spec_runner.processes import training_service as custom_jobs
-from tests.vertex_server.resources import Call, Refusal, done_operation, must_find, page, parse
+from tests.vertex_server.documented import check_machine
+from tests.vertex_server.resources import (
+    Call,
+    Refusal,
+    must_find,
+    must_match,
+    page,
+    parse,
+    start_operation,
+)
 
+CANCELLING = v1.JobState.JOB_STATE_CANCELLING
 PARENT = r"/v1/(?P<parent>projects/[^/]+/locations/[^/:]+)/customJobs"
 NAME = r"/v1/(?P<name>projects/[^/]+/locations/[^/]+/customJobs/[^/:]+)"
 
@@ -24,6 +34,7 @@ class CustomJobs:
     """
 
     job_service: custom_jobs.CustomJobs = field(default_factory=custom_jobs.CustomJobs)
+    has_machines: bool = True  # otherwise, jobs stay pending
 
     @property
     def custom_jobs(self) -> dict[str, v1.CustomJob]:
@@ -52,13 +63,21 @@ def create(server: Any, call: Call, parent: str) -> v1.CustomJob:
             raise Refusal(400, "machine_type is required.")
         if not pool.container_spec.image_uri:
             raise Refusal(400, "image_uri is required.")
+        check_machine(pool.machine_spec, job.job_spec.scheduling.strategy)
+    for key, value in job.labels.items():
+        must_match(r"[a-z][a-z0-9_-]{0,62}", key, "label key")
+        must_match(r"[a-z0-9_-]{0,63}", value, "label value")
+    if job.job_spec.network:
+        must_match(r"projects/\d+/global/networks/[a-z0-9-]+", job.job_spec.network, "network")
     return server.job_service.create(parent, job)
 
 
 def get(server: Any, call: Call, name: str) -> v1.CustomJob:
     """GET …/customJobs/ID."""
     job = must_find(server.custom_jobs, name)
-    if not server.on_custom_job and job.state not in custom_jobs.ENDED:
+    if job.state == CANCELLING:
+        server.job_service.cancel(name)
+    elif server.has_machines and not server.on_custom_job and job.state not in custom_jobs.ENDED:
         steps = (custom_jobs.PENDING, custom_jobs.RUNNING, custom_jobs.SUCCEEDED)
         job.state = steps[steps.index(job.state) + 1]
     return job
@@ -71,9 +90,12 @@ def list_(server: Any, call: Call, parent: str) -> dict[str, Any]:
 
 
 def cancel(server: Any, call: Call, name: str) -> dict[str, Any]:
-    """POST …/customJobs/ID:cancel."""
-    must_find(server.custom_jobs, name)
-    server.job_service.cancel(name)
+    """POST …/customJobs/ID:cancel; the job has ended when it is asked for the next time."""
+    job = must_find(server.custom_jobs, name)
+    if server.on_custom_job:  # its function notices, and stops
+        server.job_service.cancel(name)
+    elif job.state not in custom_jobs.ENDED:
+        job.state = CANCELLING
     return {}
 
 
@@ -81,7 +103,7 @@ def delete(server: Any, call: Call, name: str) -> dict[str, Any]:
     """DELETE …/customJobs/ID."""
     must_find(server.custom_jobs, name)
     del server.custom_jobs[name]
-    return done_operation(name)
+    return start_operation(server, name)
 
 
 ROUTES = (

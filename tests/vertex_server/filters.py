@@ -2,12 +2,12 @@
 
 either  = both {"AND" both}
 both    = term {"OR" term}                      OR binds before AND, as in the AIP
-term    = "(" either ")" | in_context("NAME") | FIELD SIGN value
+term    = "NOT" term | "(" either ")" | in_context("NAME") | FIELD SIGN value
 value   = TEXT | "(" TEXT {"OR" TEXT} ")"
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|\'[^\']*\'|!=|>=|<=|[=:<>()]|[^\s()=:<>!"\']+)')
@@ -17,15 +17,17 @@ class FilterError(ValueError):
     """The service would refuse the filter."""
 
 
-def matches(expression: str, row: Mapping[str, Any]) -> bool:
+def matches(
+    expression: str, row: Mapping[str, Any], documented: Collection[str] | None = None
+) -> bool:
     """Return whether a resource, as JSON, passes a filter; everything passes an empty filter.
 
     Raises:
-        FilterError: the filter is invalid.
+        FilterError: the filter is invalid, or names a field that is not documented.
     """
     if not expression.strip():
         return True
-    reader = _Reader(_tokens(expression), row)
+    reader = _Reader(_tokens(expression), row, documented)
     passes = reader.all_of()
     if reader.tokens:
         raise FilterError(f"cannot read {reader.tokens[0]!r}")
@@ -46,9 +48,12 @@ def _tokens(expression: str) -> list[str]:
 class _Reader:
     """Parses and evaluates in one pass; `tokens` holds those not read yet."""
 
-    def __init__(self, tokens: list[str], row: Mapping[str, Any]) -> None:
+    def __init__(
+        self, tokens: list[str], row: Mapping[str, Any], documented: Collection[str] | None
+    ) -> None:
         self.tokens = tokens
         self._row = row
+        self._documented = documented
 
     def all_of(self) -> bool:
         parts = [self._any_of()]
@@ -63,11 +68,16 @@ class _Reader:
         return any(parts)
 
     def _term(self) -> bool:
+        if self._takes("NOT"):
+            return not self._term()
         if self._takes("("):
             passes = self.all_of()
             self._must(")")
             return passes
         name = self._next()
+        field = name.split(".")[0]
+        if self._documented is not None and field not in self._documented:
+            raise FilterError(f"the field {field} is not supported")
         if name == "in_context":
             self._must("(")
             context = self._next().strip("\"'")

@@ -15,6 +15,7 @@ class Bucket:
     location: str = "US-CENTRAL1"
     uniform: bool = True
     public_access: str = "enforced"
+    lifecycle: list[dict[str, Any]] = field(default_factory=list)  # rules
     permissions: set[str] = field(
         default_factory=lambda: {
             "storage.buckets.get", "storage.objects.create", "storage.objects.delete",
@@ -101,6 +102,7 @@ def get_bucket(server: Any, call: Call, bucket: str) -> dict[str, Any]:
             "uniformBucketLevelAccess": {"enabled": stored.uniform},
             "publicAccessPrevention": stored.public_access,
         },
+        "lifecycle": {"rule": stored.lifecycle},
     }
 
 
@@ -207,6 +209,22 @@ def give_token(server: Any, call: Call) -> dict[str, Any]:
     return {"access_token": token, "expires_in": 3600, "token_type": "Bearer"}
 
 
+# The host of each; all others are Vertex AI's, REGION-aiplatform.googleapis.com.
+HOSTS = {
+    get_project: "cloudresourcemanager",
+    test_project: "cloudresourcemanager",
+    batch_services: "serviceusage",
+    get_bucket: "storage",
+    test_bucket: "storage",
+    list_objects: "storage",
+    get_account: "iam",
+    test_account: "iam",
+    troubleshoot: "policytroubleshooter",
+    get_image: "artifactregistry",
+    list_quotas: "cloudquotas",
+    list_log_entries: "logging",
+    give_token: "oauth2",
+}
 ROUTES = (
     ("GET", r"/v1/projects/(?P<project>[^/:]+)/locations/(?P<region>[^/:]+)", get_region),
     ("GET", r"/v1/projects/(?P<project>[^/:]+)", get_project),

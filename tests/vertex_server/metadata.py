@@ -6,20 +6,22 @@ from typing import Any
 
 from google.cloud import aiplatform_v1 as v1
 
+from tests.vertex_server.documented import FILTERS
 from tests.vertex_server.filters import matches
 from tests.vertex_server.resources import (
     Call,
     Refusal,
-    done_operation,
     dump,
     must_find,
     must_match,
     now,
     page,
     parse,
+    start_operation,
 )
 
 STORE = r"projects/[^/]+/locations/[^/]+/metadataStores/[^/:]+"
+MAX_NODES = 1000
 ID_PATTERN = "[a-z0-9][a-z0-9-]{0,127}"
 
 
@@ -77,7 +79,7 @@ def _routes_of(kind: Kind) -> list[tuple[str, str, Any]]:
     def list_(server: Any, call: Call, parent: str) -> dict[str, Any]:
         kept = [m for n, m in getattr(server, kind.plural).items() if n.startswith(f"{parent}/")]
         expression = call.one("filter")
-        chosen = [message for message in kept if _passes(server, message, expression)]
+        chosen = [message for message in kept if _passes(server, message, expression, kind)]
         rest = {name: value for name, value in call.query.items() if name != "filter"}
         paged = Call(method=call.method, path=call.path, query=rest)
         return page(chosen, paged, kind.plural, "int" in call.one("$alt"))
@@ -98,7 +100,7 @@ def _routes_of(kind: Kind) -> list[tuple[str, str, Any]]:
     def delete(server: Any, call: Call, name: str) -> dict[str, Any]:
         must_find(getattr(server, kind.plural), name)
         del getattr(server, kind.plural)[name]
-        return done_operation(name)
+        return start_operation(server, name)
 
     return [
         ("POST", collection, create),
@@ -109,10 +111,10 @@ def _routes_of(kind: Kind) -> list[tuple[str, str, Any]]:
     ]
 
 
-def _passes(server: Any, message: Any, expression: str) -> bool:
+def _passes(server: Any, message: Any, expression: str, kind: Kind) -> bool:
     """Return whether a node passes a filter, which may refer to its contexts by in_context(…)."""
     contexts = [name for name, members in server.members.items() if message.name in members]
-    return matches(expression, {**dump(message), "_contexts": contexts})
+    return matches(expression, {**dump(message), "_contexts": contexts}, FILTERS[kind.plural])
 
 
 def add_events(server: Any, call: Call, execution: str) -> dict[str, Any]:
@@ -149,7 +151,7 @@ def add_children(server: Any, call: Call, context: str) -> dict[str, Any]:
 
 
 def context_lineage(server: Any, call: Call, context: str) -> v1.LineageSubgraph:
-    """GET …/contexts/ID:queryContextLineageSubgraph."""
+    """GET …/contexts/ID:queryContextLineageSubgraph; at most 1,000 nodes, as documented."""
     must_find(server.contexts, context)
     children = {n for n, c in server.contexts.items() if context in c.parent_contexts}
     names = set().union(*(server.members.get(name, set()) for name in {context, *children}))
@@ -187,6 +189,10 @@ def _subgraph(
     server: Any, artifacts: Iterable[str], executions: Iterable[str]
 ) -> v1.LineageSubgraph:
     artifacts, executions = set(artifacts), set(executions)
+    nodes = [n for n in (*server.artifacts, *server.executions) if n in artifacts | executions]
+    if len(nodes) > MAX_NODES:
+        raise Refusal(400, f"The subgraph has more than {MAX_NODES} nodes.",
+                      status="FAILED_PRECONDITION")  # fmt: skip
     return v1.LineageSubgraph(
         artifacts=[m for n, m in server.artifacts.items() if n in artifacts],
         executions=[m for n, m in server.executions.items() if n in executions],

@@ -11,13 +11,13 @@ from google.protobuf import json_format
 from tests.vertex_server.resources import (
     Call,
     Refusal,
-    done_operation,
     dump,
     must_find,
     must_match,
     now,
     page,
     parse,
+    start_operation,
 )
 
 PARENT = r"/v1/(?P<parent>projects/[^/]+/locations/[^/:]+)/pipelineJobs"
@@ -137,7 +137,7 @@ def delete(server: Any, call: Call, name: str) -> dict[str, Any]:
     """DELETE …/pipelineJobs/ID."""
     must_find(server.pipeline_jobs, name)
     del server.pipeline_jobs[name]
-    return done_operation(name)
+    return start_operation(server, name)
 
 
 def _run(server: Any, job: v1.PipelineJob) -> Iterator[None]:

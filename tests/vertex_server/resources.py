@@ -33,6 +33,7 @@ class Call:
 
     method: str
     path: str  # without the query, percent-decoded
+    service: str = ""  # the first part of the host; "" if the endpoint does not name it
     query: dict[str, list[str]] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)  # names in lower case
     body: Any = None  # decoded JSON
@@ -104,13 +105,29 @@ def must_match(pattern: str, text: str, what: str) -> None:
         raise Refusal(400, f"Invalid {what} {text!r}; it must match {pattern}.")
 
 
-def page(kept: Iterable[Any], call: Call, key: str, numbers: bool) -> dict[str, Any]:
-    """Filter, order and paginate a list like the API's list methods."""
+def page(
+    kept: Iterable[Any], call: Call, key: str, numbers: bool, kind: str | None = None
+) -> dict[str, Any]:
+    """Filter, order and paginate a list like the API's list methods.
+
+    Args:
+        kept: the resources.
+        call: the request.
+        key: of the list in the response.
+        numbers: whether enums are written as numbers.
+        kind: the collection, whose documented fields may be named; by default, that of `key`.
+    """
+    from tests.vertex_server.documented import FILTERS, ORDERS
+
+    kind = kind or key
     rows = [dump(message) for message in kept]
     expression = call.one("filter")
-    chosen = [n for n, row in enumerate(rows) if matches(expression, row)]
+    matches(expression, {}, FILTERS[kind])  # refuses a wrong filter of an empty list, too
+    chosen = [n for n, row in enumerate(rows) if matches(expression, row, FILTERS[kind])]
     for order in reversed([part.split() for part in call.one("orderBy", "order_by").split(",")]):
         if order:
+            if order[0] not in ORDERS[kind] or order[1:] not in ([], ["desc"], ["asc"]):
+                raise Refusal(400, f"Invalid order_by: {' '.join(order)}.")
             name = re.sub(r"_(\w)", lambda match: match[1].upper(), order[0])
             chosen.sort(key=lambda n: str(rows[n].get(name, "")), reverse=order[-1] == "desc")
     start = int(call.one("pageToken", "page_token") or 0)
@@ -123,10 +140,31 @@ def page(kept: Iterable[Any], call: Call, key: str, numbers: bool) -> dict[str, 
     return {key: shown, **following}
 
 
-def done_operation(name: str) -> dict[str, Any]:
-    """Return a finished long-running operation without a result, for example of a deletion."""
-    return {
-        "name": f"{name}/operations/1",
-        "done": True,
-        "response": {"@type": "type.googleapis.com/google.protobuf.Empty"},
-    }
+@dataclass
+class Operations:
+    """Long-running operations by name: how often they are still asked for, and their results."""
+
+    operations: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
+    operation_polls: int = 1  # after which an operation is done
+
+
+def start_operation(
+    server: Any, name: str, result: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Start a long-running operation, for example a deletion, which ends after some polls."""
+    operation = f"{name}/operations/{len(server.operations) + 1}"
+    empty = {"@type": "type.googleapis.com/google.protobuf.Empty"}
+    server.operations[operation] = (server.operation_polls, dict(result or empty))
+    return {"name": operation, "done": False}
+
+
+def get_operation(server: Any, call: Call, name: str) -> dict[str, Any]:
+    """GET …/operations/ID."""
+    polls, result = must_find(server.operations, name)
+    if polls > 0:
+        server.operations[name] = (polls - 1, result)
+        return {"name": name, "done": False}
+    return {"name": name, "done": True, "response": result}
+
+
+ROUTES = (("GET", r"/(?:v1|ui)/(?P<name>projects/.+/operations/\d+)", get_operation),)

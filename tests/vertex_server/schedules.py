@@ -12,12 +12,12 @@ from tests.vertex_server.pipeline_jobs import ENDED, check_job, start_job
 from tests.vertex_server.resources import (
     Call,
     Refusal,
-    done_operation,
     dump,
     must_find,
     now,
     page,
     parse,
+    start_operation,
 )
 
 PARENT = r"/v1/(?P<parent>projects/[^/]+/locations/[^/:]+)/schedules"
@@ -83,6 +83,11 @@ def update(server: Any, call: Call, name: str) -> v1.Schedule:
         snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in path)
         if not hasattr(schedule, snake):
             raise Refusal(400, f"Invalid field in update_mask: {path}.")
+        before, after = getattr(schedule, snake), getattr(wanted, snake)
+        # "The non-empty fields cannot be unset" (UpdateScheduleRequest). Assumption: false is a
+        # value of a flag, and not an empty one.
+        if before and not after and not isinstance(before, bool):
+            raise Refusal(400, f"The field {path} cannot be unset.")
         setattr(schedule, snake, getattr(wanted, snake))
     if "createPipelineJobRequest" in call.one("updateMask", "update_mask"):
         check_job(schedule.create_pipeline_job_request.pipeline_job)
@@ -113,7 +118,7 @@ def delete(server: Any, call: Call, name: str) -> dict[str, Any]:
     """DELETE …/schedules/ID."""
     must_find(server.schedules, name)
     del server.schedules[name]
-    return done_operation(name)
+    return start_operation(server, name)
 
 
 def fire(server: Any, name: str, when: datetime | None = None) -> v1.PipelineJob | None:
@@ -136,7 +141,7 @@ def fire(server: Any, name: str, when: datetime | None = None) -> v1.PipelineJob
         request = schedule.create_pipeline_job_request
         schedule.started_run_count += 1
         job_id = f"{name.rsplit('/', maxsplit=1)[-1]}-{schedule.started_run_count}"
-        parent = request.parent or name.split("/schedules/", maxsplit=1)[0]
+        parent = name.split("/schedules/", maxsplit=1)[0]
         job = start_job(server, parent, dump(request.pipeline_job), job_id, schedule=name)
         schedule.last_scheduled_run_response.run_response = f"OK: {job.name}"
         if schedule.max_run_count and schedule.started_run_count >= schedule.max_run_count:

@@ -5,12 +5,19 @@ import re
 import ssl
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.vertex_server import custom_jobs, google_apis, metadata, pipeline_jobs, schedules
+from tests.vertex_server import (
+    custom_jobs,
+    google_apis,
+    metadata,
+    pipeline_jobs,
+    resources,
+    schedules,
+)
 from tests.vertex_server.filters import FilterError
 from tests.vertex_server.resources import Call, Refusal, dump
 
@@ -20,7 +27,15 @@ ROUTES = (
     *custom_jobs.ROUTES,
     *metadata.ROUTES,
     *google_apis.ROUTES,
+    *resources.ROUTES,
 )
+# The collections of Vertex AI, whose names hold the number of the project.
+NAMES = re.compile(
+    r"projects/(?!\d+/)[^/]+(?=/locations/[^/]+/"
+    r"(?:pipelineJobs|schedules|customJobs|metadataStores|models|tensorboards)\b)"
+)
+# The services that an endpoint with {service} names, as the first part of the path.
+SERVICE = re.compile(r"/(?P<service>(?!v1/|v2/|ui/|storage/v1/|token)[a-z0-9-]+)(?P<path>/.+)")
 
 
 @dataclass
@@ -44,11 +59,14 @@ class Services(
     custom_jobs.CustomJobs,
     metadata.Metadata,
     google_apis.GoogleApis,
+    resources.Operations,
 ):
     """The state of all services; tests read and modify it."""
 
     received: list[Call] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    silent: list[tuple[str, str]] = field(default_factory=list)  # methods and paths not answered
+    stopped: threading.Event = field(default_factory=threading.Event)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -65,7 +83,7 @@ class VertexServer(Services):
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self._http.daemon_threads = True
         port = self._http.server_address[1]
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"http://127.0.0.1:{port}"  # of every service
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*tls)
@@ -73,11 +91,17 @@ class VertexServer(Services):
             self.url = f"https://localhost:{port}"
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
 
+    @property
+    def endpoint(self) -> str:
+        """The address with a place for the service, whose requests must be those of its host."""
+        return f"{self.url}/{{service}}"
+
     def __enter__(self) -> "VertexServer":
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stopped.set()
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
@@ -108,6 +132,10 @@ class VertexServer(Services):
             )
         )
 
+    def silence(self, method: str, path: str) -> None:
+        """Accept requests whose path matches `path`, and never answer them."""
+        self.silent.append((method, path))
+
     def calls(self, method: str, path: str) -> list[Call]:
         """Return the received requests of a method whose path matches `path`."""
         return [
@@ -116,6 +144,8 @@ class VertexServer(Services):
 
     def answer(self, call: Call) -> tuple[int, dict[str, str], str]:
         """Return status, headers and body for one request."""
+        if any(call.method == m and re.search(path, call.path) for m, path in self.silent):
+            self.stopped.wait()
         with self.lock:
             self.received.append(call)
             for fault in self.faults:
@@ -132,13 +162,23 @@ class VertexServer(Services):
                 return 400, {}, json.dumps(Refusal(400, f"Invalid filter: {error}.").content)
 
     def _handle(self, call: Call) -> Any:
+        service, call = call.service, self._with_numbers(call)
         for method, pattern, handler in ROUTES:
             match = re.fullmatch(pattern, call.path)
             if match and method == call.method:
+                host = google_apis.HOSTS.get(handler, r"[a-z]+-[a-z]+\d-aiplatform")
+                if service and not re.fullmatch(host, service):
+                    raise Refusal(404, f"{service}.googleapis.com does not serve {call.path}.")
                 numbers = "enum-encoding=int" in call.one("$alt")
                 result = handler(self, call, **match.groupdict())
                 return result if isinstance(result, dict) else dump(result, numbers=numbers)
         raise Refusal(501, f"This server does not know {call.method} {call.path}.")
+
+    def _with_numbers(self, call: Call) -> Call:
+        """Return the request with the project's number in names, as the service writes them."""
+        content = json.dumps([call.path, call.query, call.body])
+        path, query, body = json.loads(NAMES.sub(f"projects/{self.project_number}", content))
+        return replace(call, path=path, query=query, body=body)
 
 
 def _handler_of(server: VertexServer) -> type[BaseHTTPRequestHandler]:
@@ -150,9 +190,12 @@ def _handler_of(server: VertexServer) -> type[BaseHTTPRequestHandler]:
             length = int(self.headers.get("Content-Length") or 0)
             sent = self.rfile.read(length)
             is_json = "json" in self.headers.get("Content-Type", "")
+            path = unquote(parts.path)
+            prefix = SERVICE.fullmatch(path)
             call = Call(
                 method=self.command,
-                path=unquote(parts.path),
+                service=prefix["service"] if prefix else "",
+                path=prefix["path"] if prefix else path,
                 query=parse_qs(parts.query),
                 headers={name.lower(): value for name, value in self.headers.items()},
                 body=json.loads(sent) if sent and is_json else sent.decode() or None,

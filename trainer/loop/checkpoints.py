@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from core import storage
 from core.errors import InputError
+from core.gcs.lease import Lease
 from trainer.loop.sealed_files import SUFFIX, Values, read_sealed, remove_sealed, write_sealed
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Checkpoints:
         step: () int64, updates done so far; part of the state.
         keep: number of newest checkpoints that are kept.
         writes: whether `save` writes; of several workers, only the chief does.
+        lease: on the folder; nothing is written once it is lost.
         facts: what shapes do not show, such as the vocabulary; a checkpoint with other facts is
             rejected.
     """
@@ -60,6 +62,7 @@ class Checkpoints:
         *,
         keep: int,
         writes: bool = True,
+        lease: Lease | None = None,
         facts: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
@@ -67,6 +70,7 @@ class Checkpoints:
         self._step = step
         self._keep = keep
         self._writes = writes
+        self._lease = lease
         self._facts = dict(facts or {})
         # All checkpoints, the oldest first, complete or not.
         self._known = storage.list_files(storage.join(folder, f"step-*{SUFFIX}"))
@@ -76,6 +80,8 @@ class Checkpoints:
         path = storage.join(self.folder, f"step-{int(self._step.numpy()):09d}{SUFFIX}")
         if not self._writes:
             return path
+        if self._lease:
+            self._lease.check()
         write_sealed(path, self._state, tensors=len(self._state), facts=self._facts)
         self._known = sorted({*self._known, path})
         for old in self._known[: -self._keep]:

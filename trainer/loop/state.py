@@ -17,18 +17,6 @@ from trainer.settings.training import TrainingSettings
 from trainer.warm_start.digests import start_key
 from trainer.warm_start.start import start_values
 
-# These change how a run is observed, or which of its weights are exported, not what it computes.
-NOT_IN_DIGEST = {
-    "log_every_steps",
-    "save_every_steps",
-    "evaluate_every_steps",
-    "evaluate_instances",
-    "export",
-    "keep_checkpoints",
-    "steps_per_loop",
-    "peak_flops",
-}
-
 
 @dataclass(frozen=True)
 class State:
@@ -71,8 +59,7 @@ def start_state(settings: TrainingSettings, objective: Objective) -> State:
 
 def run_digest(settings: TrainingSettings, instances: Sequence[Instances]) -> str:
     """Return the digest of everything that a run's result depends on; it names its folder."""
-    computed = settings.model_dump(mode="json", exclude={"checkpoint_root"})
-    computed["trainer"] = {k: v for k, v in computed["trainer"].items() if k not in NOT_IN_DIGEST}
+    computed = settings.computed()
     computed["instances"] = [part.manifest.content_digest() for part in instances]
     if settings.model.start_from:
         computed["start"] = start_key(settings.model)

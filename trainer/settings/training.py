@@ -1,7 +1,7 @@
 """Settings of the training run: length, optimizer, device, checkpoints and evaluation."""
 
 from itertools import pairwise
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -10,6 +10,17 @@ from trainer.settings.masking import MaskingSettings
 from trainer.settings.model import ModelSettings
 
 MOST_PHASES = 4  # The Trainer component has one input per phase.
+# These change how a run is observed, or which of its weights are exported, not what it computes.
+NOT_COMPUTED = {
+    "log_every_steps",
+    "save_every_steps",
+    "evaluate_every_steps",
+    "evaluate_instances",
+    "export",
+    "keep_checkpoints",
+    "steps_per_loop",
+    "peak_flops",
+}
 
 
 class PhaseSettings(Settings):
@@ -180,3 +191,9 @@ class TrainingSettings(Settings):
     and instances."""
     code_digest: str = ""
     """Digest of the trainer's code; part of TFX's cache key and of the name of the run's folder."""
+
+    def computed(self) -> dict[str, Any]:
+        """Return the settings that the result depends on, as JSON values."""
+        values = self.model_dump(mode="json", exclude={"checkpoint_root"})
+        values["trainer"] = {k: v for k, v in values["trainer"].items() if k not in NOT_COMPUTED}
+        return values

@@ -53,6 +53,7 @@ def doctor(
 def _make_subject(spec_or_recipe: str, options: JobOptions) -> "Subject":
     """Prepare the same submission as `submit`, so that its options are checked as well."""
     from pipelines.vertex.doctor.check import Subject
+    from pipelines.vertex.runs.pipeline_job import ARTIFACTS
     from pipelines.vertex.runs.submission import prepare_submission
 
     submission = prepare_submission(spec_or_recipe, SubmitOptions(**vars(options)))
@@ -65,7 +66,7 @@ def _make_subject(spec_or_recipe: str, options: JobOptions) -> "Subject":
     return Subject(
         cloud=open_cloud(submission.target),
         template=submission.template,
-        root=job.runtime_config.gcs_output_directory,
+        root=job.runtime_config.gcs_output_directory.removesuffix(f"/{ARTIFACTS}"),
         text_root=value("text_root"),
         text_pattern=value("text_pattern") or "",
         span=value("span"),

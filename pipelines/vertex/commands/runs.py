@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.options import FLAG, JsonOption, accept_options
+from pipelines.options import FLAG, JsonOption, PricesOption, accept_options
 from pipelines.vertex.options import (
     POLL_SECONDS,
     DryRunOption,
@@ -127,23 +127,27 @@ def show(
     target: TargetOptions,
     watch: WatchOption = False,
     poll_seconds: PollOption = POLL_SECONDS,
+    prices: PricesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a run: its parameters, the states of its tasks, and its errors.
+    """Show a run: its parameters, the states of its tasks, the cost of its training, its errors.
 
     Example: textmill runs show latest --watch
     """
     from pipelines.cloud.client import message_to_json
+    from pipelines.machines.presets import load_prices
     from pipelines.vertex.runs.runs import find_run, print_run
+    from pipelines.vertex.runs.training import training_cost
     from pipelines.vertex.runs.watch import get_run, report_end, watch_and_report
 
+    table = load_prices(prices)
     cloud = open_cloud(target)
     job = get_run(cloud, find_run(cloud, run))
     out, err = consoles()
     if as_json:
         print_json(message_to_json(job))
         return
-    print_run(cloud, job, out)
+    print_run(cloud, job, out, training_cost(cloud, job, table))
     if watch:
         raise typer.Exit(watch_and_report(cloud, job, err, poll_seconds))
     report_end(job, out)

@@ -21,7 +21,7 @@ from pipelines.vertex.compile.spec import TRAINER_TASK, finish_spec
 from pipelines.vertex.compile.worker_pools import use_dataflow, worker_pools
 
 TRAINER_PARAMETERS = (
-    "project", "region", "service_account", "steps", "warmup_steps", "learning_rate",
+    "project", "region", "service_account", "network", "steps", "warmup_steps", "learning_rate",
     "global_batch_size", "seed", "model_size",
 )  # fmt: skip
 
@@ -56,6 +56,7 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
             trainer=functools.partial(
                 InPlaceTrainer if on_kubeflow else VertexTrainer,
                 job=custom_job(recipe.name, vertex),
+                launch=vertex.training.launch(),
                 code_digest=executor_digest(VertexTrainer),
                 values={
                     "checkpoint_root": f"{root}/checkpoints/{recipe.name}",
@@ -105,6 +106,11 @@ def custom_job(name: str, vertex: VertexSettings) -> dict[str, Any]:
     """Return the custom job of the training, without what is only known at submission."""
     training = vertex.training
     machine = preset(training.machine)
+    if machine.spot_only and not training.spot:
+        raise InputError(
+            f"vertex.training.machine: {machine.name} ({machine.machine_type}) is not offered on "
+            f"demand. Set vertex.training.spot: true, or choose another machine."
+        )
     scheduling: dict[str, Any] = {
         "timeout": f"{round(training.timeout_hours * 3600)}s",
         "restart_job_on_worker_restart": True,
@@ -115,8 +121,6 @@ def custom_job(name: str, vertex: VertexSettings) -> dict[str, Any]:
         "worker_pool_specs": worker_pools(machine, vertex.images.trainer, training.disk_gb),
         "scheduling": scheduling,
     }
-    if vertex.network:
-        job_spec["network"] = vertex.network
     return {
         "display_name": f"textmill-{name}",
         "labels": {"textmill_recipe": name},

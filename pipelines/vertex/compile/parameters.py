@@ -66,6 +66,12 @@ def list_spec_parameters(recipe: Recipe) -> tuple[SpecParameter, ...]:
             "Service account of the training; empty for Vertex AI's default.",
             vertex.service_account or "",
         ),
+        SpecParameter(
+            "network",
+            str,
+            "Peered network of the training: projects/NUMBER/global/networks/NAME; empty for none.",
+            vertex.network or "",
+        ),
     )
 
 

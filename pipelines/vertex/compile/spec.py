@@ -44,6 +44,10 @@ def finish_spec(
     _record_parameters(spec)
     # TFX's driver fingerprints sizes and times; ours hashes the content.
     _executor(spec, TEXT_TASK)["lifecycle"]["preCacheCheck"]["command"] = TEXT_DRIVER
+    if vertex.platform == "kubeflow":
+        # It runs no such driver (Kubeflow Pipelines 2.17, backend/src/v2/driver), so nothing would
+        # notice new text: the key would hold its folder alone.
+        dict(_tasks(spec))[TEXT_TASK]["cachingOptions"] = {}
     _configure_containers(spec, vertex)
     json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())  # raises if an edit is invalid
     return spec
@@ -65,11 +69,10 @@ def _make_resolved_inputs_optional(spec: Spec) -> None:
     """Mark inputs that come from a resolver as optional; a first run has no earlier model.
 
     TFX does not mark them, and an artifact that is not optional "must be able to resolve to an
-    artifact at runtime" (kfp's pipeline_spec.proto).
+    artifact at runtime" (kfp's pipeline_spec.proto). That holds for the resolver of the model,
+    too, which reads what the resolver of its blessing found.
     """
     for name, task in _tasks(spec):
-        if _executor(spec, name) is None:
-            continue
         for key, source in task.get("inputs", {}).get("artifacts", {}).items():
             if _executor(spec, source["taskOutputArtifact"]["producerTask"]) is None:
                 spec["components"][name]["inputDefinitions"]["artifacts"][key]["isOptional"] = True
@@ -171,5 +174,6 @@ def _resources(task: str, vertex: VertexSettings) -> Spec:
 
 def _seconds(task: str, vertex: VertexSettings) -> int:
     if task == TRAINER_TASK:  # waits for a custom job that has the timeout of the training
-        return round(vertex.training.timeout_hours * 3600) + LAUNCHER_EXTRA_SECONDS
+        hours = vertex.training.timeout_hours + vertex.training.max_wait_hours
+        return round(hours * 3600) + LAUNCHER_EXTRA_SECONDS
     return vertex.resources.get(task, vertex.default_resources).timeout_minutes * 60

@@ -12,8 +12,7 @@ from pipelines.machines.presets import Preset
 from pipelines.recipe.vertex_settings import DataflowSettings
 from pipelines.vertex.compile.parameters import placeholder
 
-# Path of the library in the TPU image (docker/Dockerfile).
-LIBTPU = "/opt/venv/lib/python3.13/site-packages/libtpu/libtpu.so"
+LIBTPU = "/lib/libtpu.so"  # path of the library in the TPU image (docker/Dockerfile)
 # The other components read little, or do not use Beam.
 LARGE_COMPONENTS = (TextExampleGen, InstanceGen, StatisticsGen)
 
@@ -51,6 +50,7 @@ def _environment(machine: Preset, image: str) -> list[dict[str, str]]:
     variables = {}
     if machine.is_tpu:
         variables["TPU_NAME"] = "local"  # the TPU is attached to the container's VM
+        variables["TPU_LIBRARY_PATH"] = LIBTPU
     if machine.needs_pjrt:
         variables["NEXT_PLUGGABLE_DEVICE_USE_C_API"] = "true"
         variables["TF_PLUGGABLE_DEVICE_LIBRARY_PATH"] = LIBTPU

@@ -1,7 +1,7 @@
 """Check the bucket of the artifacts, and the text that a run would read."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +14,7 @@ PERMISSIONS = (
     "storage.objects.get",
     "storage.objects.list",
 )
+NONCURRENT = {"numNewerVersions", "daysSinceNoncurrentTime", "noncurrentTimeBefore"}
 MAX_PAGES = 20  # of a thousand names each
 BYTES_PER_MB = 1_000_000
 # Pattern syntax of components/text_example_gen/find_files.py and of TFX's spans.
@@ -36,6 +37,7 @@ def check_bucket(subject: Subject) -> Iterator[Check]:
         )
         yield Check("bucket", "warning", message, remedy)
     yield from _check_privacy(name, bucket.get("iamConfiguration", {}))
+    yield from _check_lifecycle(subject.root, bucket.get("lifecycle", {}).get("rule", ()))
 
 
 def _check_privacy(name: str, iam: Mapping[str, Any]) -> Iterator[Check]:
@@ -46,6 +48,27 @@ def _check_privacy(name: str, iam: Mapping[str, Any]) -> Iterator[Check]:
     if iam.get("publicAccessPrevention") != "enforced":
         remedy = f"gcloud storage buckets update gs://{name} --public-access-prevention"
         yield Check("bucket access", "warning", f"{name} could be opened to the public", remedy)
+
+
+def _check_lifecycle(root: str, rules: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
+    """Warn of rules that delete artifacts, which the cache points at, or published models."""
+    name, folder = split_uri(root)
+    kept = [f"{folder}/{kind}/".lstrip("/") for kind in ("artifacts", "published")]
+    for rule in rules:
+        condition = rule.get("condition", {})
+        # These concern old versions of objects only.
+        if condition.get("isLive") is False or condition.keys() & NONCURRENT:
+            continue
+        prefixes = condition.get("matchesPrefix", [""])
+        hit = [k for k in kept if any(k.startswith(p) or p.startswith(k) for p in prefixes)]
+        if rule.get("action", {}).get("type") == "Delete" and hit:
+            message = f"a rule of {name} deletes objects in {' and '.join(hit)}"
+            remedy = (
+                "Vertex AI's cache has no end: a cached task would point at what is gone. Limit "
+                f"the rule to {folder}/checkpoints/ (keep_checkpoints_days in "
+                "pipelines/vertex/terraform)."
+            )
+            yield Check("bucket lifecycle", "warning", message, remedy)
 
 
 def check_write_access(subject: Subject) -> Iterator[Check]:

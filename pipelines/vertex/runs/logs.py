@@ -3,7 +3,6 @@
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from core.errors import InputError
 from pipelines.cloud.client import Cloud
 from pipelines.cloud.target import Target
 from pipelines.vertex.runs.describe import leaf_tasks, safe, short_id
-from pipelines.vertex.runs.pipeline_job import RECIPE_LABEL
+from pipelines.vertex.runs.training import find_training_jobs
 
 if TYPE_CHECKING:
     from google.cloud import aiplatform_v1 as v1
@@ -42,19 +41,16 @@ def log_filter(
     Raises:
         InputError: there is no such task or severity, or the task has no log.
     """
-    # Number of the custom job that ran each task's container; empty if none did.
-    custom_jobs = {
-        task.task_name: short_id(task.executor_detail.container_detail.main_job)
-        for task in leaf_tasks(job)
-    }
+    custom_jobs = {task.task_name: _container_jobs(task) for task in leaf_tasks(job)}
     if task is not None and task not in custom_jobs:
         started = ", ".join(custom_jobs) or "no task has started"
         raise InputError(f"--task {task}: not one of the started tasks ({started}).")
     if severity is not None and severity.upper() not in SEVERITIES:
         raise InputError(f"--severity {severity}: not one of {', '.join(SEVERITIES)}.")
-    numbers = [number for name, number in custom_jobs.items() if number and task in (None, name)]
+    chosen = [jobs for name, jobs in custom_jobs.items() if task in (None, name)]
+    numbers = [number for jobs in chosen for number in jobs]
     if task in (None, TRAINER):
-        numbers += find_training_jobs(cloud, job)
+        numbers += [short_id(training.name) for training in find_training_jobs(cloud, job)]
     sources = []
     if numbers:
         either = " OR ".join(f'"{number}"' for number in dict.fromkeys(numbers))
@@ -71,31 +67,16 @@ def log_filter(
     return " AND ".join([f"({' OR '.join(sources)})", since, *lowest])
 
 
-def find_training_jobs(cloud: Cloud, job: "v1.PipelineJob") -> list[str]:
-    """Return the numbers of the training jobs that the run's Trainer started.
-
-    Vertex AI does not link a custom job to the run that started it, so this goes by label and time.
-    """
-    from google.cloud import aiplatform_v1 as v1
-
-    trainers = [t for t in leaf_tasks(job) if t.task_name == TRAINER and t.start_time]
-    if not trainers:
-        return []
-    start, end = trainers[0].start_time, trainers[0].end_time
-    request = v1.ListCustomJobsRequest(
-        parent=cloud.target.parent,
-        filter=f'labels.{RECIPE_LABEL}="{job.labels.get(RECIPE_LABEL, job.display_name)}" AND '
-        f'create_time>="{start:%Y-%m-%dT%H:%M:%SZ}"',
-    )
-    custom_jobs = cloud.call(
-        "find the training job", lambda: list(cloud.jobs.list_custom_jobs(request=request))
-    )
-    latest = end + timedelta(minutes=1) if end else None
-    return [
-        short_id(custom_job.name)
-        for custom_job in custom_jobs
-        if latest is None or custom_job.create_time <= latest
+def _container_jobs(task: "v1.PipelineTaskDetail") -> list[str]:
+    """Return the numbers of the custom jobs of a task: its driver, its container, earlier tries."""
+    detail = task.executor_detail.container_detail
+    names = [
+        *detail.failed_pre_caching_check_jobs,
+        detail.pre_caching_check_job,  # TextExampleGen's driver, which reads the text
+        *detail.failed_main_jobs,
+        detail.main_job,
     ]
+    return [short_id(name) for name in names if name]
 
 
 def read_entries(cloud: Cloud, expression: str, limit: int) -> list[Mapping[str, Any]]:

@@ -15,6 +15,7 @@ from pipelines.vertex.runs.template import Template
 if TYPE_CHECKING:
     from google.cloud import aiplatform_v1 as v1
 
+ARTIFACTS = "artifacts"  # folder below the root for what Vertex AI stores
 RECIPE_LABEL = "textmill_recipe"  # on every run: names its pipeline; bills can be grouped by it
 LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
@@ -28,6 +29,7 @@ TARGET_PARAMETERS = {
     "region": "--region",
     "pipeline_root": "--root",
     "service_account": "--service-account",
+    "network": "--network",
 }
 
 
@@ -46,8 +48,9 @@ def make_job(
 
     root = choose_root(template, options.root)
     _check_form(ACCOUNT, options.service_account, "--service-account", ACCOUNT_FORM)
-    _check_form(NETWORK, options.network, "--network", "projects/NUMBER/global/networks/NAME")
     values = parameter_values(template, target, options, root)
+    network = str(options.network or values.get("network") or template.get_default("network") or "")
+    _check_form(NETWORK, network, "--network", "projects/NUMBER/global/networks/NAME")
     account = (
         options.service_account
         or values.get("service_account")
@@ -60,12 +63,13 @@ def make_job(
         pipeline_spec=disable_cache(template.spec) if options.no_cache else template.spec,
         labels={RECIPE_LABEL: recipe_label, **_parse_labels(options.labels or ())},
         runtime_config=v1.PipelineJob.RuntimeConfig(
-            gcs_output_directory=root,
+            # Apart from checkpoints/, published/ and runs/, which the tasks write below the root.
+            gcs_output_directory=f"{root}/{ARTIFACTS}",
             parameter_values=dict(values),
             failure_policy=v1.PipelineFailurePolicy.PIPELINE_FAILURE_POLICY_FAIL_FAST,
         ),
         service_account=str(account),
-        network=options.network or template.network or "",
+        network=network,
     )
     return job, values
 
@@ -103,6 +107,7 @@ def parameter_values(
         "region": target.region,
         "pipeline_root": root,
         "service_account": options.service_account,
+        "network": options.network,
     }
     for name, option in TARGET_PARAMETERS.items():
         wanted = implied[name]

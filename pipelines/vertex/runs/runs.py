@@ -24,6 +24,7 @@ from pipelines.vertex.runs.describe import (
     to_timestamp,
 )
 from pipelines.vertex.runs.pipeline_job import RECIPE_LABEL, TARGET_PARAMETERS
+from pipelines.vertex.runs.training import TrainingCost
 from pipelines.vertex.runs.watch import get_run
 
 if TYPE_CHECKING:
@@ -71,19 +72,21 @@ def list_runs(
         conditions.append(f"labels.{RECIPE_LABEL}:*")
     if states:
         conditions.append(_state_condition(states))
-    if schedule:
-        conditions.append(f'schedule_name="{schedule}"')
     request = v1.ListPipelineJobsRequest(
         parent=cloud.target.parent,
         filter=" AND ".join(conditions),
         order_by="create_time desc",
-        page_size=min(limit, 100),
+        page_size=100 if schedule else min(limit, 100),
         read_mask=FieldMask(paths=READ_MASK),
     )
-    return cloud.call(
-        "list the runs",
-        lambda: list(islice(cloud.pipelines.list_pipeline_jobs(request=request), limit)),
-    )
+
+    def read() -> list["v1.PipelineJob"]:
+        jobs = cloud.pipelines.list_pipeline_jobs(request=request)
+        # No filter on it is documented (aiplatform_v1's ListPipelineJobsRequest).
+        chosen = (job for job in jobs if schedule in (None, job.schedule_name))
+        return list(islice(chosen, limit))
+
+    return cloud.call("list the runs", read)
 
 
 def _state_condition(states: Sequence[str]) -> str:
@@ -157,8 +160,10 @@ def print_runs(jobs: Sequence["v1.PipelineJob"], console: Console) -> None:
     console.print(table)
 
 
-def print_run(cloud: Cloud, job: "v1.PipelineJob", console: Console) -> None:
-    """Print a run with its parameters and the tasks that have started."""
+def print_run(
+    cloud: Cloud, job: "v1.PipelineJob", console: Console, cost: TrainingCost | None = None
+) -> None:
+    """Print a run with its parameters, what its training costs, and the started tasks."""
     fields: dict[str, Any] = {
         "pipeline": job.display_name,
         "created": f"{format_moment(to_timestamp(job.create_time))} UTC",
@@ -170,6 +175,8 @@ def print_run(cloud: Cloud, job: "v1.PipelineJob", console: Console) -> None:
         fields["schedule"] = short_id(job.schedule_name)
     if parameters := format_parameters(job):
         fields["params"] = parameters
+    if cost:
+        fields["training"] = cost.describe()
     print_fields(fields, console)
     if leaf_tasks(job):
         console.print(tasks_table(job))

@@ -28,12 +28,6 @@ class Template:
         """Name of the pipeline."""
         return str(self.spec["pipelineInfo"]["name"])
 
-    @property
-    def network(self) -> str | None:
-        """Network named by the recipe; a compiled spec does not contain it."""
-        vertex = self.recipe.vertex if self.recipe else None
-        return vertex.network if vertex else None
-
     def get_default(self, parameter: str) -> Any:
         """Return the default of a parameter, or None."""
         return self._parameters().get(parameter, {}).get("defaultValue")

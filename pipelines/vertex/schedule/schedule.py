@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from core.errors import InputError
-from pipelines.cloud.client import Cloud, resource_name
+from pipelines.cloud.client import RETRY_SECONDS, Cloud, resource_name
 from pipelines.vertex.runs.describe import short_id
 from pipelines.vertex.runs.submission import Submission
 from pipelines.vertex.schedule.cron import Timing
@@ -183,4 +183,4 @@ def delete(cloud: Cloud, schedule: "v1.Schedule") -> None:
     operation = cloud.call(
         "delete the schedule", lambda: cloud.schedules.delete_schedule(name=schedule.name)
     )
-    cloud.call("delete the schedule", operation.result)
+    cloud.call("delete the schedule", lambda: operation.result(timeout=RETRY_SECONDS))

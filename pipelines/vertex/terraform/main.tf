@@ -3,6 +3,8 @@
 # account keys: people and CI impersonate the submitter.
 
 locals {
+  root = "textmill" # folder in the bucket with artifacts/, checkpoints/, published/ and runs/
+
   apis = concat(
     [
       "aiplatform.googleapis.com",
@@ -99,12 +101,13 @@ resource "google_storage_bucket" "artifacts" {
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
 
+  # Never artifacts/: Vertex AI's cache has no end, and a cached task would point at what is gone.
   dynamic "lifecycle_rule" {
-    for_each = var.keep_artifacts_days > 0 ? [var.keep_artifacts_days] : []
+    for_each = var.keep_checkpoints_days > 0 ? [var.keep_checkpoints_days] : []
     content {
       condition {
         age            = lifecycle_rule.value
-        matches_prefix = ["artifacts/", "checkpoints/"]
+        matches_prefix = ["${local.root}/checkpoints/", "${local.root}/dataflow/"]
       }
       action {
         type = "Delete"

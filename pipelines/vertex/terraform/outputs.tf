@@ -10,7 +10,7 @@ output "runner" {
 
 output "pipeline_root" {
   description = "textmill submit … --root …, or vertex.pipeline_root in the recipe."
-  value       = "gs://${google_storage_bucket.artifacts.name}/textmill"
+  value       = "gs://${google_storage_bucket.artifacts.name}/${local.root}"
 }
 
 output "images" {

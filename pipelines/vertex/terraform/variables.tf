@@ -36,8 +36,8 @@ variable "use_dataflow" {
   default     = false
 }
 
-variable "keep_artifacts_days" {
-  description = "Days after which artifacts are deleted; 0 keeps all. Published models are kept."
+variable "keep_checkpoints_days" {
+  description = "Days after which checkpoints and Dataflow's files are deleted; 0 keeps all."
   type        = number
   default     = 0
 }

@@ -38,6 +38,10 @@ def test_a_failed_run_is_recorded_with_its_error_and_its_values(
     assert written["ended"].endswith("+00:00")
 
 
-def test_a_good_run_has_no_error(tmp_path: Path) -> None:
-    written = record(tmp_path, json.dumps({**STATUS, "state": "SUCCEEDED", "error": {}}))
+@pytest.mark.parametrize("state", ["SUCCEEDED", "COMPLETE"])  # Vertex AI's word, Kubeflow's word
+def test_a_good_run_has_no_error(
+    tmp_path: Path, state: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    written = record(tmp_path, json.dumps({**STATUS, "state": state, "error": {}}))
+    assert "ERROR" not in {entry.levelname for entry in caplog.records}
     assert (written["state"], written["error"]) == ("SUCCEEDED", None)

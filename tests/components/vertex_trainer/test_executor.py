@@ -15,11 +15,13 @@ from tfx.extensions.google_cloud_ai_platform import training_clients
 from tfx.types import standard_artifacts
 
 from components.phased_trainer import executor as phased_trainer
+from components.tfx_internals import training_jobs
 from components.vertex_trainer import launch
 from components.vertex_trainer.executor import Executor, InPlaceExecutor
 from components.vertex_trainer.launch import TrainingJobError
 from components.vertex_trainer.overrides import OverrideError
 from core.errors import StoppedError
+from core.manifest import Manifest
 from pipelines.machines.presets import preset, presets
 from pipelines.vertex.compile.worker_pools import worker_pools
 from tests.vertex_server import VertexServer
@@ -30,6 +32,8 @@ from trainer.settings.training import TrainerSettings, TrainingSettings
 
 IMAGE = "us-docker.pkg.dev/p/textmill/trainer@sha256:" + "ab" * 32
 OUTPUT = "gs://b/t/123/weekly-20261124/Trainer_-77/model"
+NETWORK = "projects/123456789012/global/networks/shared"
+MANIFEST = Manifest(kind="instances", shards={}, counts={}, facts={})
 State = v1.JobState
 
 
@@ -47,6 +51,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[VertexServer]:
 
         monkeypatch.setattr(training_clients.gapic, "JobServiceClient", client)
         monkeypatch.setattr(launch, "POLL_SECONDS", 0.02)
+        # The instances of these tests are on a store that does not exist.
+        monkeypatch.setattr("trainer.job.read_manifest", lambda folder: MANIFEST)
         yield server
 
 
@@ -62,9 +68,16 @@ def properties(machine: str = "cpu", **values: Any) -> dict[str, Any]:
     job = {
         "display_name": "textmill-weekly",
         "labels": {"textmill_recipe": "weekly"},
-        "job_spec": {"worker_pool_specs": worker_pools(preset(machine), IMAGE, 100)},
+        "job_spec": {
+            "worker_pool_specs": worker_pools(preset(machine), IMAGE, 100),
+            "scheduling": {"strategy": "SPOT"},
+        },
     }
-    config = {"ai_platform_enable_vertex": True, "training": training.model_dump_json()}
+    config = {
+        "ai_platform_enable_vertex": True,
+        "training": training.model_dump_json(),
+        "launch": {"max_wait_hours": 24.0, "outage_minutes": 0.01},
+    }
     return {
         "run_fn": "trainer.run_fn.run_fn",
         "train_args": "{}",
@@ -74,6 +87,7 @@ def properties(machine: str = "cpu", **values: Any) -> dict[str, Any]:
         "project": "acme-nlp",
         "region": "us-central1",
         "service_account": "",
+        "network": "",
         "checkpoint_root": "gs://b/t/checkpoints/weekly",
         "steps": 100,
         "warmup_steps": 10,
@@ -111,12 +125,17 @@ def training_of(job: v1.CustomJob) -> TrainingSettings:
 
 @pytest.mark.parametrize("machine", sorted(presets()))
 def test_the_job_of_every_preset_is_complete(server: VertexServer, machine: str) -> None:
-    train(properties(machine, service_account="trainer@acme-nlp.iam.gserviceaccount.com"))
+    train(
+        properties(
+            machine, service_account="trainer@acme-nlp.iam.gserviceaccount.com", network=NETWORK
+        )
+    )
     job = only_job(server)
     assert job.state == State.JOB_STATE_SUCCEEDED
-    assert job.name.startswith("projects/acme-nlp/locations/us-central1/")
+    assert job.name.startswith("projects/123456789012/locations/us-central1/")
     assert job.labels["textmill_recipe"] == "weekly"
     assert job.job_spec.service_account == "trainer@acme-nlp.iam.gserviceaccount.com"
+    assert job.job_spec.network == NETWORK
     pools = job.job_spec.worker_pool_specs
     assert [p.replica_count for p in pools] == [1, preset(machine).hosts - 1][: len(pools)]
     for pool in pools:
@@ -196,17 +215,91 @@ def test_a_stopped_task_cancels_its_job(server: VertexServer) -> None:
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_a_retry_cancels_the_job_of_the_first_attempt(server: VertexServer) -> None:
-    """Two jobs would write the same checkpoints."""
+def running_copy(server: VertexServer, **labels: str) -> v1.CustomJob:
+    """Train once; then return the job as if it were still running, with other labels."""
     train(properties())
-    first = only_job(server)
-    first.state = State.JOB_STATE_RUNNING
-    other = v1.CustomJob(first)
-    other.name, other.labels["textmill_run"] = first.name + "9", "another-run"
-    server.custom_jobs[other.name] = other
+    job = only_job(server)
+    job.state = State.JOB_STATE_RUNNING
+    job.labels.update(labels)
+    server.custom_jobs[job.name] = job
+    return job
+
+
+def test_a_retry_adopts_the_running_job_of_the_first_attempt(server: VertexServer) -> None:
+    """Two jobs would write the same checkpoints, and a new one would lose steps."""
+    first = running_copy(server)
+    train(properties())
+    assert list(server.custom_jobs.values()) == [first]
+    assert first.state == State.JOB_STATE_SUCCEEDED
+    assert not server.calls("POST", ":cancel")
+
+
+def test_a_retry_cancels_a_job_that_writes_to_other_folders(server: VertexServer) -> None:
+    first = running_copy(server)
+    first.job_spec.worker_pool_specs[0].container_spec.command = ["python", "-m", "other"]
     server.on_custom_job = lambda _: None
     train(properties())
-    assert first.state == State.JOB_STATE_CANCELLED
+    states = sorted(job.state.name for job in server.custom_jobs.values())
+    assert states == ["JOB_STATE_CANCELLED", "JOB_STATE_SUCCEEDED"]
+
+
+def test_a_job_of_another_run_with_the_same_checkpoints_is_refused(server: VertexServer) -> None:
+    other = running_copy(server, textmill_run="another-run")
+    with pytest.raises(TrainingJobError, match="would write the same checkpoints") as refused:
+        train(properties())
+    assert f"training/{other.name.rpartition('/')[2]}" in str(refused.value)
+    assert list(server.custom_jobs.values()) == [other]
     assert other.state == State.JOB_STATE_RUNNING
-    states = [job.state for job in server.custom_jobs.values()]
-    assert states.count(State.JOB_STATE_SUCCEEDED) == 1
+    train(properties(steps=200))  # other settings, other checkpoints
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_outage_is_survived(server: VertexServer, status: int) -> None:
+    for path in ("customJobs$", r"customJobs/\d+$"):
+        server.fault("GET", path, status, "Try again.", times=2)
+    server.fault("POST", "customJobs$", status, "Try again.", times=1)
+    train(properties())
+    assert only_job(server).state == State.JOB_STATE_SUCCEEDED
+
+
+def test_a_long_outage_leaves_the_job_to_the_retry(server: VertexServer) -> None:
+    server.fault("GET", r"customJobs/\d+$", 503, "Down.", times=10_000)
+    with pytest.raises(TrainingJobError, match="a retry of this task adopts it"):
+        train(properties())
+    job = only_job(server)
+    assert not server.calls("POST", ":cancel")
+    server.faults.clear()
+    train(properties())
+    assert only_job(server) == job
+
+
+def test_a_server_that_never_answers_does_not_hold_the_task(
+    server: VertexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_jobs, "TIMEOUT_SECONDS", 0.2)
+    server.silence("GET", "customJobs$")
+    started = time.monotonic()
+    with pytest.raises(TrainingJobError, match="has not answered"):
+        train(properties())
+    assert time.monotonic() - started < 15
+
+
+def test_a_job_that_gets_no_machine_is_cancelled(server: VertexServer) -> None:
+    given = properties()
+    config = json.loads(given["custom_config"])
+    config["launch"]["max_wait_hours"] = 1e-6
+    server.has_machines = False
+    with pytest.raises(TrainingJobError, match="got no machine within 1e-06 hours"):
+        train({**given, "custom_config": json.dumps(config)})
+    assert only_job(server).state == State.JOB_STATE_CANCELLING
+
+
+def test_the_labels_of_the_run_are_on_its_training_job(
+    server: VertexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(launch.RUN_LABELS, '{"team": "nlp", "textmill_recipe": "other"}')
+    train(properties())
+    labels = only_job(server).labels
+    assert labels["team"] == "nlp"
+    assert labels["textmill_recipe"] == "weekly"
+    assert labels["textmill_pipeline_job"] == "weekly-20261124"

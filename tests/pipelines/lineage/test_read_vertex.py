@@ -20,7 +20,7 @@ from tests.object_store.server import BUCKET, object_store
 from tests.pipelines.lineage.conftest import History
 from tests.vertex_server import VertexServer
 
-PARENT = "projects/mill/locations/us-central1/metadataStores/default"
+PARENT = "projects/123456789012/locations/us-central1/metadataStores/default"
 SOURCE = "vertex://mill-1/us-central1"
 STATES = {RAN: "COMPLETE", CACHED: "CACHED", FAILED: "FAILED", INTERRUPTED: "CANCELLED"}
 
@@ -78,9 +78,8 @@ def moment(seconds: float) -> datetime:
 @pytest.fixture(scope="module")
 def vertex(history: History) -> Iterator[VertexServer]:
     with VertexServer() as server, pytest.MonkeyPatch.context() as patch:
-        parent = PARENT.replace("mill", "mill-1", 1)
-        fill(server, Archive(history.workdir), parent)
-        patch.setenv("TEXTMILL_VERTEX_ENDPOINT", server.url)
+        fill(server, Archive(history.workdir), PARENT)
+        patch.setenv("TEXTMILL_VERTEX_ENDPOINT", server.endpoint)
         yield server
 
 

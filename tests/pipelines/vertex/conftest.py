@@ -11,6 +11,7 @@ from pipelines.recipe.vertex_settings import NO_DIGEST
 from tests.vertex_server import VertexServer
 
 PROJECT, REGION = "acme-nlp", "us-central1"
+PARENT = f"projects/123456789012/locations/{REGION}"  # as Vertex AI writes names
 ROOT = "gs://acme-nlp-textmill/weekly"
 ACCOUNT = "textmill-run@acme-nlp.iam.gserviceaccount.com"
 TEXT = ("--param", "text_root=gs://acme-nlp-text/news")
@@ -55,7 +56,7 @@ def textmill(
 ) -> Textmill:
     """Call the command line, which finds the emulator by environment variables."""
     environment = {
-        "TEXTMILL_VERTEX_ENDPOINT": server.url,
+        "TEXTMILL_VERTEX_ENDPOINT": server.endpoint,
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "GOOGLE_CLOUD_REGION": REGION,
         "TEXTMILL_PIPELINE_ROOT": ROOT,

@@ -80,6 +80,23 @@ def break_bucket_access(server: VertexServer) -> None:
     server.buckets[BUCKET].public_access = "inherited"
 
 
+def break_lifecycle(server: VertexServer) -> None:
+    rule = {"action": {"type": "Delete"}, "condition": {"age": 30, "matchesPrefix": ["weekly/"]}}
+    server.buckets[BUCKET].lifecycle = [rule]
+
+
+def test_a_rule_for_checkpoints_or_old_versions_is_fine(
+    look: Callable[..., tuple[int, Results]], ready: VertexServer
+) -> None:
+    delete = {"type": "Delete"}
+    ready.buckets[BUCKET].lifecycle = [
+        {"action": delete, "condition": {"age": 30, "matchesPrefix": ["weekly/checkpoints/"]}},
+        {"action": delete, "condition": {"daysSinceNoncurrentTime": 7}},
+        {"action": {"type": "AbortIncompleteMultipartUpload"}, "condition": {"age": 1}},
+    ]
+    assert "bucket lifecycle" not in look()[1]
+
+
 def break_text(server: VertexServer) -> None:
     server.objects.clear()
 
@@ -127,6 +144,7 @@ def break_permissions(server: VertexServer) -> None:
         (break_bucket, "bucket", "failed", "does not exist"),
         (break_bucket_place, "bucket", "warning", f"--location={REGION}"),
         (break_bucket_access, "bucket access", "warning", "--public-access-prevention"),
+        (break_lifecycle, "bucket lifecycle", "warning", "weekly/artifacts/ and weekly/published/"),
         (break_text, "text", "failed", "Check text_root and text_pattern"),
         (break_account, "service account", "failed", "service-accounts enable"),
         (break_act_as, "service account", "failed", "roles/iam.serviceAccountUser"),

@@ -44,7 +44,8 @@ CASES: dict[str, tuple[int, str, list[dict[str, Any]], str]] = {
     ),
     "billing": (403, "No billing.", info("BILLING_DISABLED"), "Link a billing account"),
     "project": (403, "Denied.", info("CONSUMER_INVALID"), f"Project {PROJECT} does not exist"),
-    "quota project": (403, "Denied.", info("USER_PROJECT_DENIED"), "set-quota-project"),
+    "quota project": (403, "Denied.", info("USER_PROJECT_DENIED", consumer="projects/other-one"),
+                      "You may not use other-one, the quota project of your credentials"),
     "not found": (404, "Not found.", [], f"Looked in project {PROJECT}, region {REGION}"),
     "conflict": (409, "Already exists.", [], "Choose another name"),
     "quota": (

@@ -1,14 +1,14 @@
 """Tests of `textmill runs …`: lists, logs, errors, and hostile names in a terminal."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 from google.cloud import aiplatform_v1 as v1
 
 from pipelines.exit_codes import FAILED, INPUT_ERROR, SUCCEEDED
-from tests.pipelines.vertex.conftest import PROJECT, REGION, TEXT, Textmill
+from tests.pipelines.vertex.conftest import PARENT, PROJECT, REGION, TEXT, Textmill
 from tests.vertex_server import VertexServer
 
-PARENT = f"projects/{PROJECT}/locations/{REGION}"
 HOSTILE = "\x1b[2J\x1b]0;owned\x07 \u202egnp.exe [bold red]not ours[/]\r\n"
 
 
@@ -86,6 +86,40 @@ def test_the_name_of_another_region_names_that_region(textmill: Textmill) -> Non
     assert "Pass --region europe-west4" in ended.err
 
 
+def add_training(server: VertexServer, number: int, run: str, hours: float, state: str) -> None:
+    """Add a training job on a spot A100 that ran for some hours."""
+    end = datetime(2026, 11, 30, 12, tzinfo=UTC)
+    machine = {
+        "machine_type": "a2-highgpu-1g", "accelerator_type": "NVIDIA_TESLA_A100",
+        "accelerator_count": 1,
+    }  # fmt: skip
+    server.custom_jobs[f"{PARENT}/customJobs/{number}"] = v1.CustomJob(
+        name=f"{PARENT}/customJobs/{number}", state=state, create_time=end,
+        start_time=end - timedelta(hours=hours), end_time=end,
+        labels={"textmill_recipe": "vertex", "textmill_pipeline_job": run},
+        job_spec={
+            "worker_pool_specs": [{"machine_spec": machine, "replica_count": 1}],
+            "scheduling": {"strategy": "SPOT", "timeout": "172800s"},
+        },
+    )  # fmt: skip
+
+
+def test_a_run_is_shown_with_the_cost_of_its_training(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    for run in ("last-week", "this-week"):
+        textmill("submit", spec, *TEXT, "--run-id", run)
+    assert "training" not in textmill("runs", "show", "this-week").out
+    add_training(server, 1, "last-week", 4.0, "JOB_STATE_SUCCEEDED")
+    add_training(server, 2, "this-week", 0.5, "JOB_STATE_FAILED")  # a first attempt
+    add_training(server, 3, "this-week", 1.0, "JOB_STATE_RUNNING")
+    shown = textmill("runs", "show", "this-week").out
+    assert (
+        "training  a2-highgpu-1g, spot: 1.5 h, 3.11 USD so far; 4.0 h, 8.30 USD expected; "
+        "48.0 h, 99.58 USD at most"
+    ) in shown
+
+
 def write_logs(server: VertexServer, job: str) -> None:
     """Write log entries of a task's custom job, of the training it started, and of another run."""
     run = server.pipeline_jobs[f"{PARENT}/pipelineJobs/{job}"]
@@ -93,8 +127,8 @@ def write_logs(server: VertexServer, job: str) -> None:
         if task.task_name == "Trainer":
             task.executor_detail.container_detail.main_job = f"{PARENT}/customJobs/11"
             training = v1.CustomJob(
-                name=f"{PARENT}/customJobs/7001", labels={"textmill_recipe": "vertex"},
-                create_time=task.start_time,
+                name=f"{PARENT}/customJobs/7001", create_time=task.start_time,
+                labels={"textmill_recipe": "vertex", "textmill_pipeline_job": job},
             )  # fmt: skip
             server.custom_jobs[training.name] = training
     for number, (job_id, severity, words) in enumerate(
@@ -130,6 +164,27 @@ def test_logs_cover_the_tasks_and_the_training_job(
     newest = textmill("runs", "logs", "one", "--limit", "1").out
     assert "step 200" in newest
     assert "step 100" not in newest
+
+
+def test_logs_cover_earlier_tries_and_the_driver_that_failed(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    """A text that the driver refuses leaves no main job at all."""
+    server.failing_tasks["TextExampleGen"] = "The text is not UTF-8."
+    textmill("submit", spec, *TEXT, "--run-id", "one", "--watch", "--poll-seconds", "0.01")
+    run = server.pipeline_jobs[f"{PARENT}/pipelineJobs/one"]
+    (task,) = (t for t in run.job_detail.task_details if t.task_name == "TextExampleGen")
+    detail = task.executor_detail.container_detail
+    detail.failed_pre_caching_check_jobs = [f"{PARENT}/customJobs/1", f"{PARENT}/customJobs/2"]
+    detail.pre_caching_check_job = f"{PARENT}/customJobs/3"
+    detail.failed_main_jobs = [f"{PARENT}/customJobs/4"]
+    server.log_entries += [
+        {"timestamp": f"2999-01-01T00:00:0{n}Z", "severity": "ERROR", "textPayload": f"try {n}",
+         "resource": {"type": "ml_job", "labels": {"job_id": str(n)}}}
+        for n in range(1, 6)
+    ]  # fmt: skip
+    text = textmill("runs", "logs", "one", "--task", "TextExampleGen").out
+    assert [line[-5:] for line in text.splitlines()] == ["try 1", "try 2", "try 3", "try 4"]
 
 
 def test_the_gcloud_command_has_the_same_filter(

@@ -12,7 +12,7 @@ from tests.pipelines.vertex.conftest import PROJECT, REGION
 from tests.vertex_server import VertexServer
 from tests.vertex_server.filters import FilterError, matches
 
-PARENT = f"projects/{PROJECT}/locations/{REGION}"
+PARENT = f"projects/{PROJECT}/locations/{REGION}"  # as requests may name it
 STORE = f"{PARENT}/metadataStores/default"
 
 

@@ -34,7 +34,8 @@ def test_a_run_is_submitted_with_all_options(
     assert values["steps"] == 20000
     assert values["learning_rate"] == 2e-4
     assert values["service_account"] == job["serviceAccount"] == ACCOUNT
-    assert values["pipeline_root"] == job["runtimeConfig"]["gcsOutputDirectory"] == ROOT
+    assert values["pipeline_root"] == ROOT
+    assert job["runtimeConfig"]["gcsOutputDirectory"] == f"{ROOT}/artifacts"
     assert (values["project"], values["region"]) == (PROJECT, REGION)
     assert job["labels"] == {"textmill_recipe": "vertex", "team": "nlp"}
     assert job["network"] == "projects/123/global/networks/train"
@@ -180,7 +181,8 @@ def test_the_request_equals_that_of_googles_own_client(
     )  # fmt: skip
     ours = server.calls("POST", "pipelineJobs$")[0].body
     theirs = aiplatform.PipelineJob(
-        display_name="vertex", template_path=spec, job_id="theirs", pipeline_root=ROOT,
+        display_name="vertex", template_path=spec, job_id="theirs",
+        pipeline_root=f"{ROOT}/artifacts",
         parameter_values=ours["runtimeConfig"]["parameterValues"],
         labels={"textmill_recipe": "vertex"}, failure_policy="fast",
     )  # fmt: skip

@@ -43,6 +43,13 @@ def test_every_reference_is_defined(text: str) -> None:
     assert set(re.findall(r"\bvar\.(\w+)", text)) == blocks("variable")
 
 
+def test_no_rule_deletes_artifacts_or_published_models(text: str) -> None:
+    """A cached task would point at what is gone."""
+    (prefixes,) = re.findall(r"matches_prefix = \[(.*)\]", text)
+    assert prefixes == '"${local.root}/checkpoints/", "${local.root}/dataflow/"'
+    assert text.count('lifecycle_rule"') == 1
+
+
 def test_no_account_keys_or_broad_roles(text: str) -> None:
     assert "google_service_account_key" not in text
     roles = set(re.findall(r"roles/[\w.]+", text))

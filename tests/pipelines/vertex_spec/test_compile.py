@@ -233,6 +233,10 @@ def test_the_first_run_needs_no_earlier_model(spec: dict[str, Any]) -> None:
               for name in ("ModelEvaluator", "VocabularyGen", "Pusher")}  # fmt: skip
     assert inputs["ModelEvaluator"]["baseline_model"]["isOptional"]
     assert inputs["VocabularyGen"]["base_model"]["isOptional"]
+    resolvers = [name for name in inputs if name.endswith("-model-resolver")]
+    assert len(resolvers) == 2
+    for name in resolvers:  # a first run has no blessing either
+        assert inputs[name]["input"]["isOptional"], name
     assert not any("isOptional" in artifact for artifact in inputs["Pusher"].values())
     assert "isOptional" not in inputs["ModelEvaluator"]["model"]
 
@@ -264,6 +268,8 @@ def test_kubeflow_specs_have_no_resolver_and_train_in_the_task(tmp_path: Path) -
     assert "/data@" in containers(spec)["InstanceGen"]["image"]
     assert trainer["resources"]["accelerator"] == {"type": "nvidia.com/gpu", "count": "8"}
     assert "baseline_model" not in tasks(spec)["ModelEvaluator"]["inputs"]["artifacts"]
+    assert tasks(spec)["TextExampleGen"]["cachingOptions"] == {}, "its driver would not run"
+    assert tasks(spec)["InstanceGen"]["cachingOptions"] == {"enableCache": True}
     file = tmp_path / "kubeflow.yaml"
     file.write_text(to_yaml(spec, "vertex", switch), encoding="utf-8")
     inputs = components.load_component_from_file(str(file)).component_spec.inputs

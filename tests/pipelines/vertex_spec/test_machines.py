@@ -21,7 +21,7 @@ from pipelines.machines.presets import (
 from pipelines.recipe.file import load_recipe
 from pipelines.vertex.commands.machines import print_machines
 from pipelines.vertex.compile.compile import custom_job
-from pipelines.vertex.compile.worker_pools import worker_pools
+from pipelines.vertex.compile.worker_pools import LIBTPU, worker_pools
 
 IMAGE = "us-docker.pkg.dev/p/textmill/trainer@sha256:" + "ab" * 32
 # From cloud.google.com/vertex-ai/docs/training/configure-compute.
@@ -66,6 +66,7 @@ def test_the_api_accepts_every_preset(name: str) -> None:
         environment = {e.name: e.value for e in pool.container_spec.env}
         assert environment["TEXTMILL_IMAGE_DIGEST"] == "sha256:" + "ab" * 32
         assert ("TPU_NAME" in environment) == name.startswith("tpu")
+        assert environment.get("TPU_LIBRARY_PATH") == (LIBTPU if machine.is_tpu else None)
         assert ("NEXT_PLUGGABLE_DEVICE_USE_C_API" in environment) == name.startswith("tpu-v5e")
 
 
@@ -96,16 +97,30 @@ def test_an_unsupported_machine_stops_the_compilation() -> None:
         custom_job("x", vertex)
 
 
-def test_the_job_has_spot_timeout_network_and_restart() -> None:
-    vertex = load_recipe(
-        "vertex", ["vertex.network=projects/1/global/networks/n", "vertex.training.timeout_hours=2"]
-    ).vertex
+def test_a_machine_that_is_offered_as_spot_only_is_refused_on_demand() -> None:
+    machine = ["vertex.training.machine=h100"]
+    vertex = load_recipe("vertex", [*machine, "vertex.training.spot=false"]).vertex
+    assert vertex is not None
+    with pytest.raises(InputError, match=r"a3-highgpu-1g\) is not offered on demand"):
+        custom_job("x", vertex)
+    vertex = load_recipe("vertex", machine).vertex
+    assert vertex is not None
+    assert custom_job("x", vertex)["job_spec"]["scheduling"]["strategy"] == "SPOT"
+
+
+def test_running_and_waiting_together_stay_below_a_weeks_limit_of_the_task() -> None:
+    with pytest.raises(InputError, match="at most 167 together"):
+        load_recipe("vertex", ["vertex.training.timeout_hours=150"])
+    load_recipe("vertex", ["vertex.training.timeout_hours=150", "vertex.training.max_wait_hours=1"])
+
+
+def test_the_job_has_spot_timeout_and_restart() -> None:
+    vertex = load_recipe("vertex", ["vertex.training.timeout_hours=2"]).vertex
     assert vertex is not None
     job = v1.CustomJob(**custom_job("vertex", vertex))
     assert job.job_spec.scheduling.strategy == v1.Scheduling.Strategy.SPOT
     assert job.job_spec.scheduling.restart_job_on_worker_restart
     assert job.job_spec.scheduling.timeout.seconds == 7200
-    assert job.job_spec.network == "projects/1/global/networks/n"
     assert job.labels == {"textmill_recipe": "vertex"}
     on_demand = vertex.model_copy(
         update={"training": vertex.training.model_copy(update={"spot": False})}
@@ -116,9 +131,14 @@ def test_the_job_has_spot_timeout_network_and_restart() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_preset_has_a_price_and_a_speed(name: str) -> None:
     machine, prices = preset(name), load_prices()
+    assert machine.peak_flops == machine.peak_tflops * 1e12 * machine.chips * machine.hosts
+    if machine.spot_only:
+        with pytest.raises(PriceError, match="has no on_demand price"):
+            hourly_price(machine, prices, spot=False)
+        assert hourly_price(machine, prices, spot=True) > 1
+        return
     on_demand = hourly_price(machine, prices, spot=False)
     assert on_demand > machine.hosts
-    assert machine.peak_flops == machine.peak_tflops * 1e12 * machine.chips * machine.hosts
     if machine.image == "cpu":
         with pytest.raises(PriceError, match="has no spot price of n2-standard-32"):
             hourly_price(machine, prices, spot=True)
