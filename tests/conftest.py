@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from pipelines.quiet import hush
+from tests.skips import SkipCounter
 
 hush(verbose=False)
 
@@ -18,7 +19,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # In CI, Hypothesis tries the same cases every time, so that only a change can make a test fail.
-settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("ci", derandomize=True, database=None, deadline=None)
 settings.register_profile("explore", deadline=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "explore")
 
@@ -31,6 +32,12 @@ if _IS_FIRST_PROCESS:
     os.environ["TMPDIR"] = os.environ[_OURS] = tempfile.mkdtemp(prefix="textmill-tests-")
     os.chmod(os.environ[_OURS], 0o755)  # noqa: PTH101, S103 - tests run as other users, too
     tempfile.tempdir = None  # read TMPDIR again
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count skips, unless this is a worker, which reports to the process that counts."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(SkipCounter())
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ MODULES, SCORES = HERE / "modules.yaml", HERE / "scores.yaml"
 SECTION = """
 [tool.mutmut]
 source_paths = ["core", "trainer", "components", "pipelines"]
-pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=60"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=600"]
 track_dependencies = false
 use_git_change_detection = false
 only_mutate = {modules}
@@ -69,28 +70,42 @@ def copy_repository() -> None:
 
 def mutmut(*words: str) -> str:
     """Run a command of mutmut in the copy; return its output, or raise with it."""
-    # A worker is forked from a process that holds threads of TensorFlow; one thread each is safe.
-    environment = {**os.environ, "CI": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(TOOL)}
-    done = subprocess.run(
-        [sys.executable, "-m", "mutmut", *words],
-        cwd=TREE, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as temporary:
+        environment = {
+            **os.environ,
+            "CI": "1",  # hypothesis tries the same cases each time
+            "PYTHONPATH": str(TOOL),
+            # mutmut runs pytest several times in one process; tests/conftest.py then keeps this.
+            "TEXTMILL_TEST_TEMP": temporary,
+            "TMPDIR": temporary,
+        }
+        command = [sys.executable, "-m", "mutmut", *words]
+        done = subprocess.run(
+            command, cwd=TREE, env=environment, capture_output=True, text=True, check=False
+        )
     if done.returncode != 0:
-        raise SystemExit(f"mutmut {' '.join(words)} failed:\n{(done.stdout + done.stderr)[-3000:]}")
+        raise subprocess.CalledProcessError(done.returncode, words, done.stdout + done.stderr)
     return done.stdout
 
 
-def main(chosen: list[str]) -> None:
-    """Mutate the chosen modules, or all of them, and keep the scores."""
+def main(chosen: list[str]) -> int:
+    """Mutate the chosen modules, or all of them, and keep the scores; return the exit code."""
     modules = yaml.safe_load(MODULES.read_text(encoding="utf-8"))
     scores = yaml.safe_load(SCORES.read_text(encoding="utf-8")) if SCORES.exists() else {}
+    failed: list[str] = []
     for module in chosen or modules:
-        scores[module] = mutate(module, modules[module]["tests"])
+        try:
+            scores[module] = mutate(module, modules[module]["tests"])
+        except subprocess.CalledProcessError as error:
+            failed.append(module)
+            print(f"{module}: mutmut failed\n{error.output[-3000:]}", flush=True)
+            continue
         total, killed = scores[module]["mutants"], scores[module]["killed"]
         print(f"{module}: {killed} of {total} killed", flush=True)
         kept = {name: scores[name] for name in modules if name in scores}
         SCORES.write_text(yaml.safe_dump(kept, sort_keys=False), encoding="utf-8")
+    return int(bool(failed))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))
