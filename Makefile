@@ -24,6 +24,7 @@ READY := .venv/.ready-$(LINE)$(if $(GPU),-gpu)
 TRANSFORMERS := .venv-transformers/.ready
 AUDIT := .venv-audit/.ready
 FUZZ := .fuzz/.ready
+MUTMUT := .mutmut/.ready
 FUZZED := text records vocabulary model manifest recipe override
 MINILM := .models/minilm/.ready
 DEMO := work/demo
@@ -31,7 +32,7 @@ DOCS := .venv-docs/.ready
 # Locks of tools that do not depend on the line.
 LOCKS := uv build docs transformers minilm audit fuzz
 
-.PHONY: help run test cloud-test images-check images-test setup transformers minilm check format lint types contracts spec spec-check faults fuzz audit sbom lock lock-line \
+.PHONY: help run test cloud-test images-check images-test setup transformers minilm check format lint types contracts spec spec-check faults fuzz mutants audit sbom lock lock-line \
   lock-trainers print-line clean docs docs-reference docs-check docs-assets
 
 help:  ## list the targets
@@ -61,6 +62,9 @@ fuzz: $(READY) $(FUZZ)  ## fuzz the readers of untrusted input with atheris, SEC
 	for target in $(FUZZED); do \
 	  $(BIN)/python -m tests.fuzz.run $$target $(or $(SECONDS),60); \
 	done
+
+mutants: $(READY) $(MUTMUT)  ## change the code that matters most, and see whether its tests notice; MODULES="a.py b.py"
+	$(BIN)/python -m tests.mutants.run $(MODULES)
 
 audit: $(READY) $(AUDIT)  ## report known vulnerabilities of the dependencies, and check the locks
 	$(BIN)/python -m tests.check_dependencies .venv-audit/bin/pip-audit \
@@ -126,6 +130,7 @@ docs-check: $(READY)
 	$(BIN)/python -m docs.tools.reference --check
 	$(BIN)/python -m docs.tools.blocks --check
 	$(BIN)/python -m docs.tools.check_names
+	$(BIN)/python -m docs.tools.promises
 
 docs-assets: $(READY) $(TRANSFORMERS)  ## run the demo and write its real output and pictures to docs/assets
 	$(BIN)/python -m docs.tools.assets
@@ -139,6 +144,8 @@ lock: $(UV)  ## pin the newest releases that requirements/*.in allow, with hashe
 	  more=; [ $$name = minilm ] && more=--no-deps; \
 	  $(COMPILE) --python-version 3.11 $$more requirements/$$name.in -o requirements/$$name.txt; \
 	done
+	$(COMPILE) --python-version 3.11 -c requirements/older/textmill.txt -c requirements/older/dev.txt \
+	  requirements/mutants.in -o requirements/mutants.txt
 
 # uv replaces pip's resolver: TFX 1.16 declares Python below 3.11, but runs on 3.11.
 COMPILE = $(UV) pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url --no-header
@@ -161,7 +168,7 @@ lock-trainers: $(UV)
 	  --override requirements/no-tensorflow.in requirements/trainer-tpu.in -o requirements/trainer-tpu.txt
 
 clean:  ## remove the environments and the demo's work
-	rm -rf .venv .venv-transformers .venv-audit .venv-docs .fuzz site .tools .models work
+	rm -rf .venv .venv-transformers .venv-audit .venv-docs .fuzz .mutmut site .tools .models work
 
 # uv comes from a hash-pinned wheel, by any Python that has pip; it finds or fetches the line's own.
 # The step to / keeps pyenv from asking for a Python that this folder names.
@@ -197,6 +204,12 @@ $(FUZZ): $(UV) $(READY) requirements/fuzz.txt
 	rm -rf .fuzz
 	$(UV) pip install --quiet --python $(BIN)/python --target .fuzz --no-deps --require-hashes \
 	  -r requirements/fuzz.txt
+	touch $@
+
+$(MUTMUT): $(UV) $(READY) requirements/mutants.txt
+	rm -rf .mutmut
+	$(UV) pip install --quiet --python $(BIN)/python --target .mutmut --no-deps --require-hashes \
+	  -r requirements/mutants.txt
 	touch $@
 
 # pip, not uv, for PyTorch: pip may be configured with an index that has CPU builds.

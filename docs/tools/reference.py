@@ -8,6 +8,7 @@ import sys
 
 from docs.tools import drawings
 from docs.tools.commands_reference import commands_page
+from docs.tools.proof_page import proof_page
 from docs.tools.settings_reference import settings_page
 
 DOCS = drawings.TOP / "docs"
@@ -18,6 +19,7 @@ def main(*, check: bool) -> int:
     pages = {
         "reference/settings.md": settings_page(),
         "reference/commands.md": commands_page(),
+        "proof.md": proof_page(),
         "assets/rooms.md": drawings.rooms_page(),
         "assets/floors.svg": drawings.floors_svg(),
         "assets/flow.svg": drawings.flow_svg(),
