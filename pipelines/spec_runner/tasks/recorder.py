@@ -3,13 +3,14 @@
 import json
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from core.failpoints import failpoint
 from pipelines.metadata.names import (
     CACHE_CONTEXT,
     NODE_CONTEXT,
@@ -94,15 +95,13 @@ class Recorder:
         """
         kind = mlmd.Event.INTERNAL_OUTPUT if is_lookup else mlmd.Event.OUTPUT
         if not is_lookup:
+            failpoint("before-publish")
             for artifact in (a for several in outputs.values() for a in several):
                 if digest := output_digest(artifact.uri):
                     artifact.metadata[OUTPUT_DIGEST] = digest
-            self._update(outputs, mlmd.Artifact.LIVE)
-        self._end(execution_id, mlmd.Execution.COMPLETE, parameters, outputs, kind)
-        if cache_key is not None:
-            context = self._context(CACHE_CONTEXT, cache_key)
-            link = mlmd.Association(context_id=context.id, execution_id=execution_id)
-            self._store.put_attributions_and_associations([], [link])
+        contexts = [] if cache_key is None else [self._context(CACHE_CONTEXT, cache_key)]
+        complete = mlmd.Execution.COMPLETE
+        self._end(execution_id, complete, parameters, outputs, kind, contexts, made=not is_lookup)
 
     def reuse(
         self, execution_id: int, outputs: LiveArtifacts, parameters: Mapping[str, Any]
@@ -182,16 +181,22 @@ class Recorder:
         parameters: Mapping[str, Any],
         outputs: LiveArtifacts,
         kind: int,
+        contexts: Sequence[Any] = (),
+        *,
+        made: bool = False,
     ) -> None:
+        """Record the end of an execution, its outputs and its cache key in one transaction."""
         (record,) = self._store.get_executions_by_id([execution_id])
         record.last_known_state = state
         if parameters:
             text = json.dumps(parameters, sort_keys=True)
             record.custom_properties[OUTPUT_PARAMETERS].string_value = text
-        pairs = [(self._stored(artifact), event) for artifact, event in _pairs(outputs, kind)]
-        self._store.put_execution(record, pairs, self._contexts)
+        pairs = [(self._stored(a, made=made), event) for a, event in _pairs(outputs, kind)]
+        self._store.put_execution(record, pairs, [*self._contexts, *contexts])
 
-    def _stored(self, artifact: LiveArtifact) -> Any:
+    def _stored(self, artifact: LiveArtifact, *, made: bool = False) -> Any:
+        if made:
+            return to_store(artifact, mlmd.Artifact.LIVE, self._type(artifact.type))
         (record,) = self._store.get_artifacts_by_id([artifact.id])
         return record
 

@@ -1,4 +1,7 @@
-"""Two processes on loopback train as one device does, and go on after one of them was killed."""
+"""Two processes on loopback train as one device does, and go on after one of them was killed.
+
+They are two workers, or a chief and a worker, as Vertex AI names them.
+"""
 
 import json
 import os
@@ -18,6 +21,9 @@ from tests.trainer.conftest import MakeSettings, settings_in
 from trainer.settings.training import TrainingSettings
 from trainer.training import train_and_export
 
+WORKERS = (("worker", 0), ("worker", 1))
+CHIEF_AND_WORKER = (("chief", 0), ("worker", 0))
+Roles = tuple[tuple[str, int], tuple[str, int]]
 SCRIPT = "import sys; from tests.trainer.devices.test_workers import main; main(*sys.argv[1:])"
 WEIGHTS = "transformers/model.safetensors"
 NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
@@ -47,14 +53,16 @@ def test_two_workers_train_as_one_device_and_go_on_after_one_was_stopped_or_kill
 ) -> None:
     settings = make_settings(NO_DROPOUT, **RUN)
     # One receives SIGTERM: both save and end.
-    ends = _signal_one(settings, dynamic_folder, tmp_path, "stopped", signal.SIGTERM)
+    ends = _signal_one(settings, dynamic_folder, tmp_path, "stopped", signal.SIGTERM, WORKERS)
     assert ends == [128 + signal.SIGTERM] * 2, _logs(tmp_path, "stopped")
     # One is killed: the other reports it.
-    ends = _signal_one(settings, dynamic_folder, tmp_path, "killed", signal.SIGKILL)
+    roles = CHIEF_AND_WORKER
+    ends = _signal_one(settings, dynamic_folder, tmp_path, "killed", signal.SIGKILL, roles)
     assert ends == [1, -signal.SIGKILL]
     assert "WorkerLostError: One of the 2 workers is gone" in _logs(tmp_path, "killed")
     assert _newest(settings) < "step-000000040"
-    workers = _start(settings, dynamic_folder, tmp_path, "resumed")
+    # Both start again, as `restart_job_on_worker_restart` has it on Vertex AI.
+    workers = _start(settings, dynamic_folder, tmp_path, "resumed", roles)
     assert [worker.wait(timeout=240) for worker in workers] == [0, 0], _logs(tmp_path, "resumed")
     _assert_equal_models(one_device / "model", tmp_path / "resumed-0")
     # Only the chief wrote, and both saw the end.
@@ -71,11 +79,16 @@ def test_two_workers_train_as_one_device_and_go_on_after_one_was_stopped_or_kill
 
 
 def _signal_one(
-    settings: TrainingSettings, folder: str, scratch: Path, name: str, sent: signal.Signals
+    settings: TrainingSettings,
+    folder: str,
+    scratch: Path,
+    name: str,
+    sent: signal.Signals,
+    roles: Roles,
 ) -> list[int]:
     """Starts both, signals the second after a new checkpoint, and returns their exit codes."""
     before = _newest(settings)
-    workers = _start(settings, folder, scratch, name)
+    workers = _start(settings, folder, scratch, name, roles)
     while _newest(settings) == before:
         assert all(worker.poll() is None for worker in workers), _logs(scratch, name)
         time.sleep(0.01)
@@ -90,13 +103,15 @@ def _newest(settings: TrainingSettings) -> str:
 
 
 def _start(
-    settings: TrainingSettings, folder: str, scratch: Path, name: str
+    settings: TrainingSettings, folder: str, scratch: Path, name: str, roles: Roles
 ) -> list[subprocess.Popen[bytes]]:
-    """Two workers who know of each other."""
-    addresses = [f"127.0.0.1:{port}" for port in _free_ports(2)]
+    """Start two processes that know of each other; the first one writes."""
+    cluster: dict[str, list[str]] = {}
+    for (role, _), port in zip(roles, _free_ports(2), strict=True):
+        cluster.setdefault(role, []).append(f"127.0.0.1:{port}")
     workers = []
-    for index in range(2):
-        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+    for index, (role, number) in enumerate(roles):
+        task = {"cluster": cluster, "task": {"type": role, "index": number}}
         outputs = str(scratch / f"{name}-{index}"), str(scratch / f"{name}-{index}-run")
         workers.append(
             subprocess.Popen(

@@ -1,0 +1,81 @@
+"""A run of a compiled spec that was killed is completed by the same command, to the same bytes."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from pipelines.exit_codes import FAILED, SUCCEEDED
+from tests.faults.lane import Ended, Lane
+from tests.faults.results import false_claims, finished_nodes, last_summary, results
+from tests.pipelines.spec_runner.conftest import compile_tiny
+
+FULL = int(os.environ.get("TEXTMILL_FAULT_RUNS", "1")) > 1
+Results = dict[str, str]
+# Nodes whose outputs hold times or the names of runs.
+OF_THE_MOMENT = ("RunRecord/",)
+
+pytestmark = pytest.mark.timeout(1200)
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled tiny recipe."""
+    return compile_tiny(tmp_path_factory.mktemp("spec"))
+
+
+def run_spec(lane: Lane, spec: Path, **faults: str) -> Ended:
+    words = ("run-spec", str(spec), "--text", str(lane.text), "--workdir", str(lane.workdir))
+    return lane.run(command=(*words, "--warm", "--no-retry"), **faults)
+
+
+def made(workdir: Path) -> Results:
+    """Return the digests of what does not depend on the moment."""
+    digests = results(workdir)
+    return {name: d for name, d in digests.items() if not name.startswith(OF_THE_MOMENT)}
+
+
+@pytest.fixture(scope="module")
+def undisturbed_spec(lane: Lane, spec: Path) -> Results:
+    """The results of a run that nothing disturbed."""
+    lane.restore(None)
+    ended = run_spec(lane, spec)
+    assert ended.code == SUCCEEDED, ended.output
+    return made(lane.workdir)
+
+
+full = pytest.mark.skipif(not FULL, reason="make faults FULL=1: it takes minutes")
+
+
+# The failpoint, and whether it is passed by a task or by `run-spec` itself.
+@pytest.mark.parametrize(
+    ("failpoint", "killed"),
+    [
+        pytest.param("before-publish:3:KILL", "run-spec", id="before-ml-metadata"),
+        pytest.param("save-checkpoint:2:KILL", "task", id="saving-a-checkpoint"),
+        pytest.param("write-shard:3:KILL", "task", id="writing-a-shard", marks=full),
+        pytest.param("before-manifest:2:KILL", "task", id="before-the-manifest", marks=full),
+        pytest.param("before-export:1:KILL", "task", id="before-the-export", marks=full),
+        pytest.param("copy-published:1:KILL", "task", id="publishing", marks=full),
+        pytest.param("before-publish:12:KILL", "run-spec", id="after-training", marks=full),
+    ],
+)
+def test_a_killed_run_of_a_spec_is_completed_by_the_same_command(
+    lane: Lane, spec: Path, undisturbed_spec: Results, failpoint: str, killed: str
+) -> None:
+    lane.restore(None)
+    flag = lane.root / "spec-flag"
+    flag.unlink(missing_ok=True)
+    ended = run_spec(lane, spec, failpoint=failpoint, flag=str(flag))
+    assert flag.exists(), ended.output
+    assert ended.code == (-signal.SIGKILL if killed == "run-spec" else FAILED), ended.output
+    assert false_claims(lane.workdir) == []
+    finished = finished_nodes(lane.workdir)
+    again = run_spec(lane, spec)
+    assert again.code == SUCCEEDED, again.output
+    assert made(lane.workdir) == undisturbed_spec
+    ran = {n["node"] for n in last_summary(lane.workdir)["nodes"] if n["state"] == "ran"}
+    # The record of a run is written by each run.
+    assert finished & ran <= {"RunRecord"}
+    assert false_claims(lane.workdir) == []
