@@ -18,6 +18,7 @@ from components.vertex_trainer.launch import (
 )
 from components.vertex_trainer.overrides import override
 from components.vertex_trainer.settings import PIPELINE_JOB_LABEL, LaunchSettings
+from core import storage
 from trainer.job import TrainingJob
 from trainer.settings.training import TrainingSettings
 
@@ -51,6 +52,10 @@ class Executor(phased_trainer.Executor):
         model_uri = artifact_utils.get_single_uri(output_dict[standard_component_specs.MODEL_KEY])
         job["labels"][RUN_LABEL] = run_label(config["training"], model_uri)
         job["labels"][PIPELINE_JOB_LABEL] = pipeline_job_label(model_uri)
+        if job["job_spec"].get("tensorboard"):  # shows what is written below this folder
+            names = ("tensorboard", pipeline_job_label(model_uri))
+            folder = storage.join(exec_properties["checkpoint_root"], *names)
+            job["job_spec"]["base_output_directory"] = {"output_uri_prefix": folder}
         properties = {**exec_properties, CUSTOM_CONFIG: json_utils.dumps(config)}
         training = TrainingJob.from_fn_args(self._GetFnArgs(input_dict, output_dict, properties))
         job["labels"][CHECKPOINTS_LABEL] = training.checkpoints_key()

@@ -155,6 +155,11 @@ _REMEDIES: dict[str, Callable[[Mapping[str, str], Target], str]] = {
         f"Link a billing account to project {target.project}: "
         f"{CONSOLE}/billing/linkedaccount?project={target.project}"
     ),
+    "SECURITY_POLICY_VIOLATED": lambda metadata, target: (
+        f"A perimeter of VPC Service Controls refuses this. Give its administrator the id "
+        f"{metadata.get('uid', '(not given)')}, and ask for an ingress rule for your account and "
+        f"network to aiplatform, storage, artifactregistry and logging in project {target.project}."
+    ),
     "ACCESS_TOKEN_EXPIRED": lambda *_: LOGIN_REMEDY,
     "CREDENTIALS_MISSING": lambda *_: LOGIN_REMEDY,
 }

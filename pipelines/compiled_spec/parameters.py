@@ -129,7 +129,7 @@ class Machines:
     accelerator: str | None  # Vertex AI's name, for example NVIDIA_TESLA_A100; None is CPU
     count: int  # accelerators on all hosts, as Vertex AI counts them; vCPUs without accelerators
     hosts: int
-    is_spot: bool
+    is_spot: bool  # or Flex-start, which has the same quota
 
 
 def list_images(spec: Mapping[str, Any]) -> list[str]:
@@ -163,8 +163,13 @@ def read_machines(spec: Mapping[str, Any]) -> Machines | None:
         accelerator=accelerator,
         count=(per_host or _vcpus(machine["machine_type"])) * hosts,
         hosts=hosts,
-        is_spot=scheduling.get("strategy") == "SPOT",
+        is_spot=scheduling.get("strategy") in ("SPOT", "FLEX_START"),
     )
+
+
+def training_job(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the custom job of the training; empty if training runs in its own task."""
+    return next(_custom_jobs(spec), {})
 
 
 def uses_dataflow(spec: Mapping[str, Any]) -> bool:

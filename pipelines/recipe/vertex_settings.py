@@ -31,6 +31,22 @@ class TrainingJob(LaunchSettings):
     """Name of a machine (`textmill machines` lists them). Default: one A100."""
     spot: bool = False
     """Use a spot machine, which is cheaper but can be preempted; training then resumes."""
+    flex_start: bool = False
+    """Queue for a machine of the Dynamic Workload Scheduler, for at most `max_wait_hours`; once
+    started, it is not preempted. GPUs only."""
+    reservation: str | None = Field(
+        default=None, pattern=r"^projects/[^/]+/zones/[a-z0-9-]+/reservations/[a-z0-9-]+$"
+    )
+    """Use this reservation: projects/PROJECT/zones/ZONE/reservations/NAME. None: none."""
+    persistent_resource: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9-]{0,62}$")
+    """ID of a persistent resource with machines of this kind, to train on. None: none."""
+    tensorboard: str | None = Field(
+        default=None, pattern=r"^projects/[^/]+/locations/[a-z0-9-]+/tensorboards/\d+$"
+    )
+    """Vertex AI TensorBoard that shows the curves while training runs:
+    projects/PROJECT/locations/REGION/tensorboards/ID. It needs a service account. None: none."""
+    web_access: bool = False
+    """Allow an interactive shell in the training's container, from the job's page."""
     timeout_hours: float = Field(default=24.0, gt=0)
     """Running hours after which the job is stopped; with `max_wait_hours`, less than 7 days."""
     disk_gb: int = Field(default=100, ge=100, le=64_000)
@@ -46,6 +62,17 @@ class TrainingJob(LaunchSettings):
     def _check_limit(self) -> Self:
         # The task that waits for the job is a custom job itself, and those end after 7 days
         # ("The maximum job running time. The default is 7 days": aiplatform_v1's Scheduling).
+        ways = {
+            "spot": self.spot,
+            "flex_start": self.flex_start,
+            "reservation": self.reservation,
+            "persistent_resource": self.persistent_resource,
+        }
+        if len(chosen := [name for name, value in ways.items() if value]) > 1:
+            raise ValueError(
+                f"{' and '.join(chosen)} are set, which are different ways to get a machine. "
+                f"Choose one."
+            )
         hours = self.timeout_hours + self.max_wait_hours
         if hours > MAX_HOURS:
             raise ValueError(
@@ -112,6 +139,19 @@ class VertexSettings(Settings):
     """Service account of tasks and training. None: the project's default."""
     network: str | None = None
     """Peered network, as projects/NUMBER/global/networks/NAME, for private access."""
+    reserved_ip_ranges: list[str] = Field(default_factory=list)
+    """Names of IP ranges reserved in `network` for pipeline and training. Default: any."""
+    network_attachment: str | None = Field(
+        default=None, pattern=r"^projects/[^/]+/regions/[a-z0-9-]+/networkAttachments/[a-z0-9-]+$"
+    )
+    """Network attachment of a Private Service Connect interface, instead of `network`:
+    projects/PROJECT/regions/REGION/networkAttachments/NAME. None: none."""
+    kms_key: str | None = Field(
+        default=None,
+        pattern=r"^projects/[^/]+/locations/[a-z0-9-]+/keyRings/[^/]+/cryptoKeys/[^/]+$",
+    )
+    """Your own key (CMEK) for pipeline and training, in their region:
+    projects/PROJECT/locations/REGION/keyRings/RING/cryptoKeys/KEY. None: Google's."""
     pipeline_root: str | None = Field(default=None, pattern=r"^gs://[^/]+.*[^/]$")
     """gs:// folder of artifacts, checkpoints and published models. None: given at submission."""
     text_root: str | None = Field(default=None, pattern=r"^gs://[^/]+.*[^/]$")
@@ -128,6 +168,15 @@ class VertexSettings(Settings):
     """Resources by name of task."""
     retries: Retries = Retries()
     """Retries of failed tasks."""
+
+    @model_validator(mode="after")
+    def _check_network(self) -> Self:
+        if self.network_attachment and (self.network or self.reserved_ip_ranges):
+            raise ValueError(
+                "network_attachment is set together with network or reserved_ip_ranges. Private "
+                "Service Connect replaces the peered network; set only one of them."
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_dataflow_image(self) -> Self:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 import tempfile
 import time
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HISTORY = "training.json"
+# Environment: the folder that Vertex AI TensorBoard shows while a custom job runs.
+TENSORBOARD_FOLDER = "AIP_TENSORBOARD_LOG_DIR"
 Scalars = dict[str, float]
 
 
@@ -137,6 +140,8 @@ class Progress:
         self._writer.flush()
         for file in Path(self._buffer.name).iterdir():
             object_store.upload(storage.join(self._folder, file.name), str(file))
+            if folder := os.environ.get(TENSORBOARD_FOLDER):
+                object_store.upload(storage.join(folder, file.name), str(file))
 
     def _flops_after(self, step: int) -> float:
         """Return the FLOPs of the steps after a step, summed over phases."""

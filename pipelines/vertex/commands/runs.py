@@ -23,7 +23,7 @@ from pipelines.vertex.options import (
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="List, show and cancel runs on Vertex AI, and read their logs.",
+    help="List, show, cancel and retry runs on Vertex AI, and read their logs.",
 )
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or `latest`.")]
 
@@ -170,6 +170,32 @@ def cancel(run: RunArgument, target: TargetOptions) -> None:
         f"Cancelling {short_id(name)} takes a minute or two. Watch it with "
         f"`textmill runs show {short_id(name)} --watch`."
     )
+
+
+@app.command()
+@accept_options
+def retry(
+    run: RunArgument,
+    target: TargetOptions,
+    watch: WatchOption = False,
+    poll_seconds: PollOption = POLL_SECONDS,
+) -> None:
+    """Start a failed or cancelled run again, with the same spec, parameters and account.
+
+    Finished tasks come from the cache, and training resumes from its last checkpoint.
+
+    Example: textmill runs retry latest --watch
+    """
+    from pipelines.vertex.runs.runs import find_run
+    from pipelines.vertex.runs.submission import make_retry_request, print_submitted, send_request
+    from pipelines.vertex.runs.watch import watch_and_report
+
+    cloud = open_cloud(target)
+    job = send_request(cloud, make_retry_request(cloud, find_run(cloud, run)))
+    out, err = consoles()
+    print_submitted(cloud, job, out)
+    if watch:
+        raise typer.Exit(watch_and_report(cloud, job, err, poll_seconds))
 
 
 @app.command()

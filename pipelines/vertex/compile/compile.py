@@ -106,10 +106,16 @@ def custom_job(name: str, vertex: VertexSettings) -> dict[str, Any]:
     """Return the custom job of the training, without what is only known at submission."""
     training = vertex.training
     machine = preset(training.machine)
-    if machine.spot_only and not training.spot:
+    is_reserved = training.reservation or training.persistent_resource
+    if machine.spot_only and not (training.spot or training.flex_start or is_reserved):
         raise InputError(
             f"vertex.training.machine: {machine.name} ({machine.machine_type}) is not offered on "
-            f"demand. Set vertex.training.spot: true, or choose another machine."
+            f"demand. Set vertex.training.spot or flex_start, or choose another machine."
+        )
+    if training.flex_start and machine.image != "gpu":
+        raise InputError(
+            f"vertex.training.flex_start: {machine.name} has no GPUs, and Flex-start is for GPUs. "
+            f"Use spot, or choose a GPU."
         )
     scheduling: dict[str, Any] = {
         "timeout": f"{round(training.timeout_hours * 3600)}s",
@@ -117,12 +123,40 @@ def custom_job(name: str, vertex: VertexSettings) -> dict[str, Any]:
     }
     if training.spot:
         scheduling["strategy"] = "SPOT"
-    job_spec: dict[str, Any] = {
-        "worker_pool_specs": worker_pools(machine, vertex.images.trainer, training.disk_gb),
-        "scheduling": scheduling,
-    }
-    return {
+    if training.flex_start:
+        scheduling["strategy"] = "FLEX_START"
+        scheduling["max_wait_duration"] = f"{round(training.max_wait_hours * 3600)}s"
+    pools = worker_pools(machine, vertex.images.trainer, training.disk_gb)
+    if training.reservation:
+        affinity = {
+            "reservation_affinity_type": "SPECIFIC_RESERVATION",
+            "key": "compute.googleapis.com/reservation-name",
+            "values": [training.reservation],
+        }
+        for pool in pools:
+            pool["machine_spec"] = {**pool["machine_spec"], "reservation_affinity": affinity}
+    job: dict[str, Any] = {
         "display_name": f"textmill-{name}",
         "labels": {"textmill_recipe": name},
-        "job_spec": job_spec,
+        "job_spec": {
+            "worker_pool_specs": pools,
+            "scheduling": scheduling,
+            **_optional_fields(vertex),
+        },
     }
+    if vertex.kms_key:
+        job["encryption_spec"] = {"kms_key_name": vertex.kms_key}
+    return job
+
+
+def _optional_fields(vertex: VertexSettings) -> dict[str, Any]:
+    """Return the fields of a CustomJobSpec that the recipe sets."""
+    training, attachment = vertex.training, vertex.network_attachment
+    fields = {
+        "reserved_ip_ranges": vertex.reserved_ip_ranges,
+        "psc_interface_config": {"network_attachment": attachment} if attachment else None,
+        "persistent_resource_id": training.persistent_resource,
+        "tensorboard": training.tensorboard,
+        "enable_web_access": training.web_access,
+    }
+    return {name: value for name, value in fields.items() if value}

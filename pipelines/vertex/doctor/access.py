@@ -24,6 +24,12 @@ CALLER_PERMISSIONS = (
     "aiplatform.schedules.list",
     "aiplatform.schedules.update",
     "aiplatform.schedules.delete",
+    # `runs logs` and `runs show`: the training job, and logs
+    "aiplatform.customJobs.list",
+    "logging.logEntries.list",
+    # `lineage --source vertex://…`
+    "aiplatform.contexts.list",
+    "aiplatform.contexts.queryContextLineageSubgraph",
 )
 ACT_AS = "iam.serviceAccounts.actAs"
 HOW_TO_GRANT = (
@@ -86,7 +92,7 @@ def check_region(subject: Subject) -> Iterator[Check]:
 
 
 def check_caller(subject: Subject) -> Iterator[Check]:
-    """Check that the caller may submit, schedule and cancel runs."""
+    """Check that the caller may submit, schedule, cancel and review runs."""
     project = subject.cloud.target.project
     content = subject.cloud.call_api(
         "test your permissions",
@@ -97,10 +103,14 @@ def check_caller(subject: Subject) -> Iterator[Check]:
     held = set(content.get("permissions", ()))
     missing = [permission for permission in CALLER_PERMISSIONS if permission not in held]
     if missing:
-        remedy = "Ask for the role roles/aiplatform.user (docs/guides/vertex-accounts.md)."
+        remedy = (
+            "Ask for the roles roles/aiplatform.user and roles/logging.viewer "
+            "(docs/guides/vertex-accounts.md)."
+        )
         yield Check("permissions", "failed", f"you lack {', '.join(missing)}", remedy)
     else:
-        yield Check("permissions", "ok", "you may submit, schedule and cancel runs")
+        message = "you may submit, schedule, cancel and review runs"
+        yield Check("permissions", "ok", message)
 
 
 def check_account(subject: Subject) -> Iterator[Check]:
@@ -145,8 +155,13 @@ def check_roles(subject: Subject) -> Iterator[Check]:
     bucket_resource = f"//storage.googleapis.com/projects/_/buckets/{bucket}"
     project_resource = f"//cloudresourcemanager.googleapis.com/projects/{project}"
     needed = [(bucket_resource, permission) for permission in BUCKET_PERMISSIONS]
+    needed.append((project_resource, "logging.logEntries.create"))
     if read_machines(subject.template.spec):
-        needed.append((project_resource, "aiplatform.customJobs.create"))
+        # Starts the training job, adopts it on a retry, watches it, and cancels it when stopped.
+        needed += [
+            (project_resource, f"aiplatform.customJobs.{verb}")
+            for verb in ("create", "list", "get", "cancel")
+        ]
         # The Trainer task starts the training job as the same account.
         own_resource = f"//iam.googleapis.com/projects/{project}/serviceAccounts/{email}"
         needed.append((own_resource, ACT_AS))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from components.vertex_trainer.overrides import Value
 from core.errors import InputError
 from pipelines.cloud.target import Target
-from pipelines.compiled_spec.parameters import check_values
+from pipelines.compiled_spec.parameters import check_values, training_job
 from pipelines.vertex.options import SubmitOptions
 from pipelines.vertex.runs.template import Template
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from google.cloud import aiplatform_v1 as v1
 
 ARTIFACTS = "artifacts"  # folder below the root for what Vertex AI stores
+SYSTEM = "vertex-ai-pipelines-"  # labels that Vertex AI adds begin with it
 RECIPE_LABEL = "textmill_recipe"  # on every run: names its pipeline; bills can be grouped by it
 LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
@@ -57,6 +58,12 @@ def make_job(
         or template.get_default("service_account")
         or ""
     )
+    training = training_job(template.spec)
+    if training.get("job_spec", {}).get("tensorboard") and not account:
+        raise InputError(
+            "vertex.training.tensorboard needs a service account that may write to it. Pass "
+            "--service-account, or set vertex.service_account in the recipe."
+        )
     recipe_label = re.sub(r"[^a-z0-9_-]", "-", template.name.lower())[:63]
     job = v1.PipelineJob(
         display_name=template.name,
@@ -70,8 +77,35 @@ def make_job(
         ),
         service_account=str(account),
         network=network,
+        # As for the training: a pipeline outside of the network, or without the key, gives away
+        # what the training protects.
+        encryption_spec=training.get("encryption_spec"),
+        reserved_ip_ranges=training.get("job_spec", {}).get("reserved_ip_ranges"),
+        psc_interface_config=training.get("job_spec", {}).get("psc_interface_config"),
     )
     return job, values
+
+
+def make_retry(job: "v1.PipelineJob") -> "v1.PipelineJob":
+    """Return a job that does what another one did: finished tasks come from the cache."""
+    from google.cloud import aiplatform_v1 as v1
+
+    runtime = job.runtime_config
+    return v1.PipelineJob(
+        display_name=job.display_name,
+        pipeline_spec=job.pipeline_spec,
+        labels={key: value for key, value in job.labels.items() if not key.startswith(SYSTEM)},
+        runtime_config=v1.PipelineJob.RuntimeConfig(
+            gcs_output_directory=runtime.gcs_output_directory,
+            parameter_values=runtime.parameter_values,
+            failure_policy=runtime.failure_policy,
+        ),
+        service_account=job.service_account,
+        network=job.network,
+        encryption_spec=job.encryption_spec,
+        reserved_ip_ranges=job.reserved_ip_ranges,
+        psc_interface_config=job.psc_interface_config,
+    )
 
 
 def choose_root(template: Template, root: str | None) -> str:

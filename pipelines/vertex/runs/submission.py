@@ -15,8 +15,8 @@ from pipelines.cloud.connect import quiet_libraries
 from pipelines.cloud.target import Target, make_target
 from pipelines.compiled_spec.parameters import unbuilt_images
 from pipelines.vertex.options import SubmitOptions
-from pipelines.vertex.runs.describe import DEFAULT_ACCOUNT, print_fields, short_id
-from pipelines.vertex.runs.pipeline_job import choose_root, make_job, parameter_values
+from pipelines.vertex.runs.describe import DEFAULT_ACCOUNT, print_fields, short_id, state_name
+from pipelines.vertex.runs.pipeline_job import choose_root, make_job, make_retry, parameter_values
 from pipelines.vertex.runs.template import Template, load_template
 from pipelines.vertex.runs.watch import get_run
 
@@ -110,6 +110,28 @@ def make_request(submission: Submission, run_id: str | None) -> "v1.CreatePipeli
         parent=submission.target.parent,
         pipeline_job=submission.job,
         pipeline_job_id=run_id or _new_run_id(submission.job.display_name),
+    )
+
+
+def make_retry_request(cloud: Cloud, name: str) -> "v1.CreatePipelineJobRequest":
+    """Build the request that starts again what a failed or cancelled run did.
+
+    Raises:
+        InputError: the run has succeeded, or has not ended.
+    """
+    from google.cloud import aiplatform_v1 as v1
+
+    job = get_run(cloud, name)
+    state = state_name(job.state)
+    if state not in ("failed", "cancelled"):
+        raise InputError(
+            f"The run {short_id(name)} is not failed or cancelled, but {state}. `textmill submit` "
+            f"starts a new run."
+        )
+    return v1.CreatePipelineJobRequest(
+        parent=cloud.target.parent,
+        pipeline_job=make_retry(job),
+        pipeline_job_id=_new_run_id(job.display_name),
     )
 
 

@@ -114,8 +114,8 @@ def report_end(job: "v1.PipelineJob", console: Console) -> int:
         failed = [t.task_name for t in leaf_tasks(job) if state_name(t.state) == "failed"]
         option = f" --task {safe(failed[0])}" if failed else ""
         console.print(
-            f"Read the log with `textmill runs logs {name}{option}`. After the fix, submit again: "
-            f"finished tasks come from the cache.",
+            f"Read the log with `textmill runs logs {name}{option}`. After the fix, submit again, "
+            f"or `textmill runs retry {name}`: finished tasks come from the cache.",
             soft_wrap=True,
         )
     return code

@@ -294,6 +294,17 @@ def test_a_job_that_gets_no_machine_is_cancelled(server: VertexServer) -> None:
     assert only_job(server).state == State.JOB_STATE_CANCELLING
 
 
+def test_tensorboard_is_given_a_folder_of_events(server: VertexServer) -> None:
+    given = properties()
+    config = json.loads(given["custom_config"])
+    board = "projects/acme-nlp/locations/us-central1/tensorboards/7"
+    config["ai_platform_training_args"]["job_spec"]["tensorboard"] = board
+    train({**given, "custom_config": json.dumps(config)})
+    spec = only_job(server).job_spec
+    folder = "gs://b/t/checkpoints/weekly/tensorboard/weekly-20261124"
+    assert spec.base_output_directory.output_uri_prefix == folder
+
+
 def test_the_labels_of_the_run_are_on_its_training_job(
     server: VertexServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 import requests
 
+from pipelines.cloud.client import Cloud
 from pipelines.cloud.errors import explain, without_secrets
 from pipelines.cloud.target import Target
 from pipelines.exit_codes import FAILED, SUCCEEDED
-from tests.pipelines.vertex.conftest import PROJECT, REGION, TEXT, Textmill
+from pipelines.vertex.runs.watch import get_run
+from tests.pipelines.vertex.conftest import ACCOUNT, PROJECT, REGION, TEXT, Textmill
 from tests.vertex_server import VertexServer
 
 NOW = {"Retry-After": "0"}
@@ -46,6 +48,8 @@ CASES: dict[str, tuple[int, str, list[dict[str, Any]], str]] = {
     "project": (403, "Denied.", info("CONSUMER_INVALID"), f"Project {PROJECT} does not exist"),
     "quota project": (403, "Denied.", info("USER_PROJECT_DENIED", consumer="projects/other-one"),
                       "You may not use other-one, the quota project of your credentials"),
+    "perimeter": (403, "Request is prohibited.", info("SECURITY_POLICY_VIOLATED", uid="x-7"),
+                  "Give its administrator the id x-7"),
     "not found": (404, "Not found.", [], f"Looked in project {PROJECT}, region {REGION}"),
     "conflict": (409, "Already exists.", [], "Choose another name"),
     "quota": (
@@ -166,3 +170,66 @@ def test_secrets_are_removed_from_any_text(secret: str) -> None:
     assert secret not in text
     assert json.dumps(secret).strip('"') not in text
     assert "403" in text
+
+
+# A command that reaches each service, and the request that fails.
+SERVICES = {
+    "pipeline jobs": ("GET", "pipelineJobs$", ("runs", "list")),
+    "one pipeline job": ("GET", "pipelineJobs/x$", ("runs", "show", "x")),
+    "schedules": ("GET", "schedules$", ("schedule", "list")),
+    "custom jobs": ("GET", "customJobs$", ("runs", "logs", "one", "--task", "Trainer")),
+    "logging": ("POST", "entries:list$", ("runs", "logs", "one")),
+    "metadata": (
+        "GET",
+        "contexts$",
+        ("lineage", "list", "--source", f"vertex://{PROJECT}/{REGION}"),
+    ),
+}
+
+
+@pytest.mark.parametrize("status", [403, 404, 429, 503])
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_refusal_of_each_service_is_a_sentence_and_an_exit_code(
+    service: str,
+    status: int,
+    server: VertexServer,
+    textmill: Textmill,
+    spec: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for function in (Cloud.call, get_run):
+        monkeypatch.setitem(function.__kwdefaults__, "retry_seconds", 0.05)
+    textmill("submit", spec, *TEXT, "--run-id", "one", "--watch", "--poll-seconds", "0.01")
+    method, path, command = SERVICES[service]
+    server.fault(method, path, status, "Refused by the test.", times=10_000, headers=NOW)
+    ended = textmill(*command)
+    assert ended.code == FAILED
+    assert "Traceback" not in ended.output
+    last = ended.err.strip().splitlines()[-1]
+    assert last.startswith("error: Cannot ")
+    assert "Refused by the test" in last
+    assert last.endswith((".", "`"))
+
+
+@pytest.mark.parametrize("status", [403, 404, 429, 503])
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/projects/[^/]*$", "services:batchGet", "/storage/v1/b/[^/]*$", "testPermissions",
+     "/o$", "serviceAccounts/[^:]*$", "iam:troubleshoot", "dockerImages", "quotaInfos"],
+)  # fmt: skip
+def test_a_refusal_of_a_service_is_a_finding_of_the_doctor(
+    path: str,
+    status: int,
+    server: VertexServer,
+    textmill: Textmill,
+    spec: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(Cloud.call.__kwdefaults__, "retry_seconds", 0.05)
+    for method in ("GET", "POST"):
+        server.fault(method, path, status, "Refused by the test.", times=10_000, headers=NOW)
+    ended = textmill("doctor", spec, *TEXT, "--service-account", ACCOUNT, "--json")
+    refused = [check for check in json.loads(ended.out) if "Refused by the test" in check["told"]]
+    missing = [check for check in json.loads(ended.out) if "does not exist" in check["told"]]
+    assert refused or (status == 404 and missing)
+    assert all(check["state"] in {"warning", "failed"} for check in refused)

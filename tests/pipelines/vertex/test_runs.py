@@ -6,7 +6,14 @@ from datetime import UTC, datetime, timedelta
 from google.cloud import aiplatform_v1 as v1
 
 from pipelines.exit_codes import FAILED, INPUT_ERROR, SUCCEEDED
-from tests.pipelines.vertex.conftest import PARENT, PROJECT, REGION, TEXT, Textmill
+from tests.pipelines.vertex.conftest import (
+    ACCOUNT,
+    PARENT,
+    PROJECT,
+    REGION,
+    TEXT,
+    Textmill,
+)
 from tests.vertex_server import VertexServer
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07 \u202egnp.exe [bold red]not ours[/]\r\n"
@@ -118,6 +125,27 @@ def test_a_run_is_shown_with_the_cost_of_its_training(
         "training  a2-highgpu-1g, spot: 1.5 h, 3.11 USD so far; 4.0 h, 8.30 USD expected; "
         "48.0 h, 99.58 USD at most"
     ) in shown
+
+
+def test_a_failed_run_is_started_again_with_everything_that_it_had(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    server.failing_tasks["InstanceGen"] = "corpus/a.txt:2:12: byte 0xff is not UTF-8."
+    textmill("submit", spec, *TEXT, "--param", "steps=20000", "--label", "team=nlp", "--run-id",
+             "one", "--service-account", ACCOUNT, "--watch", "--poll-seconds", "0.01")  # fmt: skip
+    server.failing_tasks.clear()
+    first = server.pipeline_jobs[f"{PARENT}/pipelineJobs/one"]
+    first.labels["vertex-ai-pipelines-run-billing-id"] = "1"  # added by the service
+    again = textmill("runs", "retry", "one", "--watch", "--poll-seconds", "0.01")
+    assert again.code == SUCCEEDED, again.output
+    second = next(j for n, j in server.pipeline_jobs.items() if not n.endswith("/one"))
+    assert second.labels == {"textmill_recipe": "vertex", "team": "nlp"}
+    assert second.service_account == ACCOUNT
+    assert second.runtime_config.parameter_values == first.runtime_config.parameter_values
+    assert second.pipeline_spec == first.pipeline_spec
+    refused = textmill("runs", "retry", second.name.rpartition("/")[2])
+    assert refused.code == INPUT_ERROR
+    assert "not failed or cancelled, but succeeded" in refused.err
 
 
 def write_logs(server: VertexServer, job: str) -> None:

@@ -1,8 +1,11 @@
 """Tests of the emulator itself: metadata and custom jobs with Google's clients, filters, faults."""
 
 import time
+from contextlib import nullcontext
+from typing import Any
 
 import pytest
+import requests
 from google.api_core.exceptions import BadRequest, Conflict, NotFound
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1 as v1
@@ -140,3 +143,88 @@ def test_filters_are_evaluated_like_the_service(expression: str, passes: bool) -
 def test_broken_filters_are_refused(expression: str) -> None:
     with pytest.raises(FilterError):
         matches(expression, ROW)
+
+
+@pytest.mark.parametrize(
+    ("plural", "expression"),
+    [
+        ("pipelineJobs", 'schedule_name="x"'),
+        ("pipelineJobs", 'NOT service_account="x"'),
+        ("schedules", 'cron="0 3 * * 1"'),
+        ("customJobs", 'end_time>"2026-01-01T00:00:00Z"'),
+        ("metadataStores/default/artifacts", 'description="x"'),
+    ],
+)
+def test_undocumented_filters_and_orders_are_refused(
+    server: VertexServer, plural: str, expression: str
+) -> None:
+    url = f"{server.url}/v1/{PARENT}/{plural}"
+    refused = requests.get(url, params={"filter": expression}, timeout=10)
+    assert (refused.status_code, "is not supported" in refused.text) == (400, True)
+    refused = requests.get(url, params={"orderBy": "labels desc"}, timeout=10)
+    assert (refused.status_code, "Invalid order_by" in refused.text) == (400, True)
+    assert requests.get(url, timeout=10).json() is not None
+
+
+MACHINE = {"machine_type": "a2-highgpu-8g", "accelerator_type": "NVIDIA_TESLA_A100",
+           "accelerator_count": 8}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {**MACHINE, "accelerator_count": 4},
+        {**MACHINE, "accelerator_type": "NVIDIA_H100_80GB"},
+        {"machine_type": "a2-highgpu-8g"},
+        {**MACHINE, "machine_type": "n2-standard-4"},
+        {"machine_type": "ct5lp-hightpu-4t", "tpu_topology": "1x1"},
+        {"machine_type": "cloud-tpu", "accelerator_type": "TPU_V2", "accelerator_count": 4},
+        {"machine_type": "a3-highgpu-1g", "accelerator_type": "NVIDIA_H100_80GB",
+         "accelerator_count": 1},  # not offered on demand
+        {"machine_type": "z9-unknown"},
+    ],
+)  # fmt: skip
+def test_machines_with_accelerators_that_they_cannot_have_are_refused(
+    server: VertexServer, wrong: dict[str, Any]
+) -> None:
+    jobs = client(v1.JobServiceClient, server)
+    for machine, refusal in ((MACHINE, nullcontext()), (wrong, pytest.raises(BadRequest))):
+        pool = {"machine_spec": machine, "replica_count": 1, "container_spec": {"image_uri": "i"}}
+        job = v1.CustomJob(display_name="x", job_spec={"worker_pool_specs": [pool]})
+        with refusal:
+            jobs.create_custom_job(parent=PARENT, custom_job=job)
+
+
+def test_names_have_the_projects_number_and_cancelling_takes_time(server: VertexServer) -> None:
+    jobs = client(v1.JobServiceClient, server)
+    pool = {"machine_spec": MACHINE, "replica_count": 1, "container_spec": {"image_uri": "i"}}
+    job = v1.CustomJob(display_name="x", job_spec={"worker_pool_specs": [pool]})
+    name = jobs.create_custom_job(parent=PARENT, custom_job=job).name
+    assert name.startswith(f"projects/{server.project_number}/")
+    by_id = name.replace(server.project_number, PROJECT)
+    jobs.cancel_custom_job(name=by_id)
+    (listed,) = jobs.list_custom_jobs(parent=PARENT)
+    assert listed.state == v1.JobState.JOB_STATE_CANCELLING
+    assert jobs.get_custom_job(name=by_id).state == v1.JobState.JOB_STATE_CANCELLED
+
+
+def test_a_lineage_of_more_than_a_thousand_nodes_is_refused(server: VertexServer) -> None:
+    store = client(v1.MetadataServiceClient, server)
+    names = [
+        store.create_artifact(parent=STORE, artifact=v1.Artifact(), artifact_id=f"a{n}").name
+        for n in range(3)
+    ]
+    run = store.create_context(parent=STORE, context=v1.Context(), context_id="run").name
+    for n in range(1001):
+        server.artifacts[f"{names[0]}-{n}"] = v1.Artifact(name=f"{names[0]}-{n}")
+    server.members[run] = set(names)
+    assert len(store.query_context_lineage_subgraph(context=run).artifacts) == 3
+    server.members[run] = set(server.artifacts)
+    with pytest.raises(BadRequest, match="more than 1000 nodes"):
+        store.query_context_lineage_subgraph(context=run)
+
+
+def test_a_request_to_another_services_host_is_refused(server: VertexServer) -> None:
+    for host, status in (("us-central1-aiplatform", 200), ("logging", 404), ("aiplatform", 404)):
+        url = f"{server.endpoint.replace('{service}', host)}/v1/{PARENT}/pipelineJobs"
+        assert requests.get(url, timeout=10).status_code == status

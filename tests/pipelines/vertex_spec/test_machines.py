@@ -29,6 +29,20 @@ EXPECTED = {
     "cpu": {"machine_type": "n2-standard-32"},
     "a100": {"machine_type": "a2-highgpu-1g", "accelerator_type": "NVIDIA_TESLA_A100", "n": 1},
     "a100-8": {"machine_type": "a2-highgpu-8g", "accelerator_type": "NVIDIA_TESLA_A100", "n": 8},
+    "l4": {"machine_type": "g2-standard-12", "accelerator_type": "NVIDIA_L4", "n": 1},
+    "l4-8": {"machine_type": "g2-standard-96", "accelerator_type": "NVIDIA_L4", "n": 8},
+    "a100-80gb": {"machine_type": "a2-ultragpu-1g", "accelerator_type": "NVIDIA_A100_80GB", "n": 1},
+    "a100-80gb-8": {
+        "machine_type": "a2-ultragpu-8g",
+        "accelerator_type": "NVIDIA_A100_80GB",
+        "n": 8,
+    },
+    "h100-mega-8": {
+        "machine_type": "a3-megagpu-8g",
+        "accelerator_type": "NVIDIA_H100_MEGA_80GB",
+        "n": 8,
+    },
+    "h200-8": {"machine_type": "a3-ultragpu-8g", "accelerator_type": "NVIDIA_H200_141GB", "n": 8},
     "h100": {"machine_type": "a3-highgpu-1g", "accelerator_type": "NVIDIA_H100_80GB", "n": 1},
     "h100-8": {"machine_type": "a3-highgpu-8g", "accelerator_type": "NVIDIA_H100_80GB", "n": 8},
     "tpu-v2-8": {"machine_type": "cloud-tpu", "accelerator_type": "TPU_V2", "n": 8},
@@ -73,8 +87,8 @@ def test_the_api_accepts_every_preset(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("tpu-v6e-4", "2.18 or later"),
-        ("ct6e-standard-4t", "2.18 or later"),
+        ("tpu-v6e-4", "does not support TensorFlow on v6e"),
+        ("ct6e-standard-4t", "does not support TensorFlow on v6e"),
         ("tpu-v3-32", "base image"),
         ("tpu-v5e-16", "base image"),
         ("tpu-v4-8", "only v2, v3 and v5e"),
@@ -108,6 +122,56 @@ def test_a_machine_that_is_offered_as_spot_only_is_refused_on_demand() -> None:
     assert custom_job("x", vertex)["job_spec"]["scheduling"]["strategy"] == "SPOT"
 
 
+def job_of(*settings: str) -> v1.CustomJob:
+    vertex = load_recipe("vertex", ["vertex.training.spot=false", *settings]).vertex
+    assert vertex is not None
+    return v1.CustomJob(**custom_job("x", vertex))
+
+
+def test_flex_start_waits_as_long_as_the_recipe_says() -> None:
+    scheduling = job_of(
+        "vertex.training.machine=h100",
+        "vertex.training.flex_start=true",
+        "vertex.training.max_wait_hours=12",
+    ).job_spec.scheduling
+    assert scheduling.strategy == v1.Scheduling.Strategy.FLEX_START
+    assert scheduling.max_wait_duration.total_seconds() == 12 * 3600
+    with pytest.raises(InputError, match="Flex-start is for GPUs"):
+        job_of("vertex.training.machine=tpu-v5e-4", "vertex.training.flex_start=true")
+    with pytest.raises(InputError, match="different ways to get a machine"):
+        job_of("vertex.training.flex_start=true", "vertex.training.spot=true")
+
+
+def test_a_reservation_and_a_persistent_resource_reach_the_job() -> None:
+    name = "projects/acme-nlp/zones/us-central1-a/reservations/gpus"
+    two = ("vertex.training.machine=a100-8x2", f"vertex.training.reservation={name}")
+    for pool in job_of(*two).job_spec.worker_pool_specs:
+        affinity = pool.machine_spec.reservation_affinity
+        kind = v1.types.ReservationAffinity.Type.SPECIFIC_RESERVATION
+        assert (affinity.reservation_affinity_type, list(affinity.values)) == (kind, [name])
+    job = job_of("vertex.training.persistent_resource=nlp-pool")
+    assert job.job_spec.persistent_resource_id == "nlp-pool"
+
+
+def test_a_companys_network_and_key_reach_the_job() -> None:
+    key = "projects/p/locations/us-central1/keyRings/r/cryptoKeys/k"
+    attachment = "projects/p/regions/us-central1/networkAttachments/a"
+    job = job_of(f"vertex.kms_key={key}", f"vertex.network_attachment={attachment}")
+    assert job.encryption_spec.kms_key_name == key
+    assert job.job_spec.psc_interface_config.network_attachment == attachment
+    network = "vertex.network=projects/1/global/networks/n"
+    job = job_of(network, "vertex.reserved_ip_ranges=[ai-range]")
+    assert list(job.job_spec.reserved_ip_ranges) == ["ai-range"]
+    with pytest.raises(InputError, match="replaces the peered network"):
+        job_of(network, f"vertex.network_attachment={attachment}")
+
+
+def test_live_curves_and_a_shell_reach_the_job() -> None:
+    board = "projects/p/locations/us-central1/tensorboards/7"
+    job = job_of(f"vertex.training.tensorboard={board}", "vertex.training.web_access=true")
+    assert (job.job_spec.tensorboard, job.job_spec.enable_web_access) == (board, True)
+
+
 def test_running_and_waiting_together_stay_below_a_weeks_limit_of_the_task() -> None:
     with pytest.raises(InputError, match="at most 167 together"):
         load_recipe("vertex", ["vertex.training.timeout_hours=150"])
@@ -129,8 +193,11 @@ def test_the_job_has_spot_timeout_and_restart() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_preset_has_a_price_and_a_speed(name: str) -> None:
+def test_every_preset_has_a_speed_and_a_price_or_none_at_all(name: str) -> None:
     machine, prices = preset(name), load_prices()
+    if name.startswith(("l4", "a100-80gb", "h100-mega", "h200")):  # none is invented
+        assert machine.machine_type not in prices.machines
+        return
     assert machine.peak_flops == machine.peak_tflops * 1e12 * machine.chips * machine.hosts
     if machine.spot_only:
         with pytest.raises(PriceError, match="has no on_demand price"):
