@@ -79,7 +79,9 @@ def _routes_of(kind: Kind) -> list[tuple[str, str, Any]]:
     def list_(server: Any, call: Call, parent: str) -> dict[str, Any]:
         kept = [m for n, m in getattr(server, kind.plural).items() if n.startswith(f"{parent}/")]
         expression = call.one("filter")
-        matches(expression, {}, FILTERS[kind.plural])  # refuses a wrong filter of an empty list, too
+        matches(
+            expression, {}, FILTERS[kind.plural]
+        )  # refuses a wrong filter of an empty list, too
         chosen = [message for message in kept if _passes(server, message, expression, kind)]
         rest = {name: value for name, value in call.query.items() if name != "filter"}
         paged = Call(method=call.method, path=call.path, query=rest)
