@@ -23,6 +23,7 @@ from pipelines.options import (
     accept_options,
 )
 from pipelines.plan.command import plan
+from pipelines.reproduce.command import reproduce
 from pipelines.spec_runner.cli import run_spec
 from pipelines.vertex.commands.doctor import doctor
 from pipelines.vertex.commands.runs import app as runs_app
@@ -115,6 +116,7 @@ app.command(rich_help_panel=CLOUD)(doctor)
 app.command(rich_help_panel=CLOUD)(submit)
 app.add_typer(schedule_app, name="schedule", rich_help_panel=CLOUD)
 app.add_typer(runs_app, name="runs", rich_help_panel=CLOUD)
+lineage_app.command()(reproduce)  # here, because it runs a pipeline
 app.add_typer(lineage_app, name="lineage", rich_help_panel=LINEAGE)
 
 

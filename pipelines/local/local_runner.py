@@ -25,6 +25,7 @@ from core.settings import LATEST_BLESSED
 from pipelines.local.node_timer import NodeTimer
 from pipelines.metadata.names import OUTPUT_DIGEST, PUSHED_DESTINATION
 from pipelines.metadata.reuse import find_damage, output_digest
+from pipelines.recipe.work import not_before
 from trainer.loop.checkpoints import start_over
 
 Node = Any  # pipeline_pb2.Pipeline.PipelineOrNode, which has no type hints
@@ -88,10 +89,7 @@ def disable_cache_from(nodes: list[Node], rerun: str | None) -> set[str]:
         return set()
     ids = [node.pipeline_node.node_info.id for node in nodes]
     if rerun not in ids:
-        raise InputError(
-            f"--rerun {rerun}: {ids[-1]} does not depend on it, so it would not run. Leave out "
-            f"--to-node, or name a node after {rerun}."
-        )
+        raise not_before(rerun, ids[-1])
     anew = {rerun}
     for node in (n.pipeline_node for n in nodes):
         if anew.intersection([node.node_info.id, *node.upstream_nodes]):

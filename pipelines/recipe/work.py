@@ -77,19 +77,29 @@ def node_names(recipe: Recipe) -> list[str]:
     return [*names, "Trainer", "LatestBlessedModel", "ModelEvaluator", "ModelCardGen", "Pusher"]
 
 
-def check_nodes(recipe: Recipe, **options: str | None) -> None:
-    """Check the values of options that name a node, such as `to_node` and `rerun`.
+def check_nodes(recipe: Recipe, *, to_node: str | None, rerun: str | None) -> None:
+    """Check the values of `--to-node` and `--rerun`.
 
     Raises:
-        InputError: the pipeline has no such node.
+        InputError: the pipeline has no such node, or the run would stop before it.
     """
     names = node_names(recipe)
-    for option, name in options.items():
+    for option, name in (("--to-node", to_node), ("--rerun", rerun)):
         if name is not None and name not in names:
             raise InputError(
-                f"--{option.replace('_', '-')} {name}: no such node.{did_you_mean(name, names)} "
+                f"{option} {name}: no such node.{did_you_mean(name, names)} "
                 f"Nodes of this pipeline: {', '.join(names)}."
             )
+    if to_node and rerun and names.index(rerun) > names.index(to_node):
+        raise not_before(rerun, to_node)
+
+
+def not_before(rerun: str, to_node: str) -> InputError:
+    """Return the error for a node that is to run again, and on which the last one does not depend."""
+    return InputError(
+        f"--rerun {rerun}: {to_node} does not depend on it, so it would not run. Leave out "
+        f"--to-node, or name {rerun} or a node after it."
+    )
 
 
 def print_recipes() -> None:

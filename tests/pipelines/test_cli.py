@@ -95,20 +95,15 @@ def test_the_shell_completes_commands() -> None:
 
 
 @pytest.mark.parametrize("name", ["trainer", "Trainr"])
-def test_an_unknown_node_is_refused_before_any_work(name: str, tmp_path: Any) -> None:
+@pytest.mark.parametrize("option", ["to_node", "rerun"])
+def test_an_unknown_node_is_refused_before_any_work(option: str, name: str, tmp_path: Any) -> None:
     text, workdir = tmp_path / "a.txt", tmp_path / "w"
     text.write_text("One sentence.\n", encoding="utf-8")
-    expected = rf"--to-node {name}: no such node\. Did you mean Trainer\? Nodes of .*Pusher"
+    flag = option.replace("_", "-")
+    expected = rf"--{flag} {name}: no such node\. Did you mean Trainer\? Nodes of .*Pusher"
+    values: Any = {"recipe": "demo", "text": [str(text)], "workdir": str(workdir), option: name}
     with pytest.raises(InputError, match=expected):
-        run_recipe(
-            RunOptions(
-                recipe="demo", text=[str(text)], workdir=str(workdir), overrides=[], to_node=name
-            )
-        )
+        run_recipe(RunOptions(**values))
     assert not workdir.exists(), "no run is recorded"
     with pytest.raises(InputError, match=expected):
-        make_plan(
-            RunOptions(
-                recipe="demo", text=[str(text)], workdir=str(workdir), overrides=[], to_node=name
-            )
-        )
+        make_plan(RunOptions(**values))

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from core.errors import InputError
 from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED
 from pipelines.local.run_command import run_recipe
 from pipelines.options import RunOptions
+from pipelines.plan.plan import make_plan
 
 TOP = Path(__file__).parents[2]
 RECIPE = str(Path(__file__).with_name("tiny.yaml"))
@@ -38,6 +40,7 @@ def textmill_run(
     text: Path,
     until: str | None = None,
     span: int | None = None,
+    rerun: str | None = None,
     **overrides: Any,
 ) -> int:
     settings = [f"{key.replace('__', '.')}={value}" for key, value in overrides.items()]
@@ -49,6 +52,7 @@ def textmill_run(
             overrides=settings,
             span=span,
             to_node=until,
+            rerun=rerun,
         )
     )
 
@@ -144,6 +148,36 @@ def test_to_node_runs_a_node_and_its_ancestors(done: tuple[Path, Path], tmp_path
     assert nodes_in(tmp_path / "w", "ran") == wanted | {"VocabularyGen"}
     with pytest.raises(InputError, match=r"VocabularyGne.*Did you mean VocabularyGen\?"):
         textmill_run(tmp_path / "w", text=text, until="VocabularyGne")
+
+
+def test_rerun_runs_a_node_and_its_descendants_from_the_start(
+    done: tuple[Path, Path], tmp_path: Path
+) -> None:
+    workdir, text = tmp_path / "w", done[1]
+    shutil.copytree(done[0], workdir)
+    options = RunOptions(recipe=RECIPE, text=[str(text)], workdir=str(workdir), rerun="Trainer")
+    planned = {node.node for node in make_plan(options).nodes if node.state == "runs"}
+    assert planned == MODEL_NODES
+    before = published(workdir)
+    assert textmill_run(workdir, text=text, rerun="Trainer") == SUCCEEDED
+    assert nodes_in(workdir, "ran") == MODEL_NODES
+    assert nodes_in(workdir, "cached") == DATA_NODES
+    trainer = next(node for node in last_summary(workdir)["nodes"] if node["node"] == "Trainer")
+    assert trainer["why"] == "--rerun Trainer"
+    training = json.loads(Path(trainer["artifacts"]["model_run"], "training.json").read_bytes())
+    assert training["resumed_from"] is None, "the checkpoints of the first training were left"
+    assert published(workdir) == before, "the same model was published again"
+    assert textmill_run(workdir, text=text) == SUCCEEDED
+    assert nodes_in(workdir, "ran") == set(), "the result of a rerun is cached"
+    for other in ("Pusher", "CorpusReportGen"):  # the first is refused before TFX is loaded
+        with pytest.raises(InputError, match=rf"--rerun {other}: Trainer does not depend on it"):
+            make_plan(replace(options, rerun=other, to_node="Trainer"))
+
+
+def published(workdir: Path) -> dict[str, bytes]:
+    """Return the weights of all published versions."""
+    weights = sorted((workdir / "published").rglob("model.safetensors"))
+    return {str(path.relative_to(workdir)): path.read_bytes() for path in weights}
 
 
 @pytest.mark.parametrize(("span", "taken"), [(None, 3), (1, 1)])

@@ -1,6 +1,7 @@
 """The summary that a run prints: paths as short as they can be typed."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,26 @@ def test_the_printed_summary_has_short_paths_and_the_stored_one_absolute_paths(
     assert "work/published/1" in printed
     assert "/var/log.txt" in printed
     assert summary.places["model"] == model
+
+
+def test_paths_can_be_clicked_on_a_terminal_and_are_plain_elsewhere(tmp_path: Path) -> None:
+    report = tmp_path / "a report" / "report.html"
+    places = {"report": str(report), "model": "gs://bucket/1"}
+    summary = RunSummary(
+        run_id="1", recipe="demo", state="succeeded", error=None, seconds=1.0, git={}, nodes=[],
+        places=places,
+    )  # fmt: skip
+    printed = []
+    for is_terminal in (True, False):
+        console = Console(file=io.StringIO(), width=200, force_terminal=is_terminal)
+        print_summary(summary, console)
+        assert isinstance(console.file, io.StringIO)
+        printed.append(console.file.getvalue())
+    link = re.search(r"\x1b\]8;id=\d+;([^\x1b]+)\x1b\\([^\x1b]+)\x1b\]8;;\x1b", printed[0])
+    assert link
+    assert link.groups() == (report.as_uri(), str(report))
+    assert printed[0].count("\x1b]8;;") == 1, "a bucket is no file that can be opened"
+    assert "\x1b" not in printed[1]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Make a recorded run again in a new workdir, and compare the bytes."""

@@ -1,0 +1,1 @@
+"""Runs that are made again, and compared byte for byte."""
