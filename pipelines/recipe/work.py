@@ -95,7 +95,7 @@ def check_nodes(recipe: Recipe, *, to_node: str | None, rerun: str | None) -> No
 
 
 def not_before(rerun: str, to_node: str) -> InputError:
-    """Return the error for a node that is to run again, and on which the last one does not depend."""
+    """Return the error for a node to run again on which the last node does not depend."""
     return InputError(
         f"--rerun {rerun}: {to_node} does not depend on it, so it would not run. Leave out "
         f"--to-node, or name {rerun} or a node after it."
