@@ -67,14 +67,14 @@ def run_locally(
     chosen = chosen or Nodes()
     compiled = compile_pipeline(pipeline, run_id)
     nodes = nodes_until(list(compiled.nodes), chosen.to_node)
-    anew = disable_cache_from(nodes, chosen.rerun)
+    again = disable_cache_from(nodes, chosen.rerun)
     set_run_properties(compiled, run_id, origin or {})
     for node in nodes:
         node_id = node.pipeline_node.node_info.id
         timer.start(node_id)
         connection = open_metadata(compiled)
         launcher = make_launcher(NodeLauncher, compiled, node.pipeline_node, connection)
-        with start_over() if node_id in anew else contextlib.nullcontext():
+        with start_over() if node_id in again else contextlib.nullcontext():
             launcher.launch()
         timer.finish(node_id)
 
@@ -90,12 +90,12 @@ def disable_cache_from(nodes: list[Node], rerun: str | None) -> set[str]:
     ids = [node.pipeline_node.node_info.id for node in nodes]
     if rerun not in ids:
         raise not_before(rerun, ids[-1])
-    anew = {rerun}
+    again = {rerun}
     for node in (n.pipeline_node for n in nodes):
-        if anew.intersection([node.node_info.id, *node.upstream_nodes]):
-            anew.add(node.node_info.id)
+        if again.intersection([node.node_info.id, *node.upstream_nodes]):
+            again.add(node.node_info.id)
             node.execution_options.caching_options.enable_cache = False
-    return anew
+    return again
 
 
 def nodes_until(nodes: list[Node], to_node: str | None) -> list[Node]:
