@@ -6,9 +6,7 @@ in one process, in several, on Dataflow with a folder on an object store, and on
 
 import contextlib
 import json
-import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -19,10 +17,10 @@ from components.tfx_internals.beam_workers import supervise_workers
 from core import storage
 from core.errors import InputError, TextmillError
 from core.failpoints import failpoint
+from core.progress import show_progress
 
 Unit = dict[str, Any]
 Result = dict[str, Any]
-REFRESH_SECONDS = 0.5
 DASK_TIMEOUT_SECONDS = 30  # to reach the scheduler
 
 
@@ -51,7 +49,7 @@ def map_units(
     pipeline = make_pipeline()
     do = _Work(work, scratch)
     elements = list(enumerate(units))
-    with _progress(scratch, len(units), label):
+    with _show_progress(scratch, len(units), label):
         if scheduler := pipeline.options.view_as(DaskOptions).dask_scheduler:
             _run_on_dask(scheduler, do, elements)
         else:
@@ -145,28 +143,11 @@ def _path(scratch: str, number: int) -> str:
     return storage.join(scratch, f"result-{number:05d}.json")
 
 
-@contextlib.contextmanager
-def _progress(scratch: str, total: int, label: str) -> Iterator[None]:
-    """Show the number of finished units, if stderr is a terminal."""
-    if total < 2 or storage.is_remote(scratch) or not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    stop = threading.Event()
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(label, total=total)
-
-        def refresh() -> None:
-            while not stop.wait(REFRESH_SECONDS):
-                done = len(storage.list_files(storage.join(scratch, "result-*.json")))
-                progress.update(task, completed=done)
-
-        thread = threading.Thread(target=refresh, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
+def _show_progress(
+    scratch: str, total: int, label: str
+) -> contextlib.AbstractContextManager[object]:
+    """Show the number of finished units; an object store is not listed again and again for it."""
+    if storage.is_remote(scratch):
+        return show_progress(label)
+    results = storage.join(scratch, "result-*.json")
+    return show_progress(label, "shards", total, lambda: len(storage.list_files(results)))

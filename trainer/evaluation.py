@@ -10,6 +10,7 @@ import tensorflow as tf
 from core.draw import draw_seed
 from core.errors import InputError
 from core.manifest import read_manifest, verified_files
+from core.progress import Advance, show_progress
 from trainer.huggingface.read import read_model
 from trainer.input.batches import evaluation_batches
 from trainer.input.instances import Instances, open_instances, read_token_counts, verify_instances
@@ -83,7 +84,14 @@ def evaluate(
     )
     unigram = unigram_losses(read_token_counts(instances))
     variables = make_variables({name: values[name] for name in objective.model.parameters()})
-    return measure(objective, variables, batches, unigram, seed)
+    with show_progress("ModelEvaluator", "instances", instances.size(split)) as advance:
+        counted = (_count(batch, advance) for batch in batches)
+        return measure(objective, variables, counted, unigram, seed)
+
+
+def _count(batch: Batch, advance: Advance) -> Batch:
+    advance(len(batch["input_ids"]))
+    return batch
 
 
 def evaluation_masking(model_type: str) -> MaskingSettings:

@@ -14,6 +14,7 @@ from components.settings import ReportSettings
 from core import storage
 from core.errors import InputError
 from core.manifest import Manifest, read_manifest
+from core.progress import show_progress
 from core.vocabulary.vocabulary import read_tokens
 
 HISTOGRAMS = "histograms.json"
@@ -89,12 +90,15 @@ def sample_records(folder: str, manifest: Manifest, limit: int) -> Iterator[Reco
     if limit < 1:
         return
     count = size = 0
-    for shard in manifest.shards["train"]:
-        for content in read_records(storage.join(folder, shard.path)):
-            yield parse_record(content)
-            count, size = count + 1, size + len(content)
-            if count >= limit or size >= SAMPLE_BYTES:
-                return
+    total = min(limit, sum(shard.records for shard in manifest.shards["train"]))
+    with show_progress("CorpusReportGen", manifest.kind, total) as advance:
+        for shard in manifest.shards["train"]:
+            for content in read_records(storage.join(folder, shard.path)):
+                yield parse_record(content)
+                count, size = count + 1, size + len(content)
+                advance(1)
+                if count >= limit or size >= SAMPLE_BYTES:
+                    return
 
 
 def parse_record(content: bytes) -> Record:

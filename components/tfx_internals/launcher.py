@@ -23,7 +23,7 @@ ArtifactsByKey = Mapping[str, Sequence[Artifact]]
 
 
 class HookedLauncher(launcher.Launcher):
-    """TFX's launcher with four hooks. It also ends Beam workers when a run is stopped."""
+    """TFX's launcher with five hooks. It also ends Beam workers when a run is stopped."""
 
     def portable_text(self, name: str, text: str) -> str:
         """Return what the cache key holds of a parameter or of a property of an input."""
@@ -35,6 +35,11 @@ class HookedLauncher(launcher.Launcher):
 
     def prepare_outputs(self, artifacts: ArtifactsByKey) -> None:
         """Prepare the output folders before the executor runs."""
+
+    def show_progress(self, inputs: ArtifactsByKey) -> contextlib.AbstractContextManager[object]:
+        """Show the progress of the executor, which runs within the returned context."""
+        del inputs
+        return contextlib.nullcontext()
 
     def before_publish(self, executor_output: Any) -> None:
         """Change an ExecutorOutput message before ML Metadata records it."""
@@ -80,7 +85,8 @@ class HookedLauncher(launcher.Launcher):
 
     def _run_executor(self, execution_info: Any) -> Any:
         self.prepare_outputs(execution_info.output_dict)
-        with supervise_workers():  # also for TFX's own Beam components
+        progress = self.show_progress(execution_info.input_dict)
+        with supervise_workers(), progress:  # also for TFX's own Beam components
             return super()._run_executor(execution_info)
 
     def _publish_successful_execution(

@@ -6,6 +6,7 @@ from components.records import check_records, read_records
 from components.text_example_gen.documents import decode_sentences
 from core import storage
 from core.manifest import Manifest
+from core.progress import show_progress
 
 SAMPLED_SPLIT = "train"  # the vocabulary must not depend on the eval split
 
@@ -22,6 +23,7 @@ class TextSample:
 
     def __init__(self, folder: str, documents: Manifest, max_bytes: int) -> None:
         shards = documents.shards[SAMPLED_SPLIT]
+        self._total = min(max_bytes, documents.counts[SAMPLED_SPLIT].get("text_bytes", max_bytes))
         self._digests = {storage.join(folder, shard.path): shard.sha256 for shard in shards}
         self._max_bytes = max_bytes
         self.text_bytes = 0
@@ -29,11 +31,14 @@ class TextSample:
     def __iter__(self) -> Iterator[list[str]]:
         """Yield the sentences of each document."""
         self.text_bytes = 0
-        for path, digest in self._digests.items():
-            check_records(path, digest)
-            for record in read_records(path):
-                sentences = decode_sentences(record)
-                yield sentences
-                self.text_bytes += sum(len(sentence.encode()) for sentence in sentences)
-                if self.text_bytes >= self._max_bytes:
-                    return
+        with show_progress("VocabularyGen, reading text", "bytes", self._total) as advance:
+            for path, digest in self._digests.items():
+                check_records(path, digest)
+                for record in read_records(path):
+                    sentences = decode_sentences(record)
+                    yield sentences
+                    size = sum(len(sentence.encode()) for sentence in sentences)
+                    self.text_bytes += size
+                    advance(size)
+                    if self.text_bytes >= self._max_bytes:
+                        return

@@ -18,9 +18,12 @@ from components.tfx_internals.local_pipeline import (
     open_metadata,
     set_run_properties,
 )
+from components.tfx_internals.statistics_progress import count_examples
 from core import storage
 from core.errors import InputError
 from core.failpoints import failpoint
+from core.manifest import read_manifest
+from core.progress import show_progress
 from core.settings import LATEST_BLESSED
 from pipelines.local.node_timer import NodeTimer
 from pipelines.metadata.names import OUTPUT_DIGEST, PUSHED_DESTINATION
@@ -33,6 +36,8 @@ Node = Any  # pipeline_pb2.Pipeline.PipelineOrNode, which has no type hints
 SOURCES = re.compile(
     rf"""((?:start_from|generator_from|import_from)\\*":\s*\\*")(?!{LATEST_BLESSED})[^"\\]*"""
 )
+TRAINER = "Trainer"
+STATISTICS_GEN = "tfx.components.statistics_gen.component.StatisticsGen"
 log = logging.getLogger(__name__)
 
 
@@ -152,6 +157,15 @@ class NodeLauncher(HookedLauncher):
                 log.warning("%s: belongs to an execution unknown to this store", artifact.uri)
             storage.remove_tree(artifact.uri)
 
+    def show_progress(self, inputs: ArtifactsByKey) -> contextlib.AbstractContextManager[object]:
+        """Show how long the node has been running, and for statistics how much it has read."""
+        node = self._pipeline_node.node_info
+        if node.id == TRAINER:
+            return contextlib.nullcontext()  # it has a bar of its own
+        if node.type.name != STATISTICS_GEN:
+            return show_progress(node.id)
+        return _show_statistics(node.id, inputs["examples"][0].uri)
+
     def before_publish(self, executor_output: Any) -> None:
         """Record the digest of each output, together with the output itself."""
         failpoint("before-publish")
@@ -159,6 +173,17 @@ class NodeLauncher(HookedLauncher):
             for artifact in outputs.artifacts:
                 if digest := output_digest(artifact.uri):
                     artifact.custom_properties[OUTPUT_DIGEST].string_value = digest
+
+
+@contextlib.contextmanager
+def _show_statistics(node_id: str, examples: str) -> Iterator[None]:
+    manifest = read_manifest(examples)
+    total = sum(shard.records for shards in manifest.shards.values() for shard in shards)
+    with (
+        count_examples() as count,  # TFDV builds a graph for seconds before it reads
+        show_progress(node_id, manifest.kind, total, count, slow_start=True),
+    ):
+        yield
 
 
 def _each(artifacts: ArtifactsByKey) -> Iterator[Artifact]:

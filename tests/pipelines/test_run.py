@@ -1,6 +1,8 @@
 """A run executes the whole pipeline, a repeat nothing, and a change what depends on it."""
 
+import contextlib
 import gzip
+import io
 import json
 import os
 import re
@@ -15,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from core import progress
 from core.errors import InputError
 from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED
 from pipelines.local.run_command import run_recipe
@@ -75,8 +78,32 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     text = folder / "text" / "a.txt"
     text.parent.mkdir()
     shutil.copy(REAL_TEXT, text)
-    assert textmill_run(folder / "work", text=text) == SUCCEEDED
+    output = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(output):
+        patch.setattr(progress, "SHOW_AFTER_SECONDS", 0.0)  # as if every node took long
+        patch.setattr(progress, "LINE_EVERY_SECONDS", 0.0)
+        patch.setattr(progress, "REFRESH_SECONDS", 0.001)
+        assert textmill_run(folder / "work", text=text) == SUCCEEDED
+    (folder / "stderr.txt").write_text(output.getvalue(), encoding="utf-8")
     return folder / "work", text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"TextExampleGen: 1 of \d shards, [\d.]+ shards/s, 0:0\d left",
+        r"DocumentStatistics: [\d,]+ of 127 documents, [\d.,]+ documents/s, 0:\d\d left",
+        r"VocabularyGen, reading text: [\d,]+ of [\d,]+ bytes, [\d,]+ bytes/s, 0:\d\d left",
+        r"InstanceGen: 1 of 2 shards, [\d.]+ shards/s, 0:0\d left",
+        r"CorpusReportGen: \d+ of 91 documents, [\d.,]+ documents/s, 0:\d\d left",
+        r"InstanceStatistics: [\d,]+ of 1,130 instances, [\d.,]+ instances/s, 0:\d\d left",
+        r"ModelEvaluator: [\d,]+ of 364 instances, [\d.,]+ instances/s, 0:\d\d left",
+        r"Pusher: 0:\d\d so far",  # no count, but never silent
+    ],
+)
+def test_every_node_shows_progress(done: tuple[Path, Path], line: str) -> None:
+    printed = (done[0].parent / "stderr.txt").read_text(encoding="utf-8")
+    assert re.search(rf"^   {line}$", printed, re.MULTILINE)
 
 
 @pytest.fixture
