@@ -77,8 +77,9 @@ def show_progress(
         total: how much there is to do; None: unknown.
         count: returns how much is done, for work in other processes; None: the block calls what
             this yields, with the number of units that were just done.
+        slow_start: measure the rate from the first units on, because the work before them is long.
     """
-    task = Task(label, unit, total, count)
+    task = Task(label, unit, total, count, slow_start=slow_start)
     _display.push(task)
     try:
         yield task.advance
