@@ -6,19 +6,21 @@ A folder without a manifest is incomplete.
 import contextlib
 import hashlib
 import json
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from pydantic import Field, JsonValue, ValidationError
 
 from core import storage
 from core.errors import InputError
 from core.failpoints import failpoint
+from core.gcs import object_store
 from core.gcs.requests import NotFoundError
 from core.settings import Settings
+from core.temporary import TemporaryFolder
 
 MANIFEST = "manifest.json"
 CODE_FACTS = {"code_digest", "git", "image_digest", "hardware"}  # how it was made, not what it is
+_GONE = "the manifest names this file and it is gone. Run again."
 
 
 class DamagedFileError(InputError):
@@ -126,8 +128,8 @@ def verify_shards(folder: str, manifest: Manifest) -> None:
         _check_shard(folder, shard, file_digest)
 
 
-def copy_shards(folder: str, manifest: Manifest, target: str) -> None:
-    """Download every file in the manifest once, to a local folder, and compare its digest.
+def copy_shards(folder: str, shards: Iterable[Shard], target: str) -> None:
+    """Download every file once, to a local folder, and compare its digest.
 
     Raises:
         DamagedFileError: a file is missing or was changed.
@@ -137,7 +139,7 @@ def copy_shards(folder: str, manifest: Manifest, target: str) -> None:
         local = storage.join(target, shard.path)
         _check_shard(folder, shard, lambda path: storage.download(path, local))
 
-    storage.transfer(copy, manifest.all_files())
+    storage.transfer(copy, shards)
 
 
 @contextlib.contextmanager
@@ -152,9 +154,25 @@ def verified_files(folder: str) -> Iterator[str]:
         verify_shards(folder, manifest)
         yield folder
         return
-    with tempfile.TemporaryDirectory(prefix="textmill-download-") as local:
-        copy_shards(folder, manifest, local)
+    with TemporaryFolder("download") as local:
+        copy_shards(folder, manifest.all_files(), local)
         yield local
+
+
+def compare_with_listing(folder: str, shards: Iterable[Shard]) -> None:
+    """Compare files with what the object store lists, without reading them: size and sha256.
+
+    Raises:
+        DamagedFileError: a file is missing or was changed.
+    """
+    listed = {stored.path: stored for stored in object_store.list_objects(folder)}
+    for shard in shards:
+        stored = listed.get(path := storage.join(folder, shard.path))
+        if stored is None:
+            raise DamagedFileError(path, _GONE)
+        same_digest = stored.sha256 in (None, shard.sha256)  # None: another program wrote it
+        if stored.size_bytes != shard.size_bytes or not same_digest:
+            raise _changed(path, shard, stored.size_bytes)
 
 
 def _check_shard(folder: str, shard: Shard, read_digest: Callable[[str], str]) -> None:
@@ -162,16 +180,18 @@ def _check_shard(folder: str, shard: Shard, read_digest: Callable[[str], str]) -
     try:
         digest = read_digest(path)
     except (FileNotFoundError, NotFoundError) as error:
-        raise DamagedFileError(
-            path, "the manifest names this file and it is gone. Run again."
-        ) from error
+        raise DamagedFileError(path, _GONE) from error
     if digest != shard.sha256:
-        raise DamagedFileError(
-            path,
-            f"its content is not what was written (sha256 differs; it has "
-            f"{storage.size_bytes(path):,} bytes of {shard.size_bytes:,}). Run again, on "
-            f"Vertex AI without the cache, so that the step that wrote it writes it again.",
-        )
+        raise _changed(path, shard, storage.size_bytes(path))
+
+
+def _changed(path: str, shard: Shard, size_bytes: int) -> DamagedFileError:
+    return DamagedFileError(
+        path,
+        f"its content is not what was written (sha256 differs; it has {size_bytes:,} bytes of "
+        f"{shard.size_bytes:,}). Run again, on Vertex AI without the cache, so that the step that "
+        f"wrote it writes it again.",
+    )
 
 
 def describe_file(folder: str, path: str) -> Shard:

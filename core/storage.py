@@ -13,9 +13,10 @@ from pathlib import Path
 from secrets import token_hex
 from typing import IO, TypeVar
 
-from core.errors import StorageError
+from core.errors import StorageError, TextmillError
 from core.failpoints import failpoint
 from core.gcs import object_store, reader, requests
+from core.temporary import TemporaryFolder, is_temporary
 
 PARTIAL = ".partial"  # ends the name of a file or folder that is not yet whole
 # The disk, the user's quota or the process's limit is exhausted, or the disk is read-only.
@@ -164,7 +165,7 @@ def remove_partial_files(folder: str) -> None:
 @contextlib.contextmanager
 def _uploaded(path: str) -> Iterator[IO[bytes]]:
     """Open a temporary file for writing, and upload it if the block succeeds."""
-    with tempfile.TemporaryDirectory(prefix="textmill-upload-") as folder:
+    with TemporaryFolder("upload") as folder:
         temporary = Path(folder, "object")
         with _explaining_full_disk(path), temporary.open("wb") as stream:
             yield stream
@@ -184,8 +185,9 @@ def open_output_folder(folder: str, last: str) -> Iterator[str]:
     if not is_remote(folder):
         yield folder
         return
-    with tempfile.TemporaryDirectory(prefix="textmill-upload-") as local:
-        yield local
+    with TemporaryFolder("upload") as local:
+        with _explaining_full_disk(folder):
+            yield local
         paths = (path for path in Path(local).rglob("*") if path.is_file())
         names = sorted(path.relative_to(local).as_posix() for path in paths)
 
@@ -222,7 +224,9 @@ def remove_tree(folder: str) -> None:
 def _explaining_full_disk(path: str) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
+    except TextmillError:
+        raise
+    except Exception as error:  # TensorFlow and safetensors give the reason only as text
         if (explanation := explain_full_disk(error, path)) is None:
             raise
         raise StorageError(explanation) from error
@@ -243,7 +247,7 @@ def explain_full_disk(error: BaseException, path: str) -> str | None:
     if not reason:
         return None
     local, remedy = Path(path), "give another folder with --workdir"
-    if is_remote(path):  # its temporary file lacked space
+    if is_remote(path) or is_temporary(path):  # the temporary file lacked space
         local, remedy = Path(tempfile.gettempdir()), f"set TMPDIR (now {tempfile.gettempdir()})"
     folder = next(parent for parent in (local, *local.parents) if parent.exists())
     return (

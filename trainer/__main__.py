@@ -8,7 +8,7 @@ and exported; 2, the job, the instances or the devices have to be fixed; 1, anot
 import logging
 import sys
 
-from core.errors import InputError, TextmillError
+from core.exit import exit_with_sentence
 from trainer.devices.libtpu import check_libtpu
 from trainer.job import read_job
 
@@ -23,15 +23,12 @@ def main(arguments: list[str]) -> None:
         print(USAGE, file=sys.stderr)
         sys.exit(2)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    try:
+    with exit_with_sentence():
         job = read_job(arguments[0])
         check_libtpu()  # TensorFlow for TPUs loads libtpu while it is imported
         from trainer.run_fn import run_job
 
         run_job(job)
-    except TextmillError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, InputError) else 1)
 
 
 if __name__ == "__main__":

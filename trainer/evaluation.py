@@ -73,7 +73,7 @@ def evaluate(
     _check_vocabulary(model_folder, instances)
     with verified_files(model_folder) as folder:
         architecture, values = read_model(folder)
-    instances = verify_instances(instances)
+    instances = verify_instances(instances, split)
     objective = make_objective(architecture, instances.pair, ElectraSettings())
     batches = evaluation_batches(
         instances,

@@ -245,13 +245,15 @@ def _train_phase(run: Run, phase: Phase, events: LoopEvents, stop: Stop) -> None
         seed=settings.seed,
         schedule=phase.learning_rate,
     )
-    train_phase(
-        settings=settings.trainer,
-        phase=phase,
-        train_steps=train_steps,
-        batches=iterator,
-        step=state.step,
-        loss_weights=run.objective.loss_weights,
-        events=events,
-        stop=stop,
-    )
+    copy = phase.instances.train_copy
+    with copy.raising_failures() if copy else contextlib.nullcontext():
+        train_phase(
+            settings=settings.trainer,
+            phase=phase,
+            train_steps=train_steps,
+            batches=iterator,
+            step=state.step,
+            loss_weights=run.objective.loss_weights,
+            events=events,
+            stop=stop,
+        )

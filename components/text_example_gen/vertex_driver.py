@@ -14,6 +14,7 @@ from tfx.types.standard_component_specs import EXAMPLES_KEY, INPUT_CONFIG_KEY
 
 from components.text_example_gen.driver import resolve_text
 from components.tfx_internals import example_gen_driver as tfx_driver
+from core.exit import exit_with_sentence
 
 
 def main(arguments: Any) -> None:
@@ -58,5 +59,11 @@ def drive(executor_input: Any, inputs_spec: Any) -> Any:
     return output
 
 
+def run(arguments: Any) -> None:
+    """Run the driver; a failure that Textmill can explain ends with a sentence."""
+    with exit_with_sentence():
+        main(arguments)
+
+
 if __name__ == "__main__":
-    tfx_driver.run_driver(main)
+    tfx_driver.run_driver(run)

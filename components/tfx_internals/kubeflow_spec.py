@@ -1,7 +1,8 @@
-"""Compile a pipeline to a Kubeflow spec, and the names in it that TFX does not document.
+"""Compile a pipeline to a Kubeflow spec, run its tasks, and name what TFX does not document in it.
 
 `pipelines/vertex/compile` completes the compiled spec and `textmill run-spec` runs it. Both look up
-these names, which TFX's compiler (`tfx/orchestration/kubeflow/v2`) chooses.
+these names, which TFX's compiler (`tfx/orchestration/kubeflow/v2`) chooses. The containers run
+`components.run_task`, which calls TFX's entry point here.
 """
 
 from typing import Any
@@ -15,6 +16,10 @@ INPUTS_SPEC_FLAG = "--json_serialized_inputs_spec_args"
 # TFX compiles a resolver of the latest blessed model to two tasks: the suffix of the task's name in
 # the spec, and the suffix of our node id.
 RESOLVER_SUFFIXES = {"-model-blessing-resolver": "-blessing", "-model-resolver": ""}
+
+
+# The command that TFX's compiler gives to the containers.
+TFX_COMMAND = ["python", "-m", "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"]
 
 
 def compile_spec(pipeline: Any, images: str | dict[str, str], exit_handler: Any) -> dict[str, Any]:
@@ -31,3 +36,17 @@ def compile_spec(pipeline: Any, images: str | dict[str, str], exit_handler: Any)
     runner.set_exit_handler(exit_handler)
     spec: dict[str, Any] = runner.run(pipeline, write_out=False)["pipelineSpec"]
     return spec
+
+
+def parse_executor_flags(arguments: list[str]) -> Any:
+    """Parse the flags of a container with TFX's private parser."""
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+
+    return kubeflow_v2_run_executor._parse_flags(arguments)
+
+
+def run_executor(flags: Any) -> None:
+    """Run the executor that the parsed flags name, and write its output file."""
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+
+    kubeflow_v2_run_executor.main(flags)

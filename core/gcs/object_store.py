@@ -22,6 +22,7 @@ from core.gcs.requests import (
     reporting,
     split_path,
 )
+from core.temporary import TemporaryFolder
 
 READ_BYTES = 8 << 20  # fetched at once by a reader that reads on
 _SHA256 = "sha256"  # key of an object's own metadata
@@ -141,7 +142,7 @@ def create(path: str, content: bytes) -> bool:
         path: of the object.
         content: differs from what other programs write.
     """
-    with tempfile.NamedTemporaryFile(prefix="textmill-upload-") as file:
+    with TemporaryFolder("upload") as folder, tempfile.NamedTemporaryFile(dir=folder) as file:
         file.write(content)
         file.flush()
         try:

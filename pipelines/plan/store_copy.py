@@ -1,9 +1,7 @@
 """Work on a copy of the metadata store, which is deleted afterwards."""
 
 import contextlib
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,22 +10,20 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from tfx.orchestration import metadata
 from tfx.types import Artifact, artifact_utils
 
+from core.temporary import TemporaryFolder
 from pipelines.metadata.names import NODE_CONTEXT, PIPELINE_CONTEXT
 
 
 @contextlib.contextmanager
 def copy_store(path: Path) -> Iterator[tuple[Path, str]]:
     """Yield a copy of the store and a scratch folder for launchers; remove both at the end."""
-    scratch = tempfile.mkdtemp(prefix="textmill-plan-")
-    try:
+    with TemporaryFolder("plan") as scratch:
         copy = Path(scratch, "metadata.sqlite")
         if path.exists():
             source = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
             with contextlib.closing(source), contextlib.closing(sqlite3.connect(copy)) as target:
                 source.backup(target)
         yield copy, scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def connect(copy: Path) -> metadata.Metadata:

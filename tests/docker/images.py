@@ -67,7 +67,7 @@ def main(arguments: Sequence[str]) -> None:
             [sys.executable, "-m", "pytest", "tests/docker/test_engine.py"],
             {**environment, "TEXTMILL_TEST_IMAGE": "localhost/textmill/data"},
         )
-        record["pipeline"] = run_pipeline(environment)
+        record["pipeline"] = run_pipeline(list(images), environment)
         RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(record, indent=1))
 
@@ -152,18 +152,23 @@ def build(target: str, base: str, digest: str, environment: Mapping[str, str]) -
     return {"id": image["Id"], "size_mb": round(image["Size"] / 1e6), "build_seconds": seconds}
 
 
-def run_pipeline(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Run a compiled spec with each task in a container, twice; return its tasks and seconds."""
-    from tests.pipelines.spec_runner.conftest import IMAGE, REAL_TEXT, compile_tiny
+def run_pipeline(targets: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Run a compiled spec with each task in a container, twice; return its tasks and seconds.
+
+    The training job runs in `trainer-gpu` if that was built, on CPUs, and otherwise in `data`.
+    """
+    from tests.pipelines.spec_runner.conftest import IMAGE, REAL_TEXT, TRAINER_IMAGE, compile_tiny
 
     folder = WORK / "spec"
     call(["rm", "-rf", str(folder)], environment)
     folder.mkdir()
-    spec = compile_tiny(folder)
+    trainer = "trainer-gpu" if "trainer-gpu" in targets else "data"
+    spec = compile_tiny(folder, TRAINER_IMAGE)
     command = [
         *(str(Path(sys.executable).with_name("textmill")), "run-spec", str(spec)),
         *("--text", str(REAL_TEXT), "--workdir", str(folder / "w"), "--no-retry"),
         *("--engine", "podman", "--image", f"{IMAGE}=localhost/textmill/data"),
+        *("--image", f"{TRAINER_IMAGE}=localhost/textmill/{trainer}"),
     ]
     seconds = []
     for _ in range(2):
@@ -179,7 +184,10 @@ def run_pipeline(environment: Mapping[str, str]) -> dict[str, Any]:
     assert states[1]["Trainer"] == states[1]["InstanceGen"] == "cached", states[1]
     left = call(["podman", "ps", "--all", "--quiet"], environment)
     assert left == "", f"containers are left: {left}"
-    return {"tasks": len(states[0]), "seconds": seconds[0], "seconds_cached": seconds[1]}
+    return {
+        "tasks": len(states[0]), "training_job": trainer, "seconds": seconds[0],
+        "seconds_cached": seconds[1],
+    }  # fmt: skip
 
 
 def call(command: Sequence[str], environment: Mapping[str, str]) -> str:

@@ -65,6 +65,7 @@ class Faults:
     kinds: tuple[str, ...] = FAULTS
     matching: str = ""  # only requests whose decoded path matches this expression
     method: str = ""  # only requests of this method
+    limit: int | None = None  # number of faults; None: without end
     seed: int = 7
     delay_seconds: float = 0.0  # added to each request
     _random: random.Random = field(init=False, repr=False)
@@ -81,7 +82,9 @@ class Faults:
         if self.matching and not re.search(self.matching, unquote(path)):
             return ""
         with self._lock:
-            is_hit = self._random.random() < self.rate
+            is_hit = self._random.random() < self.rate and self.limit != 0
+            if is_hit and self.limit is not None:
+                self.limit -= 1
             return self._random.choice(self.kinds) if is_hit else ""
 
 

@@ -2,11 +2,14 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,10 +23,12 @@ from tests.object_store.proxy import Faults
 from tests.object_store.server import BUCKET, ObjectStore
 from tests.trainer.conftest import settings_in
 from tests.trainer.real_instances import write_instances
+from trainer.input import rolling_copy
 from trainer.settings.training import TrainingSettings
 from trainer.training import train_and_export
 
 ROOT = f"gs://{BUCKET}"
+FREE_BYTES = "TEXTMILL_TEST_FREE_BYTES"  # of TMPDIR, as the instances' check sees it
 SCRIPT = "import sys; from tests.object_store.test_training import main; main(*sys.argv[1:])"
 WEIGHTS = "transformers/model.safetensors"
 RUN = {"steps": 12, "save_every_steps": 4, "log_every_steps": 4, "steps_per_loop": 2}
@@ -31,6 +36,9 @@ RUN = {"steps": 12, "save_every_steps": 4, "log_every_steps": 4, "steps_per_loop
 
 def main(settings: str, instances: str, model: str, run: str) -> None:
     """Train in a process of its own."""
+    if FREE_BYTES in os.environ:
+        free = shutil.disk_usage(tempfile.gettempdir()).free
+        rolling_copy.USABLE_SPACE = int(os.environ[FREE_BYTES]) / free
     try:
         train_and_export(
             TrainingSettings.model_validate_json(settings), instances.split(","), model, run
@@ -227,6 +235,77 @@ def test_a_store_that_never_answers_again_ends_training_with_a_sentence(
     assert "step-000000008.safetensors: cannot be written" in last
     assert "within 4 seconds" in last
     assert TIMEOUT_VARIABLE in last
+
+
+def large_instances(store: ObjectStore, folder: Path) -> tuple[Path, list[int]]:
+    """Upload instances of three groups of shards; return them, and the shards' sizes."""
+    instances = Path(write_instances(folder, "dynamic", instances=480, shards=48))
+    for name, content in read_folder(instances).items():
+        store.put(f"large/{name}", content)
+    return instances, [path.stat().st_size for path in instances.glob("Split-train/*.gz")]
+
+
+@pytest.mark.slow
+def test_instances_larger_than_the_disk_train_to_equal_weights(
+    store: ObjectStore, prepare: Prepare, tmp_path: Path
+) -> None:
+    instances, sizes = large_instances(store, tmp_path / "instances")
+    training = prepare("small-disk")
+    training.instances = f"{ROOT}/large"
+    code, messages = training.run(**{FREE_BYTES: str(sum(sizes) - 1)})
+    assert code == 0, messages
+    settings = settings_in(tmp_path, **RUN)
+    train_and_export(settings, [str(instances)], str(tmp_path / "model"), str(tmp_path / "run"))
+    assert training.weights() == (tmp_path / "model" / WEIGHTS).read_bytes()
+    read = Counter(r.path for r in store.requests if r.kind == "read" and "Split-train" in r.path)
+    assert set(read.values()) == {1}, "12 steps are less than an epoch"
+    assert len(read) < len(sizes), "only the groups that were read, and the next one"
+
+    code, messages = training.run(**{FREE_BYTES: "1000"})
+    assert code == 1
+    assert "bytes of instances are needed at once on this machine" in messages
+    assert "Set TMPDIR to a larger disk" in messages
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+def test_a_full_disk_for_temporary_files_is_named_during_export(
+    prepare: Prepare, instances: Path, tmp_path: Path
+) -> None:
+    training = prepare("full")
+    code, _ = training.run(**{VARIABLE: "before-export:1"})
+    assert code == -signal.SIGKILL
+    place = tmp_path / "small"
+    place.mkdir()
+    size = sum(map(len, read_folder(instances).values())) + (200 << 10)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], check=True)
+    try:
+        code, messages = training.run(TMPDIR=str(place))
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+    assert code == 1
+    last = messages.strip().splitlines()[-1]
+    assert last.startswith("StorageError: ")
+    assert f"Make room, or set TMPDIR (now {place}), and run again." in last
+    assert "--workdir" not in messages
+    assert f"model/{MANIFEST}" not in training.objects()
+
+
+@pytest.mark.slow
+def test_a_store_that_fails_while_instances_roll_ends_training_with_a_sentence(
+    store: ObjectStore, prepare: Prepare, tmp_path: Path
+) -> None:
+    _, sizes = large_instances(store, tmp_path / "instances")
+    training = prepare("rolling-down", save_every_steps=1)
+    training.instances = f"{ROOT}/large"
+    began = time.monotonic()
+    store.inject(Faults(rate=1.0, kinds=("503",), matching="Split-train"))
+    code, messages = training.run(**{FREE_BYTES: str(sum(sizes) - 1), TIMEOUT_VARIABLE: "4"})
+    assert time.monotonic() - began < 60
+    assert code == 1
+    last = messages.strip().splitlines()[-1]
+    assert last.startswith(f"StorageError: {ROOT}/large/Split-train/")
+    assert "attempts within 4 seconds. Run again when the store answers" in last
 
 
 @pytest.mark.slow

@@ -58,6 +58,7 @@ def training_batches(
         [shard.records for shard in shards],
         seed=draw_seed(seed, "order"),
         first=first_window * window * batch_size,
+        copy=instances.train_copy,
     )
     parse = make_parse(instances)
     rows = rows or slice(0, batch_size)

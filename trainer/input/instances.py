@@ -1,11 +1,11 @@
 """Open an instances artifact and check, before the first step, that it fits the model."""
 
+import contextlib
 import dataclasses
 import itertools
-import logging
-import shutil
-import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, cast
 
 import numpy as np
@@ -16,15 +16,16 @@ from core.manifest import (
     DamagedFileError,
     Manifest,
     Shard,
+    compare_with_listing,
     copy_shards,
     read_manifest,
     verify_shards,
 )
+from core.temporary import TemporaryFolder
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
+from trainer.input.rolling_copy import RollingCopy, has_room
 from trainer.models.architecture import Architecture
 from trainer.settings.masking import MaskingSettings
-
-log = logging.getLogger(__name__)
 
 KIND = "instances"
 PAIRS = ("next_sentence", "sentence_order", "sequence_relation")
@@ -50,7 +51,8 @@ class Instances:
     max_predictions: int  # N
     sequence_classes: int = 2  # labels are below it
     segment_types: int = 2  # segment ids are below it
-    copy: "tempfile.TemporaryDirectory[str] | None" = None  # of a remote artifact's files
+    copy: TemporaryFolder | None = None  # of a remote artifact's files
+    train_copy: RollingCopy | None = None  # of its train split, if that does not fit on the disk
 
     @property
     def pair(self) -> str | None:
@@ -156,49 +158,54 @@ def check_fit(instances: Instances, model: Architecture, masking: MaskingSetting
             )
 
 
-def verify_instances(instances: Instances) -> Instances:
-    """Compare the digest of every file with the manifest, before the first step.
+def verify_instances(instances: Instances, split: str | None = None) -> Instances:
+    """Compare every file with the digest in the manifest, before the first step.
 
-    The files of a remote artifact are downloaded for that, once, and training reads the local copy,
-    unless the disk lacks room for it.
+    The files of a remote artifact are downloaded for that, once, and training reads the local copy.
+    A train split that does not fit on the disk is compared with the store's listing, and each shard
+    again when training downloads it.
+
+    Args:
+        instances: the instances.
+        split: the only split that is needed of a remote artifact; None: all.
 
     Returns:
         The instances, with the copy if there is one; it is deleted when the process ends.
 
     Raises:
         InputError: a file is missing or was changed; the message names its first bad record.
+        StorageError: the disk has no room for the shards that are read at once.
     """
     folder, manifest = instances.folder, instances.manifest
-    copy = _make_room(instances)
-    try:
-        if copy:
-            copy_shards(folder, manifest, copy.name)
-        else:
+    if not storage.is_remote(folder):
+        with _naming_first_bad_record(instances, folder):
             verify_shards(folder, manifest)
+        return instances
+    train = manifest.shards.get("train", []) if split is None else []
+    others = [name for name in manifest.shards if name == split or (not split and name != "train")]
+    copy = TemporaryFolder("instances")
+    with _naming_first_bad_record(instances, copy.name):
+        for shards in (*(manifest.shards[name] for name in others), manifest.files):
+            copy_shards(folder, shards, copy.name)
+        if has_room(folder, train):
+            copy_shards(folder, train, copy.name)
+            return dataclasses.replace(instances, copy=copy)
+        compare_with_listing(folder, train)
+    return dataclasses.replace(instances, copy=copy, train_copy=RollingCopy(folder, train))
+
+
+@contextlib.contextmanager
+def _naming_first_bad_record(instances: Instances, local: str) -> Iterator[None]:
+    """Add the first bad record to an error about a damaged shard, which is in a local folder."""
+    try:
+        yield
     except DamagedFileError as damage:
-        shards = [shard for shards in manifest.shards.values() for shard in shards]
-        paths = [shard.path for shard in shards if storage.join(folder, shard.path) == damage.path]
-        local = storage.join(copy.name if copy else folder, *paths)
-        if not paths or (record := _first_bad_record(local)) is None:
+        shards = [shard for shards in instances.manifest.shards.values() for shard in shards]
+        files = {storage.join(instances.folder, shard.path): shard.path for shard in shards}
+        file = Path(local, files.get(damage.path, ""))
+        if not file.is_file() or (record := _first_bad_record(str(file))) is None:
             raise
         raise InstancesError(f"{damage} Record {record} is the first bad one.") from damage
-    return dataclasses.replace(instances, copy=copy)
-
-
-def _make_room(instances: Instances) -> "tempfile.TemporaryDirectory[str] | None":
-    """Return a folder for a copy; None if the instances are local or the disk is too small."""
-    if not storage.is_remote(instances.folder):
-        return None
-    needed = sum(shard.size_bytes for shard in instances.manifest.all_files())
-    free = shutil.disk_usage(tempfile.gettempdir()).free
-    if needed > 0.9 * free:
-        log.warning(
-            "%s: %d bytes do not fit on this disk (%s: %d bytes free), so every epoch reads them "
-            "from the object store. Set TMPDIR to a larger disk to read them once.",
-            instances.folder, needed, tempfile.gettempdir(), free,
-        )  # fmt: skip
-        return None
-    return tempfile.TemporaryDirectory(prefix="textmill-instances-")
 
 
 def _first_bad_record(path: str) -> int | None:

@@ -13,15 +13,18 @@ import numpy as np
 import tensorflow as tf
 
 from core.draw import draw, draw_seed
+from trainer.input.rolling_copy import GROUP_SHARDS, Group, RollingCopy
 
-GROUP_SHARDS = 16  # read in parallel
 WINDOW_RECORDS = 10_000  # mixed with each other; at most 10 MB of memory
-
-Group = tuple[np.ndarray, int, int]  # shard numbers, seed of the window, records to skip
 
 
 def ordered_records(
-    paths: Sequence[str], sizes: Sequence[int], *, seed: int, first: int
+    paths: Sequence[str],
+    sizes: Sequence[int],
+    *,
+    seed: int,
+    first: int,
+    copy: RollingCopy | None = None,
 ) -> tf.data.Dataset:
     """Return the endless records from a position on.
 
@@ -30,14 +33,18 @@ def ordered_records(
         sizes: number of records in each.
         seed: of the order.
         first: position to start at; position p is in epoch p // sum(sizes).
+        copy: gives the shards' files, instead of `paths`.
 
     Returns:
         A dataset of () strings.
     """
     names = np.array(paths, dtype=object)
 
-    def groups() -> Iterator[tuple[np.ndarray, int, int]]:
-        for shards, window_seed, skipped in group_order(sizes, seed=seed, first=first):
+    def groups() -> Iterator[tuple[Sequence[str], int, int]]:
+        order = group_order(sizes, seed=seed, first=first)
+        if copy is not None:
+            yield from copy.files(order)
+        for shards, window_seed, skipped in order:
             yield names[shards], window_seed, skipped
 
     signature = (

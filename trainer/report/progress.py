@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pydantic import JsonValue
 
 from core import storage
 from core.gcs import object_store
+from core.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -68,7 +68,7 @@ class Progress:
         self._held_out = _earlier_history(folder, "held_out", first_step)
         # TensorFlow would upload a remote file of events again at each flush.
         is_remote = folder is not None and storage.is_remote(folder)
-        self._buffer = tempfile.TemporaryDirectory(prefix="textmill-events-") if is_remote else None
+        self._buffer = TemporaryFolder("events") if is_remote else None
         events = self._buffer.name if self._buffer else folder
         self._writer = tf.summary.create_file_writer(events) if events else None
         self._started = self._last_time = time.perf_counter()

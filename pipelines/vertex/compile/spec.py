@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from components.tfx_internals.kubeflow_spec import INNER_DAG, INPUTS_SPEC_FLAG
+from components.tfx_internals.kubeflow_spec import INNER_DAG, INPUTS_SPEC_FLAG, TFX_COMMAND
 from core.errors import InputError
 from pipelines.compiled_spec.parameters import TYPES, SpecParameter
 from pipelines.machines.presets import preset
@@ -22,6 +22,7 @@ from pipelines.vertex.compile.worker_pools import image_environment
 Spec = dict[str, Any]
 TEXT_TASK, TRAINER_TASK, RECORD_TASK = "TextExampleGen", "Trainer", "RunRecord"
 TEXT_DRIVER = ["python", "-m", "components.text_example_gen.vertex_driver"]
+RUN_TASK = ["python", "-m", "components.run_task"]
 KILL_AFTER_SECONDS = 60  # between SIGTERM and SIGKILL
 LAUNCHER_EXTRA_SECONDS = 900  # the task that waits for a custom job may take longer than the job
 SPARE_CPUS, USABLE_MEMORY = 1, 0.9  # a Kubernetes node reserves some of its resources
@@ -143,6 +144,8 @@ def _configure_containers(spec: Spec, vertex: VertexSettings) -> None:
         container["resources"] = _resources(name, vertex)
         container["env"] = image_environment(container["image"])
         limit = ["timeout", f"--kill-after={KILL_AFTER_SECONDS}s", f"{_seconds(name, vertex)}s"]
+        if container["command"] == TFX_COMMAND:  # its failures are tracebacks
+            container["command"] = RUN_TASK
         container["command"] = [*limit, *container["command"]]
         task["retryPolicy"] = {
             "maxRetryCount": vertex.retries.max_retries,

@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 TINY = HERE.parent / "tiny.yaml"
 REAL_TEXT = HERE.parents[1] / "data/language_reference.txt"
 IMAGE = f"europe-docker.pkg.dev/p/textmill/any@sha256:{'1' * 64}"
+TRAINER_IMAGE = f"europe-docker.pkg.dev/p/textmill/trainer@sha256:{'2' * 64}"
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,15 @@ class Runs:
     local: Path  # of `textmill run`
 
 
-def compile_tiny(folder: Path, **groups: dict[str, object]) -> Path:
-    """Compile the tiny recipe with changed settings; return the path of the spec."""
+def compile_tiny(folder: Path, trainer: str = IMAGE, **groups: dict[str, object]) -> Path:
+    """Compile the tiny recipe with changed settings and an image for the training job."""
     from pipelines.recipe.file import load_recipe
     from pipelines.vertex.commands.compile import compile_to_file
 
     content = yaml.safe_load(TINY.read_text(encoding="utf-8"))
+    content["vertex"] = {"images": {"data": IMAGE, "trainer": trainer}}
     for group, values in groups.items():
         content[group] = {**content[group], **values}
-    content["vertex"] = {"images": {"data": IMAGE, "trainer": IMAGE}}
     recipe, spec = folder / "recipe.yaml", folder / "pipeline.yaml"
     recipe.write_text(yaml.safe_dump(content), encoding="utf-8")
     load_recipe(str(recipe))

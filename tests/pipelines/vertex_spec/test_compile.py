@@ -198,6 +198,7 @@ def test_every_container_has_resources_a_timeout_retries_and_a_digest(spec: dict
         assert container["resources"]["memoryLimit"] >= 4, name
         assert container["command"][:2] == ["timeout", "--kill-after=60s"], name
         assert container["command"][2].endswith("s"), name
+        assert container["command"][3:] == ["python", "-m", "components.run_task"], name
         assert container["image"].endswith(NO_DIGEST), name
         environment = {e["name"]: e["value"] for e in container["env"]}
         assert environment == {"TEXTMILL_IMAGE_DIGEST": NO_DIGEST}, name

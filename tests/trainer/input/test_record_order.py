@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from components.records import write_records
+from core.manifest import Shard, copy_shards, file_digest
 from trainer.input.record_order import GROUP_SHARDS, group_order, ordered_records
+from trainer.input.rolling_copy import RollingCopy
 
 SIZES = [7, 12, 5, 9]
 TOTAL = sum(SIZES)
@@ -51,6 +53,31 @@ def test_records_of_one_shard_are_spread_over_the_epoch(paths: list[str]) -> Non
     records = read(paths, seed=1, first=0, count=TOTAL)
     places = [n for n, record in enumerate(records) if record.startswith(b"1/")]
     assert max(places) - min(places) > 2 * len(places)
+
+
+def test_a_rolling_copy_gives_the_same_records_and_holds_two_groups(
+    paths: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer.input.record_order.GROUP_SHARDS", 1)
+    held: list[int] = []
+
+    def copied(folder: str, shards: list[Shard], target: str) -> None:
+        copy_shards(folder, shards, target)
+        held.append(len(list(Path(target).parent.rglob("*.gz"))))
+
+    monkeypatch.setattr("trainer.input.rolling_copy.copy_shards", copied)
+    names = [Path(path).name for path in paths]
+    digests = [file_digest(path) for path in paths]
+    shards = [
+        Shard(path=name, records=size, size_bytes=1, sha256=digest)
+        for name, size, digest in zip(names, SIZES, digests, strict=True)
+    ]
+    copy = RollingCopy(str(Path(paths[0]).parent), shards)
+    records = ordered_records([], SIZES, seed=1, first=13, copy=copy)
+    copied_records = list(records.take(2 * TOTAL).as_numpy_iterator())
+    assert copied_records == read(paths, seed=1, first=13, count=2 * TOTAL)
+    assert len(held) > 2 * len(paths), "each epoch downloads the shards again"
+    assert max(held) == 2
 
 
 def test_whole_groups_are_skipped_without_reading_them() -> None:

@@ -1,0 +1,96 @@
+"""`textmill plan` and the newest span, with text and artifacts on an object store."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.gcs.requests import TIMEOUT_VARIABLE
+from pipelines.exit_codes import INPUT_ERROR, SUCCEEDED
+from tests.object_store.proxy import Faults
+from tests.object_store.server import BUCKET, ObjectStore
+from tests.pipelines.spec_runner.conftest import REAL_TEXT, TINY
+
+pytestmark = pytest.mark.slow
+
+TEXTMILL = str(Path(sys.executable).with_name("textmill"))
+WEEKS = f"gs://{BUCKET}/news/week-{{SPAN}}/*.txt"
+DATA = ("TextExampleGen", "VocabularyGen", "InstanceGen")
+
+
+def textmill(
+    store: ObjectStore,
+    command: str,
+    workdir: Path,
+    *more: str,
+    code: int = SUCCEEDED,
+    **environment: str,
+) -> "subprocess.CompletedProcess[str]":
+    """Call `textmill run` or `plan` up to InstanceGen, as a user does."""
+    root = ("--root", f"gs://{BUCKET}/{workdir.name}", "--workdir", str(workdir))
+    words = [TEXTMILL, command, str(TINY), "--text", WEEKS, *root, "--to-node", "InstanceGen"]
+    done = subprocess.run(
+        [*words, *more], env={**os.environ, **store.environment, **environment},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def plan(store: ObjectStore, workdir: Path, *more: str) -> dict[str, dict[str, Any]]:
+    """Return the planned nodes by name; a plan writes nothing."""
+    store.clear_log()
+    nodes = json.loads(textmill(store, "plan", workdir, "--json", *more).stdout)["nodes"]
+    written = [r for r in store.requests if r.kind in ("upload", "copy", "delete")]
+    assert written == []
+    return {node["node"]: node for node in nodes}
+
+
+def put_week(store: ObjectStore, number: int) -> None:
+    """Add the text of a week."""
+    lines = REAL_TEXT.read_text(encoding="utf-8").splitlines(keepends=True)
+    content = "".join(lines[number * 10 :]).encode()
+    store.put(f"news/week-{number}/a.txt", content)
+
+
+def span_of(store: ObjectStore, workdir: Path) -> int:
+    """Return the span that the newest documents are of."""
+    start = f"{workdir.name}/artifacts/tiny/TextExampleGen/examples/"
+    manifests = {n: c for n, c in store.objects(start).items() if n.endswith("/manifest.json")}
+    newest = max(manifests, key=lambda name: int(name.removeprefix(start).split("/")[0]))
+    span: int = json.loads(manifests[newest])["facts"]["span"]
+    return span
+
+
+def test_a_plan_on_a_store_says_what_the_next_run_does(store: ObjectStore, tmp_path: Path) -> None:
+    workdir = tmp_path / "weeks"
+    put_week(store, 1)
+    put_week(store, 3)
+    first = plan(store, workdir)
+    assert {first[node]["state"] for node in DATA} == {"runs"}
+    textmill(store, "run", workdir)
+    assert span_of(store, workdir) == 3
+    assert {plan(store, workdir)[node]["state"] for node in DATA} == {"cached"}
+
+    put_week(store, 10)  # later than 3 as a number, not as a name
+    assert {plan(store, workdir)[node]["state"] for node in DATA} == {"runs"}
+    textmill(store, "run", workdir)
+    assert span_of(store, workdir) == 10
+    earlier = plan(store, workdir, "--span", "3")
+    assert {earlier[node]["state"] for node in DATA} == {"cached"}
+    missing = textmill(store, "plan", workdir, "--span", "7", code=INPUT_ERROR)
+    assert "7" in missing.stderr
+
+    for name in store.objects(f"{workdir.name}/artifacts/tiny/VocabularyGen/vocabulary/"):
+        store.put(name, b"damaged")
+    damaged = plan(store, workdir)
+    assert damaged["TextExampleGen"]["state"] == "cached"
+    assert damaged["VocabularyGen"]["state"] == "runs"
+
+    store.inject(Faults(rate=1, kinds=("503",)))
+    down = textmill(store, "plan", workdir, code=1, **{TIMEOUT_VARIABLE: "3"})
+    assert "attempts within 3 seconds. Run again when the store answers" in down.stderr
