@@ -32,6 +32,7 @@ INPUTS = (
     "requirements/trainer-gpu.txt", "requirements/trainer-tpu.txt", "requirements/uv.txt",
 )  # fmt: skip
 LIMITS_MB = {"data": 2500}
+USERS = {"trainer-tpu": "0"}  # a TPU's devices belong to root; all others run as 1000
 TARGETS = ("data", "trainer-gpu")
 # No commit: buildah 1.28 takes a LABEL from its cache although its ARG changed.
 REVISION = "images-test"
@@ -146,7 +147,7 @@ def build(target: str, base: str, digest: str, environment: Mapping[str, str]) -
     shown = call(["podman", "image", "inspect", f"localhost/textmill/{target}"], environment)
     image = json.loads(shown)[0]
     labels = {name.rpartition("image.")[2]: v for name, v in image["Config"]["Labels"].items()}
-    assert image["Config"]["User"] == "1000", image["Config"]
+    assert image["Config"]["User"] == USERS.get(target, "1000"), image["Config"]
     assert labels["revision"] == REVISION, labels
     assert labels["base.digest"] == digest, labels
     return {"id": image["Id"], "size_mb": round(image["Size"] / 1e6), "build_seconds": seconds}
