@@ -64,10 +64,12 @@ def use_dataflow(
     """Set the flags of Dataflow's runner on the nodes with large inputs, in place."""
     for node in nodes:
         if isinstance(node, LARGE_COMPONENTS):
-            node.with_beam_pipeline_args(dataflow_args(recipe, settings, image))
+            node.with_beam_pipeline_args(dataflow_args(node.id, recipe, settings, image))
 
 
-def dataflow_args(recipe: str, settings: DataflowSettings, image: str | None) -> list[str]:
+def dataflow_args(
+    node: str, recipe: str, settings: DataflowSettings, image: str | None
+) -> list[str]:
     """Return Beam's flags; project, region and folders are filled in at submission."""
     folder = f"{placeholder('pipeline_root')}/dataflow"
     flags = [
@@ -81,7 +83,14 @@ def dataflow_args(recipe: str, settings: DataflowSettings, image: str | None) ->
         "--sdk_location=container",
         f"--max_num_workers={settings.max_workers}",
         f"--worker_machine_type={settings.machine_type}",
+        # InstanceGen needs 0.25 to 0.35 GB per shard. By default, a worker starts 12 threads for
+        # each process, which all take a shard.
+        "--number_of_worker_harness_threads=1",
+        # Shown in the console. The id of the task differs between tries, because the service
+        # refuses a second job of one name.
+        f"--job_name={recipe}-{node.lower()}-{{{{$.pipeline_task_uuid}}}}",
         f"--labels=textmill_recipe={recipe}",
+        f"--labels=textmill_node={node.lower()}",
     ]
     if settings.network:
         flags.append(f"--network={settings.network}")
