@@ -1,0 +1,183 @@
+"""Local files are written whole or not at all, and a full disk is explained."""
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from core import storage
+from core.errors import StorageError
+from core.failpoints import arm
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_only_an_address_with_a_scheme_is_remote() -> None:
+    assert storage.is_remote("gs://bucket/x")
+    assert not storage.is_remote("/gs:/bucket/x")
+
+
+def test_paths_are_joined_by_one_slash() -> None:
+    assert storage.join("gs://bucket/", "a", "b") == "gs://bucket/a/b"
+    assert storage.join("/x", "y") == "/x/y"
+    assert storage.join("/x//") == "/x"
+
+
+def test_a_file_is_written_with_its_folders_and_read_back(tmp_path: Path) -> None:
+    path = str(tmp_path / "a/b/file.txt")
+    storage.write_bytes(path, b"0123456789")
+    assert files_in(tmp_path) == ["a", "a/b", "a/b/file.txt"]
+    assert storage.read_bytes(path) == storage.read_if_exists(path) == b"0123456789"
+    assert storage.read_range(path, 2, 5) == b"234"
+    assert storage.size_bytes(path) == 10
+    assert storage.exists(path)
+    assert storage.exists(str(tmp_path / "a"))
+    storage.remove(path)
+    storage.remove(path)  # a second time is no error
+    assert not storage.exists(path)
+    assert storage.read_if_exists(path) is None
+
+
+def test_a_write_that_raises_leaves_the_old_content_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_bytes(b"old")
+    with pytest.raises(RuntimeError), storage.open_output(str(path)) as stream:
+        stream.write(b"new")
+        assert path.read_bytes() == b"old"
+        assert len(files_in(tmp_path)) == 2
+        raise RuntimeError
+    assert path.read_bytes() == b"old"
+    assert files_in(tmp_path) == ["file.txt"]
+
+
+def test_a_file_is_complete_on_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[int, bool]] = []
+    path = tmp_path / "file.txt"
+
+    def fsync(descriptor: int) -> None:
+        synced.append((os.fstat(descriptor).st_size, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    storage.write_bytes(str(path), b"x" * 100)
+    assert synced == [(100, False)]
+
+
+def test_a_partial_file_lies_in_the_folder_that_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "split").mkdir()
+    path = str(tmp_path / "split/a.txt")
+    with storage.open_output(path, partial_folder=str(tmp_path)):
+        (partial,) = [name for name in files_in(tmp_path) if name != "split"]
+        assert re.fullmatch(r"\.a\.txt\.[0-9a-f]{16}\.partial", partial)
+    assert files_in(tmp_path) == ["split", "split/a.txt"]
+    (tmp_path / ".b.0.partial").touch()
+    (tmp_path / "split/.c.0.partial").touch()
+    (tmp_path / "d.partial").touch()
+    storage.remove_partial_files(str(tmp_path))
+    assert files_in(tmp_path) == ["d.partial", "split", "split/.c.0.partial", "split/a.txt"]
+
+
+def test_a_writer_passes_its_failpoint(tmp_path: Path) -> None:
+    try:
+        arm("before-rename:1:INT")
+        with pytest.raises(KeyboardInterrupt):
+            storage.write_bytes(str(tmp_path / "a"), b"x")
+    finally:
+        arm(None)
+    assert files_in(tmp_path) == []
+
+
+def test_files_are_listed_in_order(tmp_path: Path) -> None:
+    for name in ("b.txt", "a.txt", "x/c.txt", "d.csv"):
+        storage.write_bytes(str(tmp_path / name), b"")
+    assert storage.list_files(f"{tmp_path}/*.txt") == [f"{tmp_path}/a.txt", f"{tmp_path}/b.txt"]
+    assert len(storage.list_files(f"{tmp_path}/**/*.txt")) == 3
+
+
+def test_folders_are_made_and_removed_whether_they_exist_or_not(tmp_path: Path) -> None:
+    folder = tmp_path / "a/b"
+    for _ in range(2):
+        storage.make_folder(str(folder))
+    storage.write_bytes(str(folder / "c/d.txt"), b"x")
+    for _ in range(2):
+        storage.remove_tree(str(tmp_path / "a"))
+    assert files_in(tmp_path) == []
+    storage.make_folder("gs://bucket/folder")  # nothing to do, and no request
+
+
+def test_a_download_returns_the_digest_and_a_local_folder_is_used_directly(tmp_path: Path) -> None:
+    content = os.urandom(3 << 20)
+    (tmp_path / "source").write_bytes(content)
+    digest = storage.download(str(tmp_path / "source"), str(tmp_path / "x/y/target"))
+    assert digest == hashlib.sha256(content).hexdigest()
+    assert (tmp_path / "x/y/target").read_bytes() == content
+    with storage.open_output_folder(str(tmp_path), last="z") as place:
+        assert place == str(tmp_path)
+
+
+def test_results_of_transfers_are_in_order() -> None:
+    assert storage.transfer(lambda number: number * 2, range(100)) == list(range(0, 200, 2))
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS])
+def test_a_full_disk_is_explained_with_path_space_and_remedy(tmp_path: Path, code: int) -> None:
+    path = tmp_path / "not/there/file.txt"
+    with pytest.raises(StorageError) as refused, storage.open_output(str(path)):
+        raise OSError(code, os.strerror(code))
+    free = r"[\d,]+"
+    assert re.fullmatch(
+        rf"{path}: cannot be written \({os.strerror(code)}; {free} bytes are free there\)\. Make "
+        rf"room, or give another folder with --workdir, and run again\. Files that were only "
+        rf"partly written are not used\.",
+        str(refused.value),
+    )
+
+
+def test_other_errors_are_left_alone(tmp_path: Path) -> None:
+    path = str(tmp_path / "file.txt")
+    denied = PermissionError(errno.EACCES, "Permission denied")
+    assert storage.explain_full_disk(denied, path) is None
+    assert storage.explain_full_disk(ValueError("odd"), path) is None
+    with pytest.raises(PermissionError), storage.open_output(path):
+        raise denied
+
+
+@pytest.mark.parametrize(
+    ("words", "is_sqlites"),
+    [
+        ("No space left on device", False),
+        ("File too large", False),
+        ("sqlite: database or disk is full (13)", True),
+        ("disk I/O error", True),
+        ("attempt to write a readonly database", True),
+    ],
+)
+def test_reasons_that_libraries_give_as_text_are_found(
+    tmp_path: Path, words: str, is_sqlites: bool
+) -> None:
+    error = RuntimeError(f"UNKNOWN: {words}; more")
+    message = storage.explain_full_disk(error, str(tmp_path / "x"))
+    assert message is not None
+    assert message.startswith(f"{tmp_path}/x: cannot be written (")
+    assert storage.is_sqlite_full(error) == is_sqlites
+
+
+def test_the_space_named_is_that_of_the_nearest_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: asked.append(path) or usage)
+    full = OSError(errno.ENOSPC, "full")
+    storage.explain_full_disk(full, str(tmp_path / "a/b"))
+    message = storage.explain_full_disk(full, "gs://bucket/x")
+    assert asked == [tmp_path, Path(os.environ["TMPDIR"])]
+    assert message is not None
+    assert f"or set TMPDIR (now {os.environ['TMPDIR']}), and run again" in message
