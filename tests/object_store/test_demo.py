@@ -194,6 +194,30 @@ def test_a_run_that_is_killed_while_it_publishes_goes_on_with_the_same_command(
     assert set(demo.published(remote)) == before | {version}
 
 
+# In the order of a run: each kill begins where the one before it ended.
+KILLS = (
+    "write-shard:2",  # of documents
+    "upload-object:9",
+    "before-manifest:1",
+    "save-checkpoint:2",
+    "export-files:1",
+    "before-publish:2",  # the model is on the store, and not in ML Metadata
+)
+
+
+@pytest.mark.timeout(1800)
+def test_a_run_that_is_killed_again_and_again_equals_a_local_run(
+    demo: Demo, local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reach(demo.store, monkeypatch)
+    for point in KILLS:
+        demo.run("killed", code=-signal.SIGKILL, **{failpoints.VARIABLE: point})
+        assert verify(Archive(demo.workdir("killed"))).findings == (), point
+    assert demo.run("killed")["state"] == "succeeded"
+    _check_equal(demo, "killed", local)
+    assert verify(Archive(demo.workdir("killed"))).findings == ()
+
+
 def test_a_store_that_fails_without_end_ends_the_run_with_a_sentence(
     demo: Demo, remote: str
 ) -> None:

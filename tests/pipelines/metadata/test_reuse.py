@@ -1,9 +1,12 @@
 """A cached result is reused only if not a byte of it has changed."""
 
+import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
+from pipelines.metadata import reuse
 from pipelines.metadata.names import MODEL_RUN
 from pipelines.metadata.reuse import find_damage, output_digest
 
@@ -52,3 +55,29 @@ def test_a_damaged_published_version_is_damage_and_a_bucket_is_not_checked(folde
     assert str(published) in damage
     remote = "gs://bucket/published/1"
     assert find_damage(str(folder), "PushedModel", digest=digest, published=remote) is None
+
+
+def test_the_digest_does_not_change_between_versions(folder: Path) -> None:
+    """ML Metadata holds it for every result: with another one, nothing would be reused."""
+    (folder / "b.txt").write_bytes(b"bb")
+    (folder / os.fsdecode(b"\xff.txt")).write_bytes(b"")
+    (folder / "empty").mkdir()
+    names = {"b.txt": b"bb", "inner/a.txt": b"a", "\udcff.txt": b""}
+    lines = [f"{hashlib.sha256(names[name]).hexdigest()}  {name}\n" for name in sorted(names)]
+    expected = hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+    assert output_digest(str(folder)) == expected
+
+
+def test_a_folder_that_is_not_there_has_no_digest(folder: Path) -> None:
+    assert output_digest(f"{folder}-2") is None
+    assert output_digest(str(folder / "inner/a.txt")) is None
+
+
+def test_a_whole_published_version_is_no_damage(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[str] = []
+    monkeypatch.setattr(reuse, "check_version", checked.append)
+    digest = output_digest(str(folder))
+    assert find_damage(str(folder), "PushedModel", digest=digest, published="/p/1") is None
+    assert checked == ["/p/1"]
