@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from pipelines.quiet import hush
+from tests.leftovers import LeftoverCheck
 from tests.skips import SkipCounter
 
 hush(verbose=False)
@@ -35,9 +36,15 @@ if _IS_FIRST_PROCESS:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Count skips, unless this is a worker, which reports to the process that counts."""
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(SkipCounter())
+    """Count skips, and look for leftovers in CI, where nobody edits files meanwhile.
+
+    Workers report to the process that does it.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    config.pluginmanager.register(SkipCounter())
+    if "CI" in os.environ:
+        config.pluginmanager.register(LeftoverCheck())
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

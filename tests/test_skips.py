@@ -1,4 +1,4 @@
-"""A skipped test is counted, and one that no list allows fails the run, in workers, too."""
+"""A skip that no list allows and a file left in the checkout fail the run."""
 
 import os
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.leftovers import changed_files
 from tests.skips import refused
 
 TOP = Path(__file__).parents[1]
@@ -51,3 +52,14 @@ def test_the_exit_code_says_so(
     assert done.returncode == code, done.stdout + done.stderr
     assert f"1 × {reason}" in done.stdout
     assert ("NOT ALLOWED" in done.stdout) == (code == 1)
+
+
+def test_files_that_tests_leave_in_the_checkout_are_found(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    (tmp_path / ".gitignore").write_text("work/\n")
+    before = changed_files(tmp_path)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/ignored").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/left.txt").touch()
+    assert changed_files(tmp_path) - before == {"?? folder/left.txt"}

@@ -15,6 +15,7 @@ from pipelines.local.run_origin import describe_origin
 from pipelines.local.run_summary import StartedRun
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import locate_text
+from pipelines.metadata.relocate import relocate
 from pipelines.quiet import hush
 from pipelines.spec_runner.cli import Options
 from pipelines.spec_runner.processes.containers import ContainerEngine, parse_images
@@ -56,6 +57,7 @@ def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) ->
     hush(options.verbose)
     with hold(home), sigterm_raises():
         check_store(home)
+        relocate(home.metadata, home.root)
         close_unfinished(home, "its process was killed; closed by the next run")
         if engine:
             engine.remove_leftovers()
@@ -65,6 +67,7 @@ def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) ->
             run_id=run_id,
             root=root,
             folder=home.runs / run_id,
+            workdir=str(home.root),
             buckets=buckets,
             project=str(parameters.get("project") or PROJECT),
             region=str(parameters.get("region") or REGION),

@@ -30,6 +30,7 @@ from pipelines.spec_runner.tasks.executor_input import (
 from pipelines.spec_runner.tasks.recorder import Recorder
 from pipelines.spec_runner.tasks.run_context import Result, RunContext, TaskError
 
+PIPELINE_ROOT = "the workdir"  # stands for its path in cache keys
 _TFX_MODULES = ("tfx.", "components.")  # `python -m …` of these may start a CustomJob
 
 
@@ -165,10 +166,15 @@ class ContainerTask:
     def _cache_key(self, driver_values: Values) -> str | None:
         if not (self.task.caching_options.enable_cache and self.tools.run.use_cache):
             return None
+        # The pipeline root is the workdir by default; a workdir may be moved or copied.
+        parameters = {
+            name: PIPELINE_ROOT if value == self.tools.run.workdir else value
+            for name, value in {**self.parameters, **driver_values}.items()
+        }
         return cache_key(
             self.tools.run.pipeline,
             self.container,
-            {**self.parameters, **driver_values},
+            parameters,
             self.inputs,
             self._types,
             list(self._parameter_types),

@@ -22,6 +22,7 @@ class RunContext:
     run_id: str
     root: str  # of the pipeline's artifacts
     folder: Path  # of the run: summary and logs
+    workdir: str
     buckets: Buckets
     project: str = PROJECT
     region: str = REGION

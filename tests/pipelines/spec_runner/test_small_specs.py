@@ -1,6 +1,7 @@
 """Pipelines of plain commands, as kfp compiles them: order, outputs, retries, signals, cache."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,6 +56,23 @@ def test_a_second_run_is_cached_until_something_changes(tmp_path: Path) -> None:
     assert states(changed) == {"make": "ran", "take": "ran"}
     assert changed["nodes"][0]["why"] == "text abc → abcd"
     assert states(run(tmp_path, two_tasks(), use_cache=False)) == {"make": "ran", "take": "ran"}
+
+
+def test_a_copied_workdir_reuses_its_own_results(tmp_path: Path) -> None:
+    spec = two_tasks()
+    spec["root"]["inputDefinitions"]["parameters"]["pipeline_root"] = {"parameterType": "STRING"}
+    make = spec["root"]["dag"]["tasks"]["make"]
+    make["inputs"]["parameters"]["root"] = outer("pipeline_root")
+    given = spec["components"]["make"]["inputDefinitions"]["parameters"]
+    given["root"] = {"parameterType": "STRING"}
+    run(tmp_path, spec)
+    copy = tmp_path / "copied"
+    shutil.copytree(tmp_path / "w", copy / "w")
+    summary = run(copy, spec)
+    assert states(summary) == {"make": "cached", "take": "cached"}
+    folders = [f for node in summary["nodes"] for f in node["artifacts"].values()]
+    assert folders
+    assert all(folder.startswith(f"{copy}/w/") for folder in folders)
 
 
 def test_a_result_that_was_altered_on_disk_is_recomputed(tmp_path: Path) -> None:
