@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,11 +17,31 @@ TEXT = TOP / "tests/data/language_reference.txt"
 DOCUMENTS, INSTANCES, DONE = "stage-documents", "stage-instances", "stage-done"
 
 
+DISTURBS = ("disturbs", "a run")
+READ_ONLY = {"done", "pages"}  # fixtures of tests that only read what an undisturbed run wrote
+_disturbed: set[str] = set()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder."""
+    """Mark every test of this folder, and those that have runs of their own."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.fault)
+            names = set(item.fixturenames)
+            if "lane" in names and not names & READ_ONLY:
+                item.user_properties.append(DISTURBS)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count the tests that disturbed a run; workers report to the process that prints."""
+    if report.when == "call" and DISTURBS in map(tuple, report.user_properties):
+        _disturbed.add(report.nodeid)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print how many there were."""
+    if _disturbed:
+        terminalreporter.write_line(f"{len(_disturbed)} tests disturbed a run.")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What a node made is told in a few words, and why it ran as well."""
+"""What a node made, and why it ran, is said in a few words."""
 
 import json
 from pathlib import Path
