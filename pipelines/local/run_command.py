@@ -112,7 +112,7 @@ def _run(
     started = StartedRun(run_id, recipe.name, workdir, {"log": str(folder / LOG)}, options.rerun)
     summary, code = run_and_report(started, execute, timer.seconds, console)
     if code == SUCCEEDED:
-        print_next(summary, workdir.pipeline_root(recipe.name), console)
+        print_next(summary, workdir, console)
     return code
 
 
@@ -139,7 +139,7 @@ def write_recipe(recipe: Recipe, folder: Path) -> None:
     storage.write_bytes(str(folder / RECIPE), content.encode())
 
 
-def print_next(summary: RunSummary, pipeline_root: str, console: Console) -> None:
+def print_next(summary: RunSummary, workdir: Workdir, console: Console) -> None:
     """Print the next commands to type, if the run published a model."""
     model = summary.places.get("model")
     if not model:
@@ -154,7 +154,10 @@ def print_next(summary: RunSummary, pipeline_root: str, console: Console) -> Non
         f'  model = {_choose_class(model)}.from_pretrained("{escape(folder)}/transformers")',
         soft_wrap=True,
     )
-    console.print(f"  tensorboard --logdir {escape(short(pipeline_root))}", soft_wrap=True)
+    logs = short(workdir.pipeline_root(summary.recipe))
+    console.print(f"  tensorboard --logdir {escape(logs)}", soft_wrap=True)
+    root = short(str(workdir.root))
+    console.print(f"  textmill lineage serve --workdir {escape(root)}", soft_wrap=True)
 
 
 def _choose_class(model: str) -> str:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from pipelines.local.run_command import print_next
 from pipelines.local.run_summary import RunSummary, print_summary, short
+from pipelines.workdir import Workdir
 
 
 def test_paths_below_the_current_directory_are_shown_relative_to_it(
@@ -77,8 +78,9 @@ def test_the_suggested_command_loads_the_model_with_all_its_weights(
         places={"model": str(tmp_path)},
     )  # fmt: skip
     console = Console(file=io.StringIO(), width=200)
-    print_next(summary, str(tmp_path), console)
+    print_next(summary, Workdir(tmp_path), console)
     assert isinstance(console.file, io.StringIO)
     printed = console.file.getvalue()
     assert f"from transformers import {opens}, AutoTokenizer" in printed
     assert f'{opens}.from_pretrained("{tmp_path}/transformers")' in printed
+    assert f"textmill lineage serve --workdir {tmp_path}\n" in printed
