@@ -79,7 +79,7 @@ def print_reproduction(result: "Reproduction") -> None:
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("node", "artifact", "bytes"):
         table.add_column(column, no_wrap=True)
-    table.add_column("", ratio=1)
+    table.add_column("", ratio=1, overflow="fold")
     for each in result.artifacts:
         colored = f"[{STYLES[each.result]}]{each.result}[/]"
         table.add_row(each.node, each.output, colored, escape(each.detail))

@@ -7,6 +7,7 @@ from pathlib import Path
 from core.json_object import read_json
 from core.manifest import file_digest
 from pipelines.metadata.archive import Archive
+from pipelines.metadata.folders import find_manifest
 from pipelines.metadata.graph import Artifact, Execution
 from pipelines.metadata.names import BASELINE, MODEL_RUN, OUTPUT_DIGEST, RAN
 from pipelines.reproduce.recorded_run import RecordedRun
@@ -14,6 +15,9 @@ from pipelines.reproduce.recorded_run import RecordedRun
 EQUAL, DIFFERENT, NOT_COMPARED = "equal", "different", "not compared"
 MAX_NAMED_FILES = 3
 PUSHED_MODEL = "PushedModel"
+# Files that name commit and machine, and the properties of a run with them.
+NAME_ORIGIN = {"manifest.json", "README.md", "published.json"}
+ORIGIN = ("git_commit", "git_dirty", "image_digest", "hardware")
 EVALUATED = ("ModelEvaluator", "ModelCardGen")  # nodes whose outputs depend on a baseline
 
 
@@ -32,6 +36,8 @@ def compare_bytes(
 ) -> Iterator[Comparison]:
     """Compare each artifact of a recorded run with the same output of a new run."""
     new = new_archive.graph.of_run(new_run)
+    origins = archive.origin(recorded.run.id), new_archive.origin(new_run)
+    is_elsewhere = any(origins[0].get(name) != origins[1].get(name) for name in ORIGIN)
     has_baseline = any(BASELINE in archive.inputs(e) for e in recorded.executions.values())
     for node, execution in recorded.executions.items():
         for key, artifact in _outputs(archive, execution).items():
@@ -42,6 +48,10 @@ def compare_bytes(
                 result, detail = DIFFERENT, "was not made"
             else:
                 result, detail = _compare(archive, artifact, new_archive, again)
+                folders = archive.folder(artifact), new_archive.folder(again)
+                if result == DIFFERENT and is_elsewhere and _differ_in_origin(*folders):
+                    result = NOT_COMPARED
+                    detail += ": only the commit or machine that it names is another one"
             if result == DIFFERENT and has_baseline and node in EVALUATED:
                 result = NOT_COMPARED
                 detail = "the run had an earlier model to compare with, and a new workdir has none"
@@ -75,6 +85,17 @@ def _compare(
     rest = len(names) - MAX_NAMED_FILES
     more = f" and {rest} more" if rest > 0 else ""
     return DIFFERENT, ", ".join(names[:MAX_NAMED_FILES]) + more
+
+
+def _differ_in_origin(before: Path, after: Path) -> bool:
+    """Return whether two folders may differ only in the commit and machine that they name."""
+    manifests = find_manifest(before), find_manifest(after)
+    if all(manifests):
+        old, new = (m.content_digest() for m in manifests if m)
+        if old != new:
+            return False
+    names = [name.rpartition("/")[2] for name in _differing_files(before, after)]
+    return bool(names) and set(names) <= NAME_ORIGIN
 
 
 def _differing_files(before: Path, after: Path) -> Iterator[str]:

@@ -110,9 +110,10 @@ def check_code(archive: Archive, recorded: RecordedRun, text: list[str], *, any_
     of_run = f"commit {commit}" if commit else "a code without a commit on record"
     if git.get("dirty"):
         of_run += " with changes that no commit holds"
-    if not changed:
-        return f"The code is that of the run ({of_run})."
     here = git_state()["commit"]
+    if not changed:
+        other = f", although this is commit {here}" if here != commit else ""
+        return f"The code is that of the run ({of_run}){other}."
     message = (
         f"This code ({f'commit {here}' if here else 'outside a checkout'}) is not that of the run "
         f"({of_run}). It differs in {', '.join(changed)}.{_changed_versions(archive, recorded)}"
