@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.cli import build_command
+from pipelines.cli import app
 from pipelines.exit_codes import SUCCEEDED
 from pipelines.local.run_command import run_recipe
 from pipelines.options import RunOptions
@@ -43,7 +43,7 @@ def test_a_run_that_is_made_again_has_equal_bytes(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     command = ["lineage", "reproduce", "latest", "--workdir", str(done[0]), "--json"]
-    output = CliRunner().invoke(build_command(), command)
+    output = CliRunner().invoke(app, command)
     assert output.exit_code == 0, output.output
     result = json.loads(output.stdout)
     assert result["code"].startswith("The code is that of the run (commit ")
@@ -52,7 +52,7 @@ def test_a_run_that_is_made_again_has_equal_bytes(
         "TextExampleGen", "DocumentStatistics", "SchemaGen", "DocumentValidator", "VocabularyGen",
     }  # fmt: skip
     assert (tmp_path / f"reproduced-{result['recorded']}" / "metadata.sqlite").is_file()
-    again = CliRunner().invoke(build_command(), command)
+    again = CliRunner().invoke(app, command)
     assert isinstance(again.exception, ReproduceError)
     assert "it is not empty" in str(again.exception)
 
@@ -67,7 +67,7 @@ def test_other_bytes_are_named_and_the_exit_code_is_1(
 
     monkeypatch.setattr(module, "run_recipe", run_otherwise)
     command = ["lineage", "reproduce", "latest", "--workdir", str(done[0])]
-    output = CliRunner().invoke(build_command(), [*command, "--into", str(tmp_path / "new")])
+    output = CliRunner().invoke(app, [*command, "--into", str(tmp_path / "new")])
     assert output.exit_code == 1
     assert "4 equal, 1 different" in output.stdout
     assert "VocabularyGen" in output.stdout
