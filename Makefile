@@ -27,12 +27,13 @@ FUZZ := .fuzz/.ready
 MUTMUT := .mutmut/.ready
 FUZZED := text records vocabulary model manifest recipe override
 MINILM := .models/minilm/.ready
+TRAINERS := .venv-trainers/2.20/.ready .venv-trainers/2.21/.ready
 DEMO := work/demo
 DOCS := .venv-docs/.ready
 # Locks of tools that do not depend on the line.
-LOCKS := uv build docs transformers minilm audit fuzz
+LOCKS := uv build docs transformers minilm audit fuzz vertex-2
 
-.PHONY: help run test cloud-test images-check images-test setup transformers minilm check format lint types contracts spec spec-check faults fuzz mutants audit sbom lock lock-line \
+.PHONY: help run test exchange vertex-2 cloud-test images-check images-test setup transformers minilm check format lint types contracts spec spec-check faults fuzz mutants audit sbom lock lock-line \
   lock-trainers print-line clean docs docs-reference docs-check docs-assets
 
 help:  ## list the targets
@@ -42,8 +43,18 @@ run: $(READY)  ## pre-train, evaluate and publish a small BERT on real text
 	$(BIN)/textmill demo-text $(DEMO)/text
 	$(BIN)/textmill run demo --text $(DEMO)/text --workdir $(DEMO)
 
-test: $(READY) $(TRANSFORMERS) $(MINILM)  ## run all tests but those of `make faults`
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/faults
+# The trainer's files run in processes of their own (tests/process_per_file.py): this bounds the memory.
+test: $(READY) $(TRANSFORMERS) $(MINILM)  ## run all tests but those of `make faults` and `make exchange`
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/trainer
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/trainer --ignore tests/faults --ignore tests/exchange
+
+exchange: $(READY) $(TRAINERS)  ## train on TensorFlow alone, and exchange models between its versions
+	$(BIN)/python -m pytest tests/exchange
+
+vertex-2: export PYTHONPATH := $(CURDIR)/.vertex-2
+vertex-2: $(READY) .vertex-2/.ready  ## run the tests of pipelines/vertex with release 2 of its client
+	$(BIN)/python -c 'from google.cloud import aiplatform as a; print(a.__version__); assert a.__version__ >= "2."'
+	$(BIN)/python -m pytest tests/pipelines/vertex tests/pipelines/vertex_spec tests/pipelines/lineage/test_read_vertex.py
 
 cloud-test: $(READY)  ## test against an emulated Google Cloud Storage, with faults
 	$(BIN)/python -m pytest tests/object_store --numprocesses 2 --dist loadfile
@@ -141,7 +152,7 @@ lock: $(UV)  ## pin the newest releases that requirements/*.in allow, with hashe
 	$(MAKE) lock-line LINE=newer
 	$(MAKE) lock-trainers LINE=newer
 	for name in $(LOCKS); do \
-	  more=; [ $$name = minilm ] && more=--no-deps; \
+	  more=; case $$name in minilm | vertex-2) more=--no-deps ;; esac; \
 	  $(COMPILE) --python-version 3.11 $$more requirements/$$name.in -o requirements/$$name.txt; \
 	done
 	$(COMPILE) --python-version 3.11 -c requirements/older/textmill.txt -c requirements/older/dev.txt \
@@ -166,9 +177,11 @@ lock-trainers: $(UV)
 	  -c requirements/$(LINE)/textmill.txt requirements/trainer-gpu.in -o requirements/trainer-gpu.txt
 	$(COMPILE) --python-version $(LINE_PYTHON) --python-platform $(LINE_PLATFORM) \
 	  --override requirements/no-tensorflow.in requirements/trainer-tpu.in -o requirements/trainer-tpu.txt
+	$(COMPILE) --python-version $(LINE_PYTHON) --python-platform $(LINE_PLATFORM) --no-deps \
+	  requirements/trainer-2.20.in -o requirements/trainer-2.20.txt
 
 clean:  ## remove the environments and the demo's work
-	rm -rf .venv .venv-transformers .venv-audit .venv-docs .fuzz .mutmut site .tools .models work
+	rm -rf .venv .venv-transformers .venv-trainers .venv-audit .venv-docs .fuzz .mutmut .vertex-2 site .tools .models work
 
 # uv comes from a hash-pinned wheel, by any Python that has pip; it finds or fetches the line's own.
 # The step to / keeps pyenv from asking for a Python that this folder names.
@@ -210,6 +223,23 @@ $(MUTMUT): $(UV) $(READY) requirements/mutants.txt
 	rm -rf .mutmut
 	$(UV) pip install --quiet --python $(BIN)/python --target .mutmut --no-deps --require-hashes \
 	  -r requirements/mutants.txt
+	touch $@
+
+# The locks of the training images, without what needs an accelerator. tensorflow-tpu cannot train on
+# CPUs; TensorFlow of the same version takes its place.
+.venv-trainers/2.21/.ready: requirements/trainer-gpu.txt
+.venv-trainers/2.20/.ready: requirements/trainer-tpu.txt requirements/trainer-2.20.txt
+$(TRAINERS): $(UV)
+	rm -rf $(@D)
+	$(UV) venv --quiet --python $(LINE_PYTHON) $(@D)
+	awk '/^[a-z]/ { keep = !/^(nvidia-|libtpu|tensorflow-tpu)/ } keep' $(filter %.txt,$^) > $(@D)/lock.txt
+	$(UV) pip sync --quiet --require-hashes --compile-bytecode --python $(@D)/bin/python $(@D)/lock.txt
+	touch $@
+
+.vertex-2/.ready: $(UV) $(READY) requirements/vertex-2.txt
+	rm -rf $(@D)
+	$(UV) pip install --quiet --python $(BIN)/python --target $(@D) --no-deps --require-hashes \
+	  -r requirements/vertex-2.txt
 	touch $@
 
 # pip, not uv, for PyTorch: pip may be configured with an index that has CPU builds.

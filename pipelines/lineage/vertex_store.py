@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 from core.errors import InputError
 from pipelines.metadata.graph import Artifact, Edge, Execution, Graph, make_runs
 from pipelines.metadata.names import INTERRUPTED, RUNNING, STATES
-from pipelines.metadata.read_store import Properties
+from pipelines.metadata.source import Properties
 
 if TYPE_CHECKING:
     from pipelines.cloud.client import Cloud

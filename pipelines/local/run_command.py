@@ -24,7 +24,7 @@ from pipelines.local.run_origin import describe_origin
 from pipelines.local.run_summary import RunSummary, StartedRun, short
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import TextLocation, locate_text
-from pipelines.metadata.relocate import relocate
+from pipelines.metadata.mlmd.update import relocate
 from pipelines.options import RunOptions
 from pipelines.quiet import hush, log_to
 from pipelines.recipe.file import load_recipe

@@ -4,7 +4,6 @@ import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import JsonValue
 from rich import box
@@ -20,7 +19,8 @@ from core.provenance import git_state
 from core.settings import Settings
 from pipelines.metadata.cache_reason import node_counts, settle, summarize_counts
 from pipelines.metadata.names import PUSHED_DESTINATION
-from pipelines.metadata.records import ExecutionRecord, open_store, run_executions
+from pipelines.metadata.read_store import Store
+from pipelines.metadata.records import ExecutionRecord, Records
 from pipelines.workdir import Workdir
 
 SUMMARY = "summary.json"
@@ -81,12 +81,12 @@ def summarize(
     nodes: list[NodeSummary] = []
     places = {"summary": str(run.folder / SUMMARY), **run.logs}
     if run.workdir.metadata.exists() and seconds:
-        store = open_store(run.workdir.metadata)
-        records = run_executions(store, run.run_id)
+        records = Records(Store(run.workdir.metadata))
+        of_run = records.of_run(run.run_id)
         for node_id, node_seconds in seconds.items():
-            if node_id in records:
-                nodes.append(_summarize_node(store, run, records[node_id], node_seconds))
-                places.update(_collect_places(records[node_id]))
+            if node_id in of_run:
+                nodes.append(_summarize_node(records, run, of_run[node_id], node_seconds))
+                places.update(_collect_places(of_run[node_id]))
     return RunSummary(
         run_id=run.run_id,
         recipe=run.pipeline,
@@ -138,9 +138,9 @@ def short(path: str) -> str:
 
 
 def _summarize_node(
-    store: Any, run: StartedRun, record: ExecutionRecord, seconds: float
+    records: Records, run: StartedRun, record: ExecutionRecord, seconds: float
 ) -> NodeSummary:
-    state, why = settle(store, run.pipeline, record, rerun=run.rerun)
+    state, why = settle(records, run.pipeline, record, rerun=run.rerun)
     return NodeSummary(
         node=record.node_id,
         state=state,

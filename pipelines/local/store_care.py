@@ -7,16 +7,11 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
-from ml_metadata import metadata_store
-from ml_metadata.proto import metadata_store_pb2 as pb
-
 from core import storage
 from core.errors import StorageError
+from pipelines.metadata.mlmd.update import cancel_unfinished
 from pipelines.metadata.names import SCHEMA_VERSION
 from pipelines.workdir import Workdir, WorkdirError
-
-NOTE = "note"  # custom property of an execution that another process closed
-UNFINISHED = (pb.Execution.NEW, pb.Execution.RUNNING)
 
 
 def check_store(workdir: Workdir) -> None:
@@ -65,24 +60,10 @@ def close_unfinished(workdir: Workdir, note: str) -> list[int]:
     """
     if not workdir.metadata.exists():
         return []
-    with contextlib.closing(_open(workdir.metadata)) as connection:
-        if not connection.execute(_HAS_EXECUTIONS).fetchall():
-            return []
-        ids = [number for (number,) in connection.execute(_UNFINISHED, UNFINISHED)]
-    if not ids:
-        return []
-    config = pb.ConnectionConfig()
-    config.sqlite.filename_uri = str(workdir.metadata)
-    store = metadata_store.MetadataStore(config)
-    executions = store.get_executions_by_id(ids)
-    for execution in executions:
-        execution.last_known_state = pb.Execution.CANCELED
-        execution.custom_properties[NOTE].string_value = note
     try:
-        store.put_executions(executions)
+        return cancel_unfinished(workdir.metadata, note)
     except Exception as error:  # ML Metadata's errors have no narrower base class
         raise _storage_error(error, workdir.metadata) from error
-    return ids
 
 
 def back_up(workdir: Workdir) -> None:
@@ -136,7 +117,3 @@ def _remedy(workdir: Workdir) -> str:
         f"{backup.name}. Give another folder with --workdir, or move "
         f"{workdir.root / 'artifacts'} and the store away."
     )
-
-
-_HAS_EXECUTIONS = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'Execution'"
-_UNFINISHED = "SELECT id FROM Execution WHERE last_known_state IN (?, ?)"

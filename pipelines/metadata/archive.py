@@ -1,10 +1,10 @@
 """Open a workdir's lineage: the graph, its properties, and the folders behind it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from core import storage
 from core.manifest import Manifest
@@ -17,30 +17,13 @@ from pipelines.metadata.folders import (
     running_run,
 )
 from pipelines.metadata.graph import Artifact, Execution, Graph
-from pipelines.metadata.read_store import Properties, Store
+from pipelines.metadata.read_store import Store
+from pipelines.metadata.source import MetadataSource, Properties
 
 STORE = "metadata.sqlite"  # pipelines.workdir.Workdir.metadata
 # Equal for every artifact, or TFX's own.
 IGNORED_PROPERTIES = {"tfx_version", "is_external", "stats_dashboard_link", "split_names",
                       "file_format", "payload_format"}  # fmt: skip
-
-
-class MetadataSource(Protocol):
-    """A source of runs, executions and artifacts: a SQLite file, or Vertex ML Metadata."""
-
-    def graph(self) -> Graph:
-        """Return all runs, executions, artifacts and edges."""
-
-    def settings(self, execution_ids: Iterable[int]) -> Mapping[int, Properties]:
-        """Return the exec properties of executions."""
-
-    def properties(
-        self, artifact_ids: Iterable[int] | None = None, names: tuple[str, ...] = ()
-    ) -> Mapping[int, Properties]:
-        """Return the named properties of artifacts; None stands for all artifacts, () for all."""
-
-    def origins(self) -> Mapping[str, Properties]:
-        """Return the code, host and user recorded for each run."""
 
 
 class Archive:

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ml_metadata import metadata_store
-
 from components.chance import describe_chance_level
 from core.format_numbers import format_percent
 from core.manifest import MANIFEST
@@ -18,8 +16,7 @@ from pipelines.metadata.records import (
     ArtifactRecord,
     ArtifactRecords,
     ExecutionRecord,
-    node_executions,
-    producers,
+    Records,
 )
 
 MAX_SHOWN = 3  # changes named; the rest is counted
@@ -34,11 +31,7 @@ Counts = dict[str, Any]
 
 
 def settle(
-    store: metadata_store.MetadataStore,
-    pipeline: str,
-    record: ExecutionRecord,
-    *,
-    rerun: str | None = None,
+    records: Records, pipeline: str, record: ExecutionRecord, *, rerun: str | None = None
 ) -> tuple[str, str]:
     """Return the state of an execution and the reason for it.
 
@@ -46,14 +39,14 @@ def settle(
     artifacts as the time before.
 
     Args:
-        store: holds the execution and the earlier ones.
+        records: the execution and the earlier ones.
         pipeline: name of the pipeline.
         record: the execution.
         rerun: the node that `--rerun` named.
     """
     if record.node_id == rerun:
         return record.state, f"--rerun {rerun}"
-    earlier = [e for e in node_executions(store, pipeline, record.node_id) if e.id < record.id]
+    earlier = [e for e in records.of_node(pipeline, record.node_id) if e.id < record.id]
     succeeded = [e for e in earlier if e.state in {RAN, CACHED}]
     if record.type_name == RESOLVER:
         same = bool(succeeded) and _looked_up(succeeded[-1]) == _looked_up(record)
@@ -62,21 +55,19 @@ def settle(
         models = ", ".join("/".join(parts[-3:]) for parts in uris)
         return CACHED if same else record.state, f"found {models or 'no other blessed model'}"
     if record.state == CACHED:
-        runs = [producer.run_id for producer in producers(store, record)]
+        runs = [producer.run_id for producer in records.producers(record)]
         return record.state, f"nothing changed since run {runs[-1]}" if runs else "nothing changed"
     if not succeeded:
         return record.state, _after_failure(earlier)
-    before = with_facts_of_producer(store, succeeded[-1])
+    before = with_facts_of_producer(records, succeeded[-1])
     return record.state, _why_it_ran(before, record)
 
 
-def with_facts_of_producer(
-    store: metadata_store.MetadataStore, record: ExecutionRecord
-) -> ExecutionRecord:
+def with_facts_of_producer(records: Records, record: ExecutionRecord) -> ExecutionRecord:
     """Add what a cached execution does not record, such as the fingerprint of the text."""
     if record.state != CACHED:
         return record
-    for producer in producers(store, record):
+    for producer in records.producers(record):
         record = replace(record, settings={**producer.settings, **record.settings})
     return record
 

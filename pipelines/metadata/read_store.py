@@ -15,13 +15,13 @@ from typing import Any, Literal
 from core.errors import InputError
 from pipelines.metadata.graph import Artifact, Edge, Execution, Graph, make_runs
 from pipelines.metadata.names import INTERRUPTED, RUN_CONTEXT, SCHEMA_VERSION, STATES
+from pipelines.metadata.source import Properties
 
 LIVE = 2  # ml_metadata.proto.metadata_store_pb2, Artifact.State
 # Event.Type; a resolver records the artifacts that it looked up as internal outputs.
 KINDS: dict[int, Literal["input", "output", "found"]] = {3: "input", 4: "output", 6: "found"}
 STRUCT = "mlmd-struct::"  # prefix of a struct in a text column
 MAX_IDS = 500  # per query; older versions of SQLite allow 999
-Properties = dict[str, Any]
 
 
 class StoreError(InputError):

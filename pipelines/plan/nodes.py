@@ -18,23 +18,16 @@ from components.tfx_internals.dry_run import prepare_execution, register_executi
 from components.tfx_internals.local_pipeline import compile_pipeline, make_launcher
 from pipelines.local.local_runner import NodeLauncher, disable_cache_from, nodes_until
 from pipelines.metadata.cache_reason import compare, settle, with_facts_of_producer
-from pipelines.metadata.names import RESOLVER
-from pipelines.metadata.records import (
-    ArtifactRecord,
-    ExecutionRecord,
-    node_executions,
-    open_store,
-    read_execution,
-    run_executions,
-)
-from pipelines.metadata.relocate import relocate
-from pipelines.plan.store_copy import (
+from pipelines.metadata.mlmd.store_copy import (
     connect,
     copy_store,
-    last_execution_seconds,
     live_artifacts,
     record_outputs,
 )
+from pipelines.metadata.mlmd.update import relocate
+from pipelines.metadata.names import RAN, RESOLVER
+from pipelines.metadata.read_store import Store
+from pipelines.metadata.records import ArtifactRecord, ExecutionRecord, Records
 
 RUNS, CACHED, LOOKS_UP = "runs", "cached", "looks up"
 RUN_ID = "plan"  # in the copy of the store
@@ -98,24 +91,29 @@ class _Planner:
             record = self._predict_resolver(node)
         else:
             record = self._predict(node)
-        store = open_store(self._copy)
-        state, why = settle(store, self._pipeline, record, rerun=self._rerun)
+        records = self._records()
+        state, why = settle(records, self._pipeline, record, rerun=self._rerun)
         if record.type_name == RESOLVER:
             return PlannedNode(node_id, LOOKS_UP, why, because_of, None)
         if state != CACHED:
             state = RUNS
             self._runs.add(node_id)
-            self._note_restored(store, node, record)
-        last_seconds = last_execution_seconds(store, self._pipeline, node_id)
+            self._note_restored(records, node, record)
+        done = [e for e in records.of_node(self._pipeline, node_id) if e.state == RAN]
+        last_seconds = done[-1].seconds if done else None
         return PlannedNode(node_id, state, why, because_of, last_seconds)
 
-    def _note_restored(self, store: Any, node: Any, record: ExecutionRecord) -> None:
+    def _records(self) -> Records:
+        """Read the copy of the store, which each planned node changes."""
+        return Records(Store(self._copy))
+
+    def _note_restored(self, records: Records, node: Any, record: ExecutionRecord) -> None:
         """Remember a node that executes although it and the content of its inputs are unchanged."""
-        executions = node_executions(store, self._pipeline, record.node_id)
-        good = [e for e in executions if e.id < record.id and e.state in {"ran", CACHED}]
+        executions = records.of_node(self._pipeline, record.node_id)
+        good = [e for e in executions if e.id < record.id and e.state in {RAN, CACHED}]
         if not good:
             return
-        before = with_facts_of_producer(store, good[-1])
+        before = with_facts_of_producer(records, good[-1])
         restored_keys = {
             key
             for key, spec in node.inputs.inputs.items()
@@ -137,24 +135,23 @@ class _Planner:
         launcher = make_launcher(NodeLauncher, self._spec, node, connect(self._copy))
         if node.node_info.type.name == RESOLVER:
             launcher.launch()  # a resolver only queries the store
-            return run_executions(open_store(self._copy), RUN_ID)[node_id]
+            return self._records().of_run(RUN_ID)[node_id]
         settings = prepare_execution(launcher, self._spec, node, self._scratch)
-        record = run_executions(open_store(self._copy), RUN_ID)[node_id]
+        record = self._records().of_run(RUN_ID)[node_id]
         return replace(record, settings={**record.settings, **settings})
 
     def _predict(self, node: Any) -> ExecutionRecord:
         """Predict the execution of a node that would read artifacts that do not exist yet."""
         with connect(self._copy) as handle:
             execution = register_execution(handle, node)
-        store = open_store(self._copy)
-        (recorded,) = store.get_executions_by_id([execution.id])
-        planned = run_executions(store, RUN_ID)
+        records = self._records()
+        planned = records.of_run(RUN_ID)
         inputs = {
             key: artifacts
             for key, spec in node.inputs.inputs.items()
             if (artifacts := self._predict_input(spec, planned))
         }
-        return replace(read_execution(store, recorded), inputs=inputs)
+        return replace(records.by_id(execution.id), inputs=inputs)
 
     def _predict_input(
         self, spec: Any, planned: Mapping[str, ExecutionRecord]

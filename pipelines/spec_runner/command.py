@@ -15,7 +15,8 @@ from pipelines.local.run_origin import describe_origin
 from pipelines.local.run_summary import StartedRun
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import locate_text
-from pipelines.metadata.relocate import relocate
+from pipelines.metadata.mlmd.recorder import Recorder
+from pipelines.metadata.mlmd.update import relocate
 from pipelines.quiet import hush
 from pipelines.spec_runner.cli import Options
 from pipelines.spec_runner.processes.containers import ContainerEngine, parse_images
@@ -31,7 +32,6 @@ from pipelines.spec_runner.tasks.cache_key import executor_class
 from pipelines.spec_runner.tasks.check_supported import check_supported
 from pipelines.spec_runner.tasks.container_task import Tools
 from pipelines.spec_runner.tasks.dag import DagRunner
-from pipelines.spec_runner.tasks.recorder import Recorder
 from pipelines.spec_runner.tasks.run_context import PROJECT, REGION, RunContext
 from pipelines.workdir import Workdir, hold, open_workdir
 

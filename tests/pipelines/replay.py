@@ -16,7 +16,9 @@ from tfx.proto.orchestration import execution_result_pb2
 
 from core.manifest import read_manifest, write_manifest
 from pipelines.local.local_runner import NodeLauncher
-from pipelines.metadata.records import open_store, run_executions
+from pipelines.metadata.mlmd.connection import open_store
+from pipelines.metadata.read_store import Store
+from pipelines.metadata.records import Records
 
 
 @contextmanager
@@ -29,7 +31,7 @@ def replayed(metadata_path: Path, run_id: str, *, new_model: bool = True) -> Ite
         new_model: change the content of a replayed model, as a new training would.
     """
     store = open_store(metadata_path)
-    known = run_executions(store, run_id)
+    known = Records(Store(metadata_path)).of_run(run_id)
 
     def take(_: NodeLauncher, info: Any) -> Any:
         output = execution_result_pb2.ExecutorOutput()

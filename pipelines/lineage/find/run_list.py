@@ -16,7 +16,7 @@ from pipelines.metadata.names import (
     PUSHED_VERSION,
     RUNNING,
 )
-from pipelines.metadata.read_store import Properties
+from pipelines.metadata.source import Properties
 
 SUCCEEDED = "succeeded"
 STATES = (SUCCEEDED, FAILED, INTERRUPTED, RUNNING)

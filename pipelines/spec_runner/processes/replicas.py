@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.metadata.live_artifacts import Json
 from pipelines.spec_runner.processes.containers import Command
 from pipelines.spec_runner.processes.processes import (
     TIMED_OUT,
@@ -22,7 +23,6 @@ from pipelines.spec_runner.processes.processes import (
     tail,
 )
 from pipelines.spec_runner.processes.training_service import CANCELLED, FAILED, SUCCEEDED, CustomJob
-from pipelines.spec_runner.spec.artifacts import Json
 from pipelines.spec_runner.spec.buckets import Buckets
 
 # Roles of the worker pools, by position.

@@ -15,7 +15,7 @@ from typing import Any
 
 from google.protobuf import json_format
 
-from pipelines.spec_runner.spec.artifacts import Json
+from pipelines.metadata.live_artifacts import Json
 
 _JOBS = re.compile(r"/v1/(?P<parent>projects/[^/]+/locations/[^/]+)/customJobs$")
 _JOB = re.compile(r"/v1/(?P<name>projects/[^/]+/locations/[^/]+/customJobs/\d+)(?P<verb>:cancel)?$")

@@ -20,7 +20,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipelines.spec_runner.spec.artifacts import LiveArtifact
+from pipelines.metadata.live_artifacts import LiveArtifact
 from pipelines.spec_runner.spec.errors import SpecError
 
 _TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|&&|\|\||!(?!=)|[A-Za-z_]\w*")

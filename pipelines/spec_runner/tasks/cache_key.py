@@ -10,8 +10,8 @@ import json
 from typing import Any
 
 from components.code_digest import OUR_PACKAGES, code_digest
+from pipelines.metadata.live_artifacts import ArtifactType, LiveArtifacts
 from pipelines.spec_runner.processes.containers import ContainerEngine
-from pipelines.spec_runner.spec.artifacts import ArtifactType, LiveArtifacts
 from pipelines.spec_runner.spec.parameters import Values
 
 _CLASS_PATH = "--executor_class_path"

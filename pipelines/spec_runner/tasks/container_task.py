@@ -9,6 +9,8 @@ from typing import Any
 
 from components.tfx_internals.training_endpoint import ENDPOINT
 from core import storage
+from pipelines.metadata.live_artifacts import ArtifactType, Json, LiveArtifacts, read_type
+from pipelines.metadata.mlmd.recorder import Recorder
 from pipelines.spec_runner.processes.containers import Command
 from pipelines.spec_runner.processes.processes import (
     Processes,
@@ -16,7 +18,6 @@ from pipelines.spec_runner.processes.processes import (
     tail,
 )
 from pipelines.spec_runner.processes.replicas import ReplicaRunner
-from pipelines.spec_runner.spec.artifacts import ArtifactType, Json, LiveArtifacts, read_type
 from pipelines.spec_runner.spec.parameters import Values
 from pipelines.spec_runner.spec.placeholders import resolve_arguments
 from pipelines.spec_runner.tasks.cache_key import cache_key, executor_class
@@ -27,7 +28,6 @@ from pipelines.spec_runner.tasks.executor_input import (
     placeholder_tree,
     read_output,
 )
-from pipelines.spec_runner.tasks.recorder import Recorder
 from pipelines.spec_runner.tasks.run_context import Result, RunContext, TaskError
 
 PIPELINE_ROOT = "the workdir"  # stands for its path in cache keys

@@ -13,7 +13,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
 from components.tfx_internals.kubeflow_spec import INNER_DAG, RESOLVER_SUFFIXES
 from core.errors import TextmillError
-from pipelines.spec_runner.spec.artifacts import LiveArtifacts
+from pipelines.metadata.live_artifacts import LiveArtifacts
 from pipelines.spec_runner.spec.condition import parse_condition
 from pipelines.spec_runner.spec.errors import SpecError
 from pipelines.spec_runner.spec.parameters import Values

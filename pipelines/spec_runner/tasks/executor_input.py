@@ -7,7 +7,7 @@ from typing import Any
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
 from core import storage
-from pipelines.spec_runner.spec.artifacts import Json, LiveArtifact, LiveArtifacts
+from pipelines.metadata.live_artifacts import Json, LiveArtifact, LiveArtifacts
 from pipelines.spec_runner.spec.errors import SpecError
 from pipelines.spec_runner.spec.parameters import Values
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
-from pipelines.spec_runner.spec.artifacts import LiveArtifacts
+from pipelines.metadata.live_artifacts import LiveArtifacts
 from pipelines.spec_runner.spec.errors import SpecError
 from pipelines.spec_runner.spec.parameters import Values, plain, typed
 from pipelines.spec_runner.spec.placeholders import resolve

@@ -6,8 +6,8 @@ from typing import Any
 from google.protobuf import json_format
 
 from core import storage
+from pipelines.metadata.live_artifacts import LiveArtifact, LiveArtifacts, read_type
 from pipelines.metadata.names import RESOLVER
-from pipelines.spec_runner.spec.artifacts import LiveArtifact, LiveArtifacts, read_type
 from pipelines.spec_runner.spec.condition import parse_filter
 from pipelines.spec_runner.spec.errors import SpecError
 from pipelines.spec_runner.spec.parameters import Values, plain

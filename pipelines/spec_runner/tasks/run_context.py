@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import TextmillError
-from pipelines.spec_runner.spec.artifacts import LiveArtifacts
+from pipelines.metadata.live_artifacts import LiveArtifacts
 from pipelines.spec_runner.spec.buckets import Buckets
 from pipelines.spec_runner.spec.parameters import Values
 

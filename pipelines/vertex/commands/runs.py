@@ -42,7 +42,7 @@ def submit(
     poll_seconds: PollOption = POLL_SECONDS,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Run a pipeline once on Vertex AI (now called Gemini Enterprise Agent Platform).
+    """Run a pipeline once on Gemini Enterprise Agent Platform (formerly Vertex AI).
 
     Example: textmill submit pipeline.yaml --param text_root=gs://my-text/news --watch
     """

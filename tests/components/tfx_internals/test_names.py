@@ -65,6 +65,6 @@ def test_lists_in_properties_are_stored_as_we_read_them() -> None:
     source = inspect.getsource(artifact)
     message = (
         "TFX stores lists and objects in properties differently now. Change get_value and its "
-        "counterpart in pipelines/spec_runner/spec/artifacts.py."
+        "counterpart in pipelines/metadata/mlmd/convert.py."
     )
     assert "'__value__'" in source, message

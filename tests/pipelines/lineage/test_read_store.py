@@ -4,14 +4,18 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from pipelines.metadata.graph import Graph
-from pipelines.metadata.read_store import KINDS, STATES, Store, StoreError
-from pipelines.metadata.records import open_store, read_execution
+from pipelines.metadata.mlmd.connection import open_store
+from pipelines.metadata.mlmd.convert import get_value
+from pipelines.metadata.names import CACHED, INTERRUPTED, RAN, STATES
+from pipelines.metadata.read_store import KINDS, Store, StoreError
+from pipelines.metadata.records import Records
 from tests.pipelines.lineage.conftest import History
 
 
@@ -21,40 +25,57 @@ def library(history: History) -> metadata_store.MetadataStore:
 
 
 def test_executions_and_artifacts_match_those_of_the_library(
-    graph: Graph, library: metadata_store.MetadataStore
+    store: Store, graph: Graph, library: metadata_store.MetadataStore
 ) -> None:
-    theirs = {e.id: read_execution(library, e) for e in library.get_executions()}
+    records = Records(store)
+    theirs = {execution.id: execution for execution in library.get_executions()}
     assert set(theirs) == set(graph.executions)
-    for number, execution in graph.executions.items():
-        expected = theirs[number]
-        assert (execution.run_id, execution.node_id) == (expected.run_id, expected.node_id)
-        assert (execution.state, execution.type_name) == (expected.state, expected.type_name)
-        inputs = {edge.key: edge.artifact for edge in graph.inputs(number)}
-        assert inputs == {key: found[0].id for key, found in expected.inputs.items()}
-        outputs = {edge.key: edge.artifact for edge in graph.outputs(number)}
-        assert outputs == {key: found[0].id for key, found in expected.outputs.items()}
+    for number, expected in theirs.items():
+        record = records.by_id(number)
+        names = {c.type: c.name for c in library.get_contexts_by_execution(number)}
+        assert (names["pipeline_run"], names["node"].partition(".")[2]) == (
+            record.run_id,
+            record.node_id,
+        )
+        assert record.type_name == expected.type
+        assert record.state == STATES.get(expected.last_known_state, INTERRUPTED)
+        assert record.settings == _plain(expected.custom_properties)
+        events: dict[bool, dict[str, list[int]]] = {True: {}, False: {}}
+        for event in library.get_events_by_execution_ids([number]):
+            of_kind = events[event.type == pb.Event.INPUT]
+            of_kind.setdefault(event.path.steps[0].key, []).append(event.artifact_id)
+        for is_input, artifacts in ((True, record.inputs), (False, record.outputs)):
+            ids = {key: [a.id for a in of_key] for key, of_key in artifacts.items()}
+            assert ids == {key: sorted(of_key) for key, of_key in events[is_input].items()}
 
 
 def test_properties_match_those_of_the_library(
     store: Store, graph: Graph, library: metadata_store.MetadataStore
 ) -> None:
-    settings = store.settings(graph.executions)
-    for execution in library.get_executions():
-        expected = read_execution(library, execution).settings
-        assert settings.get(execution.id, {}) == expected
     properties = store.properties(graph.artifacts)
     for artifact in library.get_artifacts():
-        names = {*artifact.properties, *artifact.custom_properties}
-        assert set(properties[artifact.id]) == names
+        expected = {**_plain(artifact.properties), **_plain(artifact.custom_properties)}
+        assert properties[artifact.id] == expected
     losses = store.properties(None, ("masked_lm_loss",))
     assert sorted(p["masked_lm_loss"] for p in losses.values()) == [3.72, 3.91, 4.2]
 
 
+def test_the_producers_of_a_reused_output_wrote_it(store: Store, graph: Graph) -> None:
+    records = Records(store)
+    reused = [records.by_id(e.id) for e in graph.executions.values() if e.state == CACHED]
+    assert reused
+    for record in reused:
+        (producer,) = records.producers(record)
+        assert (producer.state, producer.node_id) == (RAN, record.node_id)
+        assert producer.outputs == record.outputs
+
+
+def _plain(properties: Any) -> dict[str, Any]:
+    return {name: get_value(value) for name, value in properties.items()}
+
+
 def test_a_struct_is_read_as_plain_values(tmp_path: Path) -> None:
-    config = pb.ConnectionConfig()
-    config.sqlite.filename_uri = str(tmp_path / "s.sqlite")
-    config.sqlite.connection_mode = pb.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-    library = metadata_store.MetadataStore(config)
+    library = open_store(tmp_path / "s.sqlite", create=True)
     kind = library.put_artifact_type(pb.ArtifactType(name="ExampleAnomalies"))
     artifact = pb.Artifact(type_id=kind, uri="/x")
     artifact.custom_properties["blessed"].struct_value.update({"train": 1, "eval": 0})

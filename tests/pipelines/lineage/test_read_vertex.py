@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.auth.compute_engine import _metadata
 from google.cloud import aiplatform_v1 as v1
 from typer.testing import CliRunner
 
@@ -146,6 +147,8 @@ def test_a_manifest_on_an_object_store_is_read(
     with object_store(tmp_path) as store:
         for name, value in store.environment.items():
             monkeypatch.setenv(name, value)
+        # Another test may have imported it already, and it reads the environment only then.
+        monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", store.environment["GCE_METADATA_HOST"])
         store.put("examples/manifest.json", (folder / "manifest.json").read_bytes())
         manifest = find_remote_manifest(f"gs://{BUCKET}/examples", "Examples")
         assert manifest is not None

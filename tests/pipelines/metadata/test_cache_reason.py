@@ -9,7 +9,7 @@ from pipelines.metadata.records import ArtifactRecord, ExecutionRecord
 def execution(settings: dict[str, object], instances: int = 1) -> ExecutionRecord:
     artifact = ArtifactRecord(instances, "/x", "Examples", {})
     return ExecutionRecord(
-        1, "Trainer", "run", "trainer", "ran", settings, {"instances": (artifact,)}
+        1, "Trainer", "run", "trainer", "ran", 1.0, settings, {"instances": (artifact,)}
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
 from core.errors import InputError
-from pipelines.spec_runner.spec.artifacts import ArtifactType, LiveArtifact
+from pipelines.metadata.live_artifacts import ArtifactType, LiveArtifact
 from pipelines.spec_runner.spec.buckets import Buckets, parse_mappings
 from pipelines.spec_runner.spec.condition import parse_condition, parse_filter
 from pipelines.spec_runner.spec.errors import SpecError

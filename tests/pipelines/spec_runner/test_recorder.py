@@ -7,8 +7,8 @@ import pytest
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from pipelines.spec_runner.spec.artifacts import ArtifactType, LiveArtifact
-from pipelines.spec_runner.tasks.recorder import Recorder
+from pipelines.metadata.live_artifacts import ArtifactType, LiveArtifact
+from pipelines.metadata.mlmd.recorder import Recorder
 
 DATASET = ArtifactType({"schemaTitle": "system.Dataset"}, "system.Dataset", {})
 KEY = "a-cache-key"

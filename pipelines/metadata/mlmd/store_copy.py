@@ -4,14 +4,13 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2 as pb
 from tfx.orchestration import metadata
 from tfx.types import Artifact, artifact_utils
 
 from core.temporary import TemporaryFolder
-from pipelines.metadata.names import NODE_CONTEXT, PIPELINE_CONTEXT
+from pipelines.metadata.names import PIPELINE_CONTEXT
 
 
 @contextlib.contextmanager
@@ -64,14 +63,3 @@ def record_outputs(
     if events:
         with connect(copy) as handle:
             handle.store.put_events(events)
-
-
-def last_execution_seconds(store: Any, pipeline: str, node_id: str) -> float | None:
-    """Return how long the last completed execution of a node took; None if there is none."""
-    context = store.get_context_by_type_and_name(NODE_CONTEXT, f"{pipeline}.{node_id}")
-    executions = store.get_executions_by_context(context.id) if context else ()
-    done = [e for e in executions if e.last_known_state == pb.Execution.COMPLETE]
-    if not done:
-        return None
-    last = max(done, key=lambda execution: execution.id)
-    return (last.last_update_time_since_epoch - last.create_time_since_epoch) / 1000

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from core.failpoints import failpoint
+from pipelines.metadata.live_artifacts import ArtifactType, LiveArtifact, LiveArtifacts
+from pipelines.metadata.mlmd.connection import open_store
+from pipelines.metadata.mlmd.convert import from_store, set_value, to_store
 from pipelines.metadata.names import (
     CACHE_CONTEXT,
     NODE_CONTEXT,
@@ -20,14 +22,6 @@ from pipelines.metadata.names import (
     RUN_CONTEXT,
 )
 from pipelines.metadata.reuse import find_damage, output_digest
-from pipelines.spec_runner.spec.artifacts import (
-    ArtifactType,
-    LiveArtifact,
-    LiveArtifacts,
-    from_store,
-    set_value,
-    to_store,
-)
 
 log = logging.getLogger(__name__)
 OUTPUT_PARAMETERS = "output_parameters"  # JSON
@@ -37,10 +31,7 @@ class Recorder:
     """Writes one run to the metadata store of a workdir, which is created if it does not exist."""
 
     def __init__(self, path: Path, pipeline: str, run_id: str, origin: Mapping[str, str]) -> None:
-        config = mlmd.ConnectionConfig()
-        config.sqlite.filename_uri = str(path)
-        config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-        self._store = metadata_store.MetadataStore(config)
+        self._store = open_store(path, create=True)
         self._pipeline = pipeline
         self._contexts = [
             self._context(PIPELINE_CONTEXT, pipeline),
@@ -204,7 +195,7 @@ class Recorder:
         if artifact_type.name not in self._types:
             kind = mlmd.ArtifactType(name=artifact_type.name)
             for name, declared in artifact_type.properties.items():
-                kind.properties[name] = declared
+                kind.properties[name] = mlmd.PropertyType.Value(declared)
             self._types[artifact_type.name] = self._store.put_artifact_type(
                 kind, can_add_fields=True, can_omit_fields=True
             )

@@ -1,12 +1,17 @@
-"""Make a store name the folders of its own workdir, after the workdir was moved or copied."""
+"""Correct a store that was moved, or whose writer was killed."""
 
+import contextlib
+import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
-from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from pipelines.metadata.folders import local_folder
+from pipelines.metadata.mlmd.connection import open_store
+
+NOTE = "note"  # custom property of an execution that another process closed
+UNFINISHED = (pb.Execution.NEW, pb.Execution.RUNNING)
 
 
 def relocate(metadata: Path, workdir: Path) -> int:
@@ -21,13 +26,28 @@ def relocate(metadata: Path, workdir: Path) -> int:
     """
     if not metadata.exists():
         return 0
-    config = pb.ConnectionConfig()
-    config.sqlite.filename_uri = str(metadata)
-    store = metadata_store.MetadataStore(config)
+    store = open_store(metadata)
     moved = [artifact for artifact in store.get_artifacts() if _relocate(artifact, workdir)]
     if moved:
         store.put_artifacts(moved)
     return len(moved)
+
+
+def cancel_unfinished(metadata: Path, note: str) -> list[int]:
+    """Mark the executions that did not end as CANCELED, with a note; return their ids."""
+    uri = f"{metadata.resolve().as_uri()}?mode=rw"  # opening rolls back a killed writer's changes
+    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+        if not connection.execute(_HAS_EXECUTIONS).fetchall():
+            return []
+        ids = [number for (number,) in connection.execute(_UNFINISHED, UNFINISHED)]
+    if ids:
+        store = open_store(metadata)
+        executions = store.get_executions_by_id(ids)
+        for execution in executions:
+            execution.last_known_state = pb.Execution.CANCELED
+            execution.custom_properties[NOTE].string_value = note
+        store.put_executions(executions)
+    return ids
 
 
 def _relocate(artifact: pb.Artifact, workdir: Path) -> bool:
@@ -46,3 +66,7 @@ def _texts(artifact: pb.Artifact) -> Iterable[pb.Value]:
 
 def _new_place(text: str, workdir: Path) -> str:
     return str(local_folder(text, workdir)) if text.startswith("/") else text
+
+
+_HAS_EXECUTIONS = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'Execution'"
+_UNFINISHED = "SELECT id FROM Execution WHERE last_known_state IN (?, ?)"

@@ -1,0 +1,1 @@
+"""Write ML Metadata, for the runners and the planner. No other folder of pipelines/ imports it."""

@@ -1,0 +1,1 @@
+"""Tests that TensorFlow versions read what the others wrote (make exchange)."""
