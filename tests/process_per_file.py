@@ -72,6 +72,8 @@ def _reports(item: pytest.Item, child: _Child) -> Iterator[pytest.TestReport]:
         yield pytest.TestReport(item.nodeid, item.location, {}, "failed", how, "call")
         return
     for content in json.loads(line):
+        if isinstance(content["longrepr"], list):  # JSON has no tuples
+            content["longrepr"] = tuple(content["longrepr"])
         parse = item.config.hook.pytest_report_from_serializable
         yield parse(config=item.config, data=content)
     if item is [i for i in item.session.items if i.path == item.path][-1]:
