@@ -72,7 +72,10 @@ class Running:
 
     def wait(self) -> Ended:
         self._process.join(LONGEST_SECONDS)
-        assert self._process.exitcode is not None, f"still running: {self.output()[-2000:]}"
+        if self._process.exitcode is None:  # it would also keep this process from ending
+            os.killpg(self.pid, signal.SIGKILL)
+            self._process.join()
+            raise AssertionError(f"still running: {self.output()[-2000:]}")
         return Ended(self._process.exitcode, self.output())
 
     def wait_until(self, condition: Callable[[], object], event: str) -> None:
