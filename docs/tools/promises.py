@@ -92,7 +92,7 @@ def read_rows() -> list[Row]:
         Row(
             document,
             says=(row["says"],) if isinstance(row["says"], str) else tuple(row["says"]),
-            on=row["on"],
+            on=row["ground"],
             tests=tuple(row.get("tests", ())),
             because=row.get("because", ""),
         )
