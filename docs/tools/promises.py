@@ -31,7 +31,7 @@ WORDS = re.compile(
 TABLE_RULE = re.compile(r"\s*\|[\s|:-]+$")  # below the head of a table
 SECTIONS = {
     "README.md": ("Textmill", "Limits"),
-    "SECURITY.md": ("What Textmill trusts", "Rules that tests enforce", "Dependencies"),
+    "SECURITY.md": ("What Textmill trusts", "Rules that tests enforce"),
     "docs/guides/bad-day.md": ("What happens automatically", "What to do"),
 }
 # What tests can run on, and how a document says so if that is less than the real thing.
