@@ -21,6 +21,8 @@ class RunRecordSpec(ComponentSpec):
         "final_status": ExecutionParameter(type=str),
         "record_root": ExecutionParameter(type=str),
         "recipe": ExecutionParameter(type=str),
+        "topic": ExecutionParameter(type=str),
+        "webhook_secret": ExecutionParameter(type=str),
     }
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
     OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {}
@@ -38,6 +40,21 @@ class RunRecord(SpecComponent, base_component.BaseComponent):
     SPEC_CLASS = RunRecordSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
-    def __init__(self, *, recipe: str, record_root: str) -> None:
-        """Build the component; `record_root` is the folder of all run records."""
-        super().__init__(final_status=FinalStatusStr(), record_root=record_root, recipe=recipe)
+    def __init__(
+        self, *, recipe: str, record_root: str, topic: str = "", webhook_secret: str = ""
+    ) -> None:
+        """Build the component.
+
+        Args:
+            recipe: name of the pipeline.
+            record_root: folder of all run records.
+            topic: Pub/Sub topic that is told how runs end; "" for none.
+            webhook_secret: secret with the address of a webhook that is told; "" for none.
+        """
+        super().__init__(
+            final_status=FinalStatusStr(),
+            record_root=record_root,
+            recipe=recipe,
+            topic=topic,
+            webhook_secret=webhook_secret,
+        )

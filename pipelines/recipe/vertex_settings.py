@@ -123,6 +123,18 @@ class Retries(Settings):
     """Longest delay in seconds."""
 
 
+class Notifications(Settings):
+    """Who is told how a run ended: failed, nothing published and why, or published."""
+
+    topic: str | None = Field(default=None, pattern=r"^projects/[^/]+/topics/[^/]+$")
+    """Pub/Sub topic: projects/PROJECT/topics/NAME. None: none."""
+    webhook_secret: str | None = Field(
+        default=None, pattern=r"^projects/[^/]+/secrets/[^/]+/versions/[^/]+$"
+    )
+    """Secret that holds the address of a webhook, for example of a chat:
+    projects/PROJECT/secrets/NAME/versions/latest. None: none."""
+
+
 class VertexSettings(Settings):
     """Running on Vertex AI. Project, region and folders may also be given at submission."""
 
@@ -166,6 +178,8 @@ class VertexSettings(Settings):
     """Resources of tasks that `resources` does not list."""
     resources: dict[str, TaskResources] = Field(default_factory=dict)
     """Resources by name of task."""
+    notify: Notifications = Notifications()
+    """Messages about the end of each run."""
     retries: Retries = Retries()
     """Retries of failed tasks."""
 

@@ -70,7 +70,12 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
     )
     if vertex.dataflow:
         use_dataflow(pipeline.components, recipe.name, vertex.dataflow, vertex.images.dataflow)
-    record = RunRecord(recipe=recipe.name, record_root=f"{root}/runs")
+    record = RunRecord(
+        recipe=recipe.name,
+        record_root=f"{root}/runs",
+        topic=vertex.notify.topic or "",
+        webhook_secret=vertex.notify.webhook_secret or "",
+    )
     spec = compile_spec(pipeline, images_by_task(vertex), record)
     return finish_spec(spec, recipe.description, vertex, parameters)
 

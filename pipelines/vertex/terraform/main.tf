@@ -12,6 +12,9 @@ locals {
       "iam.googleapis.com",
       "iamcredentials.googleapis.com",
       "logging.googleapis.com",
+      "monitoring.googleapis.com",
+      "pubsub.googleapis.com",
+      "secretmanager.googleapis.com",
       "storage.googleapis.com",
     ],
     # For `textmill doctor`; without them, its checks become warnings.

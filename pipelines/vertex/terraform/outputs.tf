@@ -13,6 +13,11 @@ output "pipeline_root" {
   value       = "gs://${google_storage_bucket.artifacts.name}/${local.root}"
 }
 
+output "topic" {
+  description = "vertex.notify.topic in the recipe."
+  value       = google_pubsub_topic.runs.id
+}
+
 output "images" {
   description = "Repository to push the images to."
   value       = "${var.region}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.images.name}"

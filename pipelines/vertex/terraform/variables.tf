@@ -36,6 +36,18 @@ variable "use_dataflow" {
   default     = false
 }
 
+variable "alert_email" {
+  description = "Address that is told when a run fails; empty for none."
+  type        = string
+  default     = ""
+}
+
+variable "webhook_secret" {
+  description = "Name of the secret that holds the address of a webhook; empty for none."
+  type        = string
+  default     = ""
+}
+
 variable "keep_checkpoints_days" {
   description = "Days after which checkpoints and Dataflow's files are deleted; 0 keeps all."
   type        = number

@@ -14,7 +14,7 @@ RUN = "projects/1/locations/us-central1/pipelineJobs/weekly-20261124"
 
 def record(root: Path, status: Any) -> dict[str, Any]:
     given = {"final_status": status, "record_root": str(root), "recipe": "weekly", "steps": 5}
-    Executor().Do({}, {}, {**given, "text_root": "gs://b/x"})
+    Executor().Do({}, {}, {**given, "topic": "", "webhook_secret": "", "text_root": "gs://b/x"})
     (file,) = root.glob("*/run.json")
     content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     assert file.parent.name == "weekly-20261124"
