@@ -13,6 +13,7 @@ import typer
 from core.errors import InputError, TextmillError, printable
 from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED
 from pipelines.lineage.commands import app as lineage_app
+from pipelines.models.commands import app as models_app
 from pipelines.options import (
     FLAG,
     PricesOption,
@@ -28,7 +29,7 @@ from pipelines.spec_runner.cli import run_spec
 from pipelines.vertex.commands.doctor import doctor
 from pipelines.vertex.commands.runs import app as runs_app
 from pipelines.vertex.commands.runs import submit
-from pipelines.vertex.commands.schedule import app as schedule_app
+from pipelines.vertex.commands.schedule_runs import app as schedule_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -117,6 +118,7 @@ app.command(rich_help_panel=CLOUD)(submit)
 app.add_typer(schedule_app, name="schedule", rich_help_panel=CLOUD)
 app.add_typer(runs_app, name="runs", rich_help_panel=CLOUD)
 lineage_app.command()(reproduce)  # here, because it runs a pipeline
+app.add_typer(models_app, name="models", rich_help_panel=LOCAL)
 app.add_typer(lineage_app, name="lineage", rich_help_panel=LINEAGE)
 
 

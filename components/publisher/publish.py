@@ -2,6 +2,7 @@
 
 destination/
 latest.json          names the newest version
+blessed.json         names the version to use: the newest, until someone moves it
 1763862000/          a version, in the form that TensorFlow Serving expects
 saved_model.pb …   the SavedModel
 transformers/ …    the same weights for `transformers`
@@ -9,13 +10,13 @@ README.md          the model card, here and in transformers/
 manifest.json      written last
 """
 
-import json
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from components.publisher.aliases import LATEST, bless, move_alias
 from components.publisher.versions import Files, claim_version, complete_versions, write_version
 from core import storage
 from core.errors import InputError
@@ -23,7 +24,6 @@ from core.manifest import MANIFEST, Manifest, Shard, describe_file, read_manifes
 
 log = logging.getLogger(__name__)
 CARD = "README.md"
-LATEST = "latest.json"
 # A model without these files cannot be loaded.
 REQUIRED = ("saved_model.pb", "transformers/config.json", "transformers/model.safetensors")
 
@@ -67,6 +67,7 @@ def publish(
         version = claim_version(destination, int(clock()))
         write_version(destination, version, files, manifest)
     _point_to_latest(destination)
+    bless(destination, version)
     return Publication(
         version=str(version),
         folder=storage.join(destination, str(version)),
@@ -146,12 +147,5 @@ def _point_to_latest(destination: str) -> None:
     """Write `latest.json`; repeat if another publisher finished in the meantime."""
     written = None
     while written != (newest := complete_versions(destination)[-1]):
-        manifest = read_manifest(storage.join(destination, str(newest)))
-        content = {
-            "version": str(newest),
-            "manifest": f"{newest}/{MANIFEST}",
-            "content_digest": manifest.content_digest(),
-        }
-        text = json.dumps(content, indent=1, sort_keys=True) + "\n"
-        storage.write_bytes(storage.join(destination, LATEST), text.encode())
+        move_alias(destination, LATEST, newest)
         written = newest

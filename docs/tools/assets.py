@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from docs.tools.operating_output import operating_output
 from docs.tools.textmill import TOP, textmill
 from docs.tools.vertex_output import vertex_output
 
@@ -83,7 +84,7 @@ def other_models() -> None:
 
 def vertex() -> None:
     """Call the commands for Vertex AI; the test server answers them."""
-    for name, text in vertex_output(FOLDER).items():
+    for name, text in {**vertex_output(FOLDER), **operating_output(FOLDER)}.items():
         write(f"{name}.txt", text)
 
 

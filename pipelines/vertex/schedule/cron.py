@@ -41,6 +41,13 @@ class Cron:
         times = takewhile(lambda time: end is None or time <= end, CronSim(self.fields, after))
         return list(islice(times, count))
 
+    def previous_runs(self, count: int, start: datetime, now: datetime) -> list[datetime]:
+        """Return the latest times before now at which the schedule was due, newest first."""
+        from cronsim import CronSim
+
+        earlier = CronSim(self.fields, now.astimezone(find_zone(self.zone)), reverse=True)
+        return list(islice(takewhile(lambda time: time >= start, earlier), count))
+
 
 @dataclass(frozen=True, kw_only=True)
 class TimingOptions:

@@ -68,7 +68,9 @@ def test_a_version_holds_the_model_the_card_and_its_own_manifest(
 
 def test_only_versions_and_the_pointer_remain(model: str, card: str, tmp_path: Path) -> None:
     publish_at(model, card, str(tmp_path / "published"))
-    assert sorted(p.name for p in (tmp_path / "published").iterdir()) == [str(NOW), "latest.json"]
+    assert sorted(p.name for p in (tmp_path / "published").iterdir()) == [
+        str(NOW), "blessed.json", "latest.json",
+    ]  # fmt: skip
 
 
 def test_versions_increase_even_if_the_clock_does_not(
@@ -133,7 +135,7 @@ def test_the_graph_and_the_manifest_come_last_on_an_object_store(
 
     monkeypatch.setattr(storage, "open_output", noted)
     publish_at(model, card, f"gs://{BUCKET}{tmp_path}/ordered")
-    assert order[-3:] == ["saved_model.pb", "manifest.json", "latest.json"]
+    assert order[-4:] == ["saved_model.pb", "manifest.json", "latest.json", "blessed.json"]
 
 
 def test_a_changed_model_is_not_published(model: str, card: str, destination: str) -> None:

@@ -1,12 +1,13 @@
 """Tests of `textmill schedule …`, from creation to deletion."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from google.cloud import aiplatform_v1 as v1
 
-from pipelines.exit_codes import INPUT_ERROR, SUCCEEDED
+from pipelines.exit_codes import FAILED, INPUT_ERROR, SUCCEEDED
+from pipelines.vertex.schedule.describe import read_schedule_cron
 from tests.pipelines.vertex.conftest import ACCOUNT, PROJECT, REGION, TEXT, Ended, Textmill
 from tests.vertex_server import VertexServer
 from tests.vertex_server.schedules import fire
@@ -196,3 +197,52 @@ def test_wrong_times_are_refused_before_anything_is_sent(
     assert ended.code == INPUT_ERROR
     assert message in ended.err.replace("\n", " ")
     assert server.received == []
+
+
+def test_the_history_shows_each_time_that_was_due(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    make(textmill, spec)
+    assert "weekly has not been due yet" in textmill("schedule", "history", "weekly").out
+    schedule = only(server)
+    now = datetime.now(UTC)
+    times = read_schedule_cron(schedule).previous_runs(3, now - timedelta(days=30), now)
+    schedule.create_time = schedule.start_time = times[2] - timedelta(hours=1)
+    for week in (2, 0):  # the second week was skipped
+        job = fire(server, schedule.name)
+        job.create_time = times[week] + timedelta(seconds=5)
+        job.state = v1.PipelineState.PIPELINE_STATE_SUCCEEDED
+    job.state, job.error.message = v1.PipelineState.PIPELINE_STATE_FAILED, "No text."
+    listed = json.loads(textmill("schedule", "history", "weekly", "--json").out)
+    assert [(due["run"], due["state"]) for due in listed] == [
+        ("4001-2", "failed"), (None, "not started"), ("4001-1", "succeeded"),
+    ]  # fmt: skip
+    table = textmill("schedule", "history", "weekly", "--limit", "2").out
+    assert "not started" in table
+    assert "No text." in table
+    assert "4001-1" not in table
+
+
+def test_spans_of_the_past_run_in_order_until_one_fails(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    make(textmill, spec)
+    refused = textmill("schedule", "backfill", "weekly", "--spans", "3..5")
+    assert refused.code == INPUT_ERROR
+    assert "its text_pattern has no {SPAN}" in refused.err
+    textmill("schedule", "update", "weekly", "--spec", spec, *TEXT, "--param",
+             "text_pattern=week-{SPAN}/*.txt")  # fmt: skip
+    run = ("schedule", "backfill", "weekly", "--poll-seconds", "0.01")
+    assert textmill(*run, "--spans", "3..x").code == INPUT_ERROR
+    dry = json.loads(textmill(*run, "--spans", "3..4", "--dry-run").out)
+    assert [r["pipelineJob"]["runtimeConfig"]["parameterValues"]["span"] for r in dry] == ["3", "4"]
+    assert not server.pipeline_jobs
+    done = textmill(*run, "--spans", "3,5")
+    assert done.code == SUCCEEDED, done.output
+    jobs = list(server.pipeline_jobs.values())
+    assert [j.runtime_config.parameter_values["span"] for j in jobs] == ["3", "5"]
+    assert all(j.state == v1.PipelineState.PIPELINE_STATE_SUCCEEDED for j in jobs)
+    assert all(j.labels["textmill_recipe"] == "vertex" for j in jobs)
+    server.failing_tasks["InstanceGen"] = "Out of memory."
+    assert textmill(*run, "--spans", "7..9").code == FAILED
+    assert len(server.pipeline_jobs) == 3

@@ -1,0 +1,125 @@
+"""Call the commands of three weeks of operation against the tests' server, and keep the output."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from google.cloud import aiplatform_v1 as v1
+
+from components.publisher.publish import publish
+from docs.tools.textmill import TOP, shorten, textmill
+from docs.tools.vertex_output import ACCOUNT, PROJECT, QUOTA, REGION, SPEC, TEXT
+from pipelines.recipe.vertex_settings import NO_DIGEST
+from pipelines.vertex.schedule.describe import read_schedule_cron
+from tests.components.publisher.conftest import FILES, write_model
+from tests.vertex_server import VertexServer
+from tests.vertex_server.google_apis import Account, Bucket
+from tests.vertex_server.schedules import fire
+
+BAD_TEXT = "gs://acme-nlp-text/news/week-4/c.txt:812: byte 0xff is not UTF-8. Fix the file."
+FAST = ("--poll-seconds", "0.01")
+
+
+def operating_output(folder: Path) -> dict[str, str]:
+    """Return the output of each command of the operator's guide, by the asset's name."""
+    spec = (TOP / "pipeline.yaml").read_text(encoding="utf-8")
+    spec = spec.replace(NO_DIGEST, "sha256:" + 32 * "5e").replace("your-project", PROJECT)
+    (folder / SPEC).write_text(spec, encoding="utf-8")
+    with VertexServer() as server:
+        environment = {
+            "TEXTMILL_VERTEX_ENDPOINT": server.url,
+            "GOOGLE_CLOUD_PROJECT": PROJECT,
+            "GOOGLE_CLOUD_REGION": REGION,
+            "TEXTMILL_PIPELINE_ROOT": f"gs://{PROJECT}-textmill/textmill",
+            "TEXTMILL_SERVICE_ACCOUNT": ACCOUNT,
+            "NO_GCE_CHECK": "true",
+        }
+
+        def call(*arguments: str, code: int = 0) -> str:
+            return textmill(*arguments, folder=folder, code=code, progress=True, **environment)
+
+        output = {}
+        server.enabled_apis, server.images = {"storage.googleapis.com"}, set()
+        output["operate-doctor-empty"] = call("doctor", SPEC, *TEXT, code=1)
+        _create_project(server)
+        first = call("submit", SPEC, *TEXT, "--run-id", "first", "--watch", *FAST)
+        output["operate-first"] = shorten(first, first=7, last=3)
+        _add_training(server, 1, "first", 4.2)
+        output["operate-cost"] = shorten(call("runs", "show", "first"), first=7, last=1)
+        cron = ("--cron", "0 3 * * 1", "--time-zone", "Europe/Berlin", "--name", "weekly")
+        call("schedule", "create", SPEC, *TEXT, *cron)
+        failed = _two_mondays(server)
+        call("runs", "show", failed, "--watch", *FAST, code=1)
+        output["operate-history"] = call("schedule", "history", "weekly", "--limit", "3")
+        shown = call("runs", "show", failed)
+        output["operate-show"] = shown[shown.index("  task") :]
+        server.failing_tasks.clear()
+        again = call("runs", "retry", failed, "--watch", *FAST)
+        output["operate-retry"] = shorten(again, first=6, last=1)
+        backfill = call("schedule", "backfill", "weekly", "--spans", "3..4", *FAST)
+        lines = [line for line in backfill.splitlines() if line.startswith(("run  ", "Run "))]
+        output["operate-backfill"] = "\n".join(lines) + "\n"
+    return output | _models(folder)
+
+
+def _create_project(server: VertexServer) -> None:
+    """Do what Terraform, the build of the images and the upload of the text do."""
+    server.enabled_apis = server.images = None
+    server.buckets |= {f"{PROJECT}-textmill": Bucket(), f"{PROJECT}-text": Bucket()}
+    server.objects[f"{PROJECT}-text/news/week-3/a.txt"] = 300_000_000
+    server.accounts[ACCOUNT] = Account()
+    server.quotas[QUOTA, REGION] = 8
+
+
+def _add_training(server: VertexServer, number: int, run: str, hours: float) -> None:
+    parent = f"projects/{server.project_number}/locations/{REGION}"
+    end = datetime.now(UTC)
+    machine = {
+        "machine_type": "a2-highgpu-1g", "accelerator_type": "NVIDIA_TESLA_A100",
+        "accelerator_count": 1,
+    }  # fmt: skip
+    name = f"{parent}/customJobs/{7000 + number}"
+    server.custom_jobs[name] = v1.CustomJob(
+        name=name, state="JOB_STATE_SUCCEEDED", create_time=end,
+        start_time=end - timedelta(hours=hours), end_time=end,
+        labels={"textmill_recipe": "vertex", "textmill_pipeline_job": run},
+        job_spec={
+            "worker_pool_specs": [{"machine_spec": machine, "replica_count": 1}],
+            "scheduling": {"strategy": "SPOT", "timeout": "172800s"},
+        },
+    )  # fmt: skip
+
+
+def _two_mondays(server: VertexServer) -> str:
+    """Let the schedule start a good run, and two weeks later a bad one; return the bad one's id."""
+    (name, schedule), *_ = server.schedules.items()
+    now = datetime.now(UTC)
+    cron = read_schedule_cron(schedule)
+    assert cron is not None
+    times = cron.previous_runs(3, now - timedelta(days=30), now)
+    schedule.create_time = schedule.start_time = times[2] - timedelta(hours=1)
+    run = ""
+    for week in (2, 0):
+        job = fire(server, name)
+        assert job is not None
+        job.create_time = times[week] + timedelta(seconds=4)
+        run = job.name.rpartition("/")[2]
+        if week:
+            job.state = v1.PipelineState.PIPELINE_STATE_SUCCEEDED
+            job.start_time, job.end_time = job.create_time, job.create_time + timedelta(hours=6)
+    server.failing_tasks["TextExampleGen"] = BAD_TEXT
+    return run
+
+
+def _models(folder: Path) -> dict[str, str]:
+    """Publish two versions, and go back to the first."""
+    card = folder / "card"
+    card.mkdir()
+    published = folder / "work" / "published" / "weekly"
+    for text, moment in (("first", 1_763_952_000), ("second", 1_764_556_800)):
+        (card / "README.md").write_text(f"# {text}\n", encoding="utf-8")
+        write_model(folder / text, FILES)
+        publish(str(folder / text), str(card), str(published), lambda moment=moment: moment)
+    shown = "work/published/weekly"
+    listed = textmill("models", "list", shown, folder=folder)
+    back = textmill("models", "rollback", shown, folder=folder)
+    return {"operate-models": listed, "operate-rollback": back}

@@ -1,0 +1,1 @@
+"""List the published versions of a model, and move the alias of the one to use."""
