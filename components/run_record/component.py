@@ -48,8 +48,8 @@ class RunRecord(SpecComponent, base_component.BaseComponent):
         Args:
             recipe: name of the pipeline.
             record_root: folder of all run records.
-            topic: Pub/Sub topic that is told how runs end; "" for none.
-            webhook_secret: secret with the address of a webhook that is told; "" for none.
+            topic: Pub/Sub topic that receives a message per run; "" for none.
+            webhook_secret: secret with the address of a webhook that receives one; "" for none.
         """
         super().__init__(
             final_status=FinalStatusStr(),

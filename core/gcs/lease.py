@@ -3,7 +3,7 @@
 The lease is the object `lease.json`. It is created with the precondition that it does not exist,
 and renewed or taken over with the precondition of its generation, so that of two writers only one
 succeeds. Its holder writes it again every minute. A lease that was not written for ten minutes is
-taken over; whoever restarts under the same name, for example a training job whose machine was
+taken over; a writer that restarts under the same name, for example a training job whose machine was
 replaced, need not wait for that.
 """
 

@@ -37,7 +37,7 @@ variable "use_dataflow" {
 }
 
 variable "alert_email" {
-  description = "Address that is told when a run fails; empty for none."
+  description = "Address of the alert for failed runs; empty for none."
   type        = string
   default     = ""
 }
