@@ -44,6 +44,8 @@ def compare_bytes(
             again = _outputs(new_archive, new[node]).get(key) if node in new else None
             if artifact.type_name == MODEL_RUN:
                 result, detail = NOT_COMPARED, "a log with times"
+            elif node not in new:  # the recorded run stopped early
+                result, detail = NOT_COMPARED, "the last node of the run does not depend on it"
             elif again is None:
                 result, detail = DIFFERENT, "was not made"
             else:

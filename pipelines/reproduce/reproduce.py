@@ -120,7 +120,8 @@ def check_code(archive: Archive, recorded: RecordedRun, text: list[str], *, any_
     )
     if any_code:
         return message
-    get_it = f"Get it with `git checkout {commit}`, and reproduce there" if commit else "Find it"
+    get_it = f"Get it with `git checkout {commit}`" if commit else "Find it"
+    get_it += " and those changes" if git.get("dirty") else ""
     raise ReproduceError(f"{recorded.run.id}: {message} {get_it}, or add --any-code.")
 
 
