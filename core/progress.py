@@ -5,6 +5,8 @@ calls a library for minutes shows at least how long it has been running.
 """
 
 import contextlib
+import logging
+import math
 import sys
 import threading
 import time
@@ -87,6 +89,33 @@ def show_progress(
         _display.pop(task)
 
 
+@contextlib.contextmanager
+def print_messages(logger: str) -> Iterator[None]:
+    """Print the messages of a logger now and then, unless a terminal shows the same as a bar."""
+    handler = _Lines()
+    if not sys.stderr.isatty():
+        logging.getLogger(logger).addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger(logger).removeHandler(handler)
+
+
+class _Lines(logging.Handler):
+    """Print a message if the one before it is long ago."""
+
+    _last_line = -math.inf
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if time.monotonic() - self._last_line >= LINE_EVERY_SECONDS:
+            self._last_line = time.monotonic()
+            _print_line(record.getMessage())
+
+
+def _print_line(text: str) -> None:
+    print(f"   {text}", file=sys.stderr, flush=True)
+
+
 def format_clock(seconds: float) -> str:
     """Return 0:42, or 1:02:03."""
     minutes, rest = divmod(round(seconds), 60)
@@ -131,7 +160,7 @@ class _Display:
         if not sys.stderr.isatty():
             if time.monotonic() - self._last_line >= LINE_EVERY_SECONDS:
                 self._last_line = time.monotonic()
-                print(f"   {task.label}: {task.describe()}", file=sys.stderr, flush=True)
+                _print_line(f"{task.label}: {task.describe()}")
             return
         self._bar = self._bar or _start_bar()
         self._bar.update(

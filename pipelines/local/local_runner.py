@@ -23,7 +23,7 @@ from core import storage
 from core.errors import InputError
 from core.failpoints import failpoint
 from core.manifest import read_manifest
-from core.progress import show_progress
+from core.progress import print_messages, show_progress
 from core.settings import LATEST_BLESSED
 from pipelines.local.node_timer import NodeTimer
 from pipelines.metadata.names import OUTPUT_DIGEST, PUSHED_DESTINATION
@@ -37,6 +37,7 @@ SOURCES = re.compile(
     rf"""((?:start_from|generator_from|import_from)\\*":\s*\\*")(?!{LATEST_BLESSED})[^"\\]*"""
 )
 TRAINER = "Trainer"
+TRAINING_LOG = "trainer.report.progress"
 STATISTICS_GEN = "tfx.components.statistics_gen.component.StatisticsGen"
 log = logging.getLogger(__name__)
 
@@ -161,7 +162,7 @@ class NodeLauncher(HookedLauncher):
         """Show how long the node has been running, and for statistics how much it has read."""
         node = self._pipeline_node.node_info
         if node.id == TRAINER:
-            return contextlib.nullcontext()  # it has a bar of its own
+            return print_messages(TRAINING_LOG)  # on a terminal it draws a bar of its own
         if node.type.name != STATISTICS_GEN:
             return show_progress(node.id)
         return _show_statistics(node.id, inputs["examples"][0].uri)

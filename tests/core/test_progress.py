@@ -1,5 +1,6 @@
 """Long work shows how much is done, how fast, and when it ends; short work shows nothing."""
 
+import logging
 import time
 from collections.abc import Iterator
 
@@ -76,6 +77,20 @@ def test_a_bar_is_drawn_on_a_terminal_and_removed_at_the_end(
     assert "Node" in drawn
     assert "2 of 8 documents, " in drawn
     assert drawn.endswith("\x1b[2K"), "the line is erased"
+
+
+def test_messages_of_a_logger_are_printed_now_and_then(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger = logging.getLogger("some.training")
+    logger.setLevel(logging.INFO)
+    with progress.print_messages("some.training"):
+        logger.info("step %d", 1)
+        logger.info("step %d", 2)
+        monkeypatch.setattr(progress, "LINE_EVERY_SECONDS", 0.0)
+        logger.info("step %d", 3)
+    logger.info("step %d", 4)
+    assert capfd.readouterr().err == "   step 1\n   step 3\n"
 
 
 def test_work_that_fails_ends_its_display(at_once: None, capfd: pytest.CaptureFixture[str]) -> None:

@@ -112,6 +112,7 @@ def slowly(function: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
         r"InstanceGen: [12] of 2 shards, [\d.]+ shards/s, 0:0\d left",
         r"CorpusReportGen: \d+ of 54 documents, [\d.,]+ documents/s, 0:\d\d left",
         r"InstanceStatistics: \d+ of 446 instances, [\d.,]+ instances/s, 0:\d\d left",
+        r"step \d of 6: loss [\d.]+, .* tokens/s .*, \d+:\d\d left",
         r"ModelEvaluator: \d+ of 132 instances, [\d.,]+ instances/s, 0:\d\d left",
         r"Pusher: 0:\d\d so far",  # no count, but never silent
     ],
