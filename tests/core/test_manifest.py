@@ -120,12 +120,12 @@ def test_every_missing_file_is_named(folder: Path, name: str) -> None:
 
 
 def test_files_are_copied_and_compared(folder: Path, tmp_path: Path) -> None:
-    copy_shards(str(folder), read_manifest(str(folder)), str(tmp_path / "copy"))
+    copy_shards(str(folder), read_manifest(str(folder)).all_files(), str(tmp_path / "copy"))
     copied = {name: (tmp_path / "copy" / name).read_bytes() for name in CONTENT}
     assert copied == CONTENT
     (folder / "counts.json").write_bytes(b"[]\n")
     with pytest.raises(DamagedFileError, match="is not what was written"):
-        copy_shards(str(folder), read_manifest(str(folder)), str(tmp_path / "other"))
+        copy_shards(str(folder), read_manifest(str(folder)).all_files(), str(tmp_path / "other"))
 
 
 def test_a_local_folder_is_verified_where_it_is(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """What a node made, and why it ran, is said in a few words."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 from pipelines.metadata import cache_reason
 from pipelines.metadata.cache_reason import compare, node_counts, settle, summarize_counts
 from pipelines.metadata.names import CACHED, FAILED, RAN, RESOLVER
-from pipelines.metadata.records import ArtifactRecord, ExecutionRecord
+from pipelines.metadata.records import ArtifactRecord, ExecutionRecord, Records
+
+Executions = tuple[ExecutionRecord, ...]
 
 DOCUMENTS = {"train": {"documents": 1200, "sentences": 5000}, "eval": {"documents": 90}, "all": {}}
 METRICS = {"masked_lm_loss": 4.9753, "unigram_loss": 6.0211, "masked_lm_accuracy": 0.197}
@@ -45,10 +48,11 @@ def record(
     number: int, state: str = RAN, settings: dict[str, Any] | None = None, *, uri: str = "/x/1",
     type_name: str = "Trainer", key: str = "model", inputs: dict[str, Any] | None = None,
 ) -> ExecutionRecord:  # fmt: skip
-    output = {key: (ArtifactRecord(number, uri, "Model", {}),)}
     return ExecutionRecord(
-        number, "Trainer", f"run-{number}", type_name, state, settings or {}, inputs or {}, output
-    )
+        id=number, node_id="Trainer", run_id=f"run-{number}", type_name=type_name, state=state,
+        seconds=0.0, settings=settings or {}, inputs=inputs or {},
+        outputs={key: (ArtifactRecord(number, uri, "Model", {}),)},
+    )  # fmt: skip
 
 
 def test_the_counts_of_an_output_are_those_in_its_folder(tmp_path: Path) -> None:
@@ -68,68 +72,81 @@ def test_the_counts_of_an_output_are_those_in_its_folder(tmp_path: Path) -> None
         assert node_counts(record(1, uri=str(tmp_path))) == {"model": expected}
 
 
+class Known(Records):
+    """The executions of one node, without a store."""
+
+    def __init__(self, executions: Executions, producers: Executions) -> None:
+        self._executions, self._producers = executions, producers
+
+    def of_node(self, pipeline: str, node_id: str) -> list[ExecutionRecord]:
+        assert (pipeline, node_id) == ("pipeline", "Trainer")
+        return list(self._executions)
+
+    def producers(self, record: ExecutionRecord) -> list[ExecutionRecord]:
+        assert record.state == CACHED
+        return list(self._producers)
+
+
 def settled(
-    monkeypatch: pytest.MonkeyPatch, now: ExecutionRecord, *earlier: ExecutionRecord,
-    made_by: tuple[ExecutionRecord, ...] = (),
-) -> tuple[str, str]:  # fmt: skip
-    executions = [*earlier, now, record(99, FAILED)]
-    asked: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(cache_reason, "node_executions", lambda *a: asked.append(a) or executions)
-    monkeypatch.setattr(cache_reason, "producers", lambda store, of: list(made_by))
-    outcome = settle("store", "pipeline", now)  # type: ignore[arg-type]
-    assert asked == [("store", "pipeline", now.node_id)]
-    return outcome
+    now: ExecutionRecord, *earlier: ExecutionRecord, made_by: Executions = ()
+) -> tuple[str, str]:
+    """Return state and reason; a later execution is none of the node's past."""
+    return settle(Known((*earlier, now, record(99, FAILED)), made_by), "pipeline", now)
 
 
-def test_reasons_of_the_first_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert settled(monkeypatch, record(3)) == (RAN, "first run")
+def test_reasons_of_the_first_runs() -> None:
+    assert settled(record(3)) == (RAN, "first run")
     failed, killed = record(1, FAILED), record(2, "canceled")
-    assert settled(monkeypatch, record(3), failed) == (RAN, "the last try failed")
-    assert settled(monkeypatch, record(3), failed, killed) == (RAN, "the last try was interrupted")
+    assert settled(record(3), failed) == (RAN, "the last try failed")
+    assert settled(record(3), failed, killed) == (RAN, "the last try was interrupted")
 
 
-def test_reasons_after_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reasons_after_a_success() -> None:
     before = record(1, settings={"steps": 1, "seed": 1})
     same = record(3, settings={"steps": 1, "seed": 1})
     gone = (RAN, "the earlier result is gone or was altered")
-    assert settled(monkeypatch, same, before, record(2, FAILED)) == gone
+    assert settled(same, before, record(2, FAILED)) == gone
     many = record(3, settings={name: 2 for name in ("steps", "seed", "a", "b", "c")})
-    assert settled(monkeypatch, many, before) == (
+    assert settled(many, before) == (
         RAN, "a none → 2; b none → 2; c none → 2; and 2 more",
     )  # fmt: skip
     three = record(3, settings={"steps": 2, "seed": 2, "a": 2})
-    assert settled(monkeypatch, three, before)[1] == "a none → 2; seed 1 → 2; steps 1 → 2"
+    assert settled(three, before)[1] == "a none → 2; seed 1 → 2; steps 1 → 2"
 
 
-def test_reasons_of_a_cached_node(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reasons_of_a_cached_node() -> None:
     now = record(3, CACHED)
-    assert settled(monkeypatch, now, record(1)) == (CACHED, "nothing changed")
+    assert settled(now, record(1)) == (CACHED, "nothing changed")
     made_by = (record(1), record(2))
-    reason = settled(monkeypatch, now, record(1), made_by=made_by)
+    reason = settled(now, record(1), made_by=made_by)
     assert reason == (CACHED, "nothing changed since run run-2")
 
 
-def test_a_cached_run_between_is_compared_by_what_its_producer_recorded(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_cached_run_between_is_compared_by_what_its_producer_recorded() -> None:
     producer = record(1, settings={"input_fingerprint": "a", "seed": 0})
     cached = record(2, CACHED, {"seed": 1})
     now = record(3, settings={"input_fingerprint": "b", "seed": 1})
-    outcome = settled(monkeypatch, now, producer, cached, made_by=(producer,))
+    outcome = settled(now, producer, cached, made_by=(producer,))
     assert outcome == (RAN, "text changed")
 
 
-def test_a_resolver_is_cached_if_it_found_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_that_was_asked_to_run_again_says_so() -> None:
+    now = record(3)
+    for rerun, reason in (("Trainer", "--rerun Trainer"), ("Pusher", "first run")):
+        assert settle(Known((now,), ()), "pipeline", now, rerun=rerun) == (RAN, reason)
+
+
+def test_a_resolver_is_cached_if_it_found_the_same() -> None:
     now = record(3, RAN, type_name=RESOLVER, uri="/w/artifacts/Trainer/model/10/")
     words = "found Trainer/model/10"
-    assert settled(monkeypatch, now) == (RAN, words)
+    assert settled(now) == (RAN, words)
     same = record(1, type_name=RESOLVER)
-    assert settled(monkeypatch, now, same) == (RAN, words), "another id"
-    again = ExecutionRecord(2, "Trainer", "r", RESOLVER, RAN, {}, {}, now.outputs)
-    assert settled(monkeypatch, now, again) == (CACHED, words)
+    assert settled(now, same) == (RAN, words), "another id"
+    again = replace(now, id=2)
+    assert settled(now, again) == (CACHED, words)
     nothing = record(3, RAN, type_name=RESOLVER, key="candidate")
     empty = record(1, RAN, type_name=RESOLVER, key="candidate")
-    assert settled(monkeypatch, nothing, empty) == (CACHED, "found no other blessed model")
+    assert settled(nothing, empty) == (CACHED, "found no other blessed model")
 
 
 def test_long_values_are_shortened() -> None:
