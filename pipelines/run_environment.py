@@ -22,6 +22,7 @@ class Locations:
     checkpoint_root: str
     destination: str  # folder of the published models
     span: int | RuntimeParameter | None = None  # of the text; None: the newest
+    registry: str | None = None  # a model of Vertex AI's Model Registry; None: none
     metadata_path: str | None = None  # SQLite file; None where the platform keeps the metadata
 
 

@@ -15,6 +15,8 @@ class PublisherSpec(ComponentSpec):
 
     PARAMETERS = {
         "destination": ExecutionParameter(type=str),  # folder of the versions, local or gs://
+        # A model of Vertex AI's registry, projects/…/models/ID, of which this is a new version.
+        "registry": ExecutionParameter(type=str, optional=True),
         "code_digest": ExecutionParameter(type=str),  # of the executor's code, for TFX's cache key
     }
     INPUTS = {

@@ -9,7 +9,8 @@ from tfx.components.evaluator import constants
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 
 from components.artifacts import Artifacts
-from components.publisher.publish import publish
+from components.publisher.publish import CARD, publish
+from components.publisher.registry import register
 from components.tfx_internals.pusher_executor import PusherExecutor
 from core import storage
 from core.provenance import current_user
@@ -30,10 +31,11 @@ class Executor(PusherExecutor):
             input_dict: `model`, `model_card`, and optionally `model_blessing`.
             output_dict: `pushed_model`, with TFX's properties `pushed`, `pushed_destination` and
                 `pushed_version`, and `published_by` and `published_at`; or `pushed` 0 and `reason`.
-            exec_properties: `destination`, `code_digest`.
+            exec_properties: `destination`, `registry`, `code_digest`.
 
         Raises:
             InputError: the model is incomplete, or the destination is not writable.
+            RegistryError: the version is published, but was not registered.
         """
         pushed = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.PUSHED_MODEL_KEY]
@@ -50,6 +52,10 @@ class Executor(PusherExecutor):
         publication = publish(self.model_path(input_dict), card, destination)
         _write(pushed, {"pushed": True, "destination": destination, **vars(publication)})
         self.mark_pushed(pushed, publication.folder, publication.version)
+        if registry := exec_properties.get("registry"):
+            text = storage.read_bytes(storage.join(card, CARD)).decode()
+            name = register(registry, publication, text)
+            pushed.set_string_custom_property("registry_version", name)
         # Not in a file, because files must not differ between runs that publish the same content.
         pushed.set_string_custom_property("published_by", current_user())
         moment = datetime.now(tz=UTC).isoformat(timespec="seconds")

@@ -50,6 +50,12 @@ class Cloud:
         """Client for ML Metadata: artifacts, executions and contexts."""
         return self._client("MetadataServiceClient")
 
+    @cached_property
+    def models(self) -> "v1.ModelServiceClient":
+        """Client for the Model Registry."""
+        client: v1.ModelServiceClient = self._client("ModelServiceClient")
+        return client
+
     def _client(self, name: str) -> Any:
         # REST instead of gRPC, because it passes through corporate proxies and is easy to test.
         from google.cloud import aiplatform_v1

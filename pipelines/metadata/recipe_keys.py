@@ -19,7 +19,7 @@ GROUPS = {
 }
 SHARED = {"seed"}  # settings of the whole recipe that several nodes record
 # Where a node read and wrote. These make no difference to its outputs.
-LOCATIONS = {"input_base", "input_config", "destination", "checkpoint_root"}
+LOCATIONS = {"input_base", "input_config", "destination", "registry", "checkpoint_root"}
 # Digests are compared as text and code; the rest is TFX's own and equal in every run.
 NOT_SETTINGS = {
     "code_digest", "import_digest", "input_fingerprint", "span", "version", "module_path", "run_fn",

@@ -15,7 +15,8 @@ FolderArgument = Annotated[
     str,
     typer.Argument(
         metavar="FOLDER",
-        help="Folder of the versions: work/published/RECIPE, or gs://BUCKET/ROOT/published/RECIPE.",
+        help="Folder of the versions: work/published/RECIPE, or gs://BUCKET/ROOT/published/RECIPE; "
+        "or a model of Vertex AI's registry: vertex://PROJECT/REGION/MODEL.",
     ),
 ]
 VersionArgument = Annotated[
@@ -43,7 +44,7 @@ def list_(folder: FolderArgument, as_json: JsonOption = False) -> None:
     for name in ("version", "aliases", "published", "MB", "content"):
         table.add_column(name, justify="right" if name == "MB" else "left", no_wrap=True)
     for version in versions:
-        aliases, megabytes = ", ".join(version.aliases), f"{version.size_bytes / 1e6:,.1f}"
+        aliases, megabytes = ", ".join(version.aliases), _megabytes(version.size_bytes)
         digest = version.content_digest.removeprefix("sha256:")[:8]
         table.add_row(version.version, aliases, version.published[:19], megabytes, digest)
     Console(highlight=False).print(table)
@@ -57,11 +58,11 @@ def show(folder: FolderArgument, version: VersionArgument, as_json: JsonOption =
     """
     from pipelines.models.versions import find_version
 
-    found = find_version(folder, version).as_json()
+    shown = find_version(folder, version).as_json()
     if as_json:
-        _print_json(found)
+        _print_json(shown)
         return
-    for name, value in found.items():
+    for name, value in shown.items():
         typer.echo(f"{name:<15} {', '.join(value) if isinstance(value, tuple) else value}")
 
 
@@ -89,6 +90,10 @@ def rollback(folder: FolderArgument) -> None:
     from pipelines.models.versions import rollback as move
 
     typer.echo(f"blessed is {move(folder).version} now.")
+
+
+def _megabytes(size_bytes: int | None) -> str:
+    return "-" if size_bytes is None else f"{size_bytes / 1e6:,.1f}"
 
 
 def _print_json(content: object) -> None:

@@ -1,8 +1,7 @@
 """Read the versions of a published model, and choose the one to use."""
 
-from dataclasses import asdict, dataclass
+import os
 from datetime import UTC, datetime
-from typing import Any
 
 from components.publisher.aliases import BLESSED, list_aliases, move_alias, read_alias
 from components.publisher.publish import check_version
@@ -10,30 +9,21 @@ from components.publisher.versions import complete_versions
 from core import storage
 from core.errors import InputError
 from core.manifest import read_manifest
+from pipelines.models.registry import Registry
+from pipelines.models.version import Version
 
-
-@dataclass(frozen=True)
-class Version:
-    """A complete version of a published model."""
-
-    version: str
-    aliases: tuple[str, ...]
-    published: str  # ISO 8601; a version is the second in which it was published
-    folder: str
-    content_digest: str
-    size_bytes: int
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the version as `--json` prints it."""
-        return asdict(self)
+REGISTRY = "vertex://"
 
 
 def read_versions(destination: str) -> list[Version]:
-    """Return the complete versions in a folder, newest first.
+    """Return the complete versions in a folder or in Vertex AI's registry, newest first.
 
     Raises:
         InputError: there is none.
+        VertexError: the registry refused.
     """
+    if destination.startswith(REGISTRY):
+        return _registry(destination).versions()
     aliases = list_aliases(destination)
     versions = [
         _read(destination, number, aliases) for number in complete_versions(destination)[::-1]
@@ -44,6 +34,10 @@ def read_versions(destination: str) -> list[Version]:
             f"example work/published/demo or gs://BUCKET/ROOT/published/RECIPE."
         )
     return versions
+
+
+def _registry(address: str) -> Registry:
+    return Registry(address, os.environ.get("TEXTMILL_VERTEX_ENDPOINT"))
 
 
 def _read(destination: str, number: int, aliases: dict[str, str]) -> Version:
@@ -80,6 +74,9 @@ def promote(destination: str, name: str, alias: str) -> Version:
         InputError: there is no such version, or it is damaged.
     """
     version = find_version(destination, name)
+    if destination.startswith(REGISTRY):
+        _registry(destination).promote(version, alias)
+        return version
     check_version(version.folder)
     current = read_alias(destination, alias)
     newest = read_versions(destination)[0].version

@@ -61,6 +61,7 @@ def make_model_nodes(
         model_blessing=evaluator.outputs["blessing"],
         model_card=card.outputs["model_card"],
         destination=locations.destination,
+        **({"registry": locations.registry} if locations.registry else {}),
         code_digest=executor_digest(Publisher),
     ).with_id("Pusher")
     return [trainer, *([baseline] if baseline else []), evaluator, card, publisher]

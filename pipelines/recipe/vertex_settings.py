@@ -178,6 +178,9 @@ class VertexSettings(Settings):
     """Resources of tasks that `resources` does not list."""
     resources: dict[str, TaskResources] = Field(default_factory=dict)
     """Resources by name of task."""
+    model_registry: bool = False
+    """Also register each published model in Vertex AI's Model Registry, as a version of the model
+    textmill-RECIPE with the aliases blessed and latest."""
     notify: Notifications = Notifications()
     """Messages about the end of each run."""
     retries: Retries = Retries()

@@ -14,6 +14,7 @@ from tests.vertex_server import (
     custom_jobs,
     google_apis,
     metadata,
+    models,
     pipeline_jobs,
     resources,
     schedules,
@@ -26,6 +27,7 @@ ROUTES = (
     *schedules.ROUTES,
     *custom_jobs.ROUTES,
     *metadata.ROUTES,
+    *models.ROUTES,
     *google_apis.ROUTES,
     *resources.ROUTES,
 )
@@ -58,6 +60,7 @@ class Services(
     schedules.Schedules,
     custom_jobs.CustomJobs,
     metadata.Metadata,
+    models.Models,
     google_apis.GoogleApis,
     resources.Operations,
 ):

@@ -1,6 +1,7 @@
 """Compile a recipe's pipeline, the same as in a local run, to a spec for Vertex AI."""
 
 import functools
+import re
 from typing import Any
 
 from tfx.orchestration.data_types import RuntimeParameter
@@ -51,6 +52,7 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
             checkpoint_root="",
             destination=f"{root}/published/{recipe.name}",
             span=runtime["span"],
+            registry=_registry_model(recipe.name) if vertex.model_registry else None,
         ),
         Platform(
             trainer=functools.partial(
@@ -78,6 +80,12 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
     )
     spec = compile_spec(pipeline, images_by_task(vertex), record)
     return finish_spec(spec, recipe.description, vertex, parameters)
+
+
+def _registry_model(recipe: str) -> str:
+    """Return the model whose versions a recipe's published models are."""
+    place = f"projects/{placeholder('project')}/locations/{placeholder('region')}"
+    return f"{place}/models/textmill-{re.sub(r'[^a-z0-9_-]', '-', recipe.lower())[:50]}"
 
 
 def check_kubeflow(recipe: Recipe, vertex: VertexSettings) -> None:

@@ -1,15 +1,18 @@
 """Versions of a published model have aliases, which people move and runs respect."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from google.cloud import aiplatform_v1 as v1
 from typer.testing import CliRunner, Result
 
 from components.publisher.publish import publish
 from core.errors import InputError
 from pipelines.cli import app
 from tests.components.publisher.conftest import FILES, write_model
+from tests.vertex_server import VertexServer
 
 FIRST, SECOND, THIRD = 1_763_862_000, 1_764_466_800, 1_765_071_600
 
@@ -79,3 +82,25 @@ def test_an_unknown_version_names_the_known_ones(folder: str, name: str) -> None
 def test_a_folder_without_versions_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no published version"):
         textmill("list", str(tmp_path))
+
+
+def test_the_registrys_versions_are_listed_and_promoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = "projects/123456789012/locations/us-central1/models/textmill-weekly"
+    address = "vertex://acme-nlp/us-central1/textmill-weekly"
+    with VertexServer() as server:
+        monkeypatch.setenv("TEXTMILL_VERTEX_ENDPOINT", server.endpoint)
+        server.models[model] = [
+            v1.Model(
+                name=model, version_id=str(n), version_aliases=aliases,
+                artifact_uri=f"gs://b/published/weekly/{n}",
+                version_create_time=datetime(2026, 11, n, tzinfo=UTC),
+            )
+            for n, aliases in ((9, ["default"]), (10, ["blessed", "latest"]))
+        ]  # fmt: skip
+        assert aliases(address) == {"10": ["blessed", "latest"], "9": ["default"]}
+        assert "gs://b/published/weekly/10" in textmill("show", address, "blessed").stdout
+        assert "blessed is 9 now." in textmill("rollback", address).stdout
+        assert aliases(address) == {"10": ["latest"], "9": ["blessed", "default"]}
+        textmill("promote", address, "latest", "--alias", "production")
+        assert aliases(address)["10"] == ["latest", "production"]
+        assert "2026-11-10T00:00:00" in textmill("list", address).stdout
