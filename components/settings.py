@@ -1,6 +1,6 @@
 """Settings of the data components."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -48,6 +48,12 @@ class TextSettings(Settings):
     """Share of documents that are held out for evaluation."""
     shard_bytes: int = Field(default=8 << 20, ge=1 << 16, le=1 << 30)
     """Bytes of text per shard; a split with less than eight shards of text gets smaller ones."""
+
+    @field_validator("language", mode="before")
+    @classmethod
+    def _read_norwegian(cls, language: Any) -> Any:
+        """Return `no` for the Boolean that YAML 1.1 reads it as."""
+        return "no" if language is False else language
 
     @field_validator("language")
     @classmethod
@@ -177,7 +183,7 @@ class EvaluationSettings(Settings):
     batch_size: int = Field(default=64, ge=1, le=1 << 20)
     """Instances per evaluation step. The masks of held-out instances depend on it and on the seed,
     so losses are comparable only between evaluations with the same batch size."""
-    min_gain_over_unigram: float = 0.0
+    min_gain_over_unigram: float = Field(default=0.0, ge=-100, le=100)
     """Minimum difference in nats between the held-out loss and the unigram baseline."""
     min_replaced_token_auc: float = Field(default=0.5, ge=0, le=1)
     """Minimum AUC of ELECTRA's discriminator; guessing has 0.5."""

@@ -14,11 +14,24 @@ def format_count(count: int, one: str, many: str) -> str:
 
 
 def format_compact(value: float) -> str:
-    """Return at most three digits and a unit: 950, 1.2k, 34M, 1.92Z."""
-    for limit, unit in zip((1e21, 1e18, 1e15, 1e12, 1e9, 1e6, 1e3), "ZEPTGMk", strict=True):
+    """Return at most three digits and a unit: 950, 1.2k, 34M."""
+    number, unit = _split_unit(value)
+    return f"{number:.3g}{unit}"
+
+
+def format_flop(value: float) -> str:
+    """Return a number of floating-point operations: 1.92 ZFLOP."""
+    number, unit = _split_unit(value)
+    return f"{number:.3g} {unit}FLOP"
+
+
+def _split_unit(value: float) -> tuple[float, str]:
+    """Return a number below 1,000 and its decimal unit."""
+    limits = (1e27, 1e24, 1e21, 1e18, 1e15, 1e12, 1e9, 1e6, 1e3)
+    for limit, unit in zip(limits, "RYZEPTGMk", strict=True):
         if value >= 0.9995 * limit:
-            return f"{value / limit:.3g}{unit}"
-    return f"{value:.3g}"
+            return value / limit, unit
+    return value, ""
 
 
 def format_size(value: float) -> str:

@@ -72,7 +72,9 @@ def run(
     options: RunOptions,
     wait: Annotated[
         float,
-        typer.Option(metavar="SECONDS", help="How long to wait for another run in the workdir."),
+        typer.Option(
+            min=0, metavar="SECONDS", help="How long to wait for another run in the workdir."
+        ),
     ] = 0,
     verbose: VerboseOption = False,
 ) -> None:

@@ -87,7 +87,10 @@ class RunOptions:
     span: Annotated[
         int | None,
         typer.Option(
-            "--span", metavar="N", help="The {SPAN} of the text to read; the newest by default."
+            "--span",
+            min=0,
+            metavar="N",
+            help="The {SPAN} of the text to read; the newest by default.",
         ),
     ] = None
     to_node: Annotated[

@@ -20,6 +20,7 @@ from core.gcs import object_store
 from core.json_object import read_json
 
 _WILD = re.compile(r"[*?\[]")  # TFX and TFDV treat artifact paths as globs
+REMOTE = re.compile(r"gs://[a-z0-9][a-z0-9._-]*(/.*)?")
 OWNER = "textmill-workdir.json"  # in a gs:// folder: the workdir that writes there
 
 
@@ -96,9 +97,9 @@ def locate_workdir(folder: str, remote: str | None = None) -> Workdir:
             f"ML Metadata. Keep it here, and put artifacts, checkpoints and models on the object "
             f"store with --root {folder}."
         )
-    if remote is not None and not remote.startswith("gs://"):
+    if remote is not None and not REMOTE.fullmatch(remote):
         raise WorkdirError(
-            f"--root {remote}: only a gs:// folder. For a local folder, use --workdir {remote}."
+            f"--root {remote}: only a gs://BUCKET/FOLDER. For a local folder, use --workdir."
         )
     return Workdir(Path(folder).expanduser().resolve(), (remote or "").rstrip("/"))
 

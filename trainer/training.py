@@ -19,14 +19,14 @@ from trainer.input.instances import check_fit, open_instances, verify_instances
 from trainer.loop.best_weights import BestWeights
 from trainer.loop.checkpoints import Checkpoints, checkpoint_folder
 from trainer.loop.held_out import HeldOut
+from trainer.loop.longer_runs import shared_checkpoints
 from trainer.loop.loop import LoopEvents, train_phase
 from trainer.loop.phases import Phase, plan_phases
-from trainer.loop.state import State, run_digest, start_state
+from trainer.loop.state import State, run_name, start_state
 from trainer.loop.step import make_train_steps
-from trainer.models.parameters import count_parameters
 from trainer.objectives.choose import choose_objective
 from trainer.objectives.objective import Objective
-from trainer.report.figures import Figures, sum_figures, training_flops
+from trainer.report.figures import sum_figures
 from trainer.report.progress import Pace, Progress
 from trainer.report.run_facts import Facts, portable_settings, run_facts
 from trainer.settings.training import TrainingSettings
@@ -113,11 +113,12 @@ def _train(
     settings, state = run.settings, run.state
 
     # --- Resume from the newest checkpoint ----------------------------------------------------
-    resumed = checkpoints.restore_latest()
+    others, not_continued = shared_checkpoints(settings.trainer, checkpoints.folder)
+    resumed = checkpoints.restore_latest(others)
     run.workers.check_same_step(state.steps_done(), settings.checkpoint_root)
 
     # --- Report what is known before the first step -------------------------------------------
-    figures = [_compute_figures(run, phase) for phase in run.phases]
+    figures = [phase.figures(run.objective) for phase in run.phases]
     total = sum_figures(figures)
     progress = Progress(
         run_folder if run.workers.is_chief else None,
@@ -128,11 +129,17 @@ def _train(
         ],
         first_step=state.steps_done(),
         peak=peak_flops(settings.trainer, run.devices.strategy),
+        earlier=checkpoints.history,
     )
     for line in (run.devices.explanation, *total.lines()):
         progress.show(line)
+    for phase in run.phases:
+        if warning := phase.explain_large_batch():
+            progress.warn(warning)
     if resumed:
         progress.show(f"Resuming from {resumed}")
+    elif not_continued:
+        progress.warn(not_continued)
 
     # --- Loop, phase by phase -----------------------------------------------------------------
     export_best = settings.trainer.export == "best"
@@ -153,8 +160,8 @@ def _train(
 
 
 def _checkpoint_folder(run: Run) -> str:
-    digest = run_digest(run.settings, [phase.instances for phase in run.phases])
-    return checkpoint_folder(run.settings.checkpoint_root, digest)
+    name = run_name(run.settings, [phase.instances for phase in run.phases])
+    return checkpoint_folder(run.settings.checkpoint_root, name)
 
 
 def _open_checkpoints(run: Run, folder: str, lease: Lease | None) -> Checkpoints:
@@ -169,21 +176,7 @@ def _open_checkpoints(run: Run, folder: str, lease: Lease | None) -> Checkpoints
             "model.type": run.settings.model.type,
             "vocabulary": run.phases[0].instances.vocabulary.digest,
         },
-    )
-
-
-def _compute_figures(run: Run, phase: Phase) -> Figures:
-    model, instances, size = run.objective.model, phase.instances, phase.settings.global_batch_size
-    steps, length = phase.end_step - phase.first_step, instances.seq_length
-    flops = size * training_flops(model.architecture, length, instances.max_predictions)
-    return Figures(
-        parameters=count_parameters(model.parameters()),
-        tokens_per_step=size * length,
-        tokens_in_all=size * length * steps,
-        epochs=size * steps / instances.size("train"),
-        flops_per_step=flops,
-        flops_in_all=flops * steps,
-        expected_first_loss=run.objective.expected_first_loss(),
+        kept_step=run.settings.trainer.decay_start(),
     )
 
 
@@ -191,7 +184,7 @@ def _make_event_handlers(
     run: Run, phase: Phase, checkpoints: Checkpoints, progress: Progress, best: BestWeights | None
 ) -> LoopEvents:
     def save(_: int) -> None:
-        checkpoints.save()
+        checkpoints.save(progress.history())
         progress.upload_events()
 
     return LoopEvents(

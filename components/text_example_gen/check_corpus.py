@@ -83,7 +83,9 @@ def _explain_empty_split(settings: TextSettings, lowest: int, highest: int, empt
     """Return the message for a corpus whose documents all fall into one split."""
     end = document_end(settings)
     ends = {"file": "a file", "blank_line": "a blank line", "two_blank_lines": "two blank lines"}
-    remedy = "Give more documents"
+    remedy = f"Give more documents{' or set text.document_end to blank_line' * (end == 'file')}"
+    if end != "file":
+        remedy += f", with {ends[end]} between them"
     if lowest != highest:
         buckets = SPLIT_BUCKETS - highest if empty == "eval" else SPLIT_BUCKETS - lowest - 1
         direction = "more" if empty == "eval" else "less"

@@ -6,7 +6,7 @@ import typer
 
 from pipelines.lineage.options import (
     DEFAULT_WORKDIR,
-    MostOption,
+    LimitOption,
     NameArgument,
     SourceOption,
     WorkdirOption,
@@ -66,7 +66,7 @@ def list_(
         bool,
         typer.Option("--models", metavar=FLAG, help="Keep only runs that trained a new model."),
     ] = False,
-    most: MostOption = 50,
+    limit: LimitOption = 50,
     workdir: WorkdirOption = DEFAULT_WORKDIR,
     source: SourceOption = None,
     as_json: JsonOption = False,
@@ -87,11 +87,11 @@ def list_(
     rows = list_runs(archive, only=frozenset(only or ()))
     rows = choose(archive, rows, started=interval, conditions=conditions, models=models)
     if as_json:
-        print_json([asdict(row) for row in rows[:most]])
+        print_json([asdict(row) for row in rows[:limit]])
         return
-    print_runs(rows[:most], make_console())
-    if len(rows) > most:
-        typer.echo(f"{len(rows) - most:,} older runs are not listed; increase --most.")
+    print_runs(rows[:limit], make_console())
+    if len(rows) > limit:
+        typer.echo(f"{len(rows) - limit:,} older runs are not listed; increase --limit.")
 
 
 @app.command()

@@ -26,8 +26,8 @@ SourceOption = Annotated[
         help="Read Vertex ML Metadata instead of a workdir.",
     ),
 ]
-MostOption = Annotated[
-    int, typer.Option("--most", min=1, metavar="N", help="Maximum number of runs, newest first.")
+LimitOption = Annotated[
+    int, typer.Option("--limit", min=1, metavar="N", help="Maximum number of runs, newest first.")
 ]
 NAME_HELP = "A run id, `latest`, an artifact id, a folder, a published version or a digest."
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help=NAME_HELP)]

@@ -8,19 +8,20 @@ import typer
 from core.errors import InputError
 from pipelines.lineage.options import (
     DEFAULT_WORKDIR,
-    MostOption,
+    LimitOption,
     SourceOption,
     WorkdirOption,
     open_archive,
 )
 from pipelines.options import FLAG
+from pipelines.output_file import check_output, write_output
 
 
 def report(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")
     ] = Path("lineage.html"),
-    most: MostOption = 200,
+    limit: LimitOption = 200,
     workdir: WorkdirOption = DEFAULT_WORKDIR,
     source: SourceOption = None,
 ) -> None:
@@ -28,11 +29,11 @@ def report(
 
     Example: textmill lineage report --output lineage.html
     """
-    from core import storage
     from pipelines.lineage.page.render import render_page
 
-    page = render_page(open_archive(workdir, source), output.resolve().parent, most)
-    storage.write_bytes(str(output), page.encode())
+    check_output(output)
+    page = render_page(open_archive(workdir, source), output.resolve().parent, limit)
+    write_output(output, page)
     typer.echo(f"{output}: {len(page.encode()) / 1e6:.1f} MB. Open it in a browser.")
 
 
@@ -68,13 +69,14 @@ def export(
 
     Example: textmill lineage export --output events.jsonl
     """
-    from core import storage
     from core.format_numbers import format_count
     from pipelines.lineage.export.export import graph_json, open_lineage_lines, send_open_lineage
     from pipelines.lineage.find.select import resolve_run, select
 
     if send and (as_json or output):
         raise InputError("--send cannot be combined with --json or --output. Leave them out.")
+    if output:
+        check_output(output)
     archive = open_archive(workdir, source)
     named = (resolve_run(archive, select(archive, name)) for name in names or ())
     runs = list({run.id: run for run in named}.values()) or list(archive.graph.runs.values())
@@ -88,8 +90,7 @@ def export(
         for line in lines:
             typer.echo(line)
         return
-    content = "".join(f"{line}\n" for line in lines)
-    storage.write_bytes(str(output), content.encode())
+    write_output(output, "".join(f"{line}\n" for line in lines))
     typer.echo(f"{output}: {format_count(len(runs), 'run', 'runs')}.")
 
 
@@ -100,7 +101,7 @@ def serve(
             "--port", min=0, max=65535, metavar="PORT", help="Port; 0 chooses a free one."
         ),
     ] = 8787,
-    most: MostOption = 200,
+    limit: LimitOption = 200,
     workdir: WorkdirOption = DEFAULT_WORKDIR,
 ) -> None:
     """Serve the live page to this machine only, until Ctrl-C.
@@ -110,6 +111,6 @@ def serve(
     from pipelines.lineage.page.render import LOOPBACK, make_server
 
     open_archive(workdir)
-    with make_server(workdir.resolve(), port, most) as server:
+    with make_server(workdir.resolve(), port, limit) as server:
         typer.echo(f"http://{LOOPBACK}:{server.server_address[1]}/  (press Ctrl-C to stop)")
         server.serve_forever()

@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 from rich.tree import Tree
 
 from core.format_numbers import format_count, format_duration, format_moment, format_size
@@ -17,6 +15,7 @@ from pipelines.lineage.compare.explain import format_value
 from pipelines.lineage.find.run_list import RunRow
 from pipelines.lineage.verify.garbage import Orphan
 from pipelines.lineage.verify.verify import Verification
+from pipelines.table import Table, print_table
 
 STYLES = {
     "succeeded": "green", "ran": "green", "cached": "cyan", "failed": "red",
@@ -29,9 +28,7 @@ def print_runs(rows: Sequence[RunRow], console: Console) -> None:
     """Print one line per run."""
     several = len({row.pipeline for row in rows}) > 1
     names = ["run", *(["pipeline"] if several else []), "state", "time", "ran", "loss", "model"]
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in names:
-        table.add_column(name, no_wrap=True, justify="right" if name in _NUMBERS else "left")
+    table = Table(*names, right=_NUMBERS, wraps=True)
     for row in rows:
         ran = f"{row.nodes.get('ran', 0)}/{sum(row.nodes.values())}"
         loss = "" if row.loss is None else f"{row.loss:.3f}"
@@ -39,7 +36,10 @@ def print_runs(rows: Sequence[RunRow], console: Console) -> None:
             escape(row.run), *([safe(row.pipeline)] if several else []), styled(row.state),
             format_duration(row.seconds), ran, loss, _model(row),
         )  # fmt: skip
-    console.print(table if rows else "No runs.")
+    if rows:
+        print_table(table, console)
+    else:
+        console.print("No runs.")
 
 
 _NUMBERS = {"time", "ran", "loss"}
@@ -128,11 +128,11 @@ def _print_changes(title: str, changes: Changes, console: Console) -> None:
     if not changes:
         return
     console.print(f"\n[bold]{title}[/]")
-    table = Table(box=None, show_header=False, padding=(0, 2))
+    table = Table("", "", wraps=True)
     for change in changes:
-        values = (format_value(change.before), "→", format_value(change.after))
-        table.add_row(safe(change.name), *map(safe, values))
-    console.print(table)
+        values = f"{format_value(change.before)} → {format_value(change.after)}"
+        table.add_row(safe(change.name), safe(values))
+    print_table(table, console)
 
 
 def safe(text: Any) -> str:
@@ -178,19 +178,19 @@ def _print_run(shown: Mapping[str, Any], console: Console) -> None:
         console.print(f"  git {safe(commit)}{edited}")
     if words := _origin_words(shown["origin"]):
         console.print(f"  {words}")
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("node", "state", "time", "artifact", "content"):
-        table.add_column(name, no_wrap=name != "content")
+    names = ("node", "state", "time", "artifact", "content")
+    table = Table(*names, right=["time", "artifact"], wraps=True)
     for node in shown["nodes"]:
-        state = styled(node["state"])
-        reuse = f" [dim]from {escape(node['from_run'])}[/]" if node["state"] == "cached" else ""
+        reuse = (
+            f"\n[dim]from run {escape(node['from_run'])}[/]" if node["state"] == "cached" else ""
+        )
         made = list(node["made"].values()) or [None]
         for index, artifact in enumerate(made):
-            first = (safe(node["node"]), state + reuse, format_duration(node["seconds"]))
-            words = _in_words(artifact) if artifact else ""
+            first = (safe(node["node"]), styled(node["state"]), format_duration(node["seconds"]))
+            words = (_in_words(artifact) if artifact else "") + (reuse if index == 0 else "")
             number = str(artifact["id"]) if artifact else ""
             table.add_row(*(first if index == 0 else ("", "", "")), number, words)
-    console.print(table)
+    print_table(table, console)
 
 
 def _origin_words(origin: Mapping[str, Any]) -> str:
@@ -235,9 +235,7 @@ def _tree(chain: Sequence[Mapping[str, Any]], upstream: bool) -> Tree:
 
 
 def _print_pairs(pairs: Iterable[tuple[str, str]], console: Console) -> None:
-    table = Table(box=None, show_header=False, padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    table = Table("", "", wraps=True)
     for name, value in pairs:
         table.add_row(f"[dim]{safe(name)}[/]", safe(value))
-    console.print(table)
+    print_table(table, console)

@@ -25,6 +25,7 @@ from pipelines.local.run_summary import RunSummary, StartedRun, short
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import TextLocation, locate_text
 from pipelines.metadata.mlmd.update import relocate
+from pipelines.metadata.names import KILLED
 from pipelines.options import RunOptions
 from pipelines.quiet import hush, log_to
 from pipelines.recipe.file import load_recipe
@@ -77,7 +78,7 @@ def _check_and_run(recipe: Recipe, options: RunOptions, wait_seconds: float, ver
         check_store(workdir)
         relocate(workdir.metadata, workdir.root)
         claim_remote(workdir)
-        closed = close_unfinished(workdir, "its process was killed; closed by the next run")
+        closed = close_unfinished(workdir, KILLED)
         return _run(recipe, text, workdir, options, closed, verbose)
 
 

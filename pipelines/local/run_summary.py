@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import JsonValue
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.style import Style
-from rich.table import Table
 from rich.text import Text
 
 from core import storage
@@ -21,6 +19,7 @@ from pipelines.metadata.cache_reason import node_counts, settle, summarize_count
 from pipelines.metadata.names import PUSHED_DESTINATION
 from pipelines.metadata.read_store import Store
 from pipelines.metadata.records import ExecutionRecord, Records
+from pipelines.table import Table, print_table
 from pipelines.workdir import Workdir
 
 SUMMARY = "summary.json"
@@ -107,18 +106,15 @@ def write_summary(summary: RunSummary, folder: Path) -> None:
 
 def print_summary(summary: RunSummary, console: Console) -> None:
     """Print the table of nodes and the paths of the results."""
-    table = Table(box=box.SIMPLE_HEAD, title=f"Run {summary.run_id}: {summary.state}")
-    table.title_justify = "left"
-    table.add_column("node", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    table.add_column("seconds", justify="right", no_wrap=True)
-    table.add_column("result and reason", ratio=1)
+    names = ("node", "state", "seconds", "result and reason")
+    title = f"[bold]Run {summary.run_id}: {summary.state}[/]"
+    table = Table(*names, right=["seconds"], wraps=True, title=title)
     for node in summary.nodes:
         style = STATE_STYLES[node.state]
         result, why = escape(summarize_counts(node.counts)), f"[dim]{escape(node.why)}[/]"
         text = f"{result}\n{why}" if result else why
         table.add_row(node.node, f"[{style}]{node.state}[/]", f"{node.seconds:.1f}", text)
-    console.print(table)
+    print_table(table, console)
     for name, path in summary.places.items():
         console.print(f"  [bold]{name:<12}[/]", link_to(path), soft_wrap=True)
 

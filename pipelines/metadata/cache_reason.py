@@ -10,7 +10,7 @@ from components.chance import describe_chance_level
 from core.format_numbers import format_percent
 from core.manifest import MANIFEST
 from pipelines.metadata.folders import manifest_folder
-from pipelines.metadata.names import CACHED, FAILED, RAN, RESOLVER
+from pipelines.metadata.names import CACHED, FAILED, KILLED, NOTE, RAN, RESOLVER
 from pipelines.metadata.recipe_keys import parse_nested_json
 from pipelines.metadata.records import (
     ArtifactRecord,
@@ -58,7 +58,7 @@ def settle(
         runs = [producer.run_id for producer in records.producers(record)]
         return record.state, f"nothing changed since run {runs[-1]}" if runs else "nothing changed"
     if not succeeded:
-        return record.state, _after_failure(earlier)
+        return record.state, after_failure(earlier)
     before = with_facts_of_producer(records, succeeded[-1])
     return record.state, _why_it_ran(before, record)
 
@@ -72,11 +72,14 @@ def with_facts_of_producer(records: Records, record: ExecutionRecord) -> Executi
     return record
 
 
-def _after_failure(earlier: list[ExecutionRecord]) -> str:
+def after_failure(earlier: list[ExecutionRecord]) -> str:
     """Return the reason of a node that never succeeded before."""
     if not earlier:
         return "first run"
-    return f"the last try {'failed' if earlier[-1].state == FAILED else 'was interrupted'}"
+    last = earlier[-1]
+    if last.state == FAILED:
+        return "the last try failed"
+    return f"the last try was {'killed' if last.settings.get(NOTE) == KILLED else 'stopped'}"
 
 
 def _why_it_ran(before: ExecutionRecord, record: ExecutionRecord) -> str:

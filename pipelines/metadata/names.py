@@ -8,6 +8,8 @@ SCHEMA_VERSION = 10  # of the SQLite file that ml_metadata 1.21 writes
 # States of an execution, as Textmill shows them.
 RAN, CACHED, FAILED, INTERRUPTED = "ran", "cached", "failed", "interrupted"
 RUNNING = "running"  # its process is still alive
+NOTE = "note"  # custom property of an interrupted execution: why it did not end
+KILLED = "its process was killed; closed by the next run"
 # Execution.State has the same numbers in ml_metadata.proto and google.cloud.aiplatform_v1.
 # Every other number is an execution that did not end.
 STATES = {3: RAN, 4: FAILED, 5: CACHED}

@@ -11,9 +11,11 @@ from pipelines.options import JsonOption, PricesOption, RunOptions, accept_optio
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipelines.plan.plan import Estimate, Plan
+    from pipelines.plan.estimates import Estimate
+    from pipelines.plan.plan import Plan
 
 MAX_NAMED_NODES = 2
+SECONDS_PER_HOUR = 3600.0
 STYLES = {"runs": "green", "cached": "cyan", "looks up": "dim"}
 
 
@@ -65,6 +67,8 @@ def print_plan(plan: "Plan", console: "Console") -> None:
     """Print the nodes, the amount of training computation, and the estimate per machine."""
     from rich.markup import escape
 
+    from core.format_numbers import format_flop
+
     _print_nodes(plan, console)
     if not plan.trains:
         console.print("No training: the model is cached, or the plan ends before it.")
@@ -73,30 +77,25 @@ def print_plan(plan: "Plan", console: "Console") -> None:
     console.print(
         f"Training: {work.steps:,} steps × {work.global_batch_size:,} instances × "
         f"{work.seq_length} tokens = {work.tokens:,} tokens; {work.parameters:,} parameters; "
-        f"{work.flops:.3g} FLOP"
+        f"{format_flop(work.flops)}"
     )
+    for warning in plan.warnings:
+        console.print(f"[yellow]Warning:[/] {escape(warning)}")
     _print_estimates(plan.estimates, console)
     console.print(f"[dim]Prices: {escape(plan.prices)}[/]")
 
 
 def _print_nodes(plan: "Plan", console: "Console") -> None:
-    from rich import box
     from rich.markup import escape
-    from rich.table import Table
 
     from core.format_numbers import format_count, format_duration
+    from pipelines.table import Table, print_table
 
     runs = sum(node.state == "runs" for node in plan.nodes)
     cached = sum(node.state == "cached" for node in plan.nodes)
-    table = Table(box=box.SIMPLE_HEAD)
-    table.title = (
-        f"{escape(plan.recipe)}: {format_count(runs, 'node', 'nodes')} to run, {cached} cached"
-    )
-    table.title_justify = "left"
-    table.add_column("node", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    table.add_column("last took", justify="right", no_wrap=True)
-    table.add_column("why", ratio=1)
+    title = f"{escape(plan.recipe)}: {format_count(runs, 'node', 'nodes')} to run, {cached} cached"
+    names = ("node", "state", "last took", "why")
+    table = Table(*names, right=["last took"], wraps=True, title=f"[bold]{title}[/]")
     for node in plan.nodes:
         last = "" if node.last_seconds is None else format_duration(node.last_seconds)
         after = f" [dim](after {escape(_abbreviate(node.because_of))})[/]"
@@ -106,7 +105,7 @@ def _print_nodes(plan: "Plan", console: "Console") -> None:
             last,
             escape(node.why) + (after if node.because_of else ""),
         )
-    console.print(table)
+    print_table(table, console)
 
 
 def _abbreviate(names: tuple[str, ...]) -> str:
@@ -115,13 +114,15 @@ def _abbreviate(names: tuple[str, ...]) -> str:
 
 
 def _print_estimates(estimates: tuple["Estimate", ...], console: "Console") -> None:
-    from rich import box
-    from rich.table import Table
+    from pipelines.table import Table, print_table
 
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("machine", "time", "on demand", "spot", "TFLOP/s reached"):
-        table.add_column(name, no_wrap=True, justify="left" if name == "machine" else "right")
+    numbers = ("time", "on demand", "spot", "TFLOP/s")
+    table = Table("machine", *numbers, right=numbers)
+    first = estimates[0]
+    quick = [e for e in estimates if e is not first and e.hours * SECONDS_PER_HOUR < 1]
     for estimate in estimates:
+        if estimate in quick:
+            continue
         reached = "measured" if estimate.reached is None else f"{estimate.reached / 1e12:,.1f}"
         table.add_row(
             estimate.machine,
@@ -130,11 +131,13 @@ def _print_estimates(estimates: tuple["Estimate", ...], console: "Console") -> N
             _format_dollars(estimate.dollars_spot),
             reached,
         )
-    console.print(table)
-    slowest = max(estimates, key=lambda estimate: estimate.hours)
+    print_table(table, console)
+    if quick:
+        names = ", ".join(estimate.machine for estimate in quick)
+        console.print(f"Less than a second each: {names}.")
     console.print(
-        f"How the time on {slowest.machine} is computed: {slowest.arithmetic} = "
-        f"{_format_hours(slowest.hours)}."
+        f"How the time on {first.machine} is computed: {first.arithmetic} = "
+        f"{_format_hours(first.hours)}."
     )
     console.print(
         "[dim]The utilization is an assumption, and small models reach less. Set your own with "
@@ -145,12 +148,17 @@ def _print_estimates(estimates: tuple["Estimate", ...], console: "Console") -> N
 def _format_hours(hours: float) -> str:
     from core.format_numbers import format_duration
 
-    if hours * 3600 < 1:
+    if hours * SECONDS_PER_HOUR < 1:
         return "< 1 s"
-    return f"{hours / 24:,.1f} days" if hours >= 48 else format_duration(hours * 3600)
+    if hours < 48:
+        return format_duration(hours * SECONDS_PER_HOUR)
+    days = hours / 24
+    return f"{days:,.1f} days" if days < 1000 else f"{days / 365.25:,.0f} years"
 
 
 def _format_dollars(dollars: float | None) -> str:
     if dollars is None:
         return "–"
-    return f"${dollars:,.2f}" if dollars >= 0.01 else "< $0.01"
+    if dollars < 0.01:
+        return "< $0.01"
+    return f"${dollars:,.2f}" if dollars < 10_000 else f"${dollars:,.0f}"

@@ -17,7 +17,12 @@ from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
 from components.tfx_internals.dry_run import prepare_execution, register_execution
 from components.tfx_internals.local_pipeline import compile_pipeline, make_launcher
 from pipelines.local.local_runner import NodeLauncher, disable_cache_from, nodes_until
-from pipelines.metadata.cache_reason import compare, settle, with_facts_of_producer
+from pipelines.metadata.cache_reason import (
+    compare,
+    node_counts,
+    settle,
+    with_facts_of_producer,
+)
 from pipelines.metadata.mlmd.store_copy import (
     connect,
     copy_store,
@@ -43,6 +48,7 @@ class PlannedNode:
     why: str  # as the summary of the run would say it
     because_of: tuple[str, ...]  # upstream nodes that would execute
     last_seconds: float | None  # duration of its last successful execution in this store
+    train_instances: int | None = None  # in the train split, of cached instances
 
 
 def plan_nodes(
@@ -101,7 +107,8 @@ class _Planner:
             self._note_restored(records, node, record)
         done = [e for e in records.of_node(self._pipeline, node_id) if e.state == RAN]
         last_seconds = done[-1].seconds if done else None
-        return PlannedNode(node_id, state, why, because_of, last_seconds)
+        instances = _count_train_instances(record) if state == CACHED else None
+        return PlannedNode(node_id, state, why, because_of, last_seconds, instances)
 
     def _records(self) -> Records:
         """Read the copy of the store, which each planned node changes."""
@@ -192,3 +199,8 @@ class _Planner:
         }
         record_outputs(self._copy, record.id, resolved)
         return replace(record, inputs={}, outputs=outputs)
+
+
+def _count_train_instances(record: ExecutionRecord) -> int | None:
+    counts = node_counts(record).get("instances")
+    return counts["counts"]["train"]["instances"] if counts else None

@@ -170,7 +170,12 @@ def _explain(detail: ErrorDetails, path: Path, lines: dict[KeyPath, int]) -> str
     message = detail["msg"].removeprefix("Value error, ").rstrip(".")
     if not dotted:
         return f"{where}: {message}."
-    return f"{where}: {dotted}: {message}; got {detail['input']!r}."
+    remedy = ""
+    if detail["type"] == "string_type" and isinstance(detail["input"], bool | int | float):
+        remedy = " Put quotes around it: YAML reads some words as true, false or a number."
+    if detail["type"] == "bool_type" and isinstance(detail["input"], str):
+        remedy = " Write true or false."
+    return f"{where}: {dotted}: {message}; got {detail['input']!r}.{remedy}"
 
 
 def _fields_at(groups: KeyPath) -> list[str]:

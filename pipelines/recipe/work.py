@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from core.errors import InputError, did_you_mean
-from core.format_numbers import format_compact
+from core.format_numbers import format_compact, format_flop
 from core.settings import LATEST_BLESSED
 from pipelines.quiet import hush
 from pipelines.recipe.file import load_recipe, shipped_recipes
@@ -112,7 +112,7 @@ def print_recipes() -> None:
         model = f"{recipe.model.type} {recipe.model.size}"
         console.print(
             f"[bold]{name:<14}[/] {model:<14} {format_compact(work.parameters):>6} parameters "
-            f"{format_compact(work.tokens):>6} tokens {format_compact(work.flops):>6}FLOP"
+            f"{format_compact(work.tokens):>6} tokens {format_flop(work.flops):>10}"
         )
         for text in (recipe.description, recipe.expected):
             console.print(Padding(Text(text), (0, 0, 0, 15)))

@@ -17,6 +17,7 @@ from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import locate_text
 from pipelines.metadata.mlmd.recorder import Recorder
 from pipelines.metadata.mlmd.update import relocate
+from pipelines.metadata.names import KILLED
 from pipelines.quiet import hush
 from pipelines.spec_runner.cli import Options
 from pipelines.spec_runner.processes.containers import ContainerEngine, parse_images
@@ -58,7 +59,7 @@ def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) ->
     with hold(home), sigterm_raises():
         check_store(home)
         relocate(home.metadata, home.root)
-        close_unfinished(home, "its process was killed; closed by the next run")
+        close_unfinished(home, KILLED)
         if engine:
             engine.remove_leftovers()
         run_id = home.new_run()

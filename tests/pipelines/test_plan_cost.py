@@ -9,8 +9,15 @@ from rich.console import Console
 
 from pipelines.machines.presets import load_prices, preset
 from pipelines.plan.command import print_plan
+from pipelines.plan.estimates import (
+    THIS_MACHINE,
+    estimate,
+    estimate_all,
+    estimate_from_last_run,
+    estimate_from_peak,
+)
 from pipelines.plan.nodes import PlannedNode
-from pipelines.plan.plan import Plan, estimate, estimate_from_last_run
+from pipelines.plan.plan import Plan
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.work import TrainingWork, compute_work
 from pipelines.workdir import Workdir
@@ -38,7 +45,7 @@ def test_hours_are_flop_divided_by_speed(tmp_path: Path) -> None:
     assert result.hours == pytest.approx(1e18 / (312e12 * 0.1) / 3600)
     assert result.dollars == pytest.approx(result.hours * 10.0)
     assert result.dollars_spot is None, "the table has no spot price"
-    assert result.arithmetic == "1e+18 FLOP ÷ (1 × 312e12 FLOP/s × 0.1 utilization)"
+    assert result.arithmetic == "1 EFLOP ÷ (1 × 312 TFLOP/s × 0.1 utilization)"
     slower = estimate(load_recipe(TINY), WORK, preset("a100"), prices, utilization=0.1)
     assert slower.hours == pytest.approx(2 * result.hours), "float32"
     assert estimate(recipe, WORK, preset("h100"), prices).dollars is None
@@ -57,6 +64,7 @@ def test_a_measured_speed_is_used_only_for_the_same_model_shape(tmp_path: Path) 
     folder.mkdir(parents=True)
     log = {
         "tokens_per_second": 640.0,
+        "figures": {"tokens_per_step": recipe.trainer.global_batch_size * 64},
         "settings": {
             "model": json.loads(recipe.model.model_dump_json()),
             "trainer": json.loads(recipe.trainer.model_dump_json()),
@@ -68,9 +76,28 @@ def test_a_measured_speed_is_used_only_for_the_same_model_shape(tmp_path: Path) 
     assert result.hours == pytest.approx(2.0 / 3600)
     other = load_recipe(TINY, ["model.hidden_size=64"])
     assert estimate_from_last_run(other, WORK, Workdir(tmp_path)) is None
+    longer = load_recipe(TINY, ["instances.seq_length=32"])
+    assert estimate_from_last_run(longer, WORK, Workdir(tmp_path)) is None
 
 
-def test_the_plan_fits_eighty_columns() -> None:
+def test_this_machine_comes_first_before_its_first_run(tmp_path: Path) -> None:
+    recipe = load_recipe(TINY, ["trainer.device=cpu"])
+    arguments = (recipe, WORK, Workdir(tmp_path))
+    here, *others = estimate_all(*arguments, (), None, load_prices())
+    assert here.machine == THIS_MACHINE
+    assert here.reached is not None
+    assert 1e9 < here.reached < 1e14, "0.3 of the speed of a matrix product"
+    assert here.hours == pytest.approx(WORK.flops / here.reached / 3600)
+    assert "timed now × 0.3 utilization" in here.arithmetic
+    assert [other.machine for other in others][:2] == ["cpu", "a100"]
+    (named,) = estimate_all(*arguments, ("a100",), None, load_prices())
+    assert named.machine == "a100", "only the machines that were asked for"
+    on_tpu = load_recipe(TINY, ["trainer.device=tpu"])
+    assert estimate_from_peak(on_tpu, WORK) is None, "planning must not occupy the TPU"
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_plan_fits_the_terminal(width: int) -> None:
     recipe = load_recipe(TINY)
     nodes = tuple(
         PlannedNode(name, state, why, because, 93.2)
@@ -85,12 +112,16 @@ def test_the_plan_fits_eighty_columns() -> None:
     estimates = tuple(estimate(recipe, WORK, preset(name), prices) for name in ("cpu", "a100-8x4"))
     plan = Plan(
         recipe="tiny", workdir="/w", nodes=nodes, trains=True, work=WORK, estimates=estimates,
-        prices="2026-11, us-central1",
+        prices="2026-11, us-central1", warnings=("Give [more] text.",),
     )  # fmt: skip
-    console = Console(width=80, record=True, highlight=False, file=io.StringIO())
+    console = Console(width=width, record=True, highlight=False, file=io.StringIO())
     print_plan(plan, console)
     text = console.export_text()
-    assert max(map(len, text.splitlines())) <= 80
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    assert "20261123T000001Z" in text, "a run id is never cut"
+    assert "1 EFLOP" in text
+    assert "Warning: Give [more] text." in text
     assert "tiny: 2 nodes to run, 1 cached" in text
     assert "(after InstanceGen, A and 1 more)" in " ".join(text.split())
     assert "[red]/x" in text, "markup in data is printed literally"

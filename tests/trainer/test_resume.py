@@ -122,7 +122,10 @@ def test_a_finished_run_is_exported_again_without_a_step(
     _run(settings, static_folder, tmp_path, "second")
     first, second = ((tmp_path / n / WEIGHTS).read_bytes() for n in ("first", "second"))
     assert first == second
-    assert '"history": []' in (tmp_path / "second-run" / "training.json").read_text()
+    logs = [json.loads((tmp_path / f"{n}-run" / "training.json").read_text())
+            for n in ("first", "second")]  # fmt: skip
+    assert logs[1]["history"] == logs[0]["history"], "kept with the checkpoint"
+    assert logs[1]["tokens_per_second"] == logs[0]["tokens_per_second"] > 0
 
 
 def test_a_damaged_checkpoint_is_skipped(

@@ -3,8 +3,9 @@
 import contextlib
 import contextvars
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -28,12 +29,20 @@ def start_over() -> Iterator[None]:
         _starts_over.reset(token)
 
 
-def checkpoint_folder(root: str, digest: str) -> str:
+def starts_over() -> bool:
+    """Return whether trainings begin at step 0 here."""
+    return _starts_over.get()
+
+
+def checkpoint_folder(root: str, name: str) -> str:
     """Return the folder of a run's checkpoints; one that starts over has none."""
-    folder = storage.join(root, digest)
-    if _starts_over.get():
+    folder = storage.join(root, name)
+    if starts_over():
         storage.remove_tree(folder)
     return folder
+
+
+History = dict[str, Any]  # what was measured at the steps before a checkpoint
 
 
 class CheckpointError(InputError):
@@ -52,6 +61,7 @@ class Checkpoints:
         lease: on the folder; nothing is written once it is lost.
         facts: what shapes do not show, such as the vocabulary; a checkpoint with other facts is
             rejected.
+        kept_step: step whose checkpoint is never deleted; None if there is no such step.
     """
 
     def __init__(
@@ -64,6 +74,7 @@ class Checkpoints:
         writes: bool = True,
         lease: Lease | None = None,
         facts: Mapping[str, str] | None = None,
+        kept_step: int | None = None,
     ) -> None:
         self.folder = folder
         self._state = {**state, "step": step}
@@ -72,25 +83,33 @@ class Checkpoints:
         self._writes = writes
         self._lease = lease
         self._facts = dict(facts or {})
+        self._kept_step = kept_step
         # All checkpoints, the oldest first, complete or not.
         self._known = storage.list_files(storage.join(folder, f"step-*{SUFFIX}"))
+        self.history: History = {}
 
-    def save(self) -> str:
-        """Save the state, delete the oldest checkpoints, and return the path."""
-        path = storage.join(self.folder, f"step-{int(self._step.numpy()):09d}{SUFFIX}")
+    def save(self, history: History | None = None) -> str:
+        """Save the state and the history, delete the oldest checkpoints, and return the path."""
+        path = _path(self.folder, int(self._step.numpy()))
         if not self._writes:
             return path
         if self._lease:
             self._lease.check()
-        write_sealed(path, self._state, tensors=len(self._state), facts=self._facts)
+        facts = {"facts": self._facts, "history": history or {}}
+        write_sealed(path, self._state, tensors=len(self._state), **facts)
         self._known = sorted({*self._known, path})
-        for old in self._known[: -self._keep]:
+        kept = _path(self.folder, self._kept_step) if self._kept_step else None
+        for old in set(self._known[: -self._keep]) - {kept}:
             remove_sealed(old)
-        del self._known[: -self._keep]
+            self._known.remove(old)
         return path
 
-    def restore_latest(self) -> str | None:
-        """Set the variables from the newest complete checkpoint.
+    def restore_latest(self, others: Sequence[str] = ()) -> str | None:
+        """Set the variables and `history` from the newest complete checkpoint.
+
+        Args:
+            others: checkpoints of another run that this run would also make, the oldest first;
+                used if this run has none.
 
         Returns:
             Its path, or None if there is none, and the variables are unchanged.
@@ -98,11 +117,12 @@ class Checkpoints:
         Raises:
             CheckpointError: its tensors or facts are not this run's; the message names them.
         """
-        for path in reversed(self._known):
+        for path in reversed([*others, *self._known]):
             sealed = read_sealed(path)
             if sealed is not None:
                 seal, values = sealed
                 self._restore(path, seal.get("facts", {}), values)
+                self.history = seal.get("history", {})
                 return path
             log.warning("%s is incomplete or altered; using the checkpoint before it.", path)
         return None
@@ -127,6 +147,15 @@ class Checkpoints:
             )
         for name, variable in self._state.items():
             variable.assign(values[name])
+
+
+def step_of(path: str) -> int:
+    """Return the step that the name of a checkpoint states."""
+    return int(PurePosixPath(path).stem.removeprefix("step-"))
+
+
+def _path(folder: str, step: int) -> str:
+    return storage.join(folder, f"step-{step:09d}{SUFFIX}")
 
 
 def describe(tensor: np.ndarray | tf.Variable | None) -> str:

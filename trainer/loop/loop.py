@@ -31,7 +31,8 @@ class LoopEvents:
     on_evaluate: Callable[[int], None] | None = None
     """Every `evaluate_every_steps` and at the end of the run; None: never."""
     on_save: Callable[[int], object]
-    """Every `save_every_steps`, at the end of a phase, and before the run is stopped."""
+    """Every `save_every_steps`, at the end of a phase, before a stable schedule decays, and before
+    the run is stopped."""
     on_stop: Callable[[int], None]
     """After a stop signal, when the state is saved."""
 
@@ -57,7 +58,7 @@ def train_phase(
         StoppedError: a stop signal arrived; the same command resumes here.
     """
     interval = Interval()
-    first = int(step.numpy())
+    first, decay_start = int(step.numpy()), settings.decay_start()
     while (now := int(step.numpy())) < phase.end_step:
         # The first call compiles, so it runs a single step, which no rate counts.
         count = 1 if now == first else _steps_to_next_event(now, phase.end_step, settings)
@@ -75,7 +76,7 @@ def train_phase(
         if events.on_evaluate and _is_evaluated(now, settings):
             events.on_evaluate(now)
         signal = stop()
-        if now % settings.save_every_steps == 0 or ends or signal:
+        if now % settings.save_every_steps == 0 or ends or signal or now == decay_start:
             events.on_save(now)
         if signal and now < settings.steps:
             events.on_stop(now)
@@ -107,7 +108,9 @@ def _steps_to_next_event(now: int, end: int, settings: TrainerSettings) -> int:
     """Return how many steps one call may run without passing an event or the end."""
     s = settings
     intervals = s.steps_per_loop, s.log_every_steps, s.save_every_steps, s.evaluate_every_steps
-    return min(end - now, *(every - now % every for every in intervals if every))
+    decay_start = s.decay_start()
+    before_decay = [decay_start - now] if decay_start and now < decay_start else []
+    return min(end - now, *before_decay, *(every - now % every for every in intervals if every))
 
 
 def _is_evaluated(now: int, settings: TrainerSettings) -> bool:

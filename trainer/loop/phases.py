@@ -11,7 +11,10 @@ from core.errors import InputError
 from trainer.input.batches import training_batches
 from trainer.input.instances import Instances
 from trainer.input.length_buckets import batches_in_window
+from trainer.objectives.objective import Objective
 from trainer.optimizers import schedule
+from trainer.report.figures import Figures, compute_figures
+from trainer.report.large_batch import explain_large_batch
 from trainer.settings.masking import MaskingSettings
 from trainer.settings.training import PhaseSettings, TrainerSettings
 
@@ -40,6 +43,19 @@ class Phase:
             f"batch {number % window + 1} of {window} made of the records at positions {first} to "
             f"{first + window * size - 1} in the training order of {self.instances.folder}"
         )
+
+    def figures(self, objective: Objective) -> Figures:
+        """Return what the phase costs."""
+        return compute_figures(
+            objective,
+            self.instances,
+            batch_size=self.settings.global_batch_size,
+            steps=self.end_step - self.first_step,
+        )
+
+    def explain_large_batch(self) -> str | None:
+        """Return a warning if a batch is larger than the train split."""
+        return explain_large_batch(self.settings.global_batch_size, self.instances.size("train"))
 
     def batches(
         self, masking: MaskingSettings, rows: slice, *, seed: int, step: int

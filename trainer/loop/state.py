@@ -57,10 +57,15 @@ def start_state(settings: TrainingSettings, objective: Objective) -> State:
     return State(variables, Optimizer(variables, settings.trainer), step)
 
 
-def run_digest(settings: TrainingSettings, instances: Sequence[Instances]) -> str:
-    """Return the digest of everything that a run's result depends on; it names its folder."""
+def run_name(settings: TrainingSettings, instances: Sequence[Instances]) -> str:
+    """Return what a run's result depends on; it names its folder.
+
+    That is a digest, and the number of steps, so that a run with another number can be found.
+    """
     computed = settings.computed()
+    del computed["trainer"]["steps"]
     computed["instances"] = [part.manifest.content_digest() for part in instances]
     if settings.model.start_from:
         computed["start"] = start_key(settings.model)
-    return hashlib.sha256(json.dumps(computed, sort_keys=True).encode()).hexdigest()[:20]
+    digest = hashlib.sha256(json.dumps(computed, sort_keys=True).encode()).hexdigest()[:20]
+    return f"{digest}-{settings.trainer.steps}"

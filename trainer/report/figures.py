@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from core.format_numbers import format_flop
+from trainer.input.instances import Instances
 from trainer.models.architecture import Architecture, generator_architecture
+from trainer.models.parameters import count_parameters
+from trainer.objectives.objective import Objective
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +28,27 @@ class Figures:
             f"Parameters: {self.parameters:,}",
             f"Tokens per step: {self.tokens_per_step:,}; in all: {self.tokens_in_all:,} "
             f"({self.epochs:.1f} epochs)",
-            f"Model FLOPs per step: {self.flops_per_step:.3g}; in all: {self.flops_in_all:.3g}",
+            f"Compute per step: {format_flop(self.flops_per_step)}; in all: "
+            f"{format_flop(self.flops_in_all)}",
             f"Expected first loss: {self.expected_first_loss:.2f}",
         ]
+
+
+def compute_figures(
+    objective: Objective, instances: Instances, *, batch_size: int, steps: int
+) -> Figures:
+    """Return the figures of a phase of the run."""
+    model, size, length = objective.model, batch_size, instances.seq_length
+    flops = size * training_flops(model.architecture, length, instances.max_predictions)
+    return Figures(
+        parameters=count_parameters(model.parameters()),
+        tokens_per_step=size * length,
+        tokens_in_all=size * length * steps,
+        epochs=size * steps / instances.size("train"),
+        flops_per_step=flops,
+        flops_in_all=flops * steps,
+        expected_first_loss=objective.expected_first_loss(),
+    )
 
 
 def sum_figures(phases: Sequence[Figures]) -> Figures:

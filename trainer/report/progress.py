@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 from pydantic import JsonValue
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 HISTORY = "training.json"
 # Environment: the folder that Vertex AI TensorBoard shows while a custom job runs.
 TENSORBOARD_FOLDER = "AIP_TENSORBOARD_LOG_DIR"
+TITLE = "Training"
+MIN_BAR = 10  # characters of the progress bar
 Scalars = dict[str, float]
 
 
@@ -47,7 +49,8 @@ class Progress:
         figures: computed before the first step.
         paces: of the phases, in order; the last one ends with the run.
         first_step: updates made before the run was resumed.
-        peak: FLOP/s of all devices together.
+        peak: FLOP/s of all devices together; a higher speed replaces it.
+        earlier: what `history` returned before the run was resumed.
     """
 
     def __init__(
@@ -58,30 +61,48 @@ class Progress:
         *,
         first_step: int,
         peak: float,
+        earlier: Mapping[str, Any] | None = None,
     ) -> None:
         self._folder = folder
         self._figures = figures
         self._paces = paces
         self._peak = peak
         self._steps = paces[-1].end_step
-        self._history = _earlier_history(folder, "history", first_step)
-        self._held_out = _earlier_history(folder, "held_out", first_step)
+        self._history: list[Scalars] = list((earlier or {}).get("history", ()))
+        self._held_out: list[Scalars] = list((earlier or {}).get("held_out", ()))
         # TensorFlow would upload a remote file of events again at each flush.
         is_remote = folder is not None and storage.is_remote(folder)
         self._buffer = TemporaryFolder("events") if is_remote else None
         events = self._buffer.name if self._buffer else folder
         self._writer = tf.summary.create_file_writer(events) if events else None
+        # A run that was stopped and continues under another id has a folder without its events.
+        if folder and not storage.list_files(storage.join(folder, "events.*")):
+            for scalars in (*self._history, *self._held_out):
+                self._write(int(scalars["step"]), scalars)
         self._started = self._last_time = time.perf_counter()
-        self._tokens = self._real_tokens = 0.0
-        self._counted_step = self._last_step = first_step
+        self._first_step = self._last_step = first_step
         has_terminal = folder is not None and sys.stderr.isatty()
         self._bar = _start_bar(first_step, self._steps) if has_terminal else None
 
     def show(self, line: str) -> None:
         """Show a line above the progress bar and log it."""
         log.info("%s", line)
+        if self._bar is not None:  # paths stay whole, so that they can be copied
+            self._bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def warn(self, line: str) -> None:
+        """Show a line that the user should not miss, also where there is no terminal."""
+        log.info("%s", line)
         if self._bar is not None:
-            self._bar.console.print(line, highlight=False, markup=False)
+            self._bar.console.print(
+                f"Warning: {line}", highlight=False, markup=False, soft_wrap=True
+            )
+        elif self._folder:
+            print(f"warning: {line}", file=sys.stderr)
+
+    def history(self) -> dict[str, list[Scalars]]:
+        """Return the measurements so far, for a checkpoint."""
+        return {"history": self._history, "held_out": self._held_out}
 
     def start_clock(self, step: int) -> None:
         """Start measuring speed here, so that compilation is not counted."""
@@ -96,25 +117,26 @@ class Progress:
         tokens = real / scalars["filled_share"]  # with padding; length buckets remove some of it
         left = self._flops_after(step) * seconds / (count * pace.flops_per_step)
         speed = count * pace.flops_per_step / seconds * tokens / pace.tokens_per_step
-        self._tokens += (step - self._counted_step) * tokens
-        self._real_tokens += (step - self._counted_step) * real
-        self._counted_step = self._last_step = step
-        self._last_time = now
+        # The measured peak is too low if other processes kept the devices busy at that time.
+        self._peak = max(self._peak, speed)
+        compiled = step == self._first_step + 1  # the time of a step that compiles says nothing
+        self._last_step, self._last_time = step, now
         scalars = {
             **scalars,
             "tokens_per_second": count * tokens / seconds,
             "real_tokens_per_second": count * real / seconds,
             "share_of_peak": speed / self._peak,
         }
-        self._history.append({"step": step, **scalars})
+        timed = {} if compiled else {"seconds": seconds}
+        self._history.append({"step": step, **scalars, **timed})
         self._write(step, scalars)
-        text = _describe(scalars)
         if self._bar is not None:
-            self._bar.update(
-                self._bar.task_ids[0], completed=step, text=f"{text}, {_clock(left)} left"
-            )
+            room = self._bar.console.width - len(TITLE) - 2 * len(str(self._steps)) - MIN_BAR - 5
+            text = describe_interval(scalars, left, room)
+            self._bar.update(self._bar.task_ids[0], completed=step, text=text)
         elif self._folder:
-            log.info("step %d of %d: %s, %s left", step, self._steps, text, _clock(left))
+            text = describe_interval(scalars, left)
+            log.info("step %d of %d: %s", step, self._steps, text)
 
     def report_held_out(self, step: int, scalars: Scalars) -> None:
         """Report measurements on held-out instances; their time does not count as training."""
@@ -131,7 +153,8 @@ class Progress:
             return
         with self._writer.as_default(step=step):
             for name, value in scalars.items():
-                tf.summary.scalar(name, value)
+                if name not in ("step", "seconds"):
+                    tf.summary.scalar(name, value)
 
     def upload_events(self) -> None:
         """Upload TensorBoard's events, if they belong on an object store."""
@@ -151,6 +174,14 @@ class Progress:
             for start, pace in zip(starts, self._paces, strict=False)
         )
 
+    def _mean_speed(self, name: str) -> float:
+        """Return the mean over the whole run, without compilation and evaluation."""
+        timed = [scalars for scalars in self._history if "seconds" in scalars]
+        if not timed:  # a run of one step
+            return self._history[-1][name] if self._history else 0.0
+        seconds = sum(scalars["seconds"] for scalars in timed)
+        return sum(scalars[name] * scalars["seconds"] for scalars in timed) / seconds
+
     def close(self, facts: Mapping[str, JsonValue]) -> None:
         """Stop the progress bar and write `training.json`."""
         if self._bar is not None:
@@ -159,13 +190,12 @@ class Progress:
             return
         self.upload_events()
         self._writer.close()
-        seconds = time.perf_counter() - self._started
         content = {
             "history": self._history,
             "held_out": self._held_out,
-            "seconds": seconds,
-            "tokens_per_second": self._tokens / max(1e-9, seconds),
-            "real_tokens_per_second": self._real_tokens / max(1e-9, seconds),
+            "seconds": time.perf_counter() - self._started,
+            "tokens_per_second": self._mean_speed("tokens_per_second"),
+            "real_tokens_per_second": self._mean_speed("real_tokens_per_second"),
             "peak_flops_per_second": self._peak,
             "figures": dict(self._figures),
             **facts,
@@ -174,23 +204,28 @@ class Progress:
         storage.write_bytes(storage.join(self._folder, HISTORY), text.encode())
 
 
-def _earlier_history(folder: str | None, name: str, first_step: int) -> list[Scalars]:
-    """Return the history that was saved in the folder before the run was resumed."""
-    if folder is None or not first_step:
-        return []
-    path = storage.join(folder, HISTORY)
-    if not storage.exists(path):
-        return []
-    history: list[Scalars] = json.loads(storage.read_bytes(path)).get(name, [])
-    return [scalars for scalars in history if scalars["step"] <= first_step]
+def describe_interval(scalars: Scalars, seconds_left: float, width: int | None = None) -> str:
+    """Describe an interval of training in at most `width` characters; None: without a limit.
 
-
-def _describe(scalars: Scalars) -> str:
-    return (
-        f"loss {scalars['loss']:.4f}, learning rate {scalars['learning_rate']:.2e}, "
-        f"{scalars['tokens_per_second']:,.0f} tokens/s ({scalars['filled_share']:.0%} real), "
-        f"{scalars['share_of_peak']:.0%} of peak"
-    )
+    Where there is no room for all parts, the less important ones are left out.
+    """
+    speed = f"{scalars['tokens_per_second']:,.0f} tokens/s"
+    parts = {
+        "loss": f"loss {scalars['loss']:.4f}",
+        "rate": f"learning rate {scalars['learning_rate']:.2e}",
+        "speed": f"{speed} ({scalars['filled_share']:.0%} real)",
+        "share": f"{scalars['share_of_peak']:.0%} of peak",
+        "left": f"{_clock(seconds_left)} left",
+    }
+    for less_important in ("rate", "share", None, "speed", "loss"):
+        text = ", ".join(parts.values())
+        if width is None or len(text) <= width:
+            break
+        if less_important is None:
+            parts["speed"] = speed
+        else:
+            del parts[less_important]
+    return ", ".join(parts.values())
 
 
 def _clock(seconds: float) -> str:
@@ -204,12 +239,13 @@ def _start_bar(first_step: int, steps: int) -> "RichProgress":
     from rich.console import Console
 
     bar = progress.Progress(
-        progress.TextColumn("Training"),
-        progress.BarColumn(),
+        progress.TextColumn(TITLE),
+        progress.BarColumn(bar_width=None),
         progress.MofNCompleteColumn(),
         progress.TextColumn("{task.fields[text]}"),
         console=Console(stderr=True),
+        expand=True,
     )
     bar.start()
-    bar.add_task("Training", total=steps, completed=first_step, text="compiling the first step")
+    bar.add_task(TITLE, total=steps, completed=first_step, text="compiling the first step")
     return bar

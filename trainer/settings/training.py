@@ -1,7 +1,7 @@
 """Settings of the training run: length, optimizer, device, checkpoints and evaluation."""
 
 from itertools import pairwise
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -101,7 +101,7 @@ class TrainerSettings(Settings):
     """Floating-point type of the computation; weights are always float32."""
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
     """Device to train on. auto: a TPU if there is one, else all GPUs, else the CPU."""
-    length_buckets: list[int] = Field(default=[], max_length=16)
+    length_buckets: list[Annotated[int, Field(ge=1, le=1 << 15)]] = Field(default=[], max_length=16)
     """Rising lengths in tokens. Instances of similar length are batched together, and each batch is
     computed at the shortest of these lengths, or `instances.seq_length`, that holds it. Empty:
     every batch at `instances.seq_length`."""
@@ -127,6 +127,12 @@ class TrainerSettings(Settings):
     def phase_boundaries(self) -> list[int]:
         """Return the first step of each phase, and the number of steps."""
         return [0, *(phase.from_step for phase in self.phases), self.steps]
+
+    def decay_start(self) -> int | None:
+        """Return the step from which a stable schedule decays; None if there is no such step."""
+        last = self.by_phase()[-1]
+        is_stable = last.schedule == "stable" and last.decay_steps < self.steps
+        return self.steps - last.decay_steps if is_stable else None
 
     def by_phase(self) -> list[Self]:
         """Return the settings of each phase."""

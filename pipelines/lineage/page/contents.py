@@ -29,12 +29,12 @@ LINKED = {
 }
 
 
-def page_contents(archive: Archive, beside: Path, most: int) -> Plain:
+def page_contents(archive: Archive, beside: Path, limit: int) -> Plain:
     """Return everything that the page shows about the newest runs.
 
     Links to files are relative to the folder `beside`.
     """
-    rows = list_runs(archive)[:most]
+    rows = list_runs(archive)[:limit]
     runs = [archive.graph.runs[row.run] for row in rows if row.run in archive.graph.runs]
     executions = _true_executions(archive, runs)
     artifacts = _artifacts(archive, executions)

@@ -36,7 +36,7 @@ HEADERS = {
 Page = Callable[[], bytes]
 
 
-def render_page(archive: Archive, beside: Path, most: int) -> str:
+def render_page(archive: Archive, beside: Path, limit: int) -> str:
     """Render the page of the newest runs; links to files are relative to the folder `beside`.
 
     Returns:
@@ -51,7 +51,7 @@ def render_page(archive: Archive, beside: Path, most: int) -> str:
     return environment.get_template("lineage.html.j2").render(
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own files
-        data=Markup(as_data(page_contents(archive, beside, most))),  # noqa: S704 - see as_data
+        data=Markup(as_data(page_contents(archive, beside, limit))),  # noqa: S704 - see as_data
         style_digest=_digest(style),
         script_digest=_digest(script),
     )
@@ -69,7 +69,7 @@ def _digest(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def make_server(workdir: Path, port: int, most: int) -> http.server.ThreadingHTTPServer:
+def make_server(workdir: Path, port: int, limit: int) -> http.server.ThreadingHTTPServer:
     """Return the server, bound but not started. It renders the page again for each request.
 
     Port 0 stands for a free one.
@@ -81,7 +81,7 @@ def make_server(workdir: Path, port: int, most: int) -> http.server.ThreadingHTT
     Archive(workdir)  # raises now instead of at the first request
 
     def page() -> bytes:
-        return render_page(Archive(workdir), workdir, most).encode()
+        return render_page(Archive(workdir), workdir, limit).encode()
 
     class Handler(LineageHandler):
         make_page = staticmethod(page)

@@ -9,8 +9,8 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from pipelines.metadata.folders import local_folder
 from pipelines.metadata.mlmd.connection import open_store
+from pipelines.metadata.names import NOTE
 
-NOTE = "note"  # custom property of an execution that another process closed
 UNFINISHED = (pb.Execution.NEW, pb.Execution.RUNNING)
 
 

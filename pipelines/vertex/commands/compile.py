@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from core import storage
 from core.errors import InputError, TextmillError
+from pipelines.output_file import check_output, write_output
 from pipelines.quiet import hush
 from pipelines.recipe.file import load_recipe
 
@@ -31,6 +31,8 @@ def compile_to_file(recipe_name: str, output: Path, overrides: list[str], *, che
     """
     if output.suffix not in YAML_ENDINGS:
         raise InputError(f"--output {output}: a spec is YAML. Use a name that ends with .yaml.")
+    if not check:
+        check_output(output)
     recipe = load_recipe(recipe_name, overrides).from_here()
     hush(verbose=False)
     from pipelines.vertex.compile.compile import compile_recipe
@@ -39,7 +41,7 @@ def compile_to_file(recipe_name: str, output: Path, overrides: list[str], *, che
     if check:
         compare(output, text)
         return f"{output} is up to date with the recipe {recipe_name}."
-    storage.write_bytes(str(output), text.encode())
+    write_output(output, text)
     return f"Compiled the recipe {recipe_name} to {output}."
 
 

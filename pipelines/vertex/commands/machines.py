@@ -4,7 +4,6 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from pipelines.machines.presets import (
@@ -15,6 +14,7 @@ from pipelines.machines.presets import (
     presets,
     unsupported,
 )
+from pipelines.table import Table, print_table
 
 
 def print_machines(prices_file: Path | None = None) -> None:
@@ -25,16 +25,13 @@ def print_machines(prices_file: Path | None = None) -> None:
     """
     prices = load_prices(prices_file)
     console = Console(highlight=False)
-    table = Table(box=None, pad_edge=False)
-    table.add_column("machine", style="bold", no_wrap=True)
-    table.add_column("Vertex AI's type", no_wrap=True)
-    for heading in ("vCPU", "GB", "TFLOP/s", "USD/h", "spot"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    numbers = ("vCPU", "GB", "TFLOP/s", "USD/h", "spot")
+    table = Table("machine", "Vertex AI's type", *numbers, right=numbers)
     for machine in presets().values():
-        table.add_row(machine.name, *_row(machine, prices))
-    console.print(table)
+        table.add_row(f"[bold]{machine.name}[/]", *_row(machine, prices))
+    print_table(table, console)
     console.print(
-        f"\nList prices in {prices.region}, {prices.date}, plus {prices.surcharge:.0%} for managed "
+        f"List prices in {prices.region}, {prices.date}, plus {prices.surcharge:.0%} for managed "
         f"training. Source: {prices.source}",
         style="dim",
     )

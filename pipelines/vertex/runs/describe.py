@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from core.format_numbers import format_duration
 from pipelines.cloud.errors import without_secrets
 from pipelines.exit_codes import CANCELLED, FAILED, SUCCEEDED
+from pipelines.table import Table
 
 if TYPE_CHECKING:
     from google.cloud import aiplatform_v1 as v1
@@ -75,9 +74,8 @@ def to_timestamp(time: Any) -> float:
 
 def tasks_table(job: "v1.PipelineJob") -> Table:
     """Build a table with one row per started task."""
-    table = Table(box=box.SIMPLE_HEAD, title=f"Run {short_id(job.name)}: {state_name(job.state)}")
-    for name in ("task", "state", "took"):
-        table.add_column(name, justify="right" if name == "took" else "left", no_wrap=True)
+    title = f"[bold]Run {short_id(job.name)}: {state_name(job.state)}[/]"
+    table = Table("task", "state", "took", right=["took"], title=title)
     for task in leaf_tasks(job):
         seconds = _seconds_between(task.start_time, task.end_time)
         table.add_row(

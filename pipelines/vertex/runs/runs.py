@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from core.errors import InputError
 from core.format_numbers import format_duration, format_moment
 from pipelines.cloud.client import Cloud, message_to_json, resource_name
+from pipelines.table import Table, print_table
 from pipelines.vertex.runs.describe import (
     DEFAULT_ACCOUNT,
     EXIT_CODES,
@@ -145,9 +144,8 @@ def print_runs(jobs: Sequence["v1.PipelineJob"], console: Console) -> None:
     if not jobs:
         console.print("No runs. `textmill submit` starts one.")
         return
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("run", "pipeline", "state", "created (UTC)", "took", "started by"):
-        table.add_column(name, no_wrap=True, justify="right" if name == "took" else "left")
+    names = ("run", "pipeline", "state", "created (UTC)", "took", "started by")
+    table = Table(*names, right=["took"], wraps=True)
     for job in jobs:
         table.add_row(
             safe(short_id(job.name)),
@@ -157,7 +155,7 @@ def print_runs(jobs: Sequence["v1.PipelineJob"], console: Console) -> None:
             format_duration(run_seconds(job)) if job.start_time else "",
             "schedule" if job.schedule_name else "hand",
         )
-    console.print(table)
+    print_table(table, console)
 
 
 def print_run(
@@ -179,7 +177,7 @@ def print_run(
         fields["training"] = cost.describe()
     print_fields(fields, console)
     if leaf_tasks(job):
-        console.print(tasks_table(job))
+        print_table(tasks_table(job), console)
 
 
 def format_parameters(job: "v1.PipelineJob") -> str:

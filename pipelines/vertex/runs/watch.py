@@ -12,6 +12,7 @@ from rich.live import Live
 from core.format_numbers import format_duration
 from pipelines.cloud.client import RETRY_SECONDS, WATCH_RETRY_SECONDS, Cloud
 from pipelines.exit_codes import SUCCEEDED
+from pipelines.table import print_table
 from pipelines.vertex.runs.describe import (
     EXIT_CODES,
     leaf_tasks,
@@ -43,7 +44,7 @@ def watch_and_report(
         )
         raise
     if console.is_terminal:
-        console.print(tasks_table(ended))
+        print_table(tasks_table(ended), console)
     return report_end(ended, console)
 
 

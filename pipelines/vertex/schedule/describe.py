@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from core.errors import InputError
 from pipelines.cloud.client import message_to_json
 from pipelines.cloud.target import Target
+from pipelines.table import Table, print_table
 from pipelines.vertex.runs.describe import (
     DEFAULT_ACCOUNT,
     print_fields,
@@ -32,9 +31,7 @@ def print_schedules(schedules: Sequence["v1.Schedule"], console: Console) -> Non
     if not schedules:
         console.print("No schedules. `textmill schedule create` makes one.")
         return
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("id", "name", "state", "cron", "next run"):
-        table.add_column(name, no_wrap=name != "cron")
+    table = Table("id", "name", "state", "cron", "next run", wraps=True)
     for schedule in schedules:
         is_active = state_name(schedule.state) == "active" and schedule.next_run_time
         table.add_row(
@@ -44,7 +41,7 @@ def print_schedules(schedules: Sequence["v1.Schedule"], console: Console) -> Non
             safe(schedule.cron),
             format_in_zone(schedule.next_run_time, _read_zone(schedule)) if is_active else "",
         )
-    console.print(table)
+    print_table(table, console)
 
 
 def print_schedule(schedule: "v1.Schedule", target: Target, console: Console) -> None:

@@ -213,9 +213,14 @@ def test_a_single_document_is_refused_and_its_end_is_named(
     tmp_path: Path,
 ) -> None:
     corpus = put(tmp_path / "c", ENGLISH[:1])
-    message = r"ends with a file \(text\.document_end: file\)\. Give more documents\."
+    message = (
+        r"ends with a file \(text\.document_end: file\)\. Give more documents or set "
+        r"text\.document_end to blank_line\."
+    )
     with pytest.raises(InputError, match=message):
         write(corpus, tmp_path / "out", form="prose")
+    with pytest.raises(InputError, match=r"Give more documents, with a blank line between them\."):
+        write(corpus, tmp_path / "lines")
 
 
 def test_text_without_a_sentence_is_refused(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_list_filters_and_limits_rows(history: History) -> None:
     assert len(ask("list", "--only", "published", workdir=history.workdir)) == 3
     failed = ask("list", "--only", "failed", workdir=history.workdir)
     assert [row["run"] for row in failed] == [history.failed]
-    assert "5 older runs" in textmill("list", "--most", "1", workdir=history.workdir)
+    assert "5 older runs" in textmill("list", "--limit", "1", workdir=history.workdir)
 
 
 def test_a_model_is_found_by_all_its_names(

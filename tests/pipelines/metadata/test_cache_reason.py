@@ -1,8 +1,11 @@
 """The reason for a run names the setting, the code or the input that changed."""
 
 import json
+from dataclasses import replace
 
-from pipelines.metadata.cache_reason import compare
+import pytest
+
+from pipelines.metadata.cache_reason import after_failure, compare
 from pipelines.metadata.records import ArtifactRecord, ExecutionRecord
 
 
@@ -45,3 +48,17 @@ def test_a_change_inside_a_list_is_named_and_folders_are_no_reason() -> None:
         for pattern in ("a.txt", "b.txt")
     )
     assert list(compare(before, now)) == ["pattern a.txt → b.txt"]
+
+
+@pytest.mark.parametrize(
+    ("state", "note", "why"),
+    [
+        ("failed", None, "the last try failed"),
+        ("interrupted", "its process was killed; closed by the next run", "was killed"),
+        ("interrupted", "Stopped by Ctrl-C.", "the last try was stopped"),
+    ],
+)
+def test_a_node_that_did_not_end_says_how(state: str, note: str | None, why: str) -> None:
+    last = replace(execution({"note": note} if note else {}), state=state)
+    assert why in after_failure([execution({}), last])
+    assert after_failure([]) == "first run"
