@@ -5,6 +5,7 @@ import pytest
 from core.format_numbers import (
     format_compact,
     format_duration,
+    format_flop,
     format_moment,
     format_number,
     format_percent,
@@ -66,3 +67,11 @@ def test_durations_have_a_unit(seconds: float, expected: str) -> None:
 
 def test_moments_are_utc() -> None:
     assert format_moment(0) == "1970-01-01 00:00:00"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(950.0, "950 FLOP"), (4.71e12, "4.71 TFLOP"), (1.92e21, "1.92 ZFLOP"), (5e25, "50 YFLOP")],
+)
+def test_floating_point_operations_have_a_unit(value: float, expected: str) -> None:
+    assert format_flop(value) == expected

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from pipelines.local.text_location import locate_text
 from pipelines.machines.presets import load_prices, preset
 from pipelines.plan.command import print_plan
 from pipelines.plan.estimates import (
@@ -16,6 +17,7 @@ from pipelines.plan.estimates import (
     estimate_from_last_run,
     estimate_from_peak,
 )
+from pipelines.plan.large_batches import warn_of_large_batches
 from pipelines.plan.nodes import PlannedNode
 from pipelines.plan.plan import Plan
 from pipelines.recipe.file import load_recipe
@@ -125,3 +127,29 @@ def test_the_plan_fits_the_terminal(width: int) -> None:
     assert "tiny: 2 nodes to run, 1 cached" in text
     assert "(after InstanceGen, A and 1 more)" in " ".join(text.split())
     assert "[red]/x" in text, "markup in data is printed literally"
+
+
+@pytest.mark.parametrize(
+    ("cached", "batch", "warning"),
+    [
+        (200, 100, None),
+        (200, 201, "makes only 200 instances for training, so each step repeats some of them"),
+        (None, 64, None),
+        (None, 5000, "makes only about "),
+    ],
+)
+def test_a_batch_larger_than_the_text_is_reported_with_the_size_that_fits(
+    cached: int | None, batch: int, warning: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("One more sentence of this text.\n" * 1000, encoding="utf-8")
+    recipe = load_recipe(TINY, [f"trainer.global_batch_size={batch}"])
+    node = PlannedNode("InstanceGen", "cached" if cached else "runs", "", (), None, cached)
+    warnings = list(warn_of_large_batches(recipe, locate_text([str(tmp_path)]), [node]))
+    if warning is None:
+        assert warnings == []
+        return
+    (text,) = warnings
+    assert text.startswith(f"trainer.global_batch_size is {batch:,}, but the text ")
+    assert warning in text
+    fits = int(text.split("set trainer.global_batch_size to ")[1].split()[0].replace(",", ""))
+    assert fits < batch
