@@ -118,6 +118,8 @@ def open_workdir(folder: str, remote: str | None = None) -> Workdir:
     root = workdir.root
     _check_name(root)
     probe = root / f".probe-{os.getpid()}"
+    if root.exists() and not root.is_dir():
+        raise WorkdirError(f"{root}: this is a file. Give a folder with --workdir.")
     try:
         root.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")

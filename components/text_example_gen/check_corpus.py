@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.settings import TextSettings
+from components.text_example_gen.reading.check_encoding import explain_blank
 from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.fingerprint import PREFIX
 from components.text_example_gen.reading.read_documents import document_end
 from components.text_example_gen.splits import SPLIT_BUCKETS, SPLITS, choose_split
-from core.format_numbers import format_count
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,13 @@ def check_corpus(
         CorpusError: the text changed since its fingerprint, has too many bad lines, has no
             sentence, or all its documents fall into one split.
     """
-    root = escape_path(source.root)
     if source.fingerprint.startswith(PREFIX):
         check_unchanged(source, digest)
     _check_bad_lines(settings, parts, counts)
     lowest = min(part["buckets"][0] for part in parts)
     highest = max(part["buckets"][1] for part in parts)
     if highest < 0:
-        raise CorpusError(
-            f"{root}: {format_count(counts['files'], 'file', 'files')} without a single sentence. "
-            f"Give text that is not blank."
-        )
+        raise CorpusError(explain_blank(source.root, counts["files"]))
     only = choose_split(lowest, settings.eval_fraction)
     if only == choose_split(highest, settings.eval_fraction):
         raise CorpusError(_explain_empty_split(settings, lowest, highest, SPLITS[1 - only]))

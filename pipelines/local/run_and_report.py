@@ -20,6 +20,7 @@ from pipelines.local.run_summary import (
     write_summary,
 )
 from pipelines.local.store_care import back_up, close_unfinished
+from pipelines.metadata.names import CACHED, RAN
 from pipelines.metadata.seal import seal_run
 from pipelines.workdir import Workdir
 
@@ -61,7 +62,7 @@ def run_and_report(
         if summary.state == "interrupted":
             again = f" {run.rerun} starts over; before it," if run.rerun else ""
             console.print(f"Run the same command to continue:{again} finished nodes are cached.")
-        elif summary.nodes:
+        elif any(node.state in (RAN, CACHED) for node in summary.nodes):
             console.print("Fix the error and run again: finished nodes are cached.")
     if disk_error:
         _print_error(disk_error, console)

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
-from components.text_example_gen.reading.check_encoding import check_encoding
 from components.text_example_gen.reading.find_files import list_once
 from core import storage
-from core.errors import InputError
 from core.json_object import read_json
 from core.plain_yaml import dump_plain
 from core.signals import sigterm_raises
@@ -23,7 +21,7 @@ from pipelines.local.run_and_report import run_and_report
 from pipelines.local.run_origin import describe_origin
 from pipelines.local.run_summary import RunSummary, StartedRun, short
 from pipelines.local.store_care import check_store, close_unfinished
-from pipelines.local.text_location import TextLocation, locate_text
+from pipelines.local.text_location import TextLocation, locate_and_check
 from pipelines.metadata.mlmd.update import relocate
 from pipelines.metadata.names import KILLED
 from pipelines.options import RunOptions
@@ -64,14 +62,7 @@ def run_recipe(options: RunOptions, *, wait_seconds: float = 0, verbose: bool = 
 
 
 def _check_and_run(recipe: Recipe, options: RunOptions, wait_seconds: float, verbose: bool) -> int:
-    text = locate_text(options.text)
-    if options.span is not None and not text.has_span:
-        raise InputError(
-            f"--span {options.span}: --text has no {{SPAN}}. Write {{SPAN}} where the paths of "
-            f"spans differ, for example 'week-{{SPAN}}/*.txt'."
-        )
-    if not text.has_span:
-        check_encoding(text.base, text.patterns, recipe.text)
+    text = locate_and_check(options.text, options.span, recipe.text)
     workdir = open_workdir(options.workdir, options.root)  # makes it, so the text is checked first
     hush(verbose)
     with hold(workdir, wait_seconds), sigterm_raises():

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.settings import TextSettings
+from components.text_example_gen.reading.check_encoding import check_encoding
 from components.text_example_gen.reading.errors import escape_path
 from components.text_example_gen.reading.find_files import find_files, list_remote
 from core import storage
@@ -32,6 +34,24 @@ class TextLocation:
     def has_span(self) -> bool:
         """Whether a pattern has a placeholder for the span."""
         return any("{" in pattern for pattern in self.patterns)
+
+
+def locate_and_check(names: list[str], span: int | None, settings: TextSettings) -> TextLocation:
+    """Find the text of a run, and check what can be checked quickly.
+
+    Raises:
+        InputError: the text does not exist, is not UTF-8 or is blank, or a span is given and no
+            path has one.
+    """
+    text = locate_text(names)
+    if span is not None and not text.has_span:
+        raise InputError(
+            f"--span {span}: --text has no {{SPAN}}. Write {{SPAN}} where the paths of spans "
+            f"differ, for example 'week-{{SPAN}}/*.txt'."
+        )
+    if not text.has_span:
+        check_encoding(text.base, text.patterns, settings)
+    return text
 
 
 def locate_text(names: list[str]) -> TextLocation:
@@ -81,6 +101,11 @@ def _split(name: str) -> tuple[Path, str]:
         return path, EVERYTHING
     if path.is_file():
         return path.parent, glob.escape(path.name)
+    if path.exists():
+        raise TextLocationError(
+            f"--text {name}: neither a regular file nor a folder. Text is read more than once, so "
+            f"write it to a file first."
+        )
     raise TextLocationError(f"--text {name}: no such file or folder ({path}). Check the path.")
 
 

@@ -60,8 +60,8 @@ class Preset(Settings):
         return self.image == "tpu"
 
 
-def preset(name: str) -> Preset:
-    """Return the preset of a name.
+def preset(name: str, where: str = "vertex.training.machine") -> Preset:
+    """Return the preset of a name, which is the value of the setting or option `where`.
 
     Raises:
         MachineError: there is none; the message gives the reason if one is known.
@@ -72,14 +72,11 @@ def preset(name: str) -> Preset:
     for prefixes, reason in unsupported():
         if name.lower().startswith(prefixes):
             raise MachineError(
-                f"vertex.training.machine: {name} is not supported: {reason}. "
-                f"Choose one of {', '.join(known)}."
+                f"{where}: {name} is not supported: {reason}. Choose one of {', '.join(known)}."
             )
     close = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
-    raise MachineError(
-        f"vertex.training.machine: {name} is unknown.{hint} Choose one of {', '.join(known)}."
-    )
+    raise MachineError(f"{where}: {name} is unknown.{hint} Choose one of {', '.join(known)}.")
 
 
 @functools.cache

@@ -123,7 +123,7 @@ def _print_estimates(estimates: tuple["Estimate", ...], console: "Console") -> N
     for estimate in estimates:
         if estimate in quick:
             continue
-        reached = "measured" if estimate.reached is None else f"{estimate.reached / 1e12:,.1f}"
+        reached = "measured" if estimate.reached is None else _format_tera(estimate.reached)
         table.add_row(
             estimate.machine,
             _format_hours(estimate.hours),
@@ -143,6 +143,10 @@ def _print_estimates(estimates: tuple["Estimate", ...], console: "Console") -> N
         "[dim]The utilization is an assumption, and small models reach less. Set your own with "
         "--utilization.[/]"
     )
+
+
+def _format_tera(value: float) -> str:
+    return f"{value / 1e12:,.1f}" if value >= 1e12 else f"{value / 1e12:.2g}"
 
 
 def _format_hours(hours: float) -> str:

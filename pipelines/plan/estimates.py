@@ -53,7 +53,8 @@ def estimate_all(
         measured = estimate_from_last_run(recipe, work, workdir)
         timed = measured or estimate_from_peak(recipe, work, utilization)
         yield from [timed] if timed else []
-    for machine in map(preset, machines) if machines else presets().values():
+    chosen = [preset(name, "--machine") for name in machines] or presets().values()
+    for machine in chosen:
         yield estimate(recipe, work, machine, prices, utilization)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.text_example_gen.reading.find_files import list_once
-from pipelines.local.text_location import TextLocation, locate_text
+from pipelines.local.text_location import TextLocation, locate_and_check
 from pipelines.machines.presets import load_prices
 from pipelines.options import RunOptions
 from pipelines.plan.estimates import Estimate, estimate_all
@@ -58,7 +58,7 @@ def make_plan(
     table = load_prices(prices)
     folder = locate_workdir(options.workdir, options.root)
     with list_once():
-        text = locate_text(options.text)
+        text = locate_and_check(options.text, options.span, recipe.text)
         nodes = _plan_nodes(recipe, text, folder, options)
         batches = list(warn_of_large_batches(recipe, text, nodes))
     work = compute_work(recipe)

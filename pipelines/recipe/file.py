@@ -168,6 +168,12 @@ def _explain(detail: ErrorDetails, path: Path, lines: dict[KeyPath, int]) -> str
     if detail["type"] == "missing":
         return f"{where}: {dotted} is missing. Add it."
     message = detail["msg"].removeprefix("Value error, ").rstrip(".")
+    if detail["type"] == "model_type":
+        keys = _fields_at(key)
+        return f"{where}: {dotted} is a group of settings. Set one of its keys: {', '.join(keys)}."
+    named = [".".join(k) for k, line in lines.items() if not line]
+    if any(name in message for name in named) and key not in lines:
+        where = "--set"  # a rule for several settings, one of which is an override
     if not dotted:
         return f"{where}: {message}."
     remedy = ""

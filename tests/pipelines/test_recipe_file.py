@@ -81,7 +81,7 @@ def test_the_recipe_of_a_run_reads_back_equal(tmp_path: Path) -> None:
         ("model: !!python/object:os.system {}\n", "are not allowed"),
         ("instances:\n  seq_length: 1024\n", "Raise model.max_position"),
         ("text: {language: zz}\n", "mine.yaml:4: text.language: no such language. Write its code"),
-        ("trainer: [1]\n", "mine.yaml:4: trainer: Input should be an object"),
+        ("trainer: [1]\n", "mine.yaml:4: trainer is a group of settings. Set one"),
     ],
 )  # fmt: skip
 def test_a_wrong_recipe_is_refused_with_one_line(tmp_path: Path, more: str, message: str) -> None:
@@ -176,3 +176,10 @@ def test_norwegian_is_a_language_although_yaml_reads_it_as_false(tmp_path: Path)
         load_recipe("demo", ["text.language=yes"])
     with pytest.raises(RecipeError, match=r"lowercase: .* got 'maybe'\. Write true or false\."):
         load_recipe("demo", ["vocabulary.lowercase=maybe"])
+
+
+def test_a_rule_that_an_override_breaks_is_blamed_on_it_and_a_group_lists_its_keys() -> None:
+    with pytest.raises(RecipeError, match=r"^--set: trainer\.warmup_steps is 5000 of 2400"):
+        load_recipe("demo", ["trainer.warmup_steps=5000"])
+    with pytest.raises(RecipeError, match=r"^--set: trainer is a group of settings\. Set one of"):
+        load_recipe("demo", ["trainer=5"])

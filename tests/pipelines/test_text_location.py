@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from components.settings import TextSettings
 from components.text_example_gen.reading.find_files import find_files
 from core.errors import InputError
-from pipelines.local.text_location import locate_text
+from pipelines.local.text_location import locate_and_check, locate_text
 
 
 @pytest.fixture
@@ -75,3 +76,29 @@ def test_a_missing_path_is_named(corpus: Path, name: str) -> None:
     with pytest.raises(InputError, match=r"Check the (path|folder)") as refused:
         locate_text([str(corpus / name)])
     assert name.partition("/")[2] in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\n \t\n", r": 1 file without a single sentence\. Give text that is not blank\."),
+        ("Hello there.\n".encode("utf-16-le"), r"a\.txt:1: the file looks like UTF-16"),
+        (b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\x00\x3e\x00" * 50, "this is not text"),
+    ],
+)
+def test_text_that_no_run_can_read_is_refused_before_anything_is_loaded(
+    content: bytes, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        locate_and_check([str(tmp_path / "a.txt")], None, TextSettings())
+
+
+def test_a_span_without_a_placeholder_is_refused(corpus: Path) -> None:
+    with pytest.raises(InputError, match=r"--span 3: --text has no \{SPAN\}"):
+        locate_and_check([str(corpus)], 3, TextSettings())
+
+
+def test_a_device_or_pipe_is_no_text() -> None:
+    with pytest.raises(InputError, match=r"/dev/null: neither a regular file nor a folder"):
+        locate_text(["/dev/null"])

@@ -138,8 +138,8 @@ def _refuse_other_encodings(head: bytes, path: str) -> None:
         encoding = _guess_from_zeros(sample)
     if encoding == "":
         raise CorpusError(
-            f"{escape_path(path)}:1: nearly all bytes are zero, so this is not text. Exclude the "
-            f"file from the pattern."
+            f"{escape_path(path)}:1: this is not text: many bytes are zero. Exclude the file from "
+            f"the pattern."
         )
     if encoding:
         raise CorpusError(
@@ -149,14 +149,24 @@ def _refuse_other_encodings(head: bytes, path: str) -> None:
 
 
 def _guess_from_zeros(sample: bytes) -> str | None:
-    """Recognize Latin text in UTF-16 or UTF-32 by its zero bytes; return "" if all are zero."""
+    """Recognize Latin text in UTF-16 or UTF-32 by its zero bytes; return "" for no text at all."""
     shares = [sample[lane::4].count(0) / len(sample[lane::4]) for lane in range(4)]
     zeros = [share > 0.7 for share in shares]
     if all(zeros):
         return ""
     if zeros in ([False, True, True, True], [True, True, True, False]):
-        return "UTF-32"
-    return "UTF-16" if zeros in ([False, True, False, True], [True, False, True, False]) else None
+        return "UTF-32" if _decodes(sample, "UTF-32", zeros) else ""
+    if zeros in ([False, True, False, True], [True, False, True, False]):
+        return "UTF-16" if _decodes(sample, "UTF-16", zeros) else ""
+    return None
+
+
+def _decodes(sample: bytes, encoding: str, zeros: list[bool]) -> bool:
+    """Return whether bytes with zeros in these lanes are text in an encoding, and not a program."""
+    order = "BE" if zeros[0] else "LE"
+    text = sample[: len(sample) // 4 * 4].decode(f"{encoding}-{order}", errors="replace")
+    strange = sum(not (c.isprintable() or c.isspace()) or c == "\ufffd" for c in text)
+    return strange < 0.05 * len(text)
 
 
 def _status(file: CorpusFile) -> tuple[int, int] | None:
