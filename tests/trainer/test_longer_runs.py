@@ -50,8 +50,8 @@ def test_a_linear_schedule_starts_again_and_says_why(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    run(make_settings(steps=3), dynamic_folder, tmp_path / "short")
-    log = run(make_settings(steps=5), dynamic_folder, tmp_path / "longer")
+    run(make_settings(steps=3, warmup_steps=1), dynamic_folder, tmp_path / "short")
+    log = run(make_settings(steps=5, warmup_steps=1), dynamic_folder, tmp_path / "longer")
     assert log["resumed_from"] is None
     error = capfd.readouterr().err
     assert "A run with the same settings and 3 steps cannot be continued to 5: with " in error

@@ -74,9 +74,10 @@ class Progress:
         is_remote = folder is not None and storage.is_remote(folder)
         self._buffer = TemporaryFolder("events") if is_remote else None
         events = self._buffer.name if self._buffer else folder
-        self._writer = tf.summary.create_file_writer(events) if events else None
         # A run that was stopped and continues under another id has a folder without its events.
-        if folder and not storage.list_files(storage.join(folder, "events.*")):
+        is_new = bool(folder) and not storage.list_files(storage.join(str(folder), "events.*"))
+        self._writer = tf.summary.create_file_writer(events) if events else None
+        if is_new:
             for scalars in (*self._history, *self._held_out):
                 self._write(int(scalars["step"]), scalars)
         self._started = self._last_time = time.perf_counter()
@@ -92,13 +93,9 @@ class Progress:
 
     def warn(self, line: str) -> None:
         """Show a line that the user should not miss, also where there is no terminal."""
-        log.info("%s", line)
-        if self._bar is not None:
-            self._bar.console.print(
-                f"Warning: {line}", highlight=False, markup=False, soft_wrap=True
-            )
-        elif self._folder:
-            print(f"warning: {line}", file=sys.stderr)
+        self.show(f"Warning: {line}")
+        if self._bar is None and self._folder:
+            print(f"Warning: {line}", file=sys.stderr)
 
     def history(self) -> dict[str, list[Scalars]]:
         """Return the measurements so far, for a checkpoint."""
