@@ -114,7 +114,10 @@ def print_summary(summary: RunSummary, console: Console) -> None:
         result, why = escape(summarize_counts(node.counts)), f"[dim]{escape(node.why)}[/]"
         text = f"{result}\n{why}" if result else why
         table.add_row(node.node, f"[{style}]{node.state}[/]", f"{node.seconds:.1f}", text)
-    print_table(table, console)
+    if summary.nodes:
+        print_table(table, console)
+    else:
+        console.print(f"{title}\n")
     for name, path in summary.places.items():
         console.print(f"  [bold]{name:<12}[/]", link_to(path), soft_wrap=True)
 

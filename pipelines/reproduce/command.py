@@ -71,19 +71,16 @@ def print_reproduction(result: "Reproduction") -> None:
     """Print a table of all artifacts, and a sentence."""
     from collections import Counter
 
-    from rich import box
     from rich.markup import escape
-    from rich.table import Table
+
+    from pipelines.table import Table, print_table
 
     console = make_console()
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in ("node", "artifact", "bytes"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("", ratio=1, overflow="fold")
+    table = Table("node", "artifact", "bytes", "", wraps=True)
     for each in result.artifacts:
         colored = f"[{STYLES[each.result]}]{each.result}[/]"
         table.add_row(each.node, each.output, colored, escape(each.detail))
-    console.print(table)
+    print_table(table, console)
     counts = Counter(each.result for each in result.artifacts)
     console.print(
         f"Run {result.run} in {escape(str(result.workdir))} against {result.recorded}: "
