@@ -46,7 +46,7 @@ PricesOption = Annotated[
     typer.Option(
         "--prices",
         metavar="FILE",
-        help="Your own price table, in the format of pipelines/machines/prices.yaml.",
+        help="Your own price table, in the format of the prices.yaml that Textmill ships.",
     ),
 ]
 JsonOption = Annotated[

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from rich.console import Console
-from rich.padding import Padding
-from rich.text import Text
+from rich.markup import escape
 
 from core.errors import InputError, did_you_mean
 from core.format_numbers import format_compact, format_flop
@@ -13,6 +12,7 @@ from core.settings import LATEST_BLESSED
 from pipelines.quiet import hush
 from pipelines.recipe.file import load_recipe, shipped_recipes
 from pipelines.recipe.settings import Recipe
+from pipelines.table import Table, print_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,17 +103,20 @@ def not_before(rerun: str, to_node: str) -> InputError:
 
 
 def print_recipes() -> None:
-    """Print each shipped recipe: model and training work on one line, then its description."""
+    """Print a table of the shipped recipes: model, training work and description."""
     hush(verbose=False)
     console = Console(highlight=False)
+    numbers = ("parameters", "tokens", "compute")
+    table = Table("recipe", "model", *numbers, "", right=numbers, wraps=True)
     for name in shipped_recipes():
         recipe = load_recipe(name)
         work = compute_work(recipe)
-        model = f"{recipe.model.type} {recipe.model.size}"
-        console.print(
-            f"[bold]{name:<14}[/] {model:<14} {format_compact(work.parameters):>6} parameters "
-            f"{format_compact(work.tokens):>6} tokens {format_flop(work.flops):>10}"
+        table.add_row(
+            f"[bold]{name}[/]",
+            f"{recipe.model.type} {recipe.model.size}",
+            format_compact(work.parameters),
+            format_compact(work.tokens),
+            format_flop(work.flops),
+            f"{escape(recipe.description)}\n[dim]{escape(recipe.expected)}[/]",
         )
-        for text in (recipe.description, recipe.expected):
-            console.print(Padding(Text(text), (0, 0, 0, 15)))
-        console.print()
+    print_table(table, console)

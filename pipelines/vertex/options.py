@@ -67,9 +67,8 @@ class TargetOptions:
         typer.Option(
             metavar="URL",
             envvar="TEXTMILL_VERTEX_ENDPOINT",
-            help="A private endpoint, for example https://{service}-corp.p.googleapis.com, where "
-            "{service} becomes us-central1-aiplatform, storage and so on; Google's public endpoint "
-            "by default. An http:// URL is an emulator on this machine, without credentials.",
+            help="URL of a private endpoint, in which {service} becomes us-central1-aiplatform, "
+            "storage and so on; Google's public endpoint by default. An http:// URL is an emulator on this machine, without credentials.",
         ),
     ] = None
 
@@ -100,14 +99,12 @@ class JobOptions(TargetOptions):
         typer.Option(
             metavar="EMAIL",
             envvar="TEXTMILL_SERVICE_ACCOUNT",
-            help="Account that the run works as (docs/guides/vertex-accounts.md).",
+            help="Account that the run works as; see the guide to accounts.",
         ),
     ] = None
     network: Annotated[
         str | None,
-        typer.Option(
-            metavar="NETWORK", help="Peered network: projects/NUMBER/global/networks/NAME."
-        ),
+        typer.Option(metavar="NETWORK", help="Full name of a peered network, for private access."),
     ] = None
     overrides: SetOption = None
 

@@ -39,10 +39,11 @@ def help_of(path: str) -> str:
     return result.stdout
 
 
-@pytest.mark.parametrize("path", ["textmill", "textmill run", "textmill schedule"])
+@pytest.mark.parametrize("path", COMMANDS)
 def test_help_fits_the_terminal_and_shows_no_type_names(path: str) -> None:
     text = help_of(path)
     assert max(map(len, text.splitlines())) <= COLUMNS
+    assert not re.search(r"\S…\s+│", text), "a name or a word is cut"
     assert not TYPE_NAME.search(text)
 
 

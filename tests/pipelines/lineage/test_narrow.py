@@ -85,3 +85,11 @@ def test_the_summary_of_a_run(width: int) -> None:
     check(lines, names=["node", "state", "seconds", "result", "and", "reason"])
     assert "\n".join(lines).count(run) == 3
     assert max(map(len, lines)) <= width
+
+
+@WIDTHS
+def test_recipes(width: int) -> None:
+    lines = textmill("recipes", width=width)
+    check(lines, names=["recipe", "model", "parameters", "tokens", "compute"])
+    assert max(map(len, lines)) <= width
+    assert any(line.split()[:3] == ["demo", "bert", "tiny"] for line in lines)
