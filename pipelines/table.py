@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
 INDENT = 2
-GAPS = (3, 2)  # between columns; the smaller one where the table is too wide
+GAPS = (3, 2, 1)  # between columns; a smaller one where the table is too wide
 MIN_WRAPPED_WIDTH = 24
 LOWER_INDENT = 6  # of a last column below its row
 
@@ -58,7 +58,7 @@ class Table:
         if has_head:
             yield Text()
             *names, name = self._head
-            is_name_below = is_below and _width(name) > left
+            is_name_below = is_below and _width(name) > max(0, left)
             yield self._join([*names, Text() if is_name_below else name], fixed, last, gap)
             if is_name_below:
                 yield Text(" " * LOWER_INDENT) + name
@@ -93,11 +93,10 @@ def print_table(table: Table, console: Console) -> None:
 
 def _choose_gap(fixed: list[int], last: int, width: int) -> tuple[int, int]:
     """Return the space between columns, and what is left for the last column."""
-    for gap in GAPS:
-        left = width - INDENT - sum(fixed) - gap * len(fixed)
-        if left >= last:
-            break
-    return gap, left
+    choices = [(gap, width - INDENT - sum(fixed) - gap * len(fixed)) for gap in GAPS]
+    whole = (choice for choice in choices if choice[1] >= last)
+    wrapped = (choice for choice in choices[1:] if choice[1] >= 0)  # the last column wraps
+    return next(whole, next(wrapped, choices[-1]))
 
 
 def _width(text: Text) -> int:
