@@ -68,7 +68,8 @@ class TargetOptions:
             metavar="URL",
             envvar="TEXTMILL_VERTEX_ENDPOINT",
             help="URL of a private endpoint, in which {service} becomes us-central1-aiplatform, "
-            "storage and so on; Google's public endpoint by default. An http:// URL is an emulator on this machine, without credentials.",
+            "storage and so on; Google's public endpoint by default. An http:// URL is an emulator "
+            "on this machine, without credentials.",
         ),
     ] = None
 
