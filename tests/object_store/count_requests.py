@@ -17,7 +17,7 @@ from tests.object_store.server import BUCKET, ObjectStore, object_store
 from tests.object_store.test_demo import SETTINGS, TEXTMILL
 
 KINDS = ("list", "stat", "read", "upload", "copy", "delete")
-FILES = (1, 1000, 3000)
+FILES = (100, 1000, 3000)
 DEMO = [part for setting in SETTINGS for part in ("--set", setting)]
 
 
@@ -58,12 +58,14 @@ def run(store: ObjectStore, workdir: Path, text: str, *more: str) -> dict[str, l
     assert process.stderr is not None
     nodes: dict[str, list[Request]] = {}
     node, seen = "before the first node", 0
+    printed = []
     for line in process.stderr:
-        if started := re.match(r" +\d+ ([A-Z]\w+)", line):
+        printed.append(line)
+        if started := re.match(r" *\d+ ([A-Z]\w+)", line):
             requests = store.requests
             nodes[node], seen = requests[seen:], len(requests)
             node = started[1]
-    assert process.wait() == 0
+    assert process.wait() == 0, "".join(printed)
     nodes[node] = store.requests[seen:]
     return nodes
 
