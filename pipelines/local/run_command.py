@@ -5,7 +5,7 @@ import os
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -132,9 +132,10 @@ def write_recipe(recipe: Recipe, folder: Path) -> None:
 
 
 def print_next(summary: RunSummary, workdir: Workdir, console: Console) -> None:
-    """Print the next commands to type, if the run published a model."""
+    """Print the next commands to type, or why the run published no model."""
     model = summary.places.get("model")
     if not model:
+        _explain_unpublished(summary, console)
         return
     folder = short(model)
     console.print("\nNext, with `pip install transformers torch`:")
@@ -150,6 +151,18 @@ def print_next(summary: RunSummary, workdir: Workdir, console: Console) -> None:
     console.print(f"  tensorboard --logdir {escape(logs)}", soft_wrap=True)
     root = short(str(workdir.root))
     console.print(f"  textmill lineage serve --workdir {escape(root)}", soft_wrap=True)
+
+
+def _explain_unpublished(summary: RunSummary, console: Console) -> None:
+    evaluations: list[Any] = [node.counts.get("evaluation") for node in summary.nodes]
+    for evaluation in filter(None, evaluations):
+        if not evaluation["blessed"]:
+            reasons = escape("; ".join(evaluation["reasons"]))
+            console.print(f"\nNo model was published: {reasons}.")
+            console.print(
+                "Train longer (trainer.steps) or on more text. The settings of `evaluation` say "
+                "when a model is good enough."
+            )
 
 
 def _choose_class(model: str) -> str:

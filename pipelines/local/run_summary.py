@@ -13,6 +13,7 @@ from rich.text import Text
 
 from core import storage
 from core.errors import printable
+from core.format_numbers import format_duration
 from core.provenance import git_state
 from core.settings import Settings
 from pipelines.metadata.cache_reason import node_counts, settle, summarize_counts
@@ -107,7 +108,8 @@ def write_summary(summary: RunSummary, folder: Path) -> None:
 def print_summary(summary: RunSummary, console: Console) -> None:
     """Print the table of nodes and the paths of the results."""
     names = ("node", "state", "seconds", "result and reason")
-    title = f"[bold]Run {summary.run_id}: {summary.state}[/]"
+    after = f" after {format_duration(summary.seconds)}" if summary.nodes else ""
+    title = f"[bold]Run {summary.run_id}: {summary.state}{after}[/]"
     table = Table(*names, right=["seconds"], wraps=True, title=title)
     for node in summary.nodes:
         style = STATE_STYLES[node.state]

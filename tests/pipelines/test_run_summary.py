@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from pipelines.local.run_command import print_next
-from pipelines.local.run_summary import RunSummary, print_summary, short
+from pipelines.local.run_summary import NodeSummary, RunSummary, print_summary, short
 from pipelines.workdir import Workdir
 
 
@@ -84,3 +84,23 @@ def test_the_suggested_command_loads_the_model_with_all_its_weights(
     assert f"from transformers import {opens}, AutoTokenizer" in printed
     assert f'{opens}.from_pretrained("{tmp_path}/transformers")' in printed
     assert f"textmill lineage serve --workdir {tmp_path}\n" in printed
+
+
+def test_a_run_that_publishes_nothing_says_why_and_what_to_do(tmp_path: Path) -> None:
+    evaluation = {"blessed": False, "reasons": ["held-out loss 5.8 is above [the] baseline"]}
+    node = NodeSummary(
+        node="ModelEvaluator", state="ran", why="", seconds=1.0, counts={"evaluation": evaluation},
+        artifacts={},
+    )  # fmt: skip
+    summary = RunSummary(
+        run_id="1", recipe="demo", state="succeeded", error=None, seconds=1.0, git={},
+        nodes=[node], places={},
+    )  # fmt: skip
+    console = Console(file=io.StringIO(), width=200)
+    print_next(summary, str(tmp_path), console)
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue() == (
+        "\nNo model was published: held-out loss 5.8 is above [the] baseline.\nTrain longer "
+        "(trainer.steps) or on more text. The settings of `evaluation` say when a model is good "
+        "enough.\n"
+    )

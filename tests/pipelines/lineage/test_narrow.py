@@ -81,7 +81,7 @@ def test_the_summary_of_a_run(width: int) -> None:
     print_summary(summary, console)
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
-    assert lines[0] == f"Run {run}: succeeded"
+    assert lines[0] == f"Run {run}: succeeded after 1.0 s"
     check(lines, names=["node", "state", "seconds", "result", "and", "reason"])
     assert "\n".join(lines).count(run) == 3
     assert max(map(len, lines)) <= width
