@@ -56,17 +56,26 @@ def run_and_report(
     ending = _do(work, run)
     summary = summarize(run, seconds(), ending.state, ending.error)
     disk_error = _write(summary, run.workdir)
+    console.print()  # below the echo of Ctrl-C
     print_summary(summary, console)
     if summary.error:
-        _print_error(summary.error, console)
-        if summary.state == "interrupted":
-            again = f" {run.rerun} starts over; before it," if run.rerun else ""
-            console.print(f"Run the same command to continue:{again} finished nodes are cached.")
-        elif any(node.state in (RAN, CACHED) for node in summary.nodes):
-            console.print("Fix the error and run again: finished nodes are cached.")
+        print_ending(summary, run.rerun, console)
     if disk_error:
         _print_error(disk_error, console)
     return summary, FAILED if disk_error and ending.code == SUCCEEDED else ending.code
+
+
+def print_ending(summary: RunSummary, rerun: str | None, console: Console) -> None:
+    """Print why a run ended early, and how to continue."""
+    has_results = any(node.state in (RAN, CACHED) for node in summary.nodes)
+    if summary.state == "interrupted":
+        again = f": {rerun} starts over; before it, finished nodes are cached" if rerun else ""
+        again = again or (": finished nodes are cached" if has_results else "")
+        console.print(f"\n{summary.error} Run the same command to continue{again}.")
+        return
+    _print_error(str(summary.error), console)
+    if has_results:
+        console.print("Fix the error and run again: finished nodes are cached.")
 
 
 def _do(work: Callable[[], Exception | None], run: StartedRun) -> Ending:

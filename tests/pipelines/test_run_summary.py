@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from pipelines.local.run_and_report import print_ending
 from pipelines.local.run_command import print_next
 from pipelines.local.run_summary import NodeSummary, RunSummary, print_summary, short
 from pipelines.workdir import Workdir
@@ -104,3 +105,32 @@ def test_a_run_that_publishes_nothing_says_why_and_what_to_do(tmp_path: Path) ->
         "(trainer.steps) or on more text. The settings of `evaluation` say when a model is good "
         "enough.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "done", "printed"),
+    [
+        ("interrupted", "Stopped by Ctrl-C.", False,
+         "\nStopped by Ctrl-C. Run the same command to continue.\n"),
+        ("interrupted", "Stopped by Ctrl-C.", True,
+         "\nStopped by Ctrl-C. Run the same command to continue: finished nodes are cached.\n"),
+        ("failed", "No text.", False, "\nerror: No text.\n"),
+        ("failed", "No text.", True,
+         "\nerror: No text.\nFix the error and run again: finished nodes are cached.\n"),
+    ],
+)  # fmt: skip
+def test_a_run_that_ends_early_says_how_to_continue(
+    state: str, error: str, done: bool, printed: str
+) -> None:
+    node = NodeSummary(
+        node="SchemaGen", state="ran" if done else "failed", why="", seconds=1.0, counts={},
+        artifacts={},
+    )  # fmt: skip
+    summary = RunSummary(
+        run_id="1", recipe="demo", state=state, error=error, seconds=1.0, git={}, nodes=[node],
+        places={},
+    )  # fmt: skip
+    console = Console(file=io.StringIO(), width=200)
+    print_ending(summary, None, console)
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue() == printed
