@@ -56,7 +56,7 @@ def settle(
         return CACHED if same else record.state, f"found {models or 'no other blessed model'}"
     if record.state == CACHED:
         runs = [producer.run_id for producer in records.producers(record)]
-        return record.state, f"nothing changed since run {runs[-1]}" if runs else "nothing changed"
+        return record.state, f"unchanged since run {runs[-1]}" if runs else "unchanged"
     if not succeeded:
         return record.state, after_failure(earlier)
     before = with_facts_of_producer(records, succeeded[-1])

@@ -151,17 +151,20 @@ def _artifact_id(log: str) -> int:
 
 
 def _tokens_per_second(path: str, recipe: Recipe) -> float | None:
-    """Read the speed from a training log; None if its model, batch or device was different."""
+    """Read the speed from a training log; None if its model, length or device was different.
+
+    Another batch size hardly changes the tokens per second.
+    """
     log = read_json(path)
     settings = log.get("settings", {})
     if settings.get("model") != json.loads(recipe.model.model_dump_json()):
         return None
     trainer = settings.get("trainer", {})
-    keys = ("global_batch_size", "precision", "device")
+    keys = ("precision", "device")
     if any(trainer.get(key) != getattr(recipe.trainer, key) for key in keys):
         return None
-    length = log.get("figures", {}).get("tokens_per_step", 0) / recipe.trainer.global_batch_size
-    if length != recipe.instances.seq_length:
+    batch_size = trainer.get("global_batch_size", 1)
+    if log.get("figures", {}).get("tokens_per_step") != batch_size * recipe.instances.seq_length:
         return None
     speed = log.get("tokens_per_second")
     return float(speed) if isinstance(speed, int | float) and speed > 0 else None

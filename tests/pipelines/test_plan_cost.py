@@ -76,6 +76,8 @@ def test_a_measured_speed_is_used_only_for_the_same_model_shape(tmp_path: Path) 
     result = estimate_from_last_run(recipe, WORK, Workdir(tmp_path))
     assert result is not None
     assert result.hours == pytest.approx(2.0 / 3600)
+    larger_batch = load_recipe(TINY, ["trainer.global_batch_size=64"])
+    assert estimate_from_last_run(larger_batch, WORK, Workdir(tmp_path)) == result
     other = load_recipe(TINY, ["model.hidden_size=64"])
     assert estimate_from_last_run(other, WORK, Workdir(tmp_path)) is None
     longer = load_recipe(TINY, ["instances.seq_length=32"])
@@ -104,7 +106,7 @@ def test_the_plan_fits_the_terminal(width: int) -> None:
     nodes = tuple(
         PlannedNode(name, state, why, because, 93.2)
         for name, state, why, because in [
-            ("TextExampleGen", "cached", "nothing changed since run 20261123T000001Z", ()),
+            ("TextExampleGen", "cached", "unchanged since run 20261123T000001Z", ()),
             ("InstanceGen", "runs", "seed 7 → 8", ()),
             ("InstanceStatisticsPhase2", "runs", "examples changed", ("InstanceGen", "A", "B")),
             ("LatestBlessedModel", "looks up", "found [red]/x", ()),

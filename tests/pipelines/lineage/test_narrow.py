@@ -68,7 +68,7 @@ def test_doctor(history: History, width: int) -> None:
 @WIDTHS
 def test_the_summary_of_a_run(width: int) -> None:
     run = "20261130T090505Z"
-    why = f"nothing changed since run {run}"
+    why = f"unchanged since run {run}"
     nodes = [
         NodeSummary(node=name, state="cached", why=why, seconds=0.1, counts={}, artifacts={})
         for name in ("TextExampleGen", "InstanceStatisticsPhase2")

@@ -116,10 +116,10 @@ def test_reasons_after_a_success() -> None:
 
 def test_reasons_of_a_cached_node() -> None:
     now = record(3, CACHED)
-    assert settled(now, record(1)) == (CACHED, "nothing changed")
+    assert settled(now, record(1)) == (CACHED, "unchanged")
     made_by = (record(1), record(2))
     reason = settled(now, record(1), made_by=made_by)
-    assert reason == (CACHED, "nothing changed since run run-2")
+    assert reason == (CACHED, "unchanged since run run-2")
 
 
 def test_a_cached_run_between_is_compared_by_what_its_producer_recorded() -> None:
