@@ -98,7 +98,7 @@ def test_reasons_of_the_first_runs() -> None:
     assert settled(record(3)) == (RAN, "first run")
     failed, killed = record(1, FAILED), record(2, "canceled")
     assert settled(record(3), failed) == (RAN, "the last try failed")
-    assert settled(record(3), failed, killed) == (RAN, "the last try was interrupted")
+    assert settled(record(3), failed, killed) == (RAN, "the last try was stopped")
 
 
 def test_reasons_after_a_success() -> None:
