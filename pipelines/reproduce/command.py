@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipelines.reproduce.reproduce import Reproduction
 
 OTHER_BYTES = 1  # exit code
-STYLES = {"equal": "green", "different": "red", "not compared": "dim"}
+STYLES = {"equal": "green", "same content": "green", "different": "red", "not compared": "dim"}
 
 
 def reproduce(

@@ -5,18 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.json_object import read_json
-from core.manifest import file_digest
+from core.manifest import MANIFEST, file_digest
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.folders import find_manifest
 from pipelines.metadata.graph import Artifact, Execution
 from pipelines.metadata.names import BASELINE, MODEL_RUN, OUTPUT_DIGEST, RAN
-from pipelines.reproduce.recorded_run import RecordedRun
+from pipelines.reproduce.recorded_run import RecordedRun, find_code_digest
 
 EQUAL, DIFFERENT, NOT_COMPARED = "equal", "different", "not compared"
+SAME_CONTENT = "same content"  # only the code, commit or machine in a manifest are other ones
 MAX_NAMED_FILES = 3
 PUSHED_MODEL = "PushedModel"
-# Files that name commit and machine, and the properties of a run with them.
-NAME_ORIGIN = {"manifest.json", "README.md", "published.json"}
+# Files that name code, commit or machine in their text, and the properties of a run with them.
+PAGES = {"README.md", "published.json", "report.html"}
 ORIGIN = ("git_commit", "git_dirty", "image_digest", "hardware")
 EVALUATED = ("ModelEvaluator", "ModelCardGen")  # nodes whose outputs depend on a baseline
 
@@ -27,7 +28,7 @@ class Comparison:
 
     node: str
     output: str
-    result: str  # EQUAL, DIFFERENT or NOT_COMPARED
+    result: str  # EQUAL, SAME_CONTENT, DIFFERENT or NOT_COMPARED
     detail: str  # why it is not compared, or which files differ
 
 
@@ -36,8 +37,7 @@ def compare_bytes(
 ) -> Iterator[Comparison]:
     """Compare each artifact of a recorded run with the same output of a new run."""
     new = new_archive.graph.of_run(new_run)
-    origins = archive.origin(recorded.run.id), new_archive.origin(new_run)
-    is_elsewhere = any(origins[0].get(name) != origins[1].get(name) for name in ORIGIN)
+    is_elsewhere = _is_elsewhere(archive, recorded, new_archive, new_run)
     has_baseline = any(BASELINE in archive.inputs(e) for e in recorded.executions.values())
     for node, execution in recorded.executions.items():
         for key, artifact in _outputs(archive, execution).items():
@@ -51,9 +51,8 @@ def compare_bytes(
             else:
                 result, detail = _compare(archive, artifact, new_archive, again)
                 folders = archive.folder(artifact), new_archive.folder(again)
-                if result == DIFFERENT and is_elsewhere and _differ_in_origin(*folders):
-                    result = NOT_COMPARED
-                    detail += ": only the commit or machine that it names is another one"
+                if result == DIFFERENT and is_elsewhere:
+                    result, detail = judge_origin(*folders) or (result, detail)
             if result == DIFFERENT and has_baseline and node in EVALUATED:
                 result = NOT_COMPARED
                 detail = "the run had an earlier model to compare with, and a new workdir has none"
@@ -89,15 +88,32 @@ def _compare(
     return DIFFERENT, ", ".join(names[:MAX_NAMED_FILES]) + more
 
 
-def _differ_in_origin(before: Path, after: Path) -> bool:
-    """Return whether two folders may differ only in the commit and machine that they name."""
-    manifests = find_manifest(before), find_manifest(after)
-    if all(manifests):
-        old, new = (m.content_digest() for m in manifests if m)
-        if old != new:
-            return False
-    names = [name.rpartition("/")[2] for name in _differing_files(before, after)]
-    return bool(names) and set(names) <= NAME_ORIGIN
+def _is_elsewhere(
+    archive: Archive, recorded: RecordedRun, new_archive: Archive, new_run: str
+) -> bool:
+    """Return whether the new run has another code, commit or machine."""
+    then, now = archive.origin(recorded.run.id), new_archive.origin(new_run)
+    if any(then.get(name) != now.get(name) for name in ORIGIN):
+        return True
+    new = new_archive.graph.of_run(new_run)
+    digests = {node: find_code_digest(new_archive.settings(e)) for node, e in new.items()}
+    return any(digests.get(node) != digest for node, digest in recorded.code_digests().items())
+
+
+def judge_origin(before: Path, after: Path) -> tuple[str, str] | None:
+    """Return result and detail if two folders differ only in files that name their origin.
+
+    Returns:
+        None if they differ in more.
+    """
+    names = {name.rpartition("/")[2] for name in _differing_files(before, after)}
+    if names == {MANIFEST}:
+        manifests = [manifest for f in (before, after) if (manifest := find_manifest(f))]
+        if len({manifest.content_digest() for manifest in manifests}) == 1:
+            return SAME_CONTENT, "only the origin in its manifest differs"
+    if names and names <= PAGES:
+        return NOT_COMPARED, "names its origin, which differs"
+    return None
 
 
 def _differing_files(before: Path, after: Path) -> Iterator[str]:

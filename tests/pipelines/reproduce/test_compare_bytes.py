@@ -1,12 +1,11 @@
-"""A folder that names another commit is not one with other bytes."""
+"""A folder that names another commit is told from one with other content."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from core.manifest import Manifest, describe_file, write_manifest
-from pipelines.reproduce.compare_bytes import _differ_in_origin
+from pipelines.reproduce.compare_bytes import NOT_COMPARED, SAME_CONTENT, judge_origin
 
 
 def write_model(folder: Path, weights: str, commit: str, steps: int = 6) -> Path:
@@ -19,23 +18,24 @@ def write_model(folder: Path, weights: str, commit: str, steps: int = 6) -> Path
 
 
 @pytest.mark.parametrize(
-    ("weights", "commit", "steps", "only_origin"),
-    [("a", "2", 6, True), ("b", "2", 6, False), ("a", "2", 7, False)],
+    ("weights", "commit", "steps", "result"),
+    [("a", "2", 6, SAME_CONTENT), ("b", "2", 6, None), ("a", "2", 7, None)],
     ids=["another commit", "other weights", "another fact"],
 )
-def test_only_commit_and_machine_may_differ(
-    weights: str, commit: str, steps: int, only_origin: bool, tmp_path: Path
+def test_a_manifest_may_name_another_commit(
+    weights: str, commit: str, steps: int, result: str | None, tmp_path: Path
 ) -> None:
     before = write_model(tmp_path / "before", "a", "1")
     after = write_model(tmp_path / "after", weights, commit, steps)
-    assert _differ_in_origin(before, after) is only_origin
+    judged = judge_origin(before, after)
+    assert (judged and judged[0]) == result
 
 
-def test_a_card_names_the_commit_and_a_report_does_not(tmp_path: Path) -> None:
-    for name in ("before", "after"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "README.md").write_text(name, encoding="utf-8")
-    assert _differ_in_origin(tmp_path / "before", tmp_path / "after")
-    for name in ("before", "after"):
-        (tmp_path / name / "report.html").write_text(json.dumps(name), encoding="utf-8")
-    assert not _differ_in_origin(tmp_path / "before", tmp_path / "after")
+def test_a_page_that_names_the_commit_cannot_be_compared(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    for folder in (before, after):
+        folder.mkdir()
+        (folder / "README.md").write_text(folder.name, encoding="utf-8")
+    assert judge_origin(before, after) == (NOT_COMPARED, "names its origin, which differs")
+    (after / "weights").write_text("w", encoding="utf-8")
+    assert judge_origin(before, after) is None
