@@ -19,6 +19,7 @@ import pytest
 
 from tests.trainer.real_instances import write_instances
 
+pytestmark = pytest.mark.timeout(1800)  # a test starts up to six trainings
 TOP = Path(__file__).parents[2]
 OURS = "ours"  # the version of this machine's line
 PYTHONS = {OURS: sys.executable} | {
