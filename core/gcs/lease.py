@@ -2,9 +2,9 @@
 
 The lease is the object `lease.json`. It is created with the precondition that it does not exist,
 and renewed or taken over with the precondition of its generation, so that of two writers only one
-succeeds. Its holder writes it again every minute. A lease that was not written for ten minutes is
-taken over; a writer that restarts under the same name, for example a training job whose machine was
-replaced, need not wait for that.
+succeeds. Its holder writes it again every 30 seconds. A lease that was not written for three
+minutes is taken over. Nobody waits for that if the holder is known to be gone: a process of this
+machine that has ended, or the same training job before its machine was replaced.
 """
 
 import contextlib
@@ -22,8 +22,9 @@ from core.errors import InputError, StorageError
 from core.gcs.requests import client, reporting, split_path
 
 LEASE = "lease.json"
-TIME_TO_LIVE_SECONDS = 600.0
-RENEW_SECONDS = 60.0
+TIME_TO_LIVE_SECONDS = 180.0
+RENEW_SECONDS = 30.0
+_PROCESS = uuid.uuid4().hex[:8]  # tells this process from an earlier one with its number
 log = logging.getLogger(__name__)
 
 
@@ -50,9 +51,25 @@ def hold(folder: str) -> Iterator["Lease | None"]:
 
 
 def holder_name() -> str:
-    """Return the number of the Vertex AI job, which survives restarts, or else a unique name."""
+    """Return the number of the Vertex AI job, which survives restarts, or host and process."""
     job = os.environ.get("CLOUD_ML_JOB_ID")
-    return f"job {job}" if job else f"{socket.gethostname()} {os.getpid()} {uuid.uuid4().hex[:8]}"
+    return f"job {job}" if job else f"{socket.gethostname()} {os.getpid()} {_PROCESS}"
+
+
+def _is_gone(holder: str) -> bool:
+    """Return whether the holder was a process of this machine that has ended."""
+    host, number, process = [*holder.split(" "), "", ""][:3]
+    if host != socket.gethostname() or not number.isdigit():
+        return False
+    if int(number) == os.getpid():
+        return process != _PROCESS  # of the same container, before it was restarted
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 class Lease:
@@ -85,7 +102,8 @@ class Lease:
                 )
             seen = blob.generation
             age = time.time() - blob.updated.timestamp()
-            if holder == self._holder or age > TIME_TO_LIVE_SECONDS:
+            is_own = holder == self._holder or _is_gone(holder)
+            if is_own or age > TIME_TO_LIVE_SECONDS:
                 self._generation = blob.generation
                 continue
             log.warning("%s is held by %s; waiting whether it is alive", self._path, holder)

@@ -1,5 +1,8 @@
 """One writer at a time in a folder of an object store."""
 
+import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -7,7 +10,7 @@ import pytest
 
 from core.errors import StorageError
 from core.gcs import lease as leases
-from core.gcs.lease import Lease, LeaseError, hold
+from core.gcs.lease import Lease, LeaseError, hold, holder_name
 from tests.object_store.server import BUCKET, ObjectStore
 
 
@@ -49,6 +52,18 @@ def test_a_restarted_job_takes_its_own_lease_at_once(folder: str) -> None:
     again.acquire()
     again.check()
     again.release()
+
+
+def test_the_lease_of_a_killed_process_of_this_machine_is_taken_at_once(folder: str) -> None:
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    assert Lease(folder, f"{socket.gethostname()} {killed.pid} 1a2b3c4d")._try_write()
+    begun = time.monotonic()
+    living = Lease(folder, holder_name())
+    living.acquire()
+    assert time.monotonic() - begun < 10
+    living.check()
+    living.release()
 
 
 def test_a_holder_that_was_replaced_stops_writing(folder: str) -> None:

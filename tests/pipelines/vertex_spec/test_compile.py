@@ -332,3 +332,19 @@ def test_multi_line_strings_survive_yaml(tmp_path: Path) -> None:
     assert yaml.safe_load(written) == value
     assert "&" not in written
     assert "--set a.b=1" in written
+
+
+def test_the_registrys_model_and_the_places_of_messages_are_in_the_spec() -> None:
+    from pipelines.vertex.compile.compile import compile_recipe
+
+    topic = "projects/acme-nlp/topics/textmill-runs"
+    settings = ["vertex.model_registry=true", f"vertex.notify.topic={topic}"]
+    spec = compile_recipe(load_recipe("vertex", settings))
+    given = tasks(spec)["Pusher"]["inputs"]["parameters"]
+    name = given["registry"]["runtimeValue"]["constant"]
+    assert name.endswith("/models/textmill-vertex")
+    for parameter in ("project", "region"):
+        assert f"{{{{$.inputs.parameters['{parameter}']}}}}" in name
+        assert given[parameter] == {"componentInputParameter": parameter}
+    record = spec["root"]["dag"]["tasks"]["RunRecord"]["inputs"]["parameters"]
+    assert record["topic"]["runtimeValue"]["constant"] == topic
