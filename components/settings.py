@@ -1,66 +1,10 @@
 """Settings of the data components."""
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from core.settings import Settings
-
-# ISO 639-1.
-LANGUAGES = """
-aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de
-dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id
-ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu
-lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu
-rm rn ro ru rw sa sc sd se sg sh si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to
-tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu
-"""
-
-
-class TextSettings(Settings):
-    """How files become documents and sentences."""
-
-    form: Literal["lines", "prose"] = "lines"
-    """lines: one sentence per line, a blank line ends a document (BERT's form). prose: running text
-    that is split into sentences."""
-    language: str = Field(default="en", pattern=r"^[a-z]{2,3}$")
-    """ISO 639 code of the language for the sentence splitter (prose only)."""
-    document_end: Literal["blank_line", "two_blank_lines", "file"] | None = None
-    """What ends a document, in addition to the end of a file. None: blank_line for lines, file for
-    prose, where blank lines separate paragraphs. two_blank_lines suits books with chapters."""
-    on_bad_line: Literal["fail", "skip"] = "fail"
-    """What to do with a line that is not valid text. skip: drop and count it, up to
-    max_bad_fraction."""
-    max_bad_fraction: float = Field(default=0.001, ge=0, le=1)
-    """Maximum share of lines that may be dropped; more is an error."""
-    max_line_bytes: int = Field(default=1 << 20, ge=64, le=1 << 30)
-    """Maximum bytes per line; a longer line is a bad line."""
-    max_document_bytes: int = Field(default=16 << 20, ge=1024, le=1 << 30)
-    """Maximum bytes per document; longer documents are divided, and counted."""
-    max_gzip_ratio: int = Field(default=200, ge=2, le=100_000)
-    """Maximum bytes after decompression per byte before it; more is treated as a gzip bomb."""
-    drop_duplicates: bool = False
-    """Whether to keep only one of several documents with equal content."""
-    drop_near_duplicates: float | None = Field(default=None, ge=0.3, le=1)
-    """Jaccard similarity of the five-word phrases of two documents from which one is dropped
-    (MinHash); 0.8 is common. None: no document is dropped."""
-    eval_fraction: float = Field(default=0.1, gt=0, lt=1)
-    """Share of documents that are held out for evaluation."""
-    shard_bytes: int = Field(default=8 << 20, ge=1 << 16, le=1 << 30)
-    """Bytes of text per shard; a split with less than eight shards of text gets smaller ones."""
-
-    @field_validator("language", mode="before")
-    @classmethod
-    def _read_norwegian(cls, language: Any) -> Any:
-        """Return `no` for the Boolean that YAML 1.1 reads it as."""
-        return "no" if language is False else language
-
-    @field_validator("language")
-    @classmethod
-    def _check_language(cls, language: str) -> str:
-        if len(language) == 2 and language not in LANGUAGES.split():
-            raise ValueError("no such language. Write its code in ISO 639, for example en or ko")
-        return language
 
 
 class VocabularySettings(Settings):

@@ -36,7 +36,7 @@ def is_remote(path: str) -> bool:
 
 def join(folder: str, *names: str) -> str:
     """Join with `/`, which works for local paths and object stores."""
-    return "/".join([folder.rstrip("/"), *names])
+    return "/".join([folder.rstrip("/"), *names]) or "/"
 
 
 def exists(path: str) -> bool:

@@ -66,13 +66,14 @@ class RunOptions:
 
     recipe: RecipeArgument
     text: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--text",
             metavar="PATH",
-            help="A file, a folder or a quoted glob; plain or .gz. Repeatable.",
+            help="A file, a folder, a quoted glob, or - for standard input. Plain text, JSONL, "
+            "Parquet or CSV; may be compressed. Repeatable.",
         ),
-    ]
+    ] = None
     workdir: WorkdirOption = "work"
     root: Annotated[
         str | None,

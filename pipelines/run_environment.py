@@ -10,6 +10,7 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types.channel import BaseChannel
 
 from components.phased_trainer.component import PhasedTrainer
+from components.text_example_gen.reading.find_sources import Patterns
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Locations:
     """Where a pipeline reads and writes; local folders or gs:// paths."""
 
     input_base: str | RuntimeParameter  # folder that contains all of the text
-    patterns: tuple[str, ...]  # globs below it; one of them may hold {SPAN}
+    # Globs below it, one of which may hold {SPAN}; for several sources, those of each by its name.
+    patterns: Patterns
     pipeline_root: str
     checkpoint_root: str
     destination: str  # folder of the published models

@@ -23,6 +23,7 @@ from components.instance_gen.writing.counters import (
     InstanceCounter,
     add_counts,
     count_documents,
+    count_sources,
     count_tokens,
 )
 from components.instance_gen.writing.encode import Frames, count_and_encode
@@ -57,10 +58,11 @@ def write_shard(context: ShardContext, unit: dict[str, Any]) -> dict[str, Any]:
     shard = write_frames(context.output, unit["output"], frames)
     specials = count_specials(settings.objective)
     counts, histograms = count_documents(corpus, own, settings.seq_length, specials)
+    of_sources = count_sources(corpus, own, unit["sources"])
     tokens = count_tokens(corpus, own, vocabulary)
     return {
         "shard": shard.model_dump(),
-        "counts": add_counts([counter.counts, counts, corpus.skipped, skipped]),
+        "counts": add_counts([counter.counts, counts, corpus.skipped, skipped, of_sources]),
         "histograms": counter.histograms() | histograms,
         "token_counts": save_token_counts(tokens, context.scratch, *key),
     }

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.settings import TextSettings
-from components.text_example_gen.reading.check_encoding import explain_blank
+from components.text_example_gen.reading.check_text import explain_blank
 from components.text_example_gen.reading.errors import CorpusError, escape_path
+from components.text_example_gen.reading.find_sources import Patterns
 from components.text_example_gen.reading.fingerprint import PREFIX
-from components.text_example_gen.reading.read_documents import document_end
+from components.text_example_gen.reading.read_documents import BAD_LINES, document_end
 from components.text_example_gen.splits import SPLIT_BUCKETS, SPLITS, choose_split
+from components.text_settings import TextSettings
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class TextSource:
     """Says where the text is and which of it to read."""
 
     root: str
-    patterns: tuple[str, ...]
+    patterns: Patterns
     fingerprint: str  # the driver's; compared with the text read if our own driver made it
     span: int
 
@@ -47,7 +48,8 @@ def check_corpus(
         raise CorpusError(explain_blank(source.root, counts["files"]))
     only = choose_split(lowest, settings.eval_fraction)
     if only == choose_split(highest, settings.eval_fraction):
-        raise CorpusError(_explain_empty_split(settings, lowest, highest, SPLITS[1 - only]))
+        end = document_end(settings, "jsonl" if counts["records"] else settings.plain_form)
+        raise CorpusError(_explain_empty_split(settings, end, lowest, highest, SPLITS[1 - only]))
 
 
 def check_unchanged(source: TextSource, digest: str) -> None:
@@ -66,7 +68,7 @@ def check_unchanged(source: TextSource, digest: str) -> None:
 def _check_bad_lines(
     settings: TextSettings, parts: Sequence[Mapping[str, Any]], counts: Counter[str]
 ) -> None:
-    bad = counts["bad_encoding"] + counts["long_line"]
+    bad = sum(counts[counter] for counter in BAD_LINES)
     if bad > settings.max_bad_fraction * counts["lines"]:
         first = next(part["first_bad_line"] for part in parts if part["first_bad_line"])
         raise CorpusError(
@@ -75,10 +77,15 @@ def _check_bad_lines(
         )
 
 
-def _explain_empty_split(settings: TextSettings, lowest: int, highest: int, empty: str) -> str:
+def _explain_empty_split(
+    settings: TextSettings, end: str, lowest: int, highest: int, empty: str
+) -> str:
     """Return the message for a corpus whose documents all fall into one split."""
-    end = document_end(settings)
-    ends = {"file": "a file", "blank_line": "a blank line", "two_blank_lines": "two blank lines"}
+    ends = {
+        "file": "a file or record",
+        "blank_line": "a blank line",
+        "two_blank_lines": "two blank lines",
+    }
     remedy = f"Give more documents{' or set text.document_end to blank_line' * (end == 'file')}"
     if end != "file":
         remedy += f", with {ends[end]} between them"

@@ -1,6 +1,5 @@
 """Define TextExampleGen, the component that turns text files into documents."""
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from tfx.components import FileBasedExampleGen
@@ -10,11 +9,12 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 from tfx.types.channel_utils import as_channel
 
-from components.settings import TextSettings
 from components.text_example_gen.driver import TextDriver
 from components.text_example_gen.executor import TextExampleGenExecutor
 from components.text_example_gen.reading.find_files import join_patterns
+from components.text_example_gen.reading.find_sources import Patterns, by_source
 from components.text_example_gen.splits import SPLITS, count_split_buckets
+from components.text_settings import TextSettings
 from components.tfx_internals.component_init import SpecComponent
 
 PARTITION_FEATURE = "document_id"
@@ -60,7 +60,7 @@ class TextExampleGen(SpecComponent, FileBasedExampleGen):
         self,
         *,
         input_base: str | RuntimeParameter,
-        patterns: Sequence[str],
+        patterns: Patterns,
         text_settings: str,
         code_digest: str,
         range_config: range_config_pb2.RangeConfig | None = None,
@@ -70,19 +70,23 @@ class TextExampleGen(SpecComponent, FileBasedExampleGen):
 
         Args:
             input_base: the folder that contains all text.
-            patterns: globs and folders in it (see `find_files`). A single pattern may contain
-                TFX's `{SPAN}`, `{VERSION}`, or `{YYYY}`, `{MM}` and `{DD}`; write `{SPAN:2}` if
-                the numbers are padded with zeros to two digits.
+            patterns: globs and folders in it (see `find_files`); for several sources, those of
+                each by its name. If a source has a single pattern, it may contain TFX's `{SPAN}`,
+                `{VERSION}`, or `{YYYY}`, `{MM}` and `{DD}`; write `{SPAN:2}` if the numbers are
+                padded with zeros to two digits.
             text_settings: `TextSettings` as JSON.
             code_digest: digest of the executor's code, for the cache key.
             range_config: the span to read; None reads the latest.
             text_span: the span to read, if it is chosen when a run is submitted: a number, or
                 "newest".
         """
-        split = example_gen_pb2.Input.Split(name="text", pattern=join_patterns(patterns))
+        splits = [
+            example_gen_pb2.Input.Split(name=name, pattern=join_patterns(globs))
+            for name, globs in by_source(patterns).items()
+        ]
         super().__init__(
             input_base=input_base,
-            input_config=example_gen_pb2.Input(splits=[split]),
+            input_config=example_gen_pb2.Input(splits=splits),
             output_config=_output_config(TextSettings.model_validate_json(text_settings)),
             range_config=range_config,
             output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,

@@ -22,6 +22,8 @@ class Document:
     """Sentences that belong together, in order; at least one."""
 
     sentences: tuple[str, ...]
+    record_id: str = ""  # the id in the record that the document comes from, if it is kept
+    metadata: str = ""  # fields of the record, as JSON, if they are kept
 
     @property
     def content(self) -> bytes:
@@ -34,18 +36,26 @@ class Document:
         return hashlib.sha256(self.content).hexdigest()[:DOCUMENT_ID_LENGTH]
 
 
+def find_source(file: str) -> str:
+    """Return the source of a file, of several, from the name that `find_sources` gave it."""
+    return file.partition("/")[0]
+
+
 def shard_bucket(first_bits: Bits) -> Bits:
     """Return the id range, in [0, SHARD_BUCKETS), for the first 16 bits of an id or of several."""
     return first_bits * SHARD_BUCKETS >> 16
 
 
-def encode_document(document_id: str, sentences: Sequence[str], source: str) -> bytes:
-    """Return the serialized tf.Example of a document."""
-    features = (
+def encode_document(
+    document_id: str, sentences: Sequence[str], source: str, **others: str
+) -> bytes:
+    """Return the serialized tf.Example of a document; of the others only what is not empty."""
+    features = [
         _feature("document_id", [document_id.encode()]),
         _feature("sentences", [sentence.encode() for sentence in sentences]),
         _feature("source", [source.encode()]),
-    )
+    ]
+    features += [_feature(name, [value.encode()]) for name, value in others.items() if value]
     return encode_field(1, b"".join(features))  # Example.features
 
 

@@ -1,5 +1,6 @@
 """Resolve TFX's spans for TextExampleGen and fingerprint the files by their content."""
 
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,15 +9,25 @@ from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
 from components.text_example_gen.reading.errors import CorpusError, escape_path
-from components.text_example_gen.reading.find_files import find_files, split_patterns
+from components.text_example_gen.reading.find_files import (
+    CorpusFile,
+    split_patterns,
+)
+from components.text_example_gen.reading.find_sources import find_sources
 from components.text_example_gen.reading.fingerprint import fingerprint
 from components.tfx_internals.example_gen_driver import (
     FileBasedDriver,
     FileBasedInputProcessor,
     InputProcessor,
 )
+from core.errors import InputError
 
 NEWEST = "newest"  # the value of text_span for the latest span
+PADDED_WIDTHS = range(2, 6)  # of span numbers with zeros before them, to look for
+
+
+class PaddedSpanError(InputError):
+    """Report numbers with zeros before them, for which the pattern has no width."""
 
 
 class TextInputProcessor(FileBasedInputProcessor):
@@ -33,13 +44,16 @@ class TextInputProcessor(FileBasedInputProcessor):
         range_config: range_config_pb2.RangeConfig | None = None,
     ) -> None:
         self._root = input_base_uri
-        self._joined = [split.pattern for split in splits]
+        self._joined = {split.name: split.pattern for split in splits}
+        self._asked: int | None = None
+        if range_config is not None and range_config.HasField("static_range"):
+            self._asked = range_config.static_range.start_span_number
         try:
             super().__init__(input_base_uri, splits, range_config)
         except ValueError as error:
             raise CorpusError(
-                f"The pattern {' '.join(self._joined)!r} cannot be used ({error}). Write a span as "
-                f"{{SPAN}}, or as {{YYYY}}, {{MM}} and {{DD}}, each once."
+                f"The pattern {self._describe()!r} cannot be used ({error}). Write a span as "
+                f" {{SPAN}}, or as {{YYYY}}, {{MM}} and {{DD}}, each once."
             ) from error
 
     def resolve_span_and_version(self) -> tuple[int, int | None]:
@@ -48,22 +62,54 @@ class TextInputProcessor(FileBasedInputProcessor):
         Text without spans has span 0. For such text TFX would list all files for a fingerprint
         that we do not use, and fail at a name that is not UTF-8.
         """
-        if not any("{" in joined for joined in self._joined):
+        if not any("{" in joined for joined in self._joined.values()):
             return 0, None
         try:
             return super().resolve_span_and_version()
         except ValueError as error:
+            if self._asked is not None:
+                self._refuse_padded(self._asked, error)
             raise CorpusError(
-                f"No span matches {' '.join(self._joined)!r} in {escape_path(self._root)} "
+                f"No span matches {self._describe()!r} in {escape_path(self._root)} "
                 f"({error}). Check the folder and the pattern; {{SPAN:2}} matches numbers of two "
                 f"digits."
             ) from error
 
     def get_input_fingerprint(self, span: int, version: int | None) -> str:
         """Return the digest of the content of the span's files."""
-        joined = [self.get_pattern_for_span_version(x, span, version) for x in self._joined]
-        patterns = [pattern for several in joined for pattern in split_patterns(several)]
-        return fingerprint(find_files(self._root, patterns))
+        try:
+            return fingerprint(self._find_files(self._joined, span, version))
+        except CorpusError as error:
+            self._refuse_padded(span, error)
+            raise
+
+    def _find_files(
+        self, joined: dict[str, str], span: int, version: int | None
+    ) -> list[CorpusFile]:
+        patterns = {
+            name: split_patterns(self.get_pattern_for_span_version(pattern, span, version))
+            for name, pattern in joined.items()
+        }
+        return find_sources(self._root, patterns)
+
+    def _describe(self) -> str:
+        return " ".join(self._joined.values())
+
+    def _refuse_padded(self, span: int, error: Exception) -> None:
+        """Raise an error that names `{SPAN:2}` if it, or another width, finds the span's files."""
+        for width in PADDED_WIDTHS:
+            padded = {
+                name: pattern.replace("{SPAN}", f"{{SPAN:{width}}}")
+                for name, pattern in self._joined.items()
+            }
+            if padded == self._joined or len(str(span)) > width:
+                continue
+            with contextlib.suppress(CorpusError):
+                name = self._find_files(padded, span, None)[0].name
+                raise PaddedSpanError(
+                    f"Span {span} is written with zeros before it ({escape_path(name)}). Write "
+                    f"{{SPAN:{width}}} instead of {{SPAN}}."
+                ) from error
 
 
 class TextDriver(FileBasedDriver):

@@ -10,12 +10,13 @@ from tfx.utils import proto_utils
 
 from components.artifacts import Artifacts
 from components.beam_work import map_units
-from components.settings import TextSettings
 from components.text_example_gen.check_corpus import TextSource
 from components.text_example_gen.driver import resolve_text
 from components.text_example_gen.reading.find_files import split_patterns
 from components.text_example_gen.splits import SPLITS
-from components.text_example_gen.write_documents import SCRATCH, Unit, write_documents
+from components.text_example_gen.write_documents import SCRATCH, write_documents
+from components.text_example_gen.writing.mix_sources import Unit
+from components.text_settings import TextSettings
 from components.tfx_internals.beam_executor import BeamExecutor
 from core import storage
 
@@ -62,10 +63,9 @@ class TextExampleGenExecutor(BeamExecutor):
 def _text_source(exec_properties: dict[str, Any]) -> TextSource:
     config = example_gen_pb2.Input()
     proto_utils.json_to_proto(exec_properties["input_config"], config)
-    patterns = [name for split in config.splits for name in split_patterns(split.pattern)]
     return TextSource(
         root=exec_properties["input_base"],
-        patterns=tuple(patterns),
+        patterns={split.name: split_patterns(split.pattern) for split in config.splits},
         fingerprint=exec_properties.get("input_fingerprint") or "",
         span=int(exec_properties.get("span") or 0),
     )

@@ -4,13 +4,12 @@ import dataclasses
 import functools
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import JsonValue
 
-from components.settings import TextSettings
 from components.text_example_gen.check_corpus import TextSource, check_corpus, check_unchanged
 from components.text_example_gen.documents import SHARD_BUCKETS, Document, encode_document
 from components.text_example_gen.duplicates.near_duplicates import (
@@ -20,7 +19,8 @@ from components.text_example_gen.duplicates.near_duplicates import (
 )
 from components.text_example_gen.duplicates.signatures import SignatureWriter
 from components.text_example_gen.reading.errors import CorpusError, escape_path
-from components.text_example_gen.reading.find_files import CorpusFile, find_files
+from components.text_example_gen.reading.find_files import CorpusFile
+from components.text_example_gen.reading.find_sources import find_sources
 from components.text_example_gen.reading.fingerprint import (
     STORE_PREFIX,
     corpus_digest,
@@ -28,23 +28,24 @@ from components.text_example_gen.reading.fingerprint import (
 )
 from components.text_example_gen.reading.read_documents import DocumentReader
 from components.text_example_gen.splits import SPLIT_BUCKETS, SPLITS, choose_split, split_bucket
+from components.text_example_gen.writing.mix_sources import MapUnits, Unit, mix_sources
 from components.text_example_gen.writing.runs import Entry, RunWriter
-from components.text_example_gen.writing.shards import cut_shards, write_shard
+from components.text_example_gen.writing.shards import Selection, plan_shards, write_shard
+from components.text_settings import TextSettings
 from core import storage
 from core.manifest import Manifest, Shard, write_manifest
 
-Unit = dict[str, Any]
-MapUnits = Callable[[Callable[[Unit], Unit], Sequence[Unit], str], list[Unit]]
 UNIT_BYTES = 64 << 20  # of files, per unit of work
 MAX_UNITS = 64
 SCRATCH = ".work"
 FILES = "files.jsonl"  # in the artifact: name and sha256 of each text file, by name
 # Counters that the manifest always has, even if they are 0.
 CLEANING_COUNTERS = (
-    "bad_encoding", "long_line", "cut_documents", "control_characters", "line_separators",
-    "byte_order_marks",
+    "bad_encoding", "bad_record", "long_line", "cut_documents", "control_characters",
+    "line_separators", "byte_order_marks",
 )  # fmt: skip
 DUPLICATE_COUNTERS = ("duplicate_documents", "dropped_duplicates", "dropped_near_duplicates")
+SELECTION_COUNTERS = (*DUPLICATE_COUNTERS, "dropped_by_weight")
 
 
 def write_documents(
@@ -63,7 +64,7 @@ def write_documents(
         CorpusError: the text cannot be used as it is.
     """
     scratch = storage.join(folder, SCRATCH)
-    files = find_files(source.root, source.patterns)
+    files = find_sources(source.root, source.patterns)
     if source.fingerprint.startswith(STORE_PREFIX):
         check_unchanged(source, fingerprint(files))
     units = _plan_units(files)
@@ -71,29 +72,61 @@ def write_documents(
     parts = map_units(read, units, storage.join(scratch, "read"))
     counts = Counter(dict.fromkeys(CLEANING_COUNTERS, 0))
     for part in parts:
-        counts.update(part["counts"])
+        for of_source in part["sources"].values():
+            counts.update(of_source)
     digests = sorted((name, sha256) for part in parts for name, sha256 in part["digests"])
     digest = corpus_digest(digests)
     check_corpus(source, settings, parts, counts, digest)
-    shards, split_counts = _write_splits(parts, settings, folder, scratch, map_units)
-    for name in DUPLICATE_COUNTERS:
-        counts[name] = sum(split.pop(name, 0) for split in split_counts.values())
-    manifest = Manifest(
-        kind="documents",
-        shards=shards,
-        counts={**{s: dict(c) for s, c in split_counts.items()}, "all": dict(counts)},
-        facts={
-            "corpus_digest": digest,
-            "span": source.span,
-            "code_digest": code_digest,
-            "settings": settings.model_dump(mode="json"),
-        },
+    written = _write_splits(parts, settings, folder, scratch, map_units)
+    manifest = _describe(written, counts)
+    manifest.facts.update(
+        corpus_digest=digest,
+        span=source.span,
+        code_digest=code_digest,
+        settings=settings.model_dump(mode="json"),
     )
+    if settings.sources:
+        manifest.facts["sources"] = _describe_sources(parts, written)
     # The inputs of `corpus_digest`, so that a review can name the file that changed.
     lines = (json.dumps({"name": name, "sha256": sha256}) + "\n" for name, sha256 in digests)
     storage.write_bytes(storage.join(folder, FILES), "".join(lines).encode())
     write_manifest(folder, manifest)
     return manifest
+
+
+def _describe(written: Sequence[Unit], counts: Counter[str]) -> Manifest:
+    """Return the manifest of the shards, without facts; adds to the counts of all text."""
+    shards: dict[str, list[Shard]] = {split: [] for split in SPLITS}
+    by_split: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
+    for result in written:
+        shards[SPLITS[result["split"]]].append(Shard(**result["shard"]))
+        by_split[SPLITS[result["split"]]].update(result["counts"])
+    for name in SELECTION_COUNTERS:
+        total = sum(split.pop(name, 0) for split in by_split.values())
+        if total or name in DUPLICATE_COUNTERS:
+            counts[name] = total
+    totals = {split: dict(of_split) for split, of_split in by_split.items()}
+    totals["all"] = dict(counts)
+    return Manifest(kind="documents", shards=shards, counts=totals, facts={})
+
+
+def _describe_sources(parts: Sequence[Unit], written: Sequence[Unit]) -> JsonValue:
+    """Return what was read of each source, and what was written of it to each split."""
+    read: dict[str, Counter[str]] = {}
+    for part in parts:
+        for name, counts in part["sources"].items():
+            read.setdefault(name, Counter()).update(counts)
+    facts: dict[str, JsonValue] = {}
+    for name, of_source in sorted(read.items()):
+        splits: dict[str, JsonValue] = {}
+        for number, split in enumerate(SPLITS):
+            total: Counter[str] = Counter(documents=0, sentences=0, text_bytes=0)
+            for result in written:
+                if result["split"] == number:
+                    total.update(result["sources"].get(name, {}))
+            splits[split] = dict(total)
+        facts[name] = {"read": dict(of_source), **splits}
+    return facts
 
 
 def _plan_units(files: Sequence[CorpusFile]) -> list[Unit]:
@@ -117,14 +150,15 @@ def read_unit(unit: Unit, *, settings: TextSettings, scratch: str) -> Unit:
 
     Returns:
         `runs` (paths), `signatures` (paths; empty unless near-duplicates are dropped),
-        `histogram` (path of the bytes of text in each bucket), `counts`, `digests`,
-        `first_bad_line`, and `buckets`, the lowest and highest hash bucket of a document.
+        `histogram` (path of the bytes of text in each bucket), `sources` (counts of each),
+        `digests`, `first_bad_line`, and `buckets`, the lowest and highest split bucket.
     """
-    reader = DocumentReader(settings)
+    readers: dict[str, DocumentReader] = {}
     prefix = storage.join(scratch, f"{unit['number']:05d}")
     runs, signatures = RunWriter(prefix), SignatureWriter(prefix)
     lowest, highest = SPLIT_BUCKETS, -1
     for file in (CorpusFile(*file) for file in unit["files"]):
+        reader = readers.setdefault(file.source, DocumentReader(settings.for_source(file.source)))
         for document in reader.read(file):
             entry = _entry(document, escape_path(file.name))
             bucket = split_bucket(entry.document_id)
@@ -140,9 +174,11 @@ def read_unit(unit: Unit, *, settings: TextSettings, scratch: str) -> Unit:
         "runs": runs.paths,
         "signatures": signatures.paths,
         "histogram": histogram,
-        "counts": dict(reader.counts),
-        "digests": reader.digests,
-        "first_bad_line": reader.first_bad_line,
+        "sources": {name: dict(reader.counts) for name, reader in readers.items()},
+        "digests": [digest for reader in readers.values() for digest in reader.digests],
+        "first_bad_line": next(
+            (r.first_bad_line for r in readers.values() if r.first_bad_line), ""
+        ),
         "buckets": [lowest, highest],
     }
 
@@ -154,46 +190,35 @@ def _entry(document: Document, source: str) -> Entry:
         source=source,
         num_sentences=len(document.sentences),
         text_bytes=len(document.content),
-        record=encode_document(name, document.sentences, source),
+        record=encode_document(
+            name,
+            document.sentences,
+            source,
+            record_id=document.record_id,
+            metadata=document.metadata,
+        ),
     )
 
 
 def _write_splits(
     parts: Sequence[Unit], settings: TextSettings, folder: str, scratch: str, map_units: MapUnits
-) -> tuple[dict[str, list[Shard]], dict[str, Counter[str]]]:
-    """Write the shards; return the manifest's entries and the counts of each split."""
+) -> list[Unit]:
+    """Write the shards; return each shard's unit with the result of `write_shard`."""
     text_bytes: npt.NDArray[np.int64] = np.zeros((len(SPLITS), SHARD_BUCKETS), np.int64)
     for part in parts:
         content = storage.read_bytes(part["histogram"])
         text_bytes += np.frombuffer(content, "<i8").reshape(text_bytes.shape)
-    near_duplicates = _find_dropped(parts, settings, text_bytes, scratch)
-    units = []
-    for split in range(len(SPLITS)):
-        cuts = cut_shards(text_bytes[split], settings.shard_bytes)
-        units += [
-            {
-                "split": split,
-                "shard": shard,
-                "num_shards": len(cuts),
-                "first_bucket": first,
-                "last_bucket": end,
-            }
-            for shard, (first, end) in enumerate(cuts)
-        ]
-    write = functools.partial(
-        write_shard,
-        folder=folder,
+    selection = Selection(
         runs=[run for part in parts for run in part["runs"]],
         drop_duplicates=settings.drop_duplicates,
-        near_duplicates=near_duplicates,
+        near_duplicates=_find_dropped(parts, settings, text_bytes, scratch),
     )
+    if settings.sources:
+        selection, text_bytes = mix_sources(settings, selection, text_bytes, map_units, scratch)
+    units = plan_shards(text_bytes, settings.shard_bytes)
+    write = functools.partial(write_shard, folder=folder, selection=selection)
     results = map_units(write, units, storage.join(scratch, "write"))
-    shards: dict[str, list[Shard]] = {split: [] for split in SPLITS}
-    counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
-    for unit, result in zip(units, results, strict=True):
-        shards[SPLITS[unit["split"]]].append(Shard(**result["shard"]))
-        counts[SPLITS[unit["split"]]].update(result["counts"])
-    return shards, counts
+    return [result | {"split": unit["split"]} for unit, result in zip(units, results, strict=True)]
 
 
 def _find_dropped(

@@ -20,6 +20,7 @@ from pipelines.local.node_timer import NodeTimer
 from pipelines.local.run_and_report import run_and_report
 from pipelines.local.run_origin import describe_origin
 from pipelines.local.run_summary import RunSummary, StartedRun, short
+from pipelines.local.standard_input import keep_standard_input
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import TextLocation, locate_and_check
 from pipelines.metadata.mlmd.update import relocate
@@ -57,12 +58,14 @@ def run_recipe(options: RunOptions, *, wait_seconds: float = 0, verbose: bool = 
     """
     recipe = load_recipe(options.recipe, options.overrides or ()).from_here()
     check_nodes(recipe, to_node=options.to_node, rerun=options.rerun)
-    with list_once():
-        return _check_and_run(recipe, options, wait_seconds, verbose)
+    with list_once(), keep_standard_input(options.text or []) as names:
+        text = locate_and_check(names, options.span, recipe.text)
+        return _check_and_run(recipe, text, options, wait_seconds, verbose)
 
 
-def _check_and_run(recipe: Recipe, options: RunOptions, wait_seconds: float, verbose: bool) -> int:
-    text = locate_and_check(options.text, options.span, recipe.text)
+def _check_and_run(
+    recipe: Recipe, text: TextLocation, options: RunOptions, wait_seconds: float, verbose: bool
+) -> int:
     workdir = open_workdir(options.workdir, options.root)  # makes it, so the text is checked first
     hush(verbose)
     with hold(workdir, wait_seconds), sigterm_raises():
@@ -116,7 +119,7 @@ def make_locations(
 
     return Locations(
         input_base=text.base,
-        patterns=text.patterns,
+        patterns=text.by_source,
         pipeline_root=workdir.pipeline_root(recipe.name),
         checkpoint_root=workdir.checkpoints(recipe.name),
         destination=workdir.published(recipe.name),

@@ -3,13 +3,15 @@
 import glob
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from components.settings import TextSettings
-from components.text_example_gen.reading.check_encoding import check_encoding
+from components.text_example_gen.reading.check_text import check_text
 from components.text_example_gen.reading.errors import escape_path
 from components.text_example_gen.reading.find_files import find_files, list_remote
+from components.text_example_gen.reading.find_sources import Patterns, find_sources
+from components.text_settings import TextSettings
 from core import storage
 from core.errors import InputError
 from core.gcs import object_store
@@ -28,12 +30,18 @@ class TextLocation:
     """The location of text: `base` is absolute or gs://, the patterns are relative to it."""
 
     base: str
-    patterns: tuple[str, ...]
+    patterns: tuple[str, ...]  # of all sources
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the patterns of each
 
     @property
     def has_span(self) -> bool:
         """Whether a pattern has a placeholder for the span."""
         return any("{" in pattern for pattern in self.patterns)
+
+    @property
+    def by_source(self) -> Patterns:
+        """The patterns; those of each source by its name, if there are sources."""
+        return self.sources or self.patterns
 
 
 def locate_and_check(names: list[str], span: int | None, settings: TextSettings) -> TextLocation:
@@ -43,15 +51,40 @@ def locate_and_check(names: list[str], span: int | None, settings: TextSettings)
         InputError: the text does not exist, is not UTF-8 or is blank, or a span is given and no
             path has one.
     """
-    text = locate_text(names)
+    text = locate_recipe_text(settings, names)
     if span is not None and not text.has_span:
         raise InputError(
             f"--span {span}: --text has no {{SPAN}}. Write {{SPAN}} where the paths of spans "
             f"differ, for example 'week-{{SPAN}}/*.txt'."
         )
     if not text.has_span:
-        check_encoding(text.base, text.patterns, settings)
+        check_text(text.base, text.by_source, settings)
     return text
+
+
+def locate_recipe_text(settings: TextSettings, names: list[str]) -> TextLocation:
+    """Find the text of a run: that of --text, or the sources of the recipe.
+
+    Raises:
+        InputError: there is neither, or both, or as `locate_text`.
+    """
+    sources = settings.sources
+    if names and sources:
+        raise TextLocationError(
+            f"--text {names[0]}: the recipe has text.sources. Remove one of the two."
+        )
+    if not sources:
+        if not names:
+            raise TextLocationError(
+                "No text. Give --text PATH, or list text.sources in the recipe."
+            )
+        return locate_text(names)
+    base, patterns = _find_base([source.path for source in sources])
+    named = {source.name: (glob,) for source, glob in zip(sources, patterns, strict=True)}
+    location = TextLocation(base, tuple(patterns), named)
+    if not location.has_span:
+        find_sources(location.base, location.sources)
+    return location
 
 
 def locate_text(names: list[str]) -> TextLocation:
@@ -61,6 +94,15 @@ def locate_text(names: list[str]) -> TextLocation:
         InputError: a file or folder does not exist, a glob matches nothing, or some of the text is
             local and some is not.
     """
+    base, patterns = _find_base(names)
+    location = TextLocation(base, tuple(dict.fromkeys(patterns)))
+    if not location.has_span:
+        find_files(location.base, location.patterns)
+    return location
+
+
+def _find_base(names: list[str]) -> tuple[str, list[str]]:
+    """Return the common folder, and the pattern in it for each path."""
     schemes = {name.rpartition("://")[0] for name in names}
     if len(schemes) > 1:
         raise TextLocationError(
@@ -70,12 +112,9 @@ def locate_text(names: list[str]) -> TextLocation:
     remote = storage.is_remote(names[0])
     split_names = [_split_remote(name) if remote else _split(name) for name in names]
     base = Path(os.path.commonpath([folder for folder, _ in split_names]))
-    patterns = (_join(folder.relative_to(base), pattern) for folder, pattern in split_names)
+    patterns = [_join(folder.relative_to(base), pattern) for folder, pattern in split_names]
     root = f"{_GS}{base.as_posix().lstrip('/')}" if remote else str(base)
-    location = TextLocation(root, tuple(dict.fromkeys(patterns)))
-    if not location.has_span:
-        find_files(location.base, location.patterns)
-    return location
+    return root, patterns
 
 
 def _split(name: str) -> tuple[Path, str]:

@@ -44,7 +44,7 @@ def make_text_nodes(recipe: Recipe, locations: Locations) -> TextNodes:
     documents = TextExampleGen(
         input_base=locations.input_base,
         patterns=locations.patterns,
-        text_settings=recipe.text.model_dump_json(),
+        text_settings=recipe.text.without_paths().model_dump_json(),
         code_digest=executor_digest(TextExampleGen),
         range_config=_span_range(locations.span),
         text_span=locations.span if isinstance(locations.span, RuntimeParameter) else None,

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from components.settings import InstanceSettings
+from components.text_example_gen.reading.compression import is_compressed
 from components.text_example_gen.reading.find_files import find_files
 from pipelines.local.text_location import TextLocation
 from pipelines.recipe.settings import Recipe
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
     from pipelines.plan.nodes import PlannedNode
 
 # Low, so that the estimated number of instances is high and no warning is false: English text has
-# more than 4 bytes per token, and gzip rarely shrinks text to less than a quarter.
+# more than 4 bytes per token, and compression rarely shrinks text to less than a quarter.
 BYTES_PER_TOKEN = 2.5
-GZIP_RATIO = 4
+COMPRESSION_RATIO = 4
 
 
 def warn_of_large_batches(
@@ -44,7 +45,7 @@ def _estimate_instances(
     if instances.import_from:
         return None
     size = sum(
-        file.size_bytes * (GZIP_RATIO if file.name.endswith(".gz") else 1)
+        file.size_bytes * (COMPRESSION_RATIO if is_compressed(file.name) else 1)
         for file in find_files(text.base, text.patterns)
     )
     copies = instances.dupe_factor if instances.form == "static" else 1

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.text_example_gen.reading.find_files import list_once
+from pipelines.local.standard_input import keep_standard_input
 from pipelines.local.text_location import TextLocation, locate_and_check
 from pipelines.machines.presets import load_prices
 from pipelines.options import RunOptions
@@ -57,8 +58,8 @@ def make_plan(
     check_nodes(recipe, to_node=options.to_node, rerun=options.rerun)
     table = load_prices(prices)
     folder = locate_workdir(options.workdir, options.root)
-    with list_once():
-        text = locate_and_check(options.text, options.span, recipe.text)
+    with list_once(), keep_standard_input(options.text or []) as names:
+        text = locate_and_check(names, options.span, recipe.text)
         nodes = _plan_nodes(recipe, text, folder, options)
         batches = list(warn_of_large_batches(recipe, text, nodes))
     work = compute_work(recipe)

@@ -10,9 +10,9 @@ from components.settings import (
     ExportSettings,
     InstanceSettings,
     ReportSettings,
-    TextSettings,
     VocabularySettings,
 )
+from components.text_settings import TextSettings
 from core.settings import LATEST_BLESSED, Settings
 from core.storage import is_remote
 from pipelines.recipe.vertex_settings import VertexSettings
@@ -121,6 +121,9 @@ class Recipe(Settings):
             paths = {"train": _absolute(records.train), "eval": _absolute(records.eval)}
             update = {"import_from": records.model_copy(update=paths)}
             changes["instances"] = self.instances.model_copy(update=update)
+        if self.text.sources:
+            sources = (s.model_copy(update={"path": _absolute(s.path)}) for s in self.text.sources)
+            changes["text"] = self.text.model_copy(update={"sources": tuple(sources)})
         return self.model_copy(update=changes)
 
     def instances_by_phase(self) -> list[InstanceSettings]:

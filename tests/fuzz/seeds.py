@@ -3,17 +3,23 @@
 The first byte selects a case; see the targets.
 """
 
+import bz2
+import gzip
+import io
 import json
+import lzma
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import safetensors.numpy
 
 from components.text_example_gen.documents import encode_document
 from components.vocabulary_gen.importing import FILES
-from tests.fuzz.targets import CONFIG_OF_A_BERT
+from tests.fuzz.targets import CONFIG_OF_A_BERT, FORMATS
 from tests.real_text import ENGLISH, KOREAN
 from tests.small_pieces import train_spiece
 from tests.small_vocabulary import write_small_vocabulary
@@ -27,6 +33,10 @@ def seeds(target: str) -> Iterator[bytes]:
     if target == "text":
         content = "\n\n".join("\n".join(d[:2]) for d in (*ENGLISH[:2], *KOREAN[:2])).encode()
         yield from (bytes([choice]) + content for choice in range(8))
+    if target == "formats":
+        for number, name in enumerate(FORMATS):
+            content = _write_format(name)
+            yield from (bytes([number | choice]) + content for choice in (0, 8, 16, 24))
     if target == "records":
         documents = [*ENGLISH[:2], *KOREAN[:2]]
         records = [encode_document(f"{n:032x}", d[:2], "a.txt") for n, d in enumerate(documents)]
@@ -48,6 +58,24 @@ def seeds(target: str) -> Iterator[bytes]:
     if target == "override":
         for setting in ("trainer.steps=20", "masking={rate: 0.2}", "text=[a, b]", "seed=0x1f"):
             yield setting.encode()
+
+
+def _write_format(name: str) -> bytes:
+    rows = [{"id": n, "url": "a", "text": "\n".join(d[:2])} for n, d in enumerate(ENGLISH[:2])]
+    jsonl = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    if name.endswith(".parquet"):
+        buffer = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(rows), buffer)
+        return buffer.getvalue()
+    if name.endswith(".csv"):
+        return b'id,url,text\n1,a,"One, ""two""\nlines."\n'
+    compress = {
+        ".bz2": bz2.compress,
+        ".xz": lzma.compress,
+        ".zst": lambda content: pa.compress(content, "zstd", asbytes=True),
+        ".gz": gzip.compress,
+    }.get(Path(name).suffix, bytes)
+    return compress(jsonl)
 
 
 def _vocabulary_files() -> Iterator[bytes]:

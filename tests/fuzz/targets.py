@@ -12,10 +12,10 @@ from pathlib import Path
 import safetensors.numpy
 
 from components.records import frame_record, read_records
-from components.settings import TextSettings
-from components.text_example_gen.documents import decode_sentences
+from components.text_example_gen.documents import decode_sentences, encode_document
 from components.text_example_gen.reading.find_files import CorpusFile
 from components.text_example_gen.reading.read_documents import DocumentReader
+from components.text_settings import TextSettings
 from components.vocabulary_gen.importing import FILES, import_vocabulary
 from core.errors import InputError
 from core.manifest import MANIFEST, read_manifest
@@ -28,6 +28,9 @@ from trainer.huggingface.weights import WEIGHTS
 
 Target = Callable[[bytes, Path], None]
 MAX_LINE_BYTES = 64
+FORMATS = (
+    "a.jsonl", "a.csv", "a.parquet", "part", "a.txt.bz2", "a.txt.xz", "a.txt.zst", "a.json.gz",
+)  # fmt: skip
 CONFIG_OF_A_BERT = {
     "model_type": "bert", "vocab_size": 700, "hidden_size": 32, "num_hidden_layers": 1,
     "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 64,
@@ -47,10 +50,20 @@ def text(data: bytes, folder: Path) -> None:
     read_text(path, form="prose" if is_prose else "lines", bad="skip" if is_skipped else "fail")
 
 
-def read_text(path: Path, *, form: str, bad: str) -> None:
+def formats(data: bytes, folder: Path) -> None:
+    """Read bytes as a file of records or as compressed text; the first byte selects which."""
+    choice = (data[:1] or b"\0")[0]
+    path = folder / FORMATS[choice & 7]
+    path.write_bytes(data[1:])
+    fields = {"id_field": "id", "metadata_fields": ["id", "url"]} if choice & 16 else {}
+    read_text(path, form="prose", bad="skip" if choice & 8 else "fail", **fields)
+
+
+def read_text(path: Path, *, form: str, bad: str, **fields: object) -> None:
     """Read a text file, and check its documents."""
+    limits = {"max_line_bytes": MAX_LINE_BYTES, "max_document_bytes": 1024}
     chosen = TextSettings.model_validate_json(
-        json.dumps({"form": form, "on_bad_line": bad, "max_line_bytes": MAX_LINE_BYTES})
+        json.dumps({"form": form, "on_bad_line": bad, **limits, **fields})
     )
     file = CorpusFile(path=str(path), name=path.name, size_bytes=path.stat().st_size)
     try:
@@ -58,6 +71,9 @@ def read_text(path: Path, *, form: str, bad: str) -> None:
     except InputError as error:
         assert str(path) in str(error)
         return
+    for document in documents:
+        encode_document(document.document_id, document.sentences, document.record_id)
+        assert not document.metadata or isinstance(json.loads(document.metadata), dict)
     for sentence in (s for document in documents for s in document.sentences):
         assert sentence == sentence.strip() != ""
         assert len(sentence.splitlines()) == 1
@@ -175,6 +191,7 @@ def override(data: bytes, folder: Path) -> None:
 
 TARGETS: dict[str, Target] = {
     "text": text,
+    "formats": formats,
     "records": records,
     "vocabulary": vocabulary,
     "model": model,

@@ -1,17 +1,20 @@
 """Text on an object store: found by one listing, read in the versions of that listing."""
 
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from components.settings import TextSettings
 from components.text_example_gen.reading.errors import CorpusError
 from components.text_example_gen.reading.find_files import find_files, list_once
 from components.text_example_gen.reading.fingerprint import fingerprint
 from components.text_example_gen.reading.read_documents import DocumentReader
 from components.text_example_gen.writing.runs import Entry, RunWriter, read_range
+from components.text_settings import TextSettings
 from core.errors import InputError
 from pipelines.local.text_location import locate_text
 from pipelines.workdir import WorkdirError, claim_remote, open_workdir
@@ -88,6 +91,25 @@ def test_the_digests_of_records_come_from_reading_as_in_a_local_folder(
         digests.append(reader.digests)
     assert digests[0] == digests[1]
     assert store.counts() == {"list": 1, "read": 5}
+
+
+def test_records_are_read_in_ranges_as_in_a_local_folder(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    rows = [{"text": f"Row {n}. {'x' * 50}", "other": f"{n}" * 3000} for n in range(3000)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet", compression="none")
+    jsonl = "".join(json.dumps(row) + "\n" for row in rows[:50]).encode()
+    (tmp_path / "b.jsonl.zst").write_bytes(pa.compress(jsonl, "zstd", asbytes=True))
+    folder = f"gs://{BUCKET}/{tmp_path.name}-records"
+    for path in tmp_path.iterdir():
+        store.put(f"{tmp_path.name}-records/{path.name}", path.read_bytes())
+    read = []
+    for place in (folder, str(tmp_path)):
+        reader = DocumentReader(TextSettings())
+        documents = [list(reader.read(file)) for file in find_files(place, ["**"])]
+        read.append((documents, reader.digests))
+    assert read[0] == read[1]
+    assert [len(documents) for documents in read[0][0]] == [3000, 50]
 
 
 def test_an_object_that_was_replaced_after_the_listing_is_not_read(

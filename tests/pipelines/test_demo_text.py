@@ -3,9 +3,9 @@
 import hashlib
 from pathlib import Path
 
-from components.settings import TextSettings
 from components.text_example_gen.reading.find_files import find_files
 from components.text_example_gen.reading.read_documents import DocumentReader
+from components.text_settings import TextSettings
 from pipelines.local.demo_text import FILE, write_demo_text
 
 

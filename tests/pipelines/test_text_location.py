@@ -1,14 +1,17 @@
 """Whatever way a person names text, ExampleGen gets one folder and patterns under it."""
 
+import io
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from components.settings import TextSettings
 from components.text_example_gen.reading.find_files import find_files
+from components.text_settings import TextSettings
 from core.errors import InputError
-from pipelines.local.text_location import locate_and_check, locate_text
+from pipelines.local.standard_input import keep_standard_input
+from pipelines.local.text_location import locate_and_check, locate_recipe_text, locate_text
 
 
 @pytest.fixture
@@ -83,7 +86,7 @@ def test_a_missing_path_is_named(corpus: Path, name: str) -> None:
     [
         (b"\n \t\n", r": 1 file without a single sentence\. Give text that is not blank\."),
         ("Hello there.\n".encode("utf-16-le"), r"a\.txt:1: the file looks like UTF-16"),
-        (b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\x00\x3e\x00" * 50, "this is not text"),
+        (b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\x00\x3e\x00" * 50, "a program, not text"),
     ],
 )
 def test_text_that_no_run_can_read_is_refused_before_anything_is_loaded(
@@ -102,3 +105,42 @@ def test_a_span_without_a_placeholder_is_refused(corpus: Path) -> None:
 def test_a_device_or_pipe_is_no_text() -> None:
     with pytest.raises(InputError, match=r"/dev/null: neither a regular file nor a folder"):
         locate_text(["/dev/null"])
+
+
+def with_sources(**paths: Path) -> TextSettings:
+    sources = [{"name": name, "path": str(path)} for name, path in paths.items()]
+    return TextSettings.model_validate_json(json.dumps({"sources": sources}))
+
+
+def test_sources_share_their_common_folder(corpus: Path) -> None:
+    location = locate_recipe_text(with_sources(one=corpus / "a", two=corpus / "b/three.txt"), [])
+    assert location.base == str(corpus)
+    assert location.by_source == {"one": ("a/**",), "two": ("b/three.txt",)}
+
+
+def test_text_may_have_no_folder_in_common_but_the_root(corpus: Path) -> None:
+    location = locate_text([str(corpus / "b"), "/etc/hostname"])
+    assert location.base == "/"
+    names = [file.name for file in find_files(location.base, location.patterns)]
+    assert names == ["etc/hostname", str(corpus / "b/three.txt").lstrip("/")]
+
+
+def test_text_is_given_once(corpus: Path) -> None:
+    sources = with_sources(one=corpus / "a")
+    with pytest.raises(InputError, match=r"the recipe has text\.sources\. Remove one"):
+        locate_recipe_text(sources, [str(corpus)])
+    with pytest.raises(InputError, match=r"No text\. Give --text PATH, or list text\.sources"):
+        locate_recipe_text(TextSettings(), [])
+    with pytest.raises(InputError, match="belongs to two sources, one and two"):
+        locate_recipe_text(with_sources(one=corpus / "a", two=corpus), [])
+
+
+def test_standard_input_is_a_file_of_a_constant_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"One.\n")))
+    with keep_standard_input(["-"]) as names:
+        location = locate_text(names)
+        assert location.patterns == ("stdin",)
+        assert Path(names[0]).read_bytes() == b"One.\n"
+    assert not Path(names[0]).exists()
+    with pytest.raises(InputError, match="must be the only text"), keep_standard_input(["-", "a"]):
+        pass

@@ -30,6 +30,7 @@ class TokenizedDocuments:
     sentence_offsets: Int64
     document_offsets: Int64
     document_ids: list[bytes]  # D; equal ids are adjacent
+    files: list[bytes]  # D; name of the file each document is from
     skipped: dict[str, int]
 
 
@@ -50,6 +51,7 @@ def concatenate(parts: list[TokenizedDocuments]) -> TokenizedDocuments:
         sentence_offsets=_concatenate_offsets([p.sentence_offsets for p in parts]),
         document_offsets=_concatenate_offsets([p.document_offsets for p in parts]),
         document_ids=[name for p in parts for name in p.document_ids],
+        files=[name for p in parts for name in p.files],
         skipped={
             name: sum(p.skipped[name] for p in parts)
             for name in ("empty_sentences", "empty_documents")
@@ -61,6 +63,7 @@ def _tokenize(records: list[bytes], tokenizer: ChunkTokenizer) -> TokenizedDocum
     table = example_coder.ExamplesToRecordBatchDecoder().DecodeBatch(records)
     sentences = table.column(table.schema.get_field_index("sentences"))
     names = table.column(table.schema.get_field_index("document_id")).flatten().to_pylist()
+    files = table.column(table.schema.get_field_index("source")).flatten().to_pylist()
     ids, offsets = tokenizer.encode(sentences.flatten().cast(pa.large_string()))
     has_token = np.diff(offsets) > 0  # by sentence
     kept_before = compute_offsets(has_token.astype(np.int64))
@@ -71,6 +74,7 @@ def _tokenize(records: list[bytes], tokenizer: ChunkTokenizer) -> TokenizedDocum
         sentence_offsets=np.concatenate([offsets[:1], offsets[1:][has_token]]),
         document_offsets=np.concatenate([documents[:1], documents[1:][has_sentence]]),
         document_ids=list(itertools.compress(names, has_sentence)),
+        files=list(itertools.compress(files, has_sentence)),
         skipped={
             "empty_sentences": int((~has_token).sum()),
             "empty_documents": int((~has_sentence).sum()),

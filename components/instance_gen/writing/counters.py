@@ -1,6 +1,6 @@
 """Count instances for the manifest's counters and histograms."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from components.instance_gen.masking import MaskedBatch
 from components.instance_gen.pairing.assemble import UnmaskedBatch
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
 from components.instance_gen.tokenizing.ragged import Int64
+from components.text_example_gen.documents import find_source
 from core.vocabulary.vocabulary import Vocabulary
 
 Counts = dict[str, int]
@@ -89,6 +90,18 @@ def count_documents(
         "overlong_sentences": int((tokens > seq_length - specials).sum()),
     }
     return counts, {"sentence_tokens": histogram.tolist()}
+
+
+def count_sources(
+    corpus: TokenizedDocuments, own: tuple[int, int], sources: Sequence[str]
+) -> Counts:
+    """Count the tokens of each source in the shard's own documents."""
+    counts = {f"tokens_of_{source}": 0 for source in sources}
+    ends = corpus.sentence_offsets[corpus.document_offsets]
+    for number in range(*own) if sources else ():
+        source = find_source(corpus.files[number].decode())
+        counts[f"tokens_of_{source}"] += int(ends[number + 1] - ends[number])
+    return counts
 
 
 def count_tokens(corpus: TokenizedDocuments, own: tuple[int, int], vocabulary: Vocabulary) -> Int64:

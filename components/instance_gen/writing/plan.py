@@ -27,11 +27,13 @@ def plan_units(
 
     Returns:
         Units with `split`, `number`, `documents` (paths in the corpus's order), their `digests`,
-        `own` (index of the shard that becomes instances) and `output` (the shard to write).
+        `own` (index of the shard that becomes instances), `sources` (their names, if the corpus has
+        several) and `output` (the shard to write).
 
     Raises:
         InputError: a split has a single document, and the objective needs another one.
     """
+    sources = documents.facts.get("sources")
     units = []
     for split in splits:
         shards = documents.shards[split]
@@ -52,6 +54,7 @@ def plan_units(
                     "documents": [storage.join(documents_folder, shards[n].path) for n in pool],
                     "digests": [shards[n].sha256 for n in pool],
                     "own": pool.index(number),
+                    "sources": sorted(sources) if isinstance(sources, dict) else [],
                     "output": shard_path(split, number, len(shards)),
                 }
             )

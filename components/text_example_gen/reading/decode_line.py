@@ -1,4 +1,4 @@
-"""Decode a line as UTF-8 and clean its text, or say why it is not UTF-8."""
+"""Decode bytes as UTF-8 and clean their text, or say why they are not UTF-8."""
 
 import re
 import unicodedata
@@ -10,7 +10,6 @@ _CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 _SEPARATORS = re.compile("[\x0b\x0c\x1c-\x1f\x85\u2028\u2029]")
 _BYTE_ORDER_MARK = "\ufeff"
 _HANGUL = re.compile("[\uac00-\ud7a3]")
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 class BadLine(Exception):
@@ -26,17 +25,31 @@ class BadLine(Exception):
 
 
 def decode_line(line: bytes, counts: Counter[str]) -> str:
-    """Return the text of a line in NFC, without control characters or surrounding white space.
+    """Return the clean text of a line; see `clean_line`.
 
-    Increments the counts `control_characters`, `line_separators` and `byte_order_marks`.
+    Raises:
+        BadLine: the bytes are not UTF-8.
+    """
+    return clean_line(decode_utf8(line), counts)
+
+
+def decode_utf8(line: bytes) -> str:
+    """Return the text of a line.
 
     Raises:
         BadLine: the bytes are not UTF-8.
     """
     try:
-        text = line.decode("utf-8")
+        return line.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadLine(error.start + 1, _explain(line, error)) from error
+
+
+def clean_line(text: str, counts: Counter[str]) -> str:
+    """Return the text in NFC, without control characters or surrounding white space.
+
+    Increments the counts `control_characters`, `line_separators` and `byte_order_marks`.
+    """
     if not text.isprintable():
         text = _clean(text, counts)
     if not text.isascii():
@@ -59,8 +72,6 @@ def _clean(text: str, counts: Counter[str]) -> str:
 
 def _explain(line: bytes, error: UnicodeDecodeError) -> str:
     reason = f"byte 0x{line[error.start]:02x} is not UTF-8 ({error.reason})"
-    if line.startswith(_GZIP_MAGIC):
-        return f"{reason}; the file looks like gzip: give it a name that ends in .gz"
     if _looks_like_cp949(line):
         return f"{reason}; it looks like CP949/EUC-KR: iconv -f CP949 -t UTF-8 converts it"
     return reason

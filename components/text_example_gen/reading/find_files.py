@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.text_example_gen.reading.errors import CorpusError, escape_path
+from components.text_settings import UNNAMED_SOURCE
 from core import storage
 from core.gcs import object_store, requests
 
@@ -30,6 +31,7 @@ class CorpusFile:
     # Of an object on an object store, from the listing.
     generation: int | None = None
     checksum: str = ""
+    source: str = UNNAMED_SOURCE
 
 
 # The entries of a folder, given by the names of the folders above them: name, and whether it is a

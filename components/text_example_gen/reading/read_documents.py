@@ -1,25 +1,33 @@
-"""Read a file as documents: decode its lines, split sentences, and group them."""
+"""Read a file as documents: take its lines or records, split sentences, and group them."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from components.settings import TextSettings
 from components.text_example_gen.documents import Document
-from components.text_example_gen.reading.decode_line import BadLine, decode_line
+from components.text_example_gen.reading.decode_line import BadLine, clean_line, decode_line
 from components.text_example_gen.reading.errors import CorpusError, escape_path
+from components.text_example_gen.reading.file_kinds import Layout, find_layout
 from components.text_example_gen.reading.find_files import CorpusFile
-from components.text_example_gen.reading.read_lines import Line, LineReader, LongLine
+from components.text_example_gen.reading.read_lines import Line, LongLine, split_lines
+from components.text_example_gen.reading.read_parquet import read_parquet
+from components.text_example_gen.reading.read_records import read_csv, read_jsonl
+from components.text_example_gen.reading.records import BadRecord, Record
 from components.text_example_gen.reading.split_sentences import ProseSplitter
+from components.text_example_gen.reading.stored_file import StoredFile, open_stored
+from components.text_settings import TextSettings
 
 BLANK_LINES = {"file": 0, "blank_line": 1, "two_blank_lines": 2}  # that end a document
+BAD_LINES = ("bad_encoding", "bad_record", "long_line")  # counters
 
 
 class DocumentReader:
     """Reads files one after another and counts over all of them.
 
     Attributes:
-        counts: `files`, `empty_files`, `lines`, `control_characters`, `line_separators`,
-            `byte_order_marks`, `bad_encoding`, `long_line`, `cut_documents`.
+        counts: `files`, `empty_files`, `lines` (records and rows, too), `records`,
+            `control_characters`, `line_separators`, `byte_order_marks`, `cut_documents`, and those
+            of `BAD_LINES`.
         first_bad_line: the message for the first skipped line, or "".
         digests: (name, sha256) of each file that was read to its end.
     """
@@ -34,30 +42,64 @@ class DocumentReader:
         """Yield the documents of one file. The end of the file always ends a document.
 
         Raises:
-            CorpusError: a line is bad and the settings say `fail`, or the file cannot be read.
+            CorpusError: a line is bad and the settings say `fail`, or the file cannot be read, or
+                is not text.
         """
-        settings = self._settings
-        lines = LineReader(
-            file, max_line_bytes=settings.max_line_bytes, max_gzip_ratio=settings.max_gzip_ratio
-        )
-        texts = self._decode(lines, file)
-        splitter = ProseSplitter(settings.language, settings.max_line_bytes)
-        sentences = texts if settings.form == "lines" else splitter.split(texts)
         is_empty = True
-        for document in self._group(sentences):
-            is_empty = False
-            yield document
+        with open_stored(file, self._settings.max_gzip_ratio) as stored:
+            layout = find_layout(stored.head, file.path, self._settings)
+            for document in self._read(stored, layout, file):
+                is_empty = False
+                yield document
+            stored.finish()
         self.counts["files"] += 1
         self.counts["empty_files"] += is_empty
-        self.digests.append((file.name, lines.sha256))
+        self.digests.append((file.name, stored.sha256))
+
+    def read_records(
+        self, stored: StoredFile, layout: Layout, file: CorpusFile
+    ) -> Iterator[Record]:
+        """Yield the valid records of a file that is neither lines nor prose."""
+        if layout == "jsonl":
+            records = read_jsonl(stored.chunks(), self._settings)
+        elif layout == "csv":
+            records = read_csv(stored.chunks(), file.path, self._settings)
+        else:
+            records = read_parquet(stored, file, self._settings)
+        for record in records:
+            self.counts["lines"] += 1
+            if isinstance(record, BadRecord):
+                self._skip(record.counter, f"{record.where}: {record}", file, record.remedy)
+            else:
+                self.counts["records"] += 1
+                yield record
+
+    def _read(self, stored: StoredFile, layout: Layout, file: CorpusFile) -> Iterator[Document]:
+        if layout in ("lines", "prose"):
+            lines = split_lines(stored.chunks(), self._settings.max_line_bytes)
+            yield from self._make_documents(self._decode(lines, file), layout)
+            return
+        for record in self.read_records(stored, layout, file):
+            lines_of_text = self._clean(record, file)
+            for document in self._make_documents(lines_of_text, layout):
+                yield dataclasses.replace(
+                    document, record_id=record.record_id, metadata=record.metadata
+                )
+
+    def _make_documents(self, texts: Iterable[str], layout: Layout) -> Iterator[Document]:
+        """Split lines into sentences, and group them; "" is a blank line."""
+        settings = self._settings
+        splitter = ProseSplitter(settings.language, settings.max_line_bytes)
+        form = layout if layout in ("lines", "prose") else settings.record_form
+        sentences = texts if form == "lines" else splitter.split(texts)
+        return self._group(sentences, BLANK_LINES[document_end(settings, layout)])
 
     def _decode(self, lines: Iterable[Line], file: CorpusFile) -> Iterator[str]:
         """Yield the text of each line; "" is a blank line."""
         number = 0
         for number, line in enumerate(lines, 1):
             if isinstance(line, LongLine):
-                limit = self._settings.max_line_bytes
-                self._skip("long_line", f"{number}: longer than {limit:,} bytes", file)
+                self._skip_long(str(number), file)
                 continue
             try:
                 yield decode_line(line, self.counts)
@@ -65,9 +107,20 @@ class DocumentReader:
                 self._skip("bad_encoding", f"{number}:{bad.column}: {bad.reason}", file)
         self.counts["lines"] += number
 
-    def _skip(self, counter: str, problem: str, file: CorpusFile) -> None:
+    def _clean(self, record: Record, file: CorpusFile) -> Iterator[str]:
+        """Yield the text of each line of a record; "" is a blank line."""
+        for line in record.text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+            if len(line.encode()) > self._settings.max_line_bytes:
+                self._skip_long(f"{record.where}, in the text", file)
+            else:
+                yield clean_line(line, self.counts)
+
+    def _skip_long(self, where: str, file: CorpusFile) -> None:
+        problem = f"{where}: longer than {self._settings.max_line_bytes:,} bytes"
+        self._skip("long_line", problem, file, "raise text.max_line_bytes, ")
+
+    def _skip(self, counter: str, problem: str, file: CorpusFile, remedy: str = "") -> None:
         """Count a bad line, or raise if the settings say `fail`."""
-        remedy = "raise text.max_line_bytes, " if counter == "long_line" else ""
         message = (
             f"{escape_path(file.path)}:{problem}. Fix the file, {remedy}or set text.on_bad_line: "
             f"skip to count and drop such lines."
@@ -77,9 +130,8 @@ class DocumentReader:
         self.first_bad_line = self.first_bad_line or message
         self.counts[counter] += 1
 
-    def _group(self, sentences: Iterable[str]) -> Iterator[Document]:
+    def _group(self, sentences: Iterable[str], blank_lines_at_end: int) -> Iterator[Document]:
         """Group sentences into documents; "" is a blank line."""
-        blank_lines_at_end = BLANK_LINES[document_end(self._settings)]
         held: list[str] = []
         size = blanks = 0
         for sentence in sentences:
@@ -98,6 +150,6 @@ class DocumentReader:
             yield Document(tuple(held))
 
 
-def document_end(settings: TextSettings) -> str:
-    """Return what ends a document, besides the end of its file: a key of `BLANK_LINES`."""
-    return settings.document_end or ("blank_line" if settings.form == "lines" else "file")
+def document_end(settings: TextSettings, layout: Layout) -> str:
+    """Return what ends a document, besides the end of its file or record: of `BLANK_LINES`."""
+    return settings.document_end or ("blank_line" if layout == "lines" else "file")

@@ -1,14 +1,18 @@
 """Cut the sorted documents of a split into shards and write each shard."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from components.records import write_records
+from components.text_example_gen.documents import find_source, shard_bucket
 from components.text_example_gen.duplicates.near_duplicates import read_dropped
 from components.text_example_gen.splits import SPLITS
+from components.text_example_gen.writing.mix import Mix
 from components.text_example_gen.writing.runs import Entry, read_range
 
 # A small split gets smaller shards than the settings ask for, so that this many workers have
@@ -38,47 +42,100 @@ def cut_shards(text_bytes: npt.NDArray[np.int64], shard_bytes: int) -> list[tupl
     return list(zip(starts, [*starts[1:], len(text_bytes)], strict=True))
 
 
-def write_shard(
-    unit: dict[str, int],
-    *,
-    folder: str,
-    runs: Sequence[str],
-    drop_duplicates: bool,
-    near_duplicates: str | None = None,
-) -> dict[str, object]:
+def plan_shards(text_bytes: npt.NDArray[np.int64], shard_bytes: int) -> list[dict[str, int]]:
+    """Return the units of `write_shard` for all shards of all splits.
+
+    Args:
+        text_bytes: (splits, buckets) bytes of text.
+        shard_bytes: see `cut_shards`.
+    """
+    units = []
+    for split in range(len(SPLITS)):
+        cuts = cut_shards(text_bytes[split], shard_bytes)
+        units += [
+            {
+                "split": split,
+                "shard": shard,
+                "num_shards": len(cuts),
+                "first_bucket": first,
+                "last_bucket": end,
+            }
+            for shard, (first, end) in enumerate(cuts)
+        ]
+    return units
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which documents of the sorted runs are written."""
+
+    runs: Sequence[str]
+    drop_duplicates: bool = False
+    near_duplicates: str | None = None  # a file with the ids to drop
+    mix: Mix | None = None  # of several sources
+
+
+def write_shard(unit: dict[str, int], *, folder: str, selection: Selection) -> dict[str, object]:
     """Write one shard: a range of document ids, sorted by id and source.
 
     A unit has `split` (0 train, 1 eval), `shard`, `num_shards`, `first_bucket`, and `last_bucket`,
-    which is not part of the shard. `near_duplicates` is a file with the ids to drop, if any.
-    Returns `shard`, its entry for the manifest, and `counts`.
+    which is not part of the shard. Returns `shard`, its entry for the manifest, `counts`, and
+    `sources`, the counts of each source of a mix.
     """
-    buckets = unit["first_bucket"], unit["last_bucket"]
-    entries = read_range(runs, unit["split"], *buckets)
     counts: Counter[str] = Counter(documents=0, sentences=0, text_bytes=0, duplicate_documents=0)
-    if near_duplicates is not None:
-        dropped = read_dropped(near_duplicates, *buckets)
+    sources: dict[str, Counter[str]] = {}
+    records = (entry.record for entry in _select(unit, selection, counts, sources))
+    name = f"documents-{unit['shard']:05d}-of-{unit['num_shards']:05d}.tfrecord.gz"
+    shard = write_records(folder, f"Split-{SPLITS[unit['split']]}/{name}", records)
+    return {"shard": shard.model_dump(), "counts": dict(counts), "sources": sources}
+
+
+def measure_shard(unit: dict[str, int], *, selection: Selection) -> dict[str, object]:
+    """Return the bytes of text that `write_shard` would write: by `sources` and by `buckets`."""
+    sources: dict[str, Counter[str]] = {}
+    first, end = unit["first_bucket"], unit["last_bucket"]
+    buckets = [0] * (end - first)
+    for entry in _select(unit, selection, Counter(), sources):
+        buckets[shard_bucket(int(entry.document_id[:4], 16)) - first] += entry.text_bytes
+    return {
+        "sources": {name: counts["text_bytes"] for name, counts in sources.items()},
+        "buckets": buckets,
+    }
+
+
+def _select(
+    unit: dict[str, int],
+    selection: Selection,
+    counts: Counter[str],
+    sources: dict[str, Counter[str]],
+) -> Iterator[Entry]:
+    """Yield the entries of a shard to write, and count them."""
+    buckets = unit["first_bucket"], unit["last_bucket"]
+    entries = read_range(selection.runs, unit["split"], *buckets)
+    if selection.near_duplicates is not None:
+        dropped = read_dropped(selection.near_duplicates, *buckets)
         kept = [entry for entry in entries if entry.document_id not in dropped]
         counts["dropped_near_duplicates"] = len(entries) - len(kept)
         entries = kept
-    records = (entry.record for entry in _count(entries, counts, drop_duplicates))
-    name = f"documents-{unit['shard']:05d}-of-{unit['num_shards']:05d}.tfrecord.gz"
-    shard = write_records(folder, f"Split-{SPLITS[unit['split']]}/{name}", records)
-    return {"shard": shard.model_dump(), "counts": dict(counts)}
-
-
-def _count(
-    entries: Sequence[Entry], counts: Counter[str], drop_duplicates: bool
-) -> Iterator[Entry]:
-    """Count entries and yield those to write."""
     before = ""
     for entry in entries:
         is_duplicate = entry.document_id == before
         before = entry.document_id
         counts["duplicate_documents"] += is_duplicate
-        if is_duplicate and drop_duplicates:
+        if is_duplicate and selection.drop_duplicates:
             counts["dropped_duplicates"] += 1
             continue
-        counts["documents"] += 1
-        counts["sentences"] += entry.num_sentences
-        counts["text_bytes"] += entry.text_bytes
-        yield entry
+        copies = 1
+        if selection.mix is not None:
+            source = find_source(entry.source)
+            copies = selection.mix[source].count_copies(entry.document_id, unit["split"])
+            counts["dropped_by_weight"] += not copies
+            _count(entry, copies, sources.setdefault(source, Counter()))
+        _count(entry, copies, counts)
+        yield from itertools.repeat(entry, copies)
+
+
+def _count(entry: Entry, copies: int, counts: Counter[str]) -> None:
+    counts["documents"] += copies
+    counts["sentences"] += copies * entry.num_sentences
+    counts["text_bytes"] += copies * entry.text_bytes

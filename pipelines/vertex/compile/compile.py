@@ -38,6 +38,11 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
     vertex = recipe.vertex
     if vertex is None:
         raise InputError(f"The recipe {recipe.name} has no section `vertex:`.")
+    if recipe.text.sources:
+        raise InputError(
+            f"The recipe {recipe.name} has text.sources, which only `textmill run` reads. Remove "
+            f"them, and give the text at submission."
+        )
     on_kubeflow = vertex.platform == "kubeflow"
     if on_kubeflow:
         check_kubeflow(recipe, vertex)

@@ -167,7 +167,7 @@ def _to_regex(pattern: str) -> re.Pattern[str]:
 
 def _shard_bytes(subject: Subject) -> int:
     """Return the bytes of text per shard: the recipe's setting, or the default."""
-    from components.settings import TextSettings
+    from components.text_settings import TextSettings
 
     recipe = subject.template.recipe
     return (recipe.text if recipe else TextSettings()).shard_bytes

@@ -143,3 +143,16 @@ def test_a_corpus_of_one_document_is_reported(tmp_path: Path) -> None:
     page = page_of(write_folders(tmp_path, topic_documents(1)))
     assert "Only " in page
     assert "instances are held out" in page
+
+
+def test_sources_are_listed_with_their_shares(folders: Folders) -> None:
+    data = read_report_data(folders.documents, folders.vocabulary, folders.instances, SHOWN)
+    assert "Sources" not in Elements(render_report(data, SHOWN, "code")).text
+    split = {"documents": 1234, "sentences": 9, "text_bytes": 99}
+    sources = {name: {"read": {}, "train": split, "eval": split} for name in ("web", "books")}
+    documents = data.documents.model_copy(update={"facts": {"sources": sources}})
+    train = {**data.instances.counts["train"], "tokens_of_web": 750, "tokens_of_books": 250}
+    counts = {**data.instances.counts, "train": train}
+    instances = data.instances.model_copy(update={"counts": counts})
+    page = render_report(replace(data, documents=documents, instances=instances), SHOWN, "code")
+    assert re.search(r"web</th><td>1,234</td><td>99</td><td>750</td><td>75\.0\s*%", page)

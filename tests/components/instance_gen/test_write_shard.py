@@ -16,8 +16,12 @@ import tensorflow as tf
 from components.instance_gen.write_shard import write_shard
 from components.instance_gen.writing.plan import ShardContext, plan_units
 from components.settings import InstanceSettings
+from components.text_example_gen.documents import Document
 from core.manifest import file_digest, read_manifest
 from core.vocabulary.vocabulary import Vocabulary
+from tests.components.text_example_gen.test_sources import BOOKS, make_settings, put
+from tests.components.text_example_gen.test_sources import write as write_sources
+from tests.components.text_example_gen.test_write_documents import documents_in
 from trainer.settings.masking import MaskingSettings
 
 SEQ_LENGTH, SLOTS = 64, 10
@@ -233,3 +237,21 @@ def test_another_seed_gives_other_instances(
         result = write_shard(dataclasses.replace(context, seed=seed), unit)
         rows.append({r.tobytes() for r in parse(tmp_path, result, BERT_FEATURES)["input_ids"]})
     assert len(rows[0] & rows[1]) < 0.01 * len(rows[0])
+
+
+def test_tokens_are_counted_by_source(tmp_path: Path, vocabulary: Vocabulary) -> None:
+    corpus, documents = put(tmp_path / "corpus"), tmp_path / "documents"
+    manifest = write_sources(corpus, documents, make_settings({}, {"repeat": 2}))
+    context = context_of(tmp_path / "instances", vocabulary)
+    units = [unit for unit in units_of(documents, context) if unit["split"] == "train"]
+    results = [write_shard(context, unit)["counts"] for unit in units]
+    counted = {name: sum(c[f"tokens_of_{name}"] for c in results) for name in ("web", "books")}
+    tokenizer = vocabulary.tokenizer()
+    expected = {"web": 0, "books": 0}
+    books = {d.sentences for d in map(Document, map(tuple, BOOKS))}
+    for document in documents_in(documents, manifest, "train"):
+        encoded = tokenizer.encode_batch(list(document.sentences), add_special_tokens=False)
+        name = "books" if document.sentences in books else "web"
+        expected[name] += sum(len(e.ids) for e in encoded)
+    assert counted == expected
+    assert sum(counted.values()) == sum(c["corpus_tokens"] for c in results)

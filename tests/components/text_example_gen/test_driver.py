@@ -9,9 +9,9 @@ from tfx.components.example_gen import driver as tfx_driver
 from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.utils import proto_utils
 
-from components.settings import TextSettings
 from components.text_example_gen.component import TextExampleGen
 from components.text_example_gen.driver import TextDriver
+from components.text_settings import TextSettings
 from core.errors import InputError
 
 

@@ -10,12 +10,13 @@ from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.settings import TextSettings
 from components.text_example_gen.component import TextExampleGen
 from components.text_example_gen.driver import TextDriver
 from components.text_example_gen.executor import TextExampleGenExecutor
+from components.text_settings import TextSettings
 from core.errors import InputError
 from core.manifest import read_manifest, verify_shards
+from tests.components.text_example_gen.test_sources import PATTERNS, make_settings, put
 from tests.real_text import DATA
 
 ONE_WORKER = ["--direct_num_workers=1", "--sdk_container_image=unused"]
@@ -32,12 +33,13 @@ def run(
     root: Path = DATA,
     driver: Any = TextDriver,
     beam_args: list[str] = ONE_WORKER,
+    sources: TextSettings | None = None,
     **settings: Any,
 ) -> standard_artifacts.Examples:
     component = TextExampleGen(
         input_base=str(root),
-        patterns=patterns,
-        text_settings=TextSettings(shard_bytes=1 << 16, **settings).model_dump_json(),
+        patterns=PATTERNS if sources else patterns,
+        text_settings=(sources or TextSettings(shard_bytes=1 << 16, **settings)).model_dump_json(),
         code_digest="code",
     )
     properties = dict(component.exec_properties)
@@ -84,6 +86,19 @@ def test_two_workers_write_the_same_bytes_as_one(
     run(tmp_path / "one", "*.txt")
     run(tmp_path / "two", "*.txt", beam_args=TWO_WORKERS)
     assert files_in(tmp_path / "one") == files_in(tmp_path / "two")
+
+
+def test_bytes_of_mixed_sources_do_not_depend_on_the_number_of_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One source is plain text in three files and the other one JSONL."""
+    monkeypatch.setattr("components.text_example_gen.write_documents.UNIT_BYTES", 1)
+    corpus = put(tmp_path / "c", web_files=3)
+    settings = make_settings({"weight": 1}, {"weight": 2, "repeat": 2})
+    run(tmp_path / "one", root=corpus, sources=settings)
+    run(tmp_path / "two", root=corpus, sources=settings, beam_args=TWO_WORKERS)
+    assert files_in(tmp_path / "one") == files_in(tmp_path / "two")
+    assert "sources" in read_manifest(str(tmp_path / "one")).facts
 
 
 def test_the_stock_driver_works_too(tmp_path: Path) -> None:

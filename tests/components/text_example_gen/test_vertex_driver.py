@@ -9,11 +9,11 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx.orchestration.kubeflow.v2.file_based_example_gen import driver as tfx_driver
 
-from components.settings import TextSettings
 from components.text_example_gen import vertex_driver
 from components.text_example_gen.component import TextExampleGen
 from components.text_example_gen.executor import TextExampleGenExecutor
 from components.text_example_gen.reading.errors import CorpusError
+from components.text_settings import TextSettings
 
 INTEGERS = ("output_data_format", "output_file_format")
 

@@ -14,7 +14,6 @@ import pytest
 import tensorflow as tf
 
 from components.records import read_records
-from components.settings import TextSettings
 from components.text_example_gen import write_documents
 from components.text_example_gen.check_corpus import TextSource
 from components.text_example_gen.documents import Document
@@ -22,6 +21,7 @@ from components.text_example_gen.reading.find_files import find_files
 from components.text_example_gen.reading.fingerprint import corpus_digest, fingerprint
 from components.text_example_gen.writing import runs
 from components.text_example_gen.writing.shards import cut_shards
+from components.text_settings import TextSettings
 from core.errors import InputError
 from core.manifest import Manifest, read_manifest, verify_shards
 from tests.real_text import ENGLISH, KOREAN
@@ -47,7 +47,7 @@ def put(folder: Path, *files: Sentences) -> Path:
 def write(corpus: Path, folder: Path, *, driver: str = "", **settings: Any) -> Manifest:
     settings = {"shard_bytes": 1 << 16, "eval_fraction": 0.2, **settings}
     return write_documents.write_documents(
-        TextSource(str(corpus), ("*",), driver, 3),
+        TextSource(str(corpus), ["*"], driver, 3),
         TextSettings(**settings),
         str(folder),
         "code",

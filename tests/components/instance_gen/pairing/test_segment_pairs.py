@@ -28,6 +28,7 @@ def corpus_of(
         sentence_offsets=compute_offsets(flat),
         document_offsets=compute_offsets(np.array([len(d) for d in sentence_lengths], np.int64)),
         document_ids=names or [b"%03d" % n for n in range(len(sentence_lengths))],
+        files=[b"a.txt"] * len(sentence_lengths),
         skipped={},
     )
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.settings import TextSettings
 from components.text_example_gen import write_documents
 from components.text_example_gen.check_corpus import TextSource
 from components.text_example_gen.documents import Document
@@ -19,6 +18,7 @@ from components.text_example_gen.duplicates.signatures import (
     list_phrases,
     sign_document,
 )
+from components.text_settings import TextSettings
 from core.draw import draw
 from core.errors import InputError
 from core.manifest import Manifest

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from components.settings import TextSettings
 from components.text_example_gen.documents import Document
 from components.text_example_gen.reading.find_files import find_files
 from components.text_example_gen.reading.read_documents import DocumentReader
+from components.text_settings import TextSettings
 from core.errors import InputError
 from tests.real_text import ENGLISH, KOREAN
 

@@ -1,0 +1,80 @@
+"""Check text files before a run starts anything slow."""
+
+import codecs
+import itertools
+
+from components.text_example_gen.reading.errors import CorpusError, escape_path
+from components.text_example_gen.reading.file_kinds import find_layout
+from components.text_example_gen.reading.find_files import CorpusFile
+from components.text_example_gen.reading.find_sources import Patterns, find_sources
+from components.text_example_gen.reading.read_documents import DocumentReader
+from components.text_example_gen.reading.stored_file import StoredFile, open_stored
+from components.text_settings import TextSettings
+from core import storage
+from core.format_numbers import format_count
+
+CHECKED_BYTES = 256 << 20  # of all files together; decoding takes about 0.2 seconds
+CHECKED_RECORDS = 1000  # of each file
+
+
+def check_text(root: str, patterns: Patterns, settings: TextSettings) -> None:
+    """Raise the error that TextExampleGen would raise for the first file that it would refuse.
+
+    The checks are those that take little time: the kind of each file, the first records, and that
+    plain text is UTF-8. Files on an object store are not checked, nor are lines and records when
+    the settings say to skip bad ones.
+
+    Raises:
+        CorpusError: a file is not text, or a line or record is bad; the message names its place. Or
+            all is blank.
+    """
+    if storage.is_remote(root):
+        return
+    left, is_blank = CHECKED_BYTES, True
+    files = find_sources(root, patterns)
+    for file in files:
+        if left <= 0:
+            return
+        left -= file.size_bytes
+        is_blank &= _check_file(file, settings.for_source(file.source))
+    if is_blank:
+        raise CorpusError(explain_blank(root, len(files)))
+
+
+def explain_blank(root: str, files: int) -> str:
+    """Return the message for text without a sentence."""
+    return (
+        f"{escape_path(root)}: {format_count(files, 'file', 'files')} without a single sentence. "
+        f"Give text that is not blank."
+    )
+
+
+def _check_file(file: CorpusFile, settings: TextSettings) -> bool:
+    """Check a file, and return whether it is blank; plain text that is compressed never is."""
+    reader = DocumentReader(settings)
+    with open_stored(file, settings.max_gzip_ratio) as stored:
+        layout = find_layout(stored.head, file.path, settings)
+        if layout not in ("lines", "prose"):
+            records = itertools.islice(reader.read_records(stored, layout, file), CHECKED_RECORDS)
+            return not any([record.text.strip() for record in records] + [reader.first_bad_line])
+        if stored.compression:
+            return False
+        is_utf8, is_blank = _check_plain(stored)
+    if not is_utf8 and settings.on_bad_line == "fail":
+        for _ in reader.read(file):
+            pass  # read up to the bad line, which raises
+    return is_blank
+
+
+def _check_plain(stored: StoredFile) -> tuple[bool, bool]:
+    """Return whether plain text is UTF-8, and whether it is blank."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_blank = True
+    try:
+        for chunk in stored.chunks():
+            is_blank = is_blank and not chunk.strip()
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False, False
+    return True, is_blank

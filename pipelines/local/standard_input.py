@@ -1,0 +1,36 @@
+"""Keep text from standard input in a file for the time of a run."""
+
+import contextlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.errors import InputError
+
+STANDARD_INPUT = "-"
+FILE_NAME = "stdin"  # part of the text's fingerprint, so the same for every run
+
+
+@contextlib.contextmanager
+def keep_standard_input(names: list[str]) -> Iterator[list[str]]:
+    """Yield the paths given as --text, with standard input, written `-`, as a temporary file.
+
+    Raises:
+        InputError: `-` is not the only path, or standard input is a terminal.
+    """
+    if STANDARD_INPUT not in names:
+        yield names
+        return
+    if len(names) > 1:
+        raise InputError("--text -: standard input must be the only text. Write it to a file.")
+    if sys.stdin.isatty():
+        raise InputError(
+            "--text -: standard input is a terminal. Pipe text into it: zcat a.gz | textmill run …"
+        )
+    with tempfile.TemporaryDirectory(prefix="textmill-stdin-") as folder:
+        path = Path(folder, FILE_NAME)
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield [str(path)]
