@@ -81,11 +81,7 @@ def _explain_empty_split(
     settings: TextSettings, end: str, lowest: int, highest: int, empty: str
 ) -> str:
     """Return the message for a corpus whose documents all fall into one split."""
-    ends = {
-        "file": "a file or record",
-        "blank_line": "a blank line",
-        "two_blank_lines": "two blank lines",
-    }
+    ends = {"file": "a file", "blank_line": "a blank line", "two_blank_lines": "two blank lines"}
     remedy = f"Give more documents{' or set text.document_end to blank_line' * (end == 'file')}"
     if end != "file":
         remedy += f", with {ends[end]} between them"
