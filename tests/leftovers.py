@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-TOP = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[1]
 
 
 def changed_files(checkout: Path) -> set[str]:
@@ -19,7 +19,7 @@ def changed_files(checkout: Path) -> set[str]:
 class LeftoverCheck:
     """Compares the checkout before and after the tests."""
 
-    def __init__(self, checkout: Path = TOP) -> None:
+    def __init__(self, checkout: Path = CHECKOUT) -> None:
         self._checkout = checkout
         self._before = changed_files(checkout)
         self._left: list[str] = []
