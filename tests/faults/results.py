@@ -62,7 +62,8 @@ def finished_nodes(workdir: Path) -> set[str]:
     if not _has_tables(workdir / "metadata.sqlite"):
         return set()
     executions = Archive(workdir).graph.executions.values()
-    return {e.node_id for e in executions if e.state in ("ran", "cached")}
+    done = {e.node_id for e in executions if e.state in ("ran", "cached")}
+    return done - {RESOLVER}  # it looks up, and has no work to lose
 
 
 def _has_tables(store: Path) -> bool:
