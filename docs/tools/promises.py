@@ -40,7 +40,7 @@ GROUNDS = {
     "sources": None,
     "emulator": re.compile("emulat", re.IGNORECASE),
     "fake": re.compile(
-        r"local server|imitation|(not|nothing was) (tested|run) (on|against) Google Cloud",
+        r"local server|imitation|\bfake\b|(not|nothing was) (tested|run) (on|against) Google Cloud",
         re.IGNORECASE,
     ),
     "logical devices": re.compile("logical|several processes|was not run on|two processes"),

@@ -61,6 +61,17 @@ def test_a_project_without_problems_passes(
     assert "300 MB" in found["text"][1]
 
 
+def test_nothing_in_the_project_is_changed(
+    look: Callable[..., tuple[int, Results]], ready: VertexServer
+) -> None:
+    look()
+    sent = {(call.method, call.path.rpartition(":")[2]) for call in ready.received}
+    assert {method for method, _ in sent} <= {"GET", "POST"}
+    # Reads that are sent by POST: what is allowed, and why not; which roles there are; signing in.
+    reads = {"testIamPermissions", "troubleshoot", "getIamPolicy", "/token"}
+    assert {verb for method, verb in sent if method == "POST"} <= reads
+
+
 LOCAL = {"python", "processor", "memory", "disk", "packages", "limits"}
 
 
