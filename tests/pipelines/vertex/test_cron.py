@@ -61,6 +61,15 @@ def test_runs_start_at_the_same_local_hour_all_year() -> None:
     assert hours_utc == [5, 5, 4, 4]  # summer time began on the 28th
 
 
+def test_earlier_times_are_listed_back_to_the_start() -> None:
+    cron = read_cron("0 3 * * 1", "Asia/Seoul")
+    zone = find_zone("Asia/Seoul")
+    start, now = datetime(2027, 1, 11, 3, tzinfo=zone), datetime(2027, 1, 25, 3, tzinfo=zone)
+    due = [datetime(2027, 1, day, 3, tzinfo=zone) for day in (18, 11)]
+    assert cron.previous_runs(5, start, now.astimezone(UTC)) == due
+    assert cron.previous_runs(1, start, now) == due[:1]
+
+
 def test_no_run_starts_after_the_end() -> None:
     cron = read_cron("0 3 * * 1", "UTC")
     start = datetime(2027, 1, 1, tzinfo=UTC)
