@@ -24,7 +24,7 @@ UNSAFE_YAML = {
 }  # fmt: skip
 WHOLE_MODELS = {"load_model", "model_from_json", "unpickle", "read_pickle"}
 
-# Calls that write a file at a path, whatever their arguments.
+# Calls that write a file at a path.
 WRITERS = {
     "shutil.copy", "shutil.copy2", "shutil.copyfile", "shutil.copyfileobj", "shutil.copytree",
     "shutil.move", "shutil.make_archive", "shutil.unpack_archive",

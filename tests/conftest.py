@@ -36,7 +36,7 @@ if _IS_FIRST_PROCESS:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Count skips, and look for leftovers in CI, where nobody edits files meanwhile.
+    """Count skips, and look for leftovers in CI, where no one edits files meanwhile.
 
     Workers report to the process that does it.
     """
