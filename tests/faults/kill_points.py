@@ -60,7 +60,12 @@ KILL_POINTS = (
         "K3",
         "after data, before the rename",
         "before-rename",
-        (*_starts(DOCUMENTS, 7, 1, 2, 4, 9), *_starts(None, 1, 3), *_starts(INSTANCES, 1, 10)),
+        (
+            *_starts(DOCUMENTS, 7, 1, 2, 4, 9),
+            *_starts(None, 1, 3),
+            *_starts(INSTANCES, 1),
+            Start(INSTANCES, 10, STEPS),
+        ),
     ),
     KillPoint(
         "K4",
