@@ -101,7 +101,9 @@ def locate_workdir(folder: str, remote: str | None = None) -> Workdir:
         raise WorkdirError(
             f"--root {remote}: only a gs://BUCKET/FOLDER. For a local folder, use --workdir."
         )
-    return Workdir(Path(folder).expanduser().resolve(), (remote or "").rstrip("/"))
+    root = Path(folder).expanduser().resolve()
+    _check_name(root)
+    return Workdir(root, (remote or "").rstrip("/"))
 
 
 def open_workdir(folder: str, remote: str | None = None) -> Workdir:
@@ -116,7 +118,6 @@ def open_workdir(folder: str, remote: str | None = None) -> Workdir:
     """
     workdir = locate_workdir(folder, remote)
     root = workdir.root
-    _check_name(root)
     probe = root / f".probe-{os.getpid()}"
     if root.exists() and not root.is_dir():
         raise WorkdirError(f"{root}: this is a file. Give a folder with --workdir.")

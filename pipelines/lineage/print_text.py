@@ -1,6 +1,7 @@
 """Print lineage to a terminal as tables and trees."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -129,6 +130,8 @@ def _print_changes(title: str, changes: Changes, console: Console) -> None:
         return
     console.print(f"\n[bold]{title}[/]")
     table = Table("", "", wraps=True)
+    if title == "commits" and len({(c.before, c.after) for c in changes}) == 1:
+        changes = (replace(changes[0], name=format_count(len(changes), "node", "nodes")),)
     for change in changes:
         values = f"{format_value(change.before)} → {format_value(change.after)}"
         table.add_row(safe(change.name), safe(values))

@@ -9,6 +9,7 @@ Python Software Foundation License Version 2 (see NOTICE).
 from pathlib import Path
 
 from core import storage
+from core.errors import InputError
 
 FILE = "language_reference.txt"
 
@@ -18,7 +19,15 @@ def write_demo_text(folder: Path) -> int:
 
     Returns:
         The number of documents in it.
+
+    Raises:
+        InputError: the folder cannot be written.
     """
     text = Path(__file__).with_name(FILE).read_bytes()
-    storage.write_bytes(str(folder / FILE), text)
+    try:
+        storage.write_bytes(str(folder / FILE), text)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be written ({error.strerror}). Give another folder."
+        ) from error
     return len(text.strip().split(b"\n\n"))

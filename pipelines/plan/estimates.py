@@ -146,6 +146,17 @@ def estimate_from_peak(
     )
 
 
+def warn_of_missing_device(recipe: Recipe) -> Iterator[str]:
+    """Yield a warning if this machine lacks the device to train on."""
+    import tensorflow as tf
+
+    if recipe.trainer.device == "gpu" and not tf.config.list_physical_devices("GPU"):
+        yield (
+            "trainer.device is gpu, but TensorFlow sees no GPU on this machine, so a run here "
+            "would fail at the Trainer. Set trainer.device to auto or cpu to train here."
+        )
+
+
 def _artifact_id(log: str) -> int:
     return int(Path(log).parent.name)
 

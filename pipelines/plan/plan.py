@@ -9,7 +9,7 @@ from pipelines.local.standard_input import keep_standard_input
 from pipelines.local.text_location import TextLocation, locate_and_check
 from pipelines.machines.presets import load_prices
 from pipelines.options import RunOptions
-from pipelines.plan.estimates import Estimate, estimate_all
+from pipelines.plan.estimates import Estimate, estimate_all, warn_of_missing_device
 from pipelines.plan.large_batches import warn_of_large_batches
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
@@ -72,7 +72,7 @@ def make_plan(
         trains=trains,
         work=work,
         estimates=tuple(estimates),
-        warnings=tuple(batches) if trains else (),
+        warnings=(*warn_of_missing_device(recipe), *batches) if trains else (),
         prices=f"{table.date}, {table.region}: {' '.join(table.source.split())}",
     )
 

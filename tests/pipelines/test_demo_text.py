@@ -3,9 +3,12 @@
 import hashlib
 from pathlib import Path
 
+import pytest
+
 from components.text_example_gen.reading.find_files import find_files
 from components.text_example_gen.reading.read_documents import DocumentReader
 from components.text_settings import TextSettings
+from core.errors import InputError
 from pipelines.local.demo_text import FILE, write_demo_text
 
 
@@ -32,3 +35,9 @@ def test_writing_it_again_changes_no_byte_and_leaves_nothing_else(tmp_path: Path
     write_demo_text(tmp_path)
     assert (tmp_path / FILE).read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    with pytest.raises(InputError, match=r"file/x: cannot be written \(Not a directory\)"):
+        write_demo_text(tmp_path / "file" / "x")

@@ -16,6 +16,7 @@ from pipelines.plan.estimates import (
     estimate_all,
     estimate_from_last_run,
     estimate_from_peak,
+    warn_of_missing_device,
 )
 from pipelines.plan.large_batches import warn_of_large_batches
 from pipelines.plan.nodes import PlannedNode
@@ -98,6 +99,12 @@ def test_this_machine_comes_first_before_its_first_run(tmp_path: Path) -> None:
     assert named.machine == "a100", "only the machines that were asked for"
     on_tpu = load_recipe(TINY, ["trainer.device=tpu"])
     assert estimate_from_peak(on_tpu, WORK) is None, "planning must not occupy the TPU"
+
+
+def test_a_missing_gpu_is_reported() -> None:
+    (warning,) = warn_of_missing_device(load_recipe(TINY, ["trainer.device=gpu"]))
+    assert "sees no GPU on this machine" in warning
+    assert list(warn_of_missing_device(load_recipe(TINY))) == []
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

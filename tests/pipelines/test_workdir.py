@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.workdir import WorkdirError, hold, open_workdir
+from pipelines.workdir import WorkdirError, hold, locate_workdir, open_workdir
 
 HOLDER = """
 import sys
@@ -30,6 +30,15 @@ def test_a_name_that_tfx_reads_as_a_pattern_is_refused(tmp_path: Path, name: str
     with pytest.raises(WorkdirError, match=r"must not contain \*, \? or \[.*--workdir"):
         open_workdir(str(tmp_path / name))
     assert not (tmp_path / name).exists()
+    with pytest.raises(WorkdirError, match=r"must not contain \*, \? or \["):
+        locate_workdir(str(tmp_path / name))  # as `plan` does
+
+
+@pytest.mark.parametrize("root", ["gs://", "gs:///x", "/local", "s3://b/r"])
+def test_a_root_that_is_no_bucket_is_refused(tmp_path: Path, root: str) -> None:
+    with pytest.raises(WorkdirError, match=r"--root .*: only a gs://BUCKET/FOLDER"):
+        locate_workdir(str(tmp_path), root)
+    assert locate_workdir(str(tmp_path), "gs://b/r").remote == "gs://b/r"
 
 
 def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:

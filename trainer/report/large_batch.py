@@ -1,5 +1,7 @@
 """Explain that a batch is larger than the train split."""
 
+from core.format_numbers import format_count
+
 
 def explain_large_batch(
     batch_size: int, instances: int | None, *, exact: bool = True
@@ -13,9 +15,9 @@ def explain_large_batch(
     """
     if instances is None or batch_size <= instances:
         return None
-    count = f"{instances:,}" if exact else f"about {instances:,}"
+    count = ("" if exact else "about ") + format_count(instances, "instance", "instances")
+    smaller = f", or set trainer.global_batch_size to {instances:,} or less" * (instances > 1)
     return (
-        f"trainer.global_batch_size is {batch_size:,}, but the text makes only {count} instances "
-        f"for training, so each step repeats some of them. Give more text, or set "
-        f"trainer.global_batch_size to {instances:,} or less."
+        f"trainer.global_batch_size is {batch_size:,}, but the text makes only {count} for "
+        f"training, so each step repeats some of them. Give more text{smaller}."
     )
