@@ -1,4 +1,4 @@
-"""A folder that names another commit is told from one with other content."""
+"""A folder that names another commit differs from one with other content."""
 
 from pathlib import Path
 
