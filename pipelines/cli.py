@@ -201,6 +201,7 @@ def main() -> None:
         _print_error(error)
         sys.exit(FAILED)
     except KeyboardInterrupt:
+        typer.echo("\nStopped by Ctrl-C.", err=True)  # below the echo of Ctrl-C
         sys.exit(INTERRUPTED)
 
 

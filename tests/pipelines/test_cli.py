@@ -12,7 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from core.errors import InputError
+from pipelines import cli
 from pipelines.cli import app, build_command
+from pipelines.exit_codes import INTERRUPTED
 from pipelines.local.run_command import run_recipe
 from pipelines.options import RunOptions
 from pipelines.plan.plan import make_plan
@@ -108,3 +110,18 @@ def test_an_unknown_node_is_refused_before_any_work(option: str, name: str, tmp_
     assert not workdir.exists(), "no run is recorded"
     with pytest.raises(InputError, match=expected):
         make_plan(RunOptions(**values))
+
+
+def test_ctrl_c_outside_of_the_work_is_reported_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For example while the summary of a finished run is written."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "build_command", lambda: interrupted)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == INTERRUPTED
+    assert capsys.readouterr().err.strip() == "Stopped by Ctrl-C."
