@@ -15,7 +15,7 @@ from tests.object_store.proxy import Faults
 from tests.object_store.server import BUCKET, ObjectStore
 from tests.pipelines.spec_runner.conftest import REAL_TEXT, TINY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 TEXTMILL = str(Path(sys.executable).with_name("textmill"))
 WEEKS = f"gs://{BUCKET}/news/week-{{SPAN}}/*.txt"
