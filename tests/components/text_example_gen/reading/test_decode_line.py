@@ -57,7 +57,6 @@ def test_a_line_is_cleaned_and_counted(line: bytes, text: str, counts: dict[str,
         (b"\xf5\x80\x80\x80", 1, "byte 0xf5 is not UTF-8"),  # beyond U+10FFFF
         (TEXT.encode("cp949"), 1, "looks like CP949/EUC-KR: iconv -f CP949"),
         ("caf\xe9s".encode("latin-1"), 4, r"byte 0xe9 is not UTF-8 \(invalid continuation byte\)$"),
-        (b"\x1f\x8b\x08\x00abc", 2, "looks like gzip: give it a name that ends in .gz"),
     ],
 )
 def test_bytes_that_are_not_utf8_are_refused_with_a_reason(

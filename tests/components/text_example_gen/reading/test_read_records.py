@@ -135,7 +135,7 @@ def test_id_and_metadata_are_kept_with_the_document(tmp_path: Path, name: str) -
         put(tmp_path, name, JSONL)
     put_csv(tmp_path, ",") if name == "a.csv" else None
     put_parquet(tmp_path) if name == "a.parquet" else None
-    documents, _ = read(tmp_path, id_field="id", metadata_fields=["url"])
+    documents, _ = read(tmp_path, id_field="id", metadata_fields=("url",))
     assert [document.record_id for document in documents] == [str(row["id"]) for row in ROWS]
     assert [json.loads(document.metadata)["url"] for document in documents] == [
         row["url"] for row in ROWS
@@ -223,7 +223,7 @@ def test_rows_after_a_bad_one_are_kept(tmp_path: Path) -> None:
             r"no column 'content'; it has 'id', 'url', 'text'\. Set text",
         ),
         ({"id_field": "key"}, r"no column 'key'.*Set text\.id_field"),
-        ({"metadata_fields": ["date"]}, r"no column 'date'.*Set text\.metadata_fields"),
+        ({"metadata_fields": ("date",)}, r"no column 'date'.*Set text\.metadata_fields"),
     ],
 )
 @pytest.mark.parametrize("name", ["a.csv:1", "a.parquet"])
@@ -273,7 +273,9 @@ def test_what_is_called_parquet_and_is_not_is_refused(tmp_path: Path, content: b
 
 
 def test_damage_within_parquet_is_refused(tmp_path: Path) -> None:
-    content = bytearray((put_parquet(tmp_path, use_dictionary=False) / "a.parquet").read_bytes())
+    rows = [{"text": f"Row {n}, {n * 7919}."} for n in range(400)]
+    folder = put_parquet(tmp_path, rows, use_dictionary=False)
+    content = bytearray((folder / "a.parquet").read_bytes())
     content[200:260] = bytes(60)
     put(tmp_path, "a.parquet", bytes(content))
     with pytest.raises(InputError, match=r"a\.parquet: the Parquet data is cut short or damaged"):
