@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.text_example_gen.reading.find_files import find_files, split_patterns
+from components.text_example_gen.reading.find_sources import find_sources
 from components.text_example_gen.reading.fingerprint import fingerprint
 from core import storage
 from core.errors import InputError
-from pipelines.local.text_location import TextLocation, locate_text
+from pipelines.local.text_location import TextLocation, locate_recipe_text, locate_text
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.graph import Execution, Run
 from pipelines.metadata.names import CACHED, RAN
@@ -99,6 +100,14 @@ def find_text(archive: Archive, recorded: RecordedRun, given: Sequence[str]) -> 
         ReproduceError: there is no such text, or it is not that of the run.
     """
     wanted = _text_digests(archive, recorded)
+    if recorded.recipe.text.sources:
+        location = locate_recipe_text(recorded.recipe.text, list(given))
+        if fingerprint(find_sources(location.base, location.by_source)) not in wanted:
+            raise ReproduceError(
+                f"{recorded.run.id}: the text in its text.sources is not what it was (digest "
+                f"{min(wanted)}). Restore it."
+            )
+        return []
     if given:
         if any("{" in name for name in given):  # of spans; the comparison of bytes decides
             return list(given)
@@ -149,6 +158,6 @@ def _known_locations(archive: Archive) -> Iterator[TextLocation]:
             splits = json.loads(settings["input_config"])["splits"]
             patterns = [name for split in splits for name in split_patterns(split["pattern"])]
             location = TextLocation(str(settings["input_base"]), tuple(patterns))
-            if location not in seen:
-                seen.add(location)
+            if (location.base, location.patterns) not in seen:
+                seen.add((location.base, location.patterns))
                 yield location

@@ -12,7 +12,7 @@ from pipelines.exit_codes import SUCCEEDED
 from pipelines.lineage.find.select import resolve_run, select
 from pipelines.local.run_command import make_locations, run_recipe
 from pipelines.local.run_origin import describe_origin
-from pipelines.local.text_location import locate_text
+from pipelines.local.text_location import locate_recipe_text
 from pipelines.metadata.archive import Archive
 from pipelines.options import RunOptions
 from pipelines.quiet import hush
@@ -133,7 +133,9 @@ def code_digests(recipe: Recipe, text: list[str]) -> Digests:
     from components.tfx_internals.local_pipeline import compile_pipeline
     from pipelines.create_pipeline import create_pipeline
 
-    locations = make_locations(recipe, locate_text(text), locate_workdir("unused"), None)
+    locations = make_locations(
+        recipe, locate_recipe_text(recipe.text, text), locate_workdir("unused"), None
+    )
     compiled = compile_pipeline(create_pipeline(recipe, replace(locations, metadata_path=None)), "")
     digests = {}
     for node in (n.pipeline_node for n in compiled.nodes):
