@@ -97,7 +97,7 @@ def test_a_run_that_passes_from_version_to_version_ends_as_if_undisturbed(
     saved = [stop_after_a_checkpoint(version, job) for version in order[:-1]]
     train(order[-1], job)
     training = json.loads((tmp_path / "relay-run/training.json").read_text())
-    assert 0 < saved[0] < saved[1] == training["resumed_from"] < STEPS
+    assert 0 < saved[0] < saved[1] == step_of(training["resumed_from"]) < STEPS
     figures = measure(OURS, instances, undisturbed, tmp_path / "relay")
     assert figures[str(tmp_path / "relay")] == pytest.approx(
         figures[str(undisturbed)], rel=RELAY_TOLERANCE
@@ -164,7 +164,12 @@ def stop_after_a_checkpoint(version: str, job: str) -> int:
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate()
     assert process.returncode == 128 + signal.SIGTERM, f"{version}: {errors[-2000:]}"
-    return max(int(re.findall(r"\d+", path.stem)[0]) for path in root.rglob("step-*.json"))
+    return max(map(step_of, root.rglob("step-*.json")))
+
+
+def step_of(checkpoint: str | Path) -> int:
+    """Return the step in the name of a checkpoint, for example step-000000050.safetensors."""
+    return int(re.findall(r"\d+", Path(checkpoint).stem)[0])
 
 
 def measure(version: str, instances: str, *models: Path) -> dict[str, Any]:
