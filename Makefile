@@ -30,10 +30,12 @@ MINILM := .models/minilm/.ready
 TRAINERS := .venv-trainers/2.20/.ready .venv-trainers/2.21/.ready
 DEMO := work/demo
 DOCS := .venv-docs/.ready
+XLA := .venv-xla/.ready
+XLA_GPU := .venv-xla-gpu/.ready
 # Locks of tools that do not depend on the line.
-LOCKS := uv build docs transformers minilm audit fuzz vertex-2
+LOCKS := uv build docs transformers minilm audit fuzz vertex-2 xla xla-gpu
 
-.PHONY: help run test exchange vertex-2 cloud-test images-check images-test setup transformers minilm check format lint types contracts spec spec-check faults fuzz mutants audit sbom lock lock-line \
+.PHONY: help run test exchange vertex-2 cloud-test images-check images-test setup transformers minilm check format lint types contracts spec spec-check faults fuzz mutants audit sbom tpu-compile gpu-bench lock lock-line \
   lock-trainers print-line clean docs docs-reference docs-check docs-assets
 
 help:  ## list the targets
@@ -85,6 +87,16 @@ sbom: $(AUDIT)  ## write sbom.json: all dependencies, in the CycloneDX format
 	.venv-audit/bin/python -W ignore::UserWarning -m cyclonedx_py requirements \
 	  --output-reproducible --pyproject pyproject.toml \
 	  --output-format JSON --output-file sbom.json requirements/$(LINE)/textmill.txt
+
+tpu-compile gpu-bench: export TF_CPP_MIN_LOG_LEVEL := 3
+
+# SIZE=base takes an hour on two cores.
+tpu-compile: $(READY) $(XLA)  ## compile the training step for a TPU v5e that is not there; SIZE=base
+	$(BIN)/python -m tests.accelerators.tpu_compile .venv-xla/bin/python $(or $(SIZE),tiny)
+
+# For a machine with an NVIDIA GPU. PyTorch comes from pip's index, which has to have a CUDA build.
+gpu-bench: $(READY) $(XLA_GPU) $(TRANSFORMERS)  ## time BERT-base on an NVIDIA GPU, beside PyTorch's
+	$(BIN)/python -m tests.accelerators.gpu_bench .venv-xla-gpu/bin/python .venv-transformers/bin/python
 
 print-line:
 	@echo $(LINE)
@@ -181,7 +193,7 @@ lock-trainers: $(UV)
 	  requirements/trainer-2.20.in -o requirements/trainer-2.20.txt
 
 clean:  ## remove the environments and the demo's work
-	rm -rf .venv .venv-transformers .venv-trainers .venv-audit .venv-docs .fuzz .mutmut .vertex-2 site .tools .models work
+	rm -rf .venv .venv-transformers .venv-trainers .venv-audit .venv-docs .venv-xla .venv-xla-gpu .fuzz .mutmut .vertex-2 site .tools .models work
 
 # uv comes from a hash-pinned wheel, by any Python that has pip; it finds or fetches the line's own.
 # The step to / keeps pyenv from asking for a Python that this folder names.
@@ -206,6 +218,11 @@ $(READY): $(UV) $(LINE_LOCKS) pyproject.toml
 $(AUDIT): $(UV) requirements/audit.txt
 	[ -x .venv-audit/bin/python ] || $(UV) venv --quiet --python $(LINE_PYTHON) .venv-audit
 	$(UV) pip sync --quiet --require-hashes --python .venv-audit/bin/python requirements/audit.txt
+	touch $@
+
+$(XLA) $(XLA_GPU): .venv-%/.ready: $(UV) requirements/%.txt
+	[ -x .venv-$*/bin/python ] || $(UV) venv --quiet --python $(LINE_PYTHON) .venv-$*
+	$(UV) pip sync --quiet --require-hashes --python .venv-$*/bin/python requirements/$*.txt
 	touch $@
 
 $(DOCS): $(UV) requirements/docs.txt

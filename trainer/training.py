@@ -9,9 +9,10 @@ import numpy as np
 
 from core.failpoints import failpoint
 from core.gcs.lease import Lease, hold
+from trainer.devices.memory import explain_lack_of_memory
 from trainer.devices.peak import peak_flops
 from trainer.devices.stop_signals import Stop, note_stop_signals
-from trainer.devices.strategy import DeviceChoice, select_strategy
+from trainer.devices.strategy import DeviceChoice, select_strategy, set_matmul_precision
 from trainer.devices.workers import Workers, explain_lost_workers
 from trainer.export.export import export_model
 from trainer.input.distribute import distribute_batches
@@ -87,6 +88,7 @@ class Run:
 
 def _prepare(settings: TrainingSettings, instances_folders: Sequence[str]) -> Run:
     # --- Devices: first, because TensorFlow requires it ---------------------------------------
+    set_matmul_precision(settings.trainer.precision)
     devices = select_strategy(settings.trainer.device)
     workers = Workers(devices.strategy)
 
@@ -188,6 +190,7 @@ def _make_event_handlers(
         progress.upload_events()
 
     return LoopEvents(
+        on_compile=progress.start_compilation,
         on_first_step=progress.start_clock,
         on_log=progress.report,
         on_evaluate=_make_held_out_evaluation(run, phase, progress, best),
@@ -239,7 +242,10 @@ def _train_phase(run: Run, phase: Phase, events: LoopEvents, stop: Stop) -> None
         schedule=phase.learning_rate,
     )
     copy = phase.instances.train_copy
-    with copy.raising_failures() if copy else contextlib.nullcontext():
+    with (
+        explain_lack_of_memory(phase.settings, strategy.num_replicas_in_sync),
+        copy.raising_failures() if copy else contextlib.nullcontext(),
+    ):
         train_phase(
             settings=settings.trainer,
             phase=phase,

@@ -29,7 +29,7 @@ from pipelines.options import RunOptions
 from pipelines.quiet import hush, log_to
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
-from pipelines.recipe.work import check_nodes
+from pipelines.recipe.work import check_nodes, check_training
 from pipelines.workdir import Workdir, claim_remote, hold, open_workdir
 
 if TYPE_CHECKING:
@@ -66,8 +66,9 @@ def run_recipe(options: RunOptions, *, wait_seconds: float = 0, verbose: bool = 
 def _check_and_run(
     recipe: Recipe, text: TextLocation, options: RunOptions, wait_seconds: float, verbose: bool
 ) -> int:
-    workdir = open_workdir(options.workdir, options.root)  # makes it, so the text is checked first
     hush(verbose)
+    check_training(recipe, options.to_node)
+    workdir = open_workdir(options.workdir, options.root)  # makes it, so all else is checked first
     with hold(workdir, wait_seconds), sigterm_raises():
         check_store(workdir)
         relocate(workdir.metadata, workdir.root)

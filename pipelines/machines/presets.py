@@ -48,6 +48,13 @@ class Preset(Settings):
     needs_pjrt: bool = False
     """Whether TensorFlow needs PJRT to use this TPU."""
     hosts: int = Field(default=1, ge=1)
+    device_gb: int | None = Field(default=None, ge=1)
+    """Memory of one device in GiB; None for a CPU, whose memory is the host's."""
+
+    @property
+    def devices(self) -> int:
+        """Number of devices that share a batch, on all hosts."""
+        return (self.accelerator_count or self.chips) * self.hosts
 
     @property
     def peak_flops(self) -> float:

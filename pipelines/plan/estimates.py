@@ -8,6 +8,7 @@ from pathlib import Path
 from core import storage
 from core.format_numbers import format_flop
 from core.json_object import read_json
+from pipelines.machines.fit import MemoryFit, predict_fit
 from pipelines.machines.presets import Preset, Prices, hourly_prices, preset, presets
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.work import TrainingWork
@@ -18,8 +19,13 @@ SECONDS_PER_HOUR = 3600.0
 # Fraction of a machine's peak FLOP/s that training reaches. Assumptions, not measured on these
 # machines. Small models reach less, because their matrices do not fill a chip.
 UTILIZATION = {"cpu": 0.3, "gpu": 0.35, "tpu": 0.4}
-# Peaks are for bfloat16. In float32, NVIDIA GPUs reach half of that (TF32), and TPUs at most that.
-FLOAT32_SHARE = 0.5
+# Peaks are for bfloat16. NVIDIA's data sheets give half of it for TF32 and a fifteenth for float32;
+# a TPU needs six bfloat16 products for one in float32.
+SHARE_OF_PEAK = {
+    "gpu": {"bfloat16": 1.0, "tensorfloat32": 1 / 2, "float32": 1 / 15},
+    "tpu": {"bfloat16": 1.0, "tensorfloat32": 1.0, "float32": 1 / 6},
+    "cpu": {"bfloat16": 1.0, "tensorfloat32": 1.0, "float32": 1.0},
+}
 THIS_MACHINE = "this machine"
 
 
@@ -34,6 +40,8 @@ class Estimate:
     chips: int
     reached: float | None  # FLOP/s of all chips together; None if tokens per second were measured
     arithmetic: str  # how the hours are computed
+    devices: int = 1  # that share a batch
+    memory: MemoryFit | None = None  # of each device; None on a CPU
 
 
 def estimate_all(
@@ -70,12 +78,13 @@ def estimate(
     `utilization` is the fraction of the machine's peak that is reached; None uses `UTILIZATION`.
     """
     share = UTILIZATION[machine.image] if utilization is None else utilization
-    is_slower = recipe.trainer.precision == "float32" and machine.image != "cpu"
-    speed = machine.peak_flops * share * (FLOAT32_SHARE if is_slower else 1)
+    precision = recipe.trainer.precision
+    slower = SHARE_OF_PEAK[machine.image][precision]
+    speed = machine.peak_flops * share * slower
     hours = work.flops / speed / SECONDS_PER_HOUR
     chips = machine.chips * machine.hosts
     factors = [f"{chips} × {format_flop(machine.peak_tflops * 1e12)}/s", f"{share:g} utilization"]
-    factors += [f"{FLOAT32_SHARE:g} for float32"] if is_slower else []
+    factors += [f"{slower:.3g} for {precision}"] if slower < 1 else []
     on_demand, spot = hourly_prices(machine, prices)
     return Estimate(
         machine=machine.name,
@@ -85,6 +94,8 @@ def estimate(
         chips=chips,
         reached=speed,
         arithmetic=f"{format_flop(work.flops)} ÷ ({' × '.join(factors)})",
+        devices=machine.devices,
+        memory=predict_fit(recipe, machine),
     )
 
 

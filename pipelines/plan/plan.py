@@ -13,7 +13,7 @@ from pipelines.plan.estimates import Estimate, estimate_all, warn_of_missing_dev
 from pipelines.plan.large_batches import warn_of_large_batches
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
-from pipelines.recipe.work import TrainingWork, check_nodes, compute_work
+from pipelines.recipe.work import TrainingWork, check_nodes, check_training, compute_work
 from pipelines.workdir import Workdir, locate_workdir
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def make_plan(
     """
     recipe = load_recipe(options.recipe, options.overrides or ()).from_here()
     check_nodes(recipe, to_node=options.to_node, rerun=options.rerun)
+    if not machines:
+        check_training(recipe, options.to_node)
     table = load_prices(prices)
     folder = locate_workdir(options.workdir, options.root)
     with list_once(), keep_standard_input(options.text or []) as names:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,6 +14,10 @@ from pipelines.quiet import hush
 from pipelines.recipe.file import load_recipe, shipped_recipes
 from pipelines.recipe.settings import Recipe
 from pipelines.table import Table, print_table
+from trainer.settings.training import TrainerSettings
+
+if TYPE_CHECKING:
+    from trainer.models.architecture import Architecture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,32 +32,29 @@ class TrainingWork:
     flops: float  # of all matrix products, forward and backward
 
 
+@dataclass(frozen=True, kw_only=True)
+class PhaseWork:
+    """The steps of one phase, and their shape."""
+
+    steps: int
+    trainer: TrainerSettings
+    seq_length: int
+    slots: int  # masked tokens per instance
+
+
 def compute_work(recipe: Recipe) -> TrainingWork:
     """Compute the training work of a recipe. This imports TensorFlow but runs nothing with it."""
-    from components.instance_gen.writing.plan import count_slots
-    from trainer.models.architecture import resolve_architecture
     from trainer.models.parameters import count_parameters
     from trainer.objectives.choose import make_objective
     from trainer.report.figures import training_flops
-    from trainer.warm_start.start import check_start
 
-    if recipe.model.start_from in (None, LATEST_BLESSED):
-        size = recipe.vocabulary.size
-        architecture = resolve_architecture(recipe.model, vocab_size=size, pad_id=0)
-    else:
-        architecture = check_start(recipe.model)  # the folder's shape overrides the recipe's size
+    architecture = recipe_architecture(recipe)
     objective = make_objective(architecture, recipe.instances.objective, recipe.model.electra)
     tokens, flops = 0, 0.0
-    phases = pairwise(recipe.trainer.phase_boundaries())
-    for (first, end), trainer, instance_settings in zip(
-        phases, recipe.trainer.by_phase(), recipe.instances_by_phase(), strict=True
-    ):
-        length = instance_settings.seq_length
-        instances = (end - first) * trainer.global_batch_size
-        tokens += instances * length
-        flops += instances * training_flops(
-            architecture, length, count_slots(instance_settings, recipe.masking)
-        )
+    for phase in list_phases(recipe):
+        instances = phase.steps * phase.trainer.global_batch_size
+        tokens += instances * phase.seq_length
+        flops += instances * training_flops(architecture, phase.seq_length, phase.slots)
     return TrainingWork(
         parameters=count_parameters(objective.model.parameters()),
         steps=recipe.trainer.steps,
@@ -61,6 +63,34 @@ def compute_work(recipe: Recipe) -> TrainingWork:
         tokens=tokens,
         flops=flops,
     )
+
+
+def recipe_architecture(recipe: Recipe) -> "Architecture":
+    """Return the sizes of a recipe's model."""
+    from trainer.models.architecture import resolve_architecture
+    from trainer.warm_start.start import check_start
+
+    if recipe.model.start_from in (None, LATEST_BLESSED):
+        return resolve_architecture(recipe.model, vocab_size=recipe.vocabulary.size, pad_id=0)
+    return check_start(recipe.model)  # the folder's shape overrides the recipe's size
+
+
+def list_phases(recipe: Recipe) -> list[PhaseWork]:
+    """Return the phases of a recipe's training, in order."""
+    from components.instance_gen.writing.plan import count_slots
+
+    spans = pairwise(recipe.trainer.phase_boundaries())
+    return [
+        PhaseWork(
+            steps=end - first,
+            trainer=trainer,
+            seq_length=instances.seq_length,
+            slots=count_slots(instances, recipe.masking),
+        )
+        for (first, end), trainer, instances in zip(
+            spans, recipe.trainer.by_phase(), recipe.instances_by_phase(), strict=True
+        )
+    ]
 
 
 def node_names(recipe: Recipe) -> list[str]:
@@ -100,6 +130,19 @@ def not_before(rerun: str, to_node: str) -> InputError:
         f"--rerun {rerun}: {to_node} does not depend on it, so it would not run. Leave out "
         f"--to-node, or name {rerun} or a node after it."
     )
+
+
+def check_training(recipe: Recipe, to_node: str | None) -> None:
+    """Check that the training can start on this machine, if a run up to a node trains at all.
+
+    Raises:
+        InputError: device, libraries, precision or batch do not fit.
+    """
+    from trainer.devices.check import check_devices
+
+    names = node_names(recipe)
+    if to_node is None or names.index(to_node) >= names.index("Trainer"):
+        check_devices(recipe.trainer)
 
 
 def print_recipes() -> None:

@@ -32,13 +32,14 @@ def drop_by_octets(
 class Trained(torch.nn.Module):
     """The encoder, a token head on the masked positions alone, and the losses."""
 
-    def __init__(self, bert: BertForPreTraining) -> None:
+    def __init__(self, bert: BertForPreTraining, device: str) -> None:
         super().__init__()
         self.bert = bert
+        self._device = device
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Masked-token loss and next-sentence loss, added."""
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self._device, torch.bfloat16):
             hidden, pooled = self.bert.bert(
                 batch["input_ids"], batch["input_mask"], batch["segment_ids"], return_dict=False
             )
@@ -73,7 +74,8 @@ class Step:
                 attn_implementation="eager" if dropout else "sdpa",
             )
         ).train()
-        self._model = Trained(model)
+        device = work.get("device", "cpu")
+        self._model = Trained(model.to(device), device)
         self._run = torch.compile(self._model) if kind == "compile" else self._model
         decayed = [p for n, p in model.named_parameters() if p.ndim > 1 and "LayerNorm" not in n]
         rest = [p for n, p in model.named_parameters() if p.ndim == 1]
@@ -81,7 +83,7 @@ class Step:
         self._optimizer = torch.optim.AdamW(
             groups, lr=1e-4, eps=1e-6, weight_decay=0.01, fused=True
         )
-        self._batch = _batch(work)
+        self._batch = {name: value.to(device) for name, value in _batch(work).items()}
 
     def __call__(self) -> float:
         """Seconds of one update."""

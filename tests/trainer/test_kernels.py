@@ -14,7 +14,7 @@ from trainer.models.kernels.dropout import drop
 from trainer.models.kernels.sums import LARGE, PIECES, VECTOR, sum_squares
 from trainer.models.layers import (
     add_and_norm,
-    attention_probabilities,
+    attend,
     gelu,
     layer_norm,
     split_heads,
@@ -51,9 +51,10 @@ def heads(x: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, ...]:
     return tuple(tf.unstack(tf.transpose(tf.reshape(x + bias, SHAPE), [2, 0, 3, 1, 4])))
 
 
-def probabilities(scores: tf.Tensor) -> tf.Tensor:
+def attention(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
     bias = tf.cast(1 - MASK, tf.float32)[:, None, None, :] * MASKED_SCORE
-    return drop(tf.nn.softmax(scores * 0.3 + bias), SEED, RATE)
+    scores = tf.matmul(query, key, transpose_b=True)
+    return tf.matmul(drop(tf.nn.softmax(scores * 0.3 + bias), SEED, RATE), value)
 
 
 # name: the fast form, its definition, the shapes of its arguments
@@ -89,10 +90,10 @@ OPERATIONS: dict[str, tuple[Function, Function, Sequence[tuple[int, ...]]]] = {
         [(6, 96), (96,), (96,)],
     ),
     "heads": (lambda x, b: split_heads(x, b, shape=SHAPE), heads, [(10, 96), (96,)]),
-    "attention probabilities": (
-        lambda s: attention_probabilities(s, MASK, SEED, scale=0.3, rate=RATE),
-        probabilities,
-        [(2, 4, 5, 5)],
+    "attention": (
+        lambda q, k, v: attend(q, k, v, MASK, SEED, scale=0.3, rate=RATE),
+        attention,
+        [(2, 4, 3, 8), (2, 4, 5, 8), (2, 4, 5, 8)],
     ),
     "cross-entropy": (
         lambda x: masked_lm_measures(x, IDS, WEIGHTS)[0].numerator,
@@ -135,8 +136,8 @@ MATHEMATICS: list[tuple[Function, Sequence[tf.Tensor], dict[str, object]]] = [
     (layers.drop, [(6, 96), SEED], {"rate": RATE}),
     (layers.split_heads, [(10, 96), (96,)], {"shape": SHAPE}),
     (
-        layers.attention_probabilities,
-        [(2, 4, 5, 5), MASK, SEED],
+        layers.attend,
+        [(2, 4, 3, 8), (2, 4, 5, 8), (2, 4, 5, 8), MASK, SEED],
         {"scale": 0.3, "rate": RATE},
     ),
     (layers.look_up, [(10, 8), IDS], {}),

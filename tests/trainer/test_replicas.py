@@ -1,14 +1,13 @@
-"""A batch makes the same update on one replica and on two, whole and in parts, and under XLA."""
+"""A batch makes the same update on one replica and on two, whole and in parts."""
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
 from core.errors import InputError
 from tests.trainer.conftest import MakeSettings
 from tests.trainer.training_tools import (
+    assert_close,
     first_batch,
-    make_replica_step,
     one_cpu,
     train_some,
     two_cpus,
@@ -17,7 +16,6 @@ from trainer.input.instances import open_instances
 from trainer.loop.state import State
 from trainer.objectives.choose import choose_objective
 from trainer.row_draws import RowDraws
-from trainer.settings.training import TrainingSettings
 
 NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
 MODELS: dict[str, dict[str, object]] = {
@@ -55,7 +53,7 @@ def test_replicas_and_parts_change_nothing(
     settings = make_settings({**NO_DROPOUT, **MODELS[kind]}, accumulate_steps=parts)
     strategy = two_cpus() if replicas == 2 else one_cpu()
     state, losses = train_some(settings, dynamic_folder, STEPS, strategy)
-    _assert_close(alone[kind], (state, losses))
+    assert_close(alone[kind], (state, losses))
 
 
 def test_static_instances_are_shared_out_as_dynamic_ones(
@@ -63,7 +61,7 @@ def test_static_instances_are_shared_out_as_dynamic_ones(
 ) -> None:
     settings = make_settings(NO_DROPOUT)
     one, two = (train_some(settings, static_folder, 2, s) for s in (one_cpu(), two_cpus()))
-    _assert_close(one, two)
+    assert_close(one, two)
 
 
 def test_parts_with_few_masked_tokens_do_not_weigh_more(
@@ -94,55 +92,3 @@ def test_parts_that_a_batch_does_not_divide_into_are_refused(
         make_settings(accumulate_steps=3)
     with pytest.raises(InputError, match=r"8 is not a multiple of 2 replicas x 8 parts"):
         train_some(make_settings(accumulate_steps=8), dynamic_folder, 1, two_cpus())
-
-
-@pytest.mark.parametrize(
-    ("kind", "parts"), [("bert", 1), ("albert", 1), ("electra", 1), ("electra", 2)]
-)
-def test_the_whole_step_compiles_under_xla_to_the_same_update(
-    kind: str, parts: int, dynamic_folder: str, make_settings: MakeSettings
-) -> None:
-    """What a TPU asks: static shapes, no host work. Dropout is on."""
-    settings = make_settings(MODELS[kind], accumulate_steps=parts)
-    batch = {k: tf.constant(v) for k, v in first_batch(settings, dynamic_folder).items()}
-    assert all(value.shape.is_fully_defined() for value in batch.values())
-    step = tf.constant(0, tf.int64)
-    plain, plain_state = _one_step(settings, dynamic_folder, batch, step, compiled=False)
-    under_xla, xla_state = _one_step(settings, dynamic_folder, batch, step, compiled=True)
-    for name in (n for n in plain if n.endswith("_loss")):
-        np.testing.assert_allclose(under_xla[name], plain[name], rtol=1e-4)
-    for name, value in plain_state.values().items():
-        np.testing.assert_allclose(value, xla_state.values()[name], atol=1e-4, err_msg=name)
-
-
-@pytest.mark.parametrize(("kind", "buckets"), [("bert", [16, 24]), ("electra", [])])
-def test_the_step_of_an_accelerator_compiles_under_xla(
-    kind: str, buckets: list[int], dynamic_folder: str, make_settings: MakeSettings
-) -> None:
-    """In bfloat16, and at each length of its own static shapes."""
-    settings = make_settings(MODELS[kind], precision="bfloat16", length_buckets=buckets)
-    batch = {k: tf.constant(v) for k, v in first_batch(settings, dynamic_folder).items()}
-    step = tf.constant(0, tf.int64)
-    plain, _ = _one_step(settings, dynamic_folder, batch, step, compiled=False)
-    under_xla, _ = _one_step(settings, dynamic_folder, batch, step, compiled=True)
-    for name in (n for n in plain if n.endswith("_loss")):
-        np.testing.assert_allclose(under_xla[name], plain[name], rtol=0.02)
-
-
-def _one_step(
-    settings: TrainingSettings,
-    folder: str,
-    batch: dict[str, tf.Tensor],
-    step: tf.Tensor,
-    *,
-    compiled: bool,
-) -> tuple[dict[str, np.ndarray], State]:
-    replica_step, state = make_replica_step(settings, folder)
-    sums = tf.function(replica_step, jit_compile=compiled)(batch, step)
-    return {name: np.array(ratio) for name, ratio in sums.items()}, state
-
-
-def _assert_close(one: Trained, other: Trained) -> None:
-    np.testing.assert_allclose(one[1], other[1], rtol=1e-5)
-    for name, value in one[0].values().items():
-        np.testing.assert_allclose(value, other[0].values()[name], atol=3e-5, err_msg=name)

@@ -87,6 +87,13 @@ def assert_equal_states(left: State, right: State) -> None:
         np.testing.assert_array_equal(variable.numpy(), right.saved_variables()[name].numpy(), name)
 
 
+def assert_close(one: tuple[State, list[float]], other: tuple[State, list[float]]) -> None:
+    """Check that losses and weights of two trainings differ by rounding only."""
+    np.testing.assert_allclose(one[1], other[1], rtol=1e-5)
+    for name, value in one[0].values().items():
+        np.testing.assert_allclose(value, other[0].values()[name], atol=3e-5, err_msg=name)
+
+
 def make_replica_step(
     settings: TrainingSettings, folder: str
 ) -> tuple[Callable[[Batch, tf.Tensor], Sums], State]:

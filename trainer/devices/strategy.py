@@ -38,14 +38,8 @@ def select_strategy(device: Device) -> DeviceChoice:
     """
     if is_tpu_chosen(device):
         return _select_tpu()
-    gpus = tf.config.list_physical_devices("GPU")
-    if device == "gpu" and not gpus:
-        raise DeviceError(
-            "trainer.device is gpu and TensorFlow sees no GPU"
-            + _visible_devices()
-            + ". Check the driver with nvidia-smi, or set trainer.device to auto or cpu."
-        )
-    cluster = _read_cluster()
+    gpus = find_gpus(device)
+    cluster = read_cluster()
     if cluster is not None:
         return _select_workers(cluster, len(gpus), device)
     if gpus and device != "cpu":
@@ -53,6 +47,30 @@ def select_strategy(device: Device) -> DeviceChoice:
     no_device = f"TensorFlow sees no GPU{_visible_devices()}, {_not_set()}"
     reason = "trainer.device is cpu" if device == "cpu" else no_device
     return DeviceChoice(tf.distribute.OneDeviceStrategy("/cpu:0"), f"One CPU: {reason}.")
+
+
+def find_gpus(device: Device) -> list[Any]:
+    """Return the GPUs that TensorFlow sees.
+
+    Raises:
+        DeviceError: there is none, though the setting is gpu.
+    """
+    gpus: list[Any] = tf.config.list_physical_devices("GPU")
+    if device == "gpu" and not gpus:
+        raise DeviceError(
+            "trainer.device is gpu and TensorFlow sees no GPU"
+            + _visible_devices()
+            + ". Check the driver with nvidia-smi, or set trainer.device to auto or cpu."
+        )
+    return gpus
+
+
+def set_matmul_precision(precision: str) -> None:
+    """Let matrix products in float32 be exact, unless the setting allows to round their factors.
+
+    TensorFlow rounds by default: on NVIDIA GPUs to TF32, and XLA on TPUs to bfloat16.
+    """
+    tf.config.experimental.enable_tensor_float_32_execution(precision == "tensorfloat32")
 
 
 def accelerators(strategy: tf.distribute.Strategy) -> list[str]:
@@ -77,7 +95,7 @@ def _select_gpus(count: int) -> DeviceChoice:
     )
 
 
-def _read_cluster() -> dict[str, Any] | None:
+def read_cluster() -> dict[str, Any] | None:
     """Read TF_CONFIG; return None unless it names several workers.
 
     Raises:

@@ -6,7 +6,8 @@ any position, whole groups are skipped by their counts in the manifest, and only
 group is read without being used. The state of the input is therefore one number.
 """
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
 import numpy as np
@@ -16,6 +17,7 @@ from core.draw import draw, draw_seed
 from trainer.input.rolling_copy import GROUP_SHARDS, Group, RollingCopy
 
 WINDOW_RECORDS = 10_000  # mixed with each other; at most 10 MB of memory
+EPOCHS = 1024  # whose orders differ; then they repeat
 
 
 def ordered_records(
@@ -28,6 +30,9 @@ def ordered_records(
 ) -> tf.data.Dataset:
     """Return the endless records from a position on.
 
+    The order is a table in the dataset, not a Python generator, so that the host of a remote TPU
+    can run it.
+
     Args:
         paths: of the shards, gzipped TFRecords.
         sizes: number of records in each.
@@ -38,38 +43,70 @@ def ordered_records(
     Returns:
         A dataset of () strings.
     """
-    names = np.array(paths, dtype=object)
+    shards, window_seeds = group_table(len(sizes), seed=seed)
+    start, skipped = find_group(sizes, shards, first)
+    if copy is not None:
+        groups = functools.partial(endless_groups, shards, window_seeds, start, skipped)
+        return _copied_records(copy, groups)
+    names = tf.constant(list(paths))
 
-    def groups() -> Iterator[tuple[Sequence[str], int, int]]:
-        order = group_order(sizes, seed=seed, first=first)
-        if copy is not None:
-            yield from copy.files(order)
-        for shards, window_seed, skipped in order:
-            yield names[shards], window_seed, skipped
+    def read(number: tf.Tensor, group: tuple[tf.Tensor, tf.Tensor]) -> tf.data.Dataset:
+        members, window_seed = group
+        own = tf.gather(names, tf.boolean_mask(members, members >= 0))
+        return _read_group(own, window_seed, tf.where(number == 0, np.int64(skipped), 0))
 
+    table = tf.data.Dataset.from_tensor_slices((shards, window_seeds)).repeat().skip(start)
+    return table.enumerate().flat_map(read)
+
+
+def group_table(num_shards: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the groups of all epochs, G in each.
+
+    Returns:
+        Shard numbers (EPOCHS * G, GROUP_SHARDS) int32, -1 where the last group of an epoch has
+        fewer; and a seed for the window of each group, (EPOCHS * G,) int64.
+    """
+    starts = range(0, num_shards, GROUP_SHARDS)
+    shards = np.full((EPOCHS, len(starts) * GROUP_SHARDS), -1, np.int32)
+    for epoch in range(EPOCHS):
+        shards[epoch, :num_shards] = draw(seed, "shards", epoch).permutation(num_shards)
+    seeds = [draw_seed(seed, "window", epoch, start) for epoch in range(EPOCHS) for start in starts]
+    return shards.reshape(-1, GROUP_SHARDS), np.array(seeds, np.int64)
+
+
+def find_group(sizes: Sequence[int], shards: np.ndarray, first: int) -> tuple[int, int]:
+    """Return the row of the table that holds a position, and how many records come before it there.
+
+    `shards` is the first part of `group_table`.
+    """
+    epoch, rest = divmod(first, sum(sizes))
+    per_epoch = len(shards) // EPOCHS
+    start = epoch % EPOCHS * per_epoch
+    in_groups = np.append(sizes, 0)[shards[start : start + per_epoch]].sum(axis=1)
+    ends = np.cumsum(in_groups)
+    number = int(np.searchsorted(ends, rest, side="right"))
+    return start + number, int(rest - ends[number] + in_groups[number])
+
+
+def endless_groups(
+    shards: np.ndarray, window_seeds: np.ndarray, start: int, skipped: int
+) -> Iterator[Group]:
+    """Yield the groups of a table from a row on, endlessly."""
+    for row in count(start):
+        number = row % len(shards)
+        members = shards[number]
+        yield members[members >= 0], int(window_seeds[number]), skipped if row == start else 0
+
+
+def _copied_records(copy: RollingCopy, groups: Callable[[], Iterator[Group]]) -> tf.data.Dataset:
+    """Return the records of groups that are downloaded one after the other, by this process."""
     signature = (
         tf.TensorSpec([None], tf.string),
         tf.TensorSpec([], tf.int64),
         tf.TensorSpec([], tf.int64),
     )
-    plan = tf.data.Dataset.from_generator(groups, output_signature=signature)
-    return plan.prefetch(1).flat_map(_read_group)
-
-
-def group_order(sizes: Sequence[int], *, seed: int, first: int) -> Iterator[Group]:
-    """Yield the groups from a position on, without reading them."""
-    total = sum(sizes)
-    skipped = first % total
-    for epoch in count(first // total):
-        order = draw(seed, "shards", epoch).permutation(len(sizes))
-        for number in range(0, len(sizes), GROUP_SHARDS):
-            shards = order[number : number + GROUP_SHARDS]
-            in_group = sum(sizes[shard] for shard in shards)
-            if skipped >= in_group:
-                skipped -= in_group
-                continue
-            yield shards, draw_seed(seed, "window", epoch, number), skipped
-            skipped = 0
+    files = tf.data.Dataset.from_generator(lambda: copy.files(groups()), output_signature=signature)
+    return files.prefetch(1).flat_map(_read_group)
 
 
 def _read_group(paths: tf.Tensor, seed: tf.Tensor, skipped: tf.Tensor) -> tf.data.Dataset:

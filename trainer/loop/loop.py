@@ -24,8 +24,10 @@ class DivergedError(TextmillError):
 class LoopEvents:
     """What happens between steps. Each handler gets the number of steps done so far."""
 
+    on_compile: Callable[[int], None]
+    """Before the first step of a phase, which compiles."""
     on_first_step: Callable[[int], None]
-    """After the first step, which compiles; not called if that step is logged."""
+    """After that step; not called if it is logged."""
     on_log: Callable[[int, Scalars], None]
     """Every `log_every_steps` and at the end of a phase, with the means since the last time."""
     on_evaluate: Callable[[int], None] | None = None
@@ -62,6 +64,8 @@ def train_phase(
     while (now := int(step.numpy())) < phase.end_step:
         # The first call compiles, so it runs a single step, which no rate counts.
         count = 1 if now == first else _steps_to_next_event(now, phase.end_step, settings)
+        if now == first:
+            events.on_compile(now)
         sums, first_bad_step = train_steps(batches, tf.constant(count, tf.int32))
         _check_finite(int(first_bad_step.numpy()), phase)
         interval.add(sums)

@@ -8,12 +8,14 @@ from typing import Any
 import tensorflow as tf
 
 from core.draw import draw_seed
-from core.errors import InputError
+from trainer.devices.check import check_batch
+from trainer.devices.compilation import choose_compilation
 from trainer.input.length_buckets import at_shortest_length
 from trainer.input.parse_records import Batch
 from trainer.loop.replicas import Sums, all_reduce, all_reduce_sums, first_replica
 from trainer.loop.state import State
-from trainer.models.kernels.compilation import compiled_kernels
+from trainer.models.kernels.compilation import compiled, run_as_program
+from trainer.models.kernels.recompute import recomputed_layers
 from trainer.models.kernels.sums import sum_squares
 from trainer.models.layers import compute_weights
 from trainer.models.noise import Noise
@@ -45,7 +47,7 @@ def make_train_steps(
     Raises:
         InputError: replicas and micro-batches do not divide the batch.
     """
-    _check_batch(settings, strategy.num_replicas_in_sync)
+    check_batch(settings, strategy.num_replicas_in_sync)
     replica_step = ReplicaStep(settings, objective, state, seed=seed, schedule=schedule)
     names = (*replica_step.ratio_names, "gradient_norm", "learning_rate")
     step = state.step
@@ -103,27 +105,48 @@ class ReplicaStep:
         `batch` is its slice of the global batch; `step` () int64 counts the updates done so far.
         """
         context = tf.distribute.get_replica_context()
+        with compiled(choose_compilation(self._settings.compile, context.strategy)):
+            if context.num_replicas_in_sync > 1:
+                return self.run_inside(batch, step)
+            sums: Sums = run_as_program(self.run_inside, batch, step)
+            return sums
+
+    def run_inside(self, batch: Batch, step: tf.Tensor) -> Sums:
+        """Run the step op by op, or in two programs with sums over replicas around them."""
+        context = tf.distribute.get_replica_context()
         totals = all_reduce(self._objective.loss_denominators(batch))
-        with compiled_kernels(_has_fast_kernels(context)):
-            sums, gradients = at_shortest_length(
-                self._settings.length_buckets,
-                batch,
-                lambda batch: self._learn_micro_batches(batch, step, totals),
-            )
+        sums, gradients = run_as_program(self._learn_slice, batch, step, totals)
         if context.num_replicas_in_sync > 1:
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, _as_float32(gradients))
-        rate = self._schedule(step)
-        with compiled_kernels(_has_fast_kernels(context)):
-            norm = tf.sqrt(tf.add_n([sum_squares(gradient) for gradient in gradients]))
-            clip = self._settings.clip_norm / tf.maximum(norm, self._settings.clip_norm)
-            by_name = dict(zip(self._state.variables, gradients, strict=True))
-            self._state.optimizer.apply(by_name, clip, rate, step)
+        norm, rate = run_as_program(self._update, gradients, step)
         one = tf.ones([])
         return {
             **all_reduce_sums(sums),
             "gradient_norm": Ratio(norm, one),
             "learning_rate": Ratio(rate, one),
         }
+
+    def _learn_slice(
+        self, batch: Batch, step: tf.Tensor, totals: dict[str, tf.Tensor]
+    ) -> tuple[Sums, list[tf.Tensor]]:
+        """Compute sums and gradients of a slice, at its shortest length."""
+        with recomputed_layers(self._settings.recompute == "layers"):
+            return at_shortest_length(
+                self._settings.length_buckets,
+                batch,
+                lambda batch: self._learn_micro_batches(batch, step, totals),
+            )
+
+    def _update(
+        self, gradients: Sequence[tf.Tensor], step: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Update the state; return the norm of the gradients and the learning rate."""
+        rate = self._schedule(step)
+        norm = tf.sqrt(tf.add_n([sum_squares(gradient) for gradient in gradients]))
+        clip = self._settings.clip_norm / tf.maximum(norm, self._settings.clip_norm)
+        by_name = dict(zip(self._state.variables, gradients, strict=True))
+        self._state.optimizer.apply(by_name, clip, rate, step)
+        return norm, rate
 
     def _learn_micro_batches(
         self, batch: Batch, step: tf.Tensor, totals: dict[str, tf.Tensor]
@@ -167,7 +190,7 @@ class ReplicaStep:
         size, step = micro_batch["input_ids"].shape[0], tf.cast(step, tf.int32)
         rows = RowDraws(tf.stack([self._row_seed, step]), index * size, num_micro_batches * size)
         noise = Noise(tf.stack([self._dropout_seed, step * num_micro_batches + index]), rows)
-        compute_type = tf.as_dtype(self._settings.precision)
+        compute_type = tf.as_dtype(self._settings.compute_type)
         weights = compute_weights(self._state.variables, compute_type)
         with tf.GradientTape() as tape:
             tape.watch(list(weights.values()))
@@ -181,25 +204,6 @@ class ReplicaStep:
         gradients = tape.gradient(loss, list(weights.values()), unconnected_gradients="zero")
         fill = _fill(micro_batch, num_micro_batches)
         return {**outcome.losses, **outcome.measures, **fill}, gradients
-
-
-def _check_batch(s: TrainerSettings, replicas: int) -> None:
-    num_micro_batches = replicas * s.accumulate_steps
-    if s.global_batch_size % num_micro_batches:
-        raise InputError(
-            f"trainer.global_batch_size {s.global_batch_size} is not a multiple of {replicas} "
-            f"replicas x {s.accumulate_steps} parts (trainer.accumulate_steps). Set it to "
-            f"{max(s.global_batch_size // num_micro_batches, 1) * num_micro_batches}, for example."
-        )
-
-
-def _has_fast_kernels(context: tf.distribute.ReplicaContext) -> bool:
-    """Return whether to compile small operations: on one CPU, where a step runs op by op."""
-    strategy = context.strategy
-    if not isinstance(strategy, tf.distribute.OneDeviceStrategy):
-        return False
-    (device,) = strategy.extended.worker_devices
-    return "CPU" in device.upper()
 
 
 def _as_float32(gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from trainer.models import blocks
 from trainer.models.architecture import Architecture
 from trainer.models.blocks import HeadNames, LayerNames
+from trainer.models.kernels.recompute import Layer, run_layer
 from trainer.models.layers import Weights, dense
 from trainer.models.noise import NO_NOISE, Noise
 from trainer.models.parameters import ParameterList, dense_parameters
@@ -150,10 +151,21 @@ def run_layers(
         (B, L, H), or (B, Q, H) at the positions.
     """
     for layer in layers[:-1]:
-        x = blocks.transformer_layer(weights, layer, a, x, x, input_mask, noise)
+        compute = _full_layer(layer, a, input_mask, noise)
+        x = run_layer(compute, {name: weights[name] for name in layer.weights()}, x)
     # Computing only Q of L positions saves most of this layer.
     queries = x if positions is None else tf.gather(x, positions, batch_dims=1)
     return blocks.transformer_layer(weights, layers[-1], a, queries, x, input_mask, noise)
+
+
+def _full_layer(names: LayerNames, a: Architecture, input_mask: tf.Tensor, noise: Noise) -> Layer:
+    """Return the layer as a function of weights and x, which computes the same each time."""
+    repeat = noise.reserve(blocks.DROPOUTS_PER_LAYER)
+
+    def compute(weights: Weights, x: tf.Tensor) -> tf.Tensor:
+        return blocks.transformer_layer(weights, names, a, x, x, input_mask, repeat())
+
+    return compute
 
 
 def name_layers(prefix: str, num_layers: int) -> list[LayerNames]:

@@ -5,7 +5,7 @@ which of Hugging Face's names its weights are.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import tensorflow as tf
 
@@ -14,7 +14,7 @@ from trainer.models.layers import (
     Weights,
     add_and_norm,
     add_bias,
-    attention_probabilities,
+    attend,
     dense,
     dense_gelu,
     drop,
@@ -35,6 +35,8 @@ from trainer.models.parameters import (
     layer_norm_parameters,
 )
 
+DROPOUTS_PER_LAYER = 3  # of attention's probabilities, and at the end of two blocks
+
 
 @dataclass(frozen=True)
 class LayerNames:
@@ -48,6 +50,10 @@ class LayerNames:
     intermediate: str
     output: str
     output_norm: str
+
+    def weights(self) -> list[str]:
+        """Return the full names of all weights."""
+        return [f"{name}.{part}" for name in astuple(self) for part in ("weight", "bias")]
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,7 @@ def transformer_layer(
     Returns:
         z, (B, Q, H).
     """
-    mixed = attend(weights, names, a, queries, x, input_mask, noise)
+    mixed = multi_head_attention(weights, names, a, queries, x, input_mask, noise)
     rows, mixed = (tf.reshape(y, [-1, a.hidden_size]) for y in (queries, mixed))
     rows = _end_block(weights, names.attention_output, names.attention_norm, a, rows, mixed, noise)
     inner = dense_gelu(rows, weights, names.intermediate, form=a.activation)
@@ -152,7 +158,7 @@ def transformer_layer(
     return tf.reshape(rows, sizes(queries))
 
 
-def attend(
+def multi_head_attention(
     weights: Weights,
     names: LayerNames,
     a: Architecture,
@@ -173,12 +179,9 @@ def attend(
     else:
         (query,) = _project_heads(weights, [names.query], queries, a)
         key, value = _project_heads(weights, [names.key, names.value], x, a)
-    scores = tf.matmul(query, key, transpose_b=True)
     seed, rate = noise.next_dropout(a.attention_dropout)
-    scale = a.head_size**-0.5
-    probabilities = attention_probabilities(scores, input_mask, seed, scale=scale, rate=rate)
-    mixed = tf.transpose(tf.matmul(probabilities, value), [0, 2, 1, 3])
-    return tf.reshape(mixed, [*sizes(queries)[:2], a.hidden_size])
+    heads = attend(query, key, value, input_mask, seed, scale=a.head_size**-0.5, rate=rate)
+    return tf.reshape(tf.transpose(heads, [0, 2, 1, 3]), [*sizes(queries)[:2], a.hidden_size])
 
 
 def _project_heads(

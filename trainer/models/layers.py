@@ -109,24 +109,34 @@ def split_heads(
     return tuple(tf.unstack(tf.transpose(tf.reshape(x + bias, shape), [2, 0, 3, 1, 4])))
 
 
-@computed_by(attention.attention_probabilities)
-def attention_probabilities(
-    scores: tf.Tensor, input_mask: tf.Tensor, seed: tf.Tensor, *, scale: float, rate: float
+@computed_by(attention.attention)
+def attend(
+    query: tf.Tensor,
+    key: tf.Tensor,
+    value: tf.Tensor,
+    input_mask: tf.Tensor,
+    seed: tf.Tensor,
+    *,
+    scale: float,
+    rate: float,
 ) -> tf.Tensor:
-    """Turn attention scores into probabilities over real tokens, with dropout.
+    """Attend to real tokens: dropout(softmax(scale * query key^T)) value, for each head.
 
     Args:
-        scores: (B, A, Q, L).
+        query: (B, A, Q, H / A).
+        key: (B, A, L, H / A).
+        value: (B, A, L, H / A).
         input_mask: (B, L) int32, 1 on real tokens.
         seed: (2,) int32, for dropout.
-        scale: the scores are multiplied by it.
-        rate: dropout rate.
+        scale: the products of query and key are multiplied by it.
+        rate: dropout rate of the probabilities, whose rows sum to 1 before dropout.
 
     Returns:
-        (B, A, Q, L); rows sum to 1 before dropout.
+        (B, A, Q, H / A).
     """
     bias = tf.cast(1 - input_mask, tf.float32)[:, None, None, :] * MASKED_SCORE
-    return drop(tf.nn.softmax(scores * scale + bias), seed, rate=rate)
+    probabilities = tf.nn.softmax(tf.matmul(query, key, transpose_b=True) * scale + bias)
+    return tf.matmul(drop(probabilities, seed, rate=rate), value)
 
 
 @computed_by(linear.look_up)

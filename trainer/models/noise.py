@@ -1,5 +1,7 @@
 """Give every dropout call of a step a seed of its own."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from trainer.row_draws import RowDraws
@@ -25,6 +27,18 @@ class Noise:
             return tf.zeros([2], tf.int32), 0.0
         self._calls += 1
         return self._seed + tf.constant([self._calls, 0]), rate
+
+    def reserve(self, calls: int) -> Callable[[], "Noise"]:
+        """Reserve the next dropout calls; return a function that makes their noise, each time."""
+        first = self._calls
+        self._calls += calls
+
+        def repeat() -> Noise:
+            noise = Noise(self._seed, self.rows)
+            noise._calls = first
+            return noise
+
+        return repeat
 
 
 NO_NOISE = Noise(None)

@@ -63,6 +63,21 @@ def make_variables(values: Mapping[str, np.ndarray]) -> dict[str, tf.Variable]:
     }
 
 
+def local_variable(variable: tf.Variable) -> tf.Variable:
+    """Return this replica's copy of a variable; call it in a replica.
+
+    An XLA program reads and writes that copy in place, on its own device, so all replicas have to
+    make equal updates. On a TPU the variable itself stands for the copy.
+    """
+    context = tf.distribute.get_replica_context()
+    if isinstance(context.strategy, tf.distribute.TPUStrategy):
+        return variable
+    copies = context.strategy.experimental_local_results(variable)
+    if len(copies) == 1:
+        return copies[0]
+    return copies[tf.get_static_value(context.replica_id_in_sync_group) % len(copies)]
+
+
 def count_parameters(parameters: ParameterList) -> int:
     """Count the numbers that are trained; tied tables count once."""
     return sum(int(np.prod(p.shape)) for p in parameters.values())

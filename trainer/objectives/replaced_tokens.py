@@ -63,9 +63,12 @@ def fill_masks(
     places = tf.stack([rows, positions], -1)
     # An unused slot adds 0 to position 0.
     change = tf.where(used, sampled - tf.gather(input_ids, positions, batch_dims=1), 0)
-    differs = tf.cast(used & (sampled != ids), tf.float32)
-    is_replaced = tf.tensor_scatter_nd_add(tf.zeros_like(input_ids, tf.float32), places, differs)
-    return tf.tensor_scatter_nd_add(input_ids, places, change), is_replaced
+    differs = used & (sampled != ids)
+    # In float32, which holds any id exactly: TensorFlow scatters int32 on the host.
+    changes = tf.cast(tf.stack([change, tf.cast(differs, tf.int32)], -1), tf.float32)
+    zeros = tf.zeros([*tf.unstack(tf.shape(input_ids)), 2])
+    change, is_replaced = tf.unstack(tf.tensor_scatter_nd_add(zeros, places, changes), axis=-1)
+    return input_ids + tf.cast(change, tf.int32), is_replaced
 
 
 def replaced_token_loss(scores: tf.Tensor, is_replaced: tf.Tensor, mask: tf.Tensor) -> Ratio:

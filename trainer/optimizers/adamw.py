@@ -1,12 +1,12 @@
 """Update named variables with AdamW or LAMB, identically on every replica."""
 
-import functools
 from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from trainer.models.kernels.compilation import kernel
+from trainer.models.parameters import local_variable
 from trainer.settings.training import TrainerSettings
 
 NOT_DECAYED = ("LayerNorm", "layer_norm", "bias")  # substrings of names (BERT's exclusion list)
@@ -50,20 +50,11 @@ class Optimizer:
             rate: () float32, the learning rate.
             step: () int64, updates done so far.
         """
-        context = tf.distribute.get_replica_context()
         scalars = tf.stack([clip, rate, tf.cast(step + 1, tf.float32)])
-        context.merge_call(self._apply_everywhere, args=(gradients, scalars))
-
-    def _apply_everywhere(
-        self,
-        strategy: tf.distribute.Strategy,
-        gradients: Mapping[str, tf.Tensor],
-        scalars: tf.Tensor,
-    ) -> None:
         for name, variable in self._variables.items():
             slots = (self.slots[f"{slot}/{name}"] for slot in ("first_moment", "second_moment"))
-            update = functools.partial(_update, **self._constants(is_decayed(name)))
-            strategy.extended.update(variable, update, args=(*slots, gradients[name], scalars))
+            own = [local_variable(each) for each in (variable, *slots)]
+            _update(*own, gradients[name], scalars, **self._constants(is_decayed(name)))
 
     def _constants(self, is_decayed: bool) -> dict[str, Any]:
         s = self._settings

@@ -49,7 +49,8 @@ class Progress:
         figures: computed before the first step.
         paces: of the phases, in order; the last one ends with the run.
         first_step: updates made before the run was resumed.
-        peak: FLOP/s of all devices together; a higher speed replaces it.
+        peak: FLOP/s of all devices together; a higher speed replaces it. None: it is not known,
+            and the share that is reached is not reported.
         earlier: what `history` returned before the run was resumed.
     """
 
@@ -60,7 +61,7 @@ class Progress:
         paces: Sequence[Pace],
         *,
         first_step: int,
-        peak: float,
+        peak: float | None,
         earlier: Mapping[str, Any] | None = None,
     ) -> None:
         self._folder = folder
@@ -101,9 +102,16 @@ class Progress:
         """Return the measurements so far, for a checkpoint."""
         return {"history": self._history, "held_out": self._held_out}
 
+    def start_compilation(self, step: int) -> None:
+        """Say that the next step has to be compiled first."""
+        self._last_time = time.perf_counter()
+        self.show(f"Compiling step {step + 1}, which may take minutes")
+
     def start_clock(self, step: int) -> None:
-        """Start measuring speed here, so that compilation is not counted."""
-        self._last_step, self._last_time = step, time.perf_counter()
+        """Start measuring speed here, after a step that was compiled first."""
+        now = time.perf_counter()
+        self.show(f"Compiled step {step} and ran it in {now - self._last_time:.1f} s")
+        self._last_step, self._last_time = step, now
 
     def report(self, step: int, scalars: Scalars) -> None:
         """Report the means over the interval that ends with a step and lies in one phase."""
@@ -115,14 +123,14 @@ class Progress:
         left = self._flops_after(step) * seconds / (count * pace.flops_per_step)
         speed = count * pace.flops_per_step / seconds * tokens / pace.tokens_per_step
         # The measured peak is too low if other processes kept the devices busy at that time.
-        self._peak = max(self._peak, speed)
+        self._peak = self._peak and max(self._peak, speed)
         compiled = step == self._first_step + 1  # the time of a step that compiles says nothing
         self._last_step, self._last_time = step, now
         scalars = {
             **scalars,
             "tokens_per_second": count * tokens / seconds,
             "real_tokens_per_second": count * real / seconds,
-            "share_of_peak": speed / self._peak,
+            **({"share_of_peak": speed / self._peak} if self._peak else {}),
         }
         timed = {} if compiled else {"seconds": seconds}
         self._history.append({"step": step, **scalars, **timed})
@@ -211,9 +219,11 @@ def describe_interval(scalars: Scalars, seconds_left: float, width: int | None =
         "loss": f"loss {scalars['loss']:.4f}",
         "rate": f"learning rate {scalars['learning_rate']:.2e}",
         "speed": f"{speed} ({scalars['filled_share']:.0%} real)",
-        "share": f"{scalars['share_of_peak']:.0%} of peak",
+        "share": f"{scalars.get('share_of_peak', 0.0):.0%} of peak",
         "left": f"{_clock(seconds_left)} left",
     }
+    if "share_of_peak" not in scalars:
+        del parts["share"]
     for less_important in ("rate", "share", None, "speed", "loss"):
         text = ", ".join(parts.values())
         if width is None or len(text) <= width:
@@ -221,7 +231,7 @@ def describe_interval(scalars: Scalars, seconds_left: float, width: int | None =
         if less_important is None:
             parts["speed"] = speed
         else:
-            del parts[less_important]
+            parts.pop(less_important, None)
     return ", ".join(parts.values())
 
 

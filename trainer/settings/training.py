@@ -10,7 +10,8 @@ from trainer.settings.masking import MaskingSettings
 from trainer.settings.model import ModelSettings
 
 MOST_PHASES = 4  # The Trainer component has one input per phase.
-# These change how a run is observed, or which of its weights are exported, not what it computes.
+# These change how a run is observed, which of its weights are exported, or how they are computed,
+# not what is computed. A stopped run may resume with others.
 NOT_COMPUTED = {
     "log_every_steps",
     "save_every_steps",
@@ -20,6 +21,8 @@ NOT_COMPUTED = {
     "keep_checkpoints",
     "steps_per_loop",
     "peak_flops",
+    "compile",
+    "recompute",
 }
 
 
@@ -97,10 +100,19 @@ class TrainerSettings(Settings):
     are."""
     clip_norm: float = Field(default=1.0, gt=0, le=1_000_000)
     """Global norm that the gradient, summed over replicas, is clipped to (BERT)."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Floating-point type of the computation; weights are always float32."""
+    precision: Literal["float32", "tensorfloat32", "bfloat16"] = "float32"
+    """Floating-point type of the computation; weights are always float32. float32: exact on every
+    device, and slow on GPUs and TPUs. tensorfloat32: the same, but the factors of matrix products
+    are rounded, on NVIDIA GPUs to TF32, on TPUs to bfloat16, on CPUs not."""
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
     """Device to train on. auto: a TPU if there is one, else all GPUs, else the CPU."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Whether XLA compiles forward pass, backward pass and update into one program (with several
+    GPUs two, with the sum over GPUs between them). auto: on GPUs. A TPU always does. The result is
+    the same up to rounding, and checkpoints fit both."""
+    recompute: Literal["none", "layers"] = "none"
+    """Activations that are computed again in the backward pass, to save memory. layers: all but the
+    input of each layer, which costs up to a third more time; the result is the same."""
     length_buckets: list[Annotated[int, Field(ge=1, le=1 << 15)]] = Field(default=[], max_length=16)
     """Rising lengths in tokens. Instances of similar length are batched together, and each batch is
     computed at the shortest of these lengths, or `instances.seq_length`, that holds it. Empty:
@@ -122,7 +134,13 @@ class TrainerSettings(Settings):
     """Weights to export: those of the last step, or those with the lowest held-out loss of the last
     phase (of masked tokens; ELECTRA: of the discriminator)."""
     peak_flops: float | None = Field(default=None, gt=0, le=1e18)
-    """Peak FLOP/s of a device, to report the utilization. None: measured before training."""
+    """Peak FLOP/s of a device, to report the share that is reached. None: measured on a CPU, known
+    by name for common GPUs and TPUs, otherwise not reported."""
+
+    @property
+    def compute_type(self) -> Literal["float32", "bfloat16"]:
+        """Return the type of weights and activations during the computation."""
+        return "bfloat16" if self.precision == "bfloat16" else "float32"
 
     def phase_boundaries(self) -> list[int]:
         """Return the first step of each phase, and the number of steps."""

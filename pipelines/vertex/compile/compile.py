@@ -13,6 +13,7 @@ from components.vertex_trainer.component import InPlaceTrainer, VertexTrainer
 from core.errors import InputError
 from core.settings import LATEST_BLESSED
 from pipelines.create_pipeline import create_pipeline
+from pipelines.machines.fit import check_machine
 from pipelines.machines.presets import preset
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.vertex_settings import VertexSettings
@@ -46,6 +47,7 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
     on_kubeflow = vertex.platform == "kubeflow"
     if on_kubeflow:
         check_kubeflow(recipe, vertex)
+    check_machine(recipe, preset(vertex.training.machine))
     runtime = {p.name: RuntimeParameter(name=p.name, ptype=p.type) for p in parameters}
     root = placeholder("pipeline_root")
     pipeline = create_pipeline(

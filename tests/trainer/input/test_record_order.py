@@ -1,18 +1,26 @@
 """The order of the records is a pure function of (seed, position)."""
 
 from collections import Counter
-from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from components.records import write_records
 from core.manifest import Shard, copy_shards, file_digest
-from trainer.input.record_order import GROUP_SHARDS, group_order, ordered_records
+from trainer.input.record_order import (
+    EPOCHS,
+    GROUP_SHARDS,
+    find_group,
+    group_table,
+    ordered_records,
+)
 from trainer.input.rolling_copy import RollingCopy
 
 SIZES = [7, 12, 5, 9]
 TOTAL = sum(SIZES)
+EARLIER = [b"0/5", b"3/0", b"3/5", b"2/0", b"3/4", b"1/2"]  # of seed 1, from position TOTAL + 5 on
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +91,32 @@ def test_a_rolling_copy_gives_the_same_records_and_holds_two_groups(
 def test_whole_groups_are_skipped_without_reading_them() -> None:
     sizes = [1000] * (3 * GROUP_SHARDS)
     far = 10**9  # position; 20,000 epochs on
-    shards, _, skipped = next(group_order(sizes, seed=1, first=far))
-    assert len(shards) == GROUP_SHARDS
+    shards, _ = group_table(len(sizes), seed=1)
+    row, skipped = find_group(sizes, shards, far)
+    assert row // 3 == far // sum(sizes) % EPOCHS
     assert skipped == far % sum(sizes) % (GROUP_SHARDS * 1000)
 
 
-def test_group_order_has_every_shard_once_per_epoch() -> None:
-    sizes = [3] * (GROUP_SHARDS + 5)
-    groups = list(islice(group_order(sizes, seed=1, first=0), 4))
-    shards = [shard for group, _, _ in groups for shard in group.tolist()]
-    assert sorted(shards[: len(sizes)]) == sorted(shards[len(sizes) :]) == list(range(len(sizes)))
+def test_the_table_has_every_shard_once_per_epoch() -> None:
+    shards, seeds = group_table(GROUP_SHARDS + 5, seed=1)
+    epochs = shards.reshape(EPOCHS, -1)
+    assert len(seeds) == len(shards) == 2 * EPOCHS
+    expected = [*[-1] * (GROUP_SHARDS - 5), *range(GROUP_SHARDS + 5)]
+    assert (np.sort(epochs, axis=1) == expected).all()
+    assert len({epoch.tobytes() for epoch in epochs}) == EPOCHS
+
+
+def test_the_order_is_that_of_earlier_versions(paths: list[str]) -> None:
+    """Or runs that were stopped before an upgrade would resume with other records."""
+    records = read(paths, seed=1, first=TOTAL + 5, count=6)
+    assert records == EARLIER
+
+
+def test_no_python_runs_while_records_are_read(paths: list[str]) -> None:
+    """The host of a remote TPU could not call it."""
+    graph = ordered_records(paths, SIZES, seed=1, first=20)._as_serialized_graph()
+    definition = tf.compat.v1.GraphDef.FromString(graph.numpy())
+    functions = definition.library.function
+    operations = {n.op for n in [*definition.node, *(n for f in functions for n in f.node_def)]}
+    assert "FlatMapDataset" in operations
+    assert not operations & {"PyFunc", "EagerPyFunc", "PyFuncStateless", "GeneratorDataset"}

@@ -1,12 +1,13 @@
-"""Compile chains of small operations into kernels.
+"""Compile chains of small operations into kernels, or a whole step into one program.
 
 TensorFlow runs operation by operation, so that a layer's normalization, dropout or GELU passes
 over memory ten times. A kernel passes once, forward and backward. Matrix products stay outside:
-on a CPU, oneDNN computes them faster than XLA.
+on a CPU, oneDNN computes them faster than XLA. On GPUs and TPUs, XLA compiles everything together.
 """
 
 import contextlib
 import contextvars
+import enum
 import functools
 import os
 import sys
@@ -19,7 +20,17 @@ Function = Callable[..., Any]
 Definition = TypeVar("Definition", bound=Function)
 Differentiable = tuple[Any, Callable[..., Any]]  # results, and the function of their gradients
 
-_compiling = contextvars.ContextVar("compiling", default=False)
+
+class Compilation(enum.Enum):
+    """What XLA compiles of what is traced."""
+
+    NOTHING = enum.auto()
+    KERNELS = enum.auto()  # chains of small operations
+    PROGRAMS = enum.auto()  # each function that `run_as_program` calls
+    INSIDE = enum.auto()  # everything: it is part of a program, as always on a TPU
+
+
+_compilation = contextvars.ContextVar("compilation", default=Compilation.NOTHING)
 
 
 def computed_by(fast_form: Function) -> Callable[[Definition], Definition]:
@@ -40,40 +51,62 @@ def computed_by(fast_form: Function) -> Callable[[Definition], Definition]:
 
 
 def kernel(function: Function) -> Function:
-    """Compile a function of tensors while `compiled_kernels` is active.
+    """Compile a function of tensors while KERNELS is active.
 
     Keyword arguments are constants. Inside, TensorFlow computes no gradient. XLA compiles one loop
     per result and recomputes in each what several results share, so an expensive shared part
     should be a kernel of its own.
     """
-    compiled = tf.function(function, jit_compile=True, autograph=False)
+    compiled_function = tf.function(function, jit_compile=True, autograph=False)
 
     @functools.wraps(function)
     def call(*tensors: tf.Tensor, **constants: Any) -> Any:
-        return (compiled if _compiling.get() else function)(*tensors, **constants)
+        return (compiled_function if is_compiling() else function)(*tensors, **constants)
 
     return call
 
 
-@contextlib.contextmanager
-def compiled_kernels(active: bool) -> Iterator[None]:
-    """Compile the kernels that are traced inside, if active; otherwise run plain operations.
+def run_as_program(function: Function, *tensors: Any) -> Any:
+    """Call a function of tensors, as one XLA program while PROGRAMS is active.
 
-    A step that XLA compiles as a whole needs no kernels. Neither does a graph that is exported:
-    TensorFlow Serving may lack XLA, and the graph's shapes are not static.
+    The program reads and writes the variables that the function uses in their own memory. It cannot
+    communicate with other replicas.
     """
-    if active:
+    if _compilation.get() is not Compilation.PROGRAMS:
+        return function(*tensors)
+    with compiled(Compilation.INSIDE):
+        return tf.function(function, jit_compile=True, autograph=False)(*tensors)
+
+
+@contextlib.contextmanager
+def compiled(what: Compilation) -> Iterator[None]:
+    """Set what XLA compiles of what is traced inside."""
+    if what in (Compilation.KERNELS, Compilation.PROGRAMS):
         _start_xla()
-    token = _compiling.set(active)
+    token = _compilation.set(what)
     try:
         yield
     finally:
-        _compiling.reset(token)
+        _compilation.reset(token)
+
+
+def compiled_kernels(active: bool) -> contextlib.AbstractContextManager[None]:
+    """Compile the kernels that are traced inside, if active; otherwise run plain operations.
+
+    A graph that is exported has no kernels: TensorFlow Serving may lack XLA, and the graph's shapes
+    are not static.
+    """
+    return compiled(Compilation.KERNELS if active else Compilation.NOTHING)
 
 
 def is_compiling() -> bool:
     """Return whether kernels are being compiled."""
-    return _compiling.get()
+    return _compilation.get() is Compilation.KERNELS
+
+
+def is_in_program() -> bool:
+    """Return whether what is traced is a part of one XLA program."""
+    return _compilation.get() is Compilation.INSIDE
 
 
 @functools.cache

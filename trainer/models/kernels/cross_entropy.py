@@ -41,5 +41,7 @@ def _score_gradient(
     scores: tf.Tensor, ids: tf.Tensor, normalizer: tf.Tensor, upstream: tf.Tensor
 ) -> tf.Tensor:
     probabilities = tf.exp(tf.cast(scores, tf.float32) - normalizer[:, None])
-    is_right = tf.cast(tf.range(scores.shape[-1]) == ids[:, None], tf.float32)
+    # In float32, which holds any id exactly: TensorFlow compares int32 on the host of a GPU.
+    columns = tf.range(scores.shape[-1], dtype=tf.float32)
+    is_right = tf.cast(columns == tf.cast(ids, tf.float32)[:, None], tf.float32)
     return tf.cast((probabilities - is_right) * upstream[:, None], scores.dtype)

@@ -21,7 +21,8 @@ def drop(x: tf.Tensor, seed: tf.Tensor, rate: float) -> tf.Tensor:
 
 def keep_mask(shape: list[int], seed: tf.Tensor, rate: float) -> tf.Tensor:
     """Draw for each unit whether it is kept; returns a bool tensor of the shape."""
-    places = tf.cast(tf.reshape(tf.range(math.prod(shape)), shape), tf.uint32)
+    # In int64, because TensorFlow counts int32 on the host and copies the result to a GPU.
+    places = tf.cast(tf.reshape(tf.range(math.prod(shape), dtype=tf.int64), shape), tf.uint32)
     words = tf.bitcast(seed, tf.uint32)
     draws = _scatter(_scatter(places ^ words[0]) ^ words[1])
     return draws >= tf.constant(round(rate * 2**32), tf.uint32)

@@ -1,0 +1,75 @@
+"""A training that does not fit its machine is refused before anything is compiled or run."""
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import InputError
+from pipelines.machines.fit import check_machine, predict_fit
+from pipelines.machines.presets import preset
+from pipelines.recipe.file import load_recipe
+from pipelines.recipe.work import check_training
+from trainer.models.architecture import resolve_architecture
+from trainer.report.memory import largest_batch, predict_memory
+from trainer.settings.model import ModelSettings
+from trainer.settings.training import TrainerSettings
+
+MIB = 2**20
+TINY = str(Path(__file__).with_name("tiny.yaml"))
+BASE = ["trainer.phases=[]", "trainer.precision=bfloat16"]
+SHAPE = {"seq_length": 128, "slots": 20}
+# Peaks that Google's compiler reported for a TPU v5e (make tpu-compile), in MiB.
+COMPILED = [("base", 256, 9354), ("tiny", 256, 520)]
+
+
+@pytest.mark.parametrize(("size", "rows", "peak"), COMPILED)
+def test_the_prediction_is_near_what_the_compiler_reported(size: str, rows: int, peak: int) -> None:
+    model = ModelSettings.model_validate({"type": "bert", "size": size})
+    a = resolve_architecture(model, vocab_size=30_522, pad_id=0)
+    settings = TrainerSettings(precision="bfloat16")
+    predicted = predict_memory(a, settings, rows=rows, **SHAPE)
+    assert predicted / MIB == pytest.approx(peak, rel=0.15)
+
+
+def test_the_largest_batch_fits_and_one_more_does_not() -> None:
+    a = resolve_architecture(ModelSettings(size="base"), vocab_size=30_522, pad_id=0)
+    settings, memory = TrainerSettings(), 16 * 2**30
+    most = largest_batch(a, settings, memory=memory, **SHAPE)
+    assert predict_memory(a, settings, rows=most, **SHAPE) <= memory
+    assert predict_memory(a, settings, rows=most + 1, **SHAPE) > memory
+    recomputed = settings.model_copy(update={"recompute": "layers"})
+    assert largest_batch(a, recomputed, memory=memory, **SHAPE) > 2 * most
+
+
+def test_a_batch_that_does_not_fit_is_refused_with_the_one_that_does() -> None:
+    recipe = load_recipe("bert-base", BASE)
+    fit = predict_fit(recipe, preset("tpu-v5e-1"))
+    assert fit is not None
+    assert fit.needed_gb < fit.device_gb
+    check_machine(recipe, preset("tpu-v5e-1"))
+    large = load_recipe("bert-base", [*BASE, "trainer.global_batch_size=1024"])
+    message = f"1024 instances at once need .* At most {fit.most_instances} fit"
+    with pytest.raises(InputError, match=message):
+        check_machine(large, preset("tpu-v5e-1"))
+    parts = [*BASE, "trainer.global_batch_size=1024", "trainer.accumulate_steps=4"]
+    check_machine(load_recipe("bert-base", parts), preset("tpu-v5e-1"))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("trainer.device=tpu", "trains on a gpu, but trainer.device is tpu"),
+        ("trainer.global_batch_size=12", "12 is not a multiple of 8 replicas"),
+    ],
+)
+def test_a_machine_of_another_kind_or_number_is_refused(override: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        check_machine(load_recipe("bert-base", [*BASE, override]), preset("a100-8"))
+
+
+def test_a_run_without_training_needs_no_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    recipe = load_recipe(TINY, ["trainer.device=gpu"])
+    check_training(recipe, "InstanceGen")
+    with pytest.raises(InputError, match="TensorFlow sees no GPU"):
+        check_training(recipe, None)

@@ -1,0 +1,115 @@
+"""A step that XLA compiles, or that recomputes activations, makes the same update."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.trainer.conftest import MakeSettings
+from tests.trainer.test_replicas import MODELS
+from tests.trainer.training_tools import (
+    assert_close,
+    assert_equal_states,
+    one_cpu,
+    train_some,
+    two_cpus,
+)
+from trainer.devices.compilation import choose_compilation
+from trainer.loop.checkpoints import Checkpoints
+from trainer.loop.state import run_digest
+from trainer.models.kernels.compilation import Compilation
+
+STEPS = 3  # dropout is on in all of them
+TWO_LAYERS = {"num_layers": 2}  # the last layer is not recomputed
+
+
+@pytest.mark.parametrize(
+    ("kind", "trainer"),
+    [
+        ("bert", {"length_buckets": [24], "accumulate_steps": 2}),
+        ("albert", {"accumulate_steps": 2}),
+        ("electra", {"length_buckets": [24]}),
+    ],
+)
+def test_a_compiled_step_makes_the_same_update(
+    kind: str, trainer: dict[str, object], dynamic_folder: str, make_settings: MakeSettings
+) -> None:
+    plain, compiled = (
+        train_some(make_settings(MODELS[kind], compile=c, **trainer), dynamic_folder, STEPS)
+        for c in ("off", "on")
+    )
+    assert_close(plain, compiled)
+
+
+@pytest.mark.parametrize("kind", ["bert", "electra"])
+def test_two_replicas_run_two_programs_with_sums_between(
+    kind: str, dynamic_folder: str, make_settings: MakeSettings
+) -> None:
+    plain, compiled = (
+        train_some(make_settings(MODELS[kind], compile=c), dynamic_folder, STEPS, two_cpus())
+        for c in ("off", "on")
+    )
+    assert_close(plain, compiled)
+
+
+def test_a_compiled_step_in_bfloat16_differs_by_its_roundings(
+    dynamic_folder: str, make_settings: MakeSettings
+) -> None:
+    plain, compiled = (
+        train_some(make_settings(compile=c, precision="bfloat16"), dynamic_folder, STEPS)
+        for c in ("off", "on")
+    )
+    np.testing.assert_allclose(plain[1], compiled[1], rtol=0.02)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_recomputed_layers_have_the_same_gradients(
+    kind: str, dynamic_folder: str, make_settings: MakeSettings
+) -> None:
+    """To the bit, because the same operations run again, with the same dropout."""
+    model = {**MODELS[kind], **TWO_LAYERS}
+    kept, recomputed = (
+        train_some(make_settings(model, recompute=r), dynamic_folder, STEPS)
+        for r in ("none", "layers")
+    )
+    assert kept[1] == recomputed[1]
+    assert_equal_states(kept[0], recomputed[0])
+
+
+def test_recomputed_layers_are_computed_again_inside_a_program(
+    dynamic_folder: str, make_settings: MakeSettings
+) -> None:
+    plain, compiled = (
+        train_some(make_settings(TWO_LAYERS, recompute="layers", compile=c), dynamic_folder, STEPS)
+        for c in ("off", "on")
+    )
+    assert_close(plain, compiled)
+
+
+def test_a_checkpoint_continues_with_another_compilation(
+    dynamic_folder: str, make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    plain, compiled = make_settings(compile="off"), make_settings(compile="on")
+    assert run_digest(plain, []) == run_digest(compiled, []), "one folder of checkpoints"
+    state, _ = train_some(compiled, dynamic_folder, 2)
+    Checkpoints(str(tmp_path), state.saved_variables(), state.step, keep=1).save()
+    other, _ = train_some(plain, dynamic_folder, 0)
+    Checkpoints(str(tmp_path), other.saved_variables(), other.step, keep=1).restore_latest()
+    assert_equal_states(state, other)
+
+
+def test_a_setting_and_a_device_choose_what_is_compiled() -> None:
+    with one_cpu().scope():
+        choices = {s: choose_compilation(s, one_cpu()) for s in ("auto", "on", "off")}
+    assert choices == {
+        "auto": Compilation.KERNELS,
+        "on": Compilation.PROGRAMS,
+        "off": Compilation.KERNELS,
+    }
+    with two_cpus().scope():
+        assert choose_compilation("auto", two_cpus()) is Compilation.NOTHING
+    gpu = tf.distribute.OneDeviceStrategy("/gpu:0")
+    with gpu.scope():
+        assert choose_compilation("auto", gpu) is Compilation.PROGRAMS
+        assert choose_compilation("off", gpu) is Compilation.NOTHING
