@@ -125,16 +125,16 @@ def estimate_from_last_run(recipe: Recipe, work: TrainingWork, workdir: Workdir)
 def estimate_from_peak(
     recipe: Recipe, work: TrainingWork, utilization: float | None = None
 ) -> Estimate | None:
-    """Estimate the time here from a matrix product timed now.
+    """Estimate the time here, on a CPU from a matrix product timed now, else from its data sheet.
 
     Returns:
-        None if the training would use a TPU, because planning must not occupy it, or if this
-        machine lacks the device.
+        None if the training would use a TPU, because planning must not occupy it, if this machine
+        lacks the device, or if the peak of its GPUs is unknown.
     """
     import tensorflow as tf
 
     from trainer.devices.libtpu import is_tpu_chosen
-    from trainer.devices.peak import measure_peak
+    from trainer.devices.peak import known_peak, measure_peak
 
     settings = recipe.trainer
     gpus = tf.config.list_physical_devices("GPU")
@@ -142,7 +142,15 @@ def estimate_from_peak(
         return None
     kind = "gpu" if gpus and settings.device != "cpu" else "cpu"
     chips = len(gpus) if kind == "gpu" else 1
-    peak = measure_peak(f"/{kind}:0", tf.as_dtype(settings.precision))
+    if kind == "cpu":
+        peak, source = measure_peak(tf.as_dtype(settings.compute_type)), "timed now"
+    else:
+        details = tf.config.experimental.get_device_details(gpus[0])
+        name = str(details.get("device_name", ""))
+        known = known_peak("GPU", settings.precision, name)
+        if known is None:
+            return None
+        peak, source = known, "from the data sheet"
     share = UTILIZATION[kind] if utilization is None else utilization
     speed = chips * peak * share
     return Estimate(
@@ -152,7 +160,7 @@ def estimate_from_peak(
         dollars_spot=None,
         chips=chips,
         reached=speed,
-        arithmetic=f"{format_flop(work.flops)} ÷ ({chips} × {format_flop(peak)}/s, timed now × "
+        arithmetic=f"{format_flop(work.flops)} ÷ ({chips} × {format_flop(peak)}/s, {source} × "
         f"{share:g} utilization)",
     )
 
