@@ -17,7 +17,7 @@ from tests.trainer.training_tools import (
 )
 from trainer.devices.compilation import choose_compilation
 from trainer.loop.checkpoints import Checkpoints
-from trainer.loop.state import run_digest
+from trainer.loop.state import run_name
 from trainer.models.kernels.compilation import Compilation
 
 STEPS = 3  # dropout is on in all of them
@@ -91,7 +91,7 @@ def test_a_checkpoint_continues_with_another_compilation(
     dynamic_folder: str, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     plain, compiled = make_settings(compile="off"), make_settings(compile="on")
-    assert run_digest(plain, []) == run_digest(compiled, []), "one folder of checkpoints"
+    assert run_name(plain, []) == run_name(compiled, []), "one folder of checkpoints"
     state, _ = train_some(compiled, dynamic_folder, 2)
     Checkpoints(str(tmp_path), state.saved_variables(), state.step, keep=1).save()
     other, _ = train_some(plain, dynamic_folder, 0)
