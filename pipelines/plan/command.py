@@ -82,6 +82,7 @@ def print_plan(plan: "Plan", console: "Console") -> None:
     for warning in plan.warnings:
         console.print(f"[yellow]Warning:[/] {escape(warning)}")
     _print_estimates(plan.estimates, console)
+    _print_memory(plan.estimates, console)
     console.print(f"[dim]Prices: {escape(plan.prices)}[/]")
 
 
@@ -116,19 +117,20 @@ def _abbreviate(names: tuple[str, ...]) -> str:
 def _print_estimates(estimates: tuple["Estimate", ...], console: "Console") -> None:
     from pipelines.table import Table, print_table
 
-    numbers = ("time", "on demand", "spot", "memory", "max batch")
+    numbers = ("time", "on demand", "spot", "TFLOP/s")
     table = Table("machine", *numbers, right=numbers)
     first = estimates[0]
     quick = [e for e in estimates if e is not first and e.hours * SECONDS_PER_HOUR < 1]
     for estimate in estimates:
         if estimate in quick:
             continue
+        reached = "measured" if estimate.reached is None else _format_tera(estimate.reached)
         table.add_row(
             estimate.machine,
             _format_hours(estimate.hours),
             _format_dollars(estimate.dollars),
             _format_dollars(estimate.dollars_spot),
-            *_describe_memory(estimate),
+            reached,
         )
     print_table(table, console)
     if quick:
@@ -140,19 +142,35 @@ def _print_estimates(estimates: tuple["Estimate", ...], console: "Console") -> N
     )
     console.print(
         "[dim]The utilization is an assumption, and small models reach less. Set your own with "
-        "--utilization. Memory is predicted per device, within 15 %; for larger batches set "
-        "trainer.accumulate_steps or trainer.recompute.[/]"
+        "--utilization.[/]"
     )
 
 
-def _describe_memory(estimate: "Estimate") -> tuple[str, str]:
-    """Return the memory of a device that training needs, and the largest batch of all devices."""
-    fit = estimate.memory
-    if fit is None:
-        return "–", "–"
-    style = "red" if fit.needed_gb > fit.device_gb else "default"
-    memory = f"[{style}]{fit.needed_gb:.1f} of {fit.device_gb} GiB[/]"
-    return memory, f"{fit.most_instances * estimate.devices:,}"
+def _format_tera(value: float) -> str:
+    return f"{value / 1e12:,.1f}" if value >= 1e12 else f"{value / 1e12:.2g}"
+
+
+def _print_memory(estimates: tuple["Estimate", ...], console: "Console") -> None:
+    """Print the memory that each device needs, and the largest batch of all devices."""
+    from pipelines.table import Table, print_table
+
+    numbers = ("GiB", "of", "largest batch")
+    table = Table("memory of each device", *numbers, right=numbers)
+    fits = [(estimate, estimate.memory) for estimate in estimates if estimate.memory]
+    for estimate, fit in fits:
+        style = "red" if fit.needed_gb > fit.device_gb else "default"
+        table.add_row(
+            estimate.machine,
+            f"[{style}]{fit.needed_gb:,.1f}[/]",
+            str(fit.device_gb),
+            f"{fit.most_instances * estimate.devices:,}",
+        )
+    if fits:
+        print_table(table, console)
+        console.print(
+            "[dim]Predicted, within 15 %. For larger batches set trainer.accumulate_steps or "
+            "trainer.recompute.[/]"
+        )
 
 
 def _format_hours(hours: float) -> str:
