@@ -9,7 +9,7 @@ import yaml
 from docs.tools.promises import TOP, Row, read_rows
 
 MUTANTS = TOP / "tests/mutants"
-TEMPLATE = TOP / "docs/tools/proof_template.md"
+TEMPLATE = TOP / "docs/tools/proof_template.txt"
 GROUNDS = {
     "real": "the program as users run it, on this machine",
     "sources": "the source code, which a program reads",
