@@ -45,7 +45,8 @@ run: $(READY)  ## pre-train, evaluate and publish a small BERT on real text
 	$(BIN)/textmill demo-text $(DEMO)/text
 	$(BIN)/textmill run demo --text $(DEMO)/text --workdir $(DEMO)
 
-# The trainer's files run in processes of their own (tests/process_per_file.py): this bounds the memory.
+# TensorFlow keeps the memory of every compiled function until its process ends, so the trainer's
+# tests have a session of their own.
 test: $(READY) $(TRANSFORMERS) $(MINILM)  ## run all tests but those of `make faults` and `make exchange`
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/trainer
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/trainer --ignore tests/faults --ignore tests/exchange

@@ -9,13 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.process_per_file import pytest_runtest_protocol
 from tests.trainer.real_instances import write_instances
 from trainer.settings.masking import MaskingSettings
 from trainer.settings.model import ModelSettings
 from trainer.settings.training import TrainerSettings, TrainingSettings
-
-__all__ = ["pytest_runtest_protocol"]
 
 # Two replicas on one machine; it has to be said before TensorFlow makes its devices.
 tf.config.set_logical_device_configuration(

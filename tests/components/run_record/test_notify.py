@@ -93,12 +93,12 @@ def test_a_topic_and_a_webhook_are_told_how_a_run_ended(
     if published:
         publish(tmp_path, published)
     end(tmp_path, state, topic=TOPIC, webhook_secret=SECRET)
-    (topic, message), (secret, _), (chat, told) = services.sent
+    (topic, message), (secret, _), (chat, posted) = services.sent
     assert (topic, secret) == (f"/v1/{TOPIC}:publish", f"/v1/{SECRET}:access")
     assert chat == "/chat/canary-address"
     data = json.loads(base64.b64decode(message["messages"][0]["data"]))
-    assert data == told
-    assert (told["text"], told["state"]) == (text, state)
+    assert data == posted
+    assert (posted["text"], posted["state"]) == (text, state)
 
 
 def test_without_a_place_nothing_is_sent(services: Services, tmp_path: Path) -> None:
