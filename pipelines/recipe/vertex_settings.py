@@ -124,7 +124,7 @@ class Retries(Settings):
 
 
 class Notifications(Settings):
-    """Who is told how a run ended: failed, nothing published and why, or published."""
+    """Where to report how a run ended: failed, nothing published and why, or published."""
 
     topic: str | None = Field(default=None, pattern=r"^projects/[^/]+/topics/[^/]+$")
     """Pub/Sub topic: projects/PROJECT/topics/NAME. None: none."""

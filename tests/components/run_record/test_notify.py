@@ -1,4 +1,4 @@
-"""The end of a run is told to a topic and to a webhook, and its address stays a secret."""
+"""The end of a run is reported to a topic and a webhook, whose address stays a secret."""
 
 import base64
 import json
@@ -87,7 +87,7 @@ def publish(root: Path, content: dict[str, Any]) -> None:
          "cache."),
     ],
 )  # fmt: skip
-def test_a_topic_and_a_webhook_are_told_how_a_run_ended(
+def test_a_topic_and_a_webhook_get_a_report_of_how_a_run_ended(
     services: Services, tmp_path: Path, state: str, published: dict[str, Any] | None, text: str
 ) -> None:
     if published:
