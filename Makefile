@@ -20,6 +20,7 @@ TORCH ?= 2.13.0
 export PIP_ROOT_USER_ACTION := ignore
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
+PARALLEL := --numprocesses 2 --dist loadfile
 READY := .venv/.ready-$(LINE)$(if $(GPU),-gpu)
 TRANSFORMERS := .venv-transformers/.ready
 AUDIT := .venv-audit/.ready
@@ -46,10 +47,12 @@ run: $(READY)  ## pre-train, evaluate and publish a small BERT on real text
 	$(BIN)/textmill run demo --text $(DEMO)/text --workdir $(DEMO)
 
 # TensorFlow keeps the memory of every compiled function until its process ends, so the trainer's
-# tests have a session of their own.
+# tests run in several sessions.
 test: $(READY) $(TRANSFORMERS) $(MINILM)  ## run all tests but those of `make faults` and `make exchange`
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/trainer
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/trainer --ignore tests/faults --ignore tests/exchange
+	$(BIN)/python -m pytest $(PARALLEL) tests/trainer/*/
+	$(BIN)/python -m pytest $(PARALLEL) tests/trainer/test_[a-o]*.py
+	$(BIN)/python -m pytest $(PARALLEL) tests/trainer/test_[p-z]*.py
+	$(BIN)/python -m pytest $(PARALLEL) --ignore tests/trainer --ignore tests/faults --ignore tests/exchange
 
 exchange: $(READY) $(TRAINERS)  ## train on TensorFlow alone, and exchange models between its versions
 	$(BIN)/python -m pytest tests/exchange
@@ -60,7 +63,7 @@ vertex-2: $(READY) .vertex-2/.ready  ## run the tests of pipelines/vertex with r
 	$(BIN)/python -m pytest tests/pipelines/vertex tests/pipelines/vertex_spec tests/pipelines/lineage/test_read_vertex.py
 
 cloud-test: $(READY)  ## test against an emulated Google Cloud Storage, with faults
-	$(BIN)/python -m pytest tests/object_store --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest $(PARALLEL) tests/object_store
 
 faults: export TEXTMILL_FAULT_TABLE := $(CURDIR)/work/faults.jsonl
 faults: export TEXTMILL_FAULT_RUNS := $(if $(FULL),$(or $(RUNS),20),1)
