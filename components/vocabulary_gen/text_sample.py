@@ -23,7 +23,8 @@ class TextSample:
 
     def __init__(self, folder: str, documents: Manifest, max_bytes: int) -> None:
         shards = documents.shards[SAMPLED_SPLIT]
-        self._total = min(max_bytes, documents.counts[SAMPLED_SPLIT].get("text_bytes", max_bytes))
+        counts = documents.counts.get(SAMPLED_SPLIT, {})
+        self._total = min(max_bytes, counts.get("text_bytes", max_bytes))
         self._digests = {storage.join(folder, shard.path): shard.sha256 for shard in shards}
         self._max_bytes = max_bytes
         self.text_bytes = 0

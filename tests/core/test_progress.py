@@ -70,6 +70,7 @@ def test_a_bar_is_drawn_on_a_terminal_and_removed_at_the_end(
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
     with show_progress("Node", "documents", 8, lambda: 2):
         time.sleep(0.5)

@@ -48,7 +48,7 @@ WAITS = {"VocabularyGen": {"DocumentValidator"}, "Trainer": {"InstanceValidator"
 # Cores, gigabytes and seconds; the others have 4, 16 and six hours.
 LIMITS = {
     "TextExampleGen": (8, 32, 43_200), "InstanceGen": (16, 64, 43_200),
-    "ModelEvaluator": (16, 64, 21_600), "Trainer": (1, 4, 173_700), "RunRecord": (1, 4, 1_800),
+    "ModelEvaluator": (16, 64, 21_600), "Trainer": (1, 4, 260_100), "RunRecord": (1, 4, 1_800),
 }  # fmt: skip
 EXECUTORS = {
     "TextExampleGen": "components.text_example_gen.executor.TextExampleGenExecutor",
@@ -69,7 +69,7 @@ EXECUTORS = {
 PARAMETERS = {
     "project": ("STRING", None), "region": ("STRING", None), "pipeline_root": ("STRING", None),
     "text_root": ("STRING", None), "text_pattern": ("STRING", "**"), "span": ("STRING", "newest"),
-    "service_account": ("STRING", ""), "model_size": ("STRING", "base"),
+    "service_account": ("STRING", ""), "network": ("STRING", ""), "model_size": ("STRING", "base"),
     "steps": ("NUMBER_INTEGER", 100_000), "warmup_steps": ("NUMBER_INTEGER", 10_000),
     "global_batch_size": ("NUMBER_INTEGER", 256), "seed": ("NUMBER_INTEGER", 12_345),
     "learning_rate": ("NUMBER_DOUBLE", 1e-4),
@@ -119,9 +119,7 @@ def test_each_container_runs_its_executor_in_the_data_image(shipped: dict[str, A
         words = container["args"]
         assert words[words.index("--executor_class_path") + 1] == EXECUTORS[name]
         assert container["image"] == DATA, name
-        assert container["command"][3:] == [
-            "python", "-m", "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor",
-        ]  # fmt: skip
+        assert container["command"][3:] == ["python", "-m", "components.run_task"]
     assert set(containers(shipped)) == set(EXECUTORS)
 
 

@@ -4,7 +4,6 @@ import csv
 import gzip
 import json
 import lzma
-import subprocess
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from components.text_example_gen.reading.find_files import find_files
 from components.text_example_gen.reading.read_documents import DocumentReader
 from components.text_settings import TextSettings
 from core.errors import InputError
+from tests.programs import run_program
 from tests.real_text import ENGLISH, KOREAN
 
 DOCUMENTS = [*ENGLISH[:20], *KOREAN[:20]]
@@ -58,17 +58,15 @@ def put_parquet(folder: Path, rows: list[dict[str, Any]] = ROWS, **options: Any)
 
 
 def test_jsonl_of_jq_is_read(tmp_path: Path) -> None:
-    content = subprocess.run(
-        ["jq", "-c", ".[]"], input=json.dumps(ROWS).encode(), capture_output=True, check=True
-    ).stdout
+    content = run_program(["jq", "-c", ".[]"], json.dumps(ROWS).encode())
     assert sentences(put(tmp_path, "a.jsonl", content)) == DOCUMENTS
 
 
 @pytest.mark.parametrize("ending", [".gz", ".zst", ".bz2", ".xz"])
 def test_compressed_jsonl_is_read(tmp_path: Path, ending: str) -> None:
     command = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz"}[ending]
-    done = subprocess.run([command, "-c"], input=JSONL, capture_output=True, check=True)
-    assert sentences(put(tmp_path, f"c4-train.00000.json{ending}", done.stdout)) == DOCUMENTS
+    content = run_program([command, "-c"], JSONL)
+    assert sentences(put(tmp_path, f"c4-train.00000.json{ending}", content)) == DOCUMENTS
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import lzma
-import subprocess
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from components.text_example_gen.reading.read_lines import Line, LongLine, split
 from components.text_example_gen.reading.stored_file import open_stored
 from components.text_settings import TextSettings
 from core.errors import InputError
+from tests.programs import run_program
 
 MEBIBYTE = 1 << 20
 PROGRAMS = [("gzip", ".gz"), ("bzip2", ".bz2"), ("xz", ".xz"), ("zstd", ".zst")]
@@ -29,7 +29,7 @@ def program(request: pytest.FixtureRequest) -> tuple[str, str]:
 
 
 def run(command: str, content: bytes) -> bytes:
-    return subprocess.run([command, "-c"], input=content, capture_output=True, check=True).stdout
+    return run_program([command, "-c"], content)
 
 
 def reader(
