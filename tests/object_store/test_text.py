@@ -170,7 +170,9 @@ def test_a_range_of_a_run_costs_its_own_bytes(store: ObjectStore) -> None:
 def test_a_remote_workdir_is_refused_with_the_option_to_use(tmp_path: Path) -> None:
     with pytest.raises(WorkdirError, match=r"--workdir gs://b/x: a workdir is a local.*--root gs:"):
         open_workdir("gs://b/x")
-    with pytest.raises(WorkdirError, match=r"--root there: only a gs:// folder.*--workdir there"):
+    with pytest.raises(
+        WorkdirError, match=r"--root there: only a gs://BUCKET/FOLDER.*use --workdir"
+    ):
         open_workdir(str(tmp_path), "there")
 
 

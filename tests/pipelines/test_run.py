@@ -241,7 +241,6 @@ def test_the_newest_span_is_taken_or_the_one_that_is_named(
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", b"", "1 file without a single sentence. Give text"),
         ("a.txt.gz", gzip.compress(b"A bad byte \xff here.\n", mtime=0), "a.txt.gz:1"),
         ("a.txt", b"One document.\nWith three sentences.\nAnd no other.\n", "document"),
     ],

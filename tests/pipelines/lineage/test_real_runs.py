@@ -64,7 +64,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     parent = max((workdir / "published" / "tiny").glob("1*")) / "transformers"
     start = (f"model.start_from={parent}", f"vocabulary.import_from={parent}")
     warm = textmill_run(workdir, text, *start)
-    failed = textmill_run(workdir, text, "trainer.device=gpu", expected=INPUT_ERROR)
+    failed = textmill_run(workdir, text, "vocabulary.size=64", expected=INPUT_ERROR)
     before = set(workdir.glob("checkpoints/tiny/*"))
     process = _start(workdir, text, "trainer.steps=100000")
     deadline = time.monotonic() + 300
@@ -113,11 +113,11 @@ def test_a_warm_start_names_its_parent_and_its_weights(runs: Runs) -> None:
 
 def test_a_failed_run_names_its_node_and_error(runs: Runs) -> None:
     answer = ask("show", runs.failed, workdir=runs.workdir)
-    assert "trainer.device is gpu and TensorFlow sees no GPU" in answer["error"]
+    assert "Raise vocabulary.size" in answer["error"]
     states = {node["node"]: node["state"] for node in answer["nodes"]}
-    assert states["Trainer"] == "failed"
+    assert states["VocabularyGen"] == "failed"
     sentence = ask("diff", runs.first, runs.failed, workdir=runs.workdir)["sentence"]
-    assert sentence.endswith(f"{runs.failed} failed at Trainer")
+    assert sentence.endswith(f"{runs.failed} failed at VocabularyGen")
 
 
 def test_code_host_and_user_are_recorded_with_a_run(runs: Runs) -> None:
