@@ -12,6 +12,7 @@ from pipelines.lineage.verify.verify import verify
 from pipelines.metadata.archive import Archive
 
 RESOLVER = "LatestBlessedModel"  # makes no artifacts
+WITHOUT_OUTPUTS = (RESOLVER, "RunRecord")  # a spec has tasks such as LatestBlessedModel-blessing
 MODEL_RUN = "model_run"  # TensorBoard's events and wall times
 # Keys of published.json that depend on the time and on earlier publications.
 OF_THE_MOMENT = ("version", "folder", "reused")
@@ -51,8 +52,9 @@ def false_claims(workdir: Path) -> list[str]:
         claims += [f"{m.path} {m.problem}" for m in verify(archive).findings]
         graph = archive.graph
         for execution in graph.executions.values():
-            makes = execution.node_id != RESOLVER and execution.state in ("ran", "cached")
-            if makes and not graph.outputs(execution.id):
+            is_complete = execution.state in ("ran", "cached")
+            makes = not execution.node_id.startswith(WITHOUT_OUTPUTS)
+            if is_complete and makes and not graph.outputs(execution.id):
                 claims.append(f"{execution.node_id} is complete and made nothing")
     return claims
 
