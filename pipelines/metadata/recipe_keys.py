@@ -44,12 +44,14 @@ def locations(node_id: str, properties: Mapping[str, Any]) -> Flat:
 
 
 def code_digest(properties: Mapping[str, Any]) -> str | None:
-    """Return the digest of the code that a node ran; the Trainer's is inside its settings."""
-    if "code_digest" in properties:
-        return str(properties["code_digest"])
+    """Return the digest of the code that made a node's outputs.
+
+    The Trainer's is inside its settings; on Vertex AI it also has one of the code that starts jobs.
+    """
     config = parse_nested_json(properties.get("custom_config"))
     training = config.get("training") if isinstance(config, Mapping) else None
-    return str(training["code_digest"]) if isinstance(training, Mapping) else None
+    source = training if isinstance(training, Mapping) else properties
+    return str(source["code_digest"]) if "code_digest" in source else None
 
 
 def parse_nested_json(value: Any) -> Any:

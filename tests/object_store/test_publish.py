@@ -68,7 +68,7 @@ def test_the_store_copies_and_nothing_that_was_uploaded_comes_back(
     assert len(store.requests) <= len(FILES) + 21, store.counts()
     _check(root, version)
     names = store.objects(f"{root.removeprefix(f'gs://{BUCKET}/')}/published/")
-    assert not [name for name in names if versions.PARTIAL in name]
+    assert not [name for name in names if storage.PARTIAL in name]
 
 
 def test_the_same_content_is_not_published_again(store: ObjectStore, root: str) -> None:

@@ -28,13 +28,13 @@ class Runs:
     local: Path  # of `textmill run`
 
 
-def compile_tiny(folder: Path, trainer: str = IMAGE, **groups: dict[str, object]) -> Path:
+def compile_tiny(folder: Path, trainer_image: str = IMAGE, **groups: dict[str, object]) -> Path:
     """Compile the tiny recipe with changed settings and an image for the training job."""
     from pipelines.recipe.file import load_recipe
     from pipelines.vertex.commands.compile import compile_to_file
 
     content = yaml.safe_load(TINY.read_text(encoding="utf-8"))
-    content["vertex"] = {"images": {"data": IMAGE, "trainer": trainer}}
+    content["vertex"] = {"images": {"data": IMAGE, "trainer": trainer_image}}
     for group, values in groups.items():
         content[group] = {**content[group], **values}
     recipe, spec = folder / "recipe.yaml", folder / "pipeline.yaml"
