@@ -79,7 +79,7 @@ def _run_on_dask(scheduler: str, do: "_Work", elements: Sequence[tuple[int, Unit
     except ImportError:
         raise EngineError(
             "beam.engine=dask needs the package distributed, in this environment and in that of "
-            "the workers. Install requirements/LINE/dask.txt."
+            "the workers. `make setup` installs it."
         ) from None
     try:
         client = Client(scheduler, timeout=DASK_TIMEOUT_SECONDS, set_as_default=False)
