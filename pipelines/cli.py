@@ -10,8 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.errors import InputError, TextmillError, printable
-from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED
+from core.exit import INTERRUPTED, exit_with_sentence
 from pipelines.lineage.commands import app as lineage_app
 from pipelines.models.commands import app as models_app
 from pipelines.options import (
@@ -191,22 +190,13 @@ def _hide_types(command: Any) -> None:
 
 
 def main() -> None:
-    """Run the command line; print Textmill's own errors without a traceback."""
+    """Run the command line; print errors that Textmill can explain without a traceback."""
     try:
-        build_command()()
-    except InputError as error:
-        _print_error(error)
-        sys.exit(INPUT_ERROR)
-    except TextmillError as error:
-        _print_error(error)
-        sys.exit(FAILED)
+        with exit_with_sentence():
+            build_command()()
     except KeyboardInterrupt:
         typer.echo("\nStopped by Ctrl-C.", err=True)  # below the echo of Ctrl-C
         sys.exit(INTERRUPTED)
-
-
-def _print_error(error: Exception) -> None:
-    typer.echo(f"error: {printable(str(error))}", err=True)
 
 
 if __name__ == "__main__":

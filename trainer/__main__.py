@@ -8,7 +8,7 @@ and exported; 2, the job, the instances or the devices have to be fixed; 1, anot
 import logging
 import sys
 
-from core.exit import exit_with_sentence
+from core.exit import INPUT_ERROR, exit_with_sentence
 from trainer.devices.libtpu import check_libtpu
 from trainer.job import read_job
 
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> None:
         return print(USAGE)
     if len(arguments) != 1:
         print(USAGE, file=sys.stderr)
-        sys.exit(2)
+        sys.exit(INPUT_ERROR)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     with exit_with_sentence():
         job = read_job(arguments[0])

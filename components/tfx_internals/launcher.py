@@ -5,6 +5,10 @@ methods. Its cache lookup calls `artifact_utils.verify_artifacts` and treats a R
 the next cached result" (`cache_utils.get_cached_outputs`). That call is the only place for a check
 of our own, so we replace the function during the lookup. Likewise `cache_utils.get_cache_context`,
 which puts the folders of inputs, all parameters and Beam's flags into the cache key.
+
+TFX starts a gRPC server per node, to which an executor on another machine may report; none of ours
+does. Where memory is short, the server gets no thread, and stopping it never returns. So no server
+is started.
 """
 
 import contextlib
@@ -43,6 +47,11 @@ class HookedLauncher(launcher.Launcher):
 
     def before_publish(self, executor_output: Any) -> None:
         """Change an ExecutorOutput message before ML Metadata records it."""
+
+    def launch(self) -> Any:
+        """Run the node, without the server that nobody calls."""
+        with _replaced(launcher.execution_watcher, "ExecutionWatcher", _NoServer):
+            return super().launch()
 
     def _prepare_execution(self) -> Any:
         utils = cache_utils.artifact_utils
@@ -96,11 +105,26 @@ class HookedLauncher(launcher.Launcher):
         super()._publish_successful_execution(execution_id, contexts, output_dict, executor_output)
 
 
+class _NoServer:
+    """Take the place of TFX's ExecutionWatcher, and do nothing."""
+
+    address = ""
+
+    def __init__(self, **_: Any) -> None:
+        """Accept the server's port, credentials, connection and execution."""
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+
 @contextlib.contextmanager
-def _replaced(module: Any, name: str, function: Callable[..., Any]) -> Iterator[None]:
-    """Replace a function of a module for the duration of a cache lookup."""
+def _replaced(module: Any, name: str, substitute: Any) -> Iterator[None]:
+    """Replace a function or class of a module for the duration of a block."""
     original = getattr(module, name)
-    setattr(module, name, function)
+    setattr(module, name, substitute)
     try:
         yield
     finally:

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 from core.errors import InputError, StorageError
 
@@ -18,15 +19,38 @@ TIMEOUT_VARIABLE = "TEXTMILL_STORE_TIMEOUT_SECONDS"
 TIMEOUT_SECONDS = 300.0
 SCHEME = "gs://"
 _UNANSWERED = "Run again when the store answers."
-_TENSORFLOW_REMEDIES = {  # by the name of the class in tf.errors
-    "NotFoundError": "Check the name, and that the bucket exists.",
-    "PermissionDeniedError": "Grant this account the role roles/storage.objectAdmin on the bucket.",
-    "UnauthenticatedError": "Run `gcloud auth application-default login`.",
+_MISSING = "Check the name, and that the bucket exists."
+_DENIED = "Grant this account the role roles/storage.objectAdmin on the bucket."
+_LOGIN = "Run `gcloud auth application-default login`."
+# By the name of an error's class in tf.errors, google.api_core or google.auth.
+_REMEDIES = {
+    "NotFound": _MISSING,
+    "NotFoundError": _MISSING,
+    "Forbidden": _DENIED,
+    "PermissionDeniedError": _DENIED,
+    "Unauthorized": _LOGIN,
+    "UnauthenticatedError": _LOGIN,
+    "RefreshError": _LOGIN,
     "FailedPreconditionError": "Check the network and the credentials.",
+    "TooManyRequests": _UNANSWERED,
+    "ResourceExhaustedError": _UNANSWERED,
+    "InternalServerError": _UNANSWERED,
+    "BadGateway": _UNANSWERED,
+    "ServiceUnavailable": _UNANSWERED,
+    "GatewayTimeout": _UNANSWERED,
+    "RetryError": _UNANSWERED,
     "AbortedError": _UNANSWERED,
     "DeadlineExceededError": _UNANSWERED,
     "UnavailableError": _UNANSWERED,
+    "ConnectionError": _UNANSWERED,
 }
+# A class inside the message of another error: as Python prints it, or as a traceback ends.
+_CLASS = re.compile(rf"\b({'|'.join(_REMEDIES)})(?:\(|: )")
+_OBJECT = re.compile(r"gs://[^\s'\",;:*]+")
+_URL = re.compile(r"https://storage\.googleapis\.com/\S*?/b/([^/?\s]+)(?:/o/([^?\s:]+))?")
+# A Beam worker sends a traceback as text.
+_OWN_MESSAGE = re.compile(r"^core\.(?:errors|gcs\.requests)\.\w+Error: (.+)$", re.MULTILINE)
+_BEAM_SUFFIX = re.compile(r" \[while running '[^']*'\]")
 
 
 class AlreadyExistsError(StorageError):
@@ -130,14 +154,38 @@ def reporting(path: str, verb: str) -> Iterator[Any]:
         ) from error
 
 
-def explain_tensorflow_error(error: BaseException) -> str | None:
-    """Return a message for an error of TensorFlow about an object, or None for others."""
-    object_path = re.search(r"gs://[^\s'\",;:]+", str(error))
-    remedy = _TENSORFLOW_REMEDIES.get(type(error).__name__)
-    if object_path is None or remedy is None or not hasattr(error, "error_code"):
+def without_beam_suffix(text: str) -> str:
+    """Remove the name of the transform, which Beam appends to the message of any error."""
+    return _BEAM_SUFFIX.sub("", text)
+
+
+def explain_foreign_error(error: BaseException) -> str | None:
+    """Return a message for an error of TensorFlow, Beam or a Google client about an object.
+
+    Beam's workers send our own errors as text, too. None stands for errors about anything else.
+    """
+    text = without_beam_suffix(f"{type(error).__name__}: {error}")
+    if own := _OWN_MESSAGE.search(text):
+        return own[1]
+    path, kind = _find_object(text), _CLASS.search(text)
+    if path is None or kind is None:
         return None
-    reason = _first_line(getattr(error, "message", error))
-    return f"{object_path[0]}: {reason}. {remedy}"
+    return f"{path}: {_reason(error, kind[1])}. {_REMEDIES[kind[1]]}"
+
+
+def _find_object(text: str) -> str | None:
+    if found := _OBJECT.search(text):
+        return found[0].rstrip("/.")
+    if url := _URL.search(text):
+        return f"{SCHEME}{url[1]}/{unquote(url[2] or '')}".rstrip("/")
+    return None
+
+
+def _reason(error: BaseException, kind: str) -> str:
+    """Return the first line of TensorFlow's message; other libraries' messages are long."""
+    if hasattr(error, "error_code"):
+        return _first_line(getattr(error, "message", error)).rstrip(".")
+    return f"the request failed ({kind})"
 
 
 def _is_temporary(error: Exception) -> bool:

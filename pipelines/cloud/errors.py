@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from core.errors import TextmillError, printable
+from core.errors import InputError, TextmillError, printable
 from pipelines.cloud.target import CONSOLE, Target
 
 # Access tokens, signed tokens, private keys, and anything after "Bearer".
@@ -25,6 +25,10 @@ class VertexError(TextmillError):
 
 class RetryableError(VertexError):
     """A refusal that a retry may resolve."""
+
+
+class WrongNameError(VertexError, InputError):
+    """The id or name does not exist, or is taken; the user has to give another one."""
 
 
 def without_secrets(text: str) -> str:
@@ -65,6 +69,8 @@ def _explain_refusal(error: Any, target: Target) -> VertexError:
         return VertexError(f"{message}. {_REMEDIES[reason](metadata, target)}")
     code = int(error.code or 0)
     kind = RetryableError if is_transient(code, message) else VertexError
+    if code in {404, 409}:
+        kind = WrongNameError
     return kind(f"{message} ({code}). {_remedy_for_code(code, message, target)}")
 
 

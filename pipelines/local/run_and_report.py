@@ -9,9 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from core import storage
-from core.errors import InputError, StoppedError, StorageError, TextmillError, printable
-from core.gcs.requests import explain_tensorflow_error
-from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED, TERMINATED
+from core.errors import StoppedError, StorageError, TextmillError, printable
+from core.exit import FAILED, INTERRUPTED, SUCCEEDED, TERMINATED, exit_code, explain
 from pipelines.local.run_summary import (
     RunSummary,
     StartedRun,
@@ -87,27 +86,16 @@ def _do(work: Callable[[], Exception | None], run: StartedRun) -> Ending:
         # On either signal, training saves its state before it stops.
         code = INTERRUPTED if stopped.code == INTERRUPTED else TERMINATED
         return Ending("interrupted", STOPPED_BY[code], code)
-    except InputError as wrong:
-        return Ending("failed", str(wrong), INPUT_ERROR)
-    except TextmillError as wrong:  # its message is enough, without a traceback
-        return Ending("failed", str(wrong), FAILED)
     except Exception as wrong:
-        # The run is reported as failed, and the log has the whole traceback.
-        logging.getLogger(__name__).exception("the run failed")
-        return Ending("failed", _explain(wrong, run), FAILED)
+        if not isinstance(wrong, TextmillError):  # whose message is enough, without a traceback
+            logging.getLogger(__name__).exception("the run failed")
+        return Ending("failed", _explain(wrong, run), exit_code(wrong))
     return Ending() if error is None else Ending("failed", str(error), FAILED)
 
 
 def _explain(error: Exception, run: StartedRun) -> str:
-    """Return the message for an unexpected error; full memory and full disks get their own."""
-    if isinstance(error, MemoryError):
-        return (
-            f"Out of memory ({str(error) or 'no details'}). Set fewer beam.workers, a smaller "
-            f"trainer.global_batch_size or a smaller model, and run again: finished nodes are "
-            f"cached."
-        )
-    disk_full = storage.explain_full_disk(error, _find_path(error, run))
-    return disk_full or explain_tensorflow_error(error) or f"{type(error).__name__}: {error}"
+    """Return the message for an error."""
+    return explain(error, _find_path(error, run)) or f"{type(error).__name__}: {error}"
 
 
 def _find_path(error: Exception, run: StartedRun) -> str:

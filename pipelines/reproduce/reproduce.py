@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import storage
+from core.exit import SUCCEEDED
 from core.provenance import git_state
-from pipelines.exit_codes import SUCCEEDED
 from pipelines.lineage.find.select import resolve_run, select
 from pipelines.local.run_command import make_locations, run_recipe
 from pipelines.local.run_origin import describe_origin

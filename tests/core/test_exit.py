@@ -12,9 +12,9 @@ from core.exit import exit_with_sentence
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
-        (InputError("a.txt: is empty."), 2, "Error: a.txt: is empty."),
-        (StorageError("gs://b/a: is gone.\x1b[2J"), 1, "Error: gs://b/a: is gone.\ufffd[2J"),
-        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/w/a"), 1, "Error: /w/a: cannot be"),
+        (InputError("a.txt: is empty."), 2, "error: a.txt: is empty."),
+        (StorageError("gs://b/a: is gone.\x1b[2J"), 1, "error: gs://b/a: is gone.\ufffd[2J"),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/w/a"), 1, "error: /w/a: cannot be"),
     ],
 )
 def test_what_can_be_explained_is_a_sentence(

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from core.exit import INPUT_ERROR, INTERRUPTED, SUCCEEDED
 from pipelines import workdir as workdir_module
-from pipelines.exit_codes import INPUT_ERROR, INTERRUPTED, SUCCEEDED
 from pipelines.metadata.archive import Archive
 from pipelines.workdir import open_workdir
 from tests.faults.conftest import DOCUMENTS, DONE

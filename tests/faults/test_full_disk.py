@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.exit_codes import FAILED, SUCCEEDED
+from core.exit import FAILED, SUCCEEDED
 from tests.faults.conftest import DOCUMENTS, INSTANCES
 from tests.faults.lane import Ended, Lane
 from tests.faults.results import false_claims, last_summary, results

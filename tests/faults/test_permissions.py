@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.exit_codes import INPUT_ERROR
+from core.exit import INPUT_ERROR
 from tests.faults.lane import RECIPE, Lane
 
 

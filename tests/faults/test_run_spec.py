@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.exit_codes import FAILED, SUCCEEDED
+from core.exit import FAILED, SUCCEEDED
 from tests.faults.lane import Ended, Lane
 from tests.faults.results import false_claims, finished_nodes, last_summary, results
 from tests.pipelines.spec_runner.conftest import compile_tiny

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from core.errors import InputError
+from core.exit import SUCCEEDED
 from pipelines.cli import app
-from pipelines.exit_codes import SUCCEEDED
 from pipelines.local.run_command import run_recipe
 from pipelines.options import RunOptions
 from tests.faults import hostile

@@ -22,6 +22,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 STATUS_FAULTS = ("429", "500", "503")
+REFUSALS = ("401", "403", "404")  # no retry helps
 FAULTS = (*STATUS_FAULTS, "reset-before", "reset-after", "cut-body")
 STALL = "stall"  # never answered, and not in FAULTS: its client has to be killed
 TOKEN = json.dumps({"access_token": "fake", "expires_in": 3600, "token_type": "Bearer"}).encode()
@@ -41,7 +42,7 @@ class Request:
     status: int  # 0: the connection was reset instead
     sent_bytes: int  # by the client
     received_bytes: int  # by the client
-    fault: str = ""  # one of FAULTS, or STALL
+    fault: str = ""  # one of FAULTS, REFUSALS, or STALL
 
     @property
     def kind(self) -> str:
@@ -127,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(self.server.faults.delay_seconds)
         self.named_path = _named_path(self.path, content)
         fault = self.server.faults.draw(self.command, self.named_path)
-        if fault in STATUS_FAULTS:
+        if fault.isdecimal():
             answer = json.dumps({"error": {"code": int(fault), "message": "injected"}}).encode()
             self._log(int(fault), content, answer, fault)
             self._send(int(fault), [("Content-Type", "application/json")], answer)

@@ -14,8 +14,8 @@ import pytest
 
 from components.publisher import versions
 from core import failpoints
+from core.exit import FAILED, SUCCEEDED
 from core.gcs.requests import TIMEOUT_VARIABLE
-from pipelines.exit_codes import FAILED, SUCCEEDED
 from pipelines.lineage.verify.garbage import delete_orphans, find_orphans
 from pipelines.lineage.verify.verify import verify
 from pipelines.local.demo_text import write_demo_text

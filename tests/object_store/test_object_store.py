@@ -208,8 +208,45 @@ def test_errors_of_tensorflow_about_objects_become_sentences(name: str, remedy: 
 
     kind = getattr(tf.errors, name)
     error = kind(None, None, "Error executing an HTTP request\n\t when reading gs://b/x/y.gz")
-    message = requests.explain_tensorflow_error(error)
+    message = requests.explain_foreign_error(error)
     assert message is not None
     assert message.startswith("gs://b/x/y.gz: Error executing an HTTP request. ")
     assert remedy in message
-    assert requests.explain_tensorflow_error(kind(None, None, "a worker is gone")) is None
+    assert requests.explain_foreign_error(kind(None, None, "a worker is gone")) is None
+
+
+# What Beam raises: its own error, a service's error, and what a worker process sends as text.
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "Match failed: {'gs://b/x/Split-train/*': BeamIOError(\"{'gs://b/x/Split-train/': "
+            "Forbidden('GET https://storage.googleapis.com/storage/v1/b/b/o?prefix=x: no')}\")}",
+            "gs://b/x/Split-train: the request failed (Forbidden). Grant this account the role",
+        ),
+        (
+            "404 GET https://storage.googleapis.com/download/storage/v1/b/b/o/x%2Fy.gz?alt=media: "
+            "NotFound: none",
+            "gs://b/x/y.gz: the request failed (NotFound). Check the name",
+        ),
+        (
+            "Traceback:\n  File a.py\ngoogle.api_core.exceptions.RetryError: Timeout of 120.0s "
+            "exceeded, last exception: 503 GET https://storage.googleapis.com/storage/v1/b/b/o?x",
+            "gs://b: the request failed (RetryError). Run again",
+        ),
+        (
+            "Traceback:\n  File a.py\ncore.errors.StorageError: gs://b/x: cannot be written. Do "
+            "this. [while running 'Work']\n\n",
+            "gs://b/x: cannot be written. Do this.",
+        ),
+    ],
+)
+def test_errors_of_beam_about_objects_become_sentences(text: str, message: str) -> None:
+    explained = requests.explain_foreign_error(RuntimeError(text))
+    assert explained is not None
+    assert explained.startswith(message)
+
+
+def test_errors_about_anything_else_keep_their_traceback() -> None:
+    for text in ("Forbidden: a door", "gs://b/x has no header", "NotFoundError: no local file"):
+        assert requests.explain_foreign_error(RuntimeError(text)) is None

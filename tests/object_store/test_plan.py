@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from core.exit import INPUT_ERROR, SUCCEEDED
 from core.gcs.requests import TIMEOUT_VARIABLE
-from pipelines.exit_codes import INPUT_ERROR, SUCCEEDED
 from tests.object_store.proxy import Faults
 from tests.object_store.server import BUCKET, ObjectStore
 from tests.pipelines.spec_runner.conftest import REAL_TEXT, TINY

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
+from core.exit import FAILED, SUCCEEDED
 from core.gcs.requests import TIMEOUT_VARIABLE
-from pipelines.exit_codes import FAILED, SUCCEEDED
 from pipelines.spec_runner.command import Options, run_spec
 from pipelines.spec_runner.processes.processes import tail
 from tests.object_store.proxy import Faults
@@ -59,7 +59,7 @@ def test_a_compiled_spec_runs_on_buckets_and_reuses_its_results(
     monkeypatch.delenv(TIMEOUT_VARIABLE)
     (log,) = workdir.glob("runs/*/tasks/InstanceGen.log")
     assert "attempts within 4 seconds. Run again when the store answers" in tail(log, 1)
-    assert tail(log, 1).startswith(f"Error: {ROOT}/root/InstanceGen/instances/")
+    assert tail(log, 1).startswith(f"error: {ROOT}/root/InstanceGen/instances/")
     assert "Traceback" not in log.read_text(encoding="utf-8")
 
     # Beam does not repeat a batch, so the task's retry does.

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import components.code_digest as digests
-from pipelines.exit_codes import SUCCEEDED
+from core.exit import SUCCEEDED
 from pipelines.lineage.verify.verify import verify
 from pipelines.local.run_command import run_recipe
 from pipelines.metadata.archive import Archive

@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from core.errors import InputError
+from core.exit import INTERRUPTED
 from pipelines import cli
 from pipelines.cli import app, build_command
-from pipelines.exit_codes import INTERRUPTED
 from pipelines.local.run_command import run_recipe
 from pipelines.options import RunOptions
 from pipelines.plan.plan import make_plan

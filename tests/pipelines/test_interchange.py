@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
+from core.exit import INPUT_ERROR, SUCCEEDED
 from core.manifest import read_manifest, verify_shards
-from pipelines.exit_codes import INPUT_ERROR, SUCCEEDED
 from pipelines.local.run_command import run_recipe
 from pipelines.options import RunOptions
 

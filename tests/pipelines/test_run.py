@@ -22,7 +22,7 @@ from components.corpus_report import read_artifacts
 from components.vocabulary_gen import text_sample
 from core import progress
 from core.errors import InputError
-from pipelines.exit_codes import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED
+from core.exit import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED
 from pipelines.local.run_command import run_recipe
 from pipelines.options import RunOptions
 from pipelines.plan.plan import make_plan

@@ -10,7 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from core.errors import InputError, TextmillError
+from core.errors import InputError
+from core.exit import exit_with_sentence
 
 _HEADER = "include/xla/pjrt/c/pjrt_c_api.h"  # of the PJRT that TensorFlow was compiled with
 TPU_NAME = "TPU_NAME"  # environment: a TPU's name or address, or "local" on a TPU VM
@@ -104,8 +105,6 @@ def _package_folder(name: str) -> Path | None:
 
 
 if __name__ == "__main__":
-    try:
+    with exit_with_sentence():
         version = check_libtpu()
-    except TextmillError as problem:
-        sys.exit(f"Error: {problem}")
     print(f"libtpu and TensorFlow have PJRT {version}" if version else "libtpu is not installed")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.errors import InputError
+from core.exit import FAILED, SUCCEEDED
 from core.format_numbers import format_count
-from pipelines.exit_codes import FAILED, SUCCEEDED
 from pipelines.options import JsonOption, accept_options
 from pipelines.vertex.options import JobOptions, SubmitOptions, consoles, open_cloud, print_json
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.exit_codes import SUCCEEDED
+from core.exit import SUCCEEDED
 from pipelines.options import JsonOption, accept_options
 from pipelines.vertex.commands.schedule import ScheduleArgument, app, open_schedule
 from pipelines.vertex.options import (

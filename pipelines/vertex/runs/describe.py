@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
+from core.exit import CANCELLED, FAILED, SUCCEEDED
 from core.format_numbers import format_duration
 from pipelines.cloud.errors import without_secrets
-from pipelines.exit_codes import CANCELLED, FAILED, SUCCEEDED
 from pipelines.table import Table
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.live import Live
 
+from core.exit import SUCCEEDED
 from core.format_numbers import format_duration
 from pipelines.cloud.client import RETRY_SECONDS, WATCH_RETRY_SECONDS, Cloud
-from pipelines.exit_codes import SUCCEEDED
 from pipelines.table import print_table
 from pipelines.vertex.runs.describe import (
     EXIT_CODES,

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 from typer.testing import CliRunner
 
+from core.exit import INPUT_ERROR, SUCCEEDED
 from pipelines.cli import app
-from pipelines.exit_codes import INPUT_ERROR, SUCCEEDED
 from pipelines.local.run_command import run_recipe
 from pipelines.options import RunOptions
 from tests.pipelines.lineage.test_export import check, schema_registry

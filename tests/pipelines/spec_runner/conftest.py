@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from components.code_digest import _versions_here
-from pipelines.exit_codes import SUCCEEDED
+from core.exit import SUCCEEDED
 from pipelines.local.run_command import run_recipe
 from pipelines.options import RunOptions
 from pipelines.spec_runner.command import Options, run_spec

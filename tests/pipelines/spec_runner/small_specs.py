@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from pipelines.exit_codes import SUCCEEDED
+from core.exit import SUCCEEDED
 from pipelines.spec_runner.command import Options, run_spec
 
 TEXT, INTEGER, NUMBER = "STRING", "NUMBER_INTEGER", "NUMBER_DOUBLE"

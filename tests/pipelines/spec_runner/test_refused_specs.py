@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.errors import InputError
-from pipelines.exit_codes import SUCCEEDED
+from core.exit import SUCCEEDED
 from pipelines.spec_runner.command import Options, run_spec
 from tests.pipelines.spec_runner.example_specs import two_tasks
 from tests.pipelines.spec_runner.small_specs import last_summary, write_spec

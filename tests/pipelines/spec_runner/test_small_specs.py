@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.exit_codes import FAILED, INTERRUPTED
+from core.exit import FAILED, INTERRUPTED
 from pipelines.metadata.archive import Archive
 from tests.pipelines.spec_runner.example_specs import failing, two_tasks
 from tests.pipelines.spec_runner.small_specs import (

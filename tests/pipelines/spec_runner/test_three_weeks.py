@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from google.cloud import aiplatform_v1 as v1
 
+from core.exit import SUCCEEDED
 from core.manifest import Manifest, read_manifest
-from pipelines.exit_codes import SUCCEEDED
 from pipelines.metadata.archive import Archive
 from pipelines.spec_runner.command import Options, run_spec
 from tests.pipelines.spec_runner.conftest import REAL_TEXT, compile_tiny

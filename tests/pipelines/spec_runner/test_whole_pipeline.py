@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
-from pipelines.exit_codes import FAILED, SUCCEEDED
+from core.exit import FAILED, SUCCEEDED
 from pipelines.metadata.archive import Archive
 from pipelines.spec_runner.command import Options, run_spec
 from tests.pipelines.spec_runner.conftest import REAL_TEXT, Runs

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from core.exit import FAILED, SUCCEEDED
 from pipelines.compiled_spec.parameters import Machines, list_images, read_machines
-from pipelines.exit_codes import FAILED, SUCCEEDED
 from pipelines.vertex.doctor import local
 from pipelines.vertex.doctor.storage import select_files
 from pipelines.vertex.runs.template import load_template

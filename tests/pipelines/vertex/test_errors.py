@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import requests
 
+from core.exit import FAILED, INPUT_ERROR, SUCCEEDED
 from pipelines.cloud.client import Cloud
 from pipelines.cloud.errors import explain, without_secrets
 from pipelines.cloud.target import Target
-from pipelines.exit_codes import FAILED, SUCCEEDED
 from pipelines.vertex.runs.watch import get_run
 from tests.pipelines.vertex.conftest import ACCOUNT, PROJECT, REGION, TEXT, Textmill
 from tests.vertex_server import VertexServer
@@ -68,7 +68,7 @@ def test_refusals_become_sentences_with_a_remedy(
     status, message, details, remedy = CASES[case]
     server.fault("POST", "pipelineJobs$", status, message, details=details)
     ended = textmill("submit", spec, *TEXT)
-    assert ended.code == FAILED
+    assert ended.code == (INPUT_ERROR if status in {404, 409} else FAILED)
     assert ended.err.startswith("error: Cannot submit the run: ")
     assert remedy in ended.err
     assert "Traceback" not in ended.output
@@ -104,7 +104,7 @@ def test_a_run_id_that_exists_is_an_error(
 ) -> None:
     textmill("submit", spec, *TEXT, "--run-id", "one")
     ended = textmill("submit", spec, *TEXT, "--run-id", "one")
-    assert ended.code == FAILED
+    assert ended.code == INPUT_ERROR
     assert "already exists" in ended.err
 
 
@@ -203,7 +203,7 @@ def test_a_refusal_of_each_service_is_a_sentence_and_an_exit_code(
     method, path, command = SERVICES[service]
     server.fault(method, path, status, "Refused by the test.", times=10_000, headers=NOW)
     ended = textmill(*command)
-    assert ended.code == FAILED
+    assert ended.code == (INPUT_ERROR if status == 404 else FAILED)
     assert "Traceback" not in ended.output
     last = ended.err.strip().splitlines()[-1]
     assert last.startswith("error: Cannot ")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from google.cloud import aiplatform_v1 as v1
 
-from pipelines.exit_codes import FAILED, INPUT_ERROR, SUCCEEDED
+from core.exit import FAILED, INPUT_ERROR, SUCCEEDED
 from tests.pipelines.vertex.conftest import (
     ACCOUNT,
     PARENT,

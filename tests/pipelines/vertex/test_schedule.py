@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from google.cloud import aiplatform_v1 as v1
 
-from pipelines.exit_codes import FAILED, INPUT_ERROR, SUCCEEDED
+from core.exit import FAILED, INPUT_ERROR, SUCCEEDED
 from pipelines.vertex.schedule.describe import read_schedule_cron
 from tests.pipelines.vertex.conftest import ACCOUNT, PROJECT, REGION, TEXT, Ended, Textmill
 from tests.vertex_server import VertexServer

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from pipelines.exit_codes import FAILED, SUCCEEDED
+from core.exit import FAILED, SUCCEEDED
 from tests.pipelines.vertex.conftest import ACCOUNT, PROJECT, TEXT, Textmill
 from tests.vertex_server import VertexServer
 from tests.vertex_server.google_apis import Account, Bucket

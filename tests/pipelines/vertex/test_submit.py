@@ -7,7 +7,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1 as v1
 
-from pipelines.exit_codes import CANCELLED, FAILED, INPUT_ERROR, SUCCEEDED
+from core.exit import CANCELLED, FAILED, INPUT_ERROR, SUCCEEDED
 from tests.pipelines.vertex.conftest import ACCOUNT, PROJECT, REGION, ROOT, SPEC, TEXT, Textmill
 from tests.vertex_server import VertexServer
 from tests.vertex_server.resources import dump

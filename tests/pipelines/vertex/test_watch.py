@@ -6,9 +6,9 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from rich.console import Console
 
+from core.exit import INTERRUPTED
 from pipelines.cloud.client import Cloud
 from pipelines.cloud.target import make_target
-from pipelines.exit_codes import INTERRUPTED
 from pipelines.vertex.runs import watch as watching
 from pipelines.vertex.runs.describe import state_name
 from pipelines.vertex.runs.watch import watch

@@ -49,7 +49,7 @@ def test_a_libtpu_that_does_not_fit_is_refused(
         check_libtpu()
     command = [sys.executable, "-m", "trainer.devices.libtpu"]  # as an image's build checks it
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "has PJRT 0.116" in ended.stderr
     assert "Traceback" not in ended.stderr
 
