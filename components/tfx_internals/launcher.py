@@ -49,7 +49,7 @@ class HookedLauncher(launcher.Launcher):
         """Change an ExecutorOutput message before ML Metadata records it."""
 
     def launch(self) -> Any:
-        """Run the node, without the server that nobody calls."""
+        """Run the node, without the server that no executor calls."""
         with _replaced(launcher.execution_watcher, "ExecutionWatcher", _NoServer):
             return super().launch()
 

@@ -140,17 +140,22 @@ def reporting(path: str, verb: str) -> Iterator[Any]:
             f"{path}: cannot be {verb}: access denied. Grant this account the role "
             f"roles/storage.objectAdmin on the bucket {split_path(path)[0]}."
         ) from error
-    except GoogleAuthError as error:
+    except (GoogleAuthError, exceptions.Unauthorized) as error:
         raise StorageError(
-            f"{path}: cannot be {verb}: no valid credentials ({error}). Run `gcloud auth "
-            f"application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS."
+            f"{path}: cannot be {verb}: no valid credentials ({_first_line(error)}). Run `gcloud "
+            f"auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS."
         ) from error
     except (exceptions.GoogleAPIError, RequestException, ConnectionError) as error:
-        reason = getattr(error, "cause", None) or error
+        reason = _first_line(getattr(error, "cause", None) or error)
+        if not isinstance(error, exceptions.RetryError) and not _is_temporary(error):
+            raise StorageError(
+                f"{path}: cannot be {verb}: the store refuses it ({reason}). Fix the reason, and "
+                f"run again."
+            ) from error
+        attempts = "1 attempt" if len(failures) < 2 else f"{len(failures)} attempts"
         raise StorageError(
-            f"{path}: cannot be {verb} ({_first_line(reason)}) after {len(failures) + 1} attempts "
-            f"within {limit:g} seconds. Run again when the store answers; {TIMEOUT_VARIABLE} "
-            f"sets the time."
+            f"{path}: cannot be {verb} ({reason}) after {attempts} within {limit:g} seconds. "
+            f"{_UNANSWERED[:-1]}; {TIMEOUT_VARIABLE} sets the time."
         ) from error
 
 
