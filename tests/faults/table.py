@@ -27,8 +27,7 @@ def _place(point: str) -> tuple[int, str]:
 
 def _row(point: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:
     counts = [sum(run[name] > 0 for run in runs) for name in ("divergent", "false", "repeated")]
-    lost = [run["lost"] for run in runs if run["lost"] is not None]
-    numbers = (len(runs), *counts, max(lost, default="–"))
+    numbers = (len(runs), *counts, max(run["lost"] for run in runs))
     return point, runs[0]["description"], *map(str, numbers)
 
 
