@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.conftest import MakeSettings
-from tests.trainer.test_replicas import MODELS
+from tests.trainer.test_replicas import DISENTANGLED, MODELS
 from tests.trainer.training_tools import (
     assert_close,
     assert_equal_states,
@@ -30,13 +30,15 @@ TWO_LAYERS = {"num_layers": 2}  # the last layer is not recomputed
         ("bert", {"length_buckets": [24], "accumulate_steps": 2}),
         ("albert", {"accumulate_steps": 2}),
         ("electra", {"length_buckets": [24]}),
+        ("disentangled", {"accumulate_steps": 2}),
     ],
 )
 def test_a_compiled_step_makes_the_same_update(
     kind: str, trainer: dict[str, object], dynamic_folder: str, make_settings: MakeSettings
 ) -> None:
+    model = {**MODELS, "disentangled": DISENTANGLED}[kind]
     plain, compiled = (
-        train_some(make_settings(MODELS[kind], compile=c, **trainer), dynamic_folder, STEPS)
+        train_some(make_settings(model, compile=c, **trainer), dynamic_folder, STEPS)
         for c in ("off", "on")
     )
     assert_close(plain, compiled)

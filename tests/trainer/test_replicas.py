@@ -18,6 +18,12 @@ from trainer.objectives.choose import choose_objective
 from trainer.row_draws import RowDraws
 
 NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
+DISENTANGLED = {
+    "type": "electra",
+    "embedding_size": 16,
+    "initializer_range": 0.2,
+    "electra": {"embedding_sharing": "disentangled"},
+}
 MODELS: dict[str, dict[str, object]] = {
     "bert": {"type": "bert"},
     "albert": {"type": "albert", "num_layers": 2, "embedding_size": 16},

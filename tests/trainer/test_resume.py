@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.conftest import MakeSettings, settings_in
+from tests.trainer.test_replicas import DISENTANGLED
 from tests.trainer.training_tools import assert_equal_states, one_cpu, total, train_some
 from trainer.input.batches import training_batches
 from trainer.input.distribute import distribute_batches
@@ -54,6 +55,7 @@ def undisturbed(dynamic_folder: str, tmp_path_factory: pytest.TempPathFactory) -
         ("bert", {"precision": "bfloat16", "length_buckets": [16, 24]}),
         ("albert", {"optimizer": "lamb", "schedule": "stable", "decay_steps": 20}),
         ("electra", {"precision": "bfloat16", "accumulate_steps": 2, "schedule": "product"}),
+        ("disentangled", {"precision": "bfloat16"}),
     ],
 )
 def test_17_and_23_steps_are_40_steps_to_the_bit(
@@ -63,7 +65,8 @@ def test_17_and_23_steps_are_40_steps_to_the_bit(
     make_settings: MakeSettings,
     tmp_path: Path,
 ) -> None:
-    settings = make_settings({"type": model}, **trainer)
+    shape = DISENTANGLED if model == "disentangled" else {"type": model}
+    settings = make_settings(shape, **trainer)
     whole, whole_losses = train_some(settings, dynamic_folder, 40)
     first, first_losses = train_some(settings, dynamic_folder, 17)
     Checkpoints(str(tmp_path), first.saved_variables(), first.step, keep=1).save()

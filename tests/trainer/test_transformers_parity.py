@@ -34,6 +34,11 @@ MODELS = {
     "bert": {"num_layers": 2},
     "albert": {"num_layers": 3, "embedding_size": 16},
     "electra": {"num_layers": 2, "embedding_size": 16, "generator_share": 0.5},
+    "disentangled": {
+        "type": "electra",
+        "embedding_size": 16,
+        "electra": {"embedding_sharing": "disentangled"},
+    },
 }
 Arrays = dict[str, np.ndarray]
 
@@ -44,7 +49,7 @@ def exported(static_folder: str, tmp_path_factory: pytest.TempPathFactory) -> di
     folders = {}
     for kind, shape in MODELS.items():
         root = tmp_path_factory.mktemp(kind)
-        settings = settings_in(root, {"type": kind, **shape})
+        settings = settings_in(root, {"type": kind} | shape)
         instances = open_instances(static_folder)
         model = choose_objective(settings.model, instances).model
         rng = np.random.default_rng(1)
@@ -87,12 +92,14 @@ def theirs(
     transformers_python: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, tuple[Arrays, dict]]:
-    """What transformers makes of the four folders, by class."""
+    """What transformers makes of the folders, by class."""
     jobs = {
         "BertForPreTraining": exported["bert"] / TRANSFORMERS_FOLDER,
         "AlbertForPreTraining": exported["albert"] / TRANSFORMERS_FOLDER,
         "ElectraForPreTraining": exported["electra"] / TRANSFORMERS_FOLDER,
         "ElectraForMaskedLM": exported["electra"] / GENERATOR_FOLDER,
+        "ElectraForPreTraining:2": exported["disentangled"] / TRANSFORMERS_FOLDER,
+        "ElectraForMaskedLM:2": exported["disentangled"] / GENERATOR_FOLDER,
     }
     return run_transformers(transformers_python, jobs, inputs, tmp_path_factory.mktemp("theirs"))
 
@@ -111,6 +118,7 @@ def test_transformers_loads_every_folder_without_a_complaint(
         ("bert", "BertForPreTraining", "prediction_logits"),
         ("albert", "AlbertForPreTraining", "prediction_logits"),
         ("electra", "ElectraForMaskedLM", "logits"),
+        ("disentangled", "ElectraForMaskedLM:2", "logits"),
     ],
 )
 def test_scores_of_masked_tokens_are_theirs(
@@ -135,6 +143,7 @@ def test_scores_of_masked_tokens_are_theirs(
         ("bert", "BertForPreTraining"),
         ("albert", "AlbertForPreTraining"),
         ("electra", "ElectraForPreTraining"),
+        ("disentangled", "ElectraForPreTraining:2"),
     ],
 )
 def test_hidden_states_are_theirs(
@@ -165,11 +174,12 @@ def test_scores_of_pairs_and_replaced_tokens_are_theirs(
         "bert": theirs["BertForPreTraining"][0]["seq_relationship_logits"],
         "albert": theirs["AlbertForPreTraining"][0]["sop_logits"],
         "electra": theirs["ElectraForPreTraining"][0]["logits"] * inputs["input_mask"],
+        "disentangled": theirs["ElectraForPreTraining:2"][0]["logits"] * inputs["input_mask"],
     }
     for kind, folder in exported.items():
         architecture, values = read_model(str(folder))
         weights = {name: tf.constant(value) for name, value in values.items()}
-        if kind == "electra":
+        if architecture.type == "electra":
             electra = Electra(architecture)
             hidden = electra.encode(weights, *inputs.values())
             ours = electra.score_replaced(weights, hidden).numpy() * inputs["input_mask"]

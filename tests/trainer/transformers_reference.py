@@ -2,7 +2,8 @@
 
 usage: python transformers_reference.py INPUTS.npz CLASS FOLDER [CLASS FOLDER …]
 
-Writes CLASS.npz with the outputs and CLASS.json with loading's complaints and the texts' ids.
+Writes CLASS.npz with the outputs and CLASS.json with loading's complaints and the texts' ids. A
+second folder of one class is CLASS:2.
 """
 
 import json
@@ -28,7 +29,7 @@ def main(inputs_path: str, *jobs: str) -> None:
 
 def run_model(class_name: str, folder: str, given: dict) -> tuple[dict, dict]:
     """The outputs as arrays, and what loading had to say."""
-    model_class = getattr(transformers, class_name)
+    model_class = getattr(transformers, class_name.partition(":")[0])
     model, info = model_class.from_pretrained(folder, output_loading_info=True)
     model.eval()
     with torch.no_grad():

@@ -13,7 +13,8 @@ from core.manifest import MANIFEST, Manifest, describe_file, write_manifest
 from trainer.export.serving import save_serving_model
 from trainer.huggingface.write import write_transformers_folders
 from trainer.input.instances import Instances
-from trainer.models.families import Model
+from trainer.models.embedding_sharing import fold
+from trainer.models.families import Model, build_model
 
 
 def export_model(
@@ -33,16 +34,19 @@ def export_model(
         facts: of the training run, for the manifest.
     """
     vocabulary = instances.vocabulary
+    architecture, values = fold(model.architecture, values)
     with storage.open_output_folder(folder, last=MANIFEST) as local:
-        save_serving_model(local, model, values, vocabulary, pair=instances.pair)
+        save_serving_model(
+            local, build_model(architecture), values, vocabulary, pair=instances.pair
+        )
         failpoint("export-files")
-        write_transformers_folders(local, model.architecture, values, vocabulary)
+        write_transformers_folders(local, architecture, values, vocabulary)
         manifest = Manifest(
             kind="model",
             shards={"all": [describe_file(local, path) for path in _files(local)]},
             counts={"all": {"parameters": sum(value.size for value in values.values())}},
             facts={
-                "architecture": asdict(model.architecture),
+                "architecture": asdict(architecture),
                 "seq_length": instances.seq_length,
                 "objective": instances.objective,
                 "vocabulary_digest": vocabulary.digest,

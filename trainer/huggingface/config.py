@@ -79,6 +79,8 @@ def make_config(a: Architecture, class_name: str) -> dict[str, Any]:
         config |= {"num_hidden_groups": 1, "inner_group_num": 1}
     if a.type == "electra":
         config["generator_share"] = a.generator_share  # ours; `transformers` keeps and ignores it
+        if a.embedding_sharing != "shared":
+            config["embedding_sharing"] = a.embedding_sharing  # ours
     if a.sequence_classes != 2:
         config["id2label"] = {str(n): f"LABEL_{n}" for n in range(a.sequence_classes)}
         config["label2id"] = {label: int(n) for n, label in config["id2label"].items()}
@@ -104,6 +106,7 @@ def _architecture(config: dict[str, Any]) -> Architecture:
         activation=config["hidden_act"],
         generator_share=config.get("generator_share"),
         sequence_classes=config.get("sequence_classes", 2),
+        embedding_sharing=config.get("embedding_sharing", "shared"),
     )
 
 
@@ -145,6 +148,7 @@ _OPTIONAL: dict[str, Check] = {
     "embedding_size": _is_size,
     "generator_share": lambda value: value is None or _is_fraction(value),
     "sequence_classes": _is_size,
+    "embedding_sharing": lambda value: value in ("shared", "none"),
 }
 # The supported values of fields that change the computation; the first one is the default.
 _SUPPORTED: dict[str, tuple[Any, ...]] = {

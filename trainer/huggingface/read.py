@@ -1,7 +1,5 @@
 """Read a model from a folder that `transformers` or Textmill wrote."""
 
-import logging
-
 import numpy as np
 
 from core import storage
@@ -16,10 +14,8 @@ from trainer.huggingface.config import (
 from trainer.huggingface.weights import WEIGHTS, Values, read_weights, weight_names, weight_paths
 from trainer.models.architecture import Architecture
 from trainer.models.electra import GENERATOR
+from trainer.models.embedding_sharing import unfold
 
-log = logging.getLogger(__name__)
-
-EMBEDDINGS = "electra.embeddings."  # shared by both halves of an ELECTRA
 _GENERATOR_HEAD = "generator_predictions."  # only generators have it
 # `transformers` saves these, but they are counters or copies of tied tables.
 _NO_WEIGHTS = ("position_ids", "token_type_ids", "decoder.weight", "decoder.bias")
@@ -33,13 +29,17 @@ class GeneratorError(InputError):
     """A generator that is missing or does not fit its discriminator."""
 
 
-def read_model(folder: str, generator_from: str | None = None) -> tuple[Architecture, Values]:
+def read_model(
+    folder: str, generator_from: str | None = None, embedding_sharing: str | None = None
+) -> tuple[Architecture, Values]:
     """Read the architecture and the weights of a model, under our names and as float32.
 
     Args:
         folder: written by `transformers`, or a model that Textmill exported; an exported ELECTRA
             includes its generator.
         generator_from: folder of a generator to read instead.
+        embedding_sharing: how an ELECTRA that starts from the model shares embeddings; None: as
+            the model does.
 
     Raises:
         InputError: as `read_architecture`, or a file of weights is damaged.
@@ -48,7 +48,9 @@ def read_model(folder: str, generator_from: str | None = None) -> tuple[Architec
     architecture = read_architecture(own)
     values = _rename(read_weights(own), architecture.type)
     if generator := find_generator(folder, generator_from):
-        values |= _read_generator(generator, values)
+        values |= _read_generator(generator)
+    if architecture.type == "electra":
+        values = unfold(values, embedding_sharing or architecture.embedding_sharing, folder)
     return architecture, values
 
 
@@ -107,18 +109,15 @@ def check_half(folder: str, *, is_generator: bool) -> None:
         )
 
 
-def _read_generator(folder: str, discriminator: Values) -> Values:
-    """Read a generator's weights, without the embeddings that it shares with its discriminator."""
+def _read_generator(folder: str) -> Values:
+    """Read a generator's weights."""
     check_half(folder, is_generator=True)
     read_architecture(folder)
     values = read_weights(folder)
-    for name in (n for n in values if n.startswith(EMBEDDINGS) and n in discriminator):
-        if not np.array_equal(values[name], discriminator[name]):
-            log.warning("%s: %s differs from the discriminator's, which is used", folder, name)
     return {
         f"{GENERATOR}{name}": value.astype(np.float32)
         for name, value in values.items()
-        if not name.startswith(EMBEDDINGS) and not name.endswith(_NO_GENERATOR_WEIGHTS)
+        if not name.endswith(_NO_GENERATOR_WEIGHTS)
     }
 
 

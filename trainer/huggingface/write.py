@@ -14,10 +14,9 @@ from trainer.huggingface.config import (
     TRANSFORMERS_FOLDER,
     make_config,
 )
-from trainer.huggingface.read import EMBEDDINGS
 from trainer.huggingface.weights import WEIGHTS, Values
 from trainer.models.architecture import Architecture, generator_architecture
-from trainer.models.electra import GENERATOR
+from trainer.models.electra import EMBEDDINGS, GENERATOR
 
 
 def write_transformers_folders(
@@ -30,7 +29,7 @@ def write_transformers_folders(
     _write(storage.join(folder, TRANSFORMERS_FOLDER), config, main, vocabulary)
     if architecture.type == "electra":
         generator = {n.removeprefix(GENERATOR): v for n, v in values.items() if n not in main}
-        embeddings = {n: v for n, v in main.items() if n.startswith(EMBEDDINGS)}
+        embeddings = {n: v for n, v in main.items() if n.startswith(f"{EMBEDDINGS}.")}
         config = make_config(generator_architecture(architecture), "ElectraForMaskedLM")
         target = storage.join(folder, GENERATOR_FOLDER)
         _write(target, config, {**embeddings, **generator}, vocabulary)

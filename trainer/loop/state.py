@@ -45,7 +45,8 @@ def start_state(settings: TrainingSettings, objective: Objective) -> State:
     deviation = objective.model.architecture.initializer_range
     values = first_values(parameters, deviation=deviation, seed=settings.seed)
     if folder := settings.model.start_from:
-        _, folder_values = read_model(folder, settings.model.generator_from)
+        sharing = settings.model.electra.embedding_sharing
+        _, folder_values = read_model(folder, settings.model.generator_from, sharing)
         values = start_values(values, folder_values, parameters, folder)
     variables = make_variables(values)
     step = tf.Variable(

@@ -71,6 +71,7 @@ class Architecture:
     activation: str = "gelu"  # or "gelu_new", the tanh form of some published ALBERTs
     generator_share: float | None = None  # ELECTRA: of hidden_size, num_heads, intermediate_size
     sequence_classes: int = 2  # of the head on [CLS] (BERT, ALBERT)
+    embedding_sharing: str = "shared"  # ELECTRA: or "disentangled", or "none"
 
     @property
     def head_size(self) -> int:
@@ -116,6 +117,7 @@ def resolve_architecture(
         initializer_range=model.initializer_range,
         position_start=model.position_start,
         sequence_classes=sequence_classes,
+        embedding_sharing=model.electra.embedding_sharing,
     )
 
 

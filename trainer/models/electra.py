@@ -1,5 +1,7 @@
 """Define ELECTRA: a generator that fills masks, and a discriminator that finds what it replaced."""
 
+import dataclasses
+
 import tensorflow as tf
 
 from trainer.models import blocks
@@ -11,19 +13,22 @@ from trainer.models.noise import NO_NOISE, Noise
 from trainer.models.parameters import ParameterList, dense_parameters
 
 GENERATOR = "generator."  # before the names of `transformers`' ElectraForMaskedLM
-_EMBEDDINGS = "electra.embeddings"  # both halves use these
+EMBEDDINGS = "electra.embeddings"  # of both halves, unless `embedding_sharing` is none
+DELTA = "electra.embeddings_delta"  # what a discriminator adds to them if they are disentangled
 _PROJECTION = "electra.embeddings_project"
 _DISCRIMINATOR_HEAD = "discriminator_predictions"
-_GENERATOR_HEAD = HeadNames(
-    dense=f"{GENERATOR}generator_predictions.dense",
-    norm=f"{GENERATOR}generator_predictions.LayerNorm",
-    bias=f"{GENERATOR}generator_lm_head.bias",
-    words=f"{_EMBEDDINGS}.word_embeddings.weight",
-)
 
 
 class Electra:
-    """ELECTRA (Clark et al. 2020). The generator uses the discriminator's embeddings.
+    """ELECTRA (Clark et al. 2020), whose halves have common embeddings: words, positions, segments.
+
+    Its `embedding_sharing` says how:
+
+    - shared: one set, which both losses change.
+    - disentangled (He et al. 2021, DeBERTaV3): the generator's set is E, the discriminator's is
+      stop_gradient(E) + D, and D starts at 0. Only the generator's loss changes E, and only the
+      discriminator's changes D, so the two do not pull one table in different directions.
+    - none: two sets.
 
     The discriminator's parameters are named as in `transformers`' ElectraForPreTraining, the
     generator's as in its ElectraForMaskedLM with "generator." before them.
@@ -50,6 +55,14 @@ class Electra:
     def __init__(self, architecture: Architecture) -> None:
         self.architecture = architecture
         self.generator = generator_architecture(architecture)
+        is_separate = architecture.embedding_sharing == "none"
+        self._generator_embeddings = GENERATOR + EMBEDDINGS if is_separate else EMBEDDINGS
+        self._generator_head = HeadNames(
+            dense=f"{GENERATOR}generator_predictions.dense",
+            norm=f"{GENERATOR}generator_predictions.LayerNorm",
+            bias=f"{GENERATOR}generator_lm_head.bias",
+            words=f"{self._generator_embeddings}.word_embeddings.weight",
+        )
         self._layers = name_layers("electra", architecture.num_layers)
         self._generator_layers = name_layers(f"{GENERATOR}electra", architecture.num_layers)
 
@@ -57,16 +70,24 @@ class Electra:
         """List every parameter of both halves; shared embeddings are listed once."""
         a, h = self.architecture, self.architecture.hidden_size
         parameters: ParameterList = {}
-        for architecture, projection, layers in (
-            (a, _PROJECTION, self._layers),
-            (self.generator, GENERATOR + _PROJECTION, self._generator_layers),
+        for architecture, names, layers in (
+            (a, (EMBEDDINGS, _PROJECTION), self._layers),
+            (
+                self.generator,
+                (self._generator_embeddings, GENERATOR + _PROJECTION),
+                self._generator_layers,
+            ),
         ):
-            parameters |= blocks.embeddings_parameters(_EMBEDDINGS, projection, architecture)
+            parameters |= blocks.embeddings_parameters(*names, architecture)
             for layer in layers:
                 parameters |= blocks.layer_parameters(layer, architecture)
+        if a.embedding_sharing == "disentangled":
+            for name in [name for name in parameters if name.startswith(f"{EMBEDDINGS}.")]:
+                delta = dataclasses.replace(parameters[name], start="zeros")
+                parameters[name.replace(EMBEDDINGS, DELTA)] = delta
         return {
             **parameters,
-            **blocks.head_parameters(_GENERATOR_HEAD, self.generator),
+            **blocks.head_parameters(self._generator_head, self.generator),
             **dense_parameters(f"{_DISCRIMINATOR_HEAD}.dense", h, h),
             **dense_parameters(f"{_DISCRIMINATOR_HEAD}.dense_prediction", h, 1),
         }
@@ -82,7 +103,8 @@ class Electra:
     ) -> tf.Tensor:
         """Compute the discriminator's hidden states; arguments and result as in `Bert.encode`."""
         a, layers = self.architecture, self._layers
-        x = blocks.embed(weights, _EMBEDDINGS, _PROJECTION, a, input_ids, segment_ids, noise)
+        weights = self._with_sums(weights)
+        x = blocks.embed(weights, EMBEDDINGS, _PROJECTION, a, input_ids, segment_ids, noise)
         return run_layers(weights, layers, a, x, input_mask, noise, positions)
 
     def predict_tokens(
@@ -96,10 +118,10 @@ class Electra:
     ) -> tf.Tensor:
         """Return the generator's scores of every token at the masked positions, (B * N, V)."""
         a, layers = self.generator, self._generator_layers
-        projection = GENERATOR + _PROJECTION
-        x = blocks.embed(weights, _EMBEDDINGS, projection, a, input_ids, segment_ids, noise)
+        names = self._generator_embeddings, GENERATOR + _PROJECTION
+        x = blocks.embed(weights, *names, a, input_ids, segment_ids, noise)
         hidden = run_layers(weights, layers, a, x, input_mask, noise, positions)
-        return blocks.score_tokens(weights, _GENERATOR_HEAD, a, hidden)
+        return blocks.score_tokens(weights, self._generator_head, a, hidden)
 
     def score_replaced(self, weights: Weights, hidden: tf.Tensor) -> tf.Tensor:
         """Score each token of the discriminator's hidden states (B, L, H).
@@ -117,3 +139,14 @@ class Electra:
         """Return one vector per input, (B, H): the hidden state of [CLS], for lack of a pooler."""
         del weights
         return hidden[:, 0]
+
+    def _with_sums(self, weights: Weights) -> Weights:
+        """Return the discriminator's weights; disentangled embeddings are summed."""
+        if self.architecture.embedding_sharing != "disentangled":
+            return weights
+        sums = {
+            name: tf.stop_gradient(value) + weights[name.replace(EMBEDDINGS, DELTA)]
+            for name, value in weights.items()
+            if name.startswith(f"{EMBEDDINGS}.")
+        }
+        return {**weights, **sums}

@@ -14,6 +14,11 @@ class ElectraSettings(Settings):
     """Weight of the discriminator's loss; the generator's loss has weight 1."""
     temperature: float = Field(default=1.0, gt=0, le=100)
     """Temperature of the softmax from which the generator's tokens are sampled."""
+    embedding_sharing: Literal["shared", "disentangled", "none"] = "shared"
+    """Embeddings of generator and discriminator. shared (ELECTRA): one set, which both losses
+    change. disentangled (DeBERTaV3): the discriminator adds a set of its own to the generator's,
+    which only the generator's loss changes. none: two sets. Both need the memory of a second set
+    while training; published models have the same format and speed."""
 
 
 class ModelSettings(Settings):

@@ -63,6 +63,7 @@ def start_architecture(
         initializer_range=settings.initializer_range,
         type_vocab_size=max(architecture.type_vocab_size, settings.type_vocab_size),
         sequence_classes=sequence_classes,
+        embedding_sharing=settings.electra.embedding_sharing,
     )
 
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tests.trainer.conftest import MakeSettings
 from tests.trainer.devices.made_up_tpu import trace
-from tests.trainer.test_replicas import MODELS
+from tests.trainer.test_replicas import DISENTANGLED, MODELS
 
 FORBIDDEN_TYPES = {tf.string.as_datatype_enum, tf.float64.as_datatype_enum}
 HOST_ONLY = ("PyFunc", "Print", "Assert", "Recv", "Send", "HostCompute", "Outfeed", "Infeed")
@@ -17,12 +17,14 @@ HOST_ONLY = ("PyFunc", "Print", "Assert", "Recv", "Send", "HostCompute", "Outfee
         ("bert", {"accumulate_steps": 2, "length_buckets": [16]}, ("Case", "While")),
         ("albert", {"optimizer": "lamb", "recompute": "layers"}, ()),
         ("electra", {"length_buckets": [16, 24], "precision": "float32"}, ("Case",)),
+        ("disentangled", {}, ()),
     ],
 )
 def test_the_loop_on_a_tpu_sums_over_cores_and_asks_nothing_of_its_host(
     kind: str, trainer: dict[str, object], bodies: tuple[str, ...], make_settings: MakeSettings
 ) -> None:
-    traced = trace(make_settings(MODELS[kind], **{"precision": "bfloat16", **trainer}))
+    model = {**MODELS, "disentangled": DISENTANGLED}[kind]
+    traced = trace(make_settings(model, **{"precision": "bfloat16", **trainer}))
     assert traced.on_host["While"] or traced.on_host["StatelessWhile"], "the loop over steps"
     for body in bodies:
         assert any(op.endswith(body) for op in traced.on_tpu), f"{body} is on the TPU"
