@@ -1,6 +1,7 @@
 """Run a recipe on this machine: the command `textmill run`."""
 
 import contextlib
+import functools
 import os
 import tempfile
 import time
@@ -23,10 +24,12 @@ from pipelines.local.run_summary import RunSummary, StartedRun, short
 from pipelines.local.standard_input import keep_standard_input
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import TextLocation, locate_and_check
+from pipelines.local.training_rate import find_rate
 from pipelines.metadata.mlmd.update import relocate
 from pipelines.metadata.names import KILLED
 from pipelines.options import RunOptions
 from pipelines.quiet import hush, log_to
+from pipelines.recipe.budget import resolve_budget
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.work import check_nodes, check_training
@@ -74,6 +77,9 @@ def _check_and_run(
         relocate(workdir.metadata, workdir.root)
         claim_remote(workdir)
         closed = close_unfinished(workdir, KILLED)
+        recipe, budget = resolve_budget(recipe, functools.partial(find_rate, workdir=workdir))
+        if budget:
+            Console(stderr=True, highlight=False).print(escape(budget), soft_wrap=True)
         return _run(recipe, text, workdir, options, closed, verbose)
 
 

@@ -74,6 +74,8 @@ def print_plan(plan: "Plan", console: "Console") -> None:
         console.print("No training: the model is cached, or the plan ends before it.")
         return
     work = plan.work
+    if plan.budget:
+        console.print(escape(plan.budget))
     console.print(
         f"Training: {work.steps:,} steps × {work.global_batch_size:,} instances × "
         f"{work.seq_length} tokens = {work.tokens:,} tokens; {work.parameters:,} parameters; "

@@ -1,5 +1,6 @@
 """Plan a run: which nodes will execute, why, and how long and how costly training will be."""
 
+import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,10 +8,12 @@ from typing import TYPE_CHECKING
 from components.text_example_gen.reading.find_files import list_once
 from pipelines.local.standard_input import keep_standard_input
 from pipelines.local.text_location import TextLocation, locate_and_check
+from pipelines.local.training_rate import find_rate
 from pipelines.machines.presets import load_prices
 from pipelines.options import RunOptions
 from pipelines.plan.estimates import Estimate, estimate_all, warn_of_missing_device
 from pipelines.plan.large_batches import warn_of_large_batches
+from pipelines.recipe.budget import resolve_budget
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.work import TrainingWork, check_nodes, check_training, compute_work
@@ -33,6 +36,7 @@ class Plan:
     work: TrainingWork
     estimates: tuple[Estimate, ...]  # of the training, one per machine; none if it does not train
     warnings: tuple[str, ...]
+    budget: str | None = None  # how the steps follow from `trainer.budget`
     prices: str  # date, region and source of the price table
 
 
@@ -60,6 +64,8 @@ def make_plan(
         check_training(recipe, options.to_node)
     table = load_prices(prices)
     folder = locate_workdir(options.workdir, options.root)
+    measure = functools.partial(find_rate, workdir=folder, record=False)
+    recipe, budget = resolve_budget(recipe, None if machines else measure)
     with list_once(), keep_standard_input(options.text or []) as names:
         text = locate_and_check(names, options.span, recipe.text)
         nodes = _plan_nodes(recipe, text, folder, options)
@@ -75,6 +81,7 @@ def make_plan(
         work=work,
         estimates=tuple(estimates),
         warnings=(*warn_of_missing_device(recipe), *batches) if trains else (),
+        budget=budget,
         prices=f"{table.date}, {table.region}: {' '.join(table.source.split())}",
     )
 

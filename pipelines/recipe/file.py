@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from core.errors import InputError
 from core.plain_yaml import PlainLoader, load_plain
 from pipelines.recipe.settings import Recipe
+from trainer.settings.training import SET_BY_BUDGET
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 KeyPath = tuple[str, ...]
@@ -39,6 +40,10 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
         lines[key] = 0
         for length in range(1, len(key)):  # groups that only the override names
             lines.setdefault(key[:length], 0)
+    if lines.get(("trainer", "budget")) == 0 and values["trainer"]["budget"] is not None:
+        for name in SET_BY_BUDGET:  # instead of the file's length
+            if lines.get(("trainer", name)):
+                del values["trainer"][name]
     try:
         # In strict mode, JSON input may still give a list for a tuple and 1 for 1.0.
         return Recipe.model_validate_json(json.dumps(values))

@@ -182,7 +182,7 @@ class Recipe(Settings):
                 "current text would not fit its weights. Set vocabulary.import_from: "
                 "latest_blessed."
             )
-        if self.trainer.warmup_steps >= self.trainer.steps:
+        if self.trainer.warmup_steps >= self.trainer.steps and not self.trainer.budget:
             raise ValueError(
                 f"trainer.warmup_steps is {self.trainer.warmup_steps} of {self.trainer.steps}, "
                 f"so the learning rate would never decrease. Lower trainer.warmup_steps."

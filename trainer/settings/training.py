@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from core.settings import Settings
+from trainer.settings.budget import parse_budget
 from trainer.settings.masking import MaskingSettings
 from trainer.settings.model import ModelSettings
 
@@ -24,6 +25,7 @@ NOT_COMPUTED = {
     "compile",
     "recompute",
 }
+SET_BY_BUDGET = ("steps", "warmup_steps", "decay_steps")
 
 
 class PhaseSettings(Settings):
@@ -69,6 +71,12 @@ class TrainerSettings(Settings):
 
     steps: int = Field(default=100_000, ge=1, le=100_000_000)
     """Number of optimizer updates."""
+    budget: str | None = None
+    """Length of the run as an amount, instead of `steps`: time of the steps (90s, 30min, 2h, 3d),
+    tokens with padding (10B tokens), or compute (1.5 EFLOP). A run sets `steps` from it, and
+    `warmup_steps` and `decay_steps` to a tenth of them. None: `steps`."""
+    budget_rate: float | None = Field(default=None, gt=0, le=1e12)
+    """Tokens per second, with padding, for a budget of time. None: measured on this machine."""
     global_batch_size: int = Field(default=256, ge=1, le=1 << 20)
     """Instances per step over all replicas (BERT)."""
     accumulate_steps: int = Field(default=1, ge=1, le=1 << 20)
@@ -137,6 +145,26 @@ class TrainerSettings(Settings):
     """Peak FLOP/s of a device, to report the share that is reached. None: measured on a CPU, known
     by name for common GPUs and TPUs, otherwise not reported."""
 
+    @field_validator("budget")
+    @classmethod
+    def _check_budget(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_budget(text)
+        return text
+
+    @model_validator(mode="after")
+    def _check_budget_alone(self) -> Self:
+        both = [name for name in SET_BY_BUDGET if name in self.model_fields_set]
+        if self.budget and both:
+            raise ValueError(f"budget sets {both[0]}. Remove one of the two.")
+        is_time = self.budget is not None and parse_budget(self.budget).unit == "seconds"
+        if self.budget_rate and not is_time:
+            raise ValueError(
+                "budget_rate is only for a budget of time. Set budget, for example to 2h, or "
+                "remove budget_rate."
+            )
+        return self
+
     @property
     def compute_type(self) -> Literal["float32", "bfloat16"]:
         """Return the type of weights and activations during the computation."""
@@ -181,6 +209,8 @@ class TrainerSettings(Settings):
 
     @model_validator(mode="after")
     def _check_phases(self) -> Self:
+        if self.budget:  # `steps` is not known yet
+            return self
         steps = self.phase_boundaries()
         if any(later <= earlier for earlier, later in pairwise(steps)):
             raise ValueError(
@@ -215,6 +245,13 @@ class TrainingSettings(Settings):
     and instances."""
     code_digest: str = ""
     """Digest of the trainer's code; part of TFX's cache key and of the name of the run's folder."""
+
+    @field_validator("trainer")
+    @classmethod
+    def _check_budget(cls, trainer: TrainerSettings) -> TrainerSettings:
+        if trainer.budget:
+            raise ValueError(f"trainer.budget is {trainer.budget}, and no steps were set from it.")
+        return trainer
 
     def computed(self) -> dict[str, Any]:
         """Return the settings that the result depends on, as JSON values."""

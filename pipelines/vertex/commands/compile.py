@@ -9,6 +9,7 @@ import yaml
 from core.errors import InputError, TextmillError
 from pipelines.output_file import check_output, write_output
 from pipelines.quiet import hush
+from pipelines.recipe.budget import resolve_budget
 from pipelines.recipe.file import load_recipe
 
 MAX_DIFFERENCES, MAX_CHARACTERS = 12, 60  # differences in a message, and characters of each
@@ -33,7 +34,7 @@ def compile_to_file(recipe_name: str, output: Path, overrides: list[str], *, che
         raise InputError(f"--output {output}: a spec is YAML. Use a name that ends with .yaml.")
     if not check:
         check_output(output)
-    recipe = load_recipe(recipe_name, overrides).from_here()
+    recipe, budget = resolve_budget(load_recipe(recipe_name, overrides).from_here())
     hush(verbose=False)
     from pipelines.vertex.compile.compile import compile_recipe
 
@@ -42,7 +43,8 @@ def compile_to_file(recipe_name: str, output: Path, overrides: list[str], *, che
         compare(output, text)
         return f"{output} is up to date with the recipe {recipe_name}."
     write_output(output, text)
-    return f"Compiled the recipe {recipe_name} to {output}."
+    compiled = f"Compiled the recipe {recipe_name} to {output}."
+    return f"{compiled} {budget}." if budget else compiled
 
 
 def to_yaml(spec: dict[str, Any], recipe_name: str, overrides: list[str]) -> str:

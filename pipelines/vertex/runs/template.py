@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from core.errors import InputError
+from pipelines.recipe.budget import resolve_budget
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
 
@@ -62,7 +63,7 @@ def load_template(
                 f"pass the recipe instead of the spec."
             )
         return Template(spec=content, source=spec_or_recipe)
-    recipe = load_recipe(spec_or_recipe, overrides or ())
+    recipe, _ = resolve_budget(load_recipe(spec_or_recipe, overrides or ()))
     if check_defaults and recipe.vertex:
         check_defaults(lambda name: getattr(recipe.vertex, name, None))
     from pipelines.vertex.compile.compile import compile_recipe
