@@ -34,7 +34,7 @@ def resolve_budget(
             recipe must give it.
 
     Returns:
-        The recipe, with steps in the place of the budget, and a sentence that says how they were
+        The recipe, with steps instead of the budget, and a sentence that says how they were
         chosen; the recipe as it is and None if it has no budget.
 
     Raises:
