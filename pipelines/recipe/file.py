@@ -40,10 +40,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
         lines[key] = 0
         for length in range(1, len(key)):  # groups that only the override names
             lines.setdefault(key[:length], 0)
-    if lines.get(("trainer", "budget")) == 0 and values["trainer"]["budget"] is not None:
-        for name in SET_BY_BUDGET:  # instead of the file's length
-            if lines.get(("trainer", name)):
-                del values["trainer"][name]
+    _drop_lengths(values, lines)
     try:
         # In strict mode, JSON input may still give a list for a tuple and 1 for 1.0.
         return Recipe.model_validate_json(json.dumps(values))
@@ -143,6 +140,16 @@ def _walk_keys(node: yaml.Node | None, at: KeyPath, path: Path) -> Iterator[tupl
         seen[key] = line
         yield (*at, key), line
         yield from _walk_keys(value_node, (*at, key), path)
+
+
+def _drop_lengths(values: dict[str, Any], lines: dict[KeyPath, int]) -> None:
+    """Let a budget that is an override replace the length of the training in the file."""
+    trainer = values.get("trainer")
+    if not isinstance(trainer, dict) or lines.get(("trainer", "budget")) != 0:
+        return
+    for name in SET_BY_BUDGET if trainer.get("budget") else ():
+        if lines.get(("trainer", name)):
+            trainer.pop(name, None)
 
 
 def _apply_override(values: dict[str, Any], override: str) -> KeyPath:
