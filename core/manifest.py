@@ -128,6 +128,23 @@ def verify_shards(folder: str, manifest: Manifest) -> None:
         _check_shard(folder, shard, file_digest)
 
 
+def read_verified(folder: str, shard: Shard) -> bytes:
+    """Read one file of an artifact, and compare its digest.
+
+    Raises:
+        DamagedFileError: it is missing or was changed.
+    """
+    content = b""
+
+    def read(path: str) -> str:
+        nonlocal content
+        content = storage.read_bytes(path)
+        return hashlib.sha256(content).hexdigest()
+
+    _check_shard(folder, shard, read)
+    return content
+
+
 def copy_shards(folder: str, shards: Iterable[Shard], target: str) -> None:
     """Download every file once, to a local folder, and compare its digest.
 

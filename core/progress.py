@@ -33,8 +33,6 @@ class Task:
     count: Callable[[], int] | None  # reads how much is done; None: the work says it
     started: float = field(default_factory=time.monotonic)
     done: int = 0
-    slow_start: bool = False  # whether the first unit takes much longer than the others
-    first: tuple[float, int] | None = None  # when the first units were seen, and their number
 
     def advance(self, number: int) -> None:
         """Record that so much more is done."""
@@ -44,19 +42,16 @@ class Task:
         """Find out how much is done."""
         if self.count is not None:
             self.done = self.count()
-        if self.done and self.first is None:
-            self.first = (time.monotonic(), self.done) if self.slow_start else (self.started, 0)
 
     def describe(self) -> str:
         """Return for example "12 of 40 documents, 3 documents/s, 0:09 left"."""
         now = time.monotonic()
         of_total = "" if self.total is None else f" of {self.total:,}"
-        counted = f"{self.done:,}{of_total} {self.unit}, " if self.done else ""
-        if self.first is None or self.done == self.first[1]:
-            return f"{counted}{format_clock(now - self.started)} so far"
-        rate = (self.done - self.first[1]) / max(1e-9, now - self.first[0])
+        if not self.done:
+            return f"{format_clock(now - self.started)} so far"
+        rate = self.done / max(1e-9, now - self.started)
         speed = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
-        text = f"{counted}{speed} {self.unit}/s"
+        text = f"{self.done:,}{of_total} {self.unit}, {speed} {self.unit}/s"
         if self.total is None:
             return text
         return f"{text}, {format_clock(max(0, self.total - self.done) / rate)} left"
@@ -68,8 +63,6 @@ def show_progress(
     unit: str = "",
     total: int | None = None,
     count: Callable[[], int] | None = None,
-    *,
-    slow_start: bool = False,
 ) -> Iterator[Advance]:
     """Show the progress of the block. Within another one, the inner block is shown.
 
@@ -79,9 +72,8 @@ def show_progress(
         total: how much there is to do; None: unknown.
         count: returns how much is done, for work in other processes; None: the block calls what
             this yields, with the number of units that were just done.
-        slow_start: measure the rate from the first units on, because the work before them is long.
     """
-    task = Task(label, unit, total, count, slow_start=slow_start)
+    task = Task(label, unit, total, count)
     _display.push(task)
     try:
         yield task.advance

@@ -52,7 +52,6 @@ ALLOWED = {
     "components/publisher/versions.py": "rename: publishes a whole version at once",
     "components/text_example_gen/duplicates/near_duplicates.py": "memmap: an unnamed file, read",
     "components/text_example_gen/vertex_driver.py": "fileio: a file that TFX's launcher expects",
-    "components/tfx_internals/statistics_progress.py": "write_text: a count that is displayed",
     "pipelines/local/standard_input.py": "open: text from a pipe, in a temporary folder",
     "pipelines/local/store_care.py": "SQLite: the backup of the store, renamed when whole",
     "pipelines/metadata/mlmd/update.py": "SQLite: closes the executions of a killed run",

@@ -43,8 +43,8 @@ class InstanceGen(SpecComponent, base_beam_component.BaseBeamComponent):
 
     Outputs:
         instances: `standard_artifacts.Examples`: tf.Examples in gzipped TFRecord shards, with
-            `manifest.json`, `histograms.json`, `token_counts.npy` and the vocabulary next to the
-            splits.
+            `manifest.json`, `histograms.json`, `token_counts.npy`, `value_counts.npz` and the
+            vocabulary next to the splits.
         schema: `standard_artifacts.Schema`: the exact schema of the instances.
     """
 

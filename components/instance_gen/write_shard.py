@@ -30,6 +30,7 @@ from components.instance_gen.writing.encode import Frames, count_and_encode
 from components.instance_gen.writing.plan import ShardContext
 from components.instance_gen.writing.publish import save_token_counts
 from components.records import check_records, write_frames
+from components.statistics_gen.value_counts import save_value_counts
 from core.draw import draw
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 
@@ -40,7 +41,8 @@ def write_shard(context: ShardContext, unit: dict[str, Any]) -> dict[str, Any]:
     """Write one shard of instances.
 
     Returns:
-        `shard` (its entry in the manifest), `counts`, `histograms`, `token_counts` (a file).
+        `shard` (its entry in the manifest), `counts`, `histograms`, `token_counts` and
+        `value_counts` (files).
     """
     settings = context.settings
     vocabulary, tokenizer = _load_tokenizer(context.vocabulary, context.vocabulary_digest)
@@ -65,6 +67,7 @@ def write_shard(context: ShardContext, unit: dict[str, Any]) -> dict[str, Any]:
         "counts": add_counts([counter.counts, counts, corpus.skipped, skipped, of_sources]),
         "histograms": counter.histograms() | histograms,
         "token_counts": save_token_counts(tokens, context.scratch, *key),
+        "value_counts": save_value_counts(counter.values.counts(), context.scratch, *key),
     }
 
 

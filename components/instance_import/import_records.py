@@ -17,6 +17,7 @@ from components.instance_gen.writing.plan import ShardContext, shard_path
 from components.instance_gen.writing.publish import save_token_counts
 from components.records import write_frames
 from components.settings import InstanceSettings, RecordsSettings
+from components.statistics_gen.value_counts import save_value_counts
 from core import storage
 from core.errors import InputError
 from core.manifest import file_digest
@@ -107,6 +108,7 @@ def import_shard(context: ShardContext, unit: Unit) -> dict[str, Any]:
         "counts": {"documents": 0, "single_sentence_documents": 0, **counter.counts},
         "histograms": counter.histograms(),
         "token_counts": save_token_counts(tokens, context.scratch, *key),
+        "value_counts": save_value_counts(counter.values.counts(), context.scratch, *key),
     }
 
 

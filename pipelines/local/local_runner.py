@@ -18,11 +18,9 @@ from components.tfx_internals.local_pipeline import (
     open_metadata,
     set_run_properties,
 )
-from components.tfx_internals.statistics_progress import count_examples
 from core import storage
 from core.errors import InputError
 from core.failpoints import failpoint
-from core.manifest import read_manifest
 from core.progress import print_messages, show_progress
 from core.settings import LATEST_BLESSED
 from pipelines.local.node_timer import NodeTimer
@@ -38,7 +36,6 @@ SOURCES = re.compile(
 )
 TRAINER = "Trainer"
 TRAINING_LOG = "trainer.report.progress"
-STATISTICS_GEN = "tfx.components.statistics_gen.component.StatisticsGen"
 log = logging.getLogger(__name__)
 
 
@@ -159,13 +156,11 @@ class NodeLauncher(HookedLauncher):
             storage.remove_tree(artifact.uri)
 
     def show_progress(self, inputs: ArtifactsByKey) -> contextlib.AbstractContextManager[object]:
-        """Show how long the node has been running, and for statistics how much it has read."""
+        """Show how long the node has been running; what it counts itself is shown instead."""
         node = self._pipeline_node.node_info
         if node.id == TRAINER:
             return print_messages(TRAINING_LOG)  # on a terminal it draws a bar of its own
-        if node.type.name != STATISTICS_GEN:
-            return show_progress(node.id)
-        return _show_statistics(node.id, inputs["examples"][0].uri)
+        return show_progress(node.id)
 
     def before_publish(self, executor_output: Any) -> None:
         """Record the digest of each output, together with the output itself."""
@@ -174,17 +169,6 @@ class NodeLauncher(HookedLauncher):
             for artifact in outputs.artifacts:
                 if digest := output_digest(artifact.uri):
                     artifact.custom_properties[OUTPUT_DIGEST].string_value = digest
-
-
-@contextlib.contextmanager
-def _show_statistics(node_id: str, examples: str) -> Iterator[None]:
-    manifest = read_manifest(examples)
-    total = sum(shard.records for shards in manifest.shards.values() for shard in shards)
-    with (
-        count_examples() as count,  # TFDV builds a graph for seconds before it reads
-        show_progress(node_id, manifest.kind, total, count, slow_start=True),
-    ):
-        yield
 
 
 def _each(artifacts: ArtifactsByKey) -> Iterator[Artifact]:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tfx.components import StatisticsGen
 from tfx.dsl.components.base import base_node
 from tfx.types.channel import BaseChannel
 
@@ -14,7 +13,8 @@ from components.instance_export.component import InstanceExport
 from components.instance_gen.component import InstanceGen
 from components.instance_import.component import InstanceImport
 from components.instance_import.import_records import records_digest
-from pipelines.nodes.text import TextNodes, make_validator
+from components.statistics_gen.component import StatisticsGen
+from pipelines.nodes.text import TextNodes, make_statistics, make_validator
 from pipelines.recipe.settings import Recipe
 from pipelines.run_environment import Platform
 
@@ -47,8 +47,8 @@ def make_instance_nodes(recipe: Recipe, platform: Platform, text: TextNodes) -> 
         if number > 1:
             suffix = f"Phase{number}"
             instances = instances.with_id(f"InstanceGen{suffix}")
-        statistics = StatisticsGen(examples=instances.outputs["instances"])
-        statistics = statistics.with_id(f"InstanceStatistics{suffix}")
+        channel = instances.outputs["instances"]
+        statistics = make_statistics(channel, f"InstanceStatistics{suffix}")
         schema = instances.outputs["schema"]
         validator = make_validator(statistics, schema, f"InstanceValidator{suffix}")
         phases.append(PhaseNodes(instances=instances, statistics=statistics, validator=validator))

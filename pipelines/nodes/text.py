@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tfx.components import SchemaGen, StatisticsGen
+from tfx.components import SchemaGen
 from tfx.dsl.components.base import base_node
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
@@ -15,6 +15,7 @@ from tfx.types.channel import BaseChannel, Channel
 
 from components.code_digest import executor_digest
 from components.example_validator.component import ExampleValidator
+from components.statistics_gen.component import StatisticsGen
 from components.text_example_gen.component import TextExampleGen
 from components.vocabulary_gen.component import VocabularyGen
 from core.settings import LATEST_BLESSED
@@ -49,7 +50,7 @@ def make_text_nodes(recipe: Recipe, locations: Locations) -> TextNodes:
         range_config=_span_range(locations.span),
         text_span=locations.span if isinstance(locations.span, RuntimeParameter) else None,
     )
-    statistics = StatisticsGen(examples=documents.outputs["examples"]).with_id("DocumentStatistics")
+    statistics = make_statistics(documents.outputs["examples"], "DocumentStatistics")
     schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=False)
     validator = make_validator(statistics, schema.outputs["schema"], "DocumentValidator")
     base_model = _find_base_model(recipe)
@@ -68,6 +69,12 @@ def make_text_nodes(recipe: Recipe, locations: Locations) -> TextNodes:
         validator=validator,
         vocabulary=vocabulary,
     )
+
+
+def make_statistics(examples: BaseChannel, node_id: str) -> StatisticsGen:
+    """Make the node that describes documents or instances."""
+    statistics = StatisticsGen(examples=examples, code_digest=executor_digest(StatisticsGen))
+    return statistics.with_id(node_id)
 
 
 def make_validator(

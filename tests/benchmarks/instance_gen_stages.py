@@ -16,6 +16,7 @@ import tensorflow as tf
 from isal import isal_zlib
 from tfx_bsl.coders import example_coder
 
+from components.example_bytes import encode_examples
 from components.instance_gen.masking import mask_batch
 from components.instance_gen.pairing.assemble import assemble, ordinary_ids
 from components.instance_gen.pairing.segment_pairs import pair_next_sentences
@@ -24,7 +25,7 @@ from components.instance_gen.tokenizing.chunk_tokenizer import ChunkTokenizer
 from components.instance_gen.tokenizing.documents import read_documents
 from components.instance_gen.write_shard import BATCH_INSTANCES
 from components.instance_gen.writing.counters import InstanceCounter
-from components.instance_gen.writing.encode import encode_static
+from components.instance_gen.writing.encode import static_features
 from components.records import GZIP_LEVEL, GZIP_WINDOW
 from core.draw import draw
 from core.vocabulary.vocabulary import load_vocabulary
@@ -85,7 +86,9 @@ def main(documents: str, vocabulary_folder: str) -> None:
     counter = InstanceCounter(SEQ_LENGTH, MAX_PREDICTIONS)
     measure("counting", n, lambda: counter.add_masks(batch, masked, vocabulary.mask_id))
     frames, _ = measure(
-        "encoding and framing", n, lambda: encode_static(batch, masked, "next_sentence_labels")
+        "encoding and framing",
+        n,
+        lambda: encode_examples(static_features(batch, masked, "next_sentence_labels")),
     )
     measure("gzip by ISA-L", n, lambda: deflate(frames))
     columns = [masked.input_ids, batch.input_mask, batch.segment_ids, masked.positions]

@@ -29,16 +29,6 @@ def test_rate_and_time_left_follow_from_what_is_done() -> None:
     assert Task("Node", "", None, None, started=time.monotonic() - 75).describe() == "1:15 so far"
 
 
-def test_a_slow_start_does_not_count() -> None:
-    now = time.monotonic()
-    task = Task("Node", "steps", 1001, lambda: 1, started=now - 60, slow_start=True)
-    task.look()
-    assert task.describe() == "1 of 1,001 steps, 1:00 so far"
-    task.count, task.first = (lambda: 501), (now - 5, 1)
-    task.look()
-    assert task.describe() == "501 of 1,001 steps, 100 steps/s, 0:05 left"
-
-
 def test_lines_are_printed_where_there_is_no_terminal(
     at_once: None, capfd: pytest.CaptureFixture[str]
 ) -> None:

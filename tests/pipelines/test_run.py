@@ -107,11 +107,10 @@ def slowly(function: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     "line",
     [
         r"TextExampleGen: [12] of 2 shards, [\d.]+ shards/s, 0:0\d left",
-        r"DocumentStatistics: \d+ of 78 documents, [\d.,]+ documents/s, 0:\d\d left",
+        r"DocumentStatistics: 0:\d\d so far",  # 78 documents are counted at once
         r"VocabularyGen, reading text: [\d,]+ of [\d,]+ bytes, [\d,]+ bytes/s, 0:\d\d left",
         r"InstanceGen: [12] of 2 shards, [\d.]+ shards/s, 0:0\d left",
         r"CorpusReportGen: \d+ of 54 documents, [\d.,]+ documents/s, 0:\d\d left",
-        r"InstanceStatistics: \d+ of 446 instances, [\d.,]+ instances/s, 0:\d\d left",
         r"step \d of 6: loss [\d.]+, .* tokens/s .*, \d+:\d\d left",
         r"ModelEvaluator: \d+ of 132 instances, [\d.,]+ instances/s, 0:\d\d left",
         r"Pusher: 0:\d\d so far",  # no count, but never silent
@@ -315,7 +314,7 @@ def test_ctrl_c_exits_with_130_and_the_next_run_continues(
 def test_an_unexpected_error_is_reported_and_exits_with_1(
     done: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tfx.components.statistics_gen import executor
+    from components.statistics_gen import executor
 
     def fail(*_: Any) -> None:
         raise RuntimeError("out of luck")

@@ -10,6 +10,7 @@ from components.instance_gen.masking import MaskedBatch
 from components.instance_gen.pairing.assemble import UnmaskedBatch
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
 from components.instance_gen.tokenizing.ragged import Int64
+from components.statistics_gen.value_counts import ValueCounter
 from components.text_example_gen.documents import find_source
 from core.vocabulary.vocabulary import Vocabulary
 
@@ -23,6 +24,7 @@ class InstanceCounter:
     def __init__(self, seq_length: int, max_predictions: int | None) -> None:
         """Start at zero; `max_predictions` (N) is None if no masks are written."""
         self.counts: Counts = {}
+        self.values = ValueCounter()  # for StatisticsGen
         self._histograms = {"length": np.zeros(seq_length + 1, np.int64)}
         if max_predictions is not None:
             self._histograms["masked_position"] = np.zeros(seq_length, np.int64)

@@ -33,7 +33,7 @@ def count_and_encode(
     objective = context.settings.objective
     counter.add_batch(batch, vocabulary.unk_id, LABEL_COUNTERS.get(objective))
     if context.settings.form == "dynamic":
-        return encode_dynamic(batch, LABELS.get(objective))
+        return _encode(dynamic_features(batch, LABELS.get(objective)), counter)
     masked = masked or mask_batch(
         batch,
         masking=context.masking,
@@ -43,26 +43,29 @@ def count_and_encode(
         rng=draw(context.seed, *key),
     )
     counter.add_masks(batch, masked, vocabulary.mask_id)
-    return encode_static(batch, masked, LABELS.get(objective, NO_LABEL))
+    return _encode(static_features(batch, masked, LABELS.get(objective, NO_LABEL)), counter)
 
 
-def encode_static(batch: UnmaskedBatch, masked: MaskedBatch, label: str) -> Frames:
-    """Encode BERT's seven features with its names and types (create_pretraining_data.py)."""
-    return encode_examples(
-        {
-            "input_ids": Column(masked.input_ids),
-            "input_mask": Column(batch.input_mask),
-            "segment_ids": Column(batch.segment_ids),
-            "masked_lm_positions": Column(masked.positions),
-            "masked_lm_ids": Column(masked.ids),
-            "masked_lm_weights": Column(masked.weights),
-            label: Column(batch.label[:, None]),
-        }
-    )
+def _encode(features: dict[str, Column], counter: InstanceCounter) -> Frames:
+    counter.values.add(features)
+    return encode_examples(features)
 
 
-def encode_dynamic(batch: UnmaskedBatch, label: str | None) -> Frames:
-    """Encode unmasked, unpadded instances: ids, segments, word starts, and a label if any."""
+def static_features(batch: UnmaskedBatch, masked: MaskedBatch, label: str) -> dict[str, Column]:
+    """Return BERT's seven features with its names and types (create_pretraining_data.py)."""
+    return {
+        "input_ids": Column(masked.input_ids),
+        "input_mask": Column(batch.input_mask),
+        "segment_ids": Column(batch.segment_ids),
+        "masked_lm_positions": Column(masked.positions),
+        "masked_lm_ids": Column(masked.ids),
+        "masked_lm_weights": Column(masked.weights),
+        label: Column(batch.label[:, None]),
+    }
+
+
+def dynamic_features(batch: UnmaskedBatch, label: str | None) -> dict[str, Column]:
+    """Return unmasked, unpadded instances: ids, segments, word starts, and a label if any."""
     features = {
         "input_ids": Column(batch.input_ids, batch.input_mask),
         "segment_ids": Column(batch.segment_ids, batch.input_mask),
@@ -70,4 +73,4 @@ def encode_dynamic(batch: UnmaskedBatch, label: str | None) -> Frames:
     }
     if label is not None:
         features[label] = Column(batch.label[:, None])
-    return encode_examples(features)
+    return features

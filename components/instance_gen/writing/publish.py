@@ -17,6 +17,7 @@ from components.instance_gen.tokenizing.ragged import Int64
 from components.instance_gen.writing.counters import add_counts, add_histograms
 from components.instance_gen.writing.plan import ShardContext
 from components.instance_gen.writing.schema import dynamic_schema, schema_text, static_schema
+from components.statistics_gen.value_counts import VALUE_COUNTS, sum_value_counts
 from core import storage
 from core.errors import InputError
 from core.manifest import Manifest, Shard, describe_file, write_manifest
@@ -48,10 +49,13 @@ def publish_instances(
     content = json.dumps(histograms, sort_keys=True) + "\n"
     storage.write_bytes(storage.join(context.output, HISTOGRAMS), content.encode())
     _sum_token_counts(context.output, [r["token_counts"] for r in by_split.get("train", [])])
+    value_counts = {s: [r["value_counts"] for r in parts] for s, parts in by_split.items()}
+    storage.write_bytes(storage.join(context.output, VALUE_COUNTS), sum_value_counts(value_counts))
+    names = (HISTOGRAMS, TOKEN_COUNTS, VALUE_COUNTS)
     manifest = Manifest(
         kind="instances",
         shards={s: [Shard(**r["shard"]) for r in parts] for s, parts in by_split.items()},
-        files=[describe_file(context.output, name) for name in (HISTOGRAMS, TOKEN_COUNTS)],
+        files=[describe_file(context.output, name) for name in names],
         counts=counts,
         facts=facts,
     )

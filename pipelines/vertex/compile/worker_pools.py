@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from tfx.components import StatisticsGen
 from tfx.dsl.components.base import base_node
 
 from components.instance_gen.component import InstanceGen
+from components.statistics_gen.component import StatisticsGen
 from components.text_example_gen.component import TextExampleGen
 from pipelines.machines.presets import Preset
 from pipelines.recipe.vertex_settings import DataflowSettings

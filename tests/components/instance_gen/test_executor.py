@@ -73,9 +73,10 @@ def test_the_folder_is_complete_and_self_contained(result: tuple[Path, Manifest]
     verify_shards(str(folder), manifest)
     assert {p.name for p in folder.iterdir()} == {
         "Split-train", "Split-eval", "vocabulary", "manifest.json", "histograms.json",
-        "token_counts.npy",
+        "token_counts.npy", "value_counts.npz",
     }  # fmt: skip
-    assert [file.path for file in manifest.files] == ["histograms.json", "token_counts.npy"]
+    listed = [file.path for file in manifest.files]
+    assert listed == ["histograms.json", "token_counts.npy", "value_counts.npz"]
     vocabulary = load_vocabulary(str(folder / "vocabulary"))
     assert manifest.facts["vocabulary_digest"] == vocabulary.digest
     assert manifest.facts["max_predictions"] == 20

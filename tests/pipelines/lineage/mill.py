@@ -20,7 +20,7 @@ from tests.pipelines.lineage.mill_folders import Outputs, Plan, Writer, text_dig
 
 TYPES = {
     "TextExampleGen": "components.text_example_gen.component.TextExampleGen",
-    "DocumentStatistics": "tfx.components.statistics_gen.component.StatisticsGen",
+    "DocumentStatistics": "components.statistics_gen.component.StatisticsGen",
     "VocabularyGen": "components.vocabulary_gen.component.VocabularyGen",
     "InstanceGen": "components.instance_gen.component.InstanceGen",
     "CorpusReportGen": "components.corpus_report.component.CorpusReportGen",

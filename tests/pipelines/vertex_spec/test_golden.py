@@ -52,13 +52,13 @@ LIMITS = {
 }  # fmt: skip
 EXECUTORS = {
     "TextExampleGen": "components.text_example_gen.executor.TextExampleGenExecutor",
-    "DocumentStatistics": "tfx.components.statistics_gen.executor.Executor",
+    "DocumentStatistics": "components.statistics_gen.executor.Executor",
     "SchemaGen": "tfx.components.schema_gen.executor.Executor",
     "DocumentValidator": "components.example_validator.executor.Executor",
     "VocabularyGen": "components.vocabulary_gen.executor.VocabularyGenExecutor",
     "InstanceGen": "components.instance_gen.executor.Executor",
     "CorpusReportGen": "components.corpus_report.executor.Executor",
-    "InstanceStatistics": "tfx.components.statistics_gen.executor.Executor",
+    "InstanceStatistics": "components.statistics_gen.executor.Executor",
     "InstanceValidator": "components.example_validator.executor.Executor",
     "Trainer": "components.vertex_trainer.executor.Executor",
     "ModelEvaluator": "components.model_evaluator.executor.Executor",
