@@ -38,6 +38,8 @@ RESOURCE_ENDINGS = (".css", ".j2", ".js", ".pbtxt")
 # What the data image installs (docker/Dockerfile); a wheel has no lock.
 IMAGE_LOCK = Path(__file__).parents[1] / "requirements/newer/textmill.txt"
 IMAGE_PYTHON = "3.13"
+# Of the digits of a digest, those of our code; the others are of the environment that runs it.
+CODE_DIGITS = 8
 _is_for_images = contextvars.ContextVar("_is_for_images", default=False)
 
 
@@ -54,23 +56,24 @@ def digests_for_images() -> Iterator[None]:
 def code_digest(module: str) -> str:
     """Return 16 hex digits for a module and all our modules that it imports, even indirectly.
 
-    It includes imports inside functions, templates and schemas next to the modules, and the
-    versions of Python and of the libraries in `LIBRARIES`: those of this process, or those of the
-    images within `digests_for_images`. In a container it also includes the image, which has parts
-    without a Python version, such as CUDA.
+    The first `CODE_DIGITS` are of the code, including imports inside functions, and templates and
+    schemas next to the modules. The others are of its environment: the versions of Python and of
+    the libraries in `LIBRARIES`, which are those of this process, or those of the images within
+    `digests_for_images`. In a container they include the image, which has parts without a Python
+    version, such as CUDA.
     """
     return _digest(module, _image_versions() if _is_for_images.get() else _versions_here())
 
 
 @functools.cache
 def _digest(module: str, versions: str) -> str:
-    digest = hashlib.sha256()
+    code = hashlib.sha256()
     for name in sorted(source_closure(module)):
-        digest.update(f"{name}\0".encode())
+        code.update(f"{name}\0".encode())
         for path in _list_module_files(name):
-            digest.update(path.read_bytes())
-    digest.update(versions.encode())
-    return digest.hexdigest()[:16]
+            code.update(path.read_bytes())
+    environment = hashlib.sha256(versions.encode())
+    return code.hexdigest()[:CODE_DIGITS] + environment.hexdigest()[: 16 - CODE_DIGITS]
 
 
 def _versions_here() -> str:

@@ -1,7 +1,8 @@
-"""Check the last run of a workdir: `python -m tests.check_demo WORKDIR ran|cached`.
+"""Check the last run of a workdir: `python -m tests.check_demo WORKDIR ran|cached [REASON]`.
 
 CI calls this after `make run` and after a run of each of the other tiny recipes. It exits with 1
-and a message if a claim of the README is false.
+and a message if a claim of the README is false, or if the first node ran for another reason than
+REASON, or a later one because of its code.
 """
 
 import json
@@ -15,7 +16,7 @@ MIN_GAIN_NATS = {"demo": 0.8, "albert-tiny": 0.3, "electra-tiny": 0.2}
 MIN_AUC = 0.65  # of ELECTRA's discriminator
 
 
-def main(workdir: Path, expected_state: str) -> None:
+def main(workdir: Path, expected_state: str, reason: str = "") -> None:
     """Check the newest summary."""
     summary = newest_summary(workdir)
     must(summary["state"] == "succeeded", f"the run {summary['state']}: {summary['error']}")
@@ -23,6 +24,9 @@ def main(workdir: Path, expected_state: str) -> None:
     resolver = "LatestBlessedModel"  # a lookup, which ML Metadata always records as cached
     others = {state for node, state in states.items() if node != resolver}
     must(others == {expected_state}, f"not every node {expected_state}: {states}")
+    if reason:
+        reasons = [node["why"] for node in summary["nodes"]]
+        must(reasons[0] == reason and "code changed" not in str(reasons), f"reasons: {reasons}")
     must(
         summary["seconds"] < MAX_SECONDS[expected_state],
         f"the nodes took {summary['seconds']} s, over {MAX_SECONDS[expected_state]}",
@@ -62,4 +66,4 @@ def must(condition: bool, message: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), *sys.argv[2:])

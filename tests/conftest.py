@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from pipelines.quiet import hush
+from tests import worker_memory
 from tests.leftovers import CHECKOUT, LeftoverCheck
 from tests.skips import SkipCounter
 
@@ -36,13 +37,14 @@ if _IS_FIRST_PROCESS:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Count skips, and look for leftovers in CI, where no one edits files meanwhile.
+    """Count skips, replace workers, and look for leftovers in CI, where nobody edits files.
 
     Workers report to the process that does it.
     """
     if hasattr(config, "workerinput"):
         return
     config.pluginmanager.register(SkipCounter())
+    config.pluginmanager.register(worker_memory)
     if "CI" in os.environ and (CHECKOUT / ".git").exists():  # tests of mutants run in a copy
         config.pluginmanager.register(LeftoverCheck())
 

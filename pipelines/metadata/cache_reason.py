@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from components.chance import describe_chance_level
+from components.code_digest import CODE_DIGITS
 from core.format_numbers import format_percent
 from core.manifest import MANIFEST
 from pipelines.metadata.folders import manifest_folder
@@ -119,7 +120,8 @@ def _compare_values(name: str, before: Any, after: Any) -> Iterator[str]:
         for old, new in zip(before, after, strict=True):
             yield from _compare_values(name, old, new)
     elif name == "code_digest":
-        yield "code changed"
+        same_code = str(before)[:CODE_DIGITS] == str(after)[:CODE_DIGITS]
+        yield "environment changed" if same_code else "code changed"
     elif name == "input_fingerprint":
         yield "text changed"
     else:

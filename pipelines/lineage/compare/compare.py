@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from components.code_digest import CODE_DIGITS
 from core.errors import InputError
 from core.json_object import flatten_facts
 from core.manifest import Manifest
@@ -134,8 +135,9 @@ def _locations(side: Side, nodes: list[str]) -> dict[str, Any]:
 
 
 def _code(side: Side, nodes: list[str]) -> dict[str, Any]:
+    """Return the digest of each node's code, without its environment's, which has versions."""
     digests = {node: code_digest(side.get_properties(node)) for node in nodes}
-    return {node: digest for node, digest in digests.items() if digest}
+    return {node: digest[:CODE_DIGITS] for node, digest in digests.items() if digest}
 
 
 def _commits(archive: Archive, side: Side, nodes: list[str]) -> dict[str, Any]:

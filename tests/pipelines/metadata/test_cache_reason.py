@@ -27,9 +27,14 @@ def test_a_setting_deep_in_json_is_named_with_both_values() -> None:
 
 
 def test_changes_of_code_text_and_inputs_are_described_in_words() -> None:
-    before = execution({"code_digest": "aa", "input_fingerprint": "x"})
-    now = execution({"code_digest": "bb", "input_fingerprint": "y"}, instances=2)
+    before = execution({"code_digest": "a" * 16, "input_fingerprint": "x"})
+    now = execution({"code_digest": "b" * 16, "input_fingerprint": "y"}, instances=2)
     assert list(compare(before, now)) == ["code changed", "text changed", "instances changed"]
+
+
+def test_other_libraries_are_not_called_other_code() -> None:
+    before, now = (execution({"code_digest": "c0dec0de" + end * 8}) for end in "ab")
+    assert list(compare(before, now)) == ["environment changed"]
 
 
 def test_equal_executions_have_no_differences() -> None:
