@@ -11,7 +11,7 @@ from xdist.workermanage import WorkerController
 
 from tests.peak_memory import proportional_bytes
 
-MAX_WORKER_BYTES = 1_000_000_000
+MAX_WORKER_BYTES = 1_100_000_000
 
 
 class ReplaceGrownWorkers(LoadFileScheduling):

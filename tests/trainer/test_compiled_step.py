@@ -44,12 +44,11 @@ def test_a_compiled_step_makes_the_same_update(
     assert_close(plain, compiled)
 
 
-@pytest.mark.parametrize("kind", ["bert", "electra"])
 def test_two_replicas_run_two_programs_with_sums_between(
-    kind: str, dynamic_folder: str, make_settings: MakeSettings
+    dynamic_folder: str, make_settings: MakeSettings
 ) -> None:
     plain, compiled = (
-        train_some(make_settings(MODELS[kind], compile=c), dynamic_folder, STEPS, two_cpus())
+        train_some(make_settings(MODELS["electra"], compile=c), dynamic_folder, STEPS, two_cpus())
         for c in ("off", "on")
     )
     assert_close(plain, compiled)
@@ -94,7 +93,10 @@ def test_a_checkpoint_continues_with_another_compilation(
 ) -> None:
     plain, compiled = make_settings(compile="off"), make_settings(compile="on")
     assert run_name(plain, []) == run_name(compiled, []), "one folder of checkpoints"
-    state, _ = train_some(compiled, dynamic_folder, 2)
+    state, _ = train_some(compiled, dynamic_folder, 0)
+    state.step.assign(2)
+    for value in state.variables.values():
+        value.assign_add(tf.ones_like(value))
     Checkpoints(str(tmp_path), state.saved_variables(), state.step, keep=1).save()
     other, _ = train_some(plain, dynamic_folder, 0)
     Checkpoints(str(tmp_path), other.saved_variables(), other.step, keep=1).restore_latest()

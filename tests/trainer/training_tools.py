@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -10,6 +11,7 @@ from trainer.input.batches import training_batches
 from trainer.input.distribute import distribute_batches
 from trainer.input.instances import open_instances
 from trainer.input.parse_records import Batch
+from trainer.loop.checkpoints import Checkpoints
 from trainer.loop.replicas import Sums
 from trainer.loop.state import State, start_state
 from trainer.loop.step import ReplicaStep, make_train_steps
@@ -33,8 +35,12 @@ def train_some(
     folder: str,
     steps: int,
     strategy: tf.distribute.Strategy | None = None,
+    save: tuple[int, Path] | None = None,
 ) -> tuple[State, list[float]]:
-    """Train some steps; return the state and each step's loss."""
+    """Train some steps; return the state and each step's loss.
+
+    `save` is a step and the folder that gets its checkpoint.
+    """
     strategy = strategy or one_cpu()
     instances = open_instances(folder)
     objective = choose_objective(settings.model, instances)
@@ -52,9 +58,11 @@ def train_some(
     iterator = iter(distribute_batches(strategy, batches, size))
     train_steps = make_train_steps(settings.trainer, strategy, objective, state, seed=settings.seed)
     losses = []
-    for _ in range(steps):
+    for step in range(1, steps + 1):
         sums, _ = train_steps(iterator, tf.constant(1))
         losses.append(total(sums, objective.loss_weights))
+        if save and step == save[0]:
+            Checkpoints(str(save[1]), state.saved_variables(), state.step, keep=1).save()
     return state, losses
 
 
