@@ -46,12 +46,9 @@ run: $(READY)  ## pre-train, evaluate and publish a small BERT on real text
 	$(BIN)/textmill demo-text $(DEMO)/text
 	$(BIN)/textmill run demo --text $(DEMO)/text --workdir $(DEMO)
 
-# TensorFlow keeps the memory of every compiled function until its process ends, so the trainer's
-# tests run in several sessions.
+# The trainer's tests import no TFX, so their workers are small.
 test: $(READY) $(TRANSFORMERS) $(MINILM)  ## run all tests but those of `make faults` and `make exchange`
-	$(BIN)/python -m pytest $(PARALLEL) tests/trainer/*/
-	$(BIN)/python -m pytest $(PARALLEL) tests/trainer/test_[a-o]*.py
-	$(BIN)/python -m pytest $(PARALLEL) tests/trainer/test_[p-z]*.py
+	$(BIN)/python -m pytest $(PARALLEL) tests/trainer
 	$(BIN)/python -m pytest $(PARALLEL) --ignore tests/trainer --ignore tests/faults --ignore tests/exchange
 
 exchange: $(READY) $(TRAINERS)  ## train on TensorFlow alone, and exchange models between its versions
