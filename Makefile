@@ -57,7 +57,7 @@ exchange: $(READY) $(TRAINERS)  ## train on TensorFlow alone, and exchange model
 vertex-2: export PYTHONPATH := $(CURDIR)/.vertex-2
 vertex-2: $(READY) .vertex-2/.ready  ## run the tests of pipelines/vertex with release 2 of its client
 	$(BIN)/python -c 'from google.cloud import aiplatform as a; print(a.__version__); assert a.__version__ >= "2."'
-	$(BIN)/python -m pytest tests/pipelines/vertex tests/pipelines/vertex_spec tests/pipelines/lineage/test_read_vertex.py
+	$(BIN)/python -m pytest $(PARALLEL) tests/pipelines/vertex tests/pipelines/vertex_spec tests/pipelines/lineage/test_read_vertex.py
 
 cloud-test: $(READY)  ## test against an emulated Google Cloud Storage, with faults
 	$(BIN)/python -m pytest $(PARALLEL) tests/object_store

@@ -61,6 +61,12 @@ def models(instances: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 
 @pytest.fixture(scope="module")
+def figures(models: dict[str, Path], instances: str) -> dict[str, dict[str, list[float]]]:
+    """What each version measures of the models of all."""
+    return {version: measure(version, instances, *models.values()) for version in PYTHONS}
+
+
+@pytest.fixture(scope="module")
 def undisturbed(instances: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The model of a run that one version did alone."""
     base = tmp_path_factory.mktemp("undisturbed")
@@ -75,16 +81,15 @@ def test_the_environments_hold_the_training_locks_and_no_tfx() -> None:
         assert run(version, "-c", FIND, *NOT_INSTALLED).strip() == "[]"
 
 
-def test_the_versions_train_the_same_model(models: dict[str, Path], instances: str) -> None:
-    losses = [loss for loss, _ in measure(OURS, instances, *models.values()).values()]
+def test_the_versions_train_the_same_model(figures: dict[str, dict[str, list[float]]]) -> None:
+    losses = [loss for loss, _ in figures[OURS].values()]
     assert max(losses) == pytest.approx(min(losses), rel=TOLERANCE)
 
 
 def test_each_version_serves_and_evaluates_the_models_of_all(
-    models: dict[str, Path], instances: str
+    figures: dict[str, dict[str, list[float]]],
 ) -> None:
-    figures = [measure(version, instances, *models.values()) for version in PYTHONS]
-    for one, other in itertools.pairwise(figures):
+    for one, other in itertools.pairwise(figures.values()):
         for model in one:
             assert one[model] == pytest.approx(other[model], rel=TOLERANCE)
 
