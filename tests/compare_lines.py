@@ -34,9 +34,9 @@ def main(workdir: Path, other: Path) -> None:
 
 def only(paths: Iterator[Path]) -> Path:
     """Return the one path."""
-    found = list(paths)
-    must(len(found) == 1, f"one expected: {found}")
-    return found[0]
+    matches = list(paths)
+    must(len(matches) == 1, f"one expected: {matches}")
+    return matches[0]
 
 
 def compare(left: Path, right: Path) -> tuple[set[str], set[str]]:
