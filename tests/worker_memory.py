@@ -6,6 +6,7 @@ limit finishes its file and ends, and a new one takes over the files that are le
 
 import pytest
 from xdist.dsession import DSession
+from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
@@ -17,8 +18,8 @@ MAX_WORKER_BYTES = 1_100_000_000
 class ReplaceGrownWorkers(LoadFileScheduling):
     """Give workers whole files, like --dist loadfile, and replace those that have grown."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        super().__init__(config)
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        super().__init__(config, log)
         self.replaced: set[WorkerController] = set()
 
     def _reschedule(self, node: WorkerController) -> None:
@@ -36,9 +37,11 @@ def _has_grown(node: WorkerController) -> bool:
     return proportional_bytes(node.gateway._rinfo().pid) > MAX_WORKER_BYTES
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config) -> ReplaceGrownWorkers | None:
+def pytest_xdist_make_scheduler(
+    config: pytest.Config, log: Producer
+) -> ReplaceGrownWorkers | None:
     """Schedule --dist loadfile."""
-    return ReplaceGrownWorkers(config) if config.getvalue("dist") == "loadfile" else None
+    return ReplaceGrownWorkers(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_testnodedown(node: WorkerController) -> None:

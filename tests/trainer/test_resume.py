@@ -50,7 +50,6 @@ def undisturbed(dynamic_folder: str, tmp_path_factory: pytest.TempPathFactory) -
     ("model", "trainer"),
     [
         ("bert", {}),
-        ("bert", {"precision": "bfloat16"}),
         ("bert", {"precision": "bfloat16", "accumulate_steps": 4}),
         ("bert", {"precision": "bfloat16", "length_buckets": [16, 24]}),
         ("albert", {"optimizer": "lamb", "schedule": "stable", "decay_steps": 20}),

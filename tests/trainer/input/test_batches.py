@@ -128,16 +128,18 @@ def test_replicas_get_slices_of_the_same_global_batch(folder: str) -> None:
     assert_equal([joined], read(folder, count=1))
 
 
-@pytest.mark.parametrize("buckets", [[], [16, 24]], ids=["whole", "buckets"])
-@pytest.mark.parametrize("unit", ["token", "ngram"])
+@pytest.mark.parametrize(
+    ("form", "unit", "buckets"),
+    [("static", "token", []), ("static", "token", [16, 24]), ("dynamic", "token", [16, 24]),
+     ("dynamic", "ngram", [])],
+)  # fmt: skip
 def test_the_rows_of_a_worker_are_rows_of_the_global_batch(
-    unit: str, buckets: list[int], folder: str
+    form: str, unit: str, buckets: list[int], request: pytest.FixtureRequest
 ) -> None:
-    masking = MaskingSettings(unit=unit if folder.endswith("dynamic0") else "token")  # type: ignore[arg-type]
     make = functools.partial(
         training_batches,
-        open_instances(folder),
-        masking,
+        open_instances(str(request.getfixturevalue(f"{form}_folder"))),
+        MaskingSettings(unit=unit),  # type: ignore[arg-type]
         batch_size=12,
         seed=5,
         first_step=3,
