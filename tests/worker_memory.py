@@ -37,9 +37,7 @@ def _has_grown(node: WorkerController) -> bool:
     return proportional_bytes(node.gateway._rinfo().pid) > MAX_WORKER_BYTES
 
 
-def pytest_xdist_make_scheduler(
-    config: pytest.Config, log: Producer
-) -> ReplaceGrownWorkers | None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ReplaceGrownWorkers | None:
     """Schedule --dist loadfile."""
     return ReplaceGrownWorkers(config, log) if config.getvalue("dist") == "loadfile" else None
 
