@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
 from dataclasses import asdict
 
 from core import storage
-from core.errors import TextmillError
+from core.errors import InputError, TextmillError
 from core.format_numbers import format_moment
 from core.json_object import read_json
 from pipelines.recipe.budget import Rate
@@ -42,6 +43,7 @@ def find_rate(recipe: Recipe, workdir: Workdir, *, record: bool = True) -> Rate:
         record: whether to record a new measurement.
 
     Raises:
+        InputError: other workers would train, too.
         TextmillError: the measurement failed.
     """
     path = str(workdir.root / RATES)
@@ -50,6 +52,11 @@ def find_rate(recipe: Recipe, workdir: Workdir, *, record: bool = True) -> Rate:
     key = hashlib.sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()[:20]
     if key in rates:
         return Rate(rates[key]["tokens_per_second"], f"measured before, in {path}")
+    if os.environ.get("TF_CONFIG"):
+        raise InputError(
+            "trainer.budget is a time, and TF_CONFIG names other workers, with which the speed "
+            "cannot be measured. Set trainer.budget_rate to the tokens per second of all."
+        )
     speed = _measure(work)
     if not record:
         return Rate(speed, "measured now; a run measures again, and records it")

@@ -125,6 +125,9 @@ def test_a_rate_is_measured_once_per_workdir(
     assert find_rate(recipe, workdir).source == f"measured before, in {tmp_path}/rates.json"
     larger = load_recipe(TINY, ["trainer.global_batch_size=16"])
     assert find_rate(larger, workdir).tokens_per_second == 3000
+    monkeypatch.setenv("TF_CONFIG", "{}")
+    with pytest.raises(InputError, match=r"TF_CONFIG names other workers"):
+        find_rate(load_recipe(TINY, ["trainer.global_batch_size=4"]), workdir)
 
 
 def test_steps_of_the_recipes_shape_are_timed() -> None:
