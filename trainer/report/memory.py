@@ -50,8 +50,8 @@ def predict_memory(
     kept = _kept(a, s, tokens, is_last_whole=is_electra)
     if is_electra:
         kept += _kept(generator_architecture(a), s, tokens, is_last_whole=False)
-    if a.embedding_sharing == "disentangled":
-        kept += a.vocab_size * a.embedding_size  # the sum of both halves' words
+        if a.embedding_sharing == "disentangled":
+            kept += a.vocab_size * a.embedding_size  # the sum of both sets of words
     attention = ATTENTION * rows * a.num_heads * seq_length**2
     layer = tokens * a.intermediate_size + attention
     most = max(layer, rows * slots * a.vocab_size)

@@ -63,7 +63,6 @@ def start_architecture(
         initializer_range=settings.initializer_range,
         type_vocab_size=max(architecture.type_vocab_size, settings.type_vocab_size),
         sequence_classes=sequence_classes,
-        embedding_sharing=settings.electra.embedding_sharing,
     )
 
 
@@ -85,6 +84,8 @@ def check_start(settings: ModelSettings) -> Architecture:
     if architecture.type != "electra":
         return architecture
     check_half(find_model(folder), is_generator=False)
+    sharing = settings.electra.embedding_sharing
+    architecture = dataclasses.replace(architecture, embedding_sharing=sharing)
     return with_generator(architecture, settings, folder)
 
 
