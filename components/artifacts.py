@@ -23,6 +23,12 @@ class CorpusReport(artifact.Artifact):
     TYPE_NAME = "components.CorpusReport"
 
 
+class DownstreamEvaluation(artifact.Artifact):
+    """`downstream.json`: the scores of a model on labeled tasks, beside those of baselines."""
+
+    TYPE_NAME = "components.DownstreamEvaluation"
+
+
 class ModelCard(artifact.Artifact):
     """`README.md`, which describes a model, its training data and its quality."""
 

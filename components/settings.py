@@ -121,23 +121,6 @@ class ExportSettings(Settings):
     """Whether to gzip the records; the readers of BERT, ALBERT and ELECTRA expect no gzip."""
 
 
-class EvaluationSettings(Settings):
-    """When a model is good enough to be published."""
-
-    batch_size: int = Field(default=64, ge=1, le=1 << 20)
-    """Instances per evaluation step. The masks of held-out instances depend on it and on the seed,
-    so losses are comparable only between evaluations with the same batch size."""
-    min_gain_over_unigram: float = Field(default=0.0, ge=-100, le=100)
-    """Minimum difference in nats between the held-out loss and the unigram baseline."""
-    min_replaced_token_auc: float = Field(default=0.5, ge=0, le=1)
-    """Minimum AUC of ELECTRA's discriminator; guessing has 0.5."""
-    max_loss_increase: float = Field(default=0.0, ge=0, le=100)
-    """Maximum increase in nats over the loss of the latest blessed model."""
-    incomparable_baseline: Literal["accept", "refuse"] = "accept"
-    """What to do if the latest blessed model has another vocabulary, type, length or objective, so
-    that losses cannot be compared."""
-
-
 class ReportSettings(Settings):
     """What the corpus report may show."""
 

@@ -9,8 +9,8 @@ import yaml
 
 from components.chance import describe_chance_level
 from components.model_card.markdown import Markdown, as_code, as_markdown, as_paragraphs
-from components.model_card.measures import list_measures
-from components.model_card.origin import Metrics, Origin, nested
+from components.model_card.measures import format_score, list_measures
+from components.model_card.origin import Facts, Metrics, Origin, nested
 from components.settings import ModelCardSettings
 from core.counter_names import counter_sort_key, name_counter
 from core.format_numbers import (
@@ -163,11 +163,19 @@ def _environment() -> jinja2.Environment:
         compact=format_compact,
         paragraphs=as_paragraphs,
         percent=format_percent,
+        score=format_score,
         size=format_size,
     )
     return environment
 
 
+# The hub's names of the kinds and metrics of downstream tasks.
+_HUB_TASKS = {
+    "classify": ("text-classification", "Text classification"),
+    "pair": ("text-classification", "Text pair classification"),
+    "tag": ("token-classification", "Token classification"),
+}
+_HUB_METRICS = {"accuracy": "accuracy", "macro_f1": "f1", "matthews": "matthews_correlation"}
 # The hub's names of metrics, our names and their labels.
 _METRICS = {
     "loss": ("masked_lm_loss", "Masked-token loss (nats)"),
@@ -206,6 +214,23 @@ def _model_index(origin: Origin, name: str) -> dict[str, Any]:
                 "task": {"type": "fill-mask", "name": "Masked language modelling"},
                 "dataset": dataset,
                 "metrics": _metrics(origin.metrics),
+            },
+            *map(_task_index, origin.tasks.values()),
+        ],
+    }
+
+
+def _task_index(task: Facts) -> dict[str, Any]:
+    tuned = nested(nested(task, "fine_tuning"), "model")
+    kind, name = _HUB_TASKS[str(task["kind"])]
+    return {
+        "task": {"type": kind, "name": name},
+        "dataset": {"type": str(task["name"]), "name": str(task["name"]), "split": "eval"},
+        "metrics": [
+            {
+                "type": _HUB_METRICS[str(task["metric"])],
+                "name": f"{task['metric']} after fine-tuning",
+                "value": tuned["mean"],
             }
         ],
     }

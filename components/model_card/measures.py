@@ -1,7 +1,8 @@
 """List the metrics of a model next to those of a trivial baseline and the latest blessed model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from components.chance import chance_metrics
 from components.model_card.origin import Metrics
@@ -33,6 +34,14 @@ def list_measures(metrics: Metrics, baseline: Metrics) -> list[Measure]:
         for name, (label, format_value) in _ROWS.items()
         if name in metrics
     ]
+
+
+def format_score(score: Mapping[str, Any] | None) -> str:
+    """Format a score of a downstream task, with the spread of several seeds."""
+    if score is None:
+        return MISSING
+    spread = f" ± {score['spread']:.3f}" if len(score["values"]) > 1 else ""
+    return f"{score['mean']:.3f}{spread}"
 
 
 _loss = "{:.4f}".format

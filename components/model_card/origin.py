@@ -26,6 +26,7 @@ class Origin:
     instances: Manifest
     metrics: Metrics  # on held-out text; losses in nats; finite numbers only
     baseline: Metrics  # of the latest blessed model on the same text; empty if there is none
+    tasks: dict[str, Facts]  # results of the downstream tasks by name, as in `TaskResult`
     blessed: bool
     reasons: tuple[str, ...]  # sentences for and against the blessing
 
@@ -69,6 +70,7 @@ def _read_evaluation(folder: str) -> dict[str, Any]:
     return {
         "metrics": _finite(content["metrics"]),
         "baseline": _finite(content.get("baseline_metrics") or {}),
+        "tasks": content.get("tasks", {}),
         "blessed": bool(content["blessed"]),
         "reasons": tuple(content["reasons"]),
     }

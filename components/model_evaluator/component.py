@@ -4,6 +4,7 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from components.artifacts import DownstreamEvaluation
 from components.model_evaluator import executor
 from components.tfx_internals.component_init import SpecComponent
 
@@ -21,6 +22,8 @@ class ModelEvaluatorSpec(ComponentSpec):
         "instances": ChannelParameter(type=standard_artifacts.Examples),  # with a split "eval"
         # The latest other blessed model.
         "baseline_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
+        # The scores on the recipe's tasks, if it names any.
+        "downstream_evaluation": ChannelParameter(type=DownstreamEvaluation, optional=True),
     }
     OUTPUTS = {
         "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),

@@ -1,11 +1,12 @@
 """Decide from its metrics whether a model may be published, and say why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from components.chance import describe_chance_level
-from components.settings import EvaluationSettings
+from components.downstream_evaluator.results import Check
+from components.evaluation_settings import EvaluationSettings
 from core.manifest import Manifest
 
 Metrics = Mapping[str, float]
@@ -29,22 +30,26 @@ class Baseline:
 
 
 def decide_blessing(
-    metrics: Metrics, baseline: Baseline | None, settings: EvaluationSettings
+    metrics: Metrics,
+    baseline: Baseline | None,
+    settings: EvaluationSettings,
+    task_checks: Sequence[Check] = (),
 ) -> BlessingDecision:
     """Compare a model with a trivial baseline and with the latest blessed model.
 
     BERT and ALBERT are evaluated by their loss on masked tokens, and ELECTRA by its discriminator,
     which is the published model. The generator's loss says little about it.
     """
-    checks = [_beats_chance(metrics, settings), _keeps_up_with(metrics, baseline, settings)]
+    checks = [
+        _beats_chance(metrics, settings),
+        _keeps_up_with(metrics, baseline, settings),
+        *task_checks,
+    ]
     reasons = [reason for _, reason in checks]
     if at_chance := describe_chance_level(metrics):
         decides = "" if "replaced_token_auc" in metrics else "; only the masked-token loss decides"
         reasons.append(f"no better than chance: {at_chance}{decides}")
     return BlessingDecision(all(ok for ok, _ in checks), tuple(reasons))
-
-
-Check = tuple[bool, str]
 
 
 def _beats_chance(metrics: Metrics, settings: EvaluationSettings) -> Check:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from tfx import types
@@ -10,6 +11,8 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.artifacts import Artifacts
+from components.downstream_evaluator.results import TaskResult, check_tasks, read_results
+from components.evaluation_settings import EvaluationSettings
 from components.model_evaluator.decide_blessing import (
     Baseline,
     BlessingDecision,
@@ -17,7 +20,6 @@ from components.model_evaluator.decide_blessing import (
     decide_blessing,
     explain_incomparable,
 )
-from components.settings import EvaluationSettings
 from components.tfx_internals.evaluator_executor import EvaluatorExecutor
 from core import storage
 from core.manifest import read_manifest
@@ -35,7 +37,8 @@ class Executor(EvaluatorExecutor):
         """Write `metrics.json` and the blessing.
 
         Args:
-            input_dict: `model`, `instances`, and `baseline_model`, which may be missing or empty.
+            input_dict: `model`, `instances`; `baseline_model` and `downstream_evaluation` may be
+                missing or empty.
             output_dict: `evaluation`, `blessing`.
             exec_properties: `evaluation_settings` (JSON), `seed`, `code_digest`.
         """
@@ -53,9 +56,11 @@ class Executor(EvaluatorExecutor):
 
         metrics = measure(model)
         baseline = _measure_baseline(model, baselines[0], measure) if baselines else None
-        decision = decide_blessing(metrics, baseline, settings)
+        downstream = input_dict.get("downstream_evaluation")
+        tasks = read_results(artifact_utils.get_single_uri(downstream)) if downstream else {}
+        decision = decide_blessing(metrics, baseline, settings, check_tasks(tasks, settings.tasks))
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
-        write_metrics(evaluation, metrics, baseline, decision)
+        write_metrics(evaluation, metrics, baseline, decision, tasks)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         write_blessing(blessing, model, baselines, decision)
 
@@ -73,10 +78,14 @@ def write_metrics(
     metrics: Metrics,
     baseline: Baseline | None,
     decision: BlessingDecision,
+    tasks: Mapping[str, TaskResult],
 ) -> None:
     """Write `metrics.json`, and the metrics to ML Metadata for lineage reviews."""
+    for result in tasks.values():
+        metrics = {**metrics, **result.metrics()}
     report = {
         "metrics": metrics,
+        **({"tasks": {name: asdict(result) for name, result in tasks.items()}} if tasks else {}),
         "baseline_metrics": baseline.metrics if baseline else None,
         "blessed": decision.blessed,
         "reasons": list(decision.reasons),

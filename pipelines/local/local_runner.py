@@ -32,7 +32,7 @@ from trainer.loop.checkpoints import start_over
 Node = Any  # pipeline_pb2.Pipeline.PipelineOrNode, which has no type hints
 # Settings that name a folder, in JSON that may be inside JSON; a digest stands for its content.
 SOURCES = re.compile(
-    rf"""((?:start_from|generator_from|import_from)\\*":\s*\\*")(?!{LATEST_BLESSED})[^"\\]*"""
+    rf"""((?:start_from|generator_from|import_from|train|eval)\\*":\s*\\*")(?!{LATEST_BLESSED})[^"\\]*"""
 )
 TRAINER = "Trainer"
 TRAINING_LOG = "trainer.report.progress"

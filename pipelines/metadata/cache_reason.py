@@ -124,6 +124,8 @@ def _compare_values(name: str, before: Any, after: Any) -> Iterator[str]:
         yield "environment changed" if same_code else "code changed"
     elif name == "input_fingerprint":
         yield "text changed"
+    elif name == "tasks_digest":
+        yield "a file of a task changed"
     else:
         yield f"{name} {_short(before)} → {_short(after)}"
 
@@ -158,7 +160,7 @@ def _read(artifact: ArtifactRecord) -> Counts:
         manifest = json.loads((with_manifest / MANIFEST).read_text(encoding="utf-8"))
         facts = {k: v for k, v in manifest["facts"].items() if not isinstance(v, dict | list)}
         return {"counts": manifest["counts"], "facts": facts}
-    for name in ("metrics.json", "training.json", "published.json"):
+    for name in ("metrics.json", "training.json", "published.json", "downstream.json"):
         if (folder / name).is_file():
             content = json.loads((folder / name).read_text(encoding="utf-8"))
             return {k: v for k, v in content.items() if not isinstance(v, list) or k == "reasons"}
@@ -209,6 +211,16 @@ def _evaluation(counts: Counts) -> str:
     )
 
 
+def _downstream(counts: Counts) -> str:
+    """Return for example "polarity accuracy 0.812 ± 0.010 (random weights 0.600)"."""
+    return "; ".join(
+        f"{name} {task['metric']} {tuned['model']['mean']:.3f} ± {tuned['model']['spread']:.3f} "
+        f"(random weights {tuned['random']['mean']:.3f})"
+        for name, task in counts["tasks"].items()
+        if (tuned := task["fine_tuning"])
+    )
+
+
 def _published(counts: Counts) -> str:
     return f"version {counts['version']}" if counts.get("version") else "not published"
 
@@ -220,5 +232,6 @@ _SUMMARIES: dict[str, Callable[[Counts], str]] = {
     "model": _model,
     "model_run": _training,
     "evaluation": _evaluation,
+    "downstream_evaluation": _downstream,
     "pushed_model": _published,
 }

@@ -11,6 +11,7 @@ GROUPS = {
     "instance_settings": "instances",
     "masking_settings": "masking",
     "evaluation_settings": "evaluation",
+    "downstream_settings": "evaluation",
     "card_settings": "card",
     "report_settings": "report",
     "custom_config": "",

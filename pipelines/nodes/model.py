@@ -8,6 +8,8 @@ from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
 from tfx.types.channel import BaseChannel
 
 from components.code_digest import code_digest, executor_digest
+from components.downstream_evaluator.component import DownstreamEvaluator
+from components.downstream_evaluator.read_task import read_task, tasks_digest
 from components.model_card.component import ModelCardGen
 from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
 from components.model_evaluator.component import ModelEvaluator
@@ -34,15 +36,20 @@ def make_model_nodes(
     phases: list[PhaseNodes],
 ) -> list[base_node.BaseNode]:
     """Make the nodes from instances to a published model, in the order of the flow."""
+    for task in recipe.evaluation.tasks:
+        read_task(task)  # refuse bad examples before the training
     trainer = _make_trainer(recipe, locations, platform, text, phases)
     model = trainer.outputs["model"]
     instances = phases[-1].channel  # of the length that the model is used at
     baseline = None if platform.resolvers == "none" else _find_baseline(model, platform)
+    latest = baseline.outputs["model"] if baseline else None
+    downstream = _evaluate_downstream(recipe, model, latest)
     evaluator = ModelEvaluator(
         model=model,
         instances=instances,
-        baseline_model=baseline.outputs["model"] if baseline else None,
-        evaluation_settings=recipe.evaluation.model_dump_json(),
+        baseline_model=latest,
+        downstream_evaluation=downstream and downstream.outputs["downstream_evaluation"],
+        evaluation_settings=recipe.evaluation.blessing_json(),
         seed=platform.seed or recipe.seed,
         code_digest=executor_digest(ModelEvaluator),
     )
@@ -64,7 +71,24 @@ def make_model_nodes(
         **({"registry": locations.registry} if locations.registry else {}),
         code_digest=executor_digest(Publisher),
     ).with_id("Pusher")
-    return [trainer, *([baseline] if baseline else []), evaluator, card, publisher]
+    optional = [node for node in (baseline, downstream) if node]
+    return [trainer, *optional, evaluator, card, publisher]
+
+
+def _evaluate_downstream(
+    recipe: Recipe, model: BaseChannel, latest: BaseChannel | None
+) -> DownstreamEvaluator | None:
+    """Make the node that evaluates the model on labeled tasks, if the recipe names any."""
+    settings = recipe.evaluation.downstream()
+    if not settings.tasks:
+        return None
+    return DownstreamEvaluator(
+        model=model,
+        baseline_model=latest,
+        downstream_settings=settings.model_dump_json(),
+        tasks_digest=tasks_digest(settings.tasks),
+        code_digest=executor_digest(DownstreamEvaluator),
+    )
 
 
 def _make_trainer(

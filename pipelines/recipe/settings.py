@@ -5,8 +5,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from components.evaluation_settings import EvaluationSettings
 from components.settings import (
-    EvaluationSettings,
     ExportSettings,
     InstanceSettings,
     ReportSettings,
@@ -121,6 +121,9 @@ class Recipe(Settings):
             paths = {"train": _absolute(records.train), "eval": _absolute(records.eval)}
             update = {"import_from": records.model_copy(update=paths)}
             changes["instances"] = self.instances.model_copy(update=update)
+        if self.evaluation.tasks:
+            tasks = tuple(task.from_here() for task in self.evaluation.tasks)
+            changes["evaluation"] = self.evaluation.model_copy(update={"tasks": tasks})
         if self.text.sources:
             sources = (s.model_copy(update={"path": _absolute(s.path)}) for s in self.text.sources)
             changes["text"] = self.text.model_copy(update={"sources": tuple(sources)})
@@ -172,6 +175,16 @@ class Recipe(Settings):
                 "which masks before training. Set instances.form to dynamic, or remove the "
                 "schedule."
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_tasks(self) -> "Recipe":
+        for task in self.evaluation.tasks:
+            if self.model.start_from is None and task.seq_length > self.model.max_position:
+                raise ValueError(
+                    f"task {task.name} has a seq_length of {task.seq_length}, but the model has "
+                    f"{self.model.max_position} positions. Lower it, or raise model.max_position."
+                )
         return self
 
     @model_validator(mode="after")

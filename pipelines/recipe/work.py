@@ -104,7 +104,9 @@ def node_names(recipe: Recipe) -> list[str]:
     for number in range(2, 2 + len(recipe.trainer.phases)):
         parts = ("InstanceGen", "InstanceStatistics", "InstanceValidator")
         names += [f"{part}Phase{number}" for part in parts]
-    return [*names, "Trainer", "LatestBlessedModel", "ModelEvaluator", "ModelCardGen", "Pusher"]
+    names += ["Trainer", "LatestBlessedModel"]
+    names += ["DownstreamEvaluator"] if recipe.evaluation.tasks else []
+    return [*names, "ModelEvaluator", "ModelCardGen", "Pusher"]
 
 
 def check_nodes(recipe: Recipe, *, to_node: str | None, rerun: str | None) -> None:

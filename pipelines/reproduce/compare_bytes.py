@@ -19,7 +19,8 @@ PUSHED_MODEL = "PushedModel"
 # Files that name code, commit or machine in their text, and the properties of a run with them.
 PAGES = {"README.md", "published.json", "report.html"}
 ORIGIN = ("git_commit", "git_dirty", "image_digest", "hardware")
-EVALUATED = ("ModelEvaluator", "ModelCardGen")  # nodes whose outputs depend on a baseline
+# Nodes whose outputs depend on a baseline.
+EVALUATED = ("DownstreamEvaluator", "ModelEvaluator", "ModelCardGen")
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from tfx.types import standard_artifacts
 
+from components.evaluation_settings import EvaluationSettings
 from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
 from components.model_evaluator.decide_blessing import (
     Baseline,
     decide_blessing,
     explain_incomparable,
 )
-from components.settings import EvaluationSettings
 from core.manifest import Manifest, describe_file, write_manifest
 
 METRICS = {"masked_lm_loss": 4.0, "unigram_loss": 6.0}

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import tensorflow as tf
 
 from core.errors import StoppedError, TextmillError
 from core.failpoints import failpoint
 from trainer.devices.stop_signals import Stop
-from trainer.loop.phases import Phase
 from trainer.loop.replicas import Sums
 from trainer.loop.step import TrainSteps
 from trainer.report.progress import Scalars
@@ -18,6 +17,17 @@ from trainer.settings.training import TrainerSettings
 
 class DivergedError(TextmillError):
     """A loss or a gradient is not a finite number."""
+
+
+class Span(Protocol):
+    """Consecutive steps, such as a phase of a run."""
+
+    @property
+    def end_step(self) -> int:
+        """Return the first step after it."""
+
+    def describe_batch(self, step: int) -> str:
+        """Say which records a step trains on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +52,7 @@ class LoopEvents:
 def train_phase(
     *,
     settings: TrainerSettings,
-    phase: Phase,
+    phase: Span,
     train_steps: TrainSteps,
     batches: Iterator[Any],
     step: tf.Variable,
@@ -122,7 +132,7 @@ def _is_evaluated(now: int, settings: TrainerSettings) -> bool:
     return now % every == 0 or now == settings.steps
 
 
-def _check_finite(first_bad_step: int, phase: Phase) -> None:
+def _check_finite(first_bad_step: int, phase: Span) -> None:
     if first_bad_step < 0:  # every loss and gradient was finite
         return
     raise DivergedError(

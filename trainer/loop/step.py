@@ -19,7 +19,7 @@ from trainer.models.kernels.recompute import recomputed_layers
 from trainer.models.kernels.sums import sum_squares
 from trainer.models.layers import compute_weights
 from trainer.models.noise import Noise
-from trainer.objectives.objective import Objective, Ratio
+from trainer.objectives.objective import LossFunction, Ratio
 from trainer.optimizers.schedule import learning_rate
 from trainer.row_draws import RowDraws
 from trainer.settings.training import TrainerSettings
@@ -32,7 +32,7 @@ TrainSteps = Callable[[Any, tf.Tensor], tuple[Sums, tf.Tensor]]  # sums; first b
 def make_train_steps(
     settings: TrainerSettings,
     strategy: tf.distribute.Strategy,
-    objective: Objective,
+    objective: LossFunction,
     state: State,
     *,
     seed: int,
@@ -85,7 +85,7 @@ class ReplicaStep:
     def __init__(
         self,
         settings: TrainerSettings,
-        objective: Objective,
+        objective: LossFunction,
         state: State,
         *,
         seed: int,

@@ -30,15 +30,11 @@ class Outcome(NamedTuple):
     histograms: dict[str, tf.Tensor]  # counts that an evaluation adds up; training ignores them
 
 
-class Objective(Protocol):
-    """What a model learns from a batch."""
+class LossFunction(Protocol):
+    """What a training step minimizes and measures."""
 
     loss_weights: dict[str, float]  # weight of each loss in the sum that is minimized
     measures: tuple[str, ...]
-
-    @property
-    def model(self) -> Model:
-        """Return the model that learns."""
 
     def __call__(self, weights: Weights, batch: Batch, noise: Noise) -> Outcome:
         """Compute the losses and measures of a batch.
@@ -51,11 +47,19 @@ class Objective(Protocol):
             noise: for dropout; its `rows` are for sampling from ELECTRA's generator.
         """
 
-    def evaluate(self, weights: Weights, batch: Batch, rows: RowDraws) -> Outcome:
-        """Compute the same without dropout; `rows` fixes the generator's samples."""
-
     def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Return the denominator of each loss, known before the forward pass."""
+
+
+class Objective(LossFunction, Protocol):
+    """What a model learns from a batch in pre-training."""
+
+    @property
+    def model(self) -> Model:
+        """Return the model that learns."""
+
+    def evaluate(self, weights: Weights, batch: Batch, rows: RowDraws) -> Outcome:
+        """Compute the same without dropout; `rows` fixes the generator's samples."""
 
     def expected_first_loss(self) -> float:
         """Return the loss in nats of a model to which every answer is equally likely."""

@@ -1,0 +1,1 @@
+"""DownstreamEvaluator: evaluate a trained model on labeled tasks."""

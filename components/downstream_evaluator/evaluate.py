@@ -1,0 +1,183 @@
+"""Evaluate a model on labeled tasks, beside what needs no pre-training.
+
+Each task gives two scores. The frozen probe is a logistic regression on the model's vectors; it
+takes seconds. Fine-tuning trains all weights, a few epochs, once per seed. Beside both stand the
+most common label, a bag of words, the same architecture with random weights, and the latest blessed
+model.
+"""
+
+import logging
+from contextlib import ExitStack
+from functools import cached_property
+
+import numpy as np
+
+from components.downstream_evaluator.linear import (
+    predict_from_vectors,
+    predict_from_words,
+    predict_majority,
+)
+from components.downstream_evaluator.model_folder import ModelFolder, open_model
+from components.downstream_evaluator.read_task import Task, read_task
+from components.downstream_evaluator.results import TaskResult
+from components.downstream_evaluator.scores import Score, score
+from components.evaluation_settings import DownstreamSettings
+from core.errors import InputError
+from core.progress import Advance, show_progress
+from trainer.downstream.examples import Encoded, encode
+from trainer.downstream.fine_tuning import FineTuner
+from trainer.downstream.vectors import compute_vectors
+from trainer.huggingface.weights import Values
+from trainer.models.families import build_model
+from trainer.models.parameters import first_values
+from trainer.settings.fine_tuning import FineTuningSettings
+
+log = logging.getLogger(__name__)
+
+
+def evaluate_model(
+    folder: str, settings: DownstreamSettings, latest_blessed: str | None = None
+) -> dict[str, TaskResult]:
+    """Evaluate the model in a folder on every task.
+
+    Equal weights, tasks and settings give equal results on one machine.
+
+    Args:
+        folder: exported by Textmill, or written by `transformers`: BERT, ALBERT, or ELECTRA.
+        settings: tasks and fine-tuning.
+        latest_blessed: folder of the model to compare with; it may have another vocabulary.
+
+    Returns:
+        The results by the names of the tasks.
+
+    Raises:
+        InputError: the model, a file of a task or an example cannot be used.
+    """
+    tasks = [read_task(task) for task in settings.tasks]
+    seeds = len(settings.fine_tuning.seeds)
+    trainings = len(tasks) * (seeds * (3 if latest_blessed else 2))
+    with ExitStack() as stack:
+        model = stack.enter_context(open_model(folder))
+        latest = stack.enter_context(open_model(latest_blessed)) if latest_blessed else None
+        for task in tasks:
+            _check_length(task, model, latest)
+        advance = stack.enter_context(
+            show_progress("DownstreamEvaluator", "fine-tunings", trainings)
+        )
+        return {
+            task.settings.name: _evaluate_task(task, model, latest, settings.fine_tuning, advance)
+            for task in tasks
+        }
+
+
+def _check_length(task: Task, *models: ModelFolder | None) -> None:
+    for model in models:
+        if model and task.settings.seq_length > model.architecture.max_position:
+            raise InputError(
+                f"{model.name}: has {model.architecture.max_position} positions, but task "
+                f"{task.settings.name} has a seq_length of {task.settings.seq_length}. Lower it."
+            )
+
+
+def _evaluate_task(
+    task: Task,
+    model: ModelFolder,
+    latest: ModelFolder | None,
+    settings: FineTuningSettings,
+    advance: Advance,
+) -> TaskResult:
+    kind, metric = task.settings.kind, task.settings.metric
+    candidate = _Candidate(model, task, settings)
+    labels = candidate.eval.labels
+
+    def rate(*predictions: np.ndarray) -> Score:
+        return score(predictions, labels, metric)
+
+    probes = {
+        "model": rate(candidate.probe(model.values)),
+        "random": rate(*(candidate.probe(_random(model, seed)) for seed in settings.seeds)),
+    }
+    tuned = {
+        "model": rate(*candidate.fine_tune(model.values, advance)),
+        "random": rate(*candidate.fine_tune(None, advance)),
+    }
+    if latest:
+        other = candidate if latest.fingerprint == model.fingerprint else None
+        other = other or _Candidate(latest, task, settings)
+        probes["latest"] = score([other.probe(latest.values)], other.eval.labels, metric)
+        predictions = other.fine_tune(latest.values, advance)
+        tuned["latest"] = score(predictions, other.eval.labels, metric)
+    all_labels = task.eval.flat_labels
+    majority = predict_majority(task.train.flat_labels, len(all_labels))
+    words = predict_from_words(task.train, task.eval, kind)
+    return TaskResult(
+        name=task.settings.name,
+        kind=kind,
+        metric=metric,
+        labels=len(task.labels),
+        train_examples=len(task.train.texts),
+        eval_examples=len(task.eval.texts),
+        eval_labels=len(labels),
+        shared_examples=task.shared(),
+        cut_examples=candidate.train.cut + candidate.eval.cut,
+        seq_length=task.settings.seq_length,
+        majority=score([majority], all_labels, metric),
+        bag_of_words=score([words], all_labels, metric),
+        probe=probes,
+        fine_tuning=tuned,
+    )
+
+
+class _Candidate:
+    """A model's architecture and vocabulary on one task, with any weights."""
+
+    def __init__(self, model: ModelFolder, task: Task, settings: FineTuningSettings) -> None:
+        self._model = model
+        self._task = task
+        self._settings = settings
+
+    @cached_property
+    def train(self) -> Encoded:
+        return self._encode("train")
+
+    @cached_property
+    def eval(self) -> Encoded:
+        return self._encode("eval")
+
+    def _encode(self, split: str) -> Encoded:
+        examples, length = getattr(self._task, split), self._task.settings.seq_length
+        return encode(examples, self._model.vocabulary, length)
+
+    @cached_property
+    def _tuner(self) -> FineTuner:
+        return FineTuner(
+            self._model.architecture,
+            self.train,
+            len(self._task.labels),
+            per_word=self._task.settings.kind == "tag",
+            settings=self._settings,
+        )
+
+    def probe(self, values: Values) -> np.ndarray:
+        """Predict with logistic regression on the vectors of an encoder's last layer."""
+        kind = self._task.settings.kind
+        vectors = (
+            compute_vectors(self._model.architecture, values, split, kind)
+            for split in (self.train, self.eval)
+        )
+        return predict_from_vectors(next(vectors), self.train.labels, next(vectors))
+
+    def fine_tune(self, values: Values | None, advance: Advance) -> list[np.ndarray]:
+        """Predict after fine-tuning an encoder, once per seed; None: from random weights."""
+        predictions = []
+        for seed in self._settings.seeds:
+            self._tuner.run(values, seed, self._model.name)
+            predictions.append(self._tuner.predict(self.eval))
+            advance(1)
+        return predictions
+
+
+def _random(model: ModelFolder, seed: int) -> Values:
+    architecture = model.architecture
+    parameters = build_model(architecture).parameters()
+    return first_values(parameters, deviation=architecture.initializer_range, seed=seed)

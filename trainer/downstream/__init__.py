@@ -1,0 +1,1 @@
+"""Evaluate encoders on labeled tasks: encode examples, fine-tune, and compute vectors."""

@@ -1,0 +1,68 @@
+"""Compute the frozen vectors of texts and words: what an encoder knows before fine-tuning."""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.downstream.examples import Encoded
+from trainer.downstream.fine_tuning import fixed_batches
+from trainer.huggingface.weights import Values
+from trainer.input.parse_records import Batch
+from trainer.models.architecture import Architecture
+from trainer.models.families import build_model
+
+
+def compute_vectors(
+    architecture: Architecture, values: Values, examples: Encoded, kind: str
+) -> np.ndarray:
+    """Compute a vector per text or per scored word, from the last layer.
+
+    Args:
+        architecture: of the encoder.
+        values: its weights.
+        examples: N encoded examples.
+        kind: classify: the mean over all real tokens. pair: the means u and v of the two segments
+            as u, v, |u - v|, u * v. tag: the hidden state of a word's first piece.
+
+    Returns:
+        (N, H), (N, 4 H), or (words, H) float32.
+    """
+    encode = _make_encode(architecture)
+    own = {n: tf.constant(v) for n, v in values.items() if n.startswith(f"{architecture.type}.")}
+    vectors = []
+    for batch in fixed_batches(examples):
+        hidden = encode(own, batch).numpy()
+        labels = batch["task_labels"]
+        if kind == "tag":
+            vectors.append(hidden[labels >= 0])
+        else:
+            pooled = _pool_pair(hidden, batch) if kind == "pair" else _pool(hidden, batch)
+            vectors.append(pooled[labels[:, 0] >= 0])
+    return np.concatenate(vectors)
+
+
+@functools.lru_cache(maxsize=2)
+def _make_encode(architecture: Architecture) -> Callable[[Values, Batch], tf.Tensor]:
+    model = build_model(architecture)
+
+    @tf.function
+    def encode(weights: Values, batch: Batch) -> tf.Tensor:
+        return model.encode(weights, batch["input_ids"], batch["input_mask"], batch["segment_ids"])
+
+    return encode
+
+
+def _pool(hidden: np.ndarray, batch: Batch, segment: int | None = None) -> np.ndarray:
+    """Average the hidden states (B, L, H) of the real tokens, or of a segment's: (B, H)."""
+    mask = batch["input_mask"].astype(np.float32)
+    if segment is not None:
+        mask = mask * (batch["segment_ids"] == segment)
+    total: np.ndarray = (hidden * mask[:, :, None]).sum(1)
+    return total / np.maximum(mask.sum(1, keepdims=True), 1)
+
+
+def _pool_pair(hidden: np.ndarray, batch: Batch) -> np.ndarray:
+    u, v = _pool(hidden, batch, 0), _pool(hidden, batch, 1)
+    return np.concatenate([u, v, abs(u - v), u * v], axis=1)
