@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from core.exit import INTERRUPTED, exit_with_sentence
+from pipelines.evaluate.command import evaluate
 from pipelines.lineage.commands import app as lineage_app
 from pipelines.models.commands import app as models_app
 from pipelines.options import (
@@ -87,6 +88,7 @@ def run(
 
 
 app.command(rich_help_panel=LOCAL)(plan)
+app.command(rich_help_panel=LOCAL)(evaluate)
 
 
 @app.command("compile", rich_help_panel=CLOUD)

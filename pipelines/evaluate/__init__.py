@@ -1,0 +1,1 @@
+"""Evaluate any model on labeled tasks, outside of a run."""
