@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from core.errors import InputError
+from core.exit import INPUT_ERROR, SUCCEEDED
 from pipelines.cli import app
-from pipelines.exit_codes import INPUT_ERROR, SUCCEEDED
 from pipelines.local.run_command import run_recipe
 from pipelines.options import RunOptions
 from pipelines.plan.plan import make_plan
