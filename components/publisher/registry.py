@@ -27,9 +27,11 @@ def register(model: str, publication: Publication, card: str) -> str:
         The name of the version, `…/models/ID@VERSION`.
 
     Raises:
-        RegistryError: Vertex AI refused.
+        RegistryError: Vertex AI refused, or did not answer.
     """
-    from google.api_core.exceptions import GoogleAPICallError
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+    from requests import RequestException
 
     client = make_client(model.split("/")[3])
     try:
@@ -39,10 +41,11 @@ def register(model: str, publication: Publication, card: str) -> str:
         client.merge_version_aliases(
             name=name, version_aliases=[BLESSED, LATEST], timeout=TIMEOUT_SECONDS
         )
-    except GoogleAPICallError as error:
+    except (GoogleAPIError, GoogleAuthError, RequestException, TimeoutError) as error:
+        reason = getattr(error, "message", error)
         raise RegistryError(
-            f"{model}: cannot register version {publication.version} ({error.message}). It is "
-            f"published in {publication.folder}. Check that the run's account has the role "
+            f"{model}: cannot register version {publication.version} ({reason}). It is published "
+            f"in {publication.folder}. Check that the run's account has the role "
             f"roles/aiplatform.user; a retry of the task registers it."
         ) from error
     return name

@@ -70,11 +70,12 @@ def _send(session: Any, method: str, url: str, place: str, body: Any = None) -> 
         NotificationError: the request was refused, or got no answer.
     """
     import requests
+    from google.auth.exceptions import GoogleAuthError
 
     try:
         response = session.request(method, url, json=body, timeout=TIMEOUT_SECONDS)
         status = response.status_code
-    except requests.RequestException as error:
+    except (requests.RequestException, GoogleAuthError) as error:
         status = type(error).__name__
     if status != requests.codes.ok:
         raise NotificationError(

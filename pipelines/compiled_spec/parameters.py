@@ -194,13 +194,19 @@ def _worker_pools(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _custom_jobs(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield the custom jobs that tasks start, from the custom_config of TFX's Vertex Trainer."""
-    for component in (spec["root"], *spec.get("components", {}).values()):
-        for task in component.get("dag", {}).get("tasks", {}).values():
-            inputs = task.get("inputs", {}).get("parameters", {})
-            constant = inputs.get("custom_config", {}).get("runtimeValue", {}).get("constant")
-            config = json.loads(constant) if isinstance(constant, str) else None
-            job = config.get("ai_platform_training_args") if isinstance(config, dict) else None
-            if isinstance(job, dict) and isinstance(
-                job.get("job_spec", {}).get(WORKER_POOLS), list
-            ):
-                yield job
+    for constant in find_constants(spec, "custom_config"):
+        config = json.loads(constant)
+        job = config.get("ai_platform_training_args") if isinstance(config, dict) else None
+        if isinstance(job, dict) and isinstance(job.get("job_spec", {}).get(WORKER_POOLS), list):
+            yield job
+
+
+def find_constants(spec: Mapping[str, Any], name: str) -> list[str]:
+    """Return the texts that tasks get for an input of a name, apart from empty ones."""
+    inputs = (
+        task.get("inputs", {}).get("parameters", {}).get(name, {})
+        for component in (spec["root"], *spec.get("components", {}).values())
+        for task in component.get("dag", {}).get("tasks", {}).values()
+    )
+    constants = (given.get("runtimeValue", {}).get("constant") for given in inputs)
+    return [constant for constant in constants if constant and isinstance(constant, str)]

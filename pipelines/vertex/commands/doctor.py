@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.errors import InputError
 from core.exit import FAILED, SUCCEEDED
 from core.format_numbers import format_count
 from pipelines.options import JsonOption, accept_options
-from pipelines.vertex.options import JobOptions, SubmitOptions, consoles, open_cloud, print_json
+from pipelines.vertex.options import JobOptions, SubmitOptions, consoles, print_json
 
 if TYPE_CHECKING:
-    from pipelines.vertex.doctor.check import Check, Subject
+    from pipelines.vertex.doctor.check import Check
 
 STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
 
@@ -37,52 +36,25 @@ def doctor(
 
     Example: textmill doctor pipeline.yaml --param text_root=gs://my-text/news
     """
-    from pipelines.vertex.doctor.cloud import cloud_checks
     from pipelines.vertex.doctor.local import local_checks
 
     checks = list(_print_checks(local_checks(workdir), as_json))
     if spec_or_recipe is not None:
-        try:
-            checked = cloud_checks(_make_subject(spec_or_recipe, options))
-        except InputError as error:  # there is no run yet whose needs could be looked up
-            checked = _missing(spec_or_recipe, options, error)
-        checks += _print_checks(checked, as_json)
+        checks += _print_checks(_check_submission(spec_or_recipe, options), as_json)
     raise typer.Exit(_summarize(checks, as_json))
 
 
-def _make_subject(spec_or_recipe: str, options: JobOptions) -> "Subject":
-    """Prepare the same submission as `submit`, so that its options are checked as well."""
-    from pipelines.vertex.doctor.check import Subject
-    from pipelines.vertex.runs.pipeline_job import ARTIFACTS
-    from pipelines.vertex.runs.submission import prepare_submission
-
-    submission = prepare_submission(spec_or_recipe, SubmitOptions(**vars(options)))
-    job = submission.job
-
-    def value(name: str) -> str | None:
-        value = submission.values.get(name) or submission.template.get_default(name)
-        return str(value) if value else None
-
-    return Subject(
-        cloud=open_cloud(submission.target),
-        template=submission.template,
-        root=job.runtime_config.gcs_output_directory.removesuffix(f"/{ARTIFACTS}"),
-        text_root=value("text_root"),
-        text_pattern=value("text_pattern") or "",
-        span=value("span"),
-        values=submission.values,
-        service_account=job.service_account or None,
-    )
-
-
-def _missing(spec_or_recipe: str, options: JobOptions, error: InputError) -> Iterator["Check"]:
-    """Yield everything that is missing for a submission; nothing is sent."""
+def _check_submission(spec_or_recipe: str, options: JobOptions) -> Iterator["Check"]:
+    """Check what `submit` would send with the same options, as far as they are given."""
     from pipelines.vertex.doctor.check import Check
-    from pipelines.vertex.runs.submission import find_problems
+    from pipelines.vertex.doctor.cloud import cloud_checks
+    from pipelines.vertex.doctor.submission import examine
 
-    problems = [str(error), *find_problems(spec_or_recipe, SubmitOptions(**vars(options)))]
-    for line in dict.fromkeys("\n".join(problems).splitlines()):
-        yield Check("submission", "failed", line)
+    problems, subject = examine(spec_or_recipe, SubmitOptions(**vars(options)))
+    for problem in problems:
+        yield Check("submission", "failed", problem)
+    if subject is not None:
+        yield from cloud_checks(subject)
 
 
 def _print_checks(checks: Iterable["Check"], as_json: bool) -> Iterable["Check"]:

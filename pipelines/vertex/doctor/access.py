@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from pipelines.compiled_spec.parameters import read_machines, uses_dataflow
+from pipelines.compiled_spec.parameters import find_constants, read_machines, uses_dataflow
 from pipelines.vertex.doctor.check import Check, Subject
 from pipelines.vertex.doctor.storage import PERMISSIONS as BUCKET_PERMISSIONS
+from pipelines.vertex.doctor.storage import split_uri
 
 APIS = (
     "aiplatform.googleapis.com",  # pipelines and training
@@ -148,25 +149,10 @@ def check_account(subject: Subject) -> Iterator[Check]:
 
 def check_roles(subject: Subject) -> Iterator[Check]:
     """Check the permissions of the service account with the Policy Troubleshooter."""
-    email, project = subject.service_account, subject.cloud.target.project
+    email = subject.service_account
     if email is None:
         return
-    bucket = subject.root.removeprefix("gs://").split("/")[0]
-    bucket_resource = f"//storage.googleapis.com/projects/_/buckets/{bucket}"
-    project_resource = f"//cloudresourcemanager.googleapis.com/projects/{project}"
-    needed = [(bucket_resource, permission) for permission in BUCKET_PERMISSIONS]
-    needed.append((project_resource, "logging.logEntries.create"))
-    if read_machines(subject.template.spec):
-        # Starts the training job, adopts it on a retry, watches it, and cancels it when stopped.
-        needed += [
-            (project_resource, f"aiplatform.customJobs.{verb}")
-            for verb in ("create", "list", "get", "cancel")
-        ]
-        # The Trainer task starts the training job as the same account.
-        own_resource = f"//iam.googleapis.com/projects/{project}/serviceAccounts/{email}"
-        needed.append((own_resource, ACT_AS))
-    if uses_dataflow(subject.template.spec):
-        needed.append((project_resource, "dataflow.jobs.create"))
+    needed = list(_needed_permissions(subject, email))
     missing = [
         permission
         for resource, permission in needed
@@ -177,6 +163,32 @@ def check_roles(subject: Subject) -> Iterator[Check]:
         yield Check("account's roles", "failed", f"{email} lacks {', '.join(missing)}", remedy)
     else:
         yield Check("account's roles", "ok", f"{len(needed)} permissions tested")
+
+
+def _needed_permissions(subject: Subject, email: str) -> Iterator[tuple[str, str]]:
+    """Yield the full name of a resource and a permission on it that the tasks of a run use."""
+    spec, name = subject.template.spec, subject.cloud.target.project
+    project = f"//cloudresourcemanager.googleapis.com/projects/{name}"
+    if subject.root:
+        bucket, _ = split_uri(subject.root)
+        for permission in BUCKET_PERMISSIONS:
+            yield f"//storage.googleapis.com/projects/_/buckets/{bucket}", permission
+    yield project, "logging.logEntries.create"
+    if read_machines(spec):
+        # Starts the training job, adopts it on a retry, watches it, and cancels it when stopped.
+        for verb in ("create", "list", "get", "cancel"):
+            yield project, f"aiplatform.customJobs.{verb}"
+        # The Trainer task starts the training job as the same account.
+        yield f"//iam.googleapis.com/projects/{name}/serviceAccounts/{email}", ACT_AS
+    if uses_dataflow(spec):
+        yield project, "dataflow.jobs.create"
+    if find_constants(spec, "registry"):
+        for verb in ("get", "list", "update", "upload"):
+            yield project, f"aiplatform.models.{verb}"
+    for topic in find_constants(spec, "topic"):
+        yield f"//pubsub.googleapis.com/{topic}", "pubsub.topics.publish"
+    for secret in find_constants(spec, "webhook_secret"):
+        yield f"//secretmanager.googleapis.com/{secret}", "secretmanager.versions.access"
 
 
 def _is_granted(subject: Subject, resource: str, permission: str) -> bool:

@@ -34,11 +34,12 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """The submission that is checked."""
+    """The submission that is checked; it may be incomplete."""
 
     cloud: "Cloud"
+    can_ask: bool  # False: project, region or credentials are missing, and nothing is sent
     template: "Template"
-    root: str  # gs:// folder of the artifacts
+    root: str | None  # gs:// folder below which the run writes; None if it is not given
     text_root: str | None  # gs:// folder of the text; None if it is not given
     text_pattern: str  # glob below text_root
     span: str | None  # None is the newest

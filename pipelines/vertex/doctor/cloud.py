@@ -8,7 +8,6 @@ from pipelines.vertex.doctor.check import Check, Checker, State, Subject, run_ch
 # Name, checker, and the state if the request is refused. A run may succeed even if we lack the
 # permission to look at something, but not if the bucket or the region cannot be reached.
 CHECKS: tuple[tuple[str, Checker, State], ...] = (
-    ("batch", training.check_batch, "failed"),
     ("project", access.check_project, "warning"),
     ("apis", access.check_apis, "warning"),
     ("region", access.check_region, "failed"),
@@ -24,7 +23,10 @@ CHECKS: tuple[tuple[str, Checker, State], ...] = (
 
 
 def cloud_checks(subject: Subject) -> Iterator[Check]:
-    """Run all checks; stop after the first if there are no usable credentials."""
+    """Run all checks that are possible; stop if there are no usable credentials."""
+    yield from training.check_batch(subject)
+    if not subject.can_ask:
+        return
     for check in run_checker(
         "credentials", access.check_credentials, subject, state_on_error="failed"
     ):

@@ -23,6 +23,8 @@ SYNTAX = re.compile(r"(\{[A-Z]+(?::\d+)?\}|\*\*/?|\*|\?)")
 
 def check_bucket(subject: Subject) -> Iterator[Check]:
     """Check that the bucket exists, is in the region of the run, and is not open to the public."""
+    if subject.root is None:
+        return
     cloud, (name, _) = subject.cloud, split_uri(subject.root)
     bucket = cloud.call_api("look up the bucket", "storage", f"/storage/v1/b/{name}")
     location, region = str(bucket.get("location", "")).lower(), cloud.target.region
@@ -73,6 +75,8 @@ def _check_lifecycle(root: str, rules: Sequence[Mapping[str, Any]]) -> Iterator[
 
 def check_write_access(subject: Subject) -> Iterator[Check]:
     """Check whether the caller may use the bucket; access.py checks the run's account."""
+    if subject.root is None:
+        return
     name, _ = split_uri(subject.root)
     answer = subject.cloud.call_api(
         "test the bucket",

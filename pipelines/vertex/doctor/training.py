@@ -23,7 +23,6 @@ METRICS = {
     "NVIDIA_TESLA_A100": "nvidia_a100_gpus",
     "NVIDIA_A100_80GB": "nvidia_a100_80gb_gpus",
     "NVIDIA_H100_80GB": "nvidia_h100_gpus",
-    # By analogy; a quota that does not exist is reported as unknown.
     "NVIDIA_H100_MEGA_80GB": "nvidia_h100_mega_gpus",
     "NVIDIA_H200_141GB": "nvidia_h200_gpus",
     "NVIDIA_TESLA_T4": "nvidia_t4_gpus",

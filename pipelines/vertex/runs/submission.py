@@ -1,5 +1,6 @@
 """Prepare a submission, checked completely before anything is sent, and submit it."""
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pipelines.cloud.target import Target, make_target
 from pipelines.compiled_spec.parameters import unbuilt_images
 from pipelines.vertex.options import SubmitOptions
 from pipelines.vertex.runs.describe import DEFAULT_ACCOUNT, print_fields, short_id, state_name
-from pipelines.vertex.runs.pipeline_job import choose_root, make_job, make_retry, parameter_values
+from pipelines.vertex.runs.pipeline_job import make_job, make_retry
 from pipelines.vertex.runs.template import Template, load_template
 from pipelines.vertex.runs.watch import get_run
 
@@ -41,39 +42,25 @@ def prepare_submission(spec_or_recipe: str, options: SubmitOptions) -> Submissio
         InputError: the spec or an option is missing or wrong.
     """
     quiet_libraries()
-
-    def check_target(get_default: Callable[[str], Any]) -> Target:
-        return make_target(
-            options.project or get_default("project") or _default_project(),
-            options.region or get_default("region"),
-            options.endpoint,
-        )
-
-    template = load_template(spec_or_recipe, options.overrides, check_target)
-    target = check_target(template.get_default)
+    template = load_template(
+        spec_or_recipe, options.overrides, functools.partial(choose_target, options=options)
+    )
+    target = choose_target(template.get_default, options)
     job, values = make_job(template, target, options)
     return Submission(template=template, target=target, job=job, values=values)
 
 
-def find_problems(spec_or_recipe: str, options: SubmitOptions) -> list[str]:
-    """Return why a submission is not complete, apart from its project and region."""
-    target = Target(project="unknown", region="unknown")
-    problems = []
-    try:
-        template = load_template(spec_or_recipe, options.overrides)
-    except InputError as error:
-        return [str(error)]
-    checks = (
-        lambda: choose_root(template, options.root),
-        lambda: parameter_values(template, target, options, "unknown"),
-        lambda: check_images_built(template),
+def choose_target(get_default: Callable[[str], Any], options: SubmitOptions) -> Target:
+    """Return where the run goes: the options, else the spec's or recipe's, else the credentials'.
+
+    Raises:
+        InputError: the project or region is missing or malformed.
+    """
+    return make_target(
+        options.project or get_default("project") or _default_project(),
+        options.region or get_default("region"),
+        options.endpoint,
     )
-    for check in checks:
-        try:
-            check()
-        except InputError as error:
-            problems.append(str(error))
-    return problems
 
 
 def _default_project() -> str | None:

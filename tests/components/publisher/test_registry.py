@@ -68,3 +68,18 @@ def test_a_refusal_says_that_the_version_is_published(server: VertexServer, stat
     server.fault("POST", "models:upload", status, "Refused by the test.", times=99)
     with pytest.raises(RegistryError, match="It is published in gs://b/published/weekly/1"):
         register(MODEL, published(1), "")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", ":listVersions$"), ("GET", "models/textmill-weekly$"), ("POST", "models:upload$"),
+     ("POST", ":mergeVersionAliases$")],
+)  # fmt: skip
+def test_a_request_that_is_never_answered_says_that_the_version_is_published(
+    server: VertexServer, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    assert registry.TIMEOUT_SECONDS == 60
+    monkeypatch.setattr(registry, "TIMEOUT_SECONDS", 0.2)
+    server.silence(method, path)
+    with pytest.raises(RegistryError, match="It is published in gs://b/published/weekly/1"):
+        register(MODEL, published(1), "")

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -115,3 +116,15 @@ def test_a_refused_message_is_an_error_without_the_address(
         end(tmp_path, "FAILED", **place)
     assert "canary-address" not in str(refused.value)
     assert (tmp_path / "runs/weekly-20261124/run.json").is_file(), "the record comes first"
+
+
+def test_a_topic_that_never_answers_is_an_error_after_the_record_is_written(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifications, "TIMEOUT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setattr(notifications, "PUBSUB", url)
+        with pytest.raises(NotificationError, match=rf"Cannot notify {TOPIC} \(\w*Timeout\)"):
+            end(tmp_path, "FAILED", topic=TOPIC)
+    assert (tmp_path / "runs/weekly-20261124/run.json").is_file()

@@ -327,7 +327,7 @@ def _with_hosts(spec: dict[str, Any], hosts: int) -> dict[str, Any]:
 
 
 def test_everything_that_is_missing_is_listed_at_once(
-    textmill: Textmill, monkeypatch: pytest.MonkeyPatch
+    server: VertexServer, textmill: Textmill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_REGION", "TEXTMILL_PIPELINE_ROOT"):
         monkeypatch.delenv(name)
@@ -339,6 +339,62 @@ def test_everything_that_is_missing_is_listed_at_once(
     ):  # fmt: skip
         assert problem in ended.out
     assert ended.out.count("No project is set") == 1
+    assert "256 instances per step" in ended.out, "what needs no request is checked"
+    assert server.received == []
+
+
+def test_what_is_missing_hides_no_problem_of_the_project(
+    ready: VertexServer, textmill: Textmill, monkeypatch: pytest.MonkeyPatch, spec: str
+) -> None:
+    monkeypatch.delenv("TEXTMILL_PIPELINE_ROOT")
+    break_apis(ready)
+    break_quota(ready)
+    break_images(ready)
+    more = ("--param", "stepps=1", "--param", "global_batch_size=many", "--json")
+    checks = json.loads(textmill("doctor", spec, *more, "--service-account", ACCOUNT).out)
+    failed = [(check["name"], check["told"]) for check in checks if check["state"] == "failed"]
+    told = "\n".join(message for name, message in failed if name == "submission")
+    for problem in ("No folder for artifacts", "Did you mean steps?", "is not an integer",
+                    "parameter text_root is missing"):  # fmt: skip
+        assert problem in told
+    names = [name for name, _ in failed if name != "submission"]
+    assert names == ["apis", "image data", "image trainer-gpu", "quota"]
+    assert "account's roles" in {check["name"] for check in checks}
+
+
+def test_missing_credentials_are_one_of_the_findings(
+    server: VertexServer, textmill: Textmill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "nowhere.json")
+    ended = textmill("doctor", str(SPEC), *TEXT, "--endpoint", "https://localhost:1")
+    assert ended.code == FAILED
+    assert "application default credentials are missing" in ended.out
+    assert "are not built yet" in ended.out
+    assert server.received == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "permission"),
+    [
+        ("vertex.model_registry=true", "aiplatform.models.upload"),
+        ("vertex.notify.topic=projects/acme-nlp/topics/runs", "pubsub.topics.publish"),
+        (
+            "vertex.notify.webhook_secret=projects/acme-nlp/secrets/chat/versions/latest",
+            "secretmanager.versions.access",
+        ),
+    ],
+)
+def test_what_a_recipe_uses_needs_its_permission(
+    ready: VertexServer, textmill: Textmill, setting: str, permission: str
+) -> None:
+    ready.denied.add((ACCOUNT, permission))
+    account = ("--service-account", ACCOUNT, "--json")
+    found = {}
+    for options in ((), ("--set", setting)):
+        checks = json.loads(textmill("doctor", "vertex", *TEXT, *account, *options).out)
+        (found[options],) = (check for check in checks if check["name"] == "account's roles")
+    assert found[()]["state"] == "ok"
+    assert found["--set", setting]["told"] == f"{ACCOUNT} lacks {permission}"
 
 
 def test_a_recipe_without_a_project_is_refused_before_it_is_compiled(
