@@ -27,7 +27,7 @@ from pipelines.plan.command import plan
 from pipelines.reproduce.command import reproduce
 from pipelines.spec_runner.cli import run_spec
 from pipelines.vertex.commands.doctor import doctor
-from pipelines.vertex.commands.runs import app as runs_app
+from pipelines.vertex.commands.run_costs import app as runs_app
 from pipelines.vertex.commands.runs import submit
 from pipelines.vertex.commands.schedule_runs import app as schedule_app
 

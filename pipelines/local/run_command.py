@@ -25,6 +25,7 @@ from pipelines.local.standard_input import keep_standard_input
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import TextLocation, locate_and_check
 from pipelines.local.training_rate import find_rate
+from pipelines.machines.local import check_local_memory
 from pipelines.metadata.mlmd.update import relocate
 from pipelines.metadata.names import KILLED
 from pipelines.options import RunOptions
@@ -71,6 +72,7 @@ def _check_and_run(
 ) -> int:
     hush(verbose)
     check_training(recipe, options.to_node)
+    check_local_memory(recipe, options.to_node)
     workdir = open_workdir(options.workdir, options.root)  # makes it, so all else is checked first
     with hold(workdir, wait_seconds), sigterm_raises():
         check_store(workdir)

@@ -16,33 +16,38 @@ class MemoryFit:
     """The memory of each device in the phase that needs the most."""
 
     needed_gb: float
-    device_gb: int
+    device_gb: float
     instances: int  # that a device computes at once
     most_instances: int  # that would fit
 
 
 def predict_fit(recipe: Recipe, machine: Preset) -> MemoryFit | None:
     """Predict the memory of a training on a machine; None on a CPU, whose step is not compiled."""
-    from trainer.report.memory import largest_batch, predict_memory, rows_at_once
-
     if machine.device_gb is None:
         return None
+    return predict_largest(recipe, machine.device_gb, machine.devices)
+
+
+def predict_largest(recipe: Recipe, device_gb: float, replicas: int) -> MemoryFit:
+    """Predict the memory of the phase that needs the most, on devices of a size in GiB."""
+    from trainer.report.memory import largest_batch, predict_memory, rows_at_once
+
     architecture = recipe_architecture(recipe)
     fits = []
     for phase in list_phases(recipe):
-        rows = rows_at_once(phase.trainer, machine.devices)
+        rows = rows_at_once(phase.trainer, replicas)
         shape = {
             "seq_length": phase.seq_length,
             "slots": phase.slots,
-            "replicas": machine.devices,
+            "replicas": replicas,
         }
         needed = predict_memory(architecture, phase.trainer, rows=rows, **shape)
-        memory = machine.device_gb * GIGA
+        memory = device_gb * GIGA
         most = largest_batch(architecture, phase.trainer, memory=memory, **shape)
         fits.append(
             MemoryFit(
                 needed_gb=needed / GIGA,
-                device_gb=machine.device_gb,
+                device_gb=device_gb,
                 instances=rows,
                 most_instances=most,
             )
@@ -57,7 +62,7 @@ def check_machine(recipe: Recipe, machine: Preset) -> None:
         InputError: `trainer.device` is another kind, the devices do not divide a batch, or their
             memory is too small.
     """
-    from trainer.devices.check import check_batch
+    from trainer.devices.batch import check_batch
 
     if recipe.trainer.device not in ("auto", machine.image):
         raise InputError(

@@ -9,6 +9,7 @@ from components.text_example_gen.reading.find_files import list_once
 from pipelines.local.standard_input import keep_standard_input
 from pipelines.local.text_location import TextLocation, locate_and_check
 from pipelines.local.training_rate import find_rate
+from pipelines.machines.local import explain_local_memory
 from pipelines.machines.presets import load_prices
 from pipelines.options import RunOptions
 from pipelines.plan.estimates import Estimate, estimate_all, warn_of_missing_device
@@ -71,6 +72,7 @@ def make_plan(
         nodes = _plan_nodes(recipe, text, folder, options)
         batches = list(warn_of_large_batches(recipe, text, nodes))
     work = compute_work(recipe)
+    memory = None if machines else explain_local_memory(recipe)
     trains = any(node.node == TRAINER and node.state == "runs" for node in nodes)
     estimates = estimate_all(recipe, work, folder, machines, utilization, table) if trains else ()
     return Plan(
@@ -80,7 +82,9 @@ def make_plan(
         trains=trains,
         work=work,
         estimates=tuple(estimates),
-        warnings=(*warn_of_missing_device(recipe), *batches) if trains else (),
+        warnings=(*warn_of_missing_device(recipe), *filter(None, [memory]), *batches)
+        if trains
+        else (),
         budget=budget,
         prices=f"{table.date}, {table.region}: {' '.join(table.source.split())}",
     )

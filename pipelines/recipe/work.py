@@ -142,9 +142,14 @@ def check_training(recipe: Recipe, to_node: str | None) -> None:
     """
     from trainer.devices.check import check_devices
 
-    names = node_names(recipe)
-    if to_node is None or names.index(to_node) >= names.index("Trainer"):
+    if trains(recipe, to_node):
         check_devices(recipe.trainer)
+
+
+def trains(recipe: Recipe, to_node: str | None) -> bool:
+    """Return whether a run up to a node, or to its end, has a training."""
+    names = node_names(recipe)
+    return to_node is None or names.index(to_node) >= names.index("Trainer")
 
 
 def print_recipes() -> None:

@@ -5,8 +5,12 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
+from pipelines.local.run_command import run_recipe
+from pipelines.machines import local
 from pipelines.machines.fit import check_machine, predict_fit
+from pipelines.machines.local import check_local_memory, explain_local_memory, gpu_memory
 from pipelines.machines.presets import preset
+from pipelines.options import RunOptions
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.work import check_training
 from trainer.models.architecture import resolve_architecture
@@ -19,12 +23,14 @@ TINY = str(Path(__file__).with_name("tiny.yaml"))
 BASE = ["trainer.phases=[]", "trainer.precision=bfloat16"]
 SHAPE = {"seq_length": 128, "slots": 20}
 # Peaks that Google's compiler reported for a TPU v5e (make tpu-compile), in MiB.
-COMPILED = [("base", 256, 9354), ("tiny", 256, 520)]
+COMPILED = [("bert", "base", 256, 9354), ("bert", "tiny", 256, 520), ("electra", "tiny", 32, 260)]
 
 
-@pytest.mark.parametrize(("size", "rows", "peak"), COMPILED)
-def test_the_prediction_is_near_what_the_compiler_reported(size: str, rows: int, peak: int) -> None:
-    model = ModelSettings.model_validate({"type": "bert", "size": size})
+@pytest.mark.parametrize(("kind", "size", "rows", "peak"), COMPILED)
+def test_the_prediction_is_near_what_the_compiler_reported(
+    kind: str, size: str, rows: int, peak: int
+) -> None:
+    model = ModelSettings.model_validate({"type": kind, "size": size})
     a = resolve_architecture(model, vocab_size=30_522, pad_id=0)
     settings = TrainerSettings(precision="bfloat16")
     predicted = predict_memory(a, settings, rows=rows, **SHAPE)
@@ -73,3 +79,37 @@ def test_a_run_without_training_needs_no_device(monkeypatch: pytest.MonkeyPatch)
     check_training(recipe, "InstanceGen")
     with pytest.raises(InputError, match="TensorFlow sees no GPU"):
         check_training(recipe, None)
+
+
+def test_a_training_that_does_not_fit_this_machine_is_refused_before_any_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = load_recipe("bert-base", [*BASE, "trainer.device=cpu"])
+    monkeypatch.setattr(local, "host_memory", lambda: 64 * 2**30)
+    assert explain_local_memory(recipe) is None
+    monkeypatch.setattr(local, "host_memory", lambda: 4 * 2**30)
+    message = "256 instances at once need about .* the memory of this machine has 4.0. At most"
+    with pytest.raises(InputError, match=message):
+        check_local_memory(recipe, None)
+    check_local_memory(recipe, "InstanceGen")  # nothing trains
+    text = tmp_path / "a.txt"
+    text.write_text("Some text.\n\nMore.\n", encoding="utf-8")
+    options = RunOptions(recipe="bert-base", text=[str(text)], workdir=str(tmp_path / "work"))
+    with pytest.raises(InputError, match=r"trainer\.accumulate_steps"):
+        run_recipe(options)
+    assert not (tmp_path / "work").exists()
+    monkeypatch.setattr(local, "host_memory", lambda: 2**30)
+    with pytest.raises(InputError, match="Not even one fits: choose a smaller model"):
+        check_local_memory(recipe, None)
+
+
+def test_the_memory_of_the_smallest_gpu_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\necho 81559\necho 23034\n", encoding="utf-8")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert gpu_memory() == 23_034 * MIB
+    driver.write_text("#!/bin/sh\necho Failed to initialize NVML\nexit 9\n", encoding="utf-8")
+    assert gpu_memory() is None

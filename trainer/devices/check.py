@@ -6,12 +6,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from core.errors import InputError
+from trainer.devices.batch import check_batch
 from trainer.devices.libtpu import TPU_NAME, check_libtpu, is_tpu_chosen
 from trainer.devices.strategy import DeviceError, find_gpus, read_cluster
 from trainer.settings.training import TrainerSettings
 
-TPU_DEVICES = ("/dev/accel0", "/dev/vfio/0")  # of a TPU VM
+TPU_DEVICES = ("dev/accel[0-9]*", "dev/vfio/[0-9]*")  # of a TPU VM, one for each chip
 BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA's compute capability from which GPUs compute in bfloat16
 
 
@@ -24,8 +24,11 @@ def check_devices(settings: TrainerSettings) -> None:
         InputError: the training could not start.
     """
     if is_tpu_chosen(settings.device):
-        _check_tpu()
-        return  # The number of cores is known only once the TPU is initialized.
+        # The number of cores, a multiple of this, is known only once the TPU is initialized.
+        chips = _count_chips()
+        for phase in settings.by_phase():
+            check_batch(phase, chips)
+        return
     gpus = [] if settings.device == "cpu" else find_gpus(settings.device)
     for gpu in gpus:
         _check_precision(settings.precision, gpu)
@@ -35,36 +38,24 @@ def check_devices(settings: TrainerSettings) -> None:
         check_batch(phase, replicas)
 
 
-def check_batch(s: TrainerSettings, replicas: int) -> None:
-    """Check that replicas and parts divide a phase's batch.
-
-    Raises:
-        InputError: they do not.
-    """
-    num_micro_batches = replicas * s.accumulate_steps
-    if s.global_batch_size % num_micro_batches:
-        raise InputError(
-            f"trainer.global_batch_size {s.global_batch_size} is not a multiple of {replicas} "
-            f"replicas x {s.accumulate_steps} parts (trainer.accumulate_steps). Set it to "
-            f"{max(s.global_batch_size // num_micro_batches, 1) * num_micro_batches}, for example."
-        )
-
-
-def _check_tpu() -> None:
+def _count_chips() -> int:
+    """Return the number of chips of this machine's TPU; 1 if the TPU is another machine's."""
     version = check_libtpu()
     name = os.environ.get(TPU_NAME) or "local"
     if name != "local":
-        return
+        return 1
     if version is None:
         raise DeviceError(
             "trainer.device or TPU_NAME chooses the TPU of this machine, but libtpu is not "
             "installed. Install requirements/trainer-tpu.txt, or set trainer.device to cpu."
         )
-    if not any(Path(device).exists() for device in TPU_DEVICES):
+    chips = max(len(list(Path("/").glob(pattern))) for pattern in TPU_DEVICES)
+    if not chips:
         raise DeviceError(
             f"trainer.device or TPU_NAME chooses the TPU of this machine, but there is none (no "
-            f"{' and no '.join(TPU_DEVICES)}). Run on a TPU VM, or set trainer.device to cpu."
+            f"/{' and no /'.join(TPU_DEVICES)}). Run on a TPU VM, or set trainer.device to cpu."
         )
+    return chips
 
 
 def _check_precision(precision: str, gpu: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from core.draw import draw_seed
-from trainer.devices.check import check_batch
+from trainer.devices.batch import check_batch
 from trainer.devices.compilation import choose_compilation
 from trainer.input.length_buckets import at_shortest_length
 from trainer.input.parse_records import Batch

@@ -3,7 +3,8 @@
     peak = weights with their moments
          + sums of gradients, if there are several parts or replicas
          + what all layers keep for the backward pass
-         + the larger of the scores of the vocabulary and what one layer's backward pass adds
+         + the larger of the scores of the vocabulary (with ELECTRA's table to sample from) and
+           what one layer's backward pass adds
 
 `make tpu-compile` compares it with what Google's compiler plans for a TPU v5e; docs/performance.md
 has the table. GPUs were not compared.
@@ -22,6 +23,9 @@ HIDDEN_KEPT = 7  # tensors (tokens, H)
 INNER_KEPT = 2  # tensors (tokens, I)
 LAST_KEPT = 2  # tensors (tokens, H) of a last layer at few positions: key and value
 ATTENTION = 2  # tensors (rows, A, L, L) in the backward pass of a layer
+# Bytes per score of the generator, while tokens are sampled: its probability in float32, in a table
+# that a TPU pads to its tiles.
+SAMPLING = FLOAT32 * 1.5
 
 
 def predict_memory(
@@ -54,8 +58,9 @@ def predict_memory(
             kept += a.vocab_size * a.embedding_size  # the sum of both sets of words
     attention = ATTENTION * rows * a.num_heads * seq_length**2
     layer = tokens * a.intermediate_size + attention
-    most = max(layer, rows * slots * a.vocab_size)
-    return weights * STATES * FLOAT32 + sums + (kept + most) * size
+    score = size + (SAMPLING if is_electra else 0)
+    most = max(layer * size, rows * slots * a.vocab_size * score)
+    return round(weights * STATES * FLOAT32 + sums + kept * size + most)
 
 
 def rows_at_once(s: TrainerSettings, replicas: int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.format_numbers import format_count
+from pipelines.machines.local import host_memory
 from pipelines.vertex.doctor.check import Check
 
 GIB = 1 << 30
@@ -51,19 +52,12 @@ def _check_processor() -> Check:
 
 
 def _check_memory() -> Check:
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = min(total, _container_limit() or total)
+    limit = host_memory()
     message = f"{limit / GIB:.1f} GiB"
     if limit >= NEEDED_MEMORY_BYTES:
         return Check("memory", "ok", message)
     remedy = f"Runs may be killed below {NEEDED_MEMORY_BYTES // GIB} GiB. Use a smaller recipe."
     return Check("memory", "warning", message, remedy)
-
-
-def _container_limit() -> int | None:
-    path = Path("/sys/fs/cgroup/memory.max")
-    text = path.read_text(encoding="utf-8").strip() if path.exists() else "max"
-    return int(text) if text.isdigit() else None
 
 
 def _check_disk(folder: Path) -> Check:

@@ -48,8 +48,8 @@ def examine(spec_or_recipe: str, options: SubmitOptions) -> tuple[list[str], Sub
         attempt(lambda: check_images_built(template))
 
     def value(name: str) -> str | None:
-        found = (values or {}).get(name) or template.get_default(name)
-        return str(found) if found else None
+        given = (values or {}).get(name) or template.get_default(name)
+        return str(given) if given else None
 
     return list(problems), Subject(
         cloud=cloud or Cloud(UNKNOWN, None),

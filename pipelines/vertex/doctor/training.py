@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from core.format_numbers import format_count
+from core.errors import InputError
 from pipelines.cloud.errors import VertexError
 from pipelines.cloud.target import CONSOLE
+from pipelines.compiled_spec.job_batch import check_job_batch
 from pipelines.compiled_spec.parameters import (
     Machines,
     list_images,
     read_machines,
-    training_settings,
 )
 from pipelines.recipe.vertex_settings import NO_DIGEST
 from pipelines.vertex.doctor.check import Check, Subject
@@ -40,28 +40,14 @@ ARTIFACT_REGISTRY = re.compile(
 
 
 def check_batch(subject: Subject) -> Iterator[Check]:
-    """Check that the global batch divides evenly, because each replica reads its own share.
-
-    The number of shards does not matter: hosts select records by number, from any shard.
-    """
-    machines = read_machines(subject.template.spec)
-    settings = training_settings(subject.template.spec)
-    if machines is None or settings is None:
+    """Check that the replicas of the job divide the global batch."""
+    try:
+        share = check_job_batch(subject.template.spec, subject.values)
+    except InputError as error:
+        yield Check("batch", "failed", str(error))
         return
-    replicas = machines.count if machines.accelerator else machines.hosts
-    size = int(subject.values.get("global_batch_size", settings.trainer.global_batch_size))
-    divisor = replicas * settings.trainer.accumulate_steps
-    hosts = format_count(machines.hosts, "host", "hosts")
-    among = f"{format_count(replicas, 'replica', 'replicas')} on {hosts}"
-    if size % divisor:
-        nearest = size // divisor * divisor or divisor
-        message = f"{size} instances do not divide evenly among {among}"
-        remedy = f"Set global_batch_size to a multiple of {divisor}, for example {nearest}."
-        yield Check("batch", "failed", message, remedy)
-    else:
-        yield Check(
-            "batch", "ok", f"{size} instances per step, {size // replicas} for each of {among}"
-        )
+    if share:
+        yield Check("batch", "ok", share)
 
 
 def check_quota(subject: Subject) -> Iterator[Check]:

@@ -174,7 +174,7 @@ def print_run(
     if parameters := format_parameters(job):
         fields["params"] = parameters
     if cost:
-        fields["training"] = cost.describe()
+        fields |= {"training": cost.describe(), **cost.links}
     print_fields(fields, console)
     if leaf_tasks(job):
         print_table(tasks_table(job), console)

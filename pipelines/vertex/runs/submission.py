@@ -1,6 +1,7 @@
 """Prepare a submission, checked completely before anything is sent, and submit it."""
 
 import functools
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,11 @@ from core.errors import InputError
 from pipelines.cloud.client import Cloud
 from pipelines.cloud.connect import quiet_libraries
 from pipelines.cloud.target import Target, make_target
+from pipelines.compiled_spec.job_batch import check_job_batch
 from pipelines.compiled_spec.parameters import unbuilt_images
+from pipelines.machines.fit import check_machine
+from pipelines.machines.presets import preset
+from pipelines.recipe.settings import Recipe
 from pipelines.vertex.options import SubmitOptions
 from pipelines.vertex.runs.describe import DEFAULT_ACCOUNT, print_fields, short_id, state_name
 from pipelines.vertex.runs.pipeline_job import make_job, make_retry
@@ -47,7 +52,26 @@ def prepare_submission(spec_or_recipe: str, options: SubmitOptions) -> Submissio
     )
     target = choose_target(template.get_default, options)
     job, values = make_job(template, target, options)
+    check_job_batch(template.spec, values)
+    if template.recipe:
+        _check_memory(template.recipe, values)
     return Submission(template=template, target=target, job=job, values=values)
+
+
+def _check_memory(recipe: Recipe, values: Mapping[str, Value]) -> None:
+    """Check that a batch or model size given at submission fits the job's devices.
+
+    Only a recipe says how long its instances are; the recipe's own sizes are checked when it is
+    compiled.
+    """
+    if recipe.vertex and values.keys() & {"global_batch_size", "model_size"}:
+        given = recipe.model_dump(mode="json")
+        given["trainer"]["global_batch_size"] = values.get(
+            "global_batch_size", recipe.trainer.global_batch_size
+        )
+        given["model"]["size"] = values.get("model_size", recipe.model.size)
+        changed = Recipe.model_validate_json(json.dumps(given))
+        check_machine(changed, preset(recipe.vertex.training.machine))
 
 
 def choose_target(get_default: Callable[[str], Any], options: SubmitOptions) -> Target:

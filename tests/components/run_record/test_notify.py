@@ -125,6 +125,6 @@ def test_a_topic_that_never_answers_is_an_error_after_the_record_is_written(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         monkeypatch.setattr(notifications, "PUBSUB", url)
-        with pytest.raises(NotificationError, match=rf"Cannot notify {TOPIC} \(\w*Timeout\)"):
+        with pytest.raises(NotificationError, match=r"Cannot notify .* \(ReadTimeout\)"):
             end(tmp_path, "FAILED", topic=TOPIC)
     assert (tmp_path / "runs/weekly-20261124/run.json").is_file()

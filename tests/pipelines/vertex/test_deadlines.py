@@ -13,7 +13,7 @@ from google.cloud import aiplatform_v1 as v1
 import pipelines
 from pipelines.cloud import client
 from pipelines.cloud.client import Cloud
-from pipelines.exit_codes import FAILED
+from core.exit import FAILED
 from pipelines.vertex.runs.watch import get_run
 from tests.pipelines.vertex.conftest import ACCOUNT, PARENT, PROJECT, REGION, TEXT, Textmill
 from tests.vertex_server import VertexServer
@@ -68,6 +68,8 @@ def project(server: VertexServer, textmill: Textmill, spec: str) -> VertexServer
         server.models[f"{PARENT}/models/textmill-weekly"] = [
             v1.Model(version_id="1", version_create_time=datetime(2026, 11, 1, tzinfo=UTC))
         ]
+        run = f"{PARENT}/metadataStores/default/contexts/one"
+        server.contexts[run] = v1.Context(name=run, schema_title="system.PipelineRun")
     return server
 
 

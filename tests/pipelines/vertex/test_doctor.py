@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.exit import FAILED, SUCCEEDED
+from core.exit import FAILED, INPUT_ERROR, SUCCEEDED
 from pipelines.compiled_spec.parameters import Machines, list_images, read_machines
 from pipelines.vertex.doctor import local
 from pipelines.vertex.doctor.storage import select_files
@@ -278,8 +278,10 @@ def test_a_batch_that_does_not_divide_among_the_hosts_fails(
     path.write_text(json.dumps(_with_hosts(load_template(spec).spec, 3)), encoding="utf-8")
     ended = textmill("doctor", str(path), *TEXT, "--service-account", ACCOUNT)
     assert ended.code == FAILED
-    assert "256 instances do not divide evenly among 3 replicas on 3 hosts" in ended.out
-    assert "a multiple of 3, for example 255" in ended.out
+    assert "256 is not a multiple of 3 replicas" in ended.out
+    assert "Set it to 255, for example" in ended.out
+    assert textmill("submit", str(path), *TEXT).code == INPUT_ERROR
+    assert ready.pipeline_jobs == {}
     batch = ("--param", "global_batch_size=192")
     ended = textmill("doctor", str(path), *TEXT, *batch, "--service-account", ACCOUNT)
     assert ended.code == SUCCEEDED
@@ -373,28 +375,27 @@ def test_missing_credentials_are_one_of_the_findings(
     assert server.received == []
 
 
-@pytest.mark.parametrize(
-    ("setting", "permission"),
-    [
-        ("vertex.model_registry=true", "aiplatform.models.upload"),
-        ("vertex.notify.topic=projects/acme-nlp/topics/runs", "pubsub.topics.publish"),
-        (
-            "vertex.notify.webhook_secret=projects/acme-nlp/secrets/chat/versions/latest",
-            "secretmanager.versions.access",
-        ),
-    ],
-)
 def test_what_a_recipe_uses_needs_its_permission(
-    ready: VertexServer, textmill: Textmill, setting: str, permission: str
+    ready: VertexServer, textmill: Textmill, tmp_path: Path, spec: str
 ) -> None:
-    ready.denied.add((ACCOUNT, permission))
-    account = ("--service-account", ACCOUNT, "--json")
-    found = {}
-    for options in ((), ("--set", setting)):
-        checks = json.loads(textmill("doctor", "vertex", *TEXT, *account, *options).out)
-        (found[options],) = (check for check in checks if check["name"] == "account's roles")
-    assert found[()]["state"] == "ok"
-    assert found["--set", setting]["told"] == f"{ACCOUNT} lacks {permission}"
+    uses = {
+        "vertex.model_registry=true": "aiplatform.models.upload",
+        "vertex.notify.topic=projects/acme-nlp/topics/runs": "pubsub.topics.publish",
+        "vertex.notify.webhook_secret=projects/acme-nlp/secrets/chat/versions/latest": (
+            "secretmanager.versions.access"
+        ),
+    }
+    path = tmp_path / "all.json"
+    path.write_text(json.dumps(load_template("vertex", list(uses)).spec), encoding="utf-8")
+    for permission in uses.values():
+        ready.denied = {(ACCOUNT, permission)}
+        for source, told in (
+            (str(path), f"{ACCOUNT} lacks {permission}"),
+            (spec, "10 permissions tested"),
+        ):
+            ended = textmill("doctor", source, *TEXT, "--service-account", ACCOUNT, "--json")
+            (roles,) = (c for c in json.loads(ended.out) if c["name"] == "account's roles")
+            assert roles["told"] == told
 
 
 def test_a_recipe_without_a_project_is_refused_before_it_is_compiled(

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from google.cloud import aiplatform_v1 as v1
 
 from core.exit import FAILED, INPUT_ERROR, SUCCEEDED
@@ -125,6 +126,46 @@ def test_a_run_is_shown_with_the_cost_of_its_training(
         "training  a2-highgpu-1g, spot: 1.5 h, 3.11 USD so far; 4.0 h, 8.30 USD expected; "
         "48.0 h, 99.58 USD at most"
     ) in shown
+
+
+def test_a_run_links_its_training_the_curves_and_the_shells(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    textmill("submit", spec, *TEXT, "--run-id", "one")
+    add_training(server, 7, "one", 1.0, "JOB_STATE_RUNNING")
+    job = server.custom_jobs[f"{PARENT}/customJobs/7"]
+    job.job_spec.tensorboard = f"{PARENT}/tensorboards/5"
+    job.web_access_uris = {"workerpool0-0": "https://x.aiplatform-training.googleusercontent.com"}
+    shown = " ".join(textmill("runs", "show", "one").out.split())
+    page = (
+        "console.cloud.google.com/vertex-ai/locations/us-central1/training/7?project=123456789012"
+    )
+    assert f"job https://{page}" in shown
+    experiment = f"{PARENT}/tensorboards/5/experiments/7".replace("/", "+")
+    host = "https://us-central1.tensorboard.googleusercontent.com"
+    assert f"curves {host}/experiment/{experiment}" in shown
+    assert "shell workerpool0-0https://x.aiplatform" in shown.replace("0 https", "0https")
+
+
+def test_costs_are_added_up_by_label(server: VertexServer, textmill: Textmill) -> None:
+    for number, hours, team in ((1, 4.0, "nlp"), (2, 0.5, "nlp"), (3, 1.0, "ads"), (4, 2.0, "")):
+        add_training(server, number, "any", hours, "JOB_STATE_SUCCEEDED")
+        job = server.custom_jobs[f"{PARENT}/customJobs/{number}"]
+        job.create_time = datetime.now(UTC) - timedelta(days=40 if number == 1 else 1)
+        if team:
+            job.labels["team"] = team
+    every = json.loads(textmill("runs", "costs", "--by", "team", "--days", "60", "--json").out)
+    assert [(cost["value"], cost["trainings"], cost["hours"]) for cost in every] == [
+        ("", 1, 2.0), ("ads", 1, 1.0), ("nlp", 2, 4.5),
+    ]  # fmt: skip
+    assert every[2]["dollars"] == pytest.approx(4.5 * 1.8039 * 1.15)
+    shown = [line.split() for line in textmill("runs", "costs").out.splitlines()]
+    assert ["vertex", "3", "3.5", "7.26"] in shown  # the first job is older than 30 days
+    server.custom_jobs[f"{PARENT}/customJobs/3"].job_spec.worker_pool_specs[
+        0
+    ].machine_spec.machine_type = "g2-standard-12"
+    shown = [line.split() for line in textmill("runs", "costs", "--by", "team").out.splitlines()]
+    assert ["ads", "1", "1.0", "-"] in shown
 
 
 def test_a_failed_run_is_started_again_with_everything_that_it_had(

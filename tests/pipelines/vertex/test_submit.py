@@ -139,6 +139,21 @@ def test_wrong_options_are_refused_before_anything_is_sent(
     assert server.received == []
 
 
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [(100, "100 is not a multiple of 8 replicas"), (1_000_000, "instances at once need about")],
+)
+def test_a_batch_that_the_jobs_machine_cannot_compute_is_not_submitted(
+    server: VertexServer, textmill: Textmill, size: int, message: str
+) -> None:
+    machine = ("--set", "vertex.training.machine=a100-8")
+    batch = ("--param", f"global_batch_size={size}")
+    ended = textmill("submit", "vertex", *TEXT, *machine, *batch, "--dry-run")
+    assert ended.code == INPUT_ERROR
+    assert message in ended.err
+    assert server.received == []
+
+
 def test_placeholder_images_are_not_submitted(server: VertexServer, textmill: Textmill) -> None:
     ended = textmill("submit", str(SPEC), *TEXT)
     assert ended.code == INPUT_ERROR

@@ -1,5 +1,7 @@
 """What cannot start on this machine is refused before any data is made."""
 
+from pathlib import Path
+
 import pytest
 import tensorflow as tf
 
@@ -55,3 +57,19 @@ def test_a_tpu_that_is_not_there_is_refused(
     monkeypatch.setattr(check, "check_libtpu", lambda: version)
     with pytest.raises(InputError, match=message):
         check_devices(TrainerSettings(device="tpu"))
+
+
+@pytest.mark.parametrize("folder", ["accel", "vfio/"])
+def test_the_chips_of_this_machines_tpu_have_to_divide_the_batch(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "vfio").mkdir()
+    for name in ("0", "1", "2", "3", "x"):  # the last is no chip, as /dev/vfio/vfio
+        (tmp_path / f"{folder}{name}").touch()
+    here = tmp_path.relative_to("/")
+    patterns = [f"{here}/accel[0-9]*", f"{here}/vfio/[0-9]*"]
+    monkeypatch.setattr(check, "TPU_DEVICES", patterns)
+    monkeypatch.setattr(check, "check_libtpu", lambda: "0.1")
+    with pytest.raises(InputError, match="6 is not a multiple of 4 replicas"):
+        check_devices(TrainerSettings(device="tpu", global_batch_size=6))
+    check_devices(TrainerSettings(device="tpu", global_batch_size=8))
