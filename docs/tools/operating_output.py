@@ -41,10 +41,13 @@ def operating_output(folder: Path) -> dict[str, str]:
         server.enabled_apis, server.images = {"storage.googleapis.com"}, set()
         output["operate-doctor-empty"] = call("doctor", SPEC, *TEXT, code=1)
         _create_project(server)
-        first = call("submit", SPEC, *TEXT, "--run-id", "first", "--watch", *FAST)
+        first = call(
+            "submit", SPEC, *TEXT, "--label", "team=nlp", "--run-id", "first", "--watch", *FAST
+        )
         output["operate-first"] = shorten(first, first=7, last=3)
         _add_training(server, 1, "first", 4.2)
-        output["operate-cost"] = shorten(call("runs", "show", "first"), first=7, last=1)
+        output["operate-cost"] = shorten(call("runs", "show", "first"), first=8, last=1)
+        output["operate-costs"] = call("runs", "costs", "--by", "team", "--days", "7")
         cron = ("--cron", "0 3 * * 1", "--time-zone", "Europe/Berlin", "--name", "weekly")
         call("schedule", "create", SPEC, *TEXT, *cron)
         failed = _two_mondays(server)
@@ -81,7 +84,7 @@ def _add_training(server: VertexServer, number: int, run: str, hours: float) -> 
     server.custom_jobs[name] = v1.CustomJob(
         name=name, state="JOB_STATE_SUCCEEDED", create_time=end,
         start_time=end - timedelta(hours=hours), end_time=end,
-        labels={"textmill_recipe": "vertex", "textmill_pipeline_job": run},
+        labels={"textmill_recipe": "vertex", "textmill_pipeline_job": run, "team": "nlp"},
         job_spec={
             "worker_pool_specs": [{"machine_spec": machine, "replica_count": 1}],
             "scheduling": {"strategy": "SPOT", "timeout": "172800s"},
