@@ -387,15 +387,12 @@ def test_what_a_recipe_uses_needs_its_permission(
     }
     path = tmp_path / "all.json"
     path.write_text(json.dumps(load_template("vertex", list(uses)).spec), encoding="utf-8")
-    for permission in uses.values():
-        ready.denied = {(ACCOUNT, permission)}
-        for source, told in (
-            (str(path), f"{ACCOUNT} lacks {permission}"),
-            (spec, "10 permissions tested"),
-        ):
-            ended = textmill("doctor", source, *TEXT, "--service-account", ACCOUNT, "--json")
-            (roles,) = (c for c in json.loads(ended.out) if c["name"] == "account's roles")
-            assert roles["told"] == told
+    ready.denied = {(ACCOUNT, permission) for permission in uses.values()}
+    lacks = f"{ACCOUNT} lacks {', '.join(uses.values())}"
+    for source, told in ((str(path), lacks), (spec, "10 permissions tested")):
+        ended = textmill("doctor", source, *TEXT, "--service-account", ACCOUNT, "--json")
+        (roles,) = (c for c in json.loads(ended.out) if c["name"] == "account's roles")
+        assert roles["told"] == told
 
 
 def test_a_recipe_without_a_project_is_refused_before_it_is_compiled(
