@@ -11,9 +11,9 @@ import pytest
 from google.cloud import aiplatform_v1 as v1
 
 import pipelines
+from core.exit import FAILED
 from pipelines.cloud import client
 from pipelines.cloud.client import Cloud
-from core.exit import FAILED
 from pipelines.vertex.runs.watch import get_run
 from tests.pipelines.vertex.conftest import ACCOUNT, PARENT, PROJECT, REGION, TEXT, Textmill
 from tests.vertex_server import VertexServer
