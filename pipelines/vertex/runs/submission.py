@@ -1,7 +1,6 @@
 """Prepare a submission, checked completely before anything is sent, and submit it."""
 
 import functools
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -65,12 +64,12 @@ def _check_memory(recipe: Recipe, values: Mapping[str, Value]) -> None:
     compiled.
     """
     if recipe.vertex and values.keys() & {"global_batch_size", "model_size"}:
-        given = recipe.model_dump(mode="json")
-        given["trainer"]["global_batch_size"] = values.get(
-            "global_batch_size", recipe.trainer.global_batch_size
+        size = values.get("global_batch_size", recipe.trainer.global_batch_size)
+        trainer = recipe.trainer.model_copy(update={"global_batch_size": size})
+        model = recipe.model.model_copy(
+            update={"size": values.get("model_size", recipe.model.size)}
         )
-        given["model"]["size"] = values.get("model_size", recipe.model.size)
-        changed = Recipe.model_validate_json(json.dumps(given))
+        changed = recipe.model_copy(update={"trainer": trainer, "model": model})
         check_machine(changed, preset(recipe.vertex.training.machine))
 
 
