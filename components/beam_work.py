@@ -6,6 +6,7 @@ in one process, in several, on Dataflow with a folder on an object store, and on
 
 import contextlib
 import json
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,7 +22,9 @@ from core.progress import show_progress
 
 Unit = dict[str, Any]
 Result = dict[str, Any]
+Element = tuple[int, str]  # the number of the file of results, and the units as JSON
 DASK_TIMEOUT_SECONDS = 30  # to reach the scheduler
+MAX_RESULTS = 4096  # files; with more units, several of them share one
 
 
 class EngineError(TextmillError):
@@ -37,7 +40,7 @@ def map_units(
 ) -> list[Result]:
     """Process every unit on as many workers as the pipeline has; return the results in order.
 
-    `work` is a module-level function, or a partial of one, whose result fits in JSON. Beam may
+    `work` is a module-level function, or a partial of one; units and results fit in JSON. Beam may
     retry it, so it must write its files atomically. The caller removes the folder `scratch`.
 
     Raises:
@@ -48,8 +51,11 @@ def map_units(
     storage.make_folder(scratch)
     pipeline = make_pipeline()
     do = _Work(work, scratch)
-    elements = list(enumerate(units))
-    with _show_progress(scratch, len(units), label):
+    size = max(1, math.ceil(len(units) / MAX_RESULTS))
+    # Beam would infer the types of all that a unit holds, which takes minutes for a million files.
+    groups = (json.dumps(units[n : n + size]) for n in range(0, len(units), size))
+    elements = list(enumerate(groups))
+    with _show_progress(scratch, len(elements), label):
         if scheduler := pipeline.options.view_as(DaskOptions).dask_scheduler:
             _run_on_dask(scheduler, do, elements)
         else:
@@ -60,15 +66,16 @@ def map_units(
                     | "Spread" >> beam.Reshuffle()
                     | "Work" >> beam.ParDo(do)
                 )
-    paths = [_path(scratch, number) for number in range(len(units))]
-    results = [json.loads(content) for content in storage.transfer(storage.read_bytes, paths)]
+    paths = [_path(scratch, number) for number, _ in elements]
+    contents = storage.transfer(storage.read_bytes, paths)
+    results = [result for content in contents for result in json.loads(content)]
     for result in results:
         if "input_error" in result:
             raise InputError(result["input_error"])
     return results
 
 
-def _run_on_dask(scheduler: str, do: "_Work", elements: Sequence[tuple[int, Unit]]) -> None:
+def _run_on_dask(scheduler: str, do: "_Work", elements: Sequence[Element]) -> None:
     """Process the elements on a Dask cluster, which repeats those of a worker that dies.
 
     Raises:
@@ -121,22 +128,25 @@ def _check_workers(client: Any, module: str) -> None:
 
 
 class _Work(beam.DoFn):
-    """Call the work, and write its result or its input error to a file."""
+    """Call the work for some units, and write their results or input errors to a file."""
 
     def __init__(self, work: Callable[[Unit], Result], scratch: str) -> None:
         self._work = work
         self._scratch = scratch
         self.module: str = getattr(work, "func", work).__module__  # of a partial, too
 
-    def process(self, element: tuple[int, Unit]) -> list[Result]:
-        number, unit = element
-        try:
-            result = self._work(unit)
-        except InputError as error:
-            result = {"input_error": str(error)}
+    def process(self, element: Element) -> list[Result]:
+        number, units = element
+        results = [self._try(unit) for unit in json.loads(units)]
         failpoint("beam-work")
-        storage.write_bytes(_path(self._scratch, number), json.dumps(result).encode())
-        return []  # Beam needs an iterable; the result is in the file
+        storage.write_bytes(_path(self._scratch, number), json.dumps(results).encode())
+        return []  # Beam needs an iterable; the results are in the file
+
+    def _try(self, unit: Unit) -> Result:
+        try:
+            return self._work(unit)
+        except InputError as error:
+            return {"input_error": str(error)}
 
 
 def _path(scratch: str, number: int) -> str:

@@ -1,4 +1,7 @@
-"""Make temporary folders in TMPDIR, and remove those that killed processes left there."""
+"""Make temporary folders in TMPDIR, and remove those that killed processes left there.
+
+The folders that workers on several machines share lie in that of the artifact that they write.
+"""
 
 import fcntl
 import functools
@@ -9,11 +12,21 @@ import tempfile
 import time
 import weakref
 from pathlib import Path
+from secrets import token_hex
 from typing import Literal
 
-Purpose = Literal["download", "events", "instances", "plan", "upload"]
-_OURS = re.compile(r"textmill-(download|events|instances|plan|upload)-[a-z0-9_]{8}")
+SCRATCH = ".work"  # in the folder of an artifact, until it is whole
+Purpose = Literal["download", "events", "instances", "plan", "runs", "upload"]
+_OURS = re.compile(r"textmill-(download|events|instances|plan|runs|upload)-[a-z0-9_]{8}")
 _NEW_SECONDS = 60.0  # a folder is locked at once after it is made
+
+
+def make_scratch(output: str) -> str:
+    """Return the folder for temporary files of one attempt to write an artifact.
+
+    Workers of an earlier attempt, which was lost, may still write to theirs.
+    """
+    return f"{output}/{SCRATCH}/{token_hex(4)}"
 
 
 class TemporaryFolder(tempfile.TemporaryDirectory[str]):

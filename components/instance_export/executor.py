@@ -13,6 +13,7 @@ from components.instance_export.export_instances import export_shard, plan_units
 from components.settings import ExportSettings
 from components.tfx_internals.beam_executor import BeamExecutor
 from core import storage
+from core.temporary import SCRATCH, make_scratch
 from trainer.input.instances import open_instances
 
 
@@ -35,11 +36,11 @@ class Executor(BeamExecutor):
         instances = open_instances(source.uri)
         units = plan_units(instances)
         work = functools.partial(export_shard, source.uri, target.uri, settings)
-        scratch = storage.join(target.uri, ".work")
+        scratch = make_scratch(target.uri)
         results = map_units(self.make_pipeline, work, units, scratch, "InstanceExport")
         code_digest = exec_properties["code_digest"]
         publish_records(instances, target.uri, settings, units, results, code_digest)
-        storage.remove_tree(scratch)
+        storage.remove_tree(storage.join(target.uri, SCRATCH))
         target.split_names, target.span = source.split_names, source.span
         examples_utils.set_payload_format(target, example_gen_pb2.FORMAT_TF_EXAMPLE)
         form = "tfrecords_gzip" if settings.compress else "tfrecords"

@@ -40,7 +40,8 @@ class Executor(BeamExecutor):
         splits = artifact_utils.decode_split_names(source.split_names)
         units = plan_units(source.uri, documents, splits, settings)
         work = functools.partial(write_shard, context)
-        results = map_units(self.make_pipeline, work, units, context.scratch, "InstanceGen")
+        spread = functools.partial(map_units, self.make_pipeline, label="InstanceGen")
+        results = spread(work, units, context.scratch)
         facts = {
             **describe_context(context, vocabulary),
             "code_digest": exec_properties["code_digest"],
@@ -49,7 +50,7 @@ class Executor(BeamExecutor):
             "dupe_factor": settings.dupe_factor if settings.form == "static" else 1,
             "documents_digest": documents.content_digest(),
         }
-        manifest = publish_instances(context, splits, units, results, facts)
+        manifest = publish_instances(context, splits, units, results, facts, spread)
         write_schema(artifact_utils.get_single_uri(output_dict["schema"]), context, vocabulary)
         target.span = source.span
         describe_artifact(target, manifest)

@@ -43,8 +43,8 @@ class Executor(BeamExecutor):
         paths = find_records(records)
         units = plan_units(paths)
         work = functools.partial(import_shard, context)
-        name = "InstanceImport"
-        results = map_units(self.make_pipeline, work, units, context.scratch, name)
+        spread = functools.partial(map_units, self.make_pipeline, label="InstanceImport")
+        results = spread(work, units, context.scratch)
         facts = {
             **describe_context(context, vocabulary),
             "code_digest": exec_properties["code_digest"],
@@ -52,6 +52,6 @@ class Executor(BeamExecutor):
             "records_digest": exec_properties["records_digest"],
             "dupe_factor": 1,
         }
-        manifest = publish_instances(context, list(paths), units, results, facts)
+        manifest = publish_instances(context, list(paths), units, results, facts, spread)
         write_schema(artifact_utils.get_single_uri(output_dict["schema"]), context, vocabulary)
         describe_artifact(target, manifest)

@@ -14,11 +14,12 @@ from components.text_example_gen.check_corpus import TextSource
 from components.text_example_gen.driver import resolve_text
 from components.text_example_gen.reading.find_files import split_patterns
 from components.text_example_gen.splits import SPLITS
-from components.text_example_gen.write_documents import SCRATCH, write_documents
+from components.text_example_gen.write_documents import write_documents
 from components.text_example_gen.writing.mix_sources import Unit
 from components.text_settings import TextSettings
 from components.tfx_internals.beam_executor import BeamExecutor
 from core import storage
+from core.temporary import SCRATCH
 
 
 class TextExampleGenExecutor(BeamExecutor):

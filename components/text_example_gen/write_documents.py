@@ -1,6 +1,5 @@
 """Write the documents of a corpus: read, sort by id, cut into shards, write the manifest."""
 
-import dataclasses
 import functools
 import json
 from collections import Counter
@@ -18,6 +17,7 @@ from components.text_example_gen.duplicates.near_duplicates import (
     write_dropped,
 )
 from components.text_example_gen.duplicates.signatures import SignatureWriter
+from components.text_example_gen.plan_units import plan_units
 from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.find_files import CorpusFile
 from components.text_example_gen.reading.find_sources import find_sources
@@ -34,10 +34,8 @@ from components.text_example_gen.writing.shards import Selection, plan_shards, w
 from components.text_settings import TextSettings
 from core import storage
 from core.manifest import Manifest, Shard, write_manifest
+from core.temporary import make_scratch
 
-UNIT_BYTES = 64 << 20  # of files, per unit of work
-MAX_UNITS = 64
-SCRATCH = ".work"
 FILES = "files.jsonl"  # in the artifact: name and sha256 of each text file, by name
 # Counters that the manifest always has, even if they are 0.
 CLEANING_COUNTERS = (
@@ -55,7 +53,7 @@ def write_documents(
 
     Documents are in the order of their ids, which shuffles them over the whole corpus. Every byte
     but the names of source files is the same for any order of the files and any division of the
-    text into files. The caller removes the folder `.work` from the artifact's folder.
+    text into files. The caller removes the folder `SCRATCH` from the artifact's folder.
 
     `map_units` applies a function to every unit of work; it takes function, units and a scratch
     folder.
@@ -63,13 +61,18 @@ def write_documents(
     Raises:
         CorpusError: the text cannot be used as it is.
     """
-    scratch = storage.join(folder, SCRATCH)
+    scratch = make_scratch(folder)
     files = find_sources(source.root, source.patterns)
     if source.fingerprint.startswith(STORE_PREFIX):
         check_unchanged(source, fingerprint(files))
-    units = _plan_units(files)
+    units = plan_units(files, settings)
+    del files  # half a gigabyte for a million
     read = functools.partial(read_unit, settings=settings, scratch=scratch)
     parts = map_units(read, units, storage.join(scratch, "read"))
+    # Each counts as empty with its digest, and has documents if one of its ranges has.
+    for source_name, _ in {tuple(filled) for part in parts for filled in part["filled"]}:
+        of_first = parts[0]["sources"].setdefault(source_name, {})
+        of_first["empty_files"] = of_first.get("empty_files", 0) - 1
     counts = Counter(dict.fromkeys(CLEANING_COUNTERS, 0))
     for part in parts:
         for of_source in part["sources"].values():
@@ -129,52 +132,42 @@ def _describe_sources(parts: Sequence[Unit], written: Sequence[Unit]) -> JsonVal
     return facts
 
 
-def _plan_units(files: Sequence[CorpusFile]) -> list[Unit]:
-    """Divide files into units of about equal size; the division changes no byte of the output."""
-    target = max(UNIT_BYTES, sum(file.size_bytes for file in files) // MAX_UNITS)
-    units: list[Unit] = []
-    size = target
-    for file in files:
-        if size >= target:
-            units.append({"number": len(units), "files": []})
-            size = 0
-        units[-1]["files"].append(list(dataclasses.astuple(file)))
-        size += file.size_bytes
-    return units
-
-
 def read_unit(unit: Unit, *, settings: TextSettings, scratch: str) -> Unit:
     """Read some files and write their documents as runs.
 
     A unit has a `number`, and `files` as the values of CorpusFile's fields.
 
     Returns:
-        `runs` (paths), `signatures` (paths; empty unless near-duplicates are dropped),
+        `runs` (a path, or none), `signatures`, `keys` and `signed` (see `find_near_duplicates`),
         `histogram` (path of the bytes of text in each bucket), `sources` (counts of each),
-        `digests`, `first_bad_line`, and `buckets`, the lowest and highest split bucket.
+        `digests`, `filled` (source and name of files of which ranges with documents were read),
+        `first_bad_line`, and `buckets`, the lowest and highest split bucket.
     """
     readers: dict[str, DocumentReader] = {}
     prefix = storage.join(scratch, f"{unit['number']:05d}")
-    runs, signatures = RunWriter(prefix), SignatureWriter(prefix)
+    threshold = settings.drop_near_duplicates
     lowest, highest = SPLIT_BUCKETS, -1
-    for file in (CorpusFile(*file) for file in unit["files"]):
-        reader = readers.setdefault(file.source, DocumentReader(settings.for_source(file.source)))
-        for document in reader.read(file):
-            entry = _entry(document, escape_path(file.name))
-            bucket = split_bucket(entry.document_id)
-            lowest, highest = min(lowest, bucket), max(highest, bucket)
-            runs.add(choose_split(bucket, settings.eval_fraction), entry)
-            if settings.drop_near_duplicates is not None:
-                signatures.add(entry.document_id, document.sentences, entry.text_bytes)
-    runs.flush()
-    signatures.flush()
+    with RunWriter(f"{prefix}.run") as run, SignatureWriter(prefix, threshold or 1) as signatures:
+        for file in (CorpusFile(*file) for file in unit["files"]):
+            source = settings.for_source(file.source)
+            reader = readers.setdefault(file.source, DocumentReader(source))
+            if file.end_byte == 0:
+                reader.read_digest(file)
+                continue
+            for document in reader.read(file):
+                entry = _entry(document, escape_path(file.name))
+                bucket = split_bucket(entry.document_id)
+                lowest, highest = min(lowest, bucket), max(highest, bucket)
+                run.add(choose_split(bucket, settings.eval_fraction), entry)
+                if threshold is not None:
+                    signatures.add(entry.document_id, document.sentences, entry.text_bytes)
+        written = {"runs": run.finish(), **signatures.finish(), "signed": signatures.documents}
     histogram = f"{prefix}.histogram"
-    storage.write_bytes(histogram, runs.text_bytes.astype("<i8").tobytes())
-    return {
-        "runs": runs.paths,
-        "signatures": signatures.paths,
+    storage.write_bytes(histogram, run.text_bytes.astype("<i8").tobytes())
+    return written | {
         "histogram": histogram,
         "sources": {name: dict(reader.counts) for name, reader in readers.items()},
+        "filled": [[name, file] for name, reader in readers.items() for file in reader.filled],
         "digests": [digest for reader in readers.values() for digest in reader.digests],
         "first_bad_line": next(
             (r.first_bad_line for r in readers.values() if r.first_bad_line), ""
@@ -205,13 +198,12 @@ def _write_splits(
 ) -> list[Unit]:
     """Write the shards; return each shard's unit with the result of `write_shard`."""
     text_bytes: npt.NDArray[np.int64] = np.zeros((len(SPLITS), SHARD_BUCKETS), np.int64)
-    for part in parts:
-        content = storage.read_bytes(part["histogram"])
+    for content in storage.transfer(storage.read_bytes, [part["histogram"] for part in parts]):
         text_bytes += np.frombuffer(content, "<i8").reshape(text_bytes.shape)
     selection = Selection(
         runs=[run for part in parts for run in part["runs"]],
         drop_duplicates=settings.drop_duplicates,
-        near_duplicates=_find_dropped(parts, settings, text_bytes, scratch),
+        near_duplicates=_find_dropped(parts, settings, text_bytes, scratch, map_units),
     )
     if settings.sources:
         selection, text_bytes = mix_sources(settings, selection, text_bytes, map_units, scratch)
@@ -226,12 +218,13 @@ def _find_dropped(
     settings: TextSettings,
     text_bytes: npt.NDArray[np.int64],
     scratch: str,
+    map_units: MapUnits,
 ) -> str | None:
     """Write the ids of near-duplicates to a file and subtract their bytes from the histogram."""
     threshold = settings.drop_near_duplicates
     if threshold is None:
         return None
-    dropped = find_near_duplicates([p for part in parts for p in part["signatures"]], threshold)
+    dropped = find_near_duplicates(parts, threshold, map_units, scratch)
     subtract_dropped(text_bytes, dropped, settings.eval_fraction)
     for split, left in zip(SPLITS, text_bytes.sum(axis=1), strict=True):
         if not left:

@@ -23,6 +23,7 @@ TYPE_NAMES = {int: "an integer", float: "a number", str: "a text"}
 # These would end a JSON string or start a placeholder where the value is inserted into one.
 UNSAFE = ('"', "\\", "\n", "{{")
 WORKER_POOLS = "worker_pool_specs"
+DATAFLOW_FLAG = "--runner=components.tfx_internals.dataflow_runner.DataflowRunner"
 
 
 class ParameterError(InputError):
@@ -176,7 +177,7 @@ def uses_dataflow(spec: Mapping[str, Any]) -> bool:
     """Return whether any task runs its Beam pipeline on Dataflow."""
     executors = spec.get("deploymentSpec", {}).get("executors", {})
     return any(
-        "--runner=DataflowRunner" in executor.get("container", {}).get("args", ())
+        DATAFLOW_FLAG in executor.get("container", {}).get("args", ())
         for executor in executors.values()
     )
 

@@ -149,18 +149,18 @@ def test_text_is_located_as_in_a_local_folder(store: ObjectStore, folders: tuple
 
 
 def test_a_range_of_a_run_costs_its_own_bytes(store: ObjectStore) -> None:
-    runs = RunWriter(f"gs://{BUCKET}/runs/00000")
     numbers = np.random.default_rng(3).integers(0, 1 << 32, 400)
-    for number in numbers.tolist():
-        name = f"{number:08x}".ljust(32, "0")
-        runs.add(number % 2, Entry(name, "a.txt", 1, 1000, b"x" * 1000))
-    runs.flush()
+    with RunWriter(f"gs://{BUCKET}/runs/00000") as run:
+        for number in numbers.tolist():
+            name = f"{number:08x}".ljust(32, "0")
+            run.add(number % 2, Entry(name, "a.txt", 1, 1000, b"x" * 1000))
+        paths = run.finish()
     store.clear_log()
     entries = [
         entry
         for split in range(2)
         for first in range(0, 1 << 14, 1 << 12)
-        for entry in read_range(runs.paths, split, first, first + (1 << 12))
+        for entry in read_range(paths, split, first, first + (1 << 12))
     ]
     assert len(entries) == len(numbers)
     received = sum(request.received_bytes for request in store.requests)

@@ -12,6 +12,7 @@ from components.settings import InstanceSettings
 from core import storage
 from core.errors import InputError
 from core.manifest import MANIFEST, Manifest, read_manifest
+from core.temporary import make_scratch
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from trainer.input.instances import VOCABULARY_FOLDER
 from trainer.settings.masking import MaskingSettings
@@ -132,7 +133,7 @@ def make_context(
     masking = MaskingSettings.model_validate_json(exec_properties["masking_settings"])
     context = ShardContext(
         output=output,
-        scratch=storage.join(output, ".work"),
+        scratch=make_scratch(output),
         vocabulary=vocabulary.folder,
         vocabulary_digest=vocabulary.digest,
         settings=settings,

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,16 @@ from components.statistics_gen.value_counts import VALUE_COUNTS, sum_value_count
 from core import storage
 from core.errors import InputError
 from core.manifest import Manifest, Shard, describe_file, write_manifest
+from core.temporary import SCRATCH
 from core.vocabulary.vocabulary import Vocabulary
 from trainer.input.instances import TOKEN_COUNTS
 
 Units = Sequence[Mapping[str, Any]]
+MapUnits = Callable[
+    [Callable[[dict[str, Any]], dict[str, Any]], Sequence[dict[str, Any]], str],
+    list[dict[str, Any]],
+]
+ADDED_AT_ONCE = 512  # token counts, each as long as the vocabulary
 HISTOGRAMS = "histograms.json"
 MAX_UNPAIRABLE_SHARE = 0.5  # of documents; a corpus with more is not suited to pairs
 
@@ -35,8 +41,11 @@ def publish_instances(
     units: Units,
     results: Units,
     facts: dict[str, JsonValue],
+    map_units: MapUnits,
 ) -> Manifest:
     """Sum up the results, write the files beside the shards and, last, the manifest.
+
+    `map_units` applies a function to units of work; it takes function, units and a scratch folder.
 
     Raises:
         InputError: a split has no instances, or most documents have no pair.
@@ -48,7 +57,9 @@ def publish_instances(
     histograms = {s: add_histograms(r["histograms"] for r in p) for s, p in by_split.items()}
     content = json.dumps(histograms, sort_keys=True) + "\n"
     storage.write_bytes(storage.join(context.output, HISTOGRAMS), content.encode())
-    _sum_token_counts(context.output, [r["token_counts"] for r in by_split.get("train", [])])
+    of_shards = [result["token_counts"] for result in by_split.get("train", [])]
+    target = storage.join(context.output, TOKEN_COUNTS)
+    add_token_counts({"paths": _combine(of_shards, context, map_units), "target": target})
     value_counts = {s: [r["value_counts"] for r in parts] for s, parts in by_split.items()}
     storage.write_bytes(storage.join(context.output, VALUE_COUNTS), sum_value_counts(value_counts))
     names = (HISTOGRAMS, TOKEN_COUNTS, VALUE_COUNTS)
@@ -60,7 +71,7 @@ def publish_instances(
         facts=facts,
     )
     write_manifest(context.output, manifest)
-    storage.remove_tree(context.scratch)
+    storage.remove_tree(storage.join(context.output, SCRATCH))
     return manifest
 
 
@@ -127,9 +138,24 @@ def save_token_counts(counts: Int64, scratch: str, split: str, number: int) -> s
     return path
 
 
-def _sum_token_counts(folder: str, paths: Sequence[str]) -> None:
-    total = sum(np.load(io.BytesIO(storage.read_bytes(p)), allow_pickle=False) for p in paths)
-    _save_array(storage.join(folder, TOKEN_COUNTS), np.asarray(total, np.int64))
+def add_token_counts(unit: dict[str, Any]) -> dict[str, Any]:
+    """Add up the token counts in the files `paths`, and save the sum in the file `target`."""
+    contents = storage.transfer(storage.read_bytes, unit["paths"])
+    total = sum(np.load(io.BytesIO(content), allow_pickle=False) for content in contents)
+    _save_array(unit["target"], np.asarray(total, np.int64))
+    return {}
+
+
+def _combine(paths: list[str], context: ShardContext, map_units: MapUnits) -> list[str]:
+    """Let workers add up the token counts of many shards; return the files with their sums."""
+    if len(paths) <= ADDED_AT_ONCE:
+        return paths
+    units = [
+        {"paths": paths[n : n + ADDED_AT_ONCE], "target": f"{context.scratch}/sum-{n:05d}.npy"}
+        for n in range(0, len(paths), ADDED_AT_ONCE)
+    ]
+    map_units(add_token_counts, units, storage.join(context.scratch, "sums"))
+    return [str(unit["target"]) for unit in units]
 
 
 def _save_array(path: str, array: Int64) -> None:

@@ -21,7 +21,7 @@ _WILDCARD = re.compile(r"[*?\[]")
 _COMMA = re.compile(r"(?<!\[),|,(?!\])")  # but not the comma in [,]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CorpusFile:
     """One text file."""
 
@@ -32,6 +32,24 @@ class CorpusFile:
     generation: int | None = None
     checksum: str = ""
     source: str = UNNAMED_SOURCE
+    # Of one range of a large file: the first byte, the one after the last, how the file holds its
+    # documents, and the size and time of a local one. The range of no bytes stands for the digest.
+    first_byte: int = 0
+    end_byte: int | None = None  # None: the whole file
+    layout: str = ""
+    status: Sequence[int] | None = None
+
+    @property
+    def is_range(self) -> bool:
+        """Whether this is one range of several."""
+        return self.end_byte is not None
+
+    @property
+    def work_bytes(self) -> int:
+        """How much text there is to read; hashing is about as fast as reading a 16th."""
+        if self.end_byte is None:
+            return self.size_bytes
+        return self.end_byte - self.first_byte or self.size_bytes // 16
 
 
 # The entries of a folder, given by the names of the folders above them: name, and whether it is a

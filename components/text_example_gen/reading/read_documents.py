@@ -3,6 +3,7 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from components.text_example_gen.documents import Document
 from components.text_example_gen.reading.decode_line import BadLine, clean_line, decode_line
@@ -30,6 +31,7 @@ class DocumentReader:
             of `BAD_LINES`.
         first_bad_line: the message for the first skipped line, or "".
         digests: (name, sha256) of each file that was read to its end.
+        filled: names of the files of which ranges with documents were read.
     """
 
     def __init__(self, settings: TextSettings) -> None:
@@ -37,9 +39,10 @@ class DocumentReader:
         self.counts: Counter[str] = Counter()
         self.first_bad_line = ""
         self.digests: list[tuple[str, str]] = []
+        self.filled: set[str] = set()
 
     def read(self, file: CorpusFile) -> Iterator[Document]:
-        """Yield the documents of one file. The end of the file always ends a document.
+        """Yield the documents of a file, or of one range. Its end always ends a document.
 
         Raises:
             CorpusError: a line is bad and the settings say `fail`, or the file cannot be read, or
@@ -47,13 +50,24 @@ class DocumentReader:
         """
         is_empty = True
         with open_stored(file, self._settings.max_gzip_ratio) as stored:
-            layout = find_layout(stored.head, file.path, self._settings)
+            layout: Any = file.layout or find_layout(stored.head, file.path, self._settings)
             for document in self._read(stored, layout, file):
                 is_empty = False
                 yield document
             stored.finish()
+        if file.is_range:
+            self.filled |= set() if is_empty else {file.name}
+            return
         self.counts["files"] += 1
         self.counts["empty_files"] += is_empty
+        self.digests.append((file.name, stored.sha256))
+
+    def read_digest(self, file: CorpusFile) -> None:
+        """Count a file whose ranges are read elsewhere, as if it was empty, and add its digest."""
+        whole = dataclasses.replace(file, end_byte=None)
+        with open_stored(whole, self._settings.max_gzip_ratio) as stored:
+            stored.finish()
+        self.counts.update(files=1, empty_files=1)
         self.digests.append((file.name, stored.sha256))
 
     def read_records(
@@ -121,9 +135,10 @@ class DocumentReader:
 
     def _skip(self, counter: str, problem: str, file: CorpusFile, remedy: str = "") -> None:
         """Count a bad line, or raise if the settings say `fail`."""
+        start = f" (from byte {file.first_byte:,} on)" if file.first_byte else ""
         message = (
-            f"{escape_path(file.path)}:{problem}. Fix the file, {remedy}or set text.on_bad_line: "
-            f"skip to count and drop such lines."
+            f"{escape_path(file.path)}{start}:{problem}. Fix the file, {remedy}or set "
+            f"text.on_bad_line: skip to count and drop such lines."
         )
         if self._settings.on_bad_line == "fail":
             raise CorpusError(message)

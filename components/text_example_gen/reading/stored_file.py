@@ -11,6 +11,7 @@ from typing import IO
 from components.text_example_gen.reading.compression import (
     DAMAGE,
     XZ_MEMORY_BYTES,
+    Readable,
     decompress,
     find_compression,
 )
@@ -32,13 +33,14 @@ class StoredFile:
         sha256: digest of the file as stored; set by `finish`.
     """
 
-    def __init__(self, file: CorpusFile, stream: IO[bytes], max_ratio: int) -> None:
+    def __init__(self, file: CorpusFile, stream: Readable, max_ratio: int) -> None:
         """Take the file, its stream, and the limit of bytes after decompression per byte before."""
         self._raw = _HashingReader(stream)
         self._file = file
         self._max_ratio = max_ratio
         self._size = 0  # decompressed
-        self.compression = find_compression(self._raw.peek(), file.name)
+        head = self._raw.peek()
+        self.compression = None if file.is_range else find_compression(head, file.name)
         self._content = decompress(self._raw, self.compression)
         self.sha256 = ""
 
@@ -91,11 +93,11 @@ def open_stored(file: CorpusFile, max_ratio: int) -> Iterator[StoredFile]:
             it was read.
     """
     path = escape_path(file.path)
-    before = _status(file)
+    before = file.status or status(file)
     compression = None
     try:
         with storage.open_input(file.path, file.generation) as stream:
-            stored = StoredFile(file, stream, max_ratio)
+            stored = StoredFile(file, _Range(stream, file) if file.is_range else stream, max_ratio)
             compression = stored.compression
             yield stored
     except requests.NotFoundError as error:
@@ -115,29 +117,46 @@ def open_stored(file: CorpusFile, max_ratio: int) -> Iterator[StoredFile]:
         raise CorpusError(
             f"{path}: the {compression} data is cut short or damaged ({error}). {remedy}"
         ) from error
-    if _status(file) != before:
+    if status(file) != before:
         raise CorpusError(
             f"{path}: the file changed while it was read. Run again when no program writes to it."
         )
 
 
-def _status(file: CorpusFile) -> tuple[int, int] | None:
+def status(file: CorpusFile) -> list[int] | None:
     """Return size and modification time in ns; None for objects, whose versions never change."""
     if storage.is_remote(file.path):
         return None
     try:
-        status = Path(file.path).stat()
+        local = Path(file.path).stat()
     except OSError as error:
         raise CorpusError(
             f"{escape_path(file.path)}: the file is gone. Run again when no program moves the text."
         ) from error
-    return status.st_size, status.st_mtime_ns
+    return [local.st_size, local.st_mtime_ns]
+
+
+class _Range(io.RawIOBase):
+    """Reads one range of a stream."""
+
+    def __init__(self, stream: IO[bytes], file: CorpusFile) -> None:
+        self._stream = stream
+        self._left = (file.end_byte or 0) - file.first_byte
+        stream.seek(file.first_byte)
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._stream.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(data)
+        return data
 
 
 class _HashingReader(io.RawIOBase):
     """Passes reads on to a stream and keeps the digest and the number of the bytes read."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: Readable) -> None:
         self._stream = stream
         self._digest = hashlib.sha256()
         self._held = b""  # peeked at

@@ -1,26 +1,26 @@
-"""Sort documents by id with an external sort: write sorted runs, then read ranges of all of them.
+"""Sort documents by id with an external sort: write runs, then read ranges of all of them.
 
-A run holds as many documents as fit into memory, sorted, after an index of where each id bucket
-begins. A bucket is a range of ids and a shard is a range of buckets, so a shard is one contiguous
-piece of every run.
-
-    index     offset of bucket 0, 1, … of train; of bucket 0, 1, … of eval; the end   uint64
-    entries   document id, lengths, source, record                                   see _ENTRY
+A bucket is a range of ids and a shard is a range of buckets, so a shard is one contiguous piece of
+every run. The buckets of eval follow those of train. See `_ENTRY` for a document.
 """
 
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from components.text_example_gen.documents import DOCUMENT_ID_LENGTH, SHARD_BUCKETS, shard_bucket
-from core import storage
+from components.text_example_gen.writing.bucketed_file import (
+    PART_BYTES,
+    BucketWriter,
+    read_buckets,
+)
 
-RUN_BYTES = 32 << 20  # records held before a run is written
 _ENTRY = struct.Struct(f"<{DOCUMENT_ID_LENGTH}sIIQI")  # id, sentences, text bytes, record, source
-_INDEX_BYTES = 8 * (2 * SHARD_BUCKETS + 1)
 
 
 @dataclass(frozen=True, order=True)
@@ -35,67 +35,64 @@ class Entry:
 
 
 class RunWriter:
-    """Collects documents and writes a run whenever enough are held.
+    """Collects documents, and writes them as one run.
 
     Attributes:
-        paths: the runs, in the order they were written.
         text_bytes: (2, SHARD_BUCKETS) int64, bytes of text in each bucket of train and eval.
     """
 
-    def __init__(self, prefix: str) -> None:
-        """Take the prefix of the runs' paths."""
-        self._prefix = prefix
-        self._held: list[tuple[int, int, Entry]] = []
+    def __init__(self, path: str) -> None:
+        """Take the path of the run."""
+        self._writer = BucketWriter(path, 2 * SHARD_BUCKETS)
+        self._held: list[tuple[int, bytes]] = []
         self._held_bytes = 0
-        self.paths: list[str] = []
         self.text_bytes: npt.NDArray[np.int64] = np.zeros((2, SHARD_BUCKETS), np.int64)
+
+    def __enter__(self) -> Self:
+        """Make a folder for parts of the run."""
+        self._writer.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the parts."""
+        self._writer.__exit__()
 
     def add(self, split: int, entry: Entry) -> None:
         """Add a document of train (0) or eval (1)."""
         bucket = shard_bucket(int(entry.document_id[:4], 16))
         self.text_bytes[split, bucket] += entry.text_bytes
-        self._held.append((split, bucket, entry))
+        self._held.append((split * SHARD_BUCKETS + bucket, _pack(entry)))
         self._held_bytes += len(entry.record)
-        if self._held_bytes >= RUN_BYTES:
-            self.flush()
+        if self._held_bytes >= PART_BYTES:
+            self._flush()
 
-    def flush(self) -> None:
-        """Write the documents that are held as a run."""
-        if not self._held:
-            return
-        self._held.sort()
-        sizes: npt.NDArray[np.int64] = np.zeros(2 * SHARD_BUCKETS, np.int64)
-        blobs = []
-        for split, bucket, entry in self._held:
-            blobs.append(_pack(entry))
-            sizes[split * SHARD_BUCKETS + bucket] += len(blobs[-1])
-        path = f"{self._prefix}-{len(self.paths):05d}.run"
-        with storage.open_output(path) as stream:
-            index = _INDEX_BYTES + np.concatenate([[0], np.cumsum(sizes)])
-            stream.write(index.astype("<u8").tobytes())
-            for blob in blobs:
-                stream.write(blob)
-        self.paths.append(path)
+    def finish(self) -> list[str]:
+        """Write the run, and return its path; or write nothing if there are no documents."""
+        self._flush()
+        return self._writer.finish()
+
+    def _flush(self) -> None:
+        if self._held:
+            self._held.sort(key=itemgetter(0))
+            sizes: npt.NDArray[np.int64] = np.zeros(2 * SHARD_BUCKETS, np.int64)
+            for bucket, packed in self._held:
+                sizes[bucket] += len(packed)
+            self._writer.write(sizes, (packed for _, packed in self._held))
         self._held, self._held_bytes = [], 0
 
 
 def read_range(paths: Sequence[str], split: int, first: int, end: int) -> list[Entry]:
     """Return the sorted entries of a split in the buckets [first, end), from all runs."""
-    return sorted(entry for path in paths for entry in _read_run(path, split, first, end))
+    start = split * SHARD_BUCKETS
+    blobs = read_buckets(paths, start + first, start + end)
+    return sorted(entry for blob in blobs for entry in _unpack_all(blob))
 
 
-def _read_run(path: str, split: int, first: int, end: int) -> Iterator[Entry]:
-    # No more than these bytes, because a store sends every byte that is asked for.
-    begin, stop = (_read_offset(path, split * SHARD_BUCKETS + bucket) for bucket in (first, end))
-    blob = storage.read_range(path, begin, stop)
+def _unpack_all(blob: bytes) -> Iterator[Entry]:
     at = 0
     while at < len(blob):
         entry, at = _unpack(blob, at)
         yield entry
-
-
-def _read_offset(path: str, number: int) -> int:
-    return int.from_bytes(storage.read_range(path, 8 * number, 8 * number + 8), "little")
 
 
 def _pack(entry: Entry) -> bytes:

@@ -42,7 +42,7 @@ class RunContext:
         """Return the values of a task's `{{$.pipeline_…}}` placeholders."""
         return {
             "pipeline_job_name": f"{self.pipeline}-{self.run_id}",
-            "pipeline_job_uuid": self.run_id,
+            "pipeline_job_uuid": self.run_id.lower(),  # a job's name on Dataflow holds it
             "pipeline_job_resource_name": self.resource,
             "pipeline_root": self.root,
             "pipeline_task_name": node_id.rpartition("/")[2],

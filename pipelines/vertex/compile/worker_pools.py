@@ -8,6 +8,7 @@ from tfx.dsl.components.base import base_node
 from components.instance_gen.component import InstanceGen
 from components.statistics_gen.component import StatisticsGen
 from components.text_example_gen.component import TextExampleGen
+from pipelines.compiled_spec.parameters import DATAFLOW_FLAG
 from pipelines.machines.presets import Preset
 from pipelines.recipe.vertex_settings import DataflowSettings
 from pipelines.vertex.compile.parameters import placeholder
@@ -71,13 +72,11 @@ def dataflow_args(
     node: str, recipe: str, settings: DataflowSettings, image: str | None
 ) -> list[str]:
     """Return Beam's flags; project, region and folders are filled in at submission."""
-    folder = f"{placeholder('pipeline_root')}/dataflow"
     flags = [
-        "--runner=DataflowRunner",
+        DATAFLOW_FLAG,
         f"--project={placeholder('project')}",
         f"--region={placeholder('region')}",
-        f"--temp_location={folder}/temp",
-        f"--staging_location={folder}/staging",
+        f"--temp_location={placeholder('pipeline_root')}/dataflow",  # also for staged files
         # The image contains our package. Without this flag, TFX builds and uploads it per task.
         f"--sdk_container_image={image}",
         "--sdk_location=container",
@@ -86,11 +85,11 @@ def dataflow_args(
         # InstanceGen needs 0.25 to 0.35 GB per shard. By default, a worker starts 12 threads for
         # each process, which all take a shard.
         "--number_of_worker_harness_threads=1",
-        # Shown in the console. The id of the task differs between tries, because the service
-        # refuses a second job of one name.
-        f"--job_name={recipe}-{node.lower()}-{{{{$.pipeline_task_uuid}}}}",
+        # Shown in the console. Our runner appends a part of its own for each job.
+        f"--job_name={recipe}-{node.lower()}-{{{{$.pipeline_job_uuid}}}}",
         f"--labels=textmill_recipe={recipe}",
         f"--labels=textmill_node={node.lower()}",
+        "--labels=textmill_run={{$.pipeline_job_uuid}}",
     ]
     if settings.network:
         flags.append(f"--network={settings.network}")

@@ -82,7 +82,7 @@ def test_the_artifact_is_examples_that_any_tfx_component_can_read(tmp_path: Path
 def test_two_workers_write_the_same_bytes_as_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("components.text_example_gen.write_documents.UNIT_BYTES", 1)
+    monkeypatch.setattr("components.text_example_gen.plan_units.UNIT_BYTES", 1 << 13)
     run(tmp_path / "one", "*.txt")
     run(tmp_path / "two", "*.txt", beam_args=TWO_WORKERS)
     assert files_in(tmp_path / "one") == files_in(tmp_path / "two")
@@ -92,7 +92,7 @@ def test_bytes_of_mixed_sources_do_not_depend_on_the_number_of_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One source is plain text in three files and the other one JSONL."""
-    monkeypatch.setattr("components.text_example_gen.write_documents.UNIT_BYTES", 1)
+    monkeypatch.setattr("components.text_example_gen.plan_units.UNIT_BYTES", 1 << 13)
     corpus = put(tmp_path / "c", web_files=3)
     settings = make_settings({"weight": 1}, {"weight": 2, "repeat": 2})
     run(tmp_path / "one", root=corpus, sources=settings)

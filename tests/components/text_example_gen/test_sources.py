@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from components.text_example_gen import write_documents
+from components.text_example_gen import plan_units, write_documents
 from components.text_example_gen.check_corpus import TextSource
 from components.text_example_gen.reading.find_sources import find_sources
 from components.text_example_gen.reading.fingerprint import fingerprint
@@ -86,8 +86,8 @@ def test_bytes_do_not_depend_on_units_and_division_of_the_files(
 ) -> None:
     settings = make_settings({"weight": 1}, {"weight": 2, "repeat": 2})
     first = write(put(tmp_path / "a"), tmp_path / "out_a", settings)
-    monkeypatch.setattr(write_documents, "UNIT_BYTES", 1)
-    monkeypatch.setattr("components.text_example_gen.writing.runs.RUN_BYTES", 10_000)
+    monkeypatch.setattr(plan_units, "UNIT_BYTES", 1 << 12)
+    monkeypatch.setattr("components.text_example_gen.writing.runs.PART_BYTES", 10_000)
     second = write(put(tmp_path / "b", 5, BOOKS[::-1]), tmp_path / "out_b", settings)
     assert shards_of(tmp_path / "out_a") == shards_of(tmp_path / "out_b")
     assert count_bytes(first) == count_bytes(second)

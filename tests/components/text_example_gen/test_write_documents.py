@@ -14,12 +14,12 @@ import pytest
 import tensorflow as tf
 
 from components.records import read_records
-from components.text_example_gen import write_documents
+from components.text_example_gen import plan_units, write_documents
 from components.text_example_gen.check_corpus import TextSource
 from components.text_example_gen.documents import Document
 from components.text_example_gen.reading.find_files import find_files
 from components.text_example_gen.reading.fingerprint import corpus_digest, fingerprint
-from components.text_example_gen.writing import runs
+from components.text_example_gen.writing import bucketed_file, runs
 from components.text_example_gen.writing.shards import cut_shards
 from components.text_settings import TextSettings
 from core.errors import InputError
@@ -151,10 +151,12 @@ def test_bytes_do_not_depend_on_units_runs_line_ends_and_compression(
     first = write(corpus, tmp_path / "out_a")
     for path in corpus.iterdir():
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    monkeypatch.setattr(write_documents, "UNIT_BYTES", 1)
-    monkeypatch.setattr(runs, "RUN_BYTES", 10_000)
+    monkeypatch.setattr(plan_units, "UNIT_BYTES", 1 << 13)
+    monkeypatch.setattr(bucketed_file, "MAX_PARTS", 3)
+    monkeypatch.setattr(runs, "PART_BYTES", 10_000)
     second = write(corpus, tmp_path / "out_b")
     assert first.shards == second.shards
+    assert first.counts == second.counts
     for path in list(corpus.iterdir()):
         (corpus / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
         path.unlink()
@@ -261,7 +263,8 @@ def peak_bytes(corpus: Path, folder: Path) -> int:
 def test_memory_does_not_grow_with_the_corpus(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "RUN_BYTES", 1 << 18)
+    monkeypatch.setattr(runs, "PART_BYTES", 1 << 18)
+    monkeypatch.setattr(bucketed_file, "MAX_PARTS", 4)
     copies = [[[f"Copy {n}.", *document] for document in REAL] for n in range(30)]
     small = peak_bytes(put(tmp_path / "small", *copies[:10]), tmp_path / "out_small")
     large = peak_bytes(put(tmp_path / "large", *copies), tmp_path / "out_large")

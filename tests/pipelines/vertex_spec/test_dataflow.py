@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.compiled_spec.parameters import DATAFLOW_FLAG
 from pipelines.recipe.file import RecipeError, load_recipe
 from pipelines.vertex.compile.parameters import find_placeholders
 from tests.pipelines.vertex_spec.test_compile import containers, tasks
@@ -35,7 +36,7 @@ def test_only_the_large_components_use_dataflow(
 ) -> None:
     on_dataflow = {
         name for name, c in containers(dataflow_spec).items()
-        if "--runner=DataflowRunner" in c["args"]
+        if DATAFLOW_FLAG in c["args"]
     }  # fmt: skip
     assert on_dataflow == LARGE
     assert not any("DataflowRunner" in str(c["args"]) for c in containers(spec).values())
@@ -47,22 +48,24 @@ def test_beam_reads_every_flag_as_the_setting_that_it_stands_for(
     """Beam drops a flag that it does not know, with a warning only."""
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    folder = "{{$.inputs.parameters['pipeline_root']}}/dataflow"
     for name in LARGE:
         options = PipelineOptions(flags_of(containers(dataflow_spec)[name]))
         assert options.get_all_options(drop_default=True) == {
-            "runner": "DataflowRunner",
+            "runner": DATAFLOW_FLAG.removeprefix("--runner="),
             "project": "{{$.inputs.parameters['project']}}",
             "region": "{{$.inputs.parameters['region']}}",
-            "temp_location": f"{folder}/temp",
-            "staging_location": f"{folder}/staging",
+            "temp_location": "{{$.inputs.parameters['pipeline_root']}}/dataflow",
             "sdk_container_image": IMAGE,
             "sdk_location": "container",
             "max_num_workers": 9,
             "machine_type": "n2-standard-4",
             "number_of_worker_harness_threads": 1,
-            "job_name": f"vertex-{name.lower()}-{{{{$.pipeline_task_uuid}}}}",
-            "labels": ["textmill_recipe=vertex", f"textmill_node={name.lower()}"],
+            "job_name": f"vertex-{name.lower()}-{{{{$.pipeline_job_uuid}}}}",
+            "labels": [
+                "textmill_recipe=vertex",
+                f"textmill_node={name.lower()}",
+                "textmill_run={{$.pipeline_job_uuid}}",
+            ],
             "subnetwork": "regions/r/subnetworks/s",
             "use_public_ips": False,
             "service_account_email": "w@p.iam.gserviceaccount.com",

@@ -7,17 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.text_example_gen import write_documents
+from components.text_example_gen import plan_units, write_documents
 from components.text_example_gen.check_corpus import TextSource
 from components.text_example_gen.documents import Document
-from components.text_example_gen.duplicates import near_duplicates
-from components.text_example_gen.duplicates.near_duplicates import band_length, find_near_duplicates
+from components.text_example_gen.duplicates import near_duplicates, signatures
+from components.text_example_gen.duplicates.near_duplicates import find_near_duplicates
 from components.text_example_gen.duplicates.signatures import (
     SIGNATURE_RECORD,
     SignatureWriter,
+    band_length,
     list_phrases,
     sign_document,
 )
+from components.text_example_gen.writing import bucketed_file
 from components.text_settings import TextSettings
 from core.draw import draw
 from core.errors import InputError
@@ -61,12 +63,12 @@ def write(corpus: Path, folder: Path, **settings: Any) -> Manifest:
 
 
 def dropped_names(folder: Path, documents: list[Sentences], threshold: float) -> set[str]:
-    writer = SignatureWriter(str(folder / "x"))
-    for sentences in documents:
-        writer.add(name_of(sentences), sentences, len("\n".join(sentences).encode()))
-    writer.flush()
-    dropped = find_near_duplicates(writer.paths, threshold)
-    return {f"{a:016x}{b:016x}" for a, b in zip(dropped.high, dropped.low, strict=True)}
+    with SignatureWriter(str(folder / "x"), threshold) as writer:
+        for sentences in documents:
+            writer.add(name_of(sentences), sentences, len("\n".join(sentences).encode()))
+        part = {**writer.finish(), "signed": writer.documents}
+    dropped = find_near_duplicates([part], threshold, serially, str(folder))
+    return {f"{high:016x}{low:016x}" for high, low in dropped.ids.tolist()}
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +109,7 @@ def test_dropped_documents_are_similar_to_a_kept_one_and_kept_ones_to_none(
 
 def test_signatures_do_not_change_between_versions() -> None:
     signed = sign_document("0" * 31 + "1", ["The statement is executed, and then it ends."], 44)
-    assert (int(signed["high"]), int(signed["low"]), int(signed["text_bytes"])) == (0, 1, 44)
+    assert (signed["id"].tolist(), int(signed["text_bytes"])) == ((0, 1), 44)
     assert signed["signature"][:4].tolist() == [15750, 44274, 31035, 49475]  # by rensa 0.5.0
 
 
@@ -121,9 +123,10 @@ def test_order_and_division_of_the_files_change_no_byte(
     tmp_path: Path, documents: list[Sentences], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = write(put(tmp_path / "a", documents), tmp_path / "x", drop_near_duplicates=0.7)
-    monkeypatch.setattr(write_documents, "UNIT_BYTES", 1 << 14)
+    monkeypatch.setattr(plan_units, "UNIT_BYTES", 1 << 14)
     monkeypatch.setattr("components.text_example_gen.duplicates.signatures.HELD_SIGNATURES", 7)
-    monkeypatch.setattr(near_duplicates, "BLOCK_SIGNATURES", 16)
+    monkeypatch.setattr(near_duplicates, "RANGE_BYTES", 1 << 13)
+    monkeypatch.setattr(bucketed_file, "MAX_PARTS", 3)
     backwards = documents[::-1]
     corpus = put(tmp_path / "b", backwards[:90], backwards[90:])
     second = write(corpus, tmp_path / "y", drop_near_duplicates=0.7)
@@ -163,16 +166,22 @@ def test_copies_of_a_near_duplicate_are_dropped_with_it(tmp_path: Path) -> None:
     assert len(dropped_names(tmp_path, documents, 0.6)) == 1
 
 
-def test_a_document_that_is_similar_only_to_a_dropped_one_is_kept(tmp_path: Path) -> None:
+def test_a_document_that_is_similar_only_to_a_dropped_one_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The second is similar to the first and to the third, but the first not to the third."""
     chain = np.zeros(3, SIGNATURE_RECORD)
-    chain["high"] = [1, 2, 3]
+    chain["id"]["high"] = [1, 2, 3]
     chain["signature"] = np.arange(128)
     chain["signature"][1:, :20] += 1000
     chain["signature"][2, 20:40] += 1000
-    (tmp_path / "chain").write_bytes(chain.tobytes())
-    dropped = find_near_duplicates([str(tmp_path / "chain")], 0.8)
-    assert dropped.high.tolist() == [2]
+    monkeypatch.setattr(signatures, "sign_document", lambda name, *_: chain[int(name) - 1])
+    with SignatureWriter(str(tmp_path / "x"), 0.8) as writer:
+        for name in ("1", "2", "3"):
+            writer.add(name, [], 0)
+        part = {**writer.finish(), "signed": 3}
+    dropped = find_near_duplicates([part], 0.8, serially, str(tmp_path))
+    assert dropped.ids["high"].tolist() == [2]
 
 
 def test_exact_copies_are_not_near_duplicates(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""A Dataflow service on loopback, and the tests of what Textmill asks of it."""
