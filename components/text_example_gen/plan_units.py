@@ -33,6 +33,7 @@ _LONGEST_END = 5
 _SEARCH_BYTES = 1 << 16  # read at once to find an end
 
 Unit = dict[str, Any]
+_WHOLE_FILE = 6  # the fields of CorpusFile without those of a range
 _values = operator.attrgetter(*(field.name for field in dataclasses.fields(CorpusFile)))
 
 
@@ -53,7 +54,8 @@ def plan_units(files: Sequence[CorpusFile], settings: TextSettings) -> list[Unit
         if size >= target:
             units.append({"number": len(units), "files": []})
             size = 0
-        units[-1]["files"].append(list(_values(piece)))
+        values = _values(piece)
+        units[-1]["files"].append(values if piece.is_range else values[:_WHOLE_FILE])
         size += piece.work_bytes
     return units
 
@@ -91,7 +93,7 @@ def _find_ends(file: CorpusFile, aims: Sequence[int], ends: tuple[bytes, ...]) -
             held = held[-_LONGEST_END:] + storage.read_range(
                 file.path, first, min(first + _SEARCH_BYTES, limit - 1)
             )
-            found = [held.index(end) + len(end) for end in ends if end in held]
-            if found:
-                yield min(first + _SEARCH_BYTES, limit - 1) - len(held) + min(found)
+            after = [held.index(end) + len(end) for end in ends if end in held]
+            if after:
+                yield min(first + _SEARCH_BYTES, limit - 1) - len(held) + min(after)
                 break

@@ -77,7 +77,7 @@ def write_documents(
     for part in parts:
         for of_source in part["sources"].values():
             counts.update(of_source)
-    digests = sorted((name, sha256) for part in parts for name, sha256 in part["digests"])
+    digests = sorted(tuple(digest) for part in parts for digest in part.pop("digests"))
     digest = corpus_digest(digests)
     check_corpus(source, settings, parts, counts, digest)
     written = _write_splits(parts, settings, folder, scratch, map_units)

@@ -89,7 +89,7 @@ class Simulation:
 
     def measure(self, name: str, step: Callable[[], Result]) -> Result:
         """Run a step and print its seconds, peak memory and requests."""
-        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        Path("/proc/self/clear_refs").write_text("5")  # the peak is measured from here on
         before, began = self.store.requests.copy(), time.monotonic()
         result = step()
         seconds = time.monotonic() - began

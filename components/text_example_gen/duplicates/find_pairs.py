@@ -44,23 +44,23 @@ def find_candidates(unit: Unit, *, keys: Sequence[str], scratch: str) -> Unit:
     records = _read(keys, unit, KEY_RECORD)
     records = _unique(records, (records["band"], records["key"], *_columns(records["id"])))
     group = np.cumsum(_is_new((records["band"], records["key"]))) - 1
-    pairs = [np.zeros(0, PAIR)]
+    blocks = [np.zeros(0, PAIR)]
     for earlier, later in _candidates(group):
-        found = np.zeros(len(earlier), PAIR)
-        found["earlier"], found["later"] = records["id"][earlier], records["id"][later]
-        pairs.append(found)
-    return _write(np.concatenate(pairs), "earlier", f"{scratch}/candidates-{unit['number']:05d}")
+        block = np.zeros(len(earlier), PAIR)
+        block["earlier"], block["later"] = records["id"][earlier], records["id"][later]
+        blocks.append(block)
+    return _write(np.concatenate(blocks), "earlier", f"{scratch}/candidates-{unit['number']:05d}")
 
 
 def attach_signatures(
     unit: Unit, *, pairs: Sequence[str], signatures: Sequence[str], scratch: str
 ) -> Unit:
     """Write the pairs whose earlier id is in a range, once each, with that one's signature."""
-    found = _read(pairs, unit, PAIR)
-    found = _unique(found, (*_columns(found["earlier"]), *_columns(found["later"])))
-    signed = np.zeros(len(found), SIGNED_PAIR)
-    signed["pair"] = found
-    records, rows, _ = _look_up(signatures, unit, found["earlier"])
+    own = _read(pairs, unit, PAIR)
+    own = _unique(own, (*_columns(own["earlier"]), *_columns(own["later"])))
+    signed = np.zeros(len(own), SIGNED_PAIR)
+    signed["pair"] = own
+    records, rows, _ = _look_up(signatures, unit, own["earlier"])
     signed["signature"] = records["signature"][rows]
     return _write(signed, "later", f"{scratch}/signed-{unit['number']:05d}")
 

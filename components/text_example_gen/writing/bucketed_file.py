@@ -10,7 +10,6 @@ writer.
 import contextlib
 import functools
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from secrets import token_hex
 from typing import Any, Self
 
@@ -78,10 +77,7 @@ class BucketWriter:
         """Write the file, and return its path; or write nothing if there was no part."""
         if not self._parts:
             return []
-        if len(self._parts) == 1 and not storage.is_remote(self._path):
-            Path(self._parts[0]).replace(self._path)
-        else:
-            _merge(self._parts, self._path, self.num_buckets)
+        _merge(self._parts, self._path, self.num_buckets)
         return [self._path]
 
     def _new_part(self) -> str:
