@@ -22,6 +22,7 @@ from components.beam_work import MAX_RESULTS, map_units
 from components.instance_gen.writing import publish
 from components.instance_gen.writing.plan import ShardContext, plan_units
 from components.settings import InstanceSettings
+from components.statistics_gen.value_counts import NumberCounts, encode_value_counts
 from components.text_example_gen import write_documents as steps
 from components.text_example_gen.check_corpus import TextSource
 from components.text_example_gen.documents import SHARD_BUCKETS
@@ -36,6 +37,7 @@ from tests.benchmarks.made_up_store import MadeUpStore
 from trainer.settings.masking import MaskingSettings
 
 TEXT, OUTPUT = "gs://made-up/text", "gs://made-up/documents"
+SCRATCH = "gs://made-up/instances/.work"
 DOCUMENT_BYTES = 1000
 VOCABULARY_SIZE = 30_522
 READ_BYTES = 8 << 20  # of text, per request
@@ -161,10 +163,9 @@ class Simulation:
         self.store.read_as("gs://made-up/pairs", pairs)
         return {"path": f"gs://made-up/pairs/similar-{unit['number']}"}
 
-    def result_of_add_token_counts(self, unit: Json) -> Json:
-        """Save what a sum of token counts is."""
-        self.store.read_as(unit["target"].rpartition("/")[0], lambda name: _token_counts())
-        return {}
+    def result_of_add_group(self, unit: Json) -> Json:
+        """Return what a group of shards returns."""
+        return {name: unit[name][0] for name in ("token_counts", "value_counts")}
 
     def result_of_write_shard(self, unit: Json) -> Json:
         """Return what a shard of documents returns."""
@@ -176,14 +177,16 @@ class Simulation:
     def make_instances(self, manifest: Manifest) -> None:
         """Run the driver's steps of InstanceGen."""
         settings = InstanceSettings()
-        folder = "gs://made-up/instances"
-        context = ShardContext(
-            folder, f"{folder}/.work", "", "", settings, MaskingSettings(), 20, 7
-        )
+        folder = SCRATCH.rpartition("/")[0]
+        context = ShardContext(folder, SCRATCH, "", "", settings, MaskingSettings(), 20, 7)
         units = plan_units(OUTPUT, manifest, ["train", "eval"], settings)
         work = functools.partial(_write_instances, context)
         results = self.map_units(work, units, context.scratch)
-        self.store.read_as(context.scratch, lambda name: _token_counts())
+        self.store.read_as(f"{SCRATCH}/token_counts", lambda name: _token_counts())
+        self.store.read_as(
+            f"{SCRATCH}/value_counts",
+            lambda name: _value_counts(name.partition("-")[0]),
+        )
         self.store.read_as(folder, lambda name: b"{}")
         publish.publish_instances(context, ["train", "eval"], units, results, {}, self.map_units)
 
@@ -193,8 +196,8 @@ class Simulation:
         shard = {"path": name, "records": 130_000, "size_bytes": 1 << 25, "sha256": "0" * 64}
         counts = {"documents": 61_035, "single_sentence_documents": 0, "instances": 130_000}
         histograms = {"length": [0] * 129, "sentence_tokens": [0] * 129}
-        path = f"gs://made-up/instances/.work/token-counts-{name}.npy"
-        return {"shard": shard, "counts": counts, "histograms": histograms, "token_counts": path}
+        paths = {kind: f"{SCRATCH}/{kind}/{name}" for kind in ("token_counts", "value_counts")}
+        return {"shard": shard, "counts": counts, "histograms": histograms, **paths}
 
     def _list(self) -> Iterator[StoredObject]:
         size = self.documents * DOCUMENT_BYTES // self.files
@@ -211,6 +214,12 @@ class Simulation:
 
 def _write_instances(context: ShardContext, unit: Json) -> Json:
     raise NotImplementedError  # its results are made up
+
+
+@functools.cache
+def _value_counts(split: str) -> bytes:
+    numbers = np.arange(VOCABULARY_SIZE)
+    return encode_value_counts({split: {"input_ids": NumberCounts(numbers, numbers, numbers)}})
 
 
 @functools.cache

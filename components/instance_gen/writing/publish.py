@@ -30,7 +30,7 @@ MapUnits = Callable[
     [Callable[[dict[str, Any]], dict[str, Any]], Sequence[dict[str, Any]], str],
     list[dict[str, Any]],
 ]
-ADDED_AT_ONCE = 512  # token counts, each as long as the vocabulary
+ADDED_AT_ONCE = 512  # scratch files of shards, each about as long as the vocabulary
 HISTOGRAMS = "histograms.json"
 MAX_UNPAIRABLE_SHARE = 0.5  # of documents; a corpus with more is not suited to pairs
 
@@ -57,10 +57,10 @@ def publish_instances(
     histograms = {s: add_histograms(r["histograms"] for r in p) for s, p in by_split.items()}
     content = json.dumps(histograms, sort_keys=True) + "\n"
     storage.write_bytes(storage.join(context.output, HISTOGRAMS), content.encode())
-    of_shards = [result["token_counts"] for result in by_split.get("train", [])]
-    target = storage.join(context.output, TOKEN_COUNTS)
-    add_token_counts({"paths": _combine(of_shards, context, map_units), "target": target})
-    value_counts = {s: [r["value_counts"] for r in parts] for s, parts in by_split.items()}
+    added = _add_groups(by_split, context, map_units)
+    token_counts = sum_token_counts([part["token_counts"] for part in added.get("train", [])])
+    storage.write_bytes(storage.join(context.output, TOKEN_COUNTS), token_counts)
+    value_counts = {s: [part["value_counts"] for part in parts] for s, parts in added.items()}
     storage.write_bytes(storage.join(context.output, VALUE_COUNTS), sum_value_counts(value_counts))
     names = (HISTOGRAMS, TOKEN_COUNTS, VALUE_COUNTS)
     manifest = Manifest(
@@ -134,31 +134,53 @@ def describe_artifact(target: types.Artifact, manifest: Manifest) -> None:
 def save_token_counts(counts: Int64, scratch: str, split: str, number: int) -> str:
     """Save the token counts of one shard to a scratch file and return its path."""
     path = storage.join(scratch, f"token-counts-{split}-{number:05d}.npy")
-    _save_array(path, counts)
+    storage.write_bytes(path, _encode_array(counts))
     return path
 
 
-def add_token_counts(unit: dict[str, Any]) -> dict[str, Any]:
-    """Add up the token counts in the files `paths`, and save the sum in the file `target`."""
-    contents = storage.transfer(storage.read_bytes, unit["paths"])
+def sum_token_counts(paths: Sequence[str]) -> bytes:
+    """Return the file with the sum of the token counts in scratch files."""
+    contents = storage.transfer(storage.read_bytes, paths)
     total = sum(np.load(io.BytesIO(content), allow_pickle=False) for content in contents)
-    _save_array(unit["target"], np.asarray(total, np.int64))
-    return {}
+    return _encode_array(np.asarray(total, np.int64))
 
 
-def _combine(paths: list[str], context: ShardContext, map_units: MapUnits) -> list[str]:
-    """Let workers add up the token counts of many shards; return the files with their sums."""
-    if len(paths) <= ADDED_AT_ONCE:
-        return paths
-    units = [
-        {"paths": paths[n : n + ADDED_AT_ONCE], "target": f"{context.scratch}/sum-{n:05d}.npy"}
-        for n in range(0, len(paths), ADDED_AT_ONCE)
+def add_group(unit: dict[str, Any]) -> dict[str, Any]:
+    """Add up the scratch files of some shards of a split; return the paths of those with the sums.
+
+    A unit has `split`, `token_counts` and `value_counts` (paths), and `target`, their prefix.
+    """
+    sums = {
+        "token_counts": sum_token_counts(unit["token_counts"]),
+        "value_counts": sum_value_counts({unit["split"]: unit["value_counts"]}),
+    }
+    paths = {name: f"{unit['target']}-{name}" for name in sums}
+    for name, content in sums.items():
+        storage.write_bytes(paths[name], content)
+    return paths
+
+
+def _add_groups(
+    by_split: dict[str, list[Mapping[str, Any]]], context: ShardContext, map_units: MapUnits
+) -> dict[str, list[Mapping[str, Any]]]:
+    """Let workers add up the scratch files of many shards; return those with the sums, by split."""
+    if sum(map(len, by_split.values())) <= ADDED_AT_ONCE:
+        return by_split
+    groups: list[dict[str, Any]] = [
+        {
+            "split": split,
+            "target": storage.join(context.scratch, f"sum-{split}-{first:05d}"),
+            "token_counts": [r["token_counts"] for r in parts[first : first + ADDED_AT_ONCE]],
+            "value_counts": [r["value_counts"] for r in parts[first : first + ADDED_AT_ONCE]],
+        }
+        for split, parts in by_split.items()
+        for first in range(0, len(parts), ADDED_AT_ONCE)
     ]
-    map_units(add_token_counts, units, storage.join(context.scratch, "sums"))
-    return [str(unit["target"]) for unit in units]
+    sums = map_units(add_group, groups, storage.join(context.scratch, "sums"))
+    return _group_by_split(list(by_split), groups, sums)
 
 
-def _save_array(path: str, array: Int64) -> None:
+def _encode_array(array: Int64) -> bytes:
     content = io.BytesIO()
     np.save(content, array, allow_pickle=False)
-    storage.write_bytes(path, content.getvalue())
+    return content.getvalue()

@@ -1,6 +1,8 @@
 """Write small instances artifacts of real text with the steps of InstanceGen, without TFX."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from components.instance_gen.write_shard import write_shard
 from components.instance_gen.writing.plan import describe_context, make_context, plan_units
@@ -37,5 +39,11 @@ def write_instances(folder: Path, form: str, objective: str) -> Path:
     units = plan_units(str(source), read_manifest(str(source)), list(splits), settings)
     results = [write_shard(context, unit) for unit in units]
     facts = describe_context(context, vocabulary)
-    publish_instances(context, list(splits), units, results, facts, lambda *_: [])
+    publish_instances(context, list(splits), units, results, facts, serially)
     return target
+
+
+def serially(
+    work: Callable[[dict[str, Any]], dict[str, Any]], units: Sequence[dict[str, Any]], _: str
+) -> list[dict[str, Any]]:
+    return [work(unit) for unit in units]
