@@ -99,6 +99,9 @@ class TextSettings(Settings):
     drop_near_duplicates: float | None = Field(default=None, ge=0.3, le=1)
     """Jaccard similarity of the five-word phrases of two documents from which one is dropped
     (MinHash); 0.8 is common. None: no document is dropped."""
+    filters: tuple[Literal["gopher_quality", "gopher_repetition"], ...] = ()
+    """Rules by which documents of low quality are left out, and counted. gopher_quality: length,
+    words, symbols and, in English, stop words. gopher_repetition: repeated lines and phrases."""
     sources: tuple[SourceSettings, ...] = ()
     """Several sources of text, in place of `--text`."""
     eval_fraction: float = Field(default=0.1, gt=0, lt=1)

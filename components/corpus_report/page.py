@@ -35,7 +35,7 @@ def render_report(data: ReportData, settings: ReportSettings, code_digest: str) 
             style_digest=_csp_digest(style),
             findings=find_all(data),
             provenance={
-                "documents": flatten_facts(data.documents.facts),
+                "documents": flatten_facts({**data.documents.facts, "filtered": {}}),
                 "vocabulary": flatten_facts(data.vocabulary.facts),
                 "instances": flatten_facts(data.instances.facts),
                 "report": {

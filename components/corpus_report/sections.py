@@ -30,12 +30,14 @@ def document_section(data: ReportData) -> dict[str, Any]:
     """Return the template variables of the documents section."""
     counts, sources = data.documents.counts, data.documents.facts.get("sources")
     sources = sources if isinstance(sources, dict) else {}
+    filtered = data.documents.facts.get("filtered")
     train = data.instances.counts.get("train", {})
     series = {"documents": data.sentences_per_document}
     summary = figures.summarize(data.sentences_per_document)
     return {
         "documents": _splits(counts),
         "sources": sources,
+        "filtered": filtered if isinstance(filtered, dict) else {},
         "source_tokens": {name: train.get(f"tokens_of_{name}", 0) for name in sources},
         "document_totals": _totals(counts),
         "document_counters": _in_order(counts.get("all", {})),

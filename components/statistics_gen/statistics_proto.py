@@ -109,17 +109,17 @@ def _equal_width_histogram(values: Float64, counts: Int64) -> statistics_pb2.His
     """Return buckets of equal width over the finite values, and one for each infinity."""
     histogram = statistics_pb2.Histogram(type=statistics_pb2.Histogram.STANDARD)
     finite = np.isfinite(values)
-    low, high = (values[finite][[0, -1]]) if finite.any() else (0.0, 0.0)
     if count := int(counts[values == -np.inf].sum()):
-        histogram.buckets.add(low_value=-np.inf, high_value=low, sample_count=count)
+        histogram.buckets.add(low_value=-np.inf, high_value=-np.inf, sample_count=count)
     if finite.any():
+        low, high = values[finite][[0, -1]]
         bounds = np.linspace(low, high, HISTOGRAM_BUCKETS + 1 if low < high else 2)
         samples = np.array([counts[finite].sum()])
         if low < high:
             samples, _ = np.histogram(values[finite], bounds, weights=counts[finite])
         _add_buckets(histogram, bounds, samples)
     if count := int(counts[values == np.inf].sum()):
-        histogram.buckets.add(low_value=high, high_value=np.inf, sample_count=count)
+        histogram.buckets.add(low_value=np.inf, high_value=np.inf, sample_count=count)
     return histogram
 
 

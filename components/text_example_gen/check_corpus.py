@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from components.text_example_gen.quality.filter_documents import count_filters
 from components.text_example_gen.reading.check_text import explain_blank
 from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.find_sources import Patterns
@@ -12,6 +13,7 @@ from components.text_example_gen.reading.fingerprint import PREFIX
 from components.text_example_gen.reading.read_documents import BAD_LINES, document_end
 from components.text_example_gen.splits import SPLIT_BUCKETS, SPLITS, choose_split
 from components.text_settings import TextSettings
+from core.counter_names import name_counter
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,18 @@ def check_corpus(
 
     Raises:
         CorpusError: the text changed since its fingerprint, has too many bad lines, has no
-            sentence, or all its documents fall into one split.
+            sentence, filters reject all documents, or all documents fall into one split.
     """
     if source.fingerprint.startswith(PREFIX):
         check_unchanged(source, digest)
     _check_bad_lines(settings, parts, counts)
     lowest = min(part["buckets"][0] for part in parts)
     highest = max(part["buckets"][1] for part in parts)
+    if highest < 0 and (filtered := sum(counts[name] for name in count_filters(settings))):
+        raise CorpusError(
+            f"text.filters reject all {filtered:,} documents ({_name_filters(settings, counts)}). "
+            f"Remove a filter, or give other text."
+        )
     if highest < 0:
         raise CorpusError(explain_blank(source.root, counts["files"]))
     only = choose_split(lowest, settings.eval_fraction)
@@ -75,6 +82,11 @@ def _check_bad_lines(
             f"{bad:,} of {counts['lines']:,} lines are bad, more than text.max_bad_fraction "
             f"({settings.max_bad_fraction:g}) allows. The first: {first}"
         )
+
+
+def _name_filters(settings: TextSettings, counts: Counter[str]) -> str:
+    used = (name for name in count_filters(settings) if counts[name])
+    return ", ".join(f"{counts[name]:,} {name_counter(name)}" for name in used)
 
 
 def _explain_empty_split(

@@ -18,6 +18,11 @@ from components.text_example_gen.duplicates.near_duplicates import (
 )
 from components.text_example_gen.duplicates.signatures import SignatureWriter
 from components.text_example_gen.plan_units import plan_units
+from components.text_example_gen.quality.filter_documents import (
+    QualityFilter,
+    count_filters,
+    merge_examples,
+)
 from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.find_files import CorpusFile
 from components.text_example_gen.reading.find_sources import find_sources
@@ -73,7 +78,7 @@ def write_documents(
     for source_name, _ in {tuple(filled) for part in parts for filled in part["filled"]}:
         of_first = parts[0]["sources"].setdefault(source_name, {})
         of_first["empty_files"] = of_first.get("empty_files", 0) - 1
-    counts = Counter(dict.fromkeys(CLEANING_COUNTERS, 0))
+    counts = Counter(dict.fromkeys((*CLEANING_COUNTERS, *count_filters(settings)), 0))
     for part in parts:
         for of_source in part["sources"].values():
             counts.update(of_source)
@@ -88,6 +93,8 @@ def write_documents(
         code_digest=code_digest,
         settings=settings.model_dump(mode="json"),
     )
+    if settings.filters:
+        manifest.facts["filtered"] = _describe_filtered(parts)
     if settings.sources:
         manifest.facts["sources"] = _describe_sources(parts, written)
     # The inputs of `corpus_digest`, so that a review can name the file that changed.
@@ -132,6 +139,15 @@ def _describe_sources(parts: Sequence[Unit], written: Sequence[Unit]) -> JsonVal
     return facts
 
 
+def _describe_filtered(parts: Sequence[Unit]) -> JsonValue:
+    """Return examples of the documents that filters rejected."""
+    merged = merge_examples(part["filtered"] for part in parts)
+    return {
+        counter: [{"document_id": name, "file": file, "text": text} for name, file, text in of_rule]
+        for counter, of_rule in sorted(merged.items())
+    }
+
+
 def read_unit(unit: Unit, *, settings: TextSettings, scratch: str) -> Unit:
     """Read some files and write their documents as runs.
 
@@ -141,11 +157,12 @@ def read_unit(unit: Unit, *, settings: TextSettings, scratch: str) -> Unit:
         `runs` (a path, or none), `signatures`, `keys` and `signed` (see `find_near_duplicates`),
         `histogram` (path of the bytes of text in each bucket), `sources` (counts of each),
         `digests`, `filled` (source and name of files of which ranges with documents were read),
-        `first_bad_line`, and `buckets`, the lowest and highest split bucket.
+        `filtered` (examples), `first_bad_line`, and `buckets`, the lowest and highest split bucket.
     """
     readers: dict[str, DocumentReader] = {}
     prefix = storage.join(scratch, f"{unit['number']:05d}")
     threshold = settings.drop_near_duplicates
+    quality = QualityFilter()
     lowest, highest = SPLIT_BUCKETS, -1
     with RunWriter(f"{prefix}.run") as run, SignatureWriter(prefix, threshold or 1) as signatures:
         for file in (CorpusFile(*file) for file in unit["files"]):
@@ -155,6 +172,8 @@ def read_unit(unit: Unit, *, settings: TextSettings, scratch: str) -> Unit:
                 reader.read_digest(file)
                 continue
             for document in reader.read(file):
+                if quality.rejects(document, escape_path(file.name), source, reader.counts):
+                    continue
                 entry = _entry(document, escape_path(file.name))
                 bucket = split_bucket(entry.document_id)
                 lowest, highest = min(lowest, bucket), max(highest, bucket)
@@ -169,6 +188,7 @@ def read_unit(unit: Unit, *, settings: TextSettings, scratch: str) -> Unit:
         "sources": {name: dict(reader.counts) for name, reader in readers.items()},
         "filled": [[name, file] for name, reader in readers.items() for file in reader.filled],
         "digests": [digest for reader in readers.values() for digest in reader.digests],
+        "filtered": quality.examples,
         "first_bad_line": next(
             (r.first_bad_line for r in readers.values() if r.first_bad_line), ""
         ),

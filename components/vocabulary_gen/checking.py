@@ -9,7 +9,7 @@ from tokenizers import Encoding, Tokenizer
 
 from core.vocabulary.tokenizer_file import VocabularyError
 
-MEASURED_BYTES = 16 << 20  # of text; enough that the error of the share does not matter
+MEASURED_BYTES = 4 << 20  # of text, 700,000 words; the error of a share of 1 % is 0.01 %
 SHOWN_CHARACTERS = 10
 _BATCH = 256  # documents that the library encodes in parallel
 

@@ -1,9 +1,11 @@
 """Train a WordPiece vocabulary: the same text gives the same bytes on any machine."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from components.settings import VocabularySettings
@@ -15,6 +17,9 @@ from components.vocabulary_gen.writing.build_tokenizer import (
 )
 from components.vocabulary_gen.writing.write_vocabulary import NewVocabulary
 from core.vocabulary.wordpiece import SPECIALS
+
+ASCII_CODES, UNICODE_CODES = 128, 0x110000
+BATCH_DOCUMENTS = 256
 
 
 def train_wordpiece(
@@ -53,11 +58,25 @@ def train_wordpiece(
 
 
 def count_characters(documents: Iterable[Sequence[str]], normalizer: Any) -> Counter[str]:
-    """Count the characters of the normalized text, except white space."""
-    counts: Counter[str] = Counter()
-    for sentences in documents:
-        counts.update(normalizer.normalize_str("\n".join(sentences)))
-    return Counter({c: n for c, n in counts.items() if not c.isspace()})
+    """Count the characters of the normalized text, except white space.
+
+    ASCII text is counted before it is normalized, which changes each of its characters alone.
+    """
+    ascii_counts = np.zeros(ASCII_CODES, np.int64)
+    counts = np.zeros(UNICODE_CODES, np.int64)
+    rest = iter(documents)
+    while batch := list(itertools.islice(rest, BATCH_DOCUMENTS)):
+        sentences = [sentence for document in batch for sentence in document]
+        plain = "".join(sentence for sentence in sentences if sentence.isascii())
+        ascii_counts += np.bincount(np.frombuffer(plain.encode(), np.uint8), minlength=ASCII_CODES)
+        others = "\n".join(sentence for sentence in sentences if not sentence.isascii())
+        codes = np.frombuffer(normalizer.normalize_str(others).encode("utf-32-le"), "<u4")
+        counts += np.bincount(codes, minlength=UNICODE_CODES)
+    for code in np.flatnonzero(ascii_counts).tolist():
+        for character in normalizer.normalize_str(chr(code)):
+            counts[ord(character)] += ascii_counts[code]
+    characters = {chr(code): int(counts[code]) for code in np.flatnonzero(counts).tolist()}
+    return Counter({c: n for c, n in characters.items() if not c.isspace()})
 
 
 def list_entries(alphabet: Sequence[str], split_cjk: bool = True) -> list[str]:

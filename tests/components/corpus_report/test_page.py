@@ -84,6 +84,18 @@ def test_hostile_pieces_counters_and_facts_are_escaped_too(folders: Folders) -> 
     check_harmless(render_report(hostile, SHOWN, HOSTILE))
 
 
+def test_hostile_documents_that_filters_rejected_are_shown_as_text(folders: Folders) -> None:
+    data = read_report_data(folders.documents, folders.vocabulary, folders.instances, SHOWN)
+    rejected = {"filtered_short": [{"document_id": "0f", "file": HOSTILE, "text": HOSTILE}]}
+    facts = {**data.documents.facts, "filtered": rejected}
+    hostile = replace(data, documents=data.documents.model_copy(update={"facts": facts}))
+    page = render_report(hostile, SHOWN, "c0de")
+    check_harmless(page)
+    text = "".join(Elements(page).text)
+    assert text.count("documents with less than 50 words, left out") == 1
+    assert text.count("gnp.exe") == 2
+
+
 def check_harmless(page: str) -> None:
     elements = Elements(page)
     assert not {"script", "img"} & {name for name, _ in elements.tags}

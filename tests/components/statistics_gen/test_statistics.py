@@ -164,10 +164,10 @@ def test_tfdv_finds_the_same_anomalies(folder: Path, tmp_path: Path) -> None:
     content = describe(folder / "static/instances", tmp_path)["train"]
     schema = static_schema(32, 3, 100, "next_sentence_labels")  # of other instances
     theirs = tfdv_statistics(records_of(folder / "static/instances", "train"))
-    found = tfdv.validate_statistics(parse(content), schema).anomaly_info
+    anomalies = tfdv.validate_statistics(parse(content), schema).anomaly_info
     expected = tfdv.validate_statistics(theirs, schema).anomaly_info
-    assert len(found) == 6
-    assert {name: found[name].description for name in found} == {
+    assert len(anomalies) == 6
+    assert {name: info.description for name, info in anomalies.items()} == {
         name: expected[name].description for name in expected
     }
 

@@ -97,6 +97,22 @@ def test_lowercasing_keeps_accents_unless_the_settings_strip_them() -> None:
     assert cased.normalize_str("CAFE\u0301") == "CAF\u00c9"
 
 
+@pytest.mark.parametrize("lowercase", [True, False])
+@pytest.mark.parametrize("strip_accents", [True, False])
+def test_characters_are_counted_as_if_all_text_were_normalized(
+    lowercase: bool, strip_accents: bool
+) -> None:
+    normal = normalizer(lowercase=lowercase, strip_accents=strip_accents)
+    controls = "".join(map(chr, range(128)))
+    text = [*ENGLISH, *KOREAN, [controls, "J\u030c", "CAFE\u0301 漢字 İ", "\ufffd\u200b"], []]
+    expected: Counter[str] = Counter()
+    for sentences in text:
+        expected.update(normal.normalize_str("\n".join(sentences)))
+    spaceless = {c: n for c, n in expected.items() if not c.isspace()}
+    assert count_characters(text, normal) == spaceless
+    assert "\u01f0" in spaceless or not lowercase or strip_accents
+
+
 def test_characters_that_cover_nearly_all_text_have_entries() -> None:
     entries = set(train(ENGLISH + KOREAN, size=4000))
     counts = count_characters(ENGLISH + KOREAN, normalizer())

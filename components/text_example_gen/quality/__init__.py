@@ -1,0 +1,1 @@
+"""Leave out documents of low quality, and count them."""

@@ -1,0 +1,1 @@
+"""Tests of the filters that leave out documents of low quality."""
