@@ -142,7 +142,9 @@ def _add_buckets(
     histogram: statistics_pb2.Histogram, bounds: Float64, samples: npt.NDArray[np.generic]
 ) -> None:
     for low, high, count in zip(bounds[:-1], bounds[1:], samples, strict=True):
-        histogram.buckets.add(low_value=low, high_value=high, sample_count=count)
+        histogram.buckets.add(
+            low_value=float(low), high_value=float(high), sample_count=float(count)
+        )
 
 
 def _describe_strings(text: FeatureText) -> statistics_pb2.StringStatistics:
