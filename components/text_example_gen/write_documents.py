@@ -21,7 +21,7 @@ from components.text_example_gen.plan_units import plan_units
 from components.text_example_gen.quality.filter_documents import (
     QualityFilter,
     count_filters,
-    merge_examples,
+    describe_examples,
 )
 from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.find_files import CorpusFile
@@ -94,7 +94,7 @@ def write_documents(
         settings=settings.model_dump(mode="json"),
     )
     if settings.filters:
-        manifest.facts["filtered"] = _describe_filtered(parts)
+        manifest.facts["filtered"] = describe_examples(part["filtered"] for part in parts)
     if settings.sources:
         manifest.facts["sources"] = _describe_sources(parts, written)
     # The inputs of `corpus_digest`, so that a review can name the file that changed.
@@ -137,15 +137,6 @@ def _describe_sources(parts: Sequence[Unit], written: Sequence[Unit]) -> JsonVal
             splits[split] = dict(total)
         facts[name] = {"read": dict(of_source), **splits}
     return facts
-
-
-def _describe_filtered(parts: Sequence[Unit]) -> JsonValue:
-    """Return examples of the documents that filters rejected."""
-    merged = merge_examples(part["filtered"] for part in parts)
-    return {
-        counter: [{"document_id": name, "file": file, "text": text} for name, file, text in of_rule]
-        for counter, of_rule in sorted(merged.items())
-    }
 
 
 def read_unit(unit: Unit, *, settings: TextSettings, scratch: str) -> Unit:

@@ -4,6 +4,8 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable
 
+from pydantic import JsonValue
+
 from components.text_example_gen.documents import Document
 from components.text_example_gen.quality.gopher import find_quality_fault, find_repetition
 from components.text_settings import TextSettings
@@ -66,6 +68,14 @@ def merge_examples(parts: Iterable[Examples]) -> Examples:
             new = [(name, file, text) for name, file, text in examples]  # lists, if from JSON
             total[counter] = heapq.nsmallest(EXAMPLES, [*total.get(counter, []), *new])
     return total
+
+
+def describe_examples(parts: Iterable[Examples]) -> JsonValue:
+    """Return the examples of all parts, for the manifest."""
+    return {
+        counter: [{"document_id": name, "file": file, "text": text} for name, file, text in of_rule]
+        for counter, of_rule in sorted(merge_examples(parts).items())
+    }
 
 
 def _find_fault(document: Document, settings: TextSettings) -> str | None:
