@@ -27,7 +27,8 @@ def _place(point: str) -> tuple[int, str]:
 
 def _row(point: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:
     counts = [sum(run[name] > 0 for run in runs) for name in ("divergent", "false", "repeated")]
-    numbers = (len(runs), *counts, max(run["lost"] for run in runs))
+    lost = [run["lost"] for run in runs if run["lost"] is not None]
+    numbers = (len(runs), *counts, max(lost, default="–"))
     return point, runs[0]["description"], *map(str, numbers)
 
 

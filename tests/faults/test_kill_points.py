@@ -31,6 +31,8 @@ def test_a_killed_run_is_completed_by_the_same_command(
     began = time.monotonic()
     killed = _kill(lane, point, start)
     assert killed.code == point.code, killed.output
+    assert point.says in killed.output
+    assert point.leaves(lane.workdir, start.steps), "it was killed elsewhere"
     false = false_claims(lane.workdir)
     finished = finished_nodes(lane.workdir)
     again = lane.run(*point.words)
@@ -47,7 +49,7 @@ def test_a_killed_run_is_completed_by_the_same_command(
     assert divergent == []
     assert false == []
     assert repeated == [], "only the work of the node that was killed may be lost"
-    assert lost in point.may_lose
+    assert lost == start.lost
     assert false_claims(lane.workdir) == []
     _assert_orphans_are_deleted(lane.workdir)
 
@@ -83,14 +85,20 @@ def _nodes_that_ran(workdir: Path) -> set[str]:
     return {node["node"] for node in last_summary(workdir)["nodes"] if node["state"] == "ran"}
 
 
-def _lost_steps(workdir: Path, start: Start) -> int:
-    """Return how many of the steps that the killed run trained were trained again."""
-    for node in last_summary(workdir)["nodes"]:
-        if node["node"] == "Trainer" and node["state"] == "ran":
-            path = Path(node["artifacts"]["model_run"], "training.json")
-            resumed = json.loads(path.read_text(encoding="utf-8"))["resumed_from"]
-            return start.steps - (int(Path(resumed).stem.removeprefix("step-")) if resumed else 0)
-    return 0
+def _lost_steps(workdir: Path, start: Start) -> int | None:
+    """Return how many of the steps that the killed run trained were trained again.
+
+    None: it had trained none, or the model is reused and nothing is trained.
+    """
+    trainers = [n for n in last_summary(workdir)["nodes"] if n["node"] == "Trainer"]
+    if not trainers or trainers[0]["state"] != "ran":
+        return None
+    path = Path(trainers[0]["artifacts"]["model_run"], "training.json")
+    resumed = json.loads(path.read_text(encoding="utf-8"))["resumed_from"]
+    if start.steps is None:
+        assert resumed is None, "there was nothing to resume"
+        return None
+    return start.steps - (int(Path(resumed).stem.removeprefix("step-")) if resumed else 0)
 
 
 def _assert_orphans_are_deleted(workdir: Path) -> None:
@@ -107,7 +115,7 @@ def _note(
     divergent: list[str],
     false: list[str],
     repeated: list[str],
-    lost: int,
+    lost: int | None,
     seconds: float,
 ) -> None:
     """Append one row to the table of `make faults`."""

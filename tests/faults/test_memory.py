@@ -63,12 +63,14 @@ def test_memory_for_documents_does_not_grow_with_the_corpus(lane: Lane, tmp_path
     assert large - small < 0.2 * (LARGE_BYTES - SMALL_BYTES), (small, large)
 
 
+# With 16 MB, not even the first thread of a server can be started.
+@pytest.mark.parametrize("megabytes", [16, 96])
 def test_a_run_without_enough_memory_ends_and_the_next_one_works(
-    lane: Lane, undisturbed: Results
+    lane: Lane, undisturbed: Results, megabytes: int
 ) -> None:
     """TensorFlow aborts the process where a thread or a buffer cannot be had; Python raises."""
     lane.restore(INSTANCES)
-    ended = lane.run(more_memory=96 << 20)
+    ended = lane.run(more_memory=megabytes << 20)
     assert ended.code in (FAILED, -signal.SIGABRT), ended.output
     assert LACKS_MEMORY.search(ended.output), ended.output
     assert (ended.code == FAILED) == ("error: Out of memory (" in ended.output)

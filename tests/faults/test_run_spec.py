@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.exit import FAILED, SUCCEEDED
-from tests.faults.lane import Ended, Lane
+from pipelines.local.demo_text import write_demo_text
+from tests.faults.lane import TOP, Ended, Lane
 from tests.faults.results import false_claims, finished_nodes, last_summary, results
 from tests.pipelines.spec_runner.conftest import compile_tiny
 
@@ -79,3 +80,22 @@ def test_a_killed_run_of_a_spec_is_completed_by_the_same_command(
     # The record of a run is written by each run.
     assert finished & ran <= {"RunRecord"}
     assert false_claims(lane.workdir) == []
+
+
+@full
+def test_the_shipped_spec_runs_cold_and_retries_a_killed_task(lane: Lane, tmp_path: Path) -> None:
+    """As a user tries pipeline.yaml: each task loads TFX, and is retried after a minute."""
+    write_demo_text(tmp_path / "text")
+    sizes = ("model_size=tiny", "steps=20", "warmup_steps=5", "global_batch_size=8")
+    parameters = [word for size in sizes for word in ("--param", size)]
+    places = ("--text", str(tmp_path / "text"), "--workdir", str(tmp_path / "work"))
+    command = ("run-spec", str(TOP / "pipeline.yaml"), *places, *parameters)
+    flag = tmp_path / "flag"
+    ended = lane.run(command=command, failpoint="save-checkpoint:1:KILL", flag=str(flag))
+    assert ended.code == SUCCEEDED, ended.output
+    assert flag.exists(), "the training was killed once"
+    (manifest,) = (tmp_path / "work").rglob("published/vertex/*/manifest.json")
+    assert "trainer" in manifest.read_text(encoding="utf-8")
+    assert lane.run(command=command).code == SUCCEEDED
+    states = {node["node"]: node["state"] for node in last_summary(tmp_path / "work")["nodes"]}
+    assert {node for node, state in states.items() if state == "ran"} <= {"RunRecord"}
