@@ -76,7 +76,17 @@ def mutants_table() -> str:
         lines.append(f"| `{module}` | {counts} | {share:.0%} | {why} |")
     total, killed = (sum(score[key] for score in scores.values()) for key in ("mutants", "killed"))
     left = sorted(set(modules) - set(scores))
-    lines += ["", f"In all, {killed:,} of {total:,} mutants were killed ({killed / total:.0%})."]
+    explained = sum(
+        score["survivors"].get(name, 0)
+        for module, score in scores.items()
+        for name in modules[module].get("explained", {})
+    )
+    both = (killed + explained) / total
+    lines += [
+        "",
+        f"In all, {killed:,} of {total:,} mutants were killed ({killed / total:.0%}). With the "
+        f"{explained:,} survivors that are explained, that is {both:.0%}.",
+    ]
     if left:
         lines += ["", "Not mutated yet: " + ", ".join(f"`{name}`" for name in left) + "."]
     return "\n".join([*lines, ""])
