@@ -37,7 +37,7 @@ if _IS_FIRST_PROCESS:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Count skips, replace workers, and look for leftovers in CI, where nobody edits files.
+    """Count skips, replace workers, and look for leftovers in CI, where no one edits files.
 
     Workers report to the process that does it.
     """

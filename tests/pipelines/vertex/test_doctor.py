@@ -355,10 +355,10 @@ def test_what_is_missing_hides_no_problem_of_the_project(
     more = ("--param", "stepps=1", "--param", "global_batch_size=many", "--json")
     checks = json.loads(textmill("doctor", spec, *more, "--service-account", ACCOUNT).out)
     failed = [(check["name"], check["told"]) for check in checks if check["state"] == "failed"]
-    told = "\n".join(message for name, message in failed if name == "submission")
+    message = "\n".join(message for name, message in failed if name == "submission")
     for problem in ("No folder for artifacts", "Did you mean steps?", "is not an integer",
                     "parameter text_root is missing"):  # fmt: skip
-        assert problem in told
+        assert problem in message
     names = [name for name, _ in failed if name != "submission"]
     assert names == ["apis", "image data", "image trainer-gpu", "quota"]
     assert "account's roles" in {check["name"] for check in checks}
@@ -389,10 +389,10 @@ def test_what_a_recipe_uses_needs_its_permission(
     path.write_text(json.dumps(load_template("vertex", list(uses)).spec), encoding="utf-8")
     ready.denied = {(ACCOUNT, permission) for permission in uses.values()}
     lacks = f"{ACCOUNT} lacks {', '.join(uses.values())}"
-    for source, told in ((str(path), lacks), (spec, "10 permissions tested")):
+    for source, expected in ((str(path), lacks), (spec, "10 permissions tested")):
         ended = textmill("doctor", source, *TEXT, "--service-account", ACCOUNT, "--json")
         (roles,) = (c for c in json.loads(ended.out) if c["name"] == "account's roles")
-        assert roles["told"] == told
+        assert roles["told"] == expected
 
 
 def test_a_recipe_without_a_project_is_refused_before_it_is_compiled(

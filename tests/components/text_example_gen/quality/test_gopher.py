@@ -6,7 +6,7 @@ from components.text_example_gen.quality.gopher import find_quality_fault, find_
 from tests.real_text import ENGLISH
 
 PROSE = (
-    "The harbor was quiet when the ferry left, and nobody on the pier waved to it.",
+    "The harbor was quiet when the ferry left, and no one on the pier waved to it.",
     "Two gulls followed the ship for a mile before they turned back to the cliffs.",
     "By noon the fog had lifted, so that the islands could be seen with the naked eye.",
     "Passengers have breakfast below while sailors paint the rail, which rusts each winter.",
