@@ -28,7 +28,8 @@ def check_local_memory(recipe: Recipe, to_node: str | None) -> None:
 def explain_local_memory(recipe: Recipe) -> str | None:
     """Return why a training does not fit this machine's devices; None if it does, or for a TPU.
 
-    On a CPU, whose step is not one program, a training needs more than is predicted.
+    On a CPU, whose step is not one program, a training needs more than is predicted: 1.4 to 2.7
+    times as much in four measurements of tiny models (November 2026). So this refuses too little.
     """
     from trainer.devices.libtpu import is_tpu_chosen
 
