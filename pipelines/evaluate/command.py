@@ -28,7 +28,7 @@ def evaluate(
     task: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="YAML",
+            metavar="TASK",
             help="A task as in evaluation.tasks of a recipe, for example "
             "'{name: polarity, kind: classify, train: train.tsv, eval: eval.tsv}'. Repeatable.",
         ),

@@ -83,7 +83,7 @@ def list_(
         ),
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only runs of this pipeline.")
+        str | None, typer.Option(metavar="RECIPE", help="Only runs of this pipeline.")
     ] = None,
     schedule: Annotated[
         str | None,

@@ -72,9 +72,9 @@ def test_a_run_is_shown_with_its_parameters_and_tasks(
 
 
 def test_a_run_that_does_not_exist_is_named_with_its_place(textmill: Textmill) -> None:
-    """The service says so, as it does for a run that you may not see: that is a failure."""
+    """The service says so, as it does for a run that you may not see."""
     ended = textmill("runs", "show", "nowhere")
-    assert ended.code == FAILED
+    assert ended.code == INPUT_ERROR
     assert f"{PARENT}/pipelineJobs/nowhere" in ended.err
 
 
