@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from google.cloud import aiplatform_v1 as v1
 
-from core.exit import FAILED, INPUT_ERROR, SUCCEEDED
+from core.exit import INPUT_ERROR, SUCCEEDED
 from tests.pipelines.vertex.conftest import (
     ACCOUNT,
     PARENT,
