@@ -49,30 +49,33 @@ def map_units(
         EngineError: the Dask cluster cannot be used.
     """
     storage.make_folder(scratch)
-    pipeline = make_pipeline()
-    do = _Work(work, scratch)
     size = max(1, math.ceil(len(units) / MAX_RESULTS))
-    # Beam would infer the types of all that a unit holds, which takes minutes for a million files.
-    groups = (json.dumps(units[n : n + size]) for n in range(0, len(units), size))
-    elements = list(enumerate(groups))
-    with _show_progress(scratch, len(elements), label):
-        if scheduler := pipeline.options.view_as(DaskOptions).dask_scheduler:
-            _run_on_dask(scheduler, do, elements)
-        else:
-            with supervise_workers(), pipeline:
-                _ = (
-                    pipeline
-                    | "Units" >> beam.Create(elements)
-                    | "Spread" >> beam.Reshuffle()
-                    | "Work" >> beam.ParDo(do)
-                )
-    paths = [_path(scratch, number) for number, _ in elements]
+    starts = range(0, len(units), size)
+    with _show_progress(scratch, len(starts), label):
+        # Beam would infer the types of all that a unit holds, minutes for a million files.
+        groups = (json.dumps(units[start : start + size]) for start in starts)
+        _run(make_pipeline(), _Work(work, scratch), list(enumerate(groups)))
+    paths = [_path(scratch, number) for number in range(len(starts))]
     contents = storage.transfer(storage.read_bytes, paths)
     results = [result for content in contents for result in json.loads(content)]
     for result in results:
         if "input_error" in result:
             raise InputError(result["input_error"])
     return results
+
+
+def _run(pipeline: beam.Pipeline, do: "_Work", elements: Sequence[Element]) -> None:
+    """Process the elements on the engine that the pipeline's options name."""
+    if scheduler := pipeline.options.view_as(DaskOptions).dask_scheduler:
+        _run_on_dask(scheduler, do, elements)
+        return
+    with supervise_workers(), pipeline:
+        _ = (
+            pipeline
+            | "Units" >> beam.Create(elements)
+            | "Spread" >> beam.Reshuffle()
+            | "Work" >> beam.ParDo(do)
+        )
 
 
 def _run_on_dask(scheduler: str, do: "_Work", elements: Sequence[Element]) -> None:

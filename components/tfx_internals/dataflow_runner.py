@@ -17,6 +17,7 @@ from core import storage
 from core.errors import StorageError, TextmillError
 
 CANCEL_SECONDS = 900  # Dataflow takes minutes to end a job
+RETRIES = 5  # of a request
 _ENDPOINT = "https://dataflow.googleapis.com"
 _SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 _REQUEST_SECONDS = 60
@@ -154,7 +155,7 @@ def _session(*, anonymous: bool) -> Any:
     else:
         session = AuthorizedSession(google.auth.default(scopes=_SCOPES)[0])
     temporary = [429, 500, 502, 503, 504]
-    retry = Retry(5, backoff_factor=0.5, status_forcelist=temporary, allowed_methods=None)
+    retry = Retry(RETRIES, backoff_factor=0.5, status_forcelist=temporary, allowed_methods=None)
     for scheme in ("https://", "http://"):
         session.mount(scheme, HTTPAdapter(max_retries=retry))
     return session
