@@ -9,6 +9,7 @@ from typing import Any
 
 from components.tfx_internals.training_endpoint import ENDPOINT
 from core import storage
+from core.errors import printable
 from pipelines.metadata.live_artifacts import ArtifactType, Json, LiveArtifacts, read_type
 from pipelines.metadata.mlmd.recorder import Recorder
 from pipelines.spec_runner.processes.containers import Command
@@ -119,7 +120,7 @@ class ContainerTask:
                 wait = backoff_seconds(policy, attempt)
                 self.tools.say(
                     f"   {self.node_id}: attempt {attempt} of {attempts} {error.reason}; "
-                    f"next attempt in {wait:g} s"
+                    f"next attempt in {wait:g} s\n      {printable(error.last_line)}"
                 )
                 time.sleep(wait)
 

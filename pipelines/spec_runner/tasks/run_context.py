@@ -56,6 +56,7 @@ class TaskError(TextmillError):
     def __init__(self, task: str, reason: str, log: Path, log_tail: str) -> None:
         super().__init__(f"{task} {reason}.\n\n{log_tail}\n\nThe whole log: {log}")
         self.reason = reason
+        self.last_line = log_tail.strip().rpartition("\n")[2]
 
 
 @dataclass

@@ -93,9 +93,9 @@ def test_a_task_is_retried_after_a_growing_delay(
     assert time.monotonic() - begun >= 0.2 + 0.4
     assert states(summary) == {"alone": "ran", "fails": "ran", "needs": "ran", "exit": "ran"}
     assert (
-        "fails: attempt 2 of 3 failed with exit code 3; next attempt in 0.4 s"
+        "fails: attempt 2 of 3 failed with exit code 3; next attempt in 0.4 s\n      try 1\n"
         in capfd.readouterr().err
-    )
+    ), "with the last line of its log"
     status = json.loads((tmp_path / "status.json").read_text())
     assert status["state"] == "SUCCEEDED"
 
