@@ -147,8 +147,6 @@ class VertexServer(Services):
 
     def answer(self, call: Call) -> tuple[int, dict[str, str], str]:
         """Return status, headers and body for one request."""
-        if any(call.method == m and re.search(path, call.path) for m, path in self.silent):
-            self.stopped.wait()
         with self.lock:
             self.received.append(call)
             for fault in self.faults:
@@ -203,6 +201,10 @@ def _handler_of(server: VertexServer) -> type[BaseHTTPRequestHandler]:
                 headers={name.lower(): value for name, value in self.headers.items()},
                 body=json.loads(sent) if sent and is_json else sent.decode() or None,
             )
+            if any(call.method == m and re.search(p, call.path) for m, p in server.silent):
+                server.stopped.wait()
+                self.close_connection = True
+                return
             status, headers, text = server.answer(call)
             content = text.encode()
             self.send_response(status)
