@@ -1,10 +1,7 @@
-"""The demo with everything on an object store, as a user runs it."""
+"""The demo with everything on an object store."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +17,7 @@ from pipelines.lineage.verify.garbage import delete_orphans, find_orphans
 from pipelines.lineage.verify.verify import verify
 from pipelines.local.demo_text import write_demo_text
 from pipelines.metadata.archive import Archive
+from tests.forked_runs import Running, Start
 from tests.object_store.conftest import reach
 from tests.object_store.proxy import STATUS_FAULTS, Faults
 from tests.object_store.server import BUCKET, ObjectStore, object_store
@@ -31,7 +29,6 @@ SETTINGS = (
     "trainer.steps_per_loop=10", "trainer.log_every_steps=20", "trainer.save_every_steps=20",
     "trainer.global_batch_size=8",
 )  # fmt: skip
-TEXTMILL = str(Path(sys.executable).with_name("textmill"))
 MOST_REQUESTS = 500
 ATTEMPTS = 4
 SHARDS = ("TextExampleGen/examples/*/Split-*/*.gz", "InstanceGen/instances/*/Split-*/*.gz")
@@ -56,17 +53,13 @@ class Demo:
     ) -> dict[str, Any]:
         """Run the demo in a workdir, check the exit code, and return the summary."""
         settings = [part for setting in SETTINGS for part in ("--set", setting)]
-        done = subprocess.run(
-            [TEXTMILL, "run", "demo", "--workdir", self.workdir(name), *settings, *arguments],
-            env={**os.environ, **self.store.environment, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert code is None or done.returncode == code, done.stderr
+        words = ("run", "demo", "--workdir", str(self.workdir(name)), *settings, *arguments)
+        start = Start(words, environment={**self.store.environment, **environment})
+        ended = Running(start).wait()
+        assert code is None or ended.code == code, ended.output
         summaries = sorted(self.workdir(name).glob("runs/*/summary.json"))
         content = json.loads(summaries[-1].read_bytes()) if summaries else {}
-        return {"code": done.returncode, "stderr": done.stderr, **content}
+        return {"code": ended.code, "output": ended.output, **content}
 
     def workdir(self, name: str) -> Path:
         """Return the workdir of that name."""
@@ -230,9 +223,9 @@ def test_a_store_that_fails_without_end_ends_the_run_with_a_sentence(
     early = demo.run(remote, code=FAILED, **{TIMEOUT_VARIABLE: "5"})
     demo.store.inject(Faults())
     assert "README.md: cannot be written" in summary["error"]
-    for message in (summary["error"], early["stderr"]):
+    for message in (summary["error"], early["output"]):
         assert "attempts within 5 seconds. Run again when the store answers" in message
-    assert f"gs://{BUCKET}/corpus: cannot be listed" in early["stderr"]
+    assert f"gs://{BUCKET}/corpus: cannot be listed" in early["output"]
 
 
 @pytest.mark.timeout(1800)
@@ -245,6 +238,6 @@ def test_one_of_fifty_requests_may_fail(demo: Demo, local: Path) -> None:
         demo.store.inject(Faults())
         if summary["code"] == SUCCEEDED:
             break
-    assert summary["code"] == SUCCEEDED, summary["stderr"]
+    assert summary["code"] == SUCCEEDED, summary["output"]
     assert sum(1 for request in demo.store.requests if request.fault) >= 5
     _check_equal(demo, "faults", local)

@@ -1,9 +1,6 @@
 """`textmill plan` and the newest span, with text and artifacts on an object store."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +8,13 @@ import pytest
 
 from core.exit import INPUT_ERROR, SUCCEEDED
 from core.gcs.requests import TIMEOUT_VARIABLE
+from tests.forked_runs import Running, Start
 from tests.object_store.proxy import Faults
 from tests.object_store.server import BUCKET, ObjectStore
 from tests.pipelines.spec_runner.conftest import REAL_TEXT, TINY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-TEXTMILL = str(Path(sys.executable).with_name("textmill"))
 WEEKS = f"gs://{BUCKET}/news/week-{{SPAN}}/*.txt"
 DATA = ("TextExampleGen", "VocabularyGen", "InstanceGen")
 
@@ -29,22 +26,20 @@ def textmill(
     *more: str,
     code: int = SUCCEEDED,
     **environment: str,
-) -> "subprocess.CompletedProcess[str]":
-    """Call `textmill run` or `plan` up to InstanceGen, as a user does."""
+) -> str:
+    """Call `textmill run` or `plan` up to InstanceGen; return what it prints."""
     root = ("--root", f"gs://{BUCKET}/{workdir.name}", "--workdir", str(workdir))
-    words = [TEXTMILL, command, str(TINY), "--text", WEEKS, *root, "--to-node", "InstanceGen"]
-    done = subprocess.run(
-        [*words, *more], env={**os.environ, **store.environment, **environment},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == code, done.stderr
-    return done
+    words = (command, str(TINY), "--text", WEEKS, *root, "--to-node", "InstanceGen")
+    ended = Running(Start((*words, *more), environment={**store.environment, **environment})).wait()
+    assert ended.code == code, ended.output
+    return ended.output
 
 
 def plan(store: ObjectStore, workdir: Path, *more: str) -> dict[str, dict[str, Any]]:
     """Return the planned nodes by name; a plan writes nothing."""
     store.clear_log()
-    nodes = json.loads(textmill(store, "plan", workdir, "--json", *more).stdout)["nodes"]
+    output = textmill(store, "plan", workdir, "--json", *more)
+    nodes = json.JSONDecoder().raw_decode(output, output.index("{"))[0]["nodes"]
     written = [r for r in store.requests if r.kind in ("upload", "copy", "delete")]
     assert written == []
     return {node["node"]: node for node in nodes}
@@ -83,7 +78,7 @@ def test_a_plan_on_a_store_says_what_the_next_run_does(store: ObjectStore, tmp_p
     earlier = plan(store, workdir, "--span", "1")
     assert {earlier[node]["state"] for node in DATA} == {"runs"}
     missing = textmill(store, "plan", workdir, "--span", "7", code=INPUT_ERROR)
-    assert "No span matches" in missing.stderr
+    assert "No span matches" in missing
 
     for name in store.objects(f"{workdir.name}/artifacts/tiny/VocabularyGen/vocabulary/"):
         store.put(name, b"damaged")
@@ -93,4 +88,4 @@ def test_a_plan_on_a_store_says_what_the_next_run_does(store: ObjectStore, tmp_p
 
     store.inject(Faults(rate=1, kinds=("503",)))
     down = textmill(store, "plan", workdir, code=1, **{TIMEOUT_VARIABLE: "3"})
-    assert "attempts within 3 seconds. Run again when the store answers" in down.stderr
+    assert "attempts within 3 seconds. Run again when the store answers" in down

@@ -17,8 +17,10 @@ import pytest
 
 from core.errors import TextmillError
 from core.failpoints import VARIABLE
+from core.gcs.lease import LEASE
 from core.gcs.requests import TIMEOUT_VARIABLE
 from core.manifest import MANIFEST
+from tests.forked_runs import Ended, Running, Start
 from tests.object_store.proxy import Faults
 from tests.object_store.server import BUCKET, ObjectStore
 from tests.trainer.conftest import settings_in
@@ -29,7 +31,6 @@ from trainer.training import train_and_export
 
 ROOT = f"gs://{BUCKET}"
 FREE_BYTES = "TEXTMILL_TEST_FREE_BYTES"  # of TMPDIR, as the instances' check sees it
-SCRIPT = "import sys; from tests.object_store.test_training import main; main(*sys.argv[1:])"
 WEIGHTS = "transformers/model.safetensors"
 RUN = {"steps": 12, "save_every_steps": 4, "log_every_steps": 4, "steps_per_loop": 2}
 
@@ -56,28 +57,17 @@ class Training:
         self.settings = settings.model_copy(update=update)
         self.instances = f"{ROOT}/instances"
 
-    def start(self, **environment: str) -> "subprocess.Popen[str]":
+    def start(self, **environment: str) -> Running:
         """Start a process that trains."""
         folder = f"{ROOT}/{self.name}/model"
-        arguments = [self.settings.model_dump_json(), self.instances, folder, f"{folder}-run"]
-        return subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, *arguments],
-            env={
-                **os.environ,
-                **self.store.environment,
-                "PYTHONPATH": str(Path(__file__).parents[2]),
-                "TF_CPP_MIN_LOG_LEVEL": "2",
-                **environment,
-            },
-            stderr=subprocess.PIPE,
-            text=True,
+        words = (self.settings.model_dump_json(), self.instances, folder, f"{folder}-run")
+        return Running(
+            Start(words, function=main, environment={**self.store.environment, **environment})
         )
 
-    def run(self, **environment: str) -> tuple[int, str]:
+    def run(self, **environment: str) -> Ended:
         """Train; return the exit code and the messages."""
-        process = self.start(**environment)
-        messages = process.communicate(timeout=300)[1]
-        return process.returncode, messages
+        return self.start(**environment).wait()
 
     def objects(self) -> dict[str, bytes]:
         """Return what this training wrote, by names below its folder."""
@@ -147,8 +137,9 @@ def test_training_on_a_store_exports_the_same_bytes_in_few_requests(
     assert sum(r.received_bytes for r in downloads) == sum(map(len, shards.values()))
     assert not [r for r in requests if r.kind in ("read", "stat") and "whole" in r.path]
     assert sum(counts.values()) < 80, counts
-    uploads = [r.path for r in requests if r.kind == "upload"]
-    written = 3 * 2 + 1 + 3 + 2  # checkpoints and their lease, events, reports
+    # A lease is written again every 30 seconds.
+    uploads = [r.path for r in requests if r.kind == "upload" and LEASE not in r.path]
+    written = 3 * 2 + 3 + 2  # checkpoints, events, reports
     assert len(uploads) == written + len(expected), "and the export"
 
 
@@ -189,12 +180,9 @@ def test_a_training_killed_while_a_checkpoint_is_sent_resumes_from_the_one_befor
     training = prepare("mid-upload")
     store.inject(Faults(rate=1.0, kinds=("stall",), matching="step-000000008"))
     process = training.start()
-    deadline = time.monotonic() + 240
-    while not any(request.fault == "stall" for request in store.requests):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
-    process.kill()
-    process.communicate()
+    process.wait_until(lambda: any(r.fault == "stall" for r in store.requests), "a stall")
+    process.signal(signal.SIGKILL)
+    process.wait()
     store.inject(Faults())
     assert not [name for name in training.objects() if "step-000000008" in name]
     code, messages = training.run()
@@ -223,14 +211,11 @@ def test_a_store_that_never_answers_again_ends_training_with_a_sentence(
     training = prepare("down")
     store.inject(Faults(rate=1.0, kinds=("503",), matching="step-000000008"))
     process = training.start(**{TIMEOUT_VARIABLE: "4"})
-    deadline = time.monotonic() + 240
-    while not any(request.fault for request in store.requests):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
+    process.wait_until(lambda: any(request.fault for request in store.requests), "a fault")
     began = time.monotonic()
-    messages = process.communicate(timeout=60)[1]
+    code, messages = process.wait()
     assert time.monotonic() - began < 20
-    assert process.returncode == 1
+    assert code == 1
     last = messages.strip().splitlines()[-1]
     assert last.startswith(f"StorageError: {ROOT}/down/checkpoints/")
     assert "step-000000008.safetensors: cannot be written" in last
@@ -320,8 +305,8 @@ def test_two_workers_share_checkpoints_on_a_store(store: ObjectStore, prepare: P
         json.dumps({"cluster": cluster, "task": {"type": "worker", "index": n}}) for n in (0, 1)
     ]
     workers = [training.start(TF_CONFIG=config) for config in configs]
-    messages = [worker.communicate(timeout=300)[1] for worker in workers]
-    assert [worker.returncode for worker in workers] == [0, 0], messages
+    ended = [worker.wait() for worker in workers]
+    assert [worker.code for worker in ended] == [0, 0], ended
     assert f"model/{MANIFEST}" in training.objects()
     assert [n for n in training.objects() if "step-000000012.json" in n]
 

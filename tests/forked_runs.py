@@ -1,0 +1,143 @@
+"""Run commands in forks of a process that has loaded TFX.
+
+Loading TFX takes longer than most of what a test runs, so a server process loads it once. Each run
+is a fork of it, in its own session, with the environment of its caller.
+"""
+
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+PRELOADED = [
+    "pipelines.create_pipeline",
+    "pipelines.local.local_runner",
+    "pipelines.local.run_command",
+]
+LONGEST_SECONDS = 500  # below the limit on a test
+LOOK_SECONDS = 0.01
+NOBODY = 65534  # the user that owns nothing, on every Linux
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(PRELOADED)
+
+
+def textmill(*words: str) -> None:
+    """Call the command, as its script does."""
+    from pipelines.cli import main
+
+    sys.argv = ["textmill", *words]
+    main()
+
+
+class Ended(NamedTuple):
+    """The exit code and output of a run."""
+
+    code: int  # negative: the signal that killed it
+    output: str
+
+
+def _new_file() -> str:
+    with tempfile.NamedTemporaryFile(prefix="output-", delete=False) as file:
+        return file.name
+
+
+@dataclass(frozen=True)
+class Start:
+    """The command of a run, and the faults to inject."""
+
+    words: tuple[str, ...]  # of the command, without "textmill"
+    output: str = field(default_factory=_new_file)  # its path
+    function: Callable[..., None] = textmill  # gets the words
+    environment: Mapping[str, str] = field(default_factory=dict)  # beyond the caller's
+    failpoint: str | None = None
+    flag: str | None = None
+    largest_file: int | None = None  # bytes; writing more fails as on a full disk
+    more_memory: int | None = None  # bytes of address space beyond TFX's modules
+    as_nobody: bool = False  # if root runs the tests, switch to NOBODY
+
+
+class Running:
+    """A running command."""
+
+    def __init__(self, start: Start) -> None:
+        self._path = Path(start.output)
+        # The server has the environment of its first caller.
+        start = replace(start, environment={**os.environ, **start.environment})
+        self._process = _context.Process(target=_run, args=(start,))
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def is_alive(self) -> bool:
+        return self._process.is_alive()
+
+    def signal(self, sent: signal.Signals) -> None:
+        os.kill(self.pid, sent)
+
+    def wait(self) -> Ended:
+        self._process.join(LONGEST_SECONDS)
+        if self._process.exitcode is None:  # it would also keep this process from ending
+            os.killpg(self.pid, signal.SIGKILL)
+            self._process.join()
+            raise AssertionError(f"still running: {self.output()[-2000:]}")
+        return Ended(self._process.exitcode, self.output())
+
+    def wait_until(self, condition: Callable[[], object], event: str) -> None:
+        deadline = time.monotonic() + LONGEST_SECONDS
+        while not condition():
+            assert self.is_alive(), f"ended before {event}: {self.output()[-2000:]}"
+            assert time.monotonic() < deadline, f"never reached {event}"
+            time.sleep(LOOK_SECONDS)
+
+    def output(self) -> str:
+        return self._path.read_text(encoding="utf-8") if self._path.exists() else ""
+
+
+def _run(start: Start) -> None:
+    """Run the command in this process, with its faults."""
+    # A shell that starts the tests in the background makes them ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.setsid()
+    output = os.open(start.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    from core import failpoints
+
+    os.environ.clear()
+    os.environ.update(start.environment)
+    tempfile.tempdir = None  # read TMPDIR again
+    # It was imported before, and reads the environment only then.
+    if metadata := sys.modules.get("google.auth.compute_engine._metadata"):
+        metadata._GCE_METADATA_HOST = os.environ.get("GCE_METADATA_HOST", "metadata")
+    if start.failpoint:  # Beam's workers read the environment
+        os.environ[failpoints.VARIABLE] = start.failpoint
+        os.environ[failpoints.FLAG_VARIABLE] = start.flag or ""
+    failpoints.arm(os.environ.get(failpoints.VARIABLE), os.environ.get(failpoints.FLAG_VARIABLE))
+    if start.largest_file is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (start.largest_file, hard))
+    if start.more_memory is not None:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + start.more_memory
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    if start.as_nobody and os.geteuid() == 0:
+        _become_nobody()
+    start.function(*start.words)
+
+
+def _become_nobody() -> None:
+    """Drop root's permissions; modules in root's folders can no longer be loaded."""
+    os.setgroups([])
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
