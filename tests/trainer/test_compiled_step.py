@@ -1,4 +1,4 @@
-"""A step that XLA compiles, or that recomputes activations, makes the same update."""
+"""A step that XLA compiles makes the same update."""
 
 from pathlib import Path
 
@@ -21,7 +21,6 @@ from trainer.loop.state import run_name
 from trainer.models.kernels.compilation import Compilation
 
 STEPS = 3  # dropout is on in all of them
-TWO_LAYERS = {"num_layers": 2}  # the last layer is not recomputed
 
 
 @pytest.mark.parametrize(
@@ -29,7 +28,7 @@ TWO_LAYERS = {"num_layers": 2}  # the last layer is not recomputed
     [
         ("bert", {"length_buckets": [24], "accumulate_steps": 2}),
         ("albert", {"accumulate_steps": 2}),
-        ("electra", {"length_buckets": [24]}),
+        ("electra", {}),
         ("disentangled", {"accumulate_steps": 2}),
     ],
 )
@@ -48,7 +47,7 @@ def test_two_replicas_run_two_programs_with_sums_between(
     dynamic_folder: str, make_settings: MakeSettings
 ) -> None:
     plain, compiled = (
-        train_some(make_settings(MODELS["electra"], compile=c), dynamic_folder, STEPS, two_cpus())
+        train_some(make_settings(MODELS["bert"], compile=c), dynamic_folder, STEPS, two_cpus())
         for c in ("off", "on")
     )
     assert_close(plain, compiled)
@@ -62,30 +61,6 @@ def test_a_compiled_step_in_bfloat16_differs_by_its_roundings(
         for c in ("off", "on")
     )
     np.testing.assert_allclose(plain[1], compiled[1], rtol=0.02)
-
-
-@pytest.mark.parametrize("kind", MODELS)
-def test_recomputed_layers_have_the_same_gradients(
-    kind: str, dynamic_folder: str, make_settings: MakeSettings
-) -> None:
-    """To the bit, because the same operations run again, with the same dropout."""
-    model = {**MODELS[kind], **TWO_LAYERS}
-    kept, recomputed = (
-        train_some(make_settings(model, recompute=r), dynamic_folder, STEPS)
-        for r in ("none", "layers")
-    )
-    assert kept[1] == recomputed[1]
-    assert_equal_states(kept[0], recomputed[0])
-
-
-def test_recomputed_layers_are_computed_again_inside_a_program(
-    dynamic_folder: str, make_settings: MakeSettings
-) -> None:
-    plain, compiled = (
-        train_some(make_settings(TWO_LAYERS, recompute="layers", compile=c), dynamic_folder, STEPS)
-        for c in ("off", "on")
-    )
-    assert_close(plain, compiled)
 
 
 def test_a_checkpoint_continues_with_another_compilation(
