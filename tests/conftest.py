@@ -1,5 +1,6 @@
 """Silence libraries, fix the signal handlers, and set up Hypothesis and the temporary folder."""
 
+import atexit
 import os
 import shutil
 import signal
@@ -34,6 +35,8 @@ if _IS_FIRST_PROCESS:
     os.environ["TMPDIR"] = os.environ[_OURS] = tempfile.mkdtemp(prefix="textmill-tests-")
     os.chmod(os.environ[_OURS], 0o755)  # noqa: PTH101, S103 - tests run as other users, too
     tempfile.tempdir = None  # read TMPDIR again
+    # Registered before multiprocessing's own, which removes a folder in there, it runs after that.
+    atexit.register(shutil.rmtree, os.environ[_OURS], ignore_errors=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,9 +50,3 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(worker_memory)
     if "CI" in os.environ and (CHECKOUT / ".git").exists():  # tests of mutants run in a copy
         config.pluginmanager.register(LeftoverCheck())
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove the temporary folder of the session."""
-    if _IS_FIRST_PROCESS:
-        shutil.rmtree(os.environ[_OURS], ignore_errors=True)
