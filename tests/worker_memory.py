@@ -37,11 +37,13 @@ def _has_grown(node: WorkerController) -> bool:
     return proportional_bytes(node.gateway._rinfo().pid) > MAX_WORKER_BYTES
 
 
+@pytest.hookimpl(optionalhook=True)  # `make mutants` runs without xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ReplaceGrownWorkers | None:
     """Schedule --dist loadfile."""
     return ReplaceGrownWorkers(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: WorkerController) -> None:
     """End the process of a worker that has grown, and start another."""
     session: DSession = node.config.pluginmanager.getplugin("dsession")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.exit import FAILED, SUCCEEDED
-from tests.faults.conftest import TEXT
+from pipelines.local.demo_text import write_demo_text
 from tests.faults.lane import TOP, Ended, Lane
 from tests.faults.results import false_claims, finished_nodes, last_summary, results
 from tests.pipelines.spec_runner.conftest import compile_tiny
@@ -85,13 +85,17 @@ def test_a_killed_run_of_a_spec_is_completed_by_the_same_command(
 @full
 def test_the_shipped_spec_runs_cold_and_retries_a_killed_task(lane: Lane, tmp_path: Path) -> None:
     """As a user tries pipeline.yaml: each task loads TFX, and is retried after a minute."""
+    write_demo_text(tmp_path)
+    (demo,) = tmp_path.iterdir()
+    sentences = [line for line in demo.read_text(encoding="utf-8").splitlines() if line.strip()]
     # The recipe holds out 0.5 % of the documents, so there have to be many.
-    paragraphs = TEXT.read_text(encoding="utf-8").split("\n")
-    (tmp_path / "text").mkdir()
-    (tmp_path / "text" / "a.txt").write_text("\n\n".join(paragraphs), encoding="utf-8")
+    documents = ["\n".join(sentences[n : n + 3]) for n in range(0, len(sentences), 3)]
+    text = tmp_path / "text"
+    text.mkdir()
+    (text / "a.txt").write_text("\n\n".join(documents), encoding="utf-8")
     sizes = ("model_size=tiny", "steps=20", "warmup_steps=5", "global_batch_size=8")
     parameters = [word for size in sizes for word in ("--param", size)]
-    places = ("--text", str(tmp_path / "text"), "--workdir", str(tmp_path / "work"))
+    places = ("--text", str(text), "--workdir", str(tmp_path / "work"))
     command = ("run-spec", str(TOP / "pipeline.yaml"), *places, *parameters)
     flag = tmp_path / "flag"
     ended = lane.run(command=command, failpoint="save-checkpoint:1:KILL", flag=str(flag))
