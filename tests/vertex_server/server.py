@@ -39,6 +39,8 @@ NAMES = re.compile(
 # The services that an endpoint with {service} names, as the first part of the path.
 SERVICE = re.compile(r"/(?P<service>(?!v1/|v2/|ui/|storage/v1/|token)[a-z0-9-]+)(?P<path>/.+)")
 
+SILENCE_SECONDS = 20.0  # then the connection ends, so that a call without a deadline fails its test
+
 
 @dataclass
 class Fault:
@@ -202,7 +204,7 @@ def _handler_of(server: VertexServer) -> type[BaseHTTPRequestHandler]:
                 body=json.loads(sent) if sent and is_json else sent.decode() or None,
             )
             if any(call.method == m and re.search(p, call.path) for m, p in server.silent):
-                server.stopped.wait()
+                server.stopped.wait(SILENCE_SECONDS)
                 self.close_connection = True
                 return
             status, headers, text = server.answer(call)
