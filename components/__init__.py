@@ -6,7 +6,7 @@ loaded on first use, so that `import components` stays fast.
 
 from typing import Any
 
-_ARTIFACTS = ("CorpusReport", "ModelCard", "Vocabulary")
+_ARTIFACTS = ("CorpusReport", "DownstreamEvaluation", "ModelCard", "Vocabulary")
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from components.evaluation_settings import DownstreamSettings
 from components.vertex_trainer.overrides import OVERRIDES, Value, override
 from core.errors import InputError
 from core.plain_yaml import whole_number
@@ -113,12 +114,27 @@ def _parse(kind: type[int] | type[float] | type[str], value: str | Value) -> Val
 
 def training_settings(spec: Mapping[str, Any]) -> TrainingSettings | None:
     """Return the Trainer's settings as the recipe has them; None if the spec has no Trainer."""
+    config = _constant(spec, "Trainer", "custom_config")
+    if config is None:
+        return None
+    return TrainingSettings.model_validate_json(json.loads(config)["training"])
+
+
+def task_files(spec: Mapping[str, Any]) -> list[str]:
+    """Return the files of the downstream tasks, each once."""
+    settings = _constant(spec, "DownstreamEvaluator", "downstream_settings")
+    tasks = DownstreamSettings.model_validate_json(settings).tasks if settings else ()
+    return list(dict.fromkeys(path for task in tasks for path in (task.train, task.eval)))
+
+
+def _constant(spec: Mapping[str, Any], task: str, parameter: str) -> str | None:
+    """Return the constant that a task gets for a parameter; None if there is none."""
     for component in spec["components"].values():
         tasks = component.get("dag", {}).get("tasks", {})
-        inputs = tasks.get("Trainer", {}).get("inputs", {}).get("parameters", {})
-        config = inputs.get("custom_config", {}).get("runtimeValue", {}).get("constant")
-        if config is not None:
-            return TrainingSettings.model_validate_json(json.loads(config)["training"])
+        inputs = tasks.get(task, {}).get("inputs", {}).get("parameters", {})
+        value = inputs.get(parameter, {}).get("runtimeValue", {}).get("constant")
+        if value is not None:
+            return str(value)
     return None
 
 

@@ -24,6 +24,7 @@ NOUNS = {
     "ModelRun": "training log",
     "ModelEvaluation": "evaluation",
     "ModelBlessing": "blessing",
+    "components.DownstreamEvaluation": "downstream evaluation",
     "components.ModelCard": "model card",
     "PushedModel": "publication",
 }

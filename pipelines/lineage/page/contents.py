@@ -24,6 +24,7 @@ CANDIDATE = "candidate"  # output key of a resolver: the model to be compared wi
 # Files that the page links to, by artifact type.
 LINKED = {
     "components.CorpusReport": "report.html",
+    "components.DownstreamEvaluation": "downstream.json",
     "components.ModelCard": "README.md",
     "ModelEvaluation": "metrics.json",
 }

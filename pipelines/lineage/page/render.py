@@ -20,7 +20,7 @@ from pipelines.lineage.page.contents import page_contents
 from pipelines.metadata.archive import Archive
 
 HERE = Path(__file__).parent
-SCRIPTS = ("elements.js", "runs.js", "graph.js", "details.js", "compare.js", "start.js")
+SCRIPTS = ("elements.js", "tasks.js", "runs.js", "graph.js", "details.js", "compare.js", "start.js")
 # The data block is not run, but "</script" would end it, and "<!--" would confuse the parser.
 UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 LOOPBACK = "127.0.0.1"

@@ -1,4 +1,4 @@
-// The list of runs: search, filters, the chart of losses, and the choice of two runs to compare.
+// The list of runs: search, filters, the charts of losses and scores, and the choice of two runs to compare.
 
 const FILTERS = ["all", "published", "blessed", "failed"];
 const listing = { text: "", filter: "all", chosen: [] };
@@ -16,7 +16,8 @@ function showRuns() {
     const matches = data.runs.filter(isMatch);
     list.replaceChildren(...matches.map((run) => runRow(run, updateBar)));
     if (!matches.length) list.append(element("li", { class: "nothing" }, "No run matches."));
-    chart.replaceChildren(...[lossChart(matches)].filter(Boolean));
+    const losses = lineChart(matches, "Held-out loss of each trained model", (run) => run.loss);
+    chart.replaceChildren(...[losses, ...taskCharts(matches)].filter(Boolean));
     for (const chip of chips.children) chip.setAttribute("aria-pressed", String(chip.textContent === listing.filter));
   }
 
@@ -102,22 +103,22 @@ function stateStrip(run) {
       svgElement("title", {}, name + ": " + (run.nodes[name] ? run.nodes[name].state : "not reached")))));
 }
 
-function lossChart(shown) {
-  const points = shown.filter((run) => run.loss !== null && !run.reused).reverse();
+function lineChart(shown, title, measure) {
+  const points = shown.filter((run) => measure(run) !== null && !run.reused).reverse();
   if (points.length < 3) return null;
   const width = narrow.matches ? 400 : 1080, height = 150, left = 44, top = 14, bottom = 24;
-  const losses = points.map((run) => run.loss);
-  const low = Math.min(...losses), span = Math.max(...losses) - low || 1;
+  const values = points.map(measure);
+  const low = Math.min(...values), span = Math.max(...values) - low || 1;
   const x = (index) => left + 10 + (index / (points.length - 1)) * (width - left - 24);
-  const y = (loss) => top + (1 - (loss - low) / span) * (height - top - bottom);
-  const levels = [low, low + span / 2, low + span].map((loss) => [
-    svgElement("line", { class: "grid", x1: left, x2: width, y1: y(loss), y2: y(loss) }),
-    svgElement("text", { x: left - 8, y: y(loss) + 4, "text-anchor": "end" }, loss.toFixed(2))]);
-  return element("section", { class: "card" }, element("h2", {}, "Held-out loss of each trained model"),
-    svgElement("svg", { class: "losses", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Held-out loss of each trained model, oldest first" },
-      levels, svgElement("polyline", { points: points.map((run, index) => `${x(index)},${y(run.loss)}`).join(" ") }),
+  const y = (value) => top + (1 - (value - low) / span) * (height - top - bottom);
+  const levels = [low, low + span / 2, low + span].map((value) => [
+    svgElement("line", { class: "grid", x1: left, x2: width, y1: y(value), y2: y(value) }),
+    svgElement("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, value.toFixed(2))]);
+  return element("section", { class: "card" }, element("h2", {}, title),
+    svgElement("svg", { class: "losses", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title + ", oldest first" },
+      levels, svgElement("polyline", { points: points.map((run, index) => `${x(index)},${y(measure(run))}`).join(" ") }),
       points.map((run, index) => svgElement("a", { href: address("run", run.run) },
-        svgElement("circle", { class: run.blessed ? "blessed" : "", cx: x(index), cy: y(run.loss), r: points.length > 60 ? 3 : 5 },
-          svgElement("title", {}, `${run.run}: ${run.loss.toFixed(4)}, ${run.blessed ? "blessed" : "not blessed"}`)))),
+        svgElement("circle", { class: run.blessed ? "blessed" : "", cx: x(index), cy: y(measure(run)), r: points.length > 60 ? 3 : 5 },
+          svgElement("title", {}, `${run.run}: ${measure(run).toFixed(4)}, ${run.blessed ? "blessed" : "not blessed"}`)))),
       svgElement("text", { x: left + 4, y: height - 4 }, "oldest"), svgElement("text", { x: width - 4, y: height - 4, "text-anchor": "end" }, "newest")));
 }

@@ -11,11 +11,12 @@ from rich.console import Console
 
 from components.vertex_trainer.overrides import Value
 from core.errors import InputError
+from core.storage import is_remote
 from pipelines.cloud.client import Cloud
 from pipelines.cloud.connect import quiet_libraries
 from pipelines.cloud.target import Target, make_target
 from pipelines.compiled_spec.job_batch import check_job_batch
-from pipelines.compiled_spec.parameters import unbuilt_images
+from pipelines.compiled_spec.parameters import task_files, unbuilt_images
 from pipelines.machines.fit import check_machine
 from pipelines.machines.presets import preset
 from pipelines.recipe.settings import Recipe
@@ -49,6 +50,7 @@ def prepare_submission(spec_or_recipe: str, options: SubmitOptions) -> Submissio
     template = load_template(
         spec_or_recipe, options.overrides, functools.partial(choose_target, options=options)
     )
+    check_task_files(template)
     target = choose_target(template.get_default, options)
     job, values = make_job(template, target, options)
     check_job_batch(template.spec, values)
@@ -109,6 +111,20 @@ def check_images_built(template: Template) -> None:
             f"{template.source}: {names} {'is' if len(unbuilt) == 1 else 'are'} not built yet. "
             f"Build and push the images (docs/guides/vertex.md), put their digests into the "
             f"recipe's vertex.images, and compile again."
+        )
+
+
+def check_task_files(template: Template) -> None:
+    """Refuse downstream tasks whose files Vertex AI cannot read.
+
+    Raises:
+        InputError: names the first such file.
+    """
+    if local := [path for path in task_files(template.spec) if not is_remote(path)]:
+        raise InputError(
+            f"{template.source}: {local[0]} of evaluation.tasks is on this machine, where Vertex "
+            f"AI cannot read it. Copy it to gs://, put that path into the recipe, and compile "
+            f"again."
         )
 
 

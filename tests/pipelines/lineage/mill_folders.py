@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Plan:
     steps: int = 100
     start_from: str | None = None
     loss: float = 3.91
+    scores: Mapping[str, float] = field(default_factory=dict)  # on downstream tasks
     blessed: bool = True
     trainer_code: str = "5c7db48cfc0a37e5"
     commit: str = "d75ed2edb2d6ee9a1f1952f335e5fca90211b74d"
@@ -62,6 +63,8 @@ class Writer:
             properties = outputs["evaluation"].custom_properties
             properties["masked_lm_loss"].double_value = self.plan.loss
             properties["unigram_loss"].double_value = 6.02
+            for name, value in self.plan.scores.items():
+                properties[name].double_value = value
             outputs["blessing"].custom_properties["blessed"].int_value = int(self.plan.blessed)
         if node == "Pusher":
             outputs["pushed_model"].custom_properties["pushed"].int_value = int(self.plan.blessed)
@@ -152,7 +155,7 @@ class Writer:
         (folders["model_run"] / "training.json").write_text('{"seconds": 4.5, "history": []}')
 
     def _ModelEvaluator(self, folders: Any, *_: Any) -> None:
-        metrics = {"masked_lm_loss": self.plan.loss, "unigram_loss": 6.02}
+        metrics = {"masked_lm_loss": self.plan.loss, "unigram_loss": 6.02, **self.plan.scores}
         content = {"metrics": metrics, "baseline_metrics": None, "blessed": self.plan.blessed,
                    "reasons": ["lies below the baseline"]}  # fmt: skip
         (folders["evaluation"] / "metrics.json").write_text(json.dumps(content))

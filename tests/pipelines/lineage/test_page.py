@@ -227,6 +227,25 @@ def test_hostile_names_are_shown_as_text_and_never_run(browser: Browser, tmp_pat
 
 
 @needs_browser
+def test_scores_on_tasks_are_a_table_and_a_line(browser: Browser, tmp_path: Path) -> None:
+    mill = Mill(tmp_path, files=False)
+    for number in range(3):
+        scores = {"polarity.accuracy": 0.6 + number / 10, "polarity.probe": 0.55}
+        run = mill.run(steps=number + 1, loss=4.0 - number, scores=scores)
+    page = tmp_path / "lineage.html"
+    page.write_text(render_page(Archive(tmp_path), tmp_path, 200), encoding="utf-8")
+    browser.look()
+    browser.open(page)
+    titles = browser.ask("[...document.querySelectorAll('h2')].map(h => h.textContent)")
+    assert "polarity.accuracy of each trained model, fine-tuned" in titles
+    browser.open(page, f"/run/{run}")
+    cells = browser.ask("[...document.querySelectorAll('.counts td')].map(c => c.textContent)")
+    assert cells[0] == "0.800"
+    assert "0.550" in cells
+    assert browser.errors == []
+
+
+@needs_browser
 def test_two_hundred_runs_are_drawn_and_searched_at_once(browser: Browser, tmp_path: Path) -> None:
     mill = Mill(tmp_path, files=False)
     for number in range(200):

@@ -1,6 +1,7 @@
 """Tests of `textmill submit` with the real client, against an emulator of Vertex AI."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1 as v1
 
 from core.exit import CANCELLED, FAILED, INPUT_ERROR, SUCCEEDED
+from tests.components.downstream_evaluator.tasks import write_polarity
 from tests.pipelines.vertex.conftest import ACCOUNT, PROJECT, REGION, ROOT, SPEC, TEXT, Textmill
 from tests.vertex_server import VertexServer
 from tests.vertex_server.resources import dump
@@ -158,6 +160,17 @@ def test_placeholder_images_are_not_submitted(server: VertexServer, textmill: Te
     ended = textmill("submit", str(SPEC), *TEXT)
     assert ended.code == INPUT_ERROR
     assert "are not built yet" in ended.err
+    assert server.received == []
+
+
+@pytest.mark.slow
+def test_tasks_on_this_machine_are_not_submitted(
+    server: VertexServer, textmill: Textmill, tmp_path: Path
+) -> None:
+    tasks = json.dumps([write_polarity(tmp_path)])
+    ended = textmill("submit", "vertex", *TEXT, "--set", f"evaluation.tasks={tasks}")
+    assert ended.code == INPUT_ERROR
+    assert "polarity-train.tsv of evaluation.tasks is on this machine" in ended.err
     assert server.received == []
 
 

@@ -1,0 +1,26 @@
+// Scores on downstream tasks: a table on the page of a run, and a line over runs for each task.
+
+const SCORE = /^([a-z][a-z0-9_]*)\.(accuracy|macro_f1|matthews)$/;
+
+function taskScores(run) {
+  return Object.entries(run.parts.metrics || {}).filter(([name]) => SCORE.test(name));
+}
+
+function taskTable(run) {
+  const scores = taskScores(run), metrics = run.parts.metrics || {};
+  if (!scores.length) return null;
+  const cell = (name) => element("td", {}, name in metrics ? metrics[name].toFixed(3) : "");
+  return element("section", { class: "card" }, element("h2", {}, "Downstream tasks"), element("div", { class: "scroll" },
+    element("table", { class: "counts" },
+      element("thead", {}, element("tr", {}, ["", "fine-tuned", "spread", "random weights", "probe", "its random weights", "bag of words", "most common label"].map((title) => element("th", { scope: "col" }, title)))),
+      element("tbody", {}, scores.map(([name]) => {
+        const task = name.split(".")[0];
+        return element("tr", {}, element("th", { scope: "row" }, name),
+          [name, name + "_spread", name + "_random", task + ".probe", task + ".probe_random", task + ".bag_of_words", task + ".majority"].map(cell));
+      })))));
+}
+
+function taskCharts(shown) {
+  const names = [...new Set(shown.flatMap((run) => taskScores(run).map(([name]) => name)))];
+  return names.map((name) => lineChart(shown, `${name} of each trained model, fine-tuned`, (run) => (run.parts.metrics || {})[name] ?? null));
+}
