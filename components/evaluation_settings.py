@@ -60,6 +60,16 @@ class TaskSettings(Settings):
         return self.model_copy(update=paths)
 
 
+class DecontaminationSettings(Settings):
+    """Looking for the held-out texts of the tasks in the corpus."""
+
+    ngram: int = Field(default=13, ge=2, le=100)
+    """Words in a row, without punctuation, that a contaminated document shares with a held-out
+    text; shorter texts are not looked for."""
+    drop: bool = False
+    """Whether contaminated documents are dropped; otherwise they are only counted."""
+
+
 class DownstreamSettings(Settings):
     """What DownstreamEvaluator does: the tasks, and how to fine-tune."""
 
@@ -89,9 +99,13 @@ class EvaluationSettings(Settings):
     such evaluation."""
     fine_tuning: FineTuningSettings = FineTuningSettings()
     """How models are fine-tuned on the tasks."""
+    decontaminate: DecontaminationSettings | None = None
+    """Look for the held-out texts of the tasks in the corpus. None: do not."""
 
     @model_validator(mode="after")
     def _check_tasks(self) -> Self:
+        if self.decontaminate and not self.tasks:
+            raise ValueError("decontaminate needs tasks. Name them in evaluation.tasks.")
         names = [task.name for task in self.tasks]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two tasks are named {repeated[0]}. Give each its own name.")
@@ -108,7 +122,7 @@ class EvaluationSettings(Settings):
 
     def blessing_json(self) -> str:
         """Return what ModelEvaluator needs, as JSON; its cache key ignores the fine-tuning."""
-        unused = {"fine_tuning"} if self.tasks else {"fine_tuning", "tasks"}
+        unused = {"fine_tuning", "decontaminate"} | (set() if self.tasks else {"tasks"})
         return self.model_dump_json(exclude=unused)
 
 

@@ -13,6 +13,7 @@ COUNTER_NAMES = {
     "empty_files": "files without a sentence",
     "duplicate_documents": "documents that repeat an earlier one",
     "dropped_duplicates": "duplicates dropped",
+    "contaminated_documents": "documents that contain a held-out text of a task",
     "dropped_by_weight": "documents left out by the weights of the sources",
     "filtered_short": "documents with less than 50 words, left out",
     "filtered_long": "documents with more than 100,000 words, left out",

@@ -61,6 +61,13 @@ def tasks_digest(tasks: Sequence[TaskSettings]) -> str:
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()
 
 
+def eval_digest(tasks: Sequence[TaskSettings]) -> str:
+    """Return a digest of the content of the files of held-out examples."""
+    return hashlib.sha256(
+        json.dumps([file_digest(task.eval) for task in tasks]).encode()
+    ).hexdigest()
+
+
 _Read = tuple[Row, tuple[Any, ...], tuple[str, ...]]  # texts and labels of a row
 
 

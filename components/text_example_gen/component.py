@@ -27,6 +27,7 @@ class TextExampleGenSpec(component_spec.ComponentSpec):
         **standard_component_specs.FileBasedExampleGenSpec.PARAMETERS,
         "text_settings": component_spec.ExecutionParameter(type=str),
         "text_span": component_spec.ExecutionParameter(type=str, optional=True),
+        "held_out_texts": component_spec.ExecutionParameter(type=str, optional=True),
         "code_digest": component_spec.ExecutionParameter(type=str),
     }
     INPUTS: ClassVar[dict[str, component_spec.ChannelParameter]] = {}
@@ -65,6 +66,7 @@ class TextExampleGen(SpecComponent, FileBasedExampleGen):
         code_digest: str,
         range_config: range_config_pb2.RangeConfig | None = None,
         text_span: RuntimeParameter | None = None,
+        held_out_texts: str | None = None,
     ) -> None:
         """Build the component.
 
@@ -79,6 +81,7 @@ class TextExampleGen(SpecComponent, FileBasedExampleGen):
             range_config: the span to read; None reads the latest.
             text_span: the span to read, if it is chosen when a run is submitted: a number, or
                 "newest".
+            held_out_texts: `HeldOutTexts` as JSON, which documents are compared with.
         """
         splits = [
             example_gen_pb2.Input.Split(name=name, pattern=join_patterns(globs))
@@ -93,6 +96,7 @@ class TextExampleGen(SpecComponent, FileBasedExampleGen):
             output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
             text_settings=text_settings,
             text_span=text_span,
+            held_out_texts=held_out_texts,
             code_digest=code_digest,
             examples=as_channel([standard_artifacts.Examples()]),
         )

@@ -34,8 +34,9 @@ class TextExampleGenExecutor(BeamExecutor):
             input_dict: empty.
             output_dict: `examples`, one Examples artifact.
             exec_properties: `input_base`, `input_config` with the span filled in, `span`,
-                `text_settings`, `code_digest`, and `input_fingerprint` if our own driver ran.
-                Kubeflow Pipelines runs no driver, so the executor resolves the span itself.
+                `text_settings`, `held_out_texts` (optional), `code_digest`, and
+                `input_fingerprint` if our own driver ran. Kubeflow Pipelines runs no driver, so the
+                executor resolves the span itself.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         if "input_fingerprint" not in exec_properties:
@@ -45,7 +46,12 @@ class TextExampleGenExecutor(BeamExecutor):
         settings = TextSettings.model_validate_json(exec_properties["text_settings"])
         try:
             write_documents(
-                source, settings, examples.uri, exec_properties["code_digest"], self._map_units
+                source,
+                settings,
+                examples.uri,
+                exec_properties["code_digest"],
+                self._map_units,
+                held_out=exec_properties.get("held_out_texts") or "",
             )
         finally:
             storage.remove_tree(storage.join(examples.uri, SCRATCH))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pydantic import JsonValue
 
 from components.text_example_gen.check_corpus import TextSource, check_corpus, check_unchanged
+from components.text_example_gen.contamination import CONTAMINATED, compare_with_tasks
 from components.text_example_gen.documents import SHARD_BUCKETS, Document, encode_document
 from components.text_example_gen.duplicates.near_duplicates import (
     find_near_duplicates,
@@ -52,7 +53,12 @@ SELECTION_COUNTERS = (*DUPLICATE_COUNTERS, "dropped_by_weight")
 
 
 def write_documents(
-    source: TextSource, settings: TextSettings, folder: str, code_digest: str, map_units: MapUnits
+    source: TextSource,
+    settings: TextSettings,
+    folder: str,
+    code_digest: str,
+    map_units: MapUnits,
+    held_out: str = "",
 ) -> Manifest:
     """Write the shards of both splits and, last, the manifest.
 
@@ -61,7 +67,7 @@ def write_documents(
     text into files. The caller removes the folder `SCRATCH` from the artifact's folder.
 
     `map_units` applies a function to every unit of work; it takes function, units and a scratch
-    folder.
+    folder. `held_out` is the JSON of HeldOutTexts, or "".
 
     Raises:
         CorpusError: the text cannot be used as it is.
@@ -72,13 +78,14 @@ def write_documents(
         check_unchanged(source, fingerprint(files))
     units = plan_units(files, settings)
     del files  # half a gigabyte for a million
-    read = functools.partial(read_unit, settings=settings, scratch=scratch)
+    read = functools.partial(read_unit, settings=settings, scratch=scratch, held_out=held_out)
     parts = map_units(read, units, storage.join(scratch, "read"))
     # Each counts as empty with its digest, and has documents if one of its ranges has.
     for source_name, _ in {tuple(filled) for part in parts for filled in part["filled"]}:
         of_first = parts[0]["sources"].setdefault(source_name, {})
         of_first["empty_files"] = of_first.get("empty_files", 0) - 1
     counts = Counter(dict.fromkeys((*CLEANING_COUNTERS, *count_filters(settings)), 0))
+    counts.update({CONTAMINATED: 0} if held_out else {})
     for part in parts:
         for of_source in part["sources"].values():
             counts.update(of_source)
@@ -139,7 +146,7 @@ def _describe_sources(parts: Sequence[Unit], written: Sequence[Unit]) -> JsonVal
     return facts
 
 
-def read_unit(unit: Unit, *, settings: TextSettings, scratch: str) -> Unit:
+def read_unit(unit: Unit, *, settings: TextSettings, scratch: str, held_out: str = "") -> Unit:
     """Read some files and write their documents as runs.
 
     A unit has a `number`, and `files` as the values of CorpusFile's fields.
@@ -162,7 +169,7 @@ def read_unit(unit: Unit, *, settings: TextSettings, scratch: str) -> Unit:
             if file.end_byte == 0:
                 reader.read_digest(file)
                 continue
-            for document in reader.read(file):
+            for document in compare_with_tasks(reader.read(file), held_out, reader.counts):
                 if quality.rejects(document, escape_path(file.name), source, reader.counts):
                     continue
                 entry = _entry(document, escape_path(file.name))

@@ -14,9 +14,12 @@ from tfx.types import standard_artifacts
 from tfx.types.channel import BaseChannel, Channel
 
 from components.code_digest import executor_digest
+from components.downstream_evaluator.read_task import eval_digest
+from components.evaluation_settings import EvaluationSettings
 from components.example_validator.component import ExampleValidator
 from components.statistics_gen.component import StatisticsGen
 from components.text_example_gen.component import TextExampleGen
+from components.text_example_gen.contamination import HeldOutFile, HeldOutTexts
 from components.vocabulary_gen.component import VocabularyGen
 from core.settings import LATEST_BLESSED
 from pipelines.recipe.settings import Recipe
@@ -49,6 +52,7 @@ def make_text_nodes(recipe: Recipe, locations: Locations) -> TextNodes:
         code_digest=executor_digest(TextExampleGen),
         range_config=_span_range(locations.span),
         text_span=locations.span if isinstance(locations.span, RuntimeParameter) else None,
+        held_out_texts=_held_out_texts(recipe.evaluation),
     )
     statistics = make_statistics(documents.outputs["examples"], "DocumentStatistics")
     schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=False)
@@ -69,6 +73,21 @@ def make_text_nodes(recipe: Recipe, locations: Locations) -> TextNodes:
         validator=validator,
         vocabulary=vocabulary,
     )
+
+
+def _held_out_texts(evaluation: EvaluationSettings) -> str | None:
+    """Return what documents are compared with, as JSON; None if the recipe does not ask."""
+    if evaluation.decontaminate is None:
+        return None
+    files = (
+        HeldOutFile(eval=task.eval, columns=tuple(c for c in (task.text, task.text_pair) if c))
+        for task in evaluation.tasks
+    )
+    return HeldOutTexts(
+        files=tuple(files),
+        digest=eval_digest(evaluation.tasks),
+        **evaluation.decontaminate.model_dump(),
+    ).model_dump_json()
 
 
 def make_statistics(examples: BaseChannel, node_id: str) -> StatisticsGen:
