@@ -29,13 +29,15 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="TASK",
-            help="A task as in evaluation.tasks of a recipe, for example "
+            help="A task in YAML, as in evaluation.tasks of a recipe, for example "
             "'{name: polarity, kind: classify, train: train.tsv, eval: eval.tsv}'. Repeatable.",
         ),
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(metavar="RECIPE", help="A recipe whose evaluation.tasks to use instead."),
+        typer.Option(
+            "--tasks-of", metavar="RECIPE", help="A recipe whose evaluation.tasks to use instead."
+        ),
     ] = None,
     baseline: Annotated[
         str | None,
@@ -58,7 +60,9 @@ def evaluate(
     name, *defaults = (recipe,) if recipe else DEFAULT_RECIPE
     evaluation = load_recipe(name, [*defaults, *tasks, *(set_ or [])]).evaluation
     if not evaluation.tasks:
-        raise InputError("No task is named. Give --task, or a --recipe with evaluation.tasks.")
+        raise InputError(
+            "No task is named. Give --task, or --tasks-of with a recipe that has some."
+        )
     hush(verbose=verbose)
 
     from components.downstream_evaluator.evaluate import evaluate_model
