@@ -60,9 +60,7 @@ def evaluate(
     name, *defaults = (recipe,) if recipe else DEFAULT_RECIPE
     evaluation = load_recipe(name, [*defaults, *tasks, *(set_ or [])]).evaluation
     if not evaluation.tasks:
-        raise InputError(
-            "No task is named. Give --task, or --tasks-of with a recipe that has some."
-        )
+        raise InputError("No task is named. Give --task, or --tasks-of RECIPE.")
     hush(verbose=verbose)
 
     from components.downstream_evaluator.evaluate import evaluate_model
