@@ -11,7 +11,6 @@ from core.exit import SUCCEEDED
 from pipelines.local.run_command import run_recipe
 from pipelines.options import RunOptions
 from pipelines.spec_runner.command import Options, run_spec
-from tests.components.downstream_evaluator.tasks import write_polarity
 
 HERE = Path(__file__).parent
 TINY = HERE.parent / "tiny.yaml"
@@ -49,12 +48,9 @@ def compile_tiny(folder: Path, trainer_image: str = IMAGE, **groups: dict[str, o
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """Run the compiled spec and the recipe on the same text."""
     folder = tmp_path_factory.mktemp("spec")
-    task = write_polarity(folder, train=16, evaluated=8)
-    quick = {"epochs": 1, "batch_size": 8, "seeds": [1], "device": "cpu"}
-    evaluation = {"tasks": [task], "fine_tuning": quick}
     with pytest.MonkeyPatch.context() as patch:  # digests as for images with this Python
         patch.setattr("components.code_digest._image_versions", _versions_here)
-        spec = compile_tiny(folder, evaluation=evaluation)
+        spec = compile_tiny(folder)
     options = Options(text=str(REAL_TEXT), warm=True, retry=False)
     assert run_spec(str(spec), workdir=str(folder / "spec-run"), options=options) == SUCCEEDED
     recipe = str(folder / "recipe.yaml")
