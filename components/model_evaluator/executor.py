@@ -1,6 +1,7 @@
 """Evaluate a model, and write its metrics and the blessing."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -122,5 +123,5 @@ def _set_properties(artifact: types.Artifact, values: Mapping[str, str | float])
             artifact.set_string_custom_property(name, value)
         elif isinstance(value, int):
             artifact.set_int_custom_property(name, value)
-        else:
+        elif math.isfinite(value):  # SQLite has no NaN, such as the precision of no prediction
             artifact.set_float_custom_property(name, value)

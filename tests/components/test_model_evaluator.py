@@ -14,6 +14,7 @@ from components.model_evaluator.decide_blessing import (
     decide_blessing,
     explain_incomparable,
 )
+from components.model_evaluator.executor import _set_properties
 from core.manifest import Manifest, describe_file, write_manifest
 
 METRICS = {"masked_lm_loss": 4.0, "unigram_loss": 6.0}
@@ -190,3 +191,11 @@ def test_a_missing_changed_or_equal_model_is_no_baseline(tmp_path: Path) -> None
     }
     resolved = LatestOtherBlessedModelStrategy().resolve_artifacts(None, channels)
     assert [artifact.id for artifact in resolved["model"]] == [1]
+
+
+def test_a_measure_of_nothing_is_not_recorded() -> None:
+    """Nothing is predicted as replaced, so its precision is 0 / 0, which ML Metadata refuses."""
+    artifact = standard_artifacts.Model()
+    _set_properties(artifact, {"replaced_token_precision": float("nan"), "loss": 0.5})
+    assert artifact.get_float_custom_property("loss") == 0.5
+    assert not artifact.has_custom_property("replaced_token_precision")
