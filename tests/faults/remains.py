@@ -73,7 +73,8 @@ def is_half_published(workdir: Path, step: int | None) -> bool:
 
 
 def _manifest(folder: Path) -> bool:
-    return (folder / "manifest.json").exists()
+    places = (folder, folder / "Format-Serving")  # of an artifact, of a model
+    return any((place / "manifest.json").exists() for place in places)
 
 
 def _checkpoint(step: int | None) -> str:

@@ -103,7 +103,7 @@ def test_the_shipped_spec_runs_cold_and_retries_a_killed_task(lane: Lane, tmp_pa
     assert flag.exists(), "the training was killed once"
     # After 20 steps the model is no better than chance, and is not published.
     assert {node["state"] for node in last_summary(tmp_path / "work")["nodes"]} == {"ran"}
-    assert list((tmp_path / "work/artifacts").glob("vertex/Trainer/model/*/manifest.json"))
+    assert list((tmp_path / "work/artifacts").glob("vertex/Trainer/model/*/*/manifest.json"))
     assert lane.run(command=command).code == SUCCEEDED
     states = {node["node"]: node["state"] for node in last_summary(tmp_path / "work")["nodes"]}
     assert {node for node, state in states.items() if state == "ran"} <= {"RunRecord"}
