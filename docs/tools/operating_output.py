@@ -1,5 +1,6 @@
 """Call the commands of three weeks of operation against the tests' server, and keep the output."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -115,9 +116,10 @@ def _two_mondays(server: VertexServer) -> str:
 
 def _models(folder: Path) -> dict[str, str]:
     """Publish two versions, and go back to the first."""
-    card = folder / "card"
+    card, published = folder / "card", folder / "work" / "published" / "weekly"
+    for earlier in (card, published):
+        shutil.rmtree(earlier, ignore_errors=True)
     card.mkdir()
-    published = folder / "work" / "published" / "weekly"
     for text, moment in (("first", 1_763_952_000), ("second", 1_764_556_800)):
         (card / "README.md").write_text(f"# {text}\n", encoding="utf-8")
         write_model(folder / text, FILES)
