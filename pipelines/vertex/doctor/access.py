@@ -181,7 +181,8 @@ def _needed_permissions(subject: Subject, email: str) -> Iterator[tuple[str, str
         # The Trainer task starts the training job as the same account.
         yield f"//iam.googleapis.com/projects/{name}/serviceAccounts/{email}", ACT_AS
     if uses_dataflow(spec):
-        yield project, "dataflow.jobs.create"
+        for verb in ("create", "list", "get", "cancel"):  # a retry ends the earlier job
+            yield project, f"dataflow.jobs.{verb}"
     if find_constants(spec, "registry"):
         for verb in ("get", "list", "update", "upload"):
             yield project, f"aiplatform.models.{verb}"
