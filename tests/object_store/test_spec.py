@@ -62,11 +62,13 @@ def test_a_compiled_spec_runs_on_buckets_and_reuses_its_results(
     assert tail(log, 1).startswith(f"error: {ROOT}/root/InstanceGen/instances/")
     assert "Traceback" not in log.read_text(encoding="utf-8")
 
-    # Beam does not repeat a batch, so the task's retry does.
-    batches = Faults(rate=1, kinds=("429",), matching="^/batch/", limit=2)
-    store.inject(batches)
+    # A refusal is not repeated within an attempt, so the task's retry does.
+    refused = Faults(
+        rate=1, kinds=("403",), method="POST", matching="InstanceGen/instances", limit=1
+    )
+    store.inject(refused)
     assert run_spec(str(spec), workdir=str(workdir), options=options) == SUCCEEDED
-    assert batches.limit == 0
+    assert refused.limit == 0
     store.inject(Faults())
     done = states(last_summary(workdir))
     cached = {name for name, state in done.items() if state == "cached"}

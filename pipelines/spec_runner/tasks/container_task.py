@@ -31,7 +31,7 @@ from pipelines.spec_runner.tasks.executor_input import (
 )
 from pipelines.spec_runner.tasks.run_context import Result, RunContext, TaskError
 
-PIPELINE_ROOT = "the workdir"  # stands for its path in cache keys
+WORKDIR = "the workdir"  # stands for its path in cache keys
 _TFX_MODULES = ("tfx.", "components.")  # `python -m …` of these may start a CustomJob
 
 
@@ -167,9 +167,8 @@ class ContainerTask:
     def _cache_key(self, driver_values: Values) -> str | None:
         if not (self.task.caching_options.enable_cache and self.tools.run.use_cache):
             return None
-        # The pipeline root is the workdir by default; a workdir may be moved or copied.
         parameters = {
-            name: PIPELINE_ROOT if value == self.tools.run.workdir else value
+            name: self._without_workdir(value)
             for name, value in {**self.parameters, **driver_values}.items()
         }
         return cache_key(
@@ -181,6 +180,13 @@ class ContainerTask:
             list(self._parameter_types),
             self.tools.processes.engine,
         )
+
+    def _without_workdir(self, value: Any) -> Any:
+        """Return a parameter's value for the cache key: a workdir may be moved or copied."""
+        workdir = self.tools.run.workdir
+        if isinstance(value, str) and f"{value}/".startswith(f"{workdir}/"):
+            return WORKDIR + value.removeprefix(workdir)
+        return value
 
     @functools.cached_property
     def _types(self) -> dict[str, ArtifactType]:
