@@ -26,8 +26,8 @@ SHARDS_OF = ("TextExampleGen", "InstanceGen")
 
 def test_a_pipeline_root_outside_of_buckets_is_refused(tmp_path: Path, store: ObjectStore) -> None:
     spec = compile_tiny(tmp_path)
-    store.put("text/a.txt", REAL_TEXT.read_bytes())
-    options = Options(parameters=[f"text_root={ROOT}/text"], object_store=True)
+    store.put("other/a.txt", REAL_TEXT.read_bytes())
+    options = Options(parameters=[f"text_root={ROOT}/other"], object_store=True)
     with pytest.raises(InputError, match=r"--param pipeline_root=gs://bucket/folder"):
         run_spec(str(spec), workdir=str(tmp_path / "w"), options=options)
 
