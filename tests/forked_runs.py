@@ -123,7 +123,8 @@ def _run(start: Start) -> None:
     if start.failpoint:  # Beam's workers read the environment
         os.environ[failpoints.VARIABLE] = start.failpoint
         os.environ[failpoints.FLAG_VARIABLE] = start.flag or ""
-    failpoints.arm(os.environ.get(failpoints.VARIABLE), os.environ.get(failpoints.FLAG_VARIABLE))
+    flag = os.environ.get(failpoints.FLAG_VARIABLE) or None
+    failpoints.arm(os.environ.get(failpoints.VARIABLE), flag)
     if start.largest_file is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (start.largest_file, hard))

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,7 +132,8 @@ def test_a_file_size_limit_is_reported_and_the_next_run_works(
 
 def test_a_file_size_limit_during_export_leaves_no_model(lane: Lane, undisturbed: Results) -> None:
     lane.restore(INSTANCES)
-    lane.run(failpoint="before-export:1")  # every checkpoint exists
+    killed = lane.run(failpoint="before-export:1")  # every checkpoint exists
+    assert killed.code == -signal.SIGKILL, killed.output
     assert_reported(lane.run(largest_file=size_of_store(lane) + (64 << 10)))
     assert not list(lane.workdir.glob("artifacts/*/Trainer/model/*/Format-Serving/manifest.json"))
     assert_recovers(lane, undisturbed)
