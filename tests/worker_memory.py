@@ -24,6 +24,8 @@ class ReplaceGrownWorkers(LoadFileScheduling):
 
     def _reschedule(self, node: WorkerController) -> None:
         """Give a worker another file, or let it end, when one test of its file is left."""
+        if node not in self.registered_collections:  # a new worker that still collects
+            return
         if self.workqueue and not node.shutting_down:
             if self._pending_of(self.assigned_work[node]) > 1:
                 return
