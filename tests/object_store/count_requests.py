@@ -6,6 +6,7 @@ python -m tests.object_store.count_requests
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from urllib.parse import unquote
 from pipelines.local.demo_text import write_demo_text
 from tests.object_store.proxy import Request
 from tests.object_store.server import BUCKET, ObjectStore, object_store
-from tests.object_store.test_demo import SETTINGS, TEXTMILL
+from tests.object_store.test_demo import SETTINGS
 
 KINDS = ("list", "stat", "read", "upload", "copy", "delete")
 FILES = (100, 1000, 3000)
@@ -48,7 +49,7 @@ def run(store: ObjectStore, workdir: Path, text: str, *more: str) -> dict[str, l
     """Run the demo with everything on the store; return the requests of each node."""
     store.clear_log()
     words = [
-        *(TEXTMILL, "run", "demo", "--text", f"gs://{BUCKET}/{text}"),
+        *(sys.executable, "-m", "pipelines.cli", "run", "demo", "--text", f"gs://{BUCKET}/{text}"),
         *("--root", f"gs://{BUCKET}/{workdir.name}-root", "--workdir", str(workdir)),
     ]
     process = subprocess.Popen(
