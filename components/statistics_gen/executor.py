@@ -18,9 +18,9 @@ from components.statistics_gen.value_counts import VALUE_COUNTS, read_value_coun
 from components.tfx_internals.beam_executor import BeamExecutor
 from core import storage
 from core.manifest import Manifest, read_manifest
+from core.temporary import SCRATCH, make_scratch
 
 STATISTICS_FILE = "FeatureStats.pb"  # the name that TFX's ExampleValidator and SchemaGen look for
-SCRATCH = ".work"
 
 
 class Executor(BeamExecutor):
@@ -45,8 +45,7 @@ class Executor(BeamExecutor):
             counts = read_value_counts(examples.uri, manifest)
             features = {split: describe_numbers(counts[split]) for split in splits}
         else:
-            scratch = storage.join(statistics.uri, SCRATCH)
-            texts = self._count_text(examples.uri, manifest, scratch)
+            texts = self._count_text(examples.uri, manifest, statistics.uri)
             features = {split: describe_text(texts[split]) for split in splits}
         statistics.split_names = artifact_utils.encode_split_names(splits)
         statistics.span = examples.span
@@ -56,15 +55,14 @@ class Executor(BeamExecutor):
             folder = artifact_utils.get_split_uri(output_dict["statistics"], split)
             storage.write_bytes(storage.join(folder, STATISTICS_FILE), content)
 
-    def _count_text(
-        self, folder: str, manifest: Manifest, scratch: str
-    ) -> Mapping[str, TextCounts]:
+    def _count_text(self, folder: str, manifest: Manifest, output: str) -> Mapping[str, TextCounts]:
         """Count the documents of each split: in this process, unless they are large."""
         units = plan_units(manifest)
         if len(units) == 1:  # faster than starting Beam's workers
             parts = [count_text(folder, units[0])]
         else:
             work = functools.partial(count_text, folder)
+            scratch = make_scratch(output)
             parts = map_units(self.make_pipeline, work, units, scratch, "DocumentStatistics")
-            storage.remove_tree(scratch)
+            storage.remove_tree(storage.join(output, SCRATCH))
         return {split: add_text_counts(part[split] for part in parts) for split in manifest.shards}
