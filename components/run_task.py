@@ -11,8 +11,7 @@ from typing import Any
 from absl import app
 
 from components.tfx_internals import kubeflow_spec
-from core.exit import exit_with_sentence
-from core.signals import sigterm_raises
+from core.exit import exit_with_sentence, sigterm_raises
 
 
 def main(flags: Any) -> None:

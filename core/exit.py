@@ -1,12 +1,15 @@
-"""Define the exit codes, and end a program with a sentence instead of a traceback."""
+"""Define the exit codes, end a program with a sentence, and handle stop signals."""
 
 import contextlib
 import errno
+import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 
 from core import storage
-from core.errors import InputError, TextmillError, printable
+from core.errors import InputError, StoppedError, TextmillError, printable
 from core.gcs.requests import explain_foreign_error, without_beam_suffix
 
 SUCCEEDED = 0
@@ -15,6 +18,7 @@ INPUT_ERROR = 2  # the user has to fix the text, vocabulary, a setting, a name o
 CANCELLED = 3  # the watched run on Vertex AI was cancelled
 TERMINATED = 143  # SIGTERM, which a cluster sends before it reclaims a machine
 INTERRUPTED = 130  # Ctrl-C; the shell's code for SIGINT
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _NO_THREAD = "can't start new thread"  # a RuntimeError of Python
 
 
@@ -56,3 +60,38 @@ def _lacks_memory(error: Exception) -> bool:
     """Return whether Python got no memory, thread or process."""
     is_refused = isinstance(error, OSError) and error.errno == errno.ENOMEM
     return isinstance(error, MemoryError) or is_refused or str(error) == _NO_THREAD
+
+
+@contextlib.contextmanager
+def handle_signals(
+    handler: Callable[[int, FrameType | None], None], numbers: Sequence[signal.Signals]
+) -> Iterator[None]:
+    """Call a handler for signals that arrive during the block, then restore the earlier handlers.
+
+    Does nothing outside the main thread, because Python delivers signals only there.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    earlier = {number: signal.getsignal(number) for number in numbers}
+    try:
+        for number in numbers:
+            signal.signal(number, handler)
+        yield
+    finally:
+        for number, previous in earlier.items():
+            signal.signal(number, previous)
+
+
+@contextlib.contextmanager
+def sigterm_raises() -> Iterator[None]:
+    """Raise StoppedError on SIGTERM during the block, so that started work is stopped cleanly.
+
+    Python itself raises only on SIGINT (Ctrl-C), and dies on SIGTERM without cleaning up.
+    """
+
+    def stop(number: int, _: FrameType | None) -> None:
+        raise StoppedError(128 + number)
+
+    with handle_signals(stop, [signal.SIGTERM]):
+        yield

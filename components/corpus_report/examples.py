@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from components.corpus_report.read_artifacts import Record
-from core.safe_text import visible
+from core.wording import visible
 
 SPACE = "▁"  # SentencePiece marks a piece after a space; WordPiece marks one without by `##`
 SPECIALS = ("[CLS]", "[SEP]", "[UNK]", "[PAD]", "[MASK]", "<unk>", "<pad>")

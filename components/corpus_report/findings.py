@@ -8,8 +8,8 @@ import numpy as np
 
 from components.corpus_report.figures import Rates, compute_rates, ratio
 from components.corpus_report.read_artifacts import ReportData
-from core.counter_names import name_counter
 from core.format_numbers import format_count, format_number, format_percent
+from core.wording import name_counter
 
 # Thresholds for findings. They are our own, from experience with failed runs.
 HIGH_UNKNOWN = 0.01  # of real tokens

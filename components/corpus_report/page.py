@@ -12,10 +12,9 @@ from components.corpus_report import sections
 from components.corpus_report.findings import find_all
 from components.corpus_report.read_artifacts import ReportData
 from components.settings import ReportSettings
-from core.counter_names import name_counter
 from core.format_numbers import format_compact, format_number, format_percent, format_size
 from core.json_object import flatten_facts
-from core.safe_text import visible
+from core.wording import name_counter, visible
 
 HERE = Path(__file__).parent
 

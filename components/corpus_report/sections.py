@@ -9,7 +9,7 @@ from markupsafe import Markup
 from components.corpus_report import charts, figures
 from components.corpus_report.examples import SPACE, read_example
 from components.corpus_report.read_artifacts import ReportData
-from core.counter_names import counter_sort_key
+from core.wording import counter_sort_key
 
 FIRST_SPLITS = ("train", "eval")
 # Name in histograms.json: title, label of the values, label of the counts, and whether the last

@@ -7,7 +7,7 @@ from tfx.types import artifact_utils, standard_component_specs
 
 from components.artifacts import Artifacts
 from components.example_validator.anomalies import explain, list_anomalies
-from components.tfx_internals.validator_executor import RecordingValidatorExecutor
+from components.tfx_internals.executors import RecordingValidatorExecutor
 from core.errors import InputError
 
 ANOMALIES = standard_component_specs.ANOMALIES_KEY

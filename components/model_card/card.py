@@ -12,7 +12,6 @@ from components.model_card.markdown import Markdown, as_code, as_markdown, as_pa
 from components.model_card.measures import format_score, list_measures
 from components.model_card.origin import Facts, Metrics, Origin, nested
 from components.settings import ModelCardSettings
-from core.counter_names import counter_sort_key, name_counter
 from core.format_numbers import (
     format_compact,
     format_count,
@@ -21,7 +20,7 @@ from core.format_numbers import (
     format_size,
 )
 from core.json_object import flatten_facts
-from core.safe_text import visible
+from core.wording import counter_sort_key, name_counter, visible
 
 HERE = Path(__file__).parent
 TYPES = {"albert": "ALBERT", "bert": "BERT", "electra": "ELECTRA"}

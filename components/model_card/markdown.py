@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from core.safe_text import visible
+from core.wording import visible
 
 # Characters that start a span, link, table cell or heading in CommonMark or GitHub's dialect.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]|~!#$])")

@@ -21,7 +21,7 @@ from components.model_evaluator.decide_blessing import (
     decide_blessing,
     explain_incomparable,
 )
-from components.tfx_internals.evaluator_executor import EvaluatorExecutor
+from components.tfx_internals.executors import EvaluatorExecutor
 from core import storage
 from core.manifest import read_manifest
 from trainer.evaluation import evaluate

@@ -1,6 +1,6 @@
 """Train with the instances of several phases."""
 
-from components.tfx_internals.trainer_executor import MultiInputTrainerExecutor
+from components.tfx_internals.executors import MultiInputTrainerExecutor
 from trainer.settings.training import MOST_PHASES
 
 PHASE_EXAMPLES = tuple(f"phase_{number}_examples" for number in range(2, MOST_PHASES + 1))

@@ -11,7 +11,7 @@ from tfx.types import Artifact, artifact_utils, standard_component_specs
 from components.artifacts import Artifacts
 from components.publisher.publish import CARD, publish
 from components.publisher.registry import register
-from components.tfx_internals.pusher_executor import PusherExecutor
+from components.tfx_internals.executors import PusherExecutor
 from core import storage
 from core.provenance import current_user
 

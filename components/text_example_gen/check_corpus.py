@@ -13,7 +13,7 @@ from components.text_example_gen.reading.fingerprint import PREFIX
 from components.text_example_gen.reading.read_documents import BAD_LINES, document_end
 from components.text_example_gen.splits import SPLIT_BUCKETS, SPLITS, choose_split
 from components.text_settings import TextSettings
-from core.counter_names import name_counter
+from core.wording import name_counter
 
 
 @dataclass(frozen=True)

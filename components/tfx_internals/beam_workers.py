@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from core.errors import TextmillError
-from core.signals import STOP_SIGNALS
+from core.exit import STOP_SIGNALS
 
 log = logging.getLogger(__name__)
 WAKE_SIGNAL = signal.SIGUSR1

@@ -14,7 +14,7 @@ from google.cloud.aiplatform_v1.types import CustomJob, JobState
 from components.tfx_internals.training_jobs import TrainingJobs
 from components.vertex_trainer.settings import LaunchSettings
 from core.errors import StoppedError, TextmillError
-from core.signals import sigterm_raises
+from core.exit import sigterm_raises
 
 POLL_SECONDS = 30.0
 RUN_LABEL = "textmill_run"  # the attempts of one task share it

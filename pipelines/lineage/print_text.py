@@ -10,7 +10,7 @@ from rich.tree import Tree
 
 from core.format_numbers import format_count, format_duration, format_moment, format_size
 from core.json_object import flatten_facts
-from core.safe_text import visible
+from core.wording import visible
 from pipelines.lineage.compare.corpus_change import Changes, Comparison, CorpusChange
 from pipelines.lineage.compare.explain import format_value
 from pipelines.lineage.find.run_list import RunRow

@@ -13,10 +13,9 @@ from rich.markup import escape
 
 from components.text_example_gen.reading.find_files import list_once
 from core import storage
-from core.exit import SUCCEEDED
+from core.exit import SUCCEEDED, sigterm_raises
 from core.json_object import read_json
 from core.plain_yaml import dump_plain
-from core.signals import sigterm_raises
 from pipelines.local.node_timer import NodeTimer
 from pipelines.local.run_and_report import run_and_report
 from pipelines.local.run_origin import describe_origin

@@ -14,8 +14,12 @@ from typing import Any
 from tfx.orchestration import pipeline as tfx_pipeline
 
 from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
-from components.tfx_internals.dry_run import prepare_execution, register_execution
-from components.tfx_internals.local_pipeline import compile_pipeline, make_launcher
+from components.tfx_internals.local_pipeline import (
+    compile_pipeline,
+    make_launcher,
+    prepare_execution,
+    register_execution,
+)
 from pipelines.local.local_runner import NodeLauncher, disable_cache_from, nodes_until
 from pipelines.metadata.cache_reason import (
     compare,

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from core import storage
-from core.signals import sigterm_raises
+from core.exit import sigterm_raises
 from pipelines.compiled_spec.parameters import check_values
 from pipelines.local.node_timer import NodeTimer
 from pipelines.local.run_and_report import run_and_report

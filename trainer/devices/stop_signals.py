@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from core.signals import STOP_SIGNALS, handle_signals
+from core.exit import STOP_SIGNALS, handle_signals
 from trainer.devices.workers import Workers
 
 Stop = Callable[[], int]  # returns the signal that reached any worker, or 0

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from core.json_object import flatten_facts
-from core.safe_text import shorten, visible
+from core.wording import shorten, visible
 from pipelines.lineage.compare.compare import compare_runs, run_parts
 from pipelines.lineage.find.run_list import RunRow, list_runs, run_ending, run_state
 from pipelines.lineage.find.show import Plain, describe, describe_execution, summarize_artifact

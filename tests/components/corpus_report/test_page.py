@@ -10,9 +10,9 @@ from pathlib import Path
 from components.corpus_report.page import render_report
 from components.corpus_report.read_artifacts import read_report_data
 from components.settings import ReportSettings
-from core.counter_names import name_counter
 from core.format_numbers import format_number, format_percent
 from core.manifest import read_manifest
+from core.wording import name_counter
 from tests.components.corpus_report.folders import Folders, topic_documents, write_folders
 
 SHOWN = ReportSettings(show_text=True)

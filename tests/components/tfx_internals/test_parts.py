@@ -82,7 +82,7 @@ def test_local_pipelines_are_compiled_and_launched_by_the_functions_that_we_call
 def test_a_dry_run_replaces_all_folders_that_the_launcher_creates() -> None:
     from tfx.orchestration.portable import execution_publish_utils, launcher, outputs_utils
 
-    from components.tfx_internals.dry_run import _ScratchOutputs
+    from components.tfx_internals.local_pipeline import _ScratchOutputs
 
     source = inspect.getsource(launcher.Launcher._prepare_execution)
     folders = {
@@ -91,12 +91,12 @@ def test_a_dry_run_replaces_all_folders_that_the_launcher_creates() -> None:
         if f"_output_resolver.{name}(" in source
     }
     replaced = set(vars(_ScratchOutputs)) | {"generate_output_artifacts"}
-    require(bool(folders) and folders <= replaced, "Launcher._prepare_execution", "dry_run")
+    require(bool(folders) and folders <= replaced, "Launcher._prepare_execution", "local_pipeline")
     names = parameters(execution_publish_utils.register_execution)
     passed = {"metadata_handle", "execution_type", "contexts", "exec_properties"}
-    require(passed <= set(names), "execution_publish_utils.register_execution", "dry_run")
+    require(passed <= set(names), "execution_publish_utils.register_execution", "local_pipeline")
     names = parameters(outputs_utils.populate_exec_properties)
-    require(len(names) == 2, "outputs_utils.populate_exec_properties", "dry_run")
+    require(len(names) == 2, "outputs_utils.populate_exec_properties", "local_pipeline")
 
 
 def test_base_components_take_a_spec() -> None:
@@ -113,11 +113,11 @@ def test_trainer_builds_the_arguments_of_run_fn_in_one_method() -> None:
     names = ["input_dict", "output_dict", "exec_properties"]
     method = getattr(executor.GenericExecutor, "_GetFnArgs", None)
     holds = method is not None and parameters(method) == names
-    require(holds, "GenericExecutor._GetFnArgs", "trainer_executor")
+    require(holds, "GenericExecutor._GetFnArgs", "executors")
     called = "self._GetFnArgs(" in inspect.getsource(executor.GenericExecutor.Do)
-    require(called, "GenericExecutor.Do, which called _GetFnArgs,", "trainer_executor")
+    require(called, "GenericExecutor.Do, which called _GetFnArgs,", "executors")
     fields = {attribute.name for attribute in fn_args_utils.FnArgs.__attrs_attrs__}
-    require("train_files" in fields, "FnArgs.train_files", "trainer_executor")
+    require("train_files" in fields, "FnArgs.train_files", "executors")
 
 
 def test_validator_validates_each_split_in_one_method() -> None:
@@ -125,9 +125,9 @@ def test_validator_validates_each_split_in_one_method() -> None:
 
     method = getattr(executor.Executor, "_Validate", None)
     holds = method is not None and len(parameters(method)) == 2
-    require(holds, "ExampleValidator's _Validate", "validator_executor")
+    require(holds, "ExampleValidator's _Validate", "executors")
     called = "self._Validate(" in inspect.getsource(executor.Executor.Do)
-    require(called, "ExampleValidator's Do, which called _Validate,", "validator_executor")
+    require(called, "ExampleValidator's Do, which called _Validate,", "executors")
 
 
 def test_vertex_launcher_treats_tfx_evaluators_specially() -> None:
@@ -135,7 +135,7 @@ def test_vertex_launcher_treats_tfx_evaluators_specially() -> None:
 
     source = inspect.getsource(kubeflow_v2_run_executor)
     holds = "issubclass(executor_cls, evaluator_executor.Executor)" in source
-    require(holds, "How Vertex AI's launcher finds the evaluator", "evaluator_executor")
+    require(holds, "How Vertex AI's launcher finds the evaluator", "executors")
 
 
 def test_pusher_has_the_methods_that_we_reuse() -> None:
@@ -150,7 +150,7 @@ def test_pusher_has_the_methods_that_we_reuse() -> None:
     for name, names in expected.items():
         method = getattr(executor.Executor, name, None)
         holds = method is not None and parameters(method) == names
-        require(holds, f"The Pusher's {name}", "pusher_executor")
+        require(holds, f"The Pusher's {name}", "executors")
 
 
 def test_training_client_has_the_methods_that_we_call() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from components.text_example_gen.quality.filter_documents import count_filters
 from components.text_settings import TextSettings
-from core.counter_names import COUNTER_NAMES
 from core.errors import InputError
+from core.wording import COUNTER_NAMES
 from tests.components.text_example_gen.quality.test_gopher import PROSE
 from tests.components.text_example_gen.test_write_documents import put, write
 

@@ -1,8 +1,15 @@
-"""Text that is safe to show."""
+"""Names of counters, and text that is safe to show."""
 
 import pytest
 
-from core.safe_text import shorten, visible
+from core.wording import counter_sort_key, name_counter, shorten, visible
+
+
+def test_an_unknown_counter_keeps_its_name() -> None:
+    assert name_counter("new_skip") == "new skip"
+    assert sorted(["zeta", "instances", "alpha", "files"], key=counter_sort_key) == [
+        "files", "instances", "alpha", "zeta",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
