@@ -40,6 +40,9 @@ WRITING_METHODS = {
     "TFRecordWriter", "FileWriter", "CheckpointManager", "NamedTemporaryFile", "to_csv",
     "to_parquet", "write_table", "save_file", "Checkpoint", "copy_into", "extractall",
 }  # fmt: skip
+# PyArrow before 14.0.1 unpickles types that a file names. One function keeps it from that.
+ARROW_READERS = ("pyarrow.parquet.", "pyarrow.ipc.", "pyarrow.feather.", "pyarrow.dataset.")
+OPENS_PARQUET = "components/text_example_gen/reading/read_parquet.py"
 SAVERS = {"numpy.save", "numpy.savez", "numpy.savez_compressed"}  # to a path or a buffer
 OPENERS = {"open", "GFile", "fdopen"}
 WRITING_MODE = re.compile(r"[rwaxbt+]*[wax+][rwaxbt+]*")
@@ -72,7 +75,11 @@ def main() -> int:
     problems, writing = [], set()
     for path in paths:
         name, source = path.relative_to(TOP).as_posix(), path.read_text(encoding="utf-8")
-        problems += [f"{name}:{found}: loads code from data" for found in loads_code(source)]
+        problems += [
+            f"{name}:{found}: loads code from data"
+            for found in loads_code(source)
+            if not (name == OPENS_PARQUET and "pyarrow.parquet" in found)
+        ]
         writes = list(writes_files(source))
         writing |= {name} if writes else set()
         if name not in ALLOWED:
@@ -126,6 +133,7 @@ def _runs_code(call: ast.Call, name: str) -> bool:
         name in CALLS
         or name.rpartition(".")[2] in WHOLE_MODELS
         or name == "torch.load"
+        or name.startswith(ARROW_READERS)
         or (name in ("yaml.load", "yaml.load_all") and "Loader" not in keywords)
         or any(keywords.get(unsafe, "False") != "False" for unsafe in ("shell", "allow_pickle"))
     )

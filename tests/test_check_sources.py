@@ -11,6 +11,7 @@ from tests.check_sources import loads_code, writes_files
         "import pickle", "from zipfile import ZipFile", "import cloudpickle as c", "eval(x)",
         "from os import system\nsystem('ls')", "subprocess.run(x, shell=True)",
         "yaml.load(x)", "yaml.load(x, Loader=yaml.FullLoader)", "torch.load(path)",
+        "import pyarrow.parquet as pq\npq.ParquetFile(path)",
         "np.load(path, allow_pickle=True)", "keras.models.load_model(path)",
     ],
 )  # fmt: skip

@@ -10,6 +10,7 @@ from components.text_example_gen.reading.decode_line import BadLine, decode_utf8
 from components.text_example_gen.reading.errors import escape_path
 from components.text_example_gen.reading.file_kinds import find_layout
 from components.text_example_gen.reading.find_files import CorpusFile
+from components.text_example_gen.reading.read_parquet import open_parquet
 from components.text_example_gen.reading.stored_file import open_stored
 from components.text_settings import TextSettings
 from core import storage
@@ -146,10 +147,9 @@ def _read_csv(
 
 def _read_parquet(content: bytes, shown: str, columns: Sequence[str]) -> Iterator[Row]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(io.BytesIO(content))
+        table = open_parquet(io.BytesIO(content))
         check_columns(table.schema_arrow.names, columns, shown)
         rows = table.read(columns=list(columns)).to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -1,5 +1,6 @@
 """Read the rows of a Parquet file, a few at a time, and only the columns that are needed."""
 
+import importlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +26,6 @@ def read_parquet(
             column is missing or holds no text.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     path = escape_path(file.path)
     if stored.compression:
@@ -37,7 +37,7 @@ def read_parquet(
     columns = list(dict.fromkeys(name for name in fields if name is not None))
     try:
         with storage.open_input(file.path, file.generation) as stream:
-            table = pq.ParquetFile(stream, buffer_size=BUFFER_BYTES, pre_buffer=False)
+            table = open_parquet(stream, buffer_size=BUFFER_BYTES, pre_buffer=False)
             _check_columns(table, path, settings)
             _check_sizes(table, stored, columns)
             size, row = 0, 0
@@ -56,6 +56,25 @@ def read_parquet(
             f"{path}: the Parquet data is cut short or damaged ({escape_path(str(error))[:200]}). "
             f"Copy the file from its source again."
         ) from error
+
+
+def open_parquet(stream: Any, **options: Any) -> Any:
+    """Open a Parquet file that may come from anyone.
+
+    Raises:
+        ValueError: the type of a column is pickled code.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if int(pa.__version__.partition(".")[0]) < 15:  # which would unpickle it: CVE-2023-47248
+        importlib.import_module("pyarrow_hotfix")  # Beam requires it, and imports it, too
+    try:
+        return pq.ParquetFile(stream, **options)
+    except pa.ArrowException:
+        raise
+    except RuntimeError as error:
+        raise ValueError("the type of a column is pickled code, which is never loaded") from error
 
 
 def _check_columns(table: Any, path: str, settings: TextSettings) -> None:

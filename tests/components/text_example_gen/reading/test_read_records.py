@@ -4,6 +4,8 @@ import csv
 import gzip
 import json
 import lzma
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -278,6 +280,25 @@ def test_damage_within_parquet_is_refused(tmp_path: Path) -> None:
     put(tmp_path, "a.parquet", bytes(content))
     with pytest.raises(InputError, match=r"a\.parquet: the Parquet data is cut short or damaged"):
         read(tmp_path)
+
+
+def test_a_type_that_is_pickled_code_is_not_loaded(tmp_path: Path) -> None:
+    """In a process without Beam, which would keep PyArrow 10 from it (CVE-2023-47248)."""
+    code = f"cbuiltins\nexec\n(Vopen({str(tmp_path / 'ran')!r}, 'w')\ntR."
+    kind = {"ARROW:extension:name": "arrow.py_extension_type", "ARROW:extension:metadata": code}
+    schema = pa.schema([pa.field("text", pa.string(), metadata=kind)])
+    pq.write_table(pa.table([["A text."]], schema=schema), tmp_path / "a.parquet")
+    read = (
+        "import sys; from components.downstream_evaluator.read_table import read_table\n"
+        "try: read_table(sys.argv[1], ['text'])\n"
+        "finally: print(*sys.modules)"
+    )
+    command = [sys.executable, "-c", read, str(tmp_path / "a.parquet")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0 or "TaskError: " in ended.stderr  # PyArrow 18 reads its text
+    assert "pyarrow.parquet" in ended.stdout
+    assert "apache_beam" not in ended.stdout
+    assert not (tmp_path / "ran").exists()
 
 
 def test_parquet_within_gzip_is_refused(tmp_path: Path) -> None:
