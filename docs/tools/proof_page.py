@@ -63,15 +63,15 @@ def mutants_table() -> str:
     scores: dict[str, Any] = yaml.safe_load((MUTANTS / "scores.yaml").read_text(encoding="utf-8"))
     modules: dict[str, Any] = yaml.safe_load((MUTANTS / "modules.yaml").read_text(encoding="utf-8"))
     lines = [
-        "| module | mutants | killed | survived | not reached | score | survivors |",
-        "|---|---|---|---|---|---|---|",
+        "| module | mutants | tried | killed | survived | not reached | score | survivors |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for module, score in scores.items():
         explained = modules[module].get("explained", {})
         why = "; ".join(f"`{name}`: {reason}" for name, reason in explained.items())
         share = score["killed"] / score["mutants"]
         counts = " | ".join(
-            str(score[key]) for key in ("mutants", "killed", "survived", "untested")
+            str(score[key]) for key in ("of", "mutants", "killed", "survived", "untested")
         )
         lines.append(f"| `{module}` | {counts} | {share:.0%} | {why} |")
     total, killed = (sum(score[key] for score in scores.values()) for key in ("mutants", "killed"))
@@ -84,8 +84,9 @@ def mutants_table() -> str:
     both = (killed + explained) / total
     lines += [
         "",
-        f"In all, {killed:,} of {total:,} mutants were killed ({killed / total:.0%}). With the "
-        f"{explained:,} survivors that are explained, that is {both:.0%}.",
+        f"In all, {killed:,} of {total:,} mutants that were tried were killed "
+        f"({killed / total:.0%}). With the {explained:,} survivors that are explained, that is "
+        f"{both:.0%}.",
     ]
     if left:
         lines += ["", "Not mutated yet: " + ", ".join(f"`{name}`" for name in left) + "."]
