@@ -14,7 +14,7 @@ LINE_PYTHON := $(if $(filter newer,$(LINE)),3.13,3.11)
 LINE_PLATFORM := x86_64-manylinux_$(if $(filter newer,$(LINE)),2_39,2_35)
 # GPU=1 adds the CUDA libraries that the line's TensorFlow asks for; later calls keep them.
 GPU ?= $(wildcard .venv/.ready-$(LINE)-gpu)
-LINE_LOCKS := requirements/$(LINE)/textmill.txt requirements/$(LINE)/dask.txt requirements/$(LINE)/dev.txt $(if $(GPU),requirements/$(LINE)/gpu.txt)
+LINE_LOCKS := requirements/$(LINE)/textmill.txt requirements/$(LINE)/dask.txt requirements/$(LINE)/language.txt requirements/$(LINE)/dev.txt $(if $(GPU),requirements/$(LINE)/gpu.txt)
 TORCH ?= 2.13.0
 # Containers run as root; pip's warning about that is of no use.
 export PIP_ROOT_USER_ACTION := ignore
@@ -182,7 +182,11 @@ lock-line: $(UV)
 	$(COMPILE) --python-version $(LINE_PYTHON) --python-platform $(LINE_PLATFORM) \
 	  -c requirements/$(LINE)/textmill.txt requirements/gpu.in -o requirements/$(LINE)/gpu.txt
 	$(COMPILE) --python-version $(LINE_PYTHON) --python-platform $(LINE_PLATFORM) \
-	  -c requirements/$(LINE)/textmill.txt -c requirements/$(LINE)/dev.txt requirements/dask.in -o requirements/$(LINE)/dask.txt
+	for name in dask language; do \
+	  $(COMPILE) --python-version $(LINE_PYTHON) --python-platform $(LINE_PLATFORM) \
+	    -c requirements/$(LINE)/textmill.txt -c requirements/$(LINE)/dev.txt \
+	    requirements/$$name.in -o requirements/$(LINE)/$$name.txt; \
+	done
 
 # What the images of the training job install: no TFX.
 lock-trainers: $(UV)

@@ -76,7 +76,7 @@ class TextSettings(Settings):
     BERT. prose: running text that is split into sentences. None: lines for plain text, prose for
     records."""
     language: str = Field(default="en", pattern=r"^[a-z]{2,3}$")
-    """ISO 639 code of the language for the sentence splitter (prose only)."""
+    """ISO 639 code of the language, for the sentence splitter (prose only) and the filters."""
     document_end: Literal["blank_line", "two_blank_lines", "file"] | None = None
     """What ends a document, in addition to the end of a file or record. None: blank_line for plain
     text in lines, file for all else, where blank lines separate paragraphs. two_blank_lines suits
@@ -99,9 +99,15 @@ class TextSettings(Settings):
     drop_near_duplicates: float | None = Field(default=None, ge=0.3, le=1)
     """Jaccard similarity of the five-word phrases of two documents from which one is dropped
     (MinHash); 0.8 is common. None: no document is dropped."""
-    filters: tuple[Literal["gopher_quality", "gopher_repetition"], ...] = ()
-    """Rules by which documents of low quality are left out, and counted. gopher_quality: length,
-    words, symbols and, in English, stop words. gopher_repetition: repeated lines and phrases."""
+    drop_boilerplate_lines: int | None = Field(default=None, ge=2, le=10_000)
+    """Number of documents from which a line that they share counts as boilerplate, such as a menu
+    or a notice, and is dropped from all of them; 10 is a start. None: no line is dropped."""
+    filters: tuple[Literal["language", "gopher_quality", "gopher_repetition"], ...] = ()
+    """Rules by which documents are left out, and counted. language: identified as another language
+    than that of the text or its source. gopher_quality: length, words, symbols and, in English,
+    stop words. gopher_repetition: repeated lines and phrases."""
+    min_language_score: float = Field(default=0.65, ge=0, le=1)
+    """How sure the filter language has to be of a document, from 0 to 1."""
     sources: tuple[SourceSettings, ...] = ()
     """Several sources of text, in place of `--text`."""
     eval_fraction: float = Field(default=0.1, gt=0, lt=1)

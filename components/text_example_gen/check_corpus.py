@@ -48,8 +48,8 @@ def check_corpus(
     highest = max(part["buckets"][1] for part in parts)
     if highest < 0 and (filtered := sum(counts[name] for name in count_filters(settings))):
         raise CorpusError(
-            f"text.filters reject all {filtered:,} documents ({_name_filters(settings, counts)}). "
-            f"Remove a filter, or give other text."
+            f"The filters reject all {filtered:,} documents ({_name_filters(settings, counts)}). "
+            f"Change text.filters or text.drop_boilerplate_lines, or give other text."
         )
     if highest < 0:
         raise CorpusError(explain_blank(source.root, counts["files"]))

@@ -8,6 +8,7 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
+from components.text_example_gen.quality.language import check_languages
 from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.find_files import (
     CorpusFile,
@@ -15,6 +16,7 @@ from components.text_example_gen.reading.find_files import (
 )
 from components.text_example_gen.reading.find_sources import find_sources
 from components.text_example_gen.reading.fingerprint import fingerprint
+from components.text_settings import TextSettings
 from components.tfx_internals.example_gen_driver import (
     FileBasedDriver,
     FileBasedInputProcessor,
@@ -133,7 +135,9 @@ class TextDriver(FileBasedDriver):
 
         Raises:
             CorpusError: there is no such span, or no text.
+            LanguageFilterError: the text is to be filtered by language, which is not possible here.
         """
+        check_languages(TextSettings.model_validate_json(exec_properties["text_settings"]))
         if span := exec_properties.get("text_span"):
             config = proto_utils.proto_to_json(_range_config(span)) if span != NEWEST else None
             exec_properties[standard_component_specs.RANGE_CONFIG_KEY] = config

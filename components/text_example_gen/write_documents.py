@@ -10,32 +10,26 @@ import numpy.typing as npt
 from pydantic import JsonValue
 
 from components.text_example_gen.check_corpus import TextSource, check_corpus, check_unchanged
-from components.text_example_gen.contamination import CONTAMINATED, compare_with_tasks
-from components.text_example_gen.documents import SHARD_BUCKETS, Document, encode_document
+from components.text_example_gen.contamination import CONTAMINATED
+from components.text_example_gen.documents import SHARD_BUCKETS
+from components.text_example_gen.duplicates import common_lines
 from components.text_example_gen.duplicates.near_duplicates import (
     find_near_duplicates,
     subtract_dropped,
     write_dropped,
 )
-from components.text_example_gen.duplicates.signatures import SignatureWriter
 from components.text_example_gen.plan_units import plan_units
-from components.text_example_gen.quality.filter_documents import (
-    QualityFilter,
-    count_filters,
-    describe_examples,
-)
-from components.text_example_gen.reading.errors import CorpusError, escape_path
-from components.text_example_gen.reading.find_files import CorpusFile
+from components.text_example_gen.quality.filter_documents import count_filters, describe_examples
+from components.text_example_gen.read_unit import read_unit
+from components.text_example_gen.reading.errors import CorpusError
 from components.text_example_gen.reading.find_sources import find_sources
 from components.text_example_gen.reading.fingerprint import (
     STORE_PREFIX,
     corpus_digest,
     fingerprint,
 )
-from components.text_example_gen.reading.read_documents import DocumentReader
-from components.text_example_gen.splits import SPLIT_BUCKETS, SPLITS, choose_split, split_bucket
+from components.text_example_gen.splits import SPLITS
 from components.text_example_gen.writing.mix_sources import MapUnits, Unit, mix_sources
-from components.text_example_gen.writing.runs import Entry, RunWriter
 from components.text_example_gen.writing.shards import Selection, plan_shards, write_shard
 from components.text_settings import TextSettings
 from core import storage
@@ -78,7 +72,13 @@ def write_documents(
         check_unchanged(source, fingerprint(files))
     units = plan_units(files, settings)
     del files  # half a gigabyte for a million
-    read = functools.partial(read_unit, settings=settings, scratch=scratch, held_out=held_out)
+    read = functools.partial(
+        read_unit,
+        settings=settings,
+        scratch=scratch,
+        held_out=held_out,
+        common_lines=common_lines.find_common_lines(units, settings, map_units, scratch),
+    )
     parts = map_units(read, units, storage.join(scratch, "read"))
     # Each counts as empty with its digest, and has documents if one of its ranges has.
     for source_name, _ in {tuple(filled) for part in parts for filled in part["filled"]}:
@@ -86,6 +86,7 @@ def write_documents(
         of_first["empty_files"] = of_first.get("empty_files", 0) - 1
     counts = Counter(dict.fromkeys((*CLEANING_COUNTERS, *count_filters(settings)), 0))
     counts.update({CONTAMINATED: 0} if held_out else {})
+    counts.update({common_lines.DROPPED: 0} if settings.drop_boilerplate_lines else {})
     for part in parts:
         for of_source in part["sources"].values():
             counts.update(of_source)
@@ -102,6 +103,10 @@ def write_documents(
     )
     if settings.filters:
         manifest.facts["filtered"] = describe_examples(part["filtered"] for part in parts)
+    if settings.drop_boilerplate_lines:
+        manifest.facts["boilerplate"] = common_lines.describe_examples(
+            part["boilerplate"] for part in parts
+        )
     if settings.sources:
         manifest.facts["sources"] = _describe_sources(parts, written)
     # The inputs of `corpus_digest`, so that a review can name the file that changed.
@@ -144,71 +149,6 @@ def _describe_sources(parts: Sequence[Unit], written: Sequence[Unit]) -> JsonVal
             splits[split] = dict(total)
         facts[name] = {"read": dict(of_source), **splits}
     return facts
-
-
-def read_unit(unit: Unit, *, settings: TextSettings, scratch: str, held_out: str = "") -> Unit:
-    """Read some files and write their documents as runs.
-
-    A unit has a `number`, and `files` as the values of CorpusFile's fields.
-
-    Returns:
-        `runs` (a path, or none), `signatures`, `keys` and `signed` (see `find_near_duplicates`),
-        `histogram` (path of the bytes of text in each bucket), `sources` (counts of each),
-        `digests`, `filled` (source and name of files of which ranges with documents were read),
-        `filtered` (examples), `first_bad_line`, and `buckets`, the lowest and highest split bucket.
-    """
-    readers: dict[str, DocumentReader] = {}
-    prefix = storage.join(scratch, f"{unit['number']:05d}")
-    threshold = settings.drop_near_duplicates
-    quality = QualityFilter()
-    lowest, highest = SPLIT_BUCKETS, -1
-    with RunWriter(f"{prefix}.run") as run, SignatureWriter(prefix, threshold or 1) as signatures:
-        for file in (CorpusFile(*file) for file in unit["files"]):
-            source = settings.for_source(file.source)
-            reader = readers.setdefault(file.source, DocumentReader(source))
-            if file.end_byte == 0:
-                reader.read_digest(file)
-                continue
-            for document in compare_with_tasks(reader.read(file), held_out, reader.counts):
-                if quality.rejects(document, escape_path(file.name), source, reader.counts):
-                    continue
-                entry = _entry(document, escape_path(file.name))
-                bucket = split_bucket(entry.document_id)
-                lowest, highest = min(lowest, bucket), max(highest, bucket)
-                run.add(choose_split(bucket, settings.eval_fraction), entry)
-                if threshold is not None:
-                    signatures.add(entry.document_id, document.sentences, entry.text_bytes)
-        written = {"runs": run.finish(), **signatures.finish(), "signed": signatures.documents}
-    histogram = f"{prefix}.histogram"
-    storage.write_bytes(histogram, run.text_bytes.astype("<i8").tobytes())
-    return written | {
-        "histogram": histogram,
-        "sources": {name: dict(reader.counts) for name, reader in readers.items()},
-        "filled": [[name, file] for name, reader in readers.items() for file in reader.filled],
-        "digests": [digest for reader in readers.values() for digest in reader.digests],
-        "filtered": quality.examples,
-        "first_bad_line": next(
-            (r.first_bad_line for r in readers.values() if r.first_bad_line), ""
-        ),
-        "buckets": [lowest, highest],
-    }
-
-
-def _entry(document: Document, source: str) -> Entry:
-    name = document.document_id
-    return Entry(
-        document_id=name,
-        source=source,
-        num_sentences=len(document.sentences),
-        text_bytes=len(document.content),
-        record=encode_document(
-            name,
-            document.sentences,
-            source,
-            record_id=document.record_id,
-            metadata=document.metadata,
-        ),
-    )
 
 
 def _write_splits(

@@ -42,8 +42,8 @@ def find_candidates(unit: Unit, *, keys: Sequence[str], scratch: str) -> Unit:
     pairs. Each document is paired with the first one that has its key, and its neighbors by id.
     """
     records = _read(keys, unit, KEY_RECORD)
-    records = _unique(records, (records["band"], records["key"], *_columns(records["id"])))
-    group = np.cumsum(_is_new((records["band"], records["key"]))) - 1
+    records = unique(records, (records["band"], records["key"], *_columns(records["id"])))
+    group = np.cumsum(is_new((records["band"], records["key"]))) - 1
     blocks = [np.zeros(0, PAIR)]
     for earlier, later in _candidates(group):
         block = np.zeros(len(earlier), PAIR)
@@ -57,7 +57,7 @@ def attach_signatures(
 ) -> Unit:
     """Write the pairs whose earlier id is in a range, once each, with that one's signature."""
     own = _read(pairs, unit, PAIR)
-    own = _unique(own, (*_columns(own["earlier"]), *_columns(own["later"])))
+    own = unique(own, (*_columns(own["earlier"]), *_columns(own["later"])))
     signed = np.zeros(len(own), SIGNED_PAIR)
     signed["pair"] = own
     records, rows, _ = _look_up(signatures, unit, own["earlier"])
@@ -137,13 +137,13 @@ def _order(columns: Sequence[Array]) -> Array:
     return np.lexsort(columns[::-1])
 
 
-def _unique(records: Array, columns: Sequence[Array]) -> Array:
+def unique(records: Array, columns: Sequence[Array]) -> Array:
     """Return the records sorted by the columns, each once."""
     order = _order(columns)
-    return records[order][_is_new([column[order] for column in columns])]
+    return records[order][is_new([column[order] for column in columns])]
 
 
-def _is_new(columns: Sequence[Array]) -> npt.NDArray[np.bool_]:
+def is_new(columns: Sequence[Array]) -> npt.NDArray[np.bool_]:
     """Return which rows differ from the row before."""
     is_new = np.ones(len(columns[0]), np.bool_)
     is_new[1:] = np.any([column[1:] != column[:-1] for column in columns], axis=0)

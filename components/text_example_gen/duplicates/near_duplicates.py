@@ -8,7 +8,6 @@ find the similar pairs (`find_pairs`); this process holds 24 bytes per document 
 import bisect
 import functools
 import itertools
-import math
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,7 +34,11 @@ from components.text_example_gen.duplicates.signatures import (
     id_bucket,
 )
 from components.text_example_gen.splits import choose_split, split_bucket
-from components.text_example_gen.writing.bucketed_file import BucketWriter, read_buckets
+from components.text_example_gen.writing.bucketed_file import (
+    BucketWriter,
+    divide_buckets,
+    read_buckets,
+)
 from core import storage
 
 Int64 = npt.NDArray[np.int64]
@@ -68,8 +71,8 @@ def find_near_duplicates(
     signatures = [path for part in parts for path in part["signatures"]]
     keys = [path for part in parts for path in part["keys"]]
     bands = SIGNATURE_LENGTH // band_length(threshold)
-    by_key = _ranges(documents * bands * KEY_RECORD.itemsize, KEY_BUCKETS)
-    by_id = _ranges(documents * SIGNATURE_RECORD.itemsize, SHARD_BUCKETS)
+    by_key = divide_buckets(KEY_BUCKETS, documents * bands * KEY_RECORD.itemsize, RANGE_BYTES)
+    by_id = divide_buckets(SHARD_BUCKETS, documents * SIGNATURE_RECORD.itemsize, RANGE_BYTES)
 
     def spread(work: Callable[..., Unit], units: list[Unit], **inputs: Any) -> list[str]:
         folder = storage.join(scratch, work.__name__)
@@ -82,16 +85,6 @@ def find_near_duplicates(
         pairs = spread(attach_signatures, by_id, pairs=pairs, signatures=signatures)
         pairs = spread(compare, by_id, pairs=pairs, signatures=signatures, threshold=threshold)
     return _choose(np.frombuffer(storage.read_bytes(path), SIMILAR_PAIR) for path in pairs)
-
-
-def _ranges(size: int, buckets: int) -> list[Unit]:
-    """Return units of about equal size: ranges of buckets."""
-    count = min(max(1, math.ceil(size / RANGE_BYTES)), buckets)
-    cuts = [number * buckets // count for number in range(count + 1)]
-    return [
-        {"number": number, "first": cuts[number], "end": cuts[number + 1]}
-        for number in range(count)
-    ]
 
 
 def _choose(parts: Iterable[npt.NDArray[np.void]]) -> DroppedDocuments:

@@ -7,10 +7,13 @@ from collections.abc import Iterable
 from pydantic import JsonValue
 
 from components.text_example_gen.documents import Document
+from components.text_example_gen.duplicates.common_lines import EMPTIED
 from components.text_example_gen.quality.gopher import find_quality_fault, find_repetition
+from components.text_example_gen.quality.language import find_language_fault
 from components.text_settings import TextSettings
 
 COUNTERS = {
+    "language": ("filtered_language", "filtered_language_score"),
     "gopher_quality": (
         "filtered_short", "filtered_long", "filtered_word_length", "filtered_symbols",
         "filtered_bullets", "filtered_ellipses", "filtered_not_alphabetic", "filtered_stop_words",
@@ -56,8 +59,9 @@ class QualityFilter:
 
 
 def count_filters(settings: TextSettings) -> list[str]:
-    """Return the counters of the chosen filters."""
-    return [counter for name in settings.filters for counter in COUNTERS[name]]
+    """Return the counters of documents that are left out by what the settings choose."""
+    by_lines = [EMPTIED] if settings.drop_boilerplate_lines else []
+    return [counter for name in settings.filters for counter in COUNTERS[name]] + by_lines
 
 
 def merge_examples(parts: Iterable[Examples]) -> Examples:
@@ -80,7 +84,11 @@ def describe_examples(parts: Iterable[Examples]) -> JsonValue:
 
 def _find_fault(document: Document, settings: TextSettings) -> str | None:
     counter = None
-    if "gopher_quality" in settings.filters:
+    if "language" in settings.filters:
+        counter = find_language_fault(
+            document.sentences, settings.language, settings.min_language_score
+        )
+    if counter is None and "gopher_quality" in settings.filters:
         counter = find_quality_fault(document.sentences, settings.language)
     if counter is None and "gopher_repetition" in settings.filters:
         counter = find_repetition(document.sentences)

@@ -3,6 +3,7 @@
 import codecs
 import itertools
 
+from components.text_example_gen.quality.language import check_languages
 from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.file_kinds import find_layout
 from components.text_example_gen.reading.find_files import CorpusFile
@@ -27,7 +28,9 @@ def check_text(root: str, patterns: Patterns, settings: TextSettings) -> None:
     Raises:
         CorpusError: a file is not text, or a line or record is bad; the message names its place. Or
             all is blank.
+        LanguageFilterError: the text is to be filtered by language, which is not possible here.
     """
+    check_languages(settings)
     if storage.is_remote(root):
         return
     left, is_blank = CHECKED_BYTES, True

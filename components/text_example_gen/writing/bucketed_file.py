@@ -9,6 +9,7 @@ writer.
 
 import contextlib
 import functools
+import math
 from collections.abc import Iterable, Sequence
 from secrets import token_hex
 from typing import Any, Self
@@ -82,6 +83,19 @@ class BucketWriter:
 
     def _new_part(self) -> str:
         return storage.join(self._folder, token_hex(8))
+
+
+def divide_buckets(buckets: int, size: int, range_bytes: int) -> list[dict[str, int]]:
+    """Return units of about equal size: ranges of buckets with `number`, `first` and `end`.
+
+    `size` is that of all records, and `range_bytes` what a worker should hold of them.
+    """
+    count = min(max(1, math.ceil(size / range_bytes)), buckets)
+    cuts = [number * buckets // count for number in range(count + 1)]
+    return [
+        {"number": number, "first": cuts[number], "end": cuts[number + 1]}
+        for number in range(count)
+    ]
 
 
 def read_buckets(paths: Sequence[str], first: int, end: int) -> Iterable[bytes]:
