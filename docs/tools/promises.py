@@ -32,6 +32,7 @@ TABLE_RULE = re.compile(r"\s*\|[\s|:-]+$")  # below the head of a table
 SECTIONS = {
     "README.md": ("Textmill", "Limits"),
     "SECURITY.md": ("What Textmill trusts", "Rules that tests enforce"),
+    "docs/guides/downstream.md": ("Ask for it before publishing",),
     "docs/guides/bad-day.md": ("What happens automatically", "What to do"),
 }
 # What tests can run on, and how a document says so if that is less than the real thing.
