@@ -32,7 +32,7 @@ KINDS = {
 SECTION = """
 [tool.mutmut]
 process_isolation = "forkserver"
-timeout_constant = 4.0
+timeout_constant = 20.0
 source_paths = ["core", "trainer", "components", "pipelines"]
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=600"]
 track_dependencies = false

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -19,7 +18,7 @@ from tests.trainer.training_tools import assert_equal_states, one_cpu, total, tr
 from trainer.input.batches import training_batches
 from trainer.input.distribute import distribute_batches
 from trainer.input.instances import open_instances
-from trainer.loop.checkpoints import CheckpointError, Checkpoints
+from trainer.loop.checkpoints import Checkpoints
 from trainer.loop.state import State, start_state
 from trainer.loop.step import make_train_steps
 from trainer.objectives.choose import choose_objective
@@ -129,66 +128,6 @@ def test_a_finished_run_is_exported_again_without_a_step(
     (seal,) = Path(settings.checkpoint_root).glob("*/step-*.json")
     facts = json.loads(seal.read_text())["facts"]
     assert facts["vocabulary"] == open_instances(static_folder).vocabulary.digest
-
-
-def test_a_damaged_checkpoint_is_skipped(
-    static_folder: str, make_settings: MakeSettings, tmp_path: Path
-) -> None:
-    state, _ = train_some(make_settings(), static_folder, 1)
-    checkpoints = Checkpoints(str(tmp_path), state.saved_variables(), state.step, keep=3)
-    good = checkpoints.save()
-    state.step.assign(2)
-    bad = Path(checkpoints.save())
-    state.step.assign(3)
-    Path(checkpoints.save()).with_suffix(".json").unlink()
-    content = bytearray(bad.read_bytes())
-    content[-1] ^= 1
-    bad.write_bytes(content)
-    assert checkpoints.restore_latest() == good
-    assert int(state.step.numpy()) == 1
-
-
-def test_only_the_newest_checkpoints_are_kept(
-    static_folder: str, make_settings: MakeSettings, tmp_path: Path
-) -> None:
-    state, _ = train_some(make_settings(), static_folder, 0)
-    checkpoints = Checkpoints(str(tmp_path), state.saved_variables(), state.step, keep=2)
-    for step in (5, 10, 1000):
-        state.step.assign(step)
-        checkpoints.save()
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == [
-        f"step-{step:09d}.{ending}" for step in (10, 1000) for ending in ("json", "safetensors")
-    ]
-
-
-def test_a_checkpoint_of_another_shape_is_rejected_by_name(
-    static_folder: str, make_settings: MakeSettings, tmp_path: Path
-) -> None:
-    small, _ = train_some(make_settings(), static_folder, 0)
-    Checkpoints(str(tmp_path), small.saved_variables(), small.step, keep=1).save()
-    wide, _ = train_some(make_settings({"intermediate_size": 128}), static_folder, 0)
-    before = wide.values()
-    with pytest.raises(CheckpointError, match=r"intermediate.*\(64, 32\) in the file.*\(128, 32\)"):
-        Checkpoints(str(tmp_path), wide.saved_variables(), wide.step, keep=1).restore_latest()
-    for name, value in before.items():
-        np.testing.assert_array_equal(value, wide.values()[name])
-
-
-def test_a_checkpoint_of_another_vocabulary_is_rejected_by_name(
-    static_folder: str, make_settings: MakeSettings, tmp_path: Path
-) -> None:
-    """The vocabularies have the same size, so that no shape differs."""
-    state, _ = train_some(make_settings(), static_folder, 0)
-
-    def checkpoints(vocabulary: str) -> Checkpoints:
-        facts = {"model.type": "bert", "vocabulary": vocabulary}
-        return Checkpoints(str(tmp_path), state.saved_variables(), state.step, keep=1, facts=facts)
-
-    checkpoints("words").save()
-    assert checkpoints("words").restore_latest()
-    with pytest.raises(CheckpointError, match=r"vocabulary: words in the file, others in the run"):
-        checkpoints("others").restore_latest()
 
 
 def _stop_after_a_checkpoint(
