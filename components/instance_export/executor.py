@@ -3,15 +3,13 @@
 import functools
 from typing import Any
 
-from tfx.components.util import examples_utils
-from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.artifacts import Artifacts
 from components.beam_work import map_units
 from components.instance_export.export_instances import export_shard, plan_units, publish_records
 from components.settings import ExportSettings
-from components.tfx_internals.beam_executor import BeamExecutor
+from components.tfx_internals.beam_executor import BeamExecutor, describe_examples
 from core import storage
 from core.temporary import SCRATCH, make_scratch
 from trainer.input.instances import open_instances
@@ -41,7 +39,6 @@ class Executor(BeamExecutor):
         code_digest = exec_properties["code_digest"]
         publish_records(instances, target.uri, settings, units, results, code_digest)
         storage.remove_tree(storage.join(target.uri, SCRATCH))
-        target.split_names, target.span = source.split_names, source.span
-        examples_utils.set_payload_format(target, example_gen_pb2.FORMAT_TF_EXAMPLE)
-        form = "tfrecords_gzip" if settings.compress else "tfrecords"
-        examples_utils.set_file_format(target, form)
+        splits = artifact_utils.decode_split_names(source.split_names)
+        describe_examples(target, splits, is_gzipped=settings.compress)
+        target.span = source.span

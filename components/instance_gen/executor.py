@@ -10,11 +10,11 @@ from components.beam_work import map_units
 from components.instance_gen.write_shard import write_shard
 from components.instance_gen.writing.plan import describe_context, make_context, plan_units
 from components.instance_gen.writing.publish import (
-    describe_artifact,
     publish_instances,
+    record_counts,
     write_schema,
 )
-from components.tfx_internals.beam_executor import BeamExecutor
+from components.tfx_internals.beam_executor import BeamExecutor, describe_examples
 from core.manifest import read_manifest
 
 
@@ -53,4 +53,5 @@ class Executor(BeamExecutor):
         manifest = publish_instances(context, splits, units, results, facts, spread)
         write_schema(artifact_utils.get_single_uri(output_dict["schema"]), context, vocabulary)
         target.span = source.span
-        describe_artifact(target, manifest)
+        describe_examples(target, list(manifest.counts))
+        record_counts(target, manifest)

@@ -9,8 +9,8 @@ from components.artifacts import Artifacts
 from components.beam_work import map_units
 from components.instance_gen.writing.plan import describe_context, make_context
 from components.instance_gen.writing.publish import (
-    describe_artifact,
     publish_instances,
+    record_counts,
     write_schema,
 )
 from components.instance_import.import_records import (
@@ -19,7 +19,7 @@ from components.instance_import.import_records import (
     plan_units,
     record_settings,
 )
-from components.tfx_internals.beam_executor import BeamExecutor
+from components.tfx_internals.beam_executor import BeamExecutor, describe_examples
 
 
 class Executor(BeamExecutor):
@@ -54,4 +54,5 @@ class Executor(BeamExecutor):
         }
         manifest = publish_instances(context, list(paths), units, results, facts, spread)
         write_schema(artifact_utils.get_single_uri(output_dict["schema"]), context, vocabulary)
-        describe_artifact(target, manifest)
+        describe_examples(target, list(manifest.counts))
+        record_counts(target, manifest)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tfx.components.util import examples_utils
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.utils import proto_utils
@@ -17,7 +16,7 @@ from components.text_example_gen.splits import SPLITS
 from components.text_example_gen.write_documents import write_documents
 from components.text_example_gen.writing.mix_sources import Unit
 from components.text_settings import TextSettings
-from components.tfx_internals.beam_executor import BeamExecutor
+from components.tfx_internals.beam_executor import BeamExecutor, describe_examples
 from core import storage
 from core.temporary import SCRATCH
 
@@ -55,9 +54,7 @@ class TextExampleGenExecutor(BeamExecutor):
             )
         finally:
             storage.remove_tree(storage.join(examples.uri, SCRATCH))
-        examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
-        examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
-        examples_utils.set_file_format(examples, "tfrecords_gzip")
+        describe_examples(examples, SPLITS)
 
     def _map_units(
         self, work: Callable[[Unit], Unit], units: Sequence[Unit], scratch: str

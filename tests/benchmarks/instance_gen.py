@@ -75,7 +75,7 @@ def _arguments() -> argparse.Namespace:
 def _text(arguments: argparse.Namespace, work: Path) -> Path:
     target, size = work / "text.txt", int(arguments.megabytes * 1e6)
     if arguments.text:
-        target.write_bytes(_whole_documents(Path(arguments.text).read_bytes(), size))
+        target.write_bytes(whole_documents(Path(arguments.text).read_bytes(), size))
     elif arguments.html:
         write_html(Path(arguments.html), target, size)
     else:
@@ -83,7 +83,7 @@ def _text(arguments: argparse.Namespace, work: Path) -> Path:
     return target
 
 
-def _whole_documents(text: bytes, size: int) -> bytes:
+def whole_documents(text: bytes, size: int) -> bytes:
     return text[: text.find(b"\n\n", min(size, len(text)) - 1) + 2] if size < len(text) else text
 
 
@@ -128,26 +128,33 @@ def _peer(arguments: argparse.Namespace, text: Path, vocabulary: str, work: Path
     """Run the peer on the text, and once on a few lines to measure its start-up."""
     part, tiny = work / "peer.txt", work / "tiny.txt"
     size = int((arguments.peer_megabytes or arguments.megabytes) * 1e6)
-    part.write_bytes(_whole_documents(text.read_bytes(), size))
-    tiny.write_bytes(_whole_documents(text.read_bytes(), 2000))
-    start = _run_peer(arguments, tiny, vocabulary, work)
-    whole = _run_peer(arguments, part, vocabulary, work)
-    count = _count_records(work / "peer.tfrecord")
+    part.write_bytes(whole_documents(text.read_bytes(), size))
+    tiny.write_bytes(whole_documents(text.read_bytes(), 2000))
+    target = work / "peer.tfrecord"
+    start, whole = (
+        run_peer(arguments.peer, path, vocabulary, target, lowercase=not arguments.cased)
+        for path in (tiny, part)
+    )
+    count = _count_records(target)
     seconds = whole.seconds - start.seconds
     return Line("Model Garden, 1 process", part.stat().st_size / 1e6, count, seconds, whole)
 
 
-def _run_peer(arguments: argparse.Namespace, text: Path, vocabulary: str, work: Path) -> Measured:
+def run_peer(
+    python: str, text: Path, vocabulary: str, target: Path, *, lowercase: bool = True
+) -> Measured:
+    """Make instances of a text with the Model Garden's script, and the vocabulary of a folder."""
     flags = {
         "input_file": text,
-        "output_file": work / "peer.tfrecord",
+        "output_file": target,
         "vocab_file": Path(vocabulary) / "vocab.txt",
-        "do_lower_case": not arguments.cased,
+        "do_lower_case": lowercase,
         "max_seq_length": SEQ_LENGTH,
         "max_predictions_per_seq": MAX_PREDICTIONS,
+        "verbosity": -1,  # warnings only; it prints its first instances
         "dupe_factor": DUPE_FACTOR,
     }
-    command = [arguments.peer, "-m", PEER, *(f"--{name}={value}" for name, value in flags.items())]
+    command = [python, "-m", PEER, *(f"--{name}={value}" for name, value in flags.items())]
     return run_measured(command, QUIET)
 
 

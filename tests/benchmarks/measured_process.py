@@ -1,13 +1,26 @@
-"""A command to its time and the memory of all its processes together."""
+"""Run a command, and measure the time, CPU time and memory of all its processes together."""
 
+import os
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-LOOK_EVERY_SECONDS = 0.05
+from tests.peak_memory import descendants, proportional_bytes, read
+
+SECONDS_BETWEEN = 0.25  # measurements, which cost milliseconds of kernel time themselves
+CPU_FIELDS = slice(11, 15)  # of /proc/PID/stat after the name: user and system; own, of the ended
+
+
+@dataclass
+class Part:
+    """What the command took in one of its phases."""
+
+    cpu_seconds: float = 0.0  # of all its processes
+    peak_mb: float = 0.0  # memory of all its processes; shared pages are shared out (PSS)
 
 
 @dataclass(frozen=True)
@@ -15,12 +28,24 @@ class Measured:
     """What a command took."""
 
     seconds: float  # from its start to its end
-    peak_mb: float  # resident memory of it and its descendants; shared pages are shared out (PSS)
     output: str  # what it printed
+    parts: dict[str, Part] = field(default_factory=dict)  # by phase
+
+    @property
+    def cpu_seconds(self) -> float:
+        """The CPU time of all its processes."""
+        return sum(part.cpu_seconds for part in self.parts.values())
+
+    @property
+    def peak_mb(self) -> float:
+        """The peak memory of all its processes together."""
+        return max(part.peak_mb for part in self.parts.values())
 
 
-def run_measured(command: Sequence[str], environment: Mapping[str, str]) -> Measured:
-    """Runs a command and watches it.
+def run_measured(
+    command: Sequence[str], environment: Mapping[str, str], phase: Callable[[], str] = str
+) -> Measured:
+    """Run a command and watch it; `phase` names what it is doing now.
 
     Raises:
         subprocess.CalledProcessError: it failed; its messages were shown.
@@ -29,40 +54,33 @@ def run_measured(command: Sequence[str], environment: Mapping[str, str]) -> Meas
     process = subprocess.Popen(
         list(command), stdout=subprocess.PIPE, text=True, env=dict(environment)
     )
-    peak = [0.0]
-    watcher = threading.Thread(target=_watch, args=(process, peak), daemon=True)
+    parts: dict[str, Part] = defaultdict(Part)
+    watcher = threading.Thread(target=_watch, args=(process, phase, parts), daemon=True)
     watcher.start()
     output, _ = process.communicate()
     seconds = time.perf_counter() - begin
     watcher.join()
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, list(command))
-    return Measured(seconds, peak[0], output)
+    return Measured(seconds, output, dict(parts))
 
 
-def _watch(process: subprocess.Popen[str], peak: list[float]) -> None:
+def _watch(
+    process: subprocess.Popen[str], phase: Callable[[], str], parts: dict[str, Part]
+) -> None:
+    total = 0.0
     while process.poll() is None:
-        peak[0] = max(peak[0], sum(map(_pss_mb, _family(process.pid))))
-        time.sleep(LOOK_EVERY_SECONDS)
+        part, family = parts[phase()], descendants(process.pid)
+        # A process may end between two looks at it, and be counted by neither; its parent has it
+        # at the next look.
+        if (now := sum(map(_cpu_seconds, family))) > total:
+            part.cpu_seconds += now - total
+            total = now
+        part.peak_mb = max(part.peak_mb, sum(map(proportional_bytes, family)) / 1e6)
+        time.sleep(SECONDS_BETWEEN)
 
 
-def _family(pid: int) -> list[int]:
-    """A process and all that descend from it."""
-    members = [pid]
-    for member in members:
-        for children in Path(f"/proc/{member}/task").glob("*/children"):
-            try:
-                members.extend(map(int, children.read_text().split()))
-            except OSError:  # it ended meanwhile
-                continue
-    return members
-
-
-def _pss_mb(pid: int) -> float:
-    try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1024
-    except OSError:  # it ended meanwhile
-        pass
-    return 0.0
+def _cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process and of its children that have ended."""
+    fields = read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return sum(map(int, fields[CPU_FIELDS])) / os.sysconf("SC_CLK_TCK")

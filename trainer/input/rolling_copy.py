@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from core import storage
 from core.errors import StorageError, TextmillError
@@ -59,6 +58,8 @@ class RollingCopy:
     @contextlib.contextmanager
     def raising_failures(self) -> Iterator[None]:
         """Raise the failure of a download, which TensorFlow reports as an error of its own."""
+        import tensorflow as tf  # not above: InstanceGen's workers import this module
+
         try:
             yield
         except tf.errors.OpError as error:

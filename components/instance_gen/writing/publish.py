@@ -7,10 +7,6 @@ from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
-from tfx import types
-from tfx.components.util import examples_utils
-from tfx.proto import example_gen_pb2
-from tfx.types import artifact_utils
 
 from components.instance_gen.pairing.objective import LABELS, NO_LABEL
 from components.instance_gen.tokenizing.ragged import Int64
@@ -121,11 +117,11 @@ def write_schema(folder: str, context: ShardContext, vocabulary: Vocabulary) -> 
     storage.write_bytes(storage.join(folder, "schema.pbtxt"), schema_text(schema))
 
 
-def describe_artifact(target: types.Artifact, manifest: Manifest) -> None:
-    """Set the properties of the artifact: storage format as TFX's components do, and counts."""
-    target.split_names = artifact_utils.encode_split_names(list(manifest.counts))
-    examples_utils.set_payload_format(target, example_gen_pb2.FORMAT_TF_EXAMPLE)
-    examples_utils.set_file_format(target, "tfrecords_gzip")
+def record_counts(target: Any, manifest: Manifest) -> None:
+    """Set properties of the artifact to the counts of each split.
+
+    Workers import this module, so it imports no TFX.
+    """
     for split, counts in manifest.counts.items():
         for name in ("instances", "real_tokens"):
             target.set_int_custom_property(f"{split}_{name}", counts[name])
