@@ -8,6 +8,15 @@ COVERAGE = 0.9999  # of the text's characters; the others make about 0.05 % of w
 NUM_SPECIALS = 5
 
 
+def count_characters(words: Counter[str]) -> Counter[str]:
+    """Count the characters of words that occur so often."""
+    characters: Counter[str] = Counter()
+    for word, number in words.items():
+        for character in word:
+            characters[character] += number
+    return characters
+
+
 def choose_alphabet(
     counts: Counter[str], size: int, num_entries: Callable[[str], int] = lambda character: 1
 ) -> list[str]:

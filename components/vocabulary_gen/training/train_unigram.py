@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from components.settings import VocabularySettings
-from components.vocabulary_gen.training.alphabet import choose_alphabet
+from components.vocabulary_gen.training.alphabet import choose_alphabet, count_characters
 from components.vocabulary_gen.writing.build_tokenizer import make_normalizer, unigram_tokenizer
 from components.vocabulary_gen.writing.spiece_model import normalizer_spec, spiece_model
 from components.vocabulary_gen.writing.write_vocabulary import NewVocabulary
@@ -40,7 +40,7 @@ def train_unigram(
     normalizer = make_normalizer(settings)
     words = count_words(documents, normalizer)
     counts = Counter(skipped_words=_remove(words, _is_unusable))
-    characters = _count_characters(words)
+    characters = count_characters(words) + Counter({WORD_BEGIN: words.total()})
     alphabet = set(choose_alphabet(characters, settings.size))
     counts["rare_words"] = _remove(words, lambda word: not alphabet.issuperset(word))
     pieces = _train(words, settings.size)
@@ -68,14 +68,6 @@ def _remove(words: Counter[str], is_excluded: Callable[[str], bool]) -> int:
 
 def _is_unusable(word: str) -> bool:
     return len(word.encode()) > MAX_WORD_BYTES or RESERVED in word
-
-
-def _count_characters(words: Counter[str]) -> Counter[str]:
-    characters: Counter[str] = Counter({WORD_BEGIN: sum(words.values())})
-    for word, n in words.items():
-        for character in word:
-            characters[character] += n
-    return characters
 
 
 def _train(words: Counter[str], size: int) -> list[tuple[str, float]]:

@@ -2,14 +2,16 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+from components.instance_gen.tokenizing.chunk_tokenizer import divide_at_punctuation
 from components.settings import VocabularySettings
-from components.vocabulary_gen.training.alphabet import choose_alphabet
+from components.vocabulary_gen.training.alphabet import choose_alphabet, count_characters
 from components.vocabulary_gen.writing.build_tokenizer import (
     CONTINUATION,
     make_normalizer,
@@ -18,8 +20,9 @@ from components.vocabulary_gen.writing.build_tokenizer import (
 from components.vocabulary_gen.writing.write_vocabulary import NewVocabulary
 from core.vocabulary.wordpiece import SPECIALS
 
-ASCII_CODES, UNICODE_CODES = 128, 0x110000
-BATCH_DOCUMENTS = 256
+BATCH_DOCUMENTS = 1024
+KEPT_CHUNKS = 1 << 18  # distinct ones, counted before they are divided into words
+REPEATED_AT_ONCE = 1024  # words in a text that the trainer gets
 
 
 def train_wordpiece(
@@ -32,13 +35,13 @@ def train_wordpiece(
         `rare_characters` (characters without).
     """
     normalizer = make_normalizer(settings)
-    counts = count_characters(documents, normalizer)
+    words = count_words(documents, normalizer)
+    counts = count_characters(words)
     alphabet = choose_alphabet(
         counts, settings.size, lambda c: len(list_entries([c], settings.splits_cjk))
     )
     tokenizer = Tokenizer(models.WordPiece(unk_token=SPECIALS[1]))
-    tokenizer.normalizer = normalizer
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     # The library numbers continuing characters in the order of a hash map and breaks ties between
     # merges by these numbers, so two runs would differ. As special tokens they get fixed numbers.
     trainer = trainers.WordPieceTrainer(
@@ -49,7 +52,7 @@ def train_wordpiece(
         limit_alphabet=len(alphabet),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(documents, trainer)
+    tokenizer.train_from_iterator(_repeat(words), trainer)
     return NewVocabulary(
         "wordpiece",
         wordpiece_tokenizer(tokenizer.get_vocab(), normalizer),
@@ -57,26 +60,41 @@ def train_wordpiece(
     )
 
 
-def count_characters(documents: Iterable[Sequence[str]], normalizer: Any) -> Counter[str]:
-    """Count the characters of the normalized text, except white space.
+def count_words(documents: Iterable[Sequence[str]], normalizer: Any) -> Counter[str]:
+    """Count the words of the normalized text, which are separated as BERT does.
 
-    ASCII text is counted before it is normalized, which changes each of its characters alone.
+    Chunks that are normalized independently are counted first, so that each distinct one is
+    normalized and divided into words once.
     """
-    ascii_counts = np.zeros(ASCII_CODES, np.int64)
-    counts = np.zeros(UNICODE_CODES, np.int64)
+    words: Counter[str] = Counter()
+    chunks: Counter[str] = Counter()
     rest = iter(documents)
     while batch := list(itertools.islice(rest, BATCH_DOCUMENTS)):
-        sentences = [sentence for document in batch for sentence in document]
-        plain = "".join(sentence for sentence in sentences if sentence.isascii())
-        ascii_counts += np.bincount(np.frombuffer(plain.encode(), np.uint8), minlength=ASCII_CODES)
-        others = "\n".join(sentence for sentence in sentences if not sentence.isascii())
-        codes = np.frombuffer(normalizer.normalize_str(others).encode("utf-32-le"), "<u4")
-        counts += np.bincount(codes, minlength=UNICODE_CODES)
-    for code in np.flatnonzero(ascii_counts).tolist():
-        for character in normalizer.normalize_str(chr(code)):
-            counts[ord(character)] += ascii_counts[code]
-    characters = {chr(code): int(counts[code]) for code in np.flatnonzero(counts).tolist()}
-    return Counter({c: n for c, n in characters.items() if not c.isspace()})
+        sentences = pa.array(itertools.chain.from_iterable(batch), pa.large_string())
+        encoded = divide_at_punctuation(sentences)[0].dictionary_encode()
+        distinct = encoded.dictionary.to_pylist()
+        numbers = np.bincount(encoded.indices.to_numpy(), minlength=len(distinct))
+        chunks.update(dict(zip(distinct, numbers.tolist(), strict=True)))
+        if len(chunks) > KEPT_CHUNKS:
+            _divide(chunks, normalizer, words)
+    _divide(chunks, normalizer, words)
+    return words
+
+
+def _divide(chunks: Counter[str], normalizer: Any, words: Counter[str]) -> None:
+    """Move the counts of chunks to those of their words."""
+    divider = pre_tokenizers.BertPreTokenizer()
+    for chunk, number in chunks.items():
+        for word, _ in divider.pre_tokenize_str(normalizer.normalize_str(chunk)):
+            words[word] += number
+    chunks.clear()
+
+
+def _repeat(words: Counter[str]) -> Iterator[str]:
+    """Yield texts with each word as often as it occurs; the library counts words only itself."""
+    for word, number in words.items():
+        for begin in range(0, number, REPEATED_AT_ONCE):
+            yield f"{word} " * min(number - begin, REPEATED_AT_ONCE)
 
 
 def list_entries(alphabet: Sequence[str], split_cjk: bool = True) -> list[str]:

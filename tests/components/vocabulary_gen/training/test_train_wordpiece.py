@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from components.settings import VocabularySettings
-from components.vocabulary_gen.training.alphabet import choose_alphabet
-from components.vocabulary_gen.training.train_wordpiece import (
-    count_characters,
-    list_entries,
-    train_wordpiece,
-)
+from components.vocabulary_gen.training import train_wordpiece
+from components.vocabulary_gen.training.alphabet import choose_alphabet, count_characters
+from components.vocabulary_gen.training.train_wordpiece import list_entries
 from components.vocabulary_gen.writing.build_tokenizer import make_normalizer
 from core.vocabulary.wordpiece import SPECIALS
 from tests.real_text import ENGLISH, KOREAN
@@ -38,7 +36,7 @@ print(hashlib.sha256(tokenizer.to_str().encode()).hexdigest())
 def train(documents: list[list[str]], **settings: object) -> list[str]:
     """The entries of a trained vocabulary, in the order of their ids."""
     values = VocabularySettings.model_validate({"size": 2000, **settings})
-    vocab = train_wordpiece(documents, values).tokenizer.get_vocab()
+    vocab = train_wordpiece.train_wordpiece(documents, values).tokenizer.get_vocab()
     return sorted(vocab, key=vocab.__getitem__)
 
 
@@ -99,23 +97,47 @@ def test_lowercasing_keeps_accents_unless_the_settings_strip_them() -> None:
 
 @pytest.mark.parametrize("lowercase", [True, False])
 @pytest.mark.parametrize("strip_accents", [True, False])
-def test_characters_are_counted_as_if_all_text_were_normalized(
-    lowercase: bool, strip_accents: bool
+def test_words_are_counted_as_if_all_text_were_normalized_at_once(
+    lowercase: bool, strip_accents: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     normal = normalizer(lowercase=lowercase, strip_accents=strip_accents)
     controls = "".join(map(chr, range(128)))
     text = [*ENGLISH, *KOREAN, [controls, "J\u030c", "CAFE\u0301 漢字 İ", "\ufffd\u200b"], []]
+    monkeypatch.setattr(train_wordpiece, "BATCH_DOCUMENTS", 16)
+    monkeypatch.setattr(train_wordpiece, "KEPT_CHUNKS", 100)
+    divider = pre_tokenizers.BertPreTokenizer()
     expected: Counter[str] = Counter()
     for sentences in text:
-        expected.update(normal.normalize_str("\n".join(sentences)))
-    spaceless = {c: n for c, n in expected.items() if not c.isspace()}
-    assert count_characters(text, normal) == spaceless
-    assert "\u01f0" in spaceless or not lowercase or strip_accents
+        whole = normal.normalize_str("\n".join(sentences))
+        expected.update(word for word, _ in divider.pre_tokenize_str(whole))
+    assert train_wordpiece.count_words(text, normal) == expected
+    characters = Counter("".join(expected.elements()))
+    assert count_characters(expected) == characters
+    assert "\u01f0" in characters or not lowercase or strip_accents
+
+
+def test_the_entries_are_those_that_the_library_learns_from_the_whole_text() -> None:
+    counts = count_characters(train_wordpiece.count_words(ENGLISH + KOREAN, normalizer()))
+    alphabet = choose_alphabet(counts, 2000, entries_per_character)
+    tokenizer = Tokenizer(models.WordPiece(unk_token=SPECIALS[1]))
+    tokenizer.normalizer = normalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=2000,
+        min_frequency=2,
+        special_tokens=[*SPECIALS, *list_entries(alphabet)],
+        initial_alphabet=alphabet,
+        limit_alphabet=len(alphabet),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(ENGLISH + KOREAN, trainer)
+    learned = tokenizer.get_vocab()
+    assert train(ENGLISH + KOREAN) == sorted(learned, key=learned.__getitem__)
 
 
 def test_characters_that_cover_nearly_all_text_have_entries() -> None:
     entries = set(train(ENGLISH + KOREAN, size=4000))
-    counts = count_characters(ENGLISH + KOREAN, normalizer())
+    counts = count_characters(train_wordpiece.count_words(ENGLISH + KOREAN, normalizer()))
     missing = {c: n for c, n in counts.items() if c not in entries}
     assert sum(missing.values()) <= 0.0001 * sum(counts.values())
     assert {"데", "##데", "a", "##a", "."} <= entries
@@ -149,7 +171,7 @@ def test_the_alphabet_leaves_room_for_merges_and_takes_frequent_characters() -> 
 
 
 def test_the_tokenizer_adds_special_tokens_for_other_readers() -> None:
-    vocabulary = train_wordpiece(ENGLISH, VocabularySettings(size=1000))
+    vocabulary = train_wordpiece.train_wordpiece(ENGLISH, VocabularySettings(size=1000))
     tokenizer = vocabulary.tokenizer
     pair = tokenizer.encode("the class", "object")
     assert pair.tokens == ["[CLS]", "the", "class", "[SEP]", "object", "[SEP]"]
