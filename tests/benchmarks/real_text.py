@@ -4,12 +4,12 @@ import ast
 import hashlib
 import html.parser
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 SENTENCE_END = re.compile(r"(?<=[.!?:]) +(?=[A-Z가-힣])")
 LEAST_CHARS = 40  # of a paragraph; shorter ones are headings and signatures
-SKIPPED_TAGS = ("script", "style", "head")
+SKIPPED_TAGS = ("script", "style", "head", "pre", "nav")
 
 
 def write_docstrings(folder: Path, target: Path, size_bytes: int) -> int:
@@ -23,20 +23,25 @@ def write_docstrings(folder: Path, target: Path, size_bytes: int) -> int:
     modules = sorted(
         folder.rglob("*.py"), key=lambda path: hashlib.sha256(str(path).encode()).digest()
     )
-    return _write(target, (_docstrings(path) for path in modules), size_bytes)
+    return write_paragraphs(target, (_docstrings(path) for path in modules), size_bytes)
 
 
-def write_html(folder: Path, target: Path, size_bytes: int) -> int:
+def write_html(folder: Path, target: Path, size_bytes: int, pattern: str = "*.html") -> int:
     """Any language: the text of the HTML pages under a folder, a document a page.
 
     Returns:
         The number of bytes written.
     """
-    pages = sorted(folder.rglob("*.html"))
-    return _write(target, (_page(path) for path in pages), size_bytes)
+    pages = sorted(folder.rglob(pattern))
+    return write_paragraphs(target, (_page(path) for path in pages), size_bytes)
 
 
-def _write(target: Path, documents: Iterator[list[str]], size_bytes: int) -> int:
+def write_paragraphs(target: Path, documents: Iterable[list[str]], size_bytes: int) -> int:
+    """Write documents that are given as paragraphs, every sentence once.
+
+    Returns:
+        The number of bytes written.
+    """
     seen: set[str] = set()
     written = 0
     with target.open("w", encoding="utf-8") as stream:
@@ -67,7 +72,7 @@ def _docstrings(path: Path) -> list[str]:
 
 def _page(path: Path) -> list[str]:
     reader = _Paragraphs()
-    reader.feed(path.read_text(encoding="utf-8"))
+    reader.feed(path.read_text(encoding="utf-8", errors="replace"))
     return [p for p in (" ".join(p.split()) for p in reader.paragraphs) if len(p) > 1]
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from trainer.models import layers
 from trainer.models.architecture import LAYER_NORM_EPSILON, MASKED_SCORE
 from trainer.models.kernels.compilation import compiled_kernels
-from trainer.models.kernels.dropout import drop
+from trainer.models.kernels.dropout import drop, keep_mask
 from trainer.models.kernels.sums import LARGE, PIECES, VECTOR, sum_squares
 from trainer.models.layers import (
     add_and_norm,
@@ -19,6 +19,7 @@ from trainer.models.layers import (
     layer_norm,
     split_heads,
 )
+from trainer.models.noise import Noise
 from trainer.objectives.masked_lm import cross_entropy, masked_lm_measures
 
 SEED = tf.constant([3, 4])
@@ -175,6 +176,16 @@ def test_scores_whose_exponential_overflows_give_a_finite_loss() -> None:
     with compiled_kernels(True):
         loss = masked_lm_measures(scores, IDS, WEIGHTS)[0].numerator
     assert np.isclose(float(loss), float(summed_losses(scores)), rtol=1e-5)
+
+
+def test_dropout_calls_of_a_step_drop_independent_units() -> None:
+    noise = Noise(tf.constant([123456789, 777]))
+    shape = [4096, 128]
+    dropped = [~keep_mask(shape, *noise.next_dropout(0.1)).numpy() for _ in range(4)]
+    per_row = np.array([mask.sum(-1) for mask in dropped])
+    correlations = np.corrcoef(per_row)[np.triu_indices(4, k=1)]
+    assert np.abs(correlations).max() < 0.08  # five standard errors
+    assert abs(np.mean(dropped) - 0.1) < 0.001
 
 
 def draw(shapes: Sequence[tuple[int, ...]], dtype: tf.DType) -> list[tf.Tensor]:

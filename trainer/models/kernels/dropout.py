@@ -20,11 +20,15 @@ def drop(x: tf.Tensor, seed: tf.Tensor, rate: float) -> tf.Tensor:
 
 
 def keep_mask(shape: list[int], seed: tf.Tensor, rate: float) -> tf.Tensor:
-    """Draw for each unit whether it is kept; returns a bool tensor of the shape."""
+    """Draw for each unit whether it is kept; returns a bool tensor of the shape.
+
+    The first word of the seed is scattered, because those of two calls in a step differ in their
+    last bits alone: so would the places, and the calls would drop the same units in another order.
+    """
     # In int64, because TensorFlow counts int32 on the host and copies the result to a GPU.
     places = tf.cast(tf.reshape(tf.range(math.prod(shape), dtype=tf.int64), shape), tf.uint32)
     words = tf.bitcast(seed, tf.uint32)
-    draws = _scatter(_scatter(places ^ words[0]) ^ words[1])
+    draws = _scatter(_scatter(places ^ _scatter(words[0])) ^ words[1])
     return draws >= tf.constant(round(rate * 2**32), tf.uint32)
 
 

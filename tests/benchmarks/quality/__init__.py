@@ -1,0 +1,1 @@
+"""Compare models of equal cost on labeled tasks."""
