@@ -1,11 +1,11 @@
 """Compare BERT, ALBERT and two ELECTRAs that were trained with equal FLOPs on the same text.
 
-usage: python -m tests.benchmarks.quality [--budget '12 TFLOP'] [--models bert …]
+usage: python -m tests.benchmarks.quality [--budget '100 TFLOP'] [--models bert …]
 
 Each model is trained by its recipe for small texts, with the same text, vocabulary, length and
 `trainer.budget`, and scored on labeled tasks by DownstreamEvaluator, beside the same architecture
 with random weights, a bag of words and the most common label. Everything is one workdir: the text
-is prepared once, and whatever is finished is not done again. Text (90 MB) and tasks come from
+is prepared once, and whatever is finished is not done again. Text (65 MB) and tasks come from
 packages of Debian, unless `--text` and `--task` name others.
 """
 
@@ -43,7 +43,7 @@ COLUMNS = "{:21} {:>7} {:>6} {:>5}  {:12} {:11} {:>13} {:>13} {:>6} {:>6}\n"
 def main() -> None:
     """Train and evaluate each model, and print its rows."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--budget", default="12 TFLOP", help="of each model, as trainer.budget")
+    parser.add_argument("--budget", default="100 TFLOP", help="of each model, as trainer.budget")
     parser.add_argument("--workdir", default="work-quality", type=Path)
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
     parser.add_argument("--text", nargs="+", help="patterns of files, one sentence a line")
