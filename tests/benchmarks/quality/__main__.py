@@ -5,7 +5,7 @@ usage: python -m tests.benchmarks.quality [--budget '100 TFLOP'] [--models bert 
 Each model is trained by its recipe for small texts, with the same text, vocabulary, length and
 `trainer.budget`, and scored on labeled tasks by DownstreamEvaluator, beside the same architecture
 with random weights, a bag of words and the most common label. Everything is one workdir: the text
-is prepared once, and whatever is finished is not done again. Text (65 MB) and tasks come from
+is prepared once, and a second start continues. Text (65 MB) and tasks come from
 packages of Debian, unless `--text` and `--task` name others.
 """
 
