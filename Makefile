@@ -20,7 +20,7 @@ TORCH ?= 2.13.0
 export PIP_ROOT_USER_ACTION := ignore
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
-PARALLEL := --numprocesses 2 --dist loadfile
+PARALLEL := --forks 2
 READY := .venv/.ready-$(LINE)$(if $(GPU),-gpu)
 TRANSFORMERS := .venv-transformers/.ready
 AUDIT := .venv-audit/.ready
@@ -46,7 +46,7 @@ run: $(READY)  ## pre-train, evaluate and publish a small BERT on real text
 	$(BIN)/textmill demo-text $(DEMO)/text
 	$(BIN)/textmill run demo --text $(DEMO)/text --workdir $(DEMO)
 
-# The trainer's tests import no TFX, so their workers are small.
+# Each file runs in a fork, so that what is imported is loaded once. The trainer's tests set TensorFlow up for two devices.
 test: $(READY) $(TRANSFORMERS) $(MINILM)  ## run all tests but those of `make faults` and `make exchange`
 	$(BIN)/python -m pytest $(PARALLEL) tests/trainer
 	$(BIN)/python -m pytest $(PARALLEL) --ignore tests/trainer --ignore tests/faults --ignore tests/exchange

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from pipelines.quiet import hush
-from tests import worker_memory
+from tests.forked_files import ForkedFiles
 from tests.leftovers import CHECKOUT, LeftoverCheck
 from tests.skips import SkipCounter
 
@@ -39,14 +39,20 @@ if _IS_FIRST_PROCESS:
     atexit.register(shutil.rmtree, os.environ[_OURS], ignore_errors=True)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Count skips, replace workers, and look for leftovers in CI, where no one edits files.
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that runs files side by side."""
+    parser.addoption("--forks", type=int, help="run each file in a fork, so many at once")
 
-    Workers report to the process that does it.
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count skips, run files in forks, and look for leftovers in CI, where no one edits files.
+
+    xdist's workers report to the process that does it.
     """
     if hasattr(config, "workerinput"):
         return
     config.pluginmanager.register(SkipCounter())
-    config.pluginmanager.register(worker_memory)
+    if config.option.forks:
+        config.pluginmanager.register(ForkedFiles(config, config.option.forks))
     if "CI" in os.environ and (CHECKOUT / ".git").exists():  # tests of mutants run in a copy
         config.pluginmanager.register(LeftoverCheck())

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.shared_results import share
 from tests.trainer.real_instances import write_instances
 from trainer.settings.masking import MaskingSettings
 from trainer.settings.model import ModelSettings
@@ -48,13 +49,13 @@ def settings_in(
 @pytest.fixture(scope="session")
 def static_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """BERT's seven features."""
-    return write_instances(tmp_path_factory.mktemp("static"), "static")
+    return share(tmp_path_factory, "static", lambda folder: write_instances(folder, "static"))
 
 
 @pytest.fixture(scope="session")
 def dynamic_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Unmasked instances."""
-    return write_instances(tmp_path_factory.mktemp("dynamic"), "dynamic")
+    return share(tmp_path_factory, "dynamic", lambda folder: write_instances(folder, "dynamic"))
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from pipelines.metadata.graph import Graph
 from pipelines.metadata.read_store import Store
 from tests.pipelines.lineage.mill import Mill
 from tests.pipelines.lineage.mill_folders import PROSE
+from tests.shared_results import share
 
 NEW_TEXT = (*PROSE[1:], ("A windmill faces the wind.", "Its cap turns."))
 
@@ -28,8 +29,13 @@ class History(NamedTuple):
 
 @pytest.fixture(scope="session")
 def history(tmp_path_factory: pytest.TempPathFactory) -> History:
-    """Make the history. Tests that change it work on copies."""
-    workdir = tmp_path_factory.mktemp("history") / "work"
+    """Return the history. Tests that change it work on copies."""
+    return share(tmp_path_factory, "history", make_history)
+
+
+def make_history(folder: Path) -> History:
+    """Make the history."""
+    workdir = folder / "work"
     mill = Mill(workdir)
     return History(
         workdir=workdir,

@@ -1,0 +1,105 @@
+"""pytest --forks runs every file in a process of its own, and reports like pytest without it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[1]
+CONFTEST = """
+from tests.forked_files import ForkedFiles
+
+def pytest_addoption(parser):
+    parser.addoption("--forks", type=int)
+
+def pytest_configure(config):
+    config.pluginmanager.register(ForkedFiles(config, config.option.forks))
+"""
+FILE = """
+import os, pathlib, pytest, time
+KEPT = []
+
+@pytest.fixture(scope="session", autouse=True)
+def pids():
+    yield
+    with pathlib.Path("pids").open("a") as pids:
+        print(os.getpid(), len(KEPT), file=pids)
+
+@pytest.mark.parametrize("number", range(3))
+def test_of_a_file(number):
+    KEPT.append(number)
+"""
+
+
+def test_each_file_has_a_process_and_all_share_what_was_imported(folder: Path) -> None:
+    for name in "abcd":
+        (folder / f"test_{name}.py").write_text(FILE)
+    assert "12 passed" in run(folder)
+    pids, kept = zip(*(map(int, line.split()) for line in (folder / "pids").open()), strict=True)
+    assert len(set(pids)) == 4
+    assert kept == (3, 3, 3, 3)
+
+
+def test_failures_skips_and_output_are_reported(folder: Path) -> None:
+    (folder / "test_a.py").write_text(
+        "import os, pytest\n"
+        "def test_fails():\n    os.system('echo $((6 * 7)) of a command')\n    assert 1 == 2\n"
+        "def test_skips():\n    pytest.skip('not today')\n"
+    )
+    (folder / "test_b.py").write_text("def test_passes(): print('not shown')\n")
+    output = run(folder, "-rs", code=1)
+    assert "1 failed, 1 passed, 1 skipped" in output
+    assert "42 of a command" in output
+    assert "assert 1 == 2" in output
+    assert "not today" in output
+    assert "not shown" not in output
+
+
+def test_a_process_that_dies_fails_one_test(folder: Path) -> None:
+    (folder / "test_a.py").write_text(
+        "import os, subprocess\n"
+        "def test_passes(): subprocess.Popen(['sleep', '5'], close_fds=False)\n"
+        "def test_dies(): os.kill(os.getpid(), 9)\n"
+        "def test_after_it(): pass\n"
+    )
+    output = run(folder, code=1)
+    assert "1 failed, 2 passed" in output
+    assert "test_a.py::test_dies: the process ended with exit code -9" in output
+
+
+def test_the_first_failure_stops_everything(folder: Path) -> None:
+    for name in "abcd":
+        (folder / f"test_{name}.py").write_text("def test_1(): assert 0\ndef test_2(): pass\n")
+    assert re.search(r"\b1 failed in", run(folder, "-x", "--forks", "1", code=1))
+
+
+def test_tensorflow_must_not_run_before_the_forks(folder: Path) -> None:
+    (folder / "test_a.py").write_text(
+        "import tensorflow as tf\nONE = tf.constant(1)\ndef test_one(): assert ONE == 1\n"
+    )
+    assert "A test file runs TensorFlow when it is imported" in run(folder, code=4)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder whose tests run in forks."""
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    return tmp_path
+
+
+def run(folder: Path, *options: str, code: int = 0) -> str:
+    """Run the tests of the folder; return what is printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--forks", "2", *options],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(TOP), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout
+    return done.stdout
