@@ -6,11 +6,16 @@ in one process, in several, on Dataflow with a folder on an object store, and on
 
 import contextlib
 import json
+import logging
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from typing import Any
 
 import apache_beam as beam
+import grpc
+from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
 
 from components.code_digest import code_digest
 from components.tfx_internals.beam_flags import DaskOptions
@@ -23,8 +28,9 @@ from core.progress import show_progress
 Unit = dict[str, Any]
 Result = dict[str, Any]
 Element = tuple[int, str]  # the number of the file of results, and the units as JSON
+log = logging.getLogger(__name__)
 DASK_TIMEOUT_SECONDS = 30  # to reach the scheduler
-MAX_RESULTS = 4096  # files; with more units, several of them share one
+MAX_RESULTS = 1024  # files; with more units, several of them share one, and are one task
 
 
 class EngineError(TextmillError):
@@ -46,7 +52,7 @@ def map_units(
     Raises:
         InputError: the error of the first unit, in order, that raised one.
         LostWorkerError: a worker process of the local engine died.
-        EngineError: the Dask cluster cannot be used.
+        EngineError: the Dask cluster or the job server cannot be used.
     """
     storage.make_folder(scratch)
     size = max(1, math.ceil(len(units) / MAX_RESULTS))
@@ -69,7 +75,7 @@ def _run(pipeline: beam.Pipeline, do: "_Work", elements: Sequence[Element]) -> N
     if scheduler := pipeline.options.view_as(DaskOptions).dask_scheduler:
         _run_on_dask(scheduler, do, elements)
         return
-    with supervise_workers(), pipeline:
+    with supervise_workers(), _explain_job_server(pipeline.options), pipeline:
         _ = (
             pipeline
             | "Units" >> beam.Create(elements)
@@ -78,11 +84,38 @@ def _run(pipeline: beam.Pipeline, do: "_Work", elements: Sequence[Element]) -> N
         )
 
 
+@contextlib.contextmanager
+def _explain_job_server(options: PipelineOptions) -> Iterator[None]:
+    """Raise EngineError if a job server cannot be reached, or its job fails."""
+    server = options.view_as(PortableOptions)
+    try:
+        yield
+    except (RuntimeError, grpc.RpcError, grpc.FutureTimeoutError) as error:
+        if not server.job_endpoint:
+            raise
+        log.error("the job server", exc_info=error)
+        environment = f"{server.environment_type}:{server.environment_config or ''}".rstrip(":")
+        raise EngineError(
+            f"The job server {server.job_endpoint} did not finish its job ("
+            f"{_find_reason(str(error))}). Check that it reaches beam.environment "
+            f"{environment}, and that workers see the workdir and the text. The run's log has more."
+        ) from error
+
+
+def _find_reason(message: str) -> str:
+    """Return the sentence of gRPC or of the last exception in a server's message."""
+    if details := re.findall(r'details = "(.+)"', message):
+        return str(details[-1])
+    raised = re.findall(r"^[\w.]+(?:Error|Exception): .+", message, re.MULTILINE)
+    return str(raised[-1]) if raised else message.partition("\n")[0] or "it does not answer"
+
+
 def _run_on_dask(scheduler: str, do: "_Work", elements: Sequence[Element]) -> None:
     """Process the elements on a Dask cluster, which repeats those of a worker that dies.
 
     Raises:
-        EngineError: the cluster cannot be reached, or workers died again and again.
+        EngineError: the cluster cannot be reached, its scheduler ended, or workers died again and
+            again.
     """
     try:
         from distributed import Client, KilledWorker
@@ -108,6 +141,11 @@ def _run_on_dask(scheduler: str, do: "_Work", elements: Sequence[Element]) -> No
                 f"Dask's workers died again and again while they processed the same unit: {error}. "
                 f"If memory is short, start fewer workers per machine."
             ) from error
+        except CancelledError as error:
+            raise EngineError(
+                f"The Dask scheduler {scheduler} ended before its work did. Start it and its "
+                f"workers, and run again."
+            ) from error
         finally:
             client.cancel(futures)
 
@@ -119,7 +157,7 @@ def _check_workers(client: Any, module: str) -> None:
     except TimeoutError:
         raise EngineError(
             f"The Dask scheduler {client.scheduler.address} has no worker. Start some with "
-            f"`dask-worker {client.scheduler.address} --nthreads 1`."
+            f"`dask worker {client.scheduler.address} --nthreads 1`."
         ) from None
     digests = client.run(code_digest, module)
     others = sorted(worker for worker, digest in digests.items() if digest != code_digest(module))

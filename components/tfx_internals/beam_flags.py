@@ -42,6 +42,8 @@ def portable_beam_args(endpoint: str, environment: str) -> list[str]:
         "--runner=PortableRunner",
         f"--job_endpoint={endpoint}",
         f"--environment_type={kind}",
+        # Beam would list this environment's packages with pip, which uv does not install.
+        "--experiments=disable_logging_submission_environment",
         _NO_SOURCE_PACKAGE,
     ]
     return flags + [f"--environment_config={configuration}"] * bool(configuration)

@@ -24,6 +24,7 @@ from pipelines.local.standard_input import keep_standard_input
 from pipelines.local.store_care import check_store, close_unfinished
 from pipelines.local.text_location import TextLocation, locate_and_check
 from pipelines.local.training_rate import find_rate
+from pipelines.machines.engine import check_engine
 from pipelines.machines.local import check_local_memory
 from pipelines.metadata.mlmd.update import relocate
 from pipelines.metadata.names import KILLED
@@ -72,6 +73,7 @@ def _check_and_run(
     hush(verbose)
     check_training(recipe, options.to_node)
     check_local_memory(recipe, options.to_node)
+    check_engine(recipe.beam)
     workdir = open_workdir(options.workdir, options.root)  # makes it, so all else is checked first
     with hold(workdir, wait_seconds), sigterm_raises():
         check_store(workdir)

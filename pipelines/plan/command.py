@@ -70,6 +70,8 @@ def print_plan(plan: "Plan", console: "Console") -> None:
     from core.format_numbers import format_flop
 
     _print_nodes(plan, console)
+    for warning in plan.warnings:
+        console.print(f"[yellow]Warning:[/] {escape(warning)}")
     if not plan.trains:
         console.print("No training: the model is cached, or the plan ends before it.")
         return
@@ -81,8 +83,6 @@ def print_plan(plan: "Plan", console: "Console") -> None:
         f"{work.seq_length} tokens = {work.tokens:,} tokens; {work.parameters:,} parameters; "
         f"{format_flop(work.flops)}"
     )
-    for warning in plan.warnings:
-        console.print(f"[yellow]Warning:[/] {escape(warning)}")
     _print_estimates(plan.estimates, console)
     _print_memory(plan.estimates, console)
     console.print(f"[dim]Prices: {escape(plan.prices)}[/]")

@@ -9,6 +9,7 @@ from components.text_example_gen.reading.find_files import list_once
 from pipelines.local.standard_input import keep_standard_input
 from pipelines.local.text_location import TextLocation, locate_and_check
 from pipelines.local.training_rate import find_rate
+from pipelines.machines.engine import explain_engine
 from pipelines.machines.local import explain_local_memory
 from pipelines.machines.presets import load_prices
 from pipelines.options import RunOptions
@@ -74,6 +75,9 @@ def make_plan(
     work = compute_work(recipe)
     memory = None if machines else explain_local_memory(recipe)
     trains = any(node.node == TRAINER and node.state == "runs" for node in nodes)
+    warnings = [explain_engine(recipe.beam)]
+    if trains:
+        warnings += [*warn_of_missing_device(recipe), memory, *batches]
     estimates = estimate_all(recipe, work, folder, machines, utilization, table) if trains else ()
     return Plan(
         recipe=recipe.name,
@@ -82,9 +86,7 @@ def make_plan(
         trains=trains,
         work=work,
         estimates=tuple(estimates),
-        warnings=(*warn_of_missing_device(recipe), *filter(None, [memory]), *batches)
-        if trains
-        else (),
+        warnings=tuple(filter(None, warnings)),
         budget=budget,
         prices=f"{table.date}, {table.region}: {' '.join(table.source.split())}",
     )

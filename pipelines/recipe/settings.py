@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from components.evaluation_settings import EvaluationSettings
 from components.settings import (
@@ -27,6 +27,7 @@ OBJECTIVES = {
     "electra": ("contiguous", "none"),
 }
 # Settings that name a folder.
+MAX_PORT = 65_535
 FOLDERS = (("vocabulary", "import_from"), ("model", "start_from"), ("model", "generator_from"))
 
 
@@ -60,7 +61,16 @@ class BeamSettings(Settings):
             )
         if self.engine == "dask" and "://" not in str(self.endpoint):
             raise ValueError(f"endpoint of a Dask scheduler is tcp://{self.endpoint}")
+        if self.engine == "portable" and "://" in str(self.endpoint):
+            raise ValueError("endpoint of a job server is host:port, without tcp://")
         return self
+
+    @field_validator("endpoint")
+    @classmethod
+    def _check_port(cls, endpoint: str | None) -> str | None:
+        if endpoint and int(endpoint.rpartition(":")[2]) > MAX_PORT:
+            raise ValueError(f"a port is at most {MAX_PORT}")
+        return endpoint
 
 
 class CardSettings(Settings):

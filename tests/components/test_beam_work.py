@@ -1,20 +1,22 @@
-"""Units of work on a Dask cluster: results in order, and errors that say what to do."""
+"""Units of work on a cluster: results in order, and errors that say what to do."""
 
 import functools
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 import pytest
+from apache_beam.runners.portability.local_job_service import LocalJobServicer
 from distributed import LocalCluster
 
 from components import beam_work
 from components.beam_work import EngineError, Result, Unit, map_units
-from components.tfx_internals.beam_flags import dask_beam_args
+from components.tfx_internals.beam_flags import dask_beam_args, portable_beam_args
 from core.errors import InputError
 
 
@@ -34,9 +36,12 @@ def cluster() -> Iterator[LocalCluster]:
 
 
 def run(scheduler: str, folder: Path, refused: int = -1) -> list[Result]:
-    options = beam.options.pipeline_options.PipelineOptions(dask_beam_args(scheduler))
+    return run_with(dask_beam_args(scheduler), folder, functools.partial(double, refused=refused))
+
+
+def run_with(flags: list[str], folder: Path, work: Callable[[Unit], Result]) -> list[Result]:
+    options = beam.options.pipeline_options.PipelineOptions(flags)
     units = [{"value": value} for value in range(12)]
-    work = functools.partial(double, refused=refused)
     return map_units(lambda: beam.Pipeline(options=options), work, units, str(folder), "Double")
 
 
@@ -61,7 +66,7 @@ def test_workers_with_other_code_are_refused(
 
 @pytest.mark.parametrize(
     ("workers", "message"),
-    [(0, "has no worker. Start some with `dask-worker"), (None, "Cannot reach the Dask scheduler")],
+    [(0, "has no worker. Start some with `dask worker"), (None, "Cannot reach the Dask scheduler")],
 )
 def test_a_cluster_that_is_not_there_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int | None, message: str
@@ -89,3 +94,40 @@ def test_workers_load_no_tensorflow() -> None:
     assert not {"tensorflow", "tensorflow_data_validation", "tfx.types"} & set(
         loaded.stdout.split()
     )
+
+
+def test_a_scheduler_that_ends_is_an_error(cluster: LocalCluster, tmp_path: Path) -> None:
+    def end(unit: Unit) -> Result:
+        cluster.loop.add_callback(cluster.scheduler.close)
+        time.sleep(2)
+        return unit
+
+    with pytest.raises(EngineError, match="ended before its work did"):
+        run_with(dask_beam_args(cluster.scheduler_address), tmp_path, end)
+
+
+def test_many_units_share_files_of_results(
+    cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beam_work, "MAX_RESULTS", 5)
+    results = run(cluster.scheduler_address, tmp_path)
+    assert results == [{"doubled": 2 * value} for value in range(12)]
+    assert len(list(tmp_path.iterdir())) == 4, "three units per file"
+
+
+def test_a_job_server_that_fails_or_does_not_answer_is_an_error(tmp_path: Path) -> None:
+    servicer = LocalJobServicer(str(tmp_path / "staged"))
+    port = servicer.start_grpc_server(0)
+    flags = portable_beam_args(f"localhost:{port}", "EXTERNAL:localhost:1")
+    with pytest.raises(EngineError, match=r"Connection refused.*beam\.environment EXTERNAL"):
+        run_with(flags, tmp_path / "a", functools.partial(double, refused=-1))
+    servicer.stop()
+    flags = [*portable_beam_args("localhost:1", "LOOPBACK"), "--job_server_timeout=1"]
+    with pytest.raises(EngineError, match=r"localhost:1 did not finish .*\(it does not answer"):
+        run_with(flags, tmp_path / "b", functools.partial(double, refused=-1))
+
+
+def test_the_reason_is_one_sentence() -> None:
+    trace = "failed in state FAILED: Traceback\n  File x\nOSError: no disk\n\n[while running]"
+    assert beam_work._find_reason(trace) == "OSError: no disk"
+    assert beam_work._find_reason("") == "it does not answer"

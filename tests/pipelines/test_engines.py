@@ -98,8 +98,8 @@ def test_a_dask_cluster_that_loses_a_worker(tmp_path: Path, expected: dict[str, 
     port, flag = free_port(), tmp_path / "killed"
     address = f"tcp://127.0.0.1:{port}"
     plain = ["--no-dashboard"]
-    scheduler = [str(BIN / "dask-scheduler"), "--host", "127.0.0.1", "--port", str(port), *plain]
-    worker = [str(BIN / "dask-worker"), address, "--no-nanny", "--nthreads", "1", *plain]
+    scheduler = [str(BIN / "dask"), "scheduler", "--host", "127.0.0.1", "--port", str(port), *plain]
+    worker = [str(BIN / "dask"), "worker", address, "--no-nanny", "--nthreads", "1", *plain]
     failpoint = {VARIABLE: "write-shard:1", FLAG_VARIABLE: str(flag)}
     with started(scheduler), started(worker, worker, **failpoint) as workers:
         made = make_instances(tmp_path / "w", "beam.engine=dask", f"beam.endpoint={address}")

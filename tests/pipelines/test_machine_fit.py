@@ -1,17 +1,21 @@
 """A training that does not fit its machine is refused before anything is compiled or run."""
 
+import socket
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from core.errors import InputError
 from pipelines.local.run_command import run_recipe
 from pipelines.machines import local
+from pipelines.machines.engine import explain_engine
 from pipelines.machines.fit import check_machine, predict_fit
 from pipelines.machines.local import check_local_memory, explain_local_memory, gpu_memory
 from pipelines.machines.presets import preset
 from pipelines.options import RunOptions
 from pipelines.recipe.file import load_recipe
+from pipelines.recipe.settings import BeamSettings
 from pipelines.recipe.work import check_training
 from trainer.models.architecture import resolve_architecture
 from trainer.report.memory import largest_batch, predict_memory
@@ -113,3 +117,39 @@ def test_the_memory_of_the_smallest_gpu_counts(
     assert gpu_memory() == 23_034 * MIB
     driver.write_text("#!/bin/sh\necho Failed to initialize NVML\nexit 9\n", encoding="utf-8")
     assert gpu_memory() is None
+
+
+POOL = {"environment": "EXTERNAL:localhost:50000"}
+
+
+def test_an_engine_that_cannot_be_reached_is_refused_before_a_workdir_is_made(
+    tmp_path: Path,
+) -> None:
+    with socket.create_server(("localhost", 0)) as server:
+        port = server.getsockname()[1]
+        open_one = BeamSettings(engine="dask", endpoint=f"tcp://localhost:{port}")
+        assert explain_engine(open_one) is None
+    assert explain_engine(BeamSettings(workers=2)) is None
+    (tmp_path / "a.txt").write_text("A sentence.\n")
+    overrides = ["beam.engine=portable", f"beam.endpoint=localhost:{port}"]
+    options = RunOptions(
+        recipe=TINY, text=[str(tmp_path)], workdir=tmp_path / "w",
+        overrides=[*overrides, "beam.environment=LOOPBACK"],
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"cannot connect to the job server \(Connection refused"):
+        run_recipe(options)
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"engine": "portable", "endpoint": "tcp://host:1", **POOL}, "host:port, without tcp"),
+        ({"engine": "dask", "endpoint": "tcp://host:65536"}, "a port is at most 65535"),
+    ],
+)
+def test_endpoints_that_cannot_be_one_are_refused(
+    settings: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        BeamSettings.model_validate(settings)
