@@ -4,6 +4,7 @@ It takes the place of the requests of `core.gcs`, counts them, and lets each wai
 """
 
 import io
+import math
 import threading
 import time
 from collections import Counter
@@ -23,6 +24,7 @@ class MadeUpStore:
 
     def __init__(self, latency_seconds: float) -> None:
         self.requests: Counter[str] = Counter()
+        self.made: Counter[str] = Counter()  # files that workers write, by folder
         self._latency = latency_seconds
         self._lock = threading.Lock()
         self._listings: dict[str, Callable[[], Iterator[StoredObject]]] = {}
@@ -67,9 +69,10 @@ class MadeUpStore:
         self._written[path] = Path(file).read_bytes()
 
     def remove_tree(self, folder: str) -> None:
-        """Forget the files of a folder; the requests are counted as those of the real function."""
-        inside = [name for name in self._readers if name.startswith(folder)]
-        self.requests["folders removed"] += len(inside)
+        """Count the requests of the real function, which lists a folder and removes in batches."""
+        files = sum(count for name, count in self.made.items() if name.startswith(folder))
+        self.requests["list"] += math.ceil(files / LISTED_PER_REQUEST)
+        self.requests["remove"] += math.ceil(files / REMOVED_PER_REQUEST)
 
     def _read(self, path: str) -> bytes:
         self._request("read")

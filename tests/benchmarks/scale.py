@@ -10,6 +10,7 @@ import functools
 import io
 import json
 import math
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ from components.text_example_gen.reading.find_files import CorpusFile
 from components.text_example_gen.reading.find_sources import find_sources
 from components.text_example_gen.reading.fingerprint import fingerprint
 from components.text_settings import TextSettings
+from core import storage
 from core.gcs.object_store import StoredObject
 from core.manifest import Manifest
 from tests.benchmarks.made_up_store import MadeUpStore
@@ -79,6 +81,7 @@ class Simulation:
             steps.write_documents, source, settings, OUTPUT, "code", self.map_units
         )
         manifest = self.measure("TextExampleGen", write)
+        self.measure("remove its scratch", lambda: storage.remove_tree(f"{OUTPUT}/.work"))
         self.measure("InstanceGen", lambda: self.make_instances(manifest))
         gigabytes = self.documents * DOCUMENT_BYTES / 1e9
         print(f"units: {self.units}; pipelines as sent: {NoRunner.sizes} bytes")
@@ -113,7 +116,9 @@ class Simulation:
             number = int(file.removeprefix("result-").removesuffix(".json"))
             size = math.ceil(len(units) / MAX_RESULTS)
             of_group = units[number * size : (number + 1) * size]
-            return json.dumps([make(unit) for unit in of_group]).encode()
+            results = json.dumps([make(unit) for unit in of_group])
+            self.store.made.update([scratch, *re.findall(r'"(gs://[^"]+)/[^"/]*"', results)])
+            return results.encode()
 
         self.store.read_as(scratch, content)
         return map_units(lambda: beam.Pipeline(runner=NoRunner()), work, units, scratch, name)
