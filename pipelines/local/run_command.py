@@ -34,7 +34,7 @@ from pipelines.recipe.budget import resolve_budget
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.work import check_nodes, check_training
-from pipelines.workdir import Workdir, claim_remote, hold, open_workdir
+from pipelines.workdir import Workdir, claim_remote, hold, locate_workdir, open_workdir
 
 if TYPE_CHECKING:
     from pipelines.run_environment import Locations
@@ -73,7 +73,8 @@ def _check_and_run(
     hush(verbose)
     check_training(recipe, options.to_node)
     check_local_memory(recipe, options.to_node)
-    check_engine(recipe.beam)
+    if not locate_workdir(options.workdir, options.root).metadata.exists():
+        check_engine(recipe.beam)  # later, everything that needs it may be cached
     workdir = open_workdir(options.workdir, options.root)  # makes it, so all else is checked first
     with hold(workdir, wait_seconds), sigterm_raises():
         check_store(workdir)

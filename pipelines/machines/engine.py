@@ -29,7 +29,7 @@ def explain_engine(settings: BeamSettings) -> str | None:
         server = "the Dask scheduler" if settings.engine == "dask" else "the job server"
         return (
             f"beam.endpoint {settings.endpoint}: cannot connect to {server} "
-            f"({error.strerror or error}). Start it, or change beam.endpoint, or set "
-            f"beam.engine=local without an endpoint: the results are the same."
+            f"({error.strerror or error}). Start it, or change beam.endpoint; or remove it and set "
+            f"beam.engine=local, which gives the same results."
         )
     return None
