@@ -133,7 +133,7 @@ def test_an_engine_that_cannot_be_reached_is_refused_before_a_workdir_is_made(
     (tmp_path / "a.txt").write_text("A sentence.\n")
     overrides = ["beam.engine=portable", f"beam.endpoint=localhost:{port}"]
     options = RunOptions(
-        recipe=TINY, text=[str(tmp_path)], workdir=tmp_path / "w",
+        recipe=TINY, text=[str(tmp_path)], workdir=str(tmp_path / "w"),
         overrides=[*overrides, "beam.environment=LOOPBACK"],
     )  # fmt: skip
     with pytest.raises(InputError, match=r"cannot connect to the job server \(Connection refused"):
