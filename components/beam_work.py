@@ -14,7 +14,6 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 import apache_beam as beam
-import grpc
 from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
 
 from components.code_digest import code_digest
@@ -90,8 +89,8 @@ def _explain_job_server(options: PipelineOptions) -> Iterator[None]:
     server = options.view_as(PortableOptions)
     try:
         yield
-    except (RuntimeError, grpc.RpcError, grpc.FutureTimeoutError) as error:
-        if not server.job_endpoint:
+    except Exception as error:
+        if not server.job_endpoint or isinstance(error, TextmillError):
             raise
         log.error("the job server", exc_info=error)
         environment = f"{server.environment_type}:{server.environment_config or ''}".rstrip(":")
