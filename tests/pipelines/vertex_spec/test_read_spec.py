@@ -22,6 +22,9 @@ from pipelines.compiled_spec.parameters import (
     uses_dataflow,
 )
 from pipelines.recipe.vertex_settings import NO_DIGEST
+from trainer.settings.masking import MaskingSettings
+from trainer.settings.model import ModelSettings
+from trainer.settings.training import TrainerSettings, TrainingSettings
 
 EMPTY: dict[str, Any] = {"root": {}, "components": {}}
 
@@ -77,6 +80,11 @@ def test_parameters_are_read_with_their_types_and_defaults() -> None:
         "parameter steps: '1.5' is not an integer.",
         "parameter zzz: the spec has no such parameter. Its parameters: place, rate, steps.",
     ]
+    assert check_values(spec, {"steps": "2e1", "place": "x"})["steps"] == 20
+    with pytest.raises(InputError, match=r"parameter steps: True is not an integer\."):
+        check_values(spec, {"steps": True, "place": "x"})
+    with pytest.raises(InputError, match=r"no such parameter\. Did you mean steps\?"):
+        check_values(spec, {"stepps": 1, "place": "x"})
     for unsafe in ('"', "\\", "\n", "{{"):
         with pytest.raises(InputError, match="is not allowed in it"):
             check_values(spec, {"place": f"a{unsafe}b"})
@@ -131,6 +139,25 @@ def test_a_spec_without_a_training_job_has_no_machines() -> None:
         assert training_job(spec) == {}
     assert read_machines(EMPTY) is None
     assert training_settings(EMPTY) is None
+
+
+def test_values_are_checked_with_the_trainers_settings() -> None:
+    settings = TrainingSettings(
+        model=ModelSettings(size="tiny"), masking=MaskingSettings(),
+        trainer=TrainerSettings(steps=100, warmup_steps=10), seed=1,
+        checkpoint_root="gs://b/checkpoints", code_digest="0" * 16,
+    )  # fmt: skip
+    spec = spec_of()
+    config = json.dumps({"training": settings.model_dump_json()})
+    spec["components"]["run"]["dag"]["tasks"]["Trainer"] = {
+        "inputs": {"parameters": {"custom_config": {"runtimeValue": {"constant": config}}}}
+    }
+    steps = {"steps": {"parameterType": "NUMBER_INTEGER", "defaultValue": 100}}
+    spec["root"]["inputDefinitions"] = {"parameters": steps}
+    assert training_settings(spec) == settings
+    assert check_values(spec, {"steps": 20}) == {"steps": 20}
+    with pytest.raises(InputError, match="parameter warmup_steps: 10 of 10 steps"):
+        check_values(spec, {"steps": 10})
 
 
 def test_dataflow_is_seen_in_any_task() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.instance_gen.pairing.contiguous import MIN_TAIL_TOKENS, cut_contiguous
+from components.instance_gen.pairing.contiguous import MIN_TAIL_TOKENS, _stop, cut_contiguous
 from components.instance_gen.pairing.token_ranges import TokenRanges, Walk
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
 from core.draw import draw
@@ -71,3 +71,9 @@ def test_a_tenth_has_one_segment() -> None:
     assert abs((ranges.second_length == 0).mean() - 0.1) < 0.02
     both = ranges.second_length > 0
     assert abs(ranges.first_length[both].mean() - ranges.second_length[both].mean()) < 2
+
+
+def test_a_document_that_fits_is_one_input_even_if_a_shorter_target_was_drawn() -> None:
+    for end, target, expected in ((45, 43, 45), (46, 43, 41), (45, 40, 40), (45, 45, 45)):
+        numbers = (np.array([n]) for n in (0, end, target, 45))
+        assert _stop(*numbers).tolist() == [expected]
