@@ -22,12 +22,12 @@ from trainer.models.layers import (
 from trainer.models.noise import Noise
 from trainer.objectives.masked_lm import cross_entropy, masked_lm_measures
 
-SEED = tf.constant([3, 4])
+SEED = np.array([3, 4], np.int32)
 RATE = 0.25
 SHAPE = (2, 5, 3, 4, 8)  # B, L, C, A, H / A
-MASK = tf.constant([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
-IDS = tf.constant([[3, 0, 7], [1, 1, 9]])
-WEIGHTS = tf.constant([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]])
+MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]], np.int32)
+IDS = np.array([[3, 0, 7], [1, 1, 9]], np.int32)
+WEIGHTS = np.array([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]], np.float32)
 WIDE = PIECES * VECTOR + 5  # columns: pieces, and a rest
 
 Function = Callable[..., tf.Tensor | tuple[tf.Tensor, ...]]
@@ -128,7 +128,7 @@ def test_bfloat16_differs_by_a_few_roundings_only(name: str) -> None:
         assert float(error) < 0.01 * float(tf.sqrt(tf.reduce_mean(tf.square(theirs))))
 
 
-MATHEMATICS: list[tuple[Function, Sequence[tf.Tensor], dict[str, object]]] = [
+MATHEMATICS: list[tuple[Function, Sequence[tuple[int, ...] | np.ndarray], dict[str, object]]] = [
     (layers.add_bias, [(6, 64), (64,)], {}),
     (layers.gelu, [(6, 64), (64,)], {"form": "gelu"}),
     (layers.gelu, [(6, 64), (64,)], {"form": "gelu_new"}),
@@ -142,16 +142,18 @@ MATHEMATICS: list[tuple[Function, Sequence[tf.Tensor], dict[str, object]]] = [
         {"scale": 0.3, "rate": RATE},
     ),
     (layers.look_up, [(10, 8), IDS], {}),
-    (cross_entropy, [(6, WIDE), tf.reshape(IDS, [-1])], {}),
+    (cross_entropy, [(6, WIDE), IDS.reshape(-1)], {}),
 ]
 
 
 @pytest.mark.parametrize(("layer", "arguments", "constants"), MATHEMATICS)
 def test_what_runs_is_the_mathematics_that_a_layer_states(
-    layer: Function, arguments: Sequence[tf.Tensor], constants: dict[str, object]
+    layer: Function,
+    arguments: Sequence[tuple[int, ...] | np.ndarray],
+    constants: dict[str, object],
 ) -> None:
     tensors = [
-        argument if tf.is_tensor(argument) else draw([argument], tf.float32)[0]
+        draw([argument], tf.float32)[0] if isinstance(argument, tuple) else tf.constant(argument)
         for argument in arguments
     ]
     with compiled_kernels(True):
