@@ -12,6 +12,8 @@ from core.manifest import read_manifest
 from core.settings import Settings
 from trainer.settings.training import TrainingSettings
 
+TASK_FILES = "task_files"  # key of TFX's custom_config
+
 
 class TrainingJob(Settings):
     """What a training run needs, as one JSON object.
@@ -35,6 +37,8 @@ class TrainingJob(Settings):
     """Folder that is written: TensorBoard's events and `training.json`."""
     latest_blessed: str | None = None
     """The folder that `model.start_from: latest_blessed` stands for. None: no model is blessed."""
+    tasks: tuple[str, ...] = Field(default=(), strict=False)
+    """The files of `trainer.evaluate_tasks`, as a run writes them to `model_run/tasks`."""
 
     @classmethod
     def from_fn_args(cls, fn_args: Any) -> Self:
@@ -43,7 +47,8 @@ class TrainingJob(Settings):
         Args:
             fn_args: `custom_config["training"]` is TrainingSettings as JSON; `train_files` holds
                 one glob, `…/Split-train/*`, for the instances of each phase; `base_model` is the
-                latest blessed model or None; `serving_model_dir` and `model_run_dir` are written.
+                latest blessed model or None; `serving_model_dir` and `model_run_dir` are written;
+                `custom_config["task_files"]` are the files of tasks, if there are any.
         """
         return cls(
             settings=TrainingSettings.model_validate_json(fn_args.custom_config["training"]),
@@ -51,6 +56,7 @@ class TrainingJob(Settings):
             model=fn_args.serving_model_dir,
             run=fn_args.model_run_dir,
             latest_blessed=fn_args.base_model,
+            tasks=fn_args.custom_config.get(TASK_FILES, ()),
         )
 
     def checkpoints_key(self) -> str:

@@ -17,6 +17,4 @@ def run_fn(fn_args: Any) -> None:
 
 def run_job(job: TrainingJob) -> None:
     """Train and export the model that a job describes."""
-    train_and_export(
-        job.settings, job.instances, job.model, job.run, latest_blessed=job.latest_blessed
-    )
+    train_and_export(job.settings, job.instances, job.model, job.run, job.latest_blessed, job.tasks)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
+from pydantic import JsonValue
 
 from core.failpoints import failpoint
 from core.gcs.lease import Lease, hold
@@ -14,6 +15,8 @@ from trainer.devices.peak import peak_flops
 from trainer.devices.stop_signals import Stop, note_stop_signals
 from trainer.devices.strategy import DeviceChoice, select_strategy, set_matmul_precision
 from trainer.devices.workers import Workers, explain_lost_workers
+from trainer.downstream.curve import TaskProbes
+from trainer.downstream.task_files import read_task_files
 from trainer.export.export import export_model
 from trainer.input.distribute import distribute_batches
 from trainer.input.instances import check_fit, open_instances, verify_instances
@@ -40,6 +43,7 @@ def train_and_export(
     model_folder: str,
     run_folder: str,
     latest_blessed: str | None = None,
+    tasks: Sequence[str] = (),
 ) -> None:
     """Train a model, or resume a stopped run, and export it.
 
@@ -53,11 +57,12 @@ def train_and_export(
         run_folder: for TensorBoard's events and `training.json`.
         latest_blessed: the folder that `model.start_from: latest_blessed` stands for. None: no
             model is blessed yet, and the initial weights are random.
+        tasks: the files of `trainer.evaluate_tasks`.
 
     Raises:
         InputError: instances, settings or device do not fit together; before the first step.
     """
-    run = _prepare(resolve_latest_blessed(settings, latest_blessed), instances_folders)
+    run = _prepare(resolve_latest_blessed(settings, latest_blessed), instances_folders, tasks)
     folder = _checkpoint_folder(run)
     held = hold(folder) if run.workers.is_chief else contextlib.nullcontext()
     with explain_lost_workers(run.workers, run.settings.checkpoint_root), held as lease:
@@ -84,9 +89,12 @@ class Run:
     phases: Sequence[Phase]
     objective: Objective
     state: State
+    probes: TaskProbes | None  # of the chief, if there are tasks
 
 
-def _prepare(settings: TrainingSettings, instances_folders: Sequence[str]) -> Run:
+def _prepare(
+    settings: TrainingSettings, instances_folders: Sequence[str], tasks: Sequence[str]
+) -> Run:
     # --- Devices: first, because TensorFlow requires it ---------------------------------------
     set_matmul_precision(settings.trainer.precision)
     devices = select_strategy(settings.trainer.device)
@@ -105,7 +113,18 @@ def _prepare(settings: TrainingSettings, instances_folders: Sequence[str]) -> Ru
     # --- State: weights, optimizer and step ---------------------------------------------------
     with devices.strategy.scope():
         state = start_state(settings, objective)
-    return Run(settings, devices, workers, phases, objective, state)
+
+    # --- Tasks: probes of the weights on the way ----------------------------------------------
+    probes = None
+    if settings.trainer.evaluate_tasks and workers.is_chief:
+        probes = TaskProbes(
+            read_task_files(settings.trainer.evaluate_tasks, tasks),
+            devices.strategy,
+            objective.model,
+            state.variables,
+            instances[0].vocabulary,
+        )
+    return Run(settings, devices, workers, phases, objective, state, probes)
 
 
 def _train(
@@ -132,6 +151,7 @@ def _train(
         first_step=state.steps_done(),
         peak=peak_flops(settings.trainer, run.devices.strategy),
         earlier=checkpoints.history,
+        tasks_digest=run.probes.digest if run.probes else "",
     )
     for line in (run.devices.explanation, *total.lines()):
         progress.show(line)
@@ -142,6 +162,9 @@ def _train(
         progress.show(f"Resuming from {resumed}")
     elif not_continued:
         progress.warn(not_continued)
+
+    if run.probes and not progress.task_scores:
+        progress.report_tasks(state.steps_done(), run.probes())
 
     # --- Loop, phase by phase -----------------------------------------------------------------
     export_best = settings.trainer.export == "best"
@@ -157,6 +180,8 @@ def _train(
     if best and run.workers.is_chief:
         kept, values = best.read()
         facts |= {"exported_step": kept.step, "held_out_loss": kept.loss}
+    if run.probes:
+        facts["task_scores"] = [dict[str, JsonValue](s) for s in progress.task_scores]
     progress.close({"finished": True, "resumed_from": resumed, **facts})
     return values, facts
 
@@ -220,6 +245,8 @@ def _make_held_out_evaluation(
         if best and run.workers.is_chief:
             best.offer(step, phase.number, held_out.deciding_loss(means))
         progress.report_held_out(step, means)
+        if run.probes:
+            progress.report_tasks(step, run.probes())
 
     return evaluate
 

@@ -6,27 +6,25 @@ most common label, a bag of words, the same architecture with random weights, an
 model.
 """
 
+import itertools
 import logging
 from contextlib import ExitStack
 from functools import cached_property
 
 import numpy as np
 
-from components.downstream_evaluator.linear import (
-    predict_from_vectors,
-    predict_from_words,
-    predict_majority,
-)
+from components.downstream_evaluator.bag_of_words import predict_from_words
 from components.downstream_evaluator.model_folder import ModelFolder, open_model
-from components.downstream_evaluator.read_task import Task, read_task
+from components.downstream_evaluator.read_task import read_task
 from components.downstream_evaluator.results import TaskResult
 from components.downstream_evaluator.scores import Score, score
 from components.evaluation_settings import DownstreamSettings
-from core.errors import InputError
 from core.progress import Advance, show_progress
-from trainer.downstream.examples import Encoded, encode
+from trainer.downstream.curve import check_positions
+from trainer.downstream.examples import Encoded, Examples, LabeledTask, encode
 from trainer.downstream.fine_tuning import FineTuner
-from trainer.downstream.vectors import compute_vectors
+from trainer.downstream.probe import predict_from_vectors
+from trainer.downstream.vectors import compute_vectors, make_encode
 from trainer.huggingface.weights import Values
 from trainer.models.families import build_model
 from trainer.models.parameters import first_values
@@ -59,39 +57,29 @@ def evaluate_model(
     with ExitStack() as stack:
         model = stack.enter_context(open_model(folder))
         latest = stack.enter_context(open_model(latest_blessed)) if latest_blessed else None
-        for task in tasks:
-            _check_length(task, model, latest)
+        for task, each in itertools.product(tasks, filter(None, (model, latest))):
+            check_positions(task, each.architecture.max_position, f"{each.name}: the model")
         advance = stack.enter_context(
             show_progress("DownstreamEvaluator", "fine-tunings", trainings)
         )
         return {
-            task.settings.name: _evaluate_task(task, model, latest, settings.fine_tuning, advance)
+            task.name: _evaluate_task(task, model, latest, settings.fine_tuning, advance)
             for task in tasks
         }
 
 
-def _check_length(task: Task, *models: ModelFolder | None) -> None:
-    for model in models:
-        if model and task.settings.seq_length > model.architecture.max_position:
-            raise InputError(
-                f"{model.name}: has {model.architecture.max_position} positions, but task "
-                f"{task.settings.name} has a seq_length of {task.settings.seq_length}. Lower it."
-            )
-
-
 def _evaluate_task(
-    task: Task,
+    task: LabeledTask,
     model: ModelFolder,
     latest: ModelFolder | None,
     settings: FineTuningSettings,
     advance: Advance,
 ) -> TaskResult:
-    kind, metric = task.settings.kind, task.settings.metric
     candidate = _Candidate(model, task, settings)
     labels = candidate.eval.labels
 
     def rate(*predictions: np.ndarray) -> Score:
-        return score(predictions, labels, metric)
+        return score(predictions, labels, task.metric)
 
     probes = {
         "model": rate(candidate.probe(model.values)),
@@ -104,25 +92,25 @@ def _evaluate_task(
     if latest:
         other = candidate if latest.fingerprint == model.fingerprint else None
         other = other or _Candidate(latest, task, settings)
-        probes["latest"] = score([other.probe(latest.values)], other.eval.labels, metric)
+        probes["latest"] = score([other.probe(latest.values)], other.eval.labels, task.metric)
         predictions = other.fine_tune(latest.values, advance)
-        tuned["latest"] = score(predictions, other.eval.labels, metric)
+        tuned["latest"] = score(predictions, other.eval.labels, task.metric)
     all_labels = task.eval.flat_labels
-    majority = predict_majority(task.train.flat_labels, len(all_labels))
-    words = predict_from_words(task.train, task.eval, kind)
+    majority = np.full_like(all_labels, np.bincount(task.train.flat_labels).argmax())
+    words = predict_from_words(task.train.sample(), task.eval, task.kind)
     return TaskResult(
-        name=task.settings.name,
-        kind=kind,
-        metric=metric,
+        name=task.name,
+        kind=task.kind,
+        metric=task.metric,
         labels=len(task.labels),
         train_examples=len(task.train.texts),
         eval_examples=len(task.eval.texts),
         eval_labels=len(labels),
         shared_examples=task.shared(),
         cut_examples=candidate.train.cut + candidate.eval.cut,
-        seq_length=task.settings.seq_length,
-        majority=score([majority], all_labels, metric),
-        bag_of_words=score([words], all_labels, metric),
+        seq_length=task.seq_length,
+        majority=score([majority], all_labels, task.metric),
+        bag_of_words=score([words], all_labels, task.metric),
         probe=probes,
         fine_tuning=tuned,
     )
@@ -131,22 +119,26 @@ def _evaluate_task(
 class _Candidate:
     """A model's architecture and vocabulary on one task, with any weights."""
 
-    def __init__(self, model: ModelFolder, task: Task, settings: FineTuningSettings) -> None:
+    def __init__(self, model: ModelFolder, task: LabeledTask, settings: FineTuningSettings) -> None:
         self._model = model
         self._task = task
         self._settings = settings
 
     @cached_property
     def train(self) -> Encoded:
-        return self._encode("train")
+        return self._encode(self._task.train)
 
     @cached_property
     def eval(self) -> Encoded:
-        return self._encode("eval")
+        return self._encode(self._task.eval)
 
-    def _encode(self, split: str) -> Encoded:
-        examples, length = getattr(self._task, split), self._task.settings.seq_length
-        return encode(examples, self._model.vocabulary, length)
+    @cached_property
+    def _sample(self) -> Encoded:
+        examples = self._task.train.sample()
+        return self.train if examples is self._task.train else self._encode(examples)
+
+    def _encode(self, examples: Examples) -> Encoded:
+        return encode(examples, self._model.vocabulary, self._task.seq_length)
 
     @cached_property
     def _tuner(self) -> FineTuner:
@@ -154,18 +146,17 @@ class _Candidate:
             self._model.architecture,
             self.train,
             len(self._task.labels),
-            per_word=self._task.settings.kind == "tag",
+            per_word=self._task.kind == "tag",
             settings=self._settings,
         )
 
     def probe(self, values: Values) -> np.ndarray:
         """Predict with logistic regression on the vectors of an encoder's last layer."""
-        kind = self._task.settings.kind
-        vectors = (
-            compute_vectors(self._model.architecture, values, split, kind)
-            for split in (self.train, self.eval)
+        encoder = make_encode(self._model.architecture, values)
+        vectors, others = (
+            compute_vectors(encoder, split, self._task.kind) for split in (self._sample, self.eval)
         )
-        return predict_from_vectors(next(vectors), self.train.labels, next(vectors))
+        return predict_from_vectors(vectors, self._sample.labels, others)
 
     def fine_tune(self, values: Values | None, advance: Advance) -> list[np.ndarray]:
         """Predict after fine-tuning an encoder, once per seed; None: from random weights."""

@@ -8,10 +8,8 @@ from tfx.utils import path_utils
 
 from components.artifacts import Artifacts
 from components.downstream_evaluator.evaluate import evaluate_model
-from components.downstream_evaluator.read_table import TaskError
-from components.downstream_evaluator.read_task import tasks_digest
+from components.downstream_evaluator.read_task import check_unchanged
 from components.downstream_evaluator.results import write_results
-from components.evaluation_settings import DownstreamSettings
 
 
 class Executor(base_executor.BaseExecutor):
@@ -30,11 +28,9 @@ class Executor(base_executor.BaseExecutor):
         Raises:
             InputError: a file changed since the run started, or an example cannot be used.
         """
-        settings = DownstreamSettings.model_validate_json(exec_properties["downstream_settings"])
-        if tasks_digest(settings.tasks) != exec_properties["tasks_digest"]:
-            raise TaskError(
-                "A file of evaluation.tasks changed since this run was prepared. Start it again."
-            )
+        settings = check_unchanged(
+            exec_properties["downstream_settings"], exec_properties["tasks_digest"]
+        )
         model = artifact_utils.get_single_instance(input_dict["model"])
         # Vertex AI's resolver may return the model itself (see model_evaluator/baseline.py).
         latest = [b for b in input_dict.get("baseline_model") or [] if b.uri != model.uri]

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from components.text_example_gen.reading.decode_line import BadLine, decode_utf8
@@ -15,8 +16,11 @@ from components.text_example_gen.reading.stored_file import open_stored
 from components.text_settings import TextSettings
 from core import storage
 from core.errors import InputError
+from core.safe_text import shorten, visible
 
 _DELIMITERS = ",;\t|"
+MOST_CHARACTERS = 30  # of a column's name in a message
+MOST_LISTED = 300  # characters of all names
 _LAYOUTS = ("csv", "jsonl", "parquet")
 
 
@@ -42,8 +46,9 @@ def read_table(path: str, columns: Sequence[str]) -> list[Row]:
         InputError: the file is missing, damaged, of another kind, or a row lacks a column.
     """
     shown = escape_path(path)
-    if not storage.exists(path):
-        raise TaskError(f"{shown}: no such file. Correct its path in evaluation.tasks.")
+    if not storage.exists(path) or Path(path).is_dir():
+        kind = "a folder, not a" if Path(path).is_dir() else "no such"
+        raise TaskError(f"{shown}: {kind} file. Correct its path in evaluation.tasks.")
     name, size = path.rpartition("/")[2], storage.size_bytes(path)
     settings = TextSettings()
     file = CorpusFile(path=path, name=name, size_bytes=size)
@@ -71,9 +76,11 @@ def check_columns(names: Sequence[str], columns: Sequence[str], where: str) -> N
     """
     for column in columns:
         if column not in names:
+            known = ", ".join(shorten(visible(name), MOST_CHARACTERS) for name in names)
             raise TaskError(
-                f"{where}: no column {column!r}; the columns are: {', '.join(names)}. Name the "
-                f"columns of text and label in evaluation.tasks."
+                f"{where}: no column {column!r}; the columns are: {shorten(known, MOST_LISTED)}. "
+                f"Name the columns of text and label in evaluation.tasks; a file without a line of "
+                f"names needs one."
             )
 
 
@@ -115,21 +122,19 @@ def _read_csv(
     lines: Sequence[str], shown: str, columns: Sequence[str], *, is_tsv: bool
 ) -> Iterator[Row]:
     """Yield the rows; the first line has the names."""
-    quoting = {"quoting": csv.QUOTE_NONE, "quotechar": None} if is_tsv else {"strict": True}
+    quoting: Any = {"quoting": csv.QUOTE_NONE, "quotechar": None} if is_tsv else {}
     csv.field_size_limit(1 << 27)
-
-    def split(delimiter: str, text: Iterator[str]) -> Any:
-        return csv.reader(text, delimiter=delimiter, **quoting)
-
     text = [f"{line}\n" for line in lines]
-    headers: dict[str, list[str]] = {
-        d: next(split(d, iter(text[:1])), []) for d in ("\t" if is_tsv else _DELIMITERS)
-    }
-    delimiter, names = max(headers.items(), key=lambda item: len(set(columns) & set(item[1])))
-    check_columns(names, columns, f"{shown}:1")
-    reader = split(delimiter, iter(text))
-    next(reader)
+
+    def count_known(delimiter: str) -> int:
+        header: list[str] = next(csv.reader(text[:1], delimiter=delimiter, **quoting), [])
+        return len(set(columns) & set(header))
+
+    delimiter = max("\t" if is_tsv else _DELIMITERS, key=count_known)
+    reader = csv.reader(text, delimiter=delimiter, strict=not is_tsv, **quoting)
     try:
+        names = next(reader, [])
+        check_columns(names, columns, f"{shown}:1")
         for values in reader:
             where = f"{shown}:{reader.line_num}"
             if values and len(values) != len(names):

@@ -3,33 +3,17 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from components.downstream_evaluator.read_table import Row, TaskError, read_table
-from components.evaluation_settings import TaskSettings
+from components.evaluation_settings import DownstreamSettings, TaskSettings
 from core.manifest import file_digest
-from trainer.downstream.examples import Examples
+from trainer.downstream.examples import Examples, LabeledTask
 
 SPECIALS = {"classify": 2, "pair": 3, "tag": 2}  # [CLS] and [SEP]
 
 
-@dataclass(frozen=True)
-class Task:
-    """A task whose examples were read and checked."""
-
-    settings: TaskSettings
-    labels: tuple[str, ...]  # in the order of their ids
-    train: Examples
-    eval: Examples
-
-    def shared(self) -> int:
-        """Return how many held-out texts are training texts, too."""
-        known = set(self.train.texts)
-        return sum(text in known for text in self.eval.texts)
-
-
-def read_task(settings: TaskSettings) -> Task:
+def read_task(settings: TaskSettings) -> LabeledTask:
     """Read the examples of both files.
 
     Raises:
@@ -47,11 +31,14 @@ def read_task(settings: TaskSettings) -> Task:
             f"{settings.train}: all examples have the label {labels[0]!r}, so there is nothing to "
             f"learn. Set evaluation.tasks' label of task {settings.name} to another column."
         )
-    return Task(
-        settings,
-        labels,
-        _number_labels(train, labels, settings),
-        _number_labels(eval_, labels, settings),
+    return LabeledTask(
+        name=settings.name,
+        kind=settings.kind,
+        metric=settings.metric,
+        seq_length=settings.seq_length,
+        labels=labels,
+        train=_number_labels(train, labels, settings),
+        eval=_number_labels(eval_, labels, settings),
     )
 
 
@@ -59,6 +46,20 @@ def tasks_digest(tasks: Sequence[TaskSettings]) -> str:
     """Return a digest of the content of all files; TFX's cache key would have only their names."""
     files = [(task.name, file_digest(task.train), file_digest(task.eval)) for task in tasks]
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()
+
+
+def check_unchanged(downstream_settings: str, digest: str) -> DownstreamSettings:
+    """Return the settings of an execution, if the files of its tasks are those of the plan.
+
+    Raises:
+        TaskError: a file changed since the run started.
+    """
+    settings = DownstreamSettings.model_validate_json(downstream_settings)
+    if tasks_digest(settings.tasks) != digest:
+        raise TaskError(
+            "A file of evaluation.tasks changed since this run was prepared. Start it again."
+        )
+    return settings
 
 
 def eval_digest(tasks: Sequence[TaskSettings]) -> str:

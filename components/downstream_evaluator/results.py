@@ -14,7 +14,7 @@ from core.errors import InputError
 RESULTS = "downstream.json"
 STANDARD_ERRORS = 2.0  # that a difference may be off
 METHOD = {
-    "probe": "Logistic regression (scikit-learn, C = 1) on standardized frozen vectors of the last "
+    "probe": "Logistic regression (C = 1) on standardized frozen vectors of the last "
     "layer. A text: the mean over all tokens with [CLS] and [SEP]. A pair: the means u, v of both "
     "segments as u, v, |u - v|, u * v. A word: the hidden state of its first piece.",
     "fine_tuning": "All weights, one linear layer on top, after dropout. A text or pair: on the "

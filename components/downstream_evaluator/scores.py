@@ -1,13 +1,13 @@
 """Score predictions: metrics, and how far chance could have moved them."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from core.draw import draw
+from trainer.downstream.probe import compute_metric
 
 RESAMPLES = 100  # of the held-out examples, for the standard error
 
@@ -36,19 +36,6 @@ def score(predictions: Sequence[np.ndarray], labels: np.ndarray, metric: str) ->
     return Score(
         round(mean, 6), round(spread, 6), round(error, 6), tuple(round(v, 6) for v in values)
     )
-
-
-def compute_metric(metric: str, labels: np.ndarray, predictions: np.ndarray) -> float:
-    """Compute accuracy, macro_f1 or matthews."""
-    from sklearn import metrics  # type: ignore[import-untyped]
-
-    if metric == "accuracy":
-        return float((labels == predictions).mean())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a label that is never predicted has an F1 of 0
-        if metric == "macro_f1":
-            return float(metrics.f1_score(labels, predictions, average="macro", zero_division=0))
-        return float(metrics.matthews_corrcoef(labels, predictions))
 
 
 def _standard_error(predictions: np.ndarray, labels: np.ndarray, metric: str) -> float:

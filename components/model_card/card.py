@@ -31,6 +31,7 @@ TASKS = {
     "contiguous": "masked-token prediction",
     "none": "masked-token prediction",
 }
+MOST_POINTS = 10
 REPLACED_TOKENS = "replaced-token detection (ELECTRA's)"
 
 
@@ -68,7 +69,17 @@ def _model(origin: Origin) -> dict[str, Any]:
         "training": flatten_facts(nested(nested(facts, "settings"), "trainer")),
         "masking": nested(origin.instances.facts, "masking"),
         "copies": origin.instances.facts.get("dupe_factor", 1),
+        "curve": _curve(facts),
     }
+
+
+def _curve(facts: Facts) -> list[Any]:
+    """Return the scores on tasks at MOST_POINTS steps of the training at most, with both ends."""
+    points = facts.get("task_scores")
+    if not isinstance(points, list) or not points:
+        return []
+    every = -(-len(points) // MOST_POINTS)
+    return [*points[:-1:every], points[-1]]
 
 
 def _text(origin: Origin) -> dict[str, Any]:

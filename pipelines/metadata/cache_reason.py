@@ -163,7 +163,8 @@ def _read(artifact: ArtifactRecord) -> Counts:
     for name in ("metrics.json", "training.json", "published.json", "downstream.json"):
         if (folder / name).is_file():
             content = json.loads((folder / name).read_text(encoding="utf-8"))
-            return {k: v for k, v in content.items() if not isinstance(v, list) or k == "reasons"}
+            kept = ("reasons", "task_scores")
+            return {k: v for k, v in content.items() if not isinstance(v, list) or k in kept}
     return {}
 
 
@@ -194,7 +195,13 @@ def _model(counts: Counts) -> str:
 
 
 def _training(counts: Counts) -> str:
-    return f"{counts['tokens_per_second']:,.0f} tokens/s" if "tokens_per_second" in counts else ""
+    """Return for example "1,200 tokens/s; polarity.probe 0.520 → 0.705"."""
+    if "tokens_per_second" not in counts:
+        return ""
+    points = counts.get("task_scores") or [{}]
+    first, last = points[0], points[-1]
+    scores = [f"{name} {first[name]:.3f} → {last[name]:.3f}" for name in first if name != "step"]
+    return "; ".join([f"{counts['tokens_per_second']:,.0f} tokens/s", *scores])
 
 
 def _evaluation(counts: Counts) -> str:

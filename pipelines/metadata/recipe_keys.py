@@ -82,7 +82,7 @@ def _flatten(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]
     for name, value in values.items():
         if name in NOT_SETTINGS:
             continue
-        key = ".".join(part for part in (prefix, "" if name in GROUPS else name) if part)
+        key = ".".join(part for part in (prefix, GROUPS.get(name, name)) if part)
         if isinstance(value, Mapping):
             yield from _flatten(key, value)
         else:

@@ -10,6 +10,7 @@ from tfx.types.channel import BaseChannel
 from components.code_digest import code_digest, executor_digest
 from components.downstream_evaluator.component import DownstreamEvaluator
 from components.downstream_evaluator.read_task import read_task, tasks_digest
+from components.evaluation_settings import DownstreamSettings
 from components.model_card.component import ModelCardGen
 from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
 from components.model_evaluator.component import ModelEvaluator
@@ -106,7 +107,7 @@ def _make_trainer(
         checkpoint_root=locations.checkpoint_root,
         code_digest=code_digest(RUN_FN.rpartition(".")[0]),
     )
-    custom_config = {"training": training.model_dump_json()}
+    custom_config = {"training": training.model_dump_json(), **_tasks_on_the_way(recipe)}
     if recipe.model.start_from not in (None, LATEST_BLESSED):
         check_start(recipe.model)  # before text and instances are made
         check_start_vocabulary(str(recipe.model.start_from), recipe.vocabulary.import_from)
@@ -123,6 +124,16 @@ def _make_trainer(
     for phase in phases:
         trainer.add_upstream_node(phase.validator)
     return trainer
+
+
+def _tasks_on_the_way(recipe: Recipe) -> dict[str, str]:
+    """Return the tasks of `trainer.evaluate_tasks`, whose examples are part of the cache key."""
+    names = recipe.trainer.evaluate_tasks
+    tasks = tuple(task for task in recipe.evaluation.downstream().tasks if task.name in names)
+    if not tasks:
+        return {}
+    settings = DownstreamSettings(tasks=tasks).model_dump_json(exclude={"fine_tuning"})
+    return {"downstream_settings": settings, "tasks_digest": tasks_digest(tasks)}
 
 
 def _find_baseline(candidate: BaseChannel, platform: Platform) -> Resolver:

@@ -195,6 +195,12 @@ class Recipe(Settings):
                     f"task {task.name} has a seq_length of {task.seq_length}, but the model has "
                     f"{self.model.max_position} positions. Lower it, or raise model.max_position."
                 )
+        names = {task.name for task in self.evaluation.tasks}
+        if unknown := sorted(set(self.trainer.evaluate_tasks) - names):
+            raise ValueError(
+                f"trainer.evaluate_tasks names {unknown[0]}, but evaluation.tasks has "
+                f"{', '.join(sorted(names)) or 'no task'}. Correct the name, or add the task."
+            )
         return self
 
     @model_validator(mode="after")

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from core.errors import InputError
+from pipelines.compiled_spec.parameters import training_settings
 from pipelines.local import training_rate
 from pipelines.local.run_command import RECIPE, write_recipe
 from pipelines.local.training_rate import find_rate
@@ -110,6 +112,16 @@ def test_an_impossible_budget_is_refused(budget: str, problem: str) -> None:
 def test_a_spec_needs_the_rate_of_the_machine_that_will_train(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot be measured here\. Set trainer\.budget_rate"):
         compile_to_file("vertex", tmp_path / "spec.yaml", ["trainer.budget=2h"], check=False)
+
+
+def test_a_spec_has_the_steps_of_a_budget(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    compile_to_file("vertex", path, ["trainer.budget=10B tokens"], check=False)
+    steps = int(10e9) // (256 * 128)
+    settings = training_settings(spec := yaml.safe_load(path.read_text(encoding="utf-8")))
+    assert settings is not None
+    assert (settings.trainer.steps, settings.trainer.budget) == (steps, None)
+    assert spec["root"]["inputDefinitions"]["parameters"]["steps"]["defaultValue"] == steps
 
 
 def test_a_rate_is_measured_once_per_workdir(

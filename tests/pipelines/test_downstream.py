@@ -23,11 +23,13 @@ pytestmark = pytest.mark.slow
 
 def options(folder: Path, *tasks: dict[str, Any]) -> RunOptions:
     quick = "evaluation.fine_tuning={epochs: 1, batch_size: 8, seeds: [1, 2], device: cpu}"
+    names = [task["name"] for task in tasks]
+    on_the_way = ["trainer.evaluate_every_steps=3", f"trainer.evaluate_tasks={names[1:]}"]
     return RunOptions(
         recipe=str(RECIPE),
         text=[str(REAL_TEXT)],
         workdir=str(folder / "work"),
-        overrides=[f"evaluation.tasks={json.dumps(tasks)}", quick],
+        overrides=[f"evaluation.tasks={json.dumps(tasks)}", quick, *on_the_way],
     )
 
 
@@ -49,11 +51,16 @@ def test_two_tasks_from_text_to_lineage(tmp_path: Path) -> None:
     assert run_recipe(options(tmp_path, polarity, plurals)) == SUCCEEDED
     ran = nodes_that_ran(tmp_path)
 
+    # --- The curve of one task: in the summary, and its end is the probe's score ----------------
+    curve = ran["Trainer"]["counts"]["model_run"]["task_scores"]
+    assert [point["step"] for point in curve] == [0, 3, 6]
+
     # --- Results: the scores, the run's summary, and a blessing that one task refuses ---------
     folder = Path(ran["DownstreamEvaluator"]["artifacts"]["downstream_evaluation"])
     results = json.loads((folder / "downstream.json").read_text(encoding="utf-8"))
     assert set(results["tasks"]) == {"polarity", "plurals"}
     assert "first piece" in results["method"]["probe"]
+    assert curve[-1]["plurals.probe"] == results["tasks"]["plurals"]["probe"]["model"]["mean"]
     accuracy = results["tasks"]["polarity"]["fine_tuning"]["model"]["mean"]
     evaluation = ran["ModelEvaluator"]["counts"]["evaluation"]
     assert evaluation["metrics"]["polarity.accuracy"] == accuracy
@@ -64,6 +71,7 @@ def test_two_tasks_from_text_to_lineage(tmp_path: Path) -> None:
     card = Path(ran["ModelCardGen"]["artifacts"]["model_card"], "README.md").read_text("utf-8")
     assert "| polarity | accuracy | **" in card
     assert "type: token-classification" in card
+    assert f"| 6 | {curve[-1]['plurals.probe']:.3f} |" in card
 
     # --- Cache: other held-out examples evaluate again, and train nothing ----------------------
     held_out = Path(polarity["eval"])

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from core.draw import draw
 from core.vocabulary.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -13,19 +14,51 @@ if TYPE_CHECKING:
 
 LENGTH_STEP = 8  # lengths are multiples of it
 UNLABELED = -1  # of tokens that are not scored
+MOST_LABELS = 20_000  # for a linear classifier, which more labels hardly change
+
+Text = str | tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Examples:
     """N labeled examples."""
 
-    texts: tuple[tuple[Any, ...], ...]  # one or two texts, or one tuple of words
+    texts: tuple[tuple[Text, ...], ...]  # one or two texts, or one tuple of words
     labels: tuple[tuple[int, ...], ...]  # one label, or one per word
 
     @property
     def flat_labels(self) -> np.ndarray:
         """All labels in a row: (N,) int32, or (words,)."""
         return np.array([label for own in self.labels for label in own], np.int32)
+
+    def sample(self) -> "Examples":
+        """Return examples with MOST_LABELS labels at most, the same ones every time."""
+        drawn = draw(0, "rows").permutation(len(self.texts))
+        labels = np.cumsum([len(self.labels[row]) for row in drawn])
+        if labels[-1] <= MOST_LABELS:
+            return self
+        rows = np.sort(drawn[labels <= MOST_LABELS])
+        return Examples(
+            tuple(self.texts[row] for row in rows), tuple(self.labels[row] for row in rows)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabeledTask:
+    """A task whose examples were read and checked."""
+
+    name: str
+    kind: Literal["classify", "pair", "tag"]
+    metric: Literal["accuracy", "macro_f1", "matthews"]
+    seq_length: int
+    labels: tuple[str, ...]  # in the order of their ids
+    train: Examples
+    eval: Examples
+
+    def shared(self) -> int:
+        """Return how many held-out texts are training texts, too."""
+        known = set(self.train.texts)
+        return sum(text in known for text in self.eval.texts)
 
 
 @dataclass(frozen=True)
@@ -91,7 +124,7 @@ _Row = tuple[list[int], list[int], list[tuple[int, int]]]  # ids; segments; (pos
 
 
 def _encode_row(
-    texts: Sequence[Any],
+    texts: Sequence[Text],
     labels: Sequence[int],
     tokenizer: "Tokenizer",
     vocabulary: Vocabulary,

@@ -13,15 +13,14 @@ from trainer.input.parse_records import Batch
 from trainer.models.architecture import Architecture
 from trainer.models.families import build_model
 
+Encode = Callable[[Batch], tf.Tensor]  # the hidden states of the last layer, (B, L, H)
 
-def compute_vectors(
-    architecture: Architecture, values: Values, examples: Encoded, kind: str
-) -> np.ndarray:
+
+def compute_vectors(encode: Encode, examples: Encoded, kind: str) -> np.ndarray:
     """Compute a vector per text or per scored word, from the last layer.
 
     Args:
-        architecture: of the encoder.
-        values: its weights.
+        encode: the encoder.
         examples: N encoded examples.
         kind: classify: the mean over all real tokens. pair: the means u and v of the two segments
             as u, v, |u - v|, u * v. tag: the hidden state of a word's first piece.
@@ -29,11 +28,9 @@ def compute_vectors(
     Returns:
         (N, H), (N, 4 H), or (words, H) float32.
     """
-    encode = _make_encode(architecture)
-    own = {n: tf.constant(v) for n, v in values.items() if n.startswith(f"{architecture.type}.")}
     vectors = []
     for batch in fixed_batches(examples):
-        hidden = encode(own, batch).numpy()
+        hidden = encode(batch).numpy()
         labels = batch["task_labels"]
         if kind == "tag":
             vectors.append(hidden[labels >= 0])
@@ -41,6 +38,12 @@ def compute_vectors(
             pooled = _pool_pair(hidden, batch) if kind == "pair" else _pool(hidden, batch)
             vectors.append(pooled[labels[:, 0] >= 0])
     return np.concatenate(vectors)
+
+
+def make_encode(architecture: Architecture, values: Values) -> Encode:
+    """Return an encoder with given weights; encoders of one architecture are compiled once."""
+    own = {n: tf.constant(v) for n, v in values.items() if n.startswith(f"{architecture.type}.")}
+    return functools.partial(_make_encode(architecture), own)
 
 
 @functools.lru_cache(maxsize=2)

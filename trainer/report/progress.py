@@ -52,6 +52,7 @@ class Progress:
         peak: FLOP/s of all devices together; a higher speed replaces it. None: it is not known,
             and the share that is reached is not reported.
         earlier: what `history` returned before the run was resumed.
+        tasks_digest: of the examples of downstream tasks; earlier scores on others are dropped.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Progress:
         first_step: int,
         peak: float | None,
         earlier: Mapping[str, Any] | None = None,
+        tasks_digest: str = "",
     ) -> None:
         self._folder = folder
         self._figures = figures
@@ -71,6 +73,9 @@ class Progress:
         self._steps = paces[-1].end_step
         self._history: list[Scalars] = list((earlier or {}).get("history", ()))
         self._held_out: list[Scalars] = list((earlier or {}).get("held_out", ()))
+        self._tasks_digest = tasks_digest
+        scores = (earlier or {}).get("task_scores", {})
+        self.task_scores: list[Scalars] = list(scores.get(tasks_digest, ()))
         # TensorFlow would upload a remote file of events again at each flush.
         is_remote = folder is not None and storage.is_remote(folder)
         self._buffer = TemporaryFolder("events") if is_remote else None
@@ -79,7 +84,7 @@ class Progress:
         is_new = bool(folder) and not storage.list_files(storage.join(str(folder), "events.*"))
         self._writer = tf.summary.create_file_writer(events) if events else None
         if is_new:
-            for scalars in (*self._history, *self._held_out):
+            for scalars in (*self._history, *self._held_out, *self.task_scores):
                 self._write(int(scalars["step"]), scalars)
         self._started = self._last_time = time.perf_counter()
         self._first_step = self._last_step = first_step
@@ -98,9 +103,10 @@ class Progress:
         if self._bar is None and self._folder:
             print(f"Warning: {line}", file=sys.stderr)
 
-    def history(self) -> dict[str, list[Scalars]]:
+    def history(self) -> dict[str, Any]:
         """Return the measurements so far, for a checkpoint."""
-        return {"history": self._history, "held_out": self._held_out}
+        scores = {self._tasks_digest: self.task_scores} if self.task_scores else {}
+        return {"history": self._history, "held_out": self._held_out, "task_scores": scores}
 
     def start_compilation(self, step: int) -> None:
         """Say that the next step has to be compiled first."""
@@ -153,6 +159,13 @@ class Progress:
             self.show(f"step {step}, held out: {text}")
         self._last_time = time.perf_counter()
 
+    def report_tasks(self, step: int, scores: Scalars) -> None:
+        """Report scores on downstream tasks; their time does not count as training."""
+        self.task_scores.append({"step": step, **scores})
+        self._write(step, scores)
+        self.show(f"step {step}: " + ", ".join(f"{n} {v:.4f}" for n, v in scores.items()))
+        self._last_time = time.perf_counter()
+
     def _write(self, step: int, scalars: Scalars) -> None:
         if self._writer is None:
             return
@@ -198,6 +211,7 @@ class Progress:
         content = {
             "history": self._history,
             "held_out": self._held_out,
+            **({"task_scores": self.task_scores} if self.task_scores else {}),
             "seconds": time.perf_counter() - self._started,
             "tokens_per_second": self._mean_speed("tokens_per_second"),
             "real_tokens_per_second": self._mean_speed("real_tokens_per_second"),

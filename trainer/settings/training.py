@@ -18,6 +18,7 @@ NOT_COMPUTED = {
     "save_every_steps",
     "evaluate_every_steps",
     "evaluate_instances",
+    "evaluate_tasks",
     "export",
     "keep_checkpoints",
     "steps_per_loop",
@@ -138,6 +139,9 @@ class TrainerSettings(Settings):
     evaluation during training."""
     evaluate_instances: int = Field(default=1024, ge=1, le=100_000_000)
     """Instances of the eval split that such an evaluation uses at most; only whole batches."""
+    evaluate_tasks: tuple[str, ...] = Field(default=(), max_length=20, strict=False)
+    """Names of `evaluation.tasks` on which such an evaluation also scores the model, by a frozen
+    probe."""
     export: Literal["last", "best"] = "last"
     """Weights to export: those of the last step, or those with the lowest held-out loss of the last
     phase (of masked tokens; ELECTRA: of the discriminator)."""
@@ -220,11 +224,11 @@ class TrainerSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _check_export(self) -> Self:
-        if self.export == "best" and self.evaluate_every_steps is None:
+    def _check_evaluation(self) -> Self:
+        wants = "export is best" if self.export == "best" else "evaluate_tasks names tasks"
+        if self.evaluate_every_steps is None and (self.export == "best" or self.evaluate_tasks):
             raise ValueError(
-                "export is best, but there is no evaluation during training. "
-                "Set evaluate_every_steps."
+                f"{wants}, but there is no evaluation during training. Set evaluate_every_steps."
             )
         return self
 

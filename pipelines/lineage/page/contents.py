@@ -20,6 +20,7 @@ from pipelines.metadata.recipe_keys import parse_nested_json
 
 FOUND = "found"  # the page's state of a resolver that succeeded
 MAX_CHARACTERS = 400  # of a value; the page holds no corpus text
+CURVE = "task_scores"  # fact of a model: scores on downstream tasks at steps of its training
 CANDIDATE = "candidate"  # output key of a resolver: the model to be compared with the one found
 # Files that the page links to, by artifact type.
 LINKED = {
@@ -173,7 +174,8 @@ def _artifact(archive: Archive, artifact: Artifact, beside: Path) -> Plain:
         **describe(archive, artifact),
         "by": producer.id if producer else None,
         "properties": flatten_facts(archive.properties(artifact)),
-        "facts": {k: v for k, v in facts.items() if not k.startswith("settings.")},
+        "facts": {k: v for k, v in facts.items() if not k.startswith(("settings.", CURVE))},
+        "curve": manifest.facts.get(CURVE, []) if manifest else [],
         "digest": manifest.content_digest() if manifest else None,
         "counts": dict(manifest.counts) if manifest else {},
         "reuses": [execution.run_id for execution in graph.reuses(artifact.id)],

@@ -17,7 +17,7 @@ function showRun(id, chosen) {
       ? [explanation(run), " (compared with ", element("a", { href: address("compare", run.why.than, id) }, run.why.than), ")."]
       : "The first run of " + run.pipeline + "."),
     run.error ? element("p", { class: "error" }, run.error) : null,
-    tiles(run), taskTable(run), element("section", { class: "card graph" }, dag(run, node), legend()),
+    tiles(run), taskTable(run), taskCurves(run), element("section", { class: "card graph" }, dag(run, node), legend()),
     node ? nodeDetails(run, node) : null,
     Object.keys(run.origin).length ? element("section", { class: "card" }, more("User and machine", facts(Object.entries(run.origin)))) : null);
 }

@@ -104,21 +104,29 @@ function stateStrip(run) {
 }
 
 function lineChart(shown, title, measure) {
-  const points = shown.filter((run) => measure(run) !== null && !run.reused).reverse();
-  if (points.length < 3) return null;
+  const known = shown.filter((run) => measure(run) !== null && !run.reused).reverse();
+  if (known.length < 3) return null;
+  const points = known.map((run, index) => ({
+    at: index, value: measure(run), blessed: run.blessed, href: address("run", run.run),
+    words: `${run.run}: ${measure(run).toFixed(4)}, ${run.blessed ? "blessed" : "not blessed"}` }));
+  return drawLine(title, points, "oldest", "newest");
+}
+
+// A line through points { at, value, words, blessed, href }, in the order of `at`.
+function drawLine(title, points, first, last) {
   const width = narrow.matches ? 400 : 1080, height = 150, left = 44, top = 14, bottom = 24;
-  const values = points.map(measure);
+  const values = points.map((point) => point.value);
   const low = Math.min(...values), span = Math.max(...values) - low || 1;
-  const x = (index) => left + 10 + (index / (points.length - 1)) * (width - left - 24);
+  const start = points[0].at, length = points[points.length - 1].at - start || 1;
+  const x = (point) => left + 10 + ((point.at - start) / length) * (width - left - 24);
   const y = (value) => top + (1 - (value - low) / span) * (height - top - bottom);
   const levels = [low, low + span / 2, low + span].map((value) => [
     svgElement("line", { class: "grid", x1: left, x2: width, y1: y(value), y2: y(value) }),
     svgElement("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, value.toFixed(2))]);
+  const dot = (point) => svgElement("circle", { class: point.blessed ? "blessed" : "", cx: x(point), cy: y(point.value), r: points.length > 60 ? 3 : 5 }, svgElement("title", {}, point.words));
   return element("section", { class: "card" }, element("h2", {}, title),
-    svgElement("svg", { class: "losses", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title + ", oldest first" },
-      levels, svgElement("polyline", { points: points.map((run, index) => `${x(index)},${y(measure(run))}`).join(" ") }),
-      points.map((run, index) => svgElement("a", { href: address("run", run.run) },
-        svgElement("circle", { class: run.blessed ? "blessed" : "", cx: x(index), cy: y(measure(run)), r: points.length > 60 ? 3 : 5 },
-          svgElement("title", {}, `${run.run}: ${measure(run).toFixed(4)}, ${run.blessed ? "blessed" : "not blessed"}`)))),
-      svgElement("text", { x: left + 4, y: height - 4 }, "oldest"), svgElement("text", { x: width - 4, y: height - 4, "text-anchor": "end" }, "newest")));
+    svgElement("svg", { class: "losses", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title}, from ${first} to ${last}` },
+      levels, svgElement("polyline", { points: points.map((point) => `${x(point)},${y(point.value)}`).join(" ") }),
+      points.map((point) => point.href ? svgElement("a", { href: point.href }, dot(point)) : dot(point)),
+      svgElement("text", { x: left + 4, y: height - 4 }, first), svgElement("text", { x: width - 4, y: height - 4, "text-anchor": "end" }, last)));
 }

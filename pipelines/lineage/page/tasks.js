@@ -1,4 +1,4 @@
-// Scores on downstream tasks: a table on the page of a run, and a line over runs for each task.
+// Scores on downstream tasks: on the page of a run a table, and lines over the steps of its training; on the list a line over runs.
 
 const SCORE = /^([a-z][a-z0-9_]*)\.(accuracy|macro_f1|matthews)$/;
 
@@ -23,4 +23,14 @@ function taskTable(run) {
 function taskCharts(shown) {
   const names = [...new Set(shown.flatMap((run) => taskScores(run).map(([name]) => name)))];
   return names.map((name) => lineChart(shown, `${name} of each trained model, fine-tuned`, (run) => (run.parts.metrics || {})[name] ?? null));
+}
+
+function taskCurves(run) {
+  const trainer = run.nodes.Trainer && data.executions[run.nodes.Trainer.execution];
+  const [, model] = (trainer ? trainer.outputs : []).find(([key]) => key === "model") || [];
+  const curve = (data.artifacts[model] || {}).curve || [];
+  if (curve.length < 2) return [];
+  const ends = [curve[0], curve[curve.length - 1]].map((point) => "step " + point.step.toLocaleString("en"));
+  return Object.keys(curve[0]).filter((name) => name !== "step").map((name) => drawLine(`${name} during training`,
+    curve.map((point) => ({ at: point.step, value: point[name], words: `step ${point.step.toLocaleString("en")}: ${point[name].toFixed(4)}` })), ...ends));
 }

@@ -75,6 +75,10 @@ CASES: dict[str, tuple[str, str, Change, str]] = {
         "words is missing, not text",
     ),
     "quote": ("same", "eval", lambda t: f'{t}"a book,b,1\n', "not CSV"),
+    "no names": (
+        "same", "eval", lambda t: f'"{"long " * 99}", "b",1\n',
+        "long long long long long long … b",
+    ),
 }  # fmt: skip
 WRITERS = {"polarity": write_polarity, "plurals": write_plurals, "same": write_same}
 

@@ -151,6 +151,9 @@ class Writer:
             "vocabulary_digest": instances.facts["vocabulary_digest"],
             "versions": {"tensorflow": "2.16.2", "numpy": "1.26.4"},
         }  # fmt: skip
+        if "polarity.probe" in self.plan.scores:
+            ends = ((0, 0.5), (self.plan.steps, self.plan.scores["polarity.probe"]))
+            facts["task_scores"] = [{"step": step, "polarity.probe": score} for step, score in ends]
         _manifest(folder, "model", names, facts, {"all": {"parameters": 20_000}})
         (folders["model_run"] / "training.json").write_text('{"seconds": 4.5, "history": []}')
 

@@ -228,7 +228,7 @@ def test_hostile_names_are_shown_as_text_and_never_run(browser: Browser, tmp_pat
 
 @needs_browser
 def test_scores_on_tasks_are_a_table_and_a_line(browser: Browser, tmp_path: Path) -> None:
-    mill = Mill(tmp_path, files=False)
+    mill = Mill(tmp_path)
     for number in range(3):
         scores = {"polarity.accuracy": 0.6 + number / 10, "polarity.probe": 0.55}
         run = mill.run(steps=number + 1, loss=4.0 - number, scores=scores)
@@ -242,6 +242,8 @@ def test_scores_on_tasks_are_a_table_and_a_line(browser: Browser, tmp_path: Path
     cells = browser.ask("[...document.querySelectorAll('.counts td')].map(c => c.textContent)")
     assert cells[0] == "0.800"
     assert "0.550" in cells
+    titles = browser.ask("[...document.querySelectorAll('h2')].map(h => h.textContent)")
+    assert "polarity.probe during training" in titles
     assert browser.errors == []
 
 

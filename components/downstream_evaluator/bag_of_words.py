@@ -1,4 +1,4 @@
-"""Classify with scikit-learn: the frozen probe, the majority class, and bags of words."""
+"""Classify texts and words without an encoder: logistic regression on bags of words."""
 
 from collections import Counter
 from itertools import pairwise
@@ -9,25 +9,10 @@ from sklearn.feature_extraction import DictVectorizer  # type: ignore[import-unt
 from sklearn.feature_extraction.text import TfidfTransformer  # type: ignore[import-untyped]
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
-from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 
-from core.draw import draw
-from trainer.downstream.examples import Examples
+from trainer.downstream.examples import Examples, Text
 
-MOST_ROWS = 20_000  # of training; more words or texts hardly change a linear classifier
 MOST_ITERATIONS = 500
-
-
-def predict_majority(train: np.ndarray, count: int) -> np.ndarray:
-    """Return the most common training label, `count` times."""
-    return np.full(count, np.bincount(train).argmax(), np.int32)
-
-
-def predict_from_vectors(
-    train: np.ndarray, labels: np.ndarray, evaluated: np.ndarray
-) -> np.ndarray:
-    """Fit logistic regression on standardized vectors (S, H), and predict others' labels."""
-    return _fit_and_predict([StandardScaler()], train, labels, evaluated)
 
 
 def predict_from_words(train: Examples, evaluated: Examples, kind: str) -> np.ndarray:
@@ -38,28 +23,18 @@ def predict_from_words(train: Examples, evaluated: Examples, kind: str) -> np.nd
     """
     list_features = _tag_features if kind == "tag" else _text_features
     rows = ([f for texts in e.texts for f in list_features(texts)] for e in (train, evaluated))
-    steps: list[Any] = [DictVectorizer()]
-    if kind != "tag":
-        steps.append(TfidfTransformer(sublinear_tf=True))
-    return _fit_and_predict(steps, next(rows), train.flat_labels, next(rows))
-
-
-def _fit_and_predict(
-    steps: list[Any], train: Any, labels: np.ndarray, evaluated: Any
-) -> np.ndarray:
-    if len(labels) > MOST_ROWS:
-        rows = np.sort(draw(0, "rows").permutation(len(labels))[:MOST_ROWS])
-        train = train[rows] if isinstance(train, np.ndarray) else [train[row] for row in rows]
-        labels = labels[rows]
-    classifier = make_pipeline(*steps, LogisticRegression(max_iter=MOST_ITERATIONS))
-    predicted: np.ndarray = classifier.fit(train, labels).predict(evaluated)
+    weights = [] if kind == "tag" else [TfidfTransformer(sublinear_tf=True)]
+    classifier = make_pipeline(
+        DictVectorizer(), *weights, LogisticRegression(max_iter=MOST_ITERATIONS)
+    )
+    predicted: np.ndarray = classifier.fit(next(rows), train.flat_labels).predict(next(rows))
     return predicted
 
 
-def _text_features(texts: tuple[str, ...]) -> list[dict[str, Any]]:
+def _text_features(texts: tuple[Text, ...]) -> list[dict[str, Any]]:
     """Count words and pairs of words, those of a second text apart."""
     counts: Counter[str] = Counter()
-    split = [text.lower().split() for text in texts]
+    split = [str(text).lower().split() for text in texts]
     for number, words in enumerate(split):
         counts.update(f"{number} {word}" for word in words)
         counts.update(f"{number} {one} {next_}" for one, next_ in pairwise(words))
@@ -70,7 +45,7 @@ def _text_features(texts: tuple[str, ...]) -> list[dict[str, Any]]:
     return [counts]
 
 
-def _tag_features(texts: tuple[tuple[str, ...]]) -> list[dict[str, Any]]:
+def _tag_features(texts: tuple[Text, ...]) -> list[dict[str, Any]]:
     """Name each word and its neighbors."""
     padded = ["", *(word.lower() for word in texts[0]), ""]
     return [
