@@ -10,6 +10,7 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types.channel import BaseChannel
 
 from components.phased_trainer.component import PhasedTrainer
+from components.phased_trainer.executor import TASKS
 from components.text_example_gen.reading.find_sources import Patterns
 
 
@@ -29,12 +30,17 @@ class Locations:
 
 
 def make_local_trainer(
-    *, phases: dict[str, BaseChannel], base_model: BaseChannel | None, **arguments: Any
+    *,
+    phases: dict[str, BaseChannel],
+    base_model: BaseChannel | None,
+    custom_config: dict[str, str],
+    **arguments: Any,
 ) -> base_node.BaseNode:
-    """Make TFX's Trainer, or Textmill's if the recipe has several phases."""
-    if phases:
-        return PhasedTrainer(phases=phases, base_model=base_model, **arguments)
-    return Trainer(base_model=base_model, **arguments)
+    """Make TFX's Trainer, or Textmill's if the recipe has several phases or evaluates tasks."""
+    arguments |= {"base_model": base_model, "custom_config": custom_config}
+    if phases or TASKS in custom_config:
+        return PhasedTrainer(phases=phases, **arguments)
+    return Trainer(**arguments)
 
 
 @dataclass(frozen=True)

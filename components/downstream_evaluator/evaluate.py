@@ -16,8 +16,7 @@ import numpy as np
 from components.downstream_evaluator.bag_of_words import predict_from_words
 from components.downstream_evaluator.model_folder import ModelFolder, open_model
 from components.downstream_evaluator.read_task import read_task
-from components.downstream_evaluator.results import TaskResult
-from components.downstream_evaluator.scores import Score, score
+from components.downstream_evaluator.results import Score, TaskResult, score
 from components.evaluation_settings import DownstreamSettings
 from core.progress import Advance, show_progress
 from trainer.downstream.curve import check_positions

@@ -1,4 +1,4 @@
-"""Hold the results of the tasks, and decide from them whether a model may be blessed."""
+"""Score predictions, hold the results of tasks, and decide whether a model may be blessed."""
 
 import json
 import math
@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from components.downstream_evaluator.scores import Score
+import numpy as np
+
 from components.evaluation_settings import TaskSettings
 from core import storage
+from core.draw import draw
 from core.errors import InputError
+from trainer.downstream.probe import compute_metric
 
 RESULTS = "downstream.json"
+RESAMPLES = 100  # of the held-out examples, for the standard error
 STANDARD_ERRORS = 2.0  # that a difference may be off
 METHOD = {
     "probe": "Logistic regression (C = 1) on standardized frozen vectors of the last "
@@ -27,6 +31,21 @@ METHOD = {
     "error": "Standard error from the choice of held-out examples (bootstrap).",
 }
 Check = tuple[bool, str]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric of one model on one task, over several seeds."""
+
+    mean: float
+    spread: float  # standard deviation over the seeds; 0 of one seed
+    error: float  # standard error that comes from the choice of held-out examples
+    values: tuple[float, ...]  # per seed
+
+    @property
+    def uncertainty(self) -> float:
+        """Return the standard error of the mean: of the seeds and of the held-out examples."""
+        return math.hypot(self.spread / math.sqrt(len(self.values)), self.error)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +83,24 @@ class TaskResult:
             f"{self.name}.bag_of_words": self.bag_of_words.mean,
             f"{self.name}.majority": self.majority.mean,
         }
+
+
+def score(predictions: Sequence[np.ndarray], labels: np.ndarray, metric: str) -> Score:
+    """Compare the predictions of each seed (S,) with the labels (S,)."""
+    values = tuple(compute_metric(metric, labels, own) for own in predictions)
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    error = _standard_error(predictions[0], labels, metric)
+    mean = float(np.mean(values))
+    return Score(
+        round(mean, 6), round(spread, 6), round(error, 6), tuple(round(v, 6) for v in values)
+    )
+
+
+def _standard_error(predictions: np.ndarray, labels: np.ndarray, metric: str) -> float:
+    """Return the standard deviation of the metric over resamples of the examples (bootstrap)."""
+    random, size = draw(0, "resamples"), len(labels)
+    rows = (random.integers(0, size, size) for _ in range(RESAMPLES))
+    return float(np.std([compute_metric(metric, labels[r], predictions[r]) for r in rows]))
 
 
 def write_results(results: Mapping[str, TaskResult], settings: Any, folder: str) -> None:

@@ -13,6 +13,7 @@ from trainer.job import TASK_FILES
 from trainer.settings.training import MOST_PHASES
 
 PHASE_EXAMPLES = tuple(f"phase_{number}_examples" for number in range(2, MOST_PHASES + 1))
+TASKS = "downstream_settings"  # key of `custom_config`
 
 
 class Executor(MultiInputTrainerExecutor):
@@ -30,7 +31,7 @@ class Executor(MultiInputTrainerExecutor):
     ) -> FnArgs:
         fn_args = super()._GetFnArgs(input_dict, output_dict, exec_properties)
         config = fn_args.custom_config
-        if settings := config.get("downstream_settings"):
+        if settings := config.get(TASKS):
             tasks = check_unchanged(settings, config["tasks_digest"]).tasks
             folder = storage.join(fn_args.model_run_dir, "tasks")
             config[TASK_FILES] = [write_task(read_task(task), folder) for task in tasks]

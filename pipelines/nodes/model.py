@@ -14,7 +14,7 @@ from components.evaluation_settings import DownstreamSettings
 from components.model_card.component import ModelCardGen
 from components.model_evaluator.baseline import LatestOtherBlessedModelStrategy
 from components.model_evaluator.component import ModelEvaluator
-from components.phased_trainer.executor import PHASE_EXAMPLES
+from components.phased_trainer.executor import PHASE_EXAMPLES, TASKS
 from components.publisher.component import Publisher
 from components.settings import ModelCardSettings
 from core.settings import LATEST_BLESSED
@@ -133,7 +133,7 @@ def _tasks_on_the_way(recipe: Recipe) -> dict[str, str]:
     if not tasks:
         return {}
     settings = DownstreamSettings(tasks=tasks).model_dump_json(exclude={"fine_tuning"})
-    return {"downstream_settings": settings, "tasks_digest": tasks_digest(tasks)}
+    return {TASKS: settings, "tasks_digest": tasks_digest(tasks)}
 
 
 def _find_baseline(candidate: BaseChannel, platform: Platform) -> Resolver:
