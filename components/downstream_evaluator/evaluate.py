@@ -19,8 +19,7 @@ from components.downstream_evaluator.read_task import read_task
 from components.downstream_evaluator.results import Score, TaskResult, score
 from components.evaluation_settings import DownstreamSettings
 from core.progress import Advance, show_progress
-from trainer.downstream.curve import check_positions
-from trainer.downstream.examples import Encoded, Examples, LabeledTask, encode
+from trainer.downstream.examples import Encoded, Examples, LabeledTask, check_positions, encode
 from trainer.downstream.fine_tuning import FineTuner
 from trainer.downstream.probe import predict_from_vectors
 from trainer.downstream.vectors import compute_vectors, make_encode

@@ -22,6 +22,7 @@ from pipelines.nodes.instances import PhaseNodes
 from pipelines.nodes.text import TextNodes, blessed_model_channels, latest_blessed_if
 from pipelines.recipe.settings import Recipe
 from pipelines.run_environment import Locations, Platform
+from trainer.downstream.examples import check_positions
 from trainer.settings.training import TrainingSettings
 from trainer.warm_start.digests import start_key
 from trainer.warm_start.start import check_start, check_start_vocabulary
@@ -37,8 +38,7 @@ def make_model_nodes(
     phases: list[PhaseNodes],
 ) -> list[base_node.BaseNode]:
     """Make the nodes from instances to a published model, in the order of the flow."""
-    for task in recipe.evaluation.tasks:
-        read_task(task)  # refuse bad examples before the training
+    _check_tasks_and_start(recipe)
     trainer = _make_trainer(recipe, locations, platform, text, phases)
     model = trainer.outputs["model"]
     instances = phases[-1].channel  # of the length that the model is used at
@@ -76,6 +76,17 @@ def make_model_nodes(
     return [trainer, *optional, evaluator, card, publisher]
 
 
+def _check_tasks_and_start(recipe: Recipe) -> None:
+    """Refuse bad examples and folders, before text and instances are made."""
+    tasks = [read_task(task) for task in recipe.evaluation.tasks]
+    if recipe.model.start_from not in (None, LATEST_BLESSED):
+        start = str(recipe.model.start_from)
+        positions = check_start(recipe.model).max_position
+        check_start_vocabulary(start, recipe.vocabulary.import_from)
+        for task in tasks:
+            check_positions(task, positions, f"{start}: the model")
+
+
 def _evaluate_downstream(
     recipe: Recipe, model: BaseChannel, latest: BaseChannel | None
 ) -> DownstreamEvaluator | None:
@@ -109,8 +120,6 @@ def _make_trainer(
     )
     custom_config = {"training": training.model_dump_json(), **_tasks_on_the_way(recipe)}
     if recipe.model.start_from not in (None, LATEST_BLESSED):
-        check_start(recipe.model)  # before text and instances are made
-        check_start_vocabulary(str(recipe.model.start_from), recipe.vocabulary.import_from)
         # TFX's cache key would hold the folder's name alone.
         custom_config["start_digest"] = start_key(recipe.model)
     first, *later = phases

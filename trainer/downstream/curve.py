@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from core.errors import InputError
 from core.vocabulary.vocabulary import Vocabulary
-from trainer.downstream.examples import Encoded, LabeledTask, encode
+from trainer.downstream.examples import Encoded, LabeledTask, check_positions, encode
 from trainer.downstream.probe import compute_metric, predict_from_vectors
 from trainer.downstream.task_files import ReadTask
 from trainer.downstream.vectors import compute_vectors
@@ -70,16 +69,3 @@ class TaskProbes:
             return self._model.encode(self._variables, *inputs)
 
         return first_replica(self._strategy, self._strategy.run(encode_slice))
-
-
-def check_positions(task: LabeledTask, positions: int, model: str = "The model") -> None:
-    """Refuse a task that is longer than the model.
-
-    Raises:
-        InputError: the message names both lengths.
-    """
-    if task.seq_length > positions:
-        raise InputError(
-            f"{model} has {positions} positions, but task {task.name} has a seq_length of "
-            f"{task.seq_length}. Lower it."
-        )

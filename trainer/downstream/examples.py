@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from core.draw import draw
+from core.errors import InputError
 from core.vocabulary.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -59,6 +60,19 @@ class LabeledTask:
         """Return how many held-out texts are training texts, too."""
         known = set(self.train.texts)
         return sum(text in known for text in self.eval.texts)
+
+
+def check_positions(task: LabeledTask, positions: int, model: str = "The model") -> None:
+    """Refuse a task that is longer than the model.
+
+    Raises:
+        InputError: the message names both lengths.
+    """
+    if task.seq_length > positions:
+        raise InputError(
+            f"{model} has {positions} positions, but task {task.name} has a seq_length of "
+            f"{task.seq_length}. Lower it."
+        )
 
 
 @dataclass(frozen=True)
