@@ -164,7 +164,7 @@ def _train(
         progress.warn(not_continued)
 
     if run.probes and not progress.task_scores:
-        progress.report_tasks(state.steps_done(), run.probes())
+        progress.report_held_out(state.steps_done(), scores=run.probes())
 
     # --- Loop, phase by phase -----------------------------------------------------------------
     export_best = settings.trainer.export == "best"
@@ -244,9 +244,7 @@ def _make_held_out_evaluation(
         means = held_out()
         if best and run.workers.is_chief:
             best.offer(step, phase.number, held_out.deciding_loss(means))
-        progress.report_held_out(step, means)
-        if run.probes:
-            progress.report_tasks(step, run.probes())
+        progress.report_held_out(step, means, run.probes() if run.probes else None)
 
     return evaluate
 

@@ -149,21 +149,22 @@ class Progress:
             text = describe_interval(scalars, left)
             log.info("step %d of %d: %s", step, self._steps, text)
 
-    def report_held_out(self, step: int, scalars: Scalars) -> None:
-        """Report measurements on held-out instances; their time does not count as training."""
-        named = {f"held_out_{name}": value for name, value in scalars.items()}
-        self._held_out.append({"step": step, **named})
-        self._write(step, named)
-        if self._folder:
-            text = ", ".join(f"{n} {v:.4f}" for n, v in scalars.items() if "loss" in n)
-            self.show(f"step {step}, held out: {text}")
-        self._last_time = time.perf_counter()
+    def report_held_out(
+        self, step: int, scalars: Scalars | None = None, scores: Scalars | None = None
+    ) -> None:
+        """Report measurements on held-out instances, and scores on downstream tasks.
 
-    def report_tasks(self, step: int, scores: Scalars) -> None:
-        """Report scores on downstream tasks; their time does not count as training."""
-        self.task_scores.append({"step": step, **scores})
-        self._write(step, scores)
-        self.show(f"step {step}: " + ", ".join(f"{n} {v:.4f}" for n, v in scores.items()))
+        Their time does not count as training.
+        """
+        named = {f"held_out_{name}": value for name, value in (scalars or {}).items()}
+        for measured, history in ((named, self._held_out), (scores, self.task_scores)):
+            if measured:
+                history.append({"step": step, **measured})
+                self._write(step, measured)
+        if self._folder:
+            shown = {n: v for n, v in (scalars or {}).items() if "loss" in n} | (scores or {})
+            text = ", ".join(f"{name} {value:.4f}" for name, value in shown.items())
+            self.show(f"step {step}, held out: {text}")
         self._last_time = time.perf_counter()
 
     def _write(self, step: int, scalars: Scalars) -> None:

@@ -12,7 +12,7 @@ function taskTable(run) {
   const cell = (name) => element("td", {}, name in metrics ? metrics[name].toFixed(3) : "");
   return element("section", { class: "card" }, element("h2", {}, "Downstream tasks"), element("div", { class: "scroll" },
     element("table", { class: "counts" },
-      element("thead", {}, element("tr", {}, ["", "fine-tuned", "spread", "random weights", "probe", "its random weights", "bag of words", "most common label"].map((title) => element("th", { scope: "col" }, title)))),
+      element("thead", {}, element("tr", {}, ["", "fine-tuned", "spread", "random weights", "frozen probe", "probe of random weights", "bag of words", "most common label"].map((title) => element("th", { scope: "col" }, title)))),
       element("tbody", {}, scores.map(([name]) => {
         const task = name.split(".")[0];
         return element("tr", {}, element("th", { scope: "row" }, name),
