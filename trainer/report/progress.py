@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tensorflow as tf
 from pydantic import JsonValue
@@ -16,17 +16,13 @@ from pydantic import JsonValue
 from core import storage
 from core.gcs import object_store
 from core.temporary import TemporaryFolder
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
+from trainer.report.terminal import describe_interval, room_beside_bar, start_bar
 
 log = logging.getLogger(__name__)
 
 HISTORY = "training.json"
 # Environment: the folder that Vertex AI TensorBoard shows while a custom job runs.
 TENSORBOARD_FOLDER = "AIP_TENSORBOARD_LOG_DIR"
-TITLE = "Training"
-MIN_BAR = 10  # characters of the progress bar
 Scalars = dict[str, float]
 
 
@@ -89,7 +85,7 @@ class Progress:
         self._started = self._last_time = time.perf_counter()
         self._first_step = self._last_step = first_step
         has_terminal = folder is not None and sys.stderr.isatty()
-        self._bar = _start_bar(first_step, self._steps) if has_terminal else None
+        self._bar = start_bar(first_step, self._steps) if has_terminal else None
 
     def show(self, line: str) -> None:
         """Show a line above the progress bar and log it."""
@@ -142,8 +138,7 @@ class Progress:
         self._history.append({"step": step, **scalars, **timed})
         self._write(step, scalars)
         if self._bar is not None:
-            room = self._bar.console.width - len(TITLE) - 2 * len(str(self._steps)) - MIN_BAR - 5
-            text = describe_interval(scalars, left, room)
+            text = describe_interval(scalars, left, room_beside_bar(self._bar, self._steps))
             self._bar.update(self._bar.task_ids[0], completed=step, text=text)
         elif self._folder:
             text = describe_interval(scalars, left)
@@ -222,52 +217,3 @@ class Progress:
         }
         text = json.dumps(content, indent=1) + "\n"
         storage.write_bytes(storage.join(self._folder, HISTORY), text.encode())
-
-
-def describe_interval(scalars: Scalars, seconds_left: float, width: int | None = None) -> str:
-    """Describe an interval of training in at most `width` characters; None: without a limit.
-
-    Where there is no room for all parts, the less important ones are left out.
-    """
-    speed = f"{scalars['tokens_per_second']:,.0f} tokens/s"
-    parts = {
-        "loss": f"loss {scalars['loss']:.4f}",
-        "rate": f"learning rate {scalars['learning_rate']:.2e}",
-        "speed": f"{speed} ({scalars['filled_share']:.0%} real)",
-        "share": f"{scalars.get('share_of_peak', 0.0):.0%} of peak",
-        "left": f"{_clock(seconds_left)} left",
-    }
-    if "share_of_peak" not in scalars:
-        del parts["share"]
-    for less_important in ("rate", "share", None, "speed", "loss"):
-        text = ", ".join(parts.values())
-        if width is None or len(text) <= width:
-            break
-        if less_important is None:
-            parts["speed"] = speed
-        else:
-            parts.pop(less_important, None)
-    return ", ".join(parts.values())
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def _start_bar(first_step: int, steps: int) -> "RichProgress":
-    from rich import progress
-    from rich.console import Console
-
-    bar = progress.Progress(
-        progress.TextColumn(TITLE),
-        progress.BarColumn(bar_width=None),
-        progress.MofNCompleteColumn(),
-        progress.TextColumn("{task.fields[text]}"),
-        console=Console(stderr=True),
-        expand=True,
-    )
-    bar.start()
-    bar.add_task(TITLE, total=steps, completed=first_step, text="compiling the first step")
-    return bar
