@@ -187,6 +187,9 @@ def _by_properties(properties: Mapping[str, Any]) -> str:
         loss = f"loss {properties['masked_lm_loss']:.3f}"
         unigram = properties.get("unigram_loss")
         return f"{loss}, unigram {unigram:.3f}" if unigram is not None else loss
+    metrics = (".accuracy", ".macro_f1", ".matthews")  # of downstream tasks, after fine-tuning
+    if scores := [name for name in properties if name.endswith(metrics)]:
+        return ", ".join(f"{name} {properties[name]:.3f}" for name in sorted(scores))
     if "pushed" in properties:
         version = properties.get(PUSHED_VERSION)
         return f"version {version}" if properties["pushed"] and version else "not published"
