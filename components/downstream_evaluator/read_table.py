@@ -16,7 +16,7 @@ from components.text_example_gen.reading.stored_file import open_stored
 from components.text_settings import TextSettings
 from core import storage
 from core.errors import InputError
-from core.safe_text import shorten, visible
+from core.wording import shorten, visible
 
 _DELIMITERS = ",;\t|"
 MOST_CHARACTERS = 30  # of a column's name in a message

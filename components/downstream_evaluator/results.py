@@ -40,12 +40,12 @@ class Score:
     mean: float
     spread: float  # standard deviation over the seeds; 0 of one seed
     error: float  # standard error that comes from the choice of held-out examples
-    values: tuple[float, ...]  # per seed
+    values: tuple[float, ...] = ()  # per seed
 
     @property
     def uncertainty(self) -> float:
         """Return the standard error of the mean: of the seeds and of the held-out examples."""
-        return math.hypot(self.spread / math.sqrt(len(self.values)), self.error)
+        return math.hypot(self.spread / math.sqrt(max(1, len(self.values))), self.error)
 
 
 @dataclass(frozen=True, kw_only=True)

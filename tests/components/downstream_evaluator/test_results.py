@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from components.downstream_evaluator.results import TaskResult, check_tasks
-from components.downstream_evaluator.scores import Score, score
+from components.downstream_evaluator.results import Score, TaskResult, check_tasks, score
 from components.evaluation_settings import TaskSettings
 
 NOTHING = Score(0.5, 0.0, 0.0)
