@@ -77,7 +77,7 @@ CASES: dict[str, tuple[str, str, Change, str]] = {
     "quote": ("same", "eval", lambda t: f'{t}"a book,b,1\n', "not CSV"),
     "no names": (
         "same", "eval", lambda t: f'"{"long " * 99}", "b",1\n',
-        "long long long long long long … b",
+        "the columns are: long long long long long long…, ",
     ),
 }  # fmt: skip
 WRITERS = {"polarity": write_polarity, "plurals": write_plurals, "same": write_same}
