@@ -31,12 +31,13 @@ MINILM := .models/minilm/.ready
 TRAINERS := .venv-trainers/2.20/.ready .venv-trainers/2.21/.ready
 DEMO := work/demo
 DOCS := .venv-docs/.ready
+DATATROVE := .venv-datatrove/.ready
 XLA := .venv-xla/.ready
 XLA_GPU := .venv-xla-gpu/.ready
 # Locks of tools that do not depend on the line.
-LOCKS := uv build docs transformers minilm audit fuzz vertex-2 xla xla-gpu
+LOCKS := uv build docs datatrove transformers minilm audit fuzz vertex-2 xla xla-gpu
 
-.PHONY: help run test exchange vertex-2 cloud-test images-check images-test setup transformers minilm check format lint types contracts spec spec-check faults fuzz mutants audit sbom tpu-compile gpu-bench lock lock-line \
+.PHONY: help run test exchange vertex-2 cloud-test images-check images-test setup transformers minilm check format lint types contracts spec spec-check faults fuzz datatrove mutants audit sbom tpu-compile gpu-bench lock lock-line \
   lock-trainers print-line clean docs docs-reference docs-check docs-assets
 
 help:  ## list the targets
@@ -76,6 +77,9 @@ fuzz: $(READY) $(FUZZ)  ## fuzz the readers of untrusted input with atheris, SEC
 	for target in $(FUZZED); do \
 	  $(BIN)/python -m tests.fuzz.run $$target $(or $(SECONDS),60); \
 	done
+
+datatrove: $(READY) $(DATATROVE)  ## judge real documents by our filters and by datatrove's
+	$(BIN)/python -m tests.datatrove.compare .venv-datatrove/bin/python
 
 mutants: $(READY) $(MUTMUT)  ## change the code that matters most, and see whether its tests notice; MODULES="a.py b.py" SAMPLE="*[147]"
 	$(BIN)/python -m tests.mutants.run $(MODULES)
@@ -198,7 +202,7 @@ lock-trainers: $(UV)
 	  requirements/trainer-2.20.in -o requirements/trainer-2.20.txt
 
 clean:  ## remove the environments and the demo's work
-	rm -rf .venv .venv-transformers .venv-trainers .venv-audit .venv-docs .venv-xla .venv-xla-gpu .fuzz .mutmut .vertex-2 site .tools .models work
+	rm -rf .venv .venv-transformers .venv-trainers .venv-audit .venv-docs .venv-datatrove .venv-xla .venv-xla-gpu .fuzz .mutmut .vertex-2 site .tools .models work
 
 # uv comes from a hash-pinned wheel, by any Python that has pip; it finds or fetches the line's own.
 # The step to / keeps pyenv from asking for a Python that this folder names.
@@ -225,14 +229,9 @@ $(AUDIT): $(UV) requirements/audit.txt
 	$(UV) pip sync --quiet --require-hashes --python .venv-audit/bin/python requirements/audit.txt
 	touch $@
 
-$(XLA) $(XLA_GPU): .venv-%/.ready: $(UV) requirements/%.txt
+$(DOCS) $(DATATROVE) $(XLA) $(XLA_GPU): .venv-%/.ready: $(UV) requirements/%.txt
 	[ -x .venv-$*/bin/python ] || $(UV) venv --quiet --python $(LINE_PYTHON) .venv-$*
 	$(UV) pip sync --quiet --require-hashes --python .venv-$*/bin/python requirements/$*.txt
-	touch $@
-
-$(DOCS): $(UV) requirements/docs.txt
-	[ -x .venv-docs/bin/python ] || $(UV) venv --quiet --python $(LINE_PYTHON) .venv-docs
-	$(UV) pip sync --quiet --require-hashes --python .venv-docs/bin/python requirements/docs.txt
 	touch $@
 
 $(FUZZ): $(UV) $(READY) requirements/fuzz.txt

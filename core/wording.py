@@ -24,6 +24,7 @@ COUNTER_NAMES = {
     "empty_files": "files without a sentence",
     "duplicate_documents": "documents that repeat an earlier one",
     "dropped_duplicates": "duplicates dropped",
+    "dropped_near_duplicates": "near-duplicates dropped",
     "contaminated_documents": "documents that contain a held-out text of a task",
     "dropped_by_weight": "documents left out by the weights of the sources",
     "boilerplate_lines": "lines that many documents share, dropped",

@@ -34,7 +34,9 @@ def render_report(data: ReportData, settings: ReportSettings, code_digest: str) 
             style_digest=_csp_digest(style),
             findings=find_all(data),
             provenance={
-                "documents": flatten_facts({**data.documents.facts, "filtered": {}}),
+                "documents": flatten_facts(
+                    {k: v for k, v in data.documents.facts.items() if k not in sections.EXAMPLES}
+                ),
                 "vocabulary": flatten_facts(data.vocabulary.facts),
                 "instances": flatten_facts(data.instances.facts),
                 "report": {
@@ -42,7 +44,7 @@ def render_report(data: ReportData, settings: ReportSettings, code_digest: str) 
                     **flatten_facts(settings.model_dump(mode="json")),
                 },
             },
-            **sections.document_section(data),
+            **sections.document_section(data, show_text=settings.show_text),
             **sections.instance_section(data),
             **sections.vocabulary_section(data, settings.frequent_pieces),
         )

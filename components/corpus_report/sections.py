@@ -20,24 +20,27 @@ _HISTOGRAMS = {
     "masked_position": ("Where tokens are predicted", "position", "tokens", False),
     "masked_per_instance": ("Predictions per instance", "predictions", "instances", False),
 }
+EXAMPLES = ("boilerplate", "filtered", "near_duplicates")  # of what was left out, as text
 LabelNames = tuple[str, str]  # of label 0 and label 1
 _LABEL_NAMES: dict[str, LabelNames] = {"sentence_order": ("in order", "swapped")}
 _NEXT_SENTENCE_NAMES: LabelNames = ("consecutive", "random")
 _Value = TypeVar("_Value")
 
 
-def document_section(data: ReportData) -> dict[str, Any]:
+def document_section(data: ReportData, *, show_text: bool) -> dict[str, Any]:
     """Return the template variables of the documents section."""
     counts, sources = data.documents.counts, data.documents.facts.get("sources")
     sources = sources if isinstance(sources, dict) else {}
-    filtered = data.documents.facts.get("filtered")
     train = data.instances.counts.get("train", {})
     series = {"documents": data.sentences_per_document}
     summary = figures.summarize(data.sentences_per_document)
     return {
         "documents": _splits(counts),
         "sources": sources,
-        "filtered": filtered if isinstance(filtered, dict) else {},
+        "left_out": {
+            name: data.documents.facts.get(name) if show_text else None for name in EXAMPLES
+        },
+        "hides_text": not show_text and any(map(data.documents.facts.get, EXAMPLES)),
         "source_tokens": {name: train.get(f"tokens_of_{name}", 0) for name in sources},
         "document_totals": _totals(counts),
         "document_counters": _in_order(counts.get("all", {})),

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from components.text_example_gen.reading.decode_line import BadLine, decode_utf8
 from components.text_example_gen.reading.errors import escape_path
 from components.text_example_gen.reading.file_kinds import find_layout
 from components.text_example_gen.reading.find_files import CorpusFile
+from components.text_example_gen.reading.read_lines import BadLine, decode_utf8
 from components.text_example_gen.reading.read_parquet import open_parquet
 from components.text_example_gen.reading.stored_file import open_stored
 from components.text_settings import TextSettings

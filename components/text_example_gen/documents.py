@@ -12,6 +12,7 @@ from components.protobuf_wire import decode_fields, encode_field
 from core.errors import InputError
 
 DOCUMENT_ID_LENGTH = 32  # hex digits
+EXAMPLE_CHARACTERS = 300  # of a document that is shown in a manifest
 SHARD_BUCKETS = 1 << 14  # equal ranges of ids; a shard is at least one of them
 
 Bits = TypeVar("Bits", int, npt.NDArray[np.int64])

@@ -93,7 +93,7 @@ def write_documents(
     digests = sorted(tuple(digest) for part in parts for digest in part.pop("digests"))
     digest = corpus_digest(digests)
     check_corpus(source, settings, parts, counts, digest)
-    written = _write_splits(parts, settings, folder, scratch, map_units)
+    written, near_duplicates = _write_splits(parts, settings, folder, scratch, map_units)
     manifest = _describe(written, counts)
     manifest.facts.update(
         corpus_digest=digest,
@@ -107,6 +107,8 @@ def write_documents(
         manifest.facts["boilerplate"] = common_lines.describe_examples(
             part["boilerplate"] for part in parts
         )
+    if near_duplicates:
+        manifest.facts["near_duplicates"] = near_duplicates
     if settings.sources:
         manifest.facts["sources"] = _describe_sources(parts, written)
     # The inputs of `corpus_digest`, so that a review can name the file that changed.
@@ -153,22 +155,33 @@ def _describe_sources(parts: Sequence[Unit], written: Sequence[Unit]) -> JsonVal
 
 def _write_splits(
     parts: Sequence[Unit], settings: TextSettings, folder: str, scratch: str, map_units: MapUnits
-) -> list[Unit]:
-    """Write the shards; return each shard's unit with the result of `write_shard`."""
+) -> tuple[list[Unit], JsonValue]:
+    """Write the shards; return the results of `write_shard`, and examples of near-duplicates."""
     text_bytes: npt.NDArray[np.int64] = np.zeros((len(SPLITS), SHARD_BUCKETS), np.int64)
     for content in storage.transfer(storage.read_bytes, [part["histogram"] for part in parts]):
         text_bytes += np.frombuffer(content, "<i8").reshape(text_bytes.shape)
+    path, pairs = _find_dropped(parts, settings, text_bytes, scratch, map_units)
     selection = Selection(
         runs=[run for part in parts for run in part["runs"]],
         drop_duplicates=settings.drop_duplicates,
-        near_duplicates=_find_dropped(parts, settings, text_bytes, scratch, map_units),
+        near_duplicates=path,
+        shown=frozenset(name for pair in pairs for name in pair),
     )
     if settings.sources:
         selection, text_bytes = mix_sources(settings, selection, text_bytes, map_units, scratch)
     units = plan_shards(text_bytes, settings.shard_bytes)
     write = functools.partial(write_shard, folder=folder, selection=selection)
     results = map_units(write, units, storage.join(scratch, "write"))
-    return [result | {"split": unit["split"]} for unit, result in zip(units, results, strict=True)]
+    shown = {name: text for result in results for name, text in result.pop("shown").items()}
+    examples: JsonValue = [
+        {
+            role: {"document_id": name, "file": shown[name][0], "text": shown[name][1]}
+            for role, name in zip(("dropped", "kept"), pair, strict=True)
+        }
+        for pair in pairs
+    ]
+    written = [r | {"split": unit["split"]} for unit, r in zip(units, results, strict=True)]
+    return written, examples
 
 
 def _find_dropped(
@@ -177,11 +190,14 @@ def _find_dropped(
     text_bytes: npt.NDArray[np.int64],
     scratch: str,
     map_units: MapUnits,
-) -> str | None:
-    """Write the ids of near-duplicates to a file and subtract their bytes from the histogram."""
+) -> tuple[str | None, Sequence[tuple[str, str]]]:
+    """Write the ids of near-duplicates to a file and subtract their bytes from the histogram.
+
+    Returns the file, and examples: the ids of documents to drop and of those that they are like.
+    """
     threshold = settings.drop_near_duplicates
     if threshold is None:
-        return None
+        return None, ()
     dropped = find_near_duplicates(parts, threshold, map_units, scratch)
     subtract_dropped(text_bytes, dropped, settings.eval_fraction)
     for split, left in zip(SPLITS, text_bytes.sum(axis=1), strict=True):
@@ -192,4 +208,4 @@ def _find_dropped(
             )
     path = storage.join(scratch, "near-duplicates.ids")
     write_dropped(path, dropped)
-    return path
+    return path, dropped.examples

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import JsonValue
 
-from components.text_example_gen.documents import Document
+from components.text_example_gen.documents import EXAMPLE_CHARACTERS, Document
 from components.text_example_gen.duplicates.find_pairs import is_new, unique
 from components.text_example_gen.reading.find_files import CorpusFile
 from components.text_example_gen.reading.read_documents import DocumentReader
@@ -43,7 +43,6 @@ HELD_LINES = 1 << 18  # in memory before they are written
 MAX_DOCUMENTS = 10_000  # that are counted per line
 DROPPED, EMPTIED = "boilerplate_lines", "boilerplate_documents"  # counters
 EXAMPLES = 10
-EXAMPLE_CHARACTERS = 300
 LINE = np.dtype([("key", "<u8"), ("document", "<u8")])
 COMMON_LINE = np.dtype([("key", "<u8"), ("documents", "<u8")])
 _DIGIT = re.compile(r"\d")
@@ -77,8 +76,8 @@ def find_common_lines(
         folder=folder,
     )
     ranges = divide_buckets(KEY_BUCKETS, size, RANGE_BYTES)
-    found = map_units(find, ranges, storage.join(folder, "found"))
-    return [path for result in found for path in result["path"]]
+    results = map_units(find, ranges, storage.join(folder, "common"))
+    return [path for result in results for path in result["path"]]
 
 
 def write_lines(unit: Unit, *, settings: TextSettings, folder: str) -> Unit:

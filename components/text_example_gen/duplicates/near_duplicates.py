@@ -44,6 +44,7 @@ from core import storage
 Int64 = npt.NDArray[np.int64]
 MapUnits = Callable[[Callable[[Unit], Unit], Sequence[Unit], str], list[Unit]]
 RANGE_BYTES = 256 << 20  # of keys or signatures that a worker holds
+EXAMPLES = 3  # with the lowest ids, which do not depend on the order of the text
 _ROWS = 1 << 14  # as Python's numbers, at once
 
 
@@ -53,6 +54,7 @@ class DroppedDocuments:
 
     ids: npt.NDArray[np.void]  # (n,) of ID, ascending
     text_bytes: Int64  # (n,) of all copies
+    examples: tuple[tuple[str, str], ...] = ()  # ids: of a dropped document, of the one it is like
 
 
 def find_near_duplicates(
@@ -90,6 +92,7 @@ def find_near_duplicates(
 def _choose(parts: Iterable[npt.NDArray[np.void]]) -> DroppedDocuments:
     """Return the documents to drop, given the similar pairs sorted by the later document."""
     high, low, text_bytes = array("Q"), array("Q"), array("Q")  # of those to drop, ascending
+    examples: list[tuple[str, str]] = []
     for (later, earlier, size), _ in itertools.chain.from_iterable(map(_rows, parts)):
         if high and (high[-1], low[-1]) == later:
             continue
@@ -100,9 +103,15 @@ def _choose(parts: Iterable[npt.NDArray[np.void]]) -> DroppedDocuments:
             high.append(later[0])
             low.append(later[1])
             text_bytes.append(size)
+            if len(examples) < EXAMPLES:
+                examples.append((_name(*later), _name(*earlier)))
     ids = np.zeros(len(high), ID)
     ids["high"], ids["low"] = high, low
-    return DroppedDocuments(ids, np.array(text_bytes, np.int64))
+    return DroppedDocuments(ids, np.array(text_bytes, np.int64), tuple(examples))
+
+
+def _name(high: int, low: int) -> str:
+    return f"{high:016x}{low:016x}"
 
 
 def _rows(records: npt.NDArray[np.void]) -> Iterator[tuple[Any, int]]:
@@ -121,12 +130,12 @@ def write_dropped(path: str, dropped: DroppedDocuments) -> None:
 def read_dropped(path: str, first: int, end: int) -> frozenset[str]:
     """Return the ids to drop in the id buckets [first, end)."""
     ids = np.frombuffer(b"".join(read_buckets([path], first, end)), ID)
-    return frozenset(f"{high:016x}{low:016x}" for high, low in ids.tolist())
+    return frozenset(_name(high, low) for high, low in ids.tolist())
 
 
 def subtract_dropped(text_bytes: Int64, dropped: DroppedDocuments, eval_fraction: float) -> None:
     """Subtract dropped documents, in place, from the bytes of text per split and bucket."""
     buckets = id_bucket(dropped.ids["high"])
     for (high, low), n in _rows(dropped.ids):
-        split = choose_split(split_bucket(f"{high:016x}{low:016x}"), eval_fraction)
+        split = choose_split(split_bucket(_name(high, low)), eval_fraction)
         text_bytes[split, buckets[n]] -= dropped.text_bytes[n]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pydantic import JsonValue
 
-from components.text_example_gen.documents import Document
+from components.text_example_gen.documents import EXAMPLE_CHARACTERS, Document
 from components.text_example_gen.duplicates.common_lines import EMPTIED
 from components.text_example_gen.quality.gopher import find_quality_fault, find_repetition
 from components.text_example_gen.quality.language import find_language_fault
@@ -21,7 +21,6 @@ COUNTERS = {
     "gopher_repetition": ("filtered_repeated_lines", "filtered_repeated_phrases"),
 }  # fmt: skip
 EXAMPLES = 3  # per counter
-EXAMPLE_CHARACTERS = 300
 
 Example = tuple[str, str, str]  # document id, file, begin of the text
 Examples = dict[str, list[Example]]  # by counter

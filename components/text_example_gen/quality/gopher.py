@@ -1,6 +1,7 @@
 """Judge documents by Gopher's rules (Rae et al. 2021, table A1), with datatrove's definitions.
 
-A line is a sentence here. Rules about paragraphs are left out, because documents have none.
+A line is a sentence here, and a token a word or a sign. Rules about paragraphs are left out,
+because documents have none. `make datatrove` compares the decisions with datatrove's own.
 """
 
 import re
@@ -11,9 +12,9 @@ WORD = re.compile(r"\w+(?:['’]\w+)*")
 WORD_OR_SIGN = re.compile(rf"{WORD.pattern}|[^\w\s]")
 MIN_WORDS, MAX_WORDS = 50, 100_000
 MIN_WORD_LENGTH, MAX_WORD_LENGTH = 3, 10  # characters, on average
-MAX_SYMBOLS_PER_WORD = 0.1
+MAX_SYMBOLS_PER_TOKEN = 0.1
 MAX_BULLET_LINES, MAX_ELLIPSIS_LINES = 0.9, 0.3
-MIN_ALPHABETIC_WORDS = 0.8
+MIN_ALPHABETIC_TOKENS = 0.8
 ENGLISH_STOP_WORDS = frozenset({"the", "be", "to", "of", "and", "that", "have", "with"})
 MIN_STOP_WORDS = 2
 MAX_REPEATED_LINES = 0.3
@@ -42,7 +43,8 @@ def find_repetition(sentences: Sequence[str]) -> str | None:
 
 def _find_quality_faults(sentences: Sequence[str], language: str) -> Iterator[str]:
     text = "\n".join(sentences)
-    words = WORD.findall(text)
+    tokens = WORD_OR_SIGN.findall(text)
+    words = [token for token in tokens if any(map(str.isalnum, token))]
     if len(words) < MIN_WORDS:
         yield "filtered_short"
     if len(words) > MAX_WORDS:
@@ -51,15 +53,15 @@ def _find_quality_faults(sentences: Sequence[str], language: str) -> Iterator[st
     if not MIN_WORD_LENGTH * len(words) <= length <= MAX_WORD_LENGTH * len(words):
         yield "filtered_word_length"
     ellipses = text.count("...") + text.count("…")
-    if max(text.count("#"), ellipses) > MAX_SYMBOLS_PER_WORD * len(words):
+    if max(text.count("#"), ellipses) > MAX_SYMBOLS_PER_TOKEN * len(tokens):
         yield "filtered_symbols"
     if sum(map(_is_bullet, sentences)) > MAX_BULLET_LINES * len(sentences):
         yield "filtered_bullets"
     if sum(map(_ends_with_ellipsis, sentences)) > MAX_ELLIPSIS_LINES * len(sentences):
         yield "filtered_ellipses"
-    if sum(map(_is_alphabetic, words)) < MIN_ALPHABETIC_WORDS * len(words):
+    if sum(map(_is_alphabetic, tokens)) < MIN_ALPHABETIC_TOKENS * len(tokens):
         yield "filtered_not_alphabetic"
-    if language == "en" and sum(word in ENGLISH_STOP_WORDS for word in words) < MIN_STOP_WORDS:
+    if language == "en" and len(ENGLISH_STOP_WORDS.intersection(words)) < MIN_STOP_WORDS:
         yield "filtered_stop_words"
 
 

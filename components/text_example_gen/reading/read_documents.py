@@ -6,11 +6,17 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from components.text_example_gen.documents import Document
-from components.text_example_gen.reading.decode_line import BadLine, clean_line, decode_line
 from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.file_kinds import Layout, find_layout
 from components.text_example_gen.reading.find_files import CorpusFile
-from components.text_example_gen.reading.read_lines import Line, LongLine, split_lines
+from components.text_example_gen.reading.read_lines import (
+    BadLine,
+    Line,
+    LongLine,
+    clean_line,
+    decode_line,
+    split_lines,
+)
 from components.text_example_gen.reading.read_parquet import read_parquet
 from components.text_example_gen.reading.read_records import read_csv, read_jsonl
 from components.text_example_gen.reading.records import BadRecord, Record

@@ -1,6 +1,16 @@
-"""Split a file's content into lines of bytes in bounded memory."""
+"""Split bytes into lines in bounded memory, decode them as UTF-8, and clean their text."""
 
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
+
+# Dropped, as BERT does. Those that Unicode counts as white space become a space instead.
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
+# These do not end a line here. They become spaces, because another reader might end one there.
+_SEPARATORS = re.compile("[\x0b\x0c\x1c-\x1f\x85\u2028\u2029]")
+_BYTE_ORDER_MARK = "\ufeff"
+_HANGUL = re.compile("[\uac00-\ud7a3]")
 
 
 class LongLine:
@@ -8,6 +18,18 @@ class LongLine:
 
 
 Line = bytes | LongLine
+
+
+class BadLine(Exception):
+    """Signal a line that is not UTF-8: the column of its first bad byte (from 1), and why.
+
+    `DocumentReader` counts it, or raises a CorpusError that also names file and line.
+    """
+
+    def __init__(self, column: int, reason: str) -> None:
+        super().__init__(reason)
+        self.column = column
+        self.reason = reason
 
 
 def split_lines(chunks: Iterable[bytes], max_line_bytes: int) -> Iterator[Line]:
@@ -43,3 +65,66 @@ def _unix_line_ends(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield piece
     if held:
         yield b"\n"
+
+
+def decode_line(line: bytes, counts: Counter[str]) -> str:
+    """Return the clean text of a line; see `clean_line`.
+
+    Raises:
+        BadLine: the bytes are not UTF-8.
+    """
+    return clean_line(decode_utf8(line), counts)
+
+
+def decode_utf8(line: bytes) -> str:
+    """Return the text of a line.
+
+    Raises:
+        BadLine: the bytes are not UTF-8.
+    """
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadLine(error.start + 1, _explain(line, error)) from error
+
+
+def clean_line(text: str, counts: Counter[str]) -> str:
+    """Return the text in NFC, without control characters or surrounding white space.
+
+    Increments the counts `control_characters`, `line_separators` and `byte_order_marks`.
+    """
+    if not text.isprintable():
+        text = _clean(text, counts)
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    return text.strip()
+
+
+def _clean(text: str, counts: Counter[str]) -> str:
+    if _BYTE_ORDER_MARK in text:
+        counts["byte_order_marks"] += text.count(_BYTE_ORDER_MARK)
+        text = text.replace(_BYTE_ORDER_MARK, "")
+    text, dropped = _CONTROLS.subn("", text)
+    text, separators = _SEPARATORS.subn(" ", text)
+    if dropped:
+        counts["control_characters"] += dropped
+    if separators:
+        counts["line_separators"] += separators
+    return text.replace("\t", " ")
+
+
+def _explain(line: bytes, error: UnicodeDecodeError) -> str:
+    reason = f"byte 0x{line[error.start]:02x} is not UTF-8 ({error.reason})"
+    if _looks_like_cp949(line):
+        return f"{reason}; it looks like CP949/EUC-KR: iconv -f CP949 -t UTF-8 converts it"
+    return reason
+
+
+def _looks_like_cp949(line: bytes) -> bool:
+    """Return whether the line decodes as Korean and most of its non-ASCII text is Hangul."""
+    try:
+        text = line.decode("cp949")
+    except UnicodeDecodeError:
+        return False
+    hangul = len(_HANGUL.findall(text))
+    return hangul > 0.5 * sum(not c.isascii() for c in text)

@@ -6,9 +6,13 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator
 
-from components.text_example_gen.reading.decode_line import BadLine, decode_utf8
 from components.text_example_gen.reading.errors import CorpusError, escape_path
-from components.text_example_gen.reading.read_lines import LongLine, split_lines
+from components.text_example_gen.reading.read_lines import (
+    BadLine,
+    LongLine,
+    decode_utf8,
+    split_lines,
+)
 from components.text_example_gen.reading.records import BadRecord, Record, list_fields, make_record
 from components.text_settings import TextSettings
 

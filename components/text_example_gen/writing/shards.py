@@ -9,7 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from components.records import write_records
-from components.text_example_gen.documents import find_source, shard_bucket
+from components.text_example_gen.documents import (
+    EXAMPLE_CHARACTERS,
+    decode_sentences,
+    find_source,
+    shard_bucket,
+)
 from components.text_example_gen.duplicates.near_duplicates import read_dropped
 from components.text_example_gen.splits import SPLITS
 from components.text_example_gen.writing.mix import Mix
@@ -73,21 +78,24 @@ class Selection:
     drop_duplicates: bool = False
     near_duplicates: str | None = None  # a file with the ids to drop
     mix: Mix | None = None  # of several sources
+    shown: frozenset[str] = frozenset()  # ids of documents whose text `write_shard` returns
 
 
 def write_shard(unit: dict[str, int], *, folder: str, selection: Selection) -> dict[str, object]:
     """Write one shard: a range of document ids, sorted by id and source.
 
     A unit has `split` (0 train, 1 eval), `shard`, `num_shards`, `first_bucket`, and `last_bucket`,
-    which is not part of the shard. Returns `shard`, its entry for the manifest, `counts`, and
-    `sources`, the counts of each source of a mix.
+    which is not part of the shard. Returns `shard`, its entry for the manifest, `counts`,
+    `sources`, the counts of each source of a mix, and `shown`: file and start of the text of
+    documents, written or not, by id.
     """
     counts: Counter[str] = Counter(documents=0, sentences=0, text_bytes=0, duplicate_documents=0)
     sources: dict[str, Counter[str]] = {}
-    records = (entry.record for entry in _select(unit, selection, counts, sources))
+    shown: dict[str, tuple[str, str]] = {}
+    records = (entry.record for entry in _select(unit, selection, counts, sources, shown))
     name = f"documents-{unit['shard']:05d}-of-{unit['num_shards']:05d}.tfrecord.gz"
     shard = write_records(folder, f"Split-{SPLITS[unit['split']]}/{name}", records)
-    return {"shard": shard.model_dump(), "counts": dict(counts), "sources": sources}
+    return {"shard": shard.model_dump(), "counts": dict(counts), "sources": sources, "shown": shown}
 
 
 def measure_shard(unit: dict[str, int], *, selection: Selection) -> dict[str, object]:
@@ -95,7 +103,7 @@ def measure_shard(unit: dict[str, int], *, selection: Selection) -> dict[str, ob
     sources: dict[str, Counter[str]] = {}
     first, end = unit["first_bucket"], unit["last_bucket"]
     buckets = [0] * (end - first)
-    for entry in _select(unit, selection, Counter(), sources):
+    for entry in _select(unit, selection, Counter(), sources, {}):
         buckets[shard_bucket(int(entry.document_id[:4], 16)) - first] += entry.text_bytes
     return {
         "sources": {name: counts["text_bytes"] for name, counts in sources.items()},
@@ -108,10 +116,15 @@ def _select(
     selection: Selection,
     counts: Counter[str],
     sources: dict[str, Counter[str]],
+    shown: dict[str, tuple[str, str]],
 ) -> Iterator[Entry]:
-    """Yield the entries of a shard to write, and count them."""
+    """Yield the entries of a shard to write; count them, and keep the text of those to show."""
     buckets = unit["first_bucket"], unit["last_bucket"]
     entries = read_range(selection.runs, unit["split"], *buckets)
+    for entry in entries if selection.shown else ():
+        if entry.document_id in selection.shown:
+            text = "\n".join(decode_sentences(entry.record))[:EXAMPLE_CHARACTERS]
+            shown.setdefault(entry.document_id, (entry.source, text))
     if selection.near_duplicates is not None:
         dropped = read_dropped(selection.near_duplicates, *buckets)
         kept = [entry for entry in entries if entry.document_id not in dropped]

@@ -84,16 +84,34 @@ def test_hostile_pieces_counters_and_facts_are_escaped_too(folders: Folders) -> 
     check_harmless(render_report(hostile, SHOWN, HOSTILE))
 
 
-def test_hostile_documents_that_filters_rejected_are_shown_as_text(folders: Folders) -> None:
-    data = read_report_data(folders.documents, folders.vocabulary, folders.instances, SHOWN)
-    rejected = {"filtered_short": [{"document_id": "0f", "file": HOSTILE, "text": HOSTILE}]}
-    facts = {**data.documents.facts, "filtered": rejected}
+def left_out_page(folders: Folders, *, show_text: bool) -> str:
+    """The page of documents of which some were left out, all with hostile text."""
+    settings = ReportSettings(show_text=show_text)
+    data = read_report_data(folders.documents, folders.vocabulary, folders.instances, settings)
+    document = {"document_id": "0f", "file": HOSTILE, "text": HOSTILE}
+    facts = {
+        **data.documents.facts,
+        "filtered": {"filtered_short": [document]},
+        "boilerplate": [{"documents": 1234, "text": HOSTILE}],
+        "near_duplicates": [{"dropped": document, "kept": document}],
+    }
     hostile = replace(data, documents=data.documents.model_copy(update={"facts": facts}))
-    page = render_report(hostile, SHOWN, "c0de")
+    return render_report(hostile, settings, "c0de")
+
+
+def test_hostile_documents_that_were_left_out_are_shown_as_text(folders: Folders) -> None:
+    page = left_out_page(folders, show_text=True)
     check_harmless(page)
     text = "".join(Elements(page).text)
     assert text.count("documents with less than 50 words, left out") == 1
-    assert text.count("gnp.exe") == 2
+    assert text.count("gnp.exe") == 2 + 1 + 4
+    assert "1,234" in text
+
+
+def test_text_that_was_left_out_is_shown_on_request_only(folders: Folders) -> None:
+    text = "".join(Elements(left_out_page(folders, show_text=False)).text)
+    assert "gnp.exe" not in text
+    assert text.count("With report.show_text: true, examples of it are shown here.") == 1
 
 
 def check_harmless(page: str) -> None:

@@ -136,6 +136,18 @@ def test_order_and_division_of_the_files_change_no_byte(
         ]
     name = "dropped_near_duplicates"
     assert first.counts["all"][name] == second.counts["all"][name] > 20
+    shown = [examples_of(manifest) for manifest in (first, second)]
+    assert shown[0] == shown[1]
+    by_name = {name_of(document): document for document in documents}
+    assert all(similarity(by_name[dropped], by_name[kept]) > 0.55 for dropped, kept in shown[0])
+    assert len(shown[0]) == near_duplicates.EXAMPLES
+
+
+def examples_of(manifest: Manifest) -> list[list[str]]:
+    """The ids of the pairs that the manifest shows, whose texts are there, too."""
+    pairs: Any = manifest.facts["near_duplicates"]
+    assert all(each["text"] and each["file"] for pair in pairs for each in pair.values())
+    return [[pair[role]["document_id"] for role in ("dropped", "kept")] for pair in pairs]
 
 
 def test_dropped_documents_are_counted_and_the_others_are_kept(

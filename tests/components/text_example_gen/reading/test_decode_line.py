@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.text_example_gen.reading.decode_line import BadLine, decode_line
+from components.text_example_gen.reading.read_lines import BadLine, decode_line
 from tests.real_text import ENGLISH, KOREAN
 
 TEXT = KOREAN[0][0]

@@ -1,0 +1,1 @@
+"""Comparison of the quality filters with datatrove's."""
