@@ -179,6 +179,7 @@ def _write_splits(
             for role, name in zip(("dropped", "kept"), pair, strict=True)
         }
         for pair in pairs
+        if shown.keys() >= set(pair)
     ]
     written = [r | {"split": unit["split"]} for unit, r in zip(units, results, strict=True)]
     return written, examples

@@ -33,4 +33,9 @@ def keep_standard_input(names: list[str]) -> Iterator[list[str]]:
         path = Path(folder, FILE_NAME)
         with path.open("wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
-        yield [str(path)]
+        try:
+            yield [str(path)]
+        except InputError as error:
+            message = str(error).replace(str(path), "standard input")
+            error.args = (message.replace(folder, "standard input"),)
+            raise

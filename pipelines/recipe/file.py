@@ -183,11 +183,14 @@ def _explain(detail: ErrorDetails, path: Path, lines: dict[KeyPath, int]) -> str
     if detail["type"] == "model_type":
         keys = _fields_at(key)
         return f"{where}: {dotted} is a group of settings. Set one of its keys: {', '.join(keys)}."
-    named = [".".join(k) for k, line in lines.items() if not line]
-    if any(name in message for name in named) and key not in lines:
+    overrides = [k for k, line in lines.items() if not line]
+    is_named = any(".".join(k) in message for k in overrides) and key not in lines
+    if is_named or any(k[:-1] == key and message.startswith(k[-1]) for k in overrides):
         where = "--set"  # a rule for several settings, one of which is an override
     if not dotted:
         return f"{where}: {message}."
+    if isinstance(detail["input"], dict):  # all settings of a group
+        return f"{where}: {dotted}: {message}."
     remedy = ""
     if detail["type"] == "string_type" and isinstance(detail["input"], bool | int | float):
         remedy = " Put quotes around it: YAML reads some words as true, false or a number."

@@ -177,7 +177,8 @@ class Simulation:
         name = f"documents-{unit['shard']:05d}-of-{unit['num_shards']:05d}.tfrecord.gz"
         shard = {"path": name, "records": 61_035, "size_bytes": 1 << 26, "sha256": "0" * 64}
         counts = {"documents": 61_035, "sentences": 610_350, "text_bytes": 1 << 26}
-        return {"shard": shard, "counts": counts | {"duplicate_documents": 0}, "sources": {}}
+        counts |= {"duplicate_documents": 0}
+        return {"shard": shard, "counts": counts, "sources": {}, "shown": {}}
 
     def make_instances(self, manifest: Manifest) -> None:
         """Run the driver's steps of InstanceGen."""

@@ -15,6 +15,7 @@ from components.text_example_gen.reading.read_lines import (
 )
 from components.text_example_gen.reading.records import BadRecord, Record, list_fields, make_record
 from components.text_settings import TextSettings
+from core.format_numbers import format_count
 
 RECORD_SIZE = 4  # times text.max_document_bytes, for escapes and other fields
 _DELIMITERS = ",;\t|"
@@ -74,7 +75,8 @@ def read_csv(
             row = next(rows)
             if row:
                 if len(row) != len(names):
-                    raise BadRecord(f"{len(row)} fields, but the header has {len(names)}", where)
+                    fields = format_count(len(row), "field", "fields")
+                    raise BadRecord(f"{fields}, but the header has {len(names)}", where)
                 yield make_record(dict(zip(names, row, strict=True)), where, settings)
         except StopIteration:
             return

@@ -104,7 +104,7 @@ def test_hostile_documents_that_were_left_out_are_shown_as_text(folders: Folders
     check_harmless(page)
     text = "".join(Elements(page).text)
     assert text.count("documents with less than 50 words, left out") == 1
-    assert text.count("gnp.exe") == 2 + 1 + 4
+    assert text.count("gnp.exe") == 2 + 1 + 5
     assert "1,234" in text
 
 
@@ -185,4 +185,4 @@ def test_sources_are_listed_with_their_shares(folders: Folders) -> None:
     counts = {**data.instances.counts, "train": train}
     instances = data.instances.model_copy(update={"counts": counts})
     page = render_report(replace(data, documents=documents, instances=instances), SHOWN, "code")
-    assert re.search(r"web</th><td>1,234</td><td>99</td><td>750</td><td>75\.0\s*%", page)
+    assert re.search(r"web</th><td>1,234</td><td>99 B</td><td>750</td><td>75\.0\s*%", page)

@@ -14,7 +14,7 @@ from tests.components.text_example_gen.test_write_documents import put, write
 BOTH = ("gopher_quality", "gopher_repetition")
 GOOD = [[*PROSE, f"Ship number {n} came in."] for n in range(20)]
 SHORT = [[f"Too short, number {n}."] for n in range(5)]
-REPEATED = [[*PROSE, f"Buy {n} of it now. " * 15] for n in range(2)]
+REPEATED = [[*PROSE, f"Please buy all of it now {n} " * 15] for n in range(2)]
 
 
 def test_rejected_documents_are_counted_and_left_out(tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ def test_an_id_is_text_or_a_whole_number(tmp_path: Path, name: object) -> None:
     [
         (b'2,"never closed\n', r"3: not CSV \(unexpected end of data\)"),
         (b'2,"closed"early\n', r"3: not CSV \(.*expected after"),
-        (b"2\n", r"3: 1 fields, but the header has 2"),
+        (b"2\n", r"3: 1 field, but the header has 2"),
         (b"2,a,b\n", r"3: 3 fields, but the header has 2"),
         (b"2,\xff\n", r"3:3: byte 0xff is not UTF-8"),
     ],
