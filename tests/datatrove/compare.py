@@ -27,7 +27,7 @@ JUDGE = Path(__file__).with_name("judge.py")
 MODULES = 1_500  # whose docstrings are read, in the order of their paths
 MIN_CHARACTERS = 200
 FILTERS = ("quality", "repetition")
-# Rules that are told apart by name: ours, and datatrove's.
+# Textmill's counters, and how the names of datatrove's rules begin.
 NAMES = {
     "filtered_short": ("gopher_short_doc",),
     "filtered_long": ("gopher_long_doc",),

@@ -26,8 +26,8 @@ def main(documents: str, reasons: str) -> None:
         for module in (gopher_quality_filter, gopher_repetition_filter):
             module.split_into_words = lambda text, _: words[text]
     filters = {"quality": GopherQualityFilter(), "repetition": GopherRepetitionFilter()}
-    found = {name: [reason(each, text) for text in texts] for name, each in filters.items()}
-    Path(reasons).write_text(json.dumps(found), encoding="utf-8")
+    by_filter = {name: [reason(each, text) for text in texts] for name, each in filters.items()}
+    Path(reasons).write_text(json.dumps(by_filter), encoding="utf-8")
 
 
 def reason(document_filter: object, text: str) -> str | None:

