@@ -9,6 +9,7 @@ Metrics = Mapping[str, float]
 # The share of one of two labels, by task.
 _SHARES = {"next_sentence": "random_next_share", "sentence_order": "swapped_share"}
 _CLASSES = "sequence_relation"  # has a share per label
+LOSS_OF, UNIGRAM_OF = "masked_lm_loss_of_", "unigram_loss_of_"  # each source of the text
 _LABELS = {"auc": "AUC"}
 
 
@@ -18,6 +19,9 @@ def chance_metrics(metrics: Metrics) -> dict[str, float]:
     if "unigram_loss" in metrics:
         chance["masked_lm_loss"] = metrics["unigram_loss"]
         chance["masked_lm_perplexity"] = math.exp(metrics["unigram_loss"])
+    for name, loss in metrics.items():
+        if name.startswith(UNIGRAM_OF):
+            chance[f"{LOSS_OF}{name.removeprefix(UNIGRAM_OF)}"] = loss
     for task, shares in _label_shares(metrics):
         chance[f"{task}_accuracy"] = max(shares)
         if max(shares) < 1:

@@ -1,7 +1,7 @@
 """Evaluate a model on held-out instances, against a unigram baseline."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +15,10 @@ from trainer.huggingface.read import read_model
 from trainer.input.batches import evaluation_batches
 from trainer.input.instances import Instances, open_instances, read_token_counts, verify_instances
 from trainer.input.parse_records import Batch
+from trainer.input.sources import SOURCE_IDS
 from trainer.models.parameters import make_variables
 from trainer.objectives.choose import make_objective
-from trainer.objectives.objective import Objective, Ratio, weighted
+from trainer.objectives.objective import Objective, Ratio, weighted, weighted_by_row
 from trainer.row_draws import RowDraws
 from trainer.settings.masking import MaskingSettings
 from trainer.settings.model import ElectraSettings
@@ -27,6 +28,7 @@ EVALUATION_MASKING = MaskingSettings(rate=0.15)
 # ELECTRA's generator never sees random tokens in training and would copy them, so every predicted
 # token is masked.
 ELECTRA_MASKING = MaskingSettings(rate=0.15, mask_share=1.0, random_share=0.0)
+OF_SOURCE = "_of_"  # between the names of a metric and of a source
 FloatRatios = dict[str, tuple[float, float]]  # numerators and denominators
 
 
@@ -52,7 +54,8 @@ class Evaluation:
         Models of pairs add `<pair>_loss`, `<pair>_accuracy`, and the share of label 1 as
         `random_next_share` or `swapped_share`. ELECTRA adds `replaced_token_loss`, `…_accuracy`,
         `…_precision`, `…_recall` and `…_auc` (the probability that a replaced token scores above an
-        original one).
+        original one). Text of several sources adds `masked_lm_loss_of_<source>` and
+        `unigram_loss_of_<source>`.
         """
         own = {name: value for name, value in vars(self).items() if name != "others"}
         return {**own, **self.others}
@@ -86,7 +89,7 @@ def evaluate(
     variables = make_variables({name: values[name] for name in objective.model.parameters()})
     with show_progress("ModelEvaluator", "instances", instances.size(split)) as advance:
         counted = (_count(batch, advance) for batch in batches)
-        return measure(objective, variables, counted, unigram, seed)
+        return measure(objective, variables, counted, unigram, seed, instances.sources(split))
 
 
 def _count(batch: Batch, advance: Advance) -> Batch:
@@ -105,10 +108,22 @@ def measure(
     batches: Iterable[Batch],
     unigram: np.ndarray,
     seed: int,
+    sources: Sequence[str] = (),
 ) -> Evaluation:
-    """Evaluate weights on batches; `unigram` is from `unigram_losses`."""
-    sums, histograms, instances = _sum_batches(objective, variables, batches, unigram, seed)
-    means = {name: n / d if d else math.nan for name, (n, d) in sums.items()}
+    """Evaluate weights on batches.
+
+    Args:
+        objective: computes the losses.
+        variables: the weights.
+        batches: from `evaluation_batches`.
+        unigram: from `unigram_losses`.
+        seed: fixes ELECTRA's samples.
+        sources: the names of the text's sources, if it has several.
+    """
+    sums, histograms, instances = _sum_batches(
+        objective, variables, batches, unigram, seed, sources
+    )
+    means = divide(sums)
     if histograms:
         means["replaced_token_auc"] = area_under_curve(
             histograms["replaced"], histograms["original"]
@@ -144,6 +159,27 @@ def area_under_curve(positives: np.ndarray, negatives: np.ndarray) -> float:
     return float((positives * (below + negatives / 2)).sum()) / pairs if pairs else math.nan
 
 
+def sum_by_source(
+    by_row: Mapping[str, Ratio], batch: Batch, sources: Sequence[str]
+) -> dict[str, Ratio]:
+    """Add up the ratios of the rows of each source, as `<name>_of_<source>`."""
+    sums = {}
+    for name, ratio in by_row.items() if sources else ():
+        parts = (tf.math.unsorted_segment_sum(x, batch[SOURCE_IDS], len(sources)) for x in ratio)
+        for source, *of_source in zip(sources, *map(tf.unstack, parts), strict=True):
+            sums[f"{name}{OF_SOURCE}{source}"] = Ratio(*of_source)
+    return sums
+
+
+def divide(sums: Mapping[str, Iterable[float]]) -> dict[str, float]:
+    """Return means by name; that of nothing is NaN, and a source without instances has none."""
+    return {
+        name: float(n / d) if d else math.nan
+        for name, (n, d) in sums.items()
+        if d or OF_SOURCE not in name
+    }
+
+
 def _check_vocabulary(model_folder: str, instances: Instances) -> None:
     digest = read_manifest(model_folder).facts["vocabulary_digest"]
     if digest != instances.vocabulary.digest:
@@ -160,6 +196,7 @@ def _sum_batches(
     batches: Iterable[Batch],
     unigram: np.ndarray,
     seed: int,
+    sources: Sequence[str],
 ) -> tuple[FloatRatios, dict[str, np.ndarray], int]:
     """Return sums and histograms over all batches, in double precision, and the instance count."""
     noise_seed = draw_seed(seed, "evaluation noise")
@@ -171,8 +208,10 @@ def _sum_batches(
         rows = RowDraws(tf.stack([noise_seed, number]), 0, tf.shape(batch["input_ids"])[0])
         outcome = objective.evaluate(variables, batch, rows)
         slots = batch["masked_lm_weights"]
-        baseline = weighted(tf.gather(tf.constant(unigram), batch["masked_lm_ids"]), slots)
-        sums = {**outcome.losses, **outcome.measures, "unigram_loss": baseline}
+        baseline = tf.gather(tf.constant(unigram), batch["masked_lm_ids"])
+        sums = {**outcome.losses, **outcome.measures, "unigram_loss": weighted(baseline, slots)}
+        by_row = {**outcome.by_row, "unigram_loss": weighted_by_row(baseline, slots)}
+        sums |= sum_by_source(by_row, batch, sources)
         return sums, outcome.histograms
 
     sums: FloatRatios = {}

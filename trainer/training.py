@@ -143,7 +143,7 @@ def _train(
     total = sum_figures(figures)
     progress = Progress(
         run_folder if run.workers.is_chief else None,
-        asdict(total),
+        {name: value for name, value in asdict(total).items() if value is not None},
         [
             Pace(phase.end_step, costs.tokens_per_step, costs.flops_per_step)
             for phase, costs in zip(run.phases, figures, strict=True)

@@ -42,6 +42,7 @@ def document_section(data: ReportData, *, show_text: bool) -> dict[str, Any]:
         },
         "hides_text": not show_text and any(map(data.documents.facts.get, EXAMPLES)),
         "source_tokens": {name: train.get(f"tokens_of_{name}", 0) for name in sources},
+        "source_instances": {name: train.get(f"instances_of_{name}", 0) for name in sources},
         "document_totals": _totals(counts),
         "document_counters": _in_order(counts.get("all", {})),
         "sampled_documents": data.sampled_documents,

@@ -8,7 +8,12 @@ from tfx.types import artifact_utils
 from components.artifacts import Artifacts
 from components.beam_work import map_units
 from components.instance_gen.write_shard import write_shard
-from components.instance_gen.writing.plan import describe_context, make_context, plan_units
+from components.instance_gen.writing.plan import (
+    describe_context,
+    make_context,
+    plan_units,
+    source_names,
+)
 from components.instance_gen.writing.publish import (
     publish_instances,
     record_counts,
@@ -50,6 +55,8 @@ class Executor(BeamExecutor):
             "dupe_factor": settings.dupe_factor if settings.form == "static" else 1,
             "documents_digest": documents.content_digest(),
         }
+        if sources := source_names(documents):
+            facts["sources"] = [*sources]
         manifest = publish_instances(context, splits, units, results, facts, spread)
         write_schema(artifact_utils.get_single_uri(output_dict["schema"]), context, vocabulary)
         target.span = source.span

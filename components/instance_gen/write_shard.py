@@ -28,7 +28,7 @@ from components.instance_gen.writing.counters import (
 )
 from components.instance_gen.writing.encode import Frames, count_and_encode
 from components.instance_gen.writing.plan import ShardContext
-from components.instance_gen.writing.publish import save_token_counts
+from components.instance_gen.writing.publish import save_array
 from components.records import check_records, write_frames
 from components.statistics_gen.value_counts import save_value_counts
 from core.draw import draw
@@ -41,8 +41,8 @@ def write_shard(context: ShardContext, unit: dict[str, Any]) -> dict[str, Any]:
     """Write one shard of instances.
 
     Returns:
-        `shard` (its entry in the manifest), `counts`, `histograms`, `token_counts` and
-        `value_counts` (files).
+        `shard` (its entry in the manifest), `counts`, `histograms`, `token_counts`,
+        `value_counts` and, of held-out text with several sources, `source_ids` (files).
     """
     settings = context.settings
     vocabulary, tokenizer = _load_tokenizer(context.vocabulary, context.vocabulary_digest)
@@ -60,15 +60,21 @@ def write_shard(context: ShardContext, unit: dict[str, Any]) -> dict[str, Any]:
     shard = write_frames(context.output, unit["output"], frames)
     specials = count_specials(settings.objective)
     counts, histograms = count_documents(corpus, own, settings.seq_length, specials)
-    of_sources = count_sources(corpus, own, unit["sources"])
+    counts = add_counts([counter.counts, counts, corpus.skipped, skipped])
     tokens = count_tokens(corpus, own, vocabulary)
-    return {
+    result = {
         "shard": shard.model_dump(),
-        "counts": add_counts([counter.counts, counts, corpus.skipped, skipped, of_sources]),
+        "counts": counts,
         "histograms": counter.histograms() | histograms,
-        "token_counts": save_token_counts(tokens, context.scratch, *key),
+        "token_counts": save_array(tokens, "token-counts", context.scratch, *key),
         "value_counts": save_value_counts(counter.values.counts(), context.scratch, *key),
     }
+    if unit["sources"]:
+        of_sources, source_ids = count_sources(corpus, own, ids, ranges, unit["sources"])
+        counts.update(of_sources)
+        if unit["split"] != "train":
+            result["source_ids"] = save_array(source_ids, "source-ids", context.scratch, *key)
+    return result
 
 
 def _encode(

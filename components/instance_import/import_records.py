@@ -14,7 +14,7 @@ from components.instance_gen.tokenizing.ragged import Int64
 from components.instance_gen.writing.counters import InstanceCounter
 from components.instance_gen.writing.encode import Frames, count_and_encode
 from components.instance_gen.writing.plan import ShardContext, shard_path
-from components.instance_gen.writing.publish import save_token_counts
+from components.instance_gen.writing.publish import save_array
 from components.records import write_frames
 from components.settings import InstanceSettings, RecordsSettings
 from components.statistics_gen.value_counts import save_value_counts
@@ -107,7 +107,7 @@ def import_shard(context: ShardContext, unit: Unit) -> dict[str, Any]:
         "shard": shard.model_dump(),
         "counts": {"documents": 0, "single_sentence_documents": 0, **counter.counts},
         "histograms": counter.histograms(),
-        "token_counts": save_token_counts(tokens, context.scratch, *key),
+        "token_counts": save_array(tokens, "token-counts", context.scratch, *key),
         "value_counts": save_value_counts(counter.values.counts(), context.scratch, *key),
     }
 

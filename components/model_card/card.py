@@ -92,6 +92,7 @@ def _text(origin: Origin) -> dict[str, Any]:
         "splits": [s for s in ("train", "eval") if s in origin.documents.counts],
         "files": overall.get("files"),
         "skips": {k: overall[k] for k in sorted(skips, key=counter_sort_key)},
+        "sources": nested(origin.model.facts, "source_shares"),
         "train_tokens": tokens,
         "passes": _passes(origin),
         "vocabulary": origin.vocabulary.facts,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.chance import chance_metrics
+from components.chance import LOSS_OF, chance_metrics
 from components.model_card.origin import Metrics
 from core.format_numbers import format_percent
 
@@ -24,6 +24,11 @@ class Measure:
 def list_measures(metrics: Metrics, baseline: Metrics) -> list[Measure]:
     """Return a row for each metric of the model."""
     guesses = chance_metrics(metrics)
+    rows = _ROWS | {
+        name: (f"Masked-token loss of the source {name.removeprefix(LOSS_OF)} (nats)", _loss)
+        for name in metrics
+        if name.startswith(LOSS_OF)
+    }
     return [
         Measure(
             label,
@@ -31,7 +36,7 @@ def list_measures(metrics: Metrics, baseline: Metrics) -> list[Measure]:
             format_value(guesses[name]) if name in guesses else MISSING,
             format_value(baseline[name]) if name in baseline else MISSING,
         )
-        for name, (label, format_value) in _ROWS.items()
+        for name, (label, format_value) in rows.items()
         if name in metrics
     ]
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from components.chance import describe_chance_level
+from components.chance import LOSS_OF, describe_chance_level
 from components.code_digest import CODE_DIGITS
 from core.format_numbers import format_percent
 from core.manifest import MANIFEST
@@ -26,7 +26,7 @@ MAX_VALUE_CHARACTERS = 24
 # A folder is none either: the content of what is in it decides.
 NOT_A_REASON = {
     "module_path", "span", "version", "output_parameters",
-    "input_base", "destination", "checkpoint_root",
+    "input_base", "destination", "checkpoint_root", "pipeline_root",
 }  # fmt: skip
 Counts = dict[str, Any]
 
@@ -214,8 +214,18 @@ def _evaluation(counts: Counts) -> str:
     return (
         f"held-out loss {metrics['masked_lm_loss']:.3f} nats (unigram "
         f"{metrics['unigram_loss']:.3f}), accuracy "
-        f"{format_percent(metrics['masked_lm_accuracy'])}, {blessed}"
+        f"{format_percent(metrics['masked_lm_accuracy'])}{_by_source(metrics)}, {blessed}"
     )
+
+
+def _by_source(metrics: Counts) -> str:
+    """Return for example " (by source: books 4.102, web 4.518)", or ""."""
+    losses = [
+        f"{name.removeprefix(LOSS_OF)} {loss:.3f}"
+        for name, loss in sorted(metrics.items())
+        if name.startswith(LOSS_OF)
+    ]
+    return f" (by source: {', '.join(losses)})" if losses else ""
 
 
 def _downstream(counts: Counts) -> str:

@@ -12,6 +12,7 @@ from trainer.input.instances import Instances
 from trainer.input.length_buckets import batches_in_window, sort_window
 from trainer.input.parse_records import Batch, make_parse
 from trainer.input.record_order import ordered_records
+from trainer.input.sources import add_source_ids
 from trainer.row_draws import RowDraws
 from trainer.settings.masking import MaskingSettings
 
@@ -102,18 +103,36 @@ def evaluation_batches(
 
     A schedule of the masking rate is ignored. The last batch may be smaller, unless it is left out
     (`drop_remainder`), so that shapes are static.
+
+    If the text has several sources, a batch also has `source_ids` (B,) int32.
     """
+    batches = _evaluation_batches(instances, split, masking, batch_size, seed, drop_remainder)
+    if instances.sources(split):
+        batches = add_source_ids(
+            batches, instances, split, batch_size=batch_size, drop_remainder=drop_remainder
+        )
+    return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def _evaluation_batches(
+    instances: Instances,
+    split: str,
+    masking: MaskingSettings,
+    batch_size: int,
+    seed: int,
+    drop_remainder: bool,
+) -> tf.data.Dataset:
     records = tf.data.TFRecordDataset(instances.paths(split), compression_type="GZIP")
     masking = masking.model_copy(update={"schedule": None})
     batches = records.batch(batch_size, drop_remainder=drop_remainder).map(make_parse(instances))
     if instances.form == "static":
         if instances.manifest.facts.get("masking") == masking.model_dump(mode="json"):
-            return batches.prefetch(tf.data.AUTOTUNE)
+            return batches
         batches = batches.map(_unmask)
     # Instances made for a lower rate have fewer slots than this rate needs.
     slots = max(instances.max_predictions, math.ceil(round(masking.rate * instances.seq_length, 6)))
     mask = _make_mask(instances, masking, draw_seed(seed, "evaluation mask"), slots=slots)
-    return batches.enumerate().map(mask).prefetch(tf.data.AUTOTUNE)
+    return batches.enumerate().map(mask)
 
 
 def take_rows(batch: Batch, rows: slice) -> Batch:

@@ -31,6 +31,7 @@ KIND = "instances"
 PAIRS = ("next_sentence", "sentence_order", "sequence_relation")
 VOCABULARY_FOLDER = "vocabulary"
 TOKEN_COUNTS = "token_counts.npy"  # noqa: S105 - the name of a file
+SOURCE_IDS_FILE = "{split}_source_ids.npy"  # of a held-out split, if the text has several sources
 Form = Literal["static", "dynamic"]
 
 
@@ -58,6 +59,12 @@ class Instances:
     def pair(self) -> str | None:
         """The name of the pair's label, without "_labels"; None if there are no pairs."""
         return self.objective if self.objective in PAIRS else None
+
+    def sources(self, split: str) -> list[str]:
+        """Return the names of the text's sources, if the source of each instance is known."""
+        names, file = self.manifest.facts.get("sources"), SOURCE_IDS_FILE.format(split=split)
+        is_known = isinstance(names, list) and any(f.path == file for f in self.manifest.files)
+        return [str(name) for name in cast(list[str], names)] if is_known else []
 
     def shards(self, split: str) -> list[Shard]:
         """Return the shards of a split, in the manifest's order.

@@ -1,6 +1,5 @@
 """Evaluate the weights on held-out instances during training, on the strategy's devices."""
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,7 +8,7 @@ import tensorflow as tf
 
 from core.draw import draw_seed
 from core.errors import InputError
-from trainer.evaluation import area_under_curve, evaluation_masking
+from trainer.evaluation import area_under_curve, divide, evaluation_masking, sum_by_source
 from trainer.input.batches import evaluation_batches
 from trainer.input.distribute import distribute_batches
 from trainer.input.instances import Instances
@@ -68,7 +67,10 @@ class HeldOut:
         self._evaluate = tf.function(self._evaluate_batch)
 
     def __call__(self) -> dict[str, float]:
-        """Return the mean of every loss and measure, and `replaced_token_auc` of an ELECTRA."""
+        """Return the mean of every loss and measure, and `replaced_token_auc` of an ELECTRA.
+
+        Text of several sources adds `masked_lm_loss_of_<source>`.
+        """
         batches = evaluation_batches(
             self._instances,
             SPLIT,
@@ -85,7 +87,7 @@ class HeldOut:
             for totals, batch_totals in ((sums, ratios), (counts, histograms)):
                 for name, value in batch_totals.items():
                     totals[name] = totals.get(name, 0.0) + np.asarray(value, np.float64)
-        means = {name: float(n / d) if d else math.nan for name, (n, d) in sums.items()}
+        means = divide(sums)
         if counts:
             means["replaced_token_auc"] = area_under_curve(counts["replaced"], counts["original"])
         return means
@@ -102,7 +104,9 @@ class HeldOut:
             seed = tf.stack([draw_seed(self._seed, "held-out"), number])
             draws = RowDraws(seed, replica * rows, self._batch_size)
             outcome = self._objective.evaluate(self._variables, batch, draws)
-            sums = all_reduce_sums({**outcome.losses, **outcome.measures})
+            ratios = {**outcome.losses, **outcome.measures}
+            ratios |= sum_by_source(outcome.by_row, batch, self._instances.sources(SPLIT))
+            sums = all_reduce_sums(ratios)
             return sums, all_reduce(outcome.histograms) if outcome.histograms else {}
 
         per_replica = self._strategy.run(evaluate_slice, args=(next(iterator),))

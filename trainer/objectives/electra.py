@@ -50,7 +50,7 @@ class ElectraObjective:
         input_ids, is_replaced = fill_masks(batch["input_ids"], positions, *slots, sampled)
         hidden = model.encode(weights, input_ids, mask, segments, noise)
         scores = model.score_replaced(weights, hidden)
-        loss, accuracy = masked_lm_measures(token_scores, *slots)
+        loss, accuracy, by_row = masked_lm_measures(token_scores, *slots)
         return Outcome(
             {
                 "masked_lm_loss": loss,
@@ -61,6 +61,7 @@ class ElectraObjective:
                 **replaced_measures(scores, is_replaced, mask),
             },
             replaced_histograms(scores, is_replaced, mask),
+            {"masked_lm_loss": by_row},
         )
 
     def evaluate(self, weights: Weights, batch: Batch, rows: RowDraws) -> Outcome:

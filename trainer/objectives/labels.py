@@ -80,6 +80,7 @@ class LabelObjective:
             {"label_loss": weighted(losses, is_labeled)},
             {"label_accuracy": weighted(is_right, is_labeled)},
             {},
+            {},
         )
 
     def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:

@@ -4,22 +4,26 @@ import tensorflow as tf
 
 from trainer.models.kernels import cross_entropy as fast
 from trainer.models.kernels.compilation import computed_by
-from trainer.objectives.objective import Ratio, weighted
+from trainer.objectives.objective import Ratio, weighted, weighted_by_row
 
 
 def masked_lm_measures(
     scores: tf.Tensor, ids: tf.Tensor, weights: tf.Tensor
-) -> tuple[Ratio, Ratio]:
-    """Return the mean cross-entropy in nats, and the fraction of slots whose token scores best.
+) -> tuple[Ratio, Ratio, Ratio]:
+    """Measure the prediction of masked tokens.
 
     Args:
         scores: (B * N, V) of any floating type.
         ids: (B, N) int32, the original tokens.
         weights: (B, N) float32, 0 on unused slots.
+
+    Returns:
+        The mean cross-entropy in nats, the fraction of slots whose token scores best, and the
+        cross-entropy of each row.
     """
     losses, is_best = cross_entropy(scores, tf.reshape(ids, [-1]))
     slots = tf.reshape(weights, [-1])
-    return weighted(losses, slots), weighted(is_best, slots)
+    return weighted(losses, slots), weighted(is_best, slots), weighted_by_row(losses, weights)
 
 
 @computed_by(fast.cross_entropy)

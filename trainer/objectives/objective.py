@@ -28,6 +28,7 @@ class Outcome(NamedTuple):
     losses: dict[str, Ratio]  # the weighted sum of their means is minimized
     measures: dict[str, Ratio]  # reported only
     histograms: dict[str, tf.Tensor]  # counts that an evaluation adds up; training ignores them
+    by_row: dict[str, Ratio]  # losses of each instance, two (B,) each, which training ignores, too
 
 
 class LossFunction(Protocol):
@@ -63,6 +64,18 @@ class Objective(LossFunction, Protocol):
 
     def expected_first_loss(self) -> float:
         """Return the loss in nats of a model to which every answer is equally likely."""
+
+
+def weighted_by_row(values: tf.Tensor, weights: tf.Tensor) -> Ratio:
+    """Return the weighted mean of each row as a ratio of two (B,).
+
+    Args:
+        values: one for each of the weights, of any shape.
+        weights: (B, N).
+    """
+    weights = tf.cast(weights, tf.float32)
+    products = tf.reshape(tf.cast(values, tf.float32), tf.shape(weights)) * weights
+    return Ratio(tf.reduce_sum(products, -1), tf.reduce_sum(weights, -1))
 
 
 def weighted(values: tf.Tensor, weights: tf.Tensor) -> Ratio:

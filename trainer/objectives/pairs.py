@@ -41,14 +41,14 @@ class PairObjective:
         hidden = model.encode(weights, *inputs, noise, positions)
         slots = batch["masked_lm_ids"], batch["masked_lm_weights"]
         token_scores = model.score_tokens(weights, hidden[:, 1:])
-        loss, accuracy = masked_lm_measures(token_scores, *slots)
+        loss, accuracy, by_row = masked_lm_measures(token_scores, *slots)
         losses, measures = {"masked_lm_loss": loss}, {"masked_lm_accuracy": accuracy}
         if pair:
             labels = batch[f"{pair}_labels"]
             scores = model.score_pairs(weights, hidden)
             losses[f"{pair}_loss"] = weighted(pair_losses(scores, labels), tf.ones_like(labels))
             measures[f"{pair}_accuracy"] = pair_accuracy(scores, labels)
-        return Outcome(losses, measures, {})
+        return Outcome(losses, measures, {}, {"masked_lm_loss": by_row})
 
     def evaluate(self, weights: Weights, batch: Batch, rows: RowDraws) -> Outcome:
         """Compute the same without dropout, and the shares of the labels; nothing is drawn."""

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from core.format_numbers import format_flop
+from core.format_numbers import format_flop, format_percent
 from trainer.input.instances import Instances
 from trainer.models.architecture import Architecture, generator_architecture
 from trainer.models.parameters import count_parameters
 from trainer.objectives.objective import Objective
+
+INSTANCES_OF = "instances_of_"  # begins the names of counters, of each source of the text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +23,17 @@ class Figures:
     flops_per_step: float  # matrix products of the model, forward and backward
     flops_in_all: float
     expected_first_loss: float  # nats
+    instances_of_sources: dict[str, float] | None = None  # in all batches, if there are several
+
+    def source_shares(self) -> dict[str, float]:
+        """Return the share of each source of the text in the batches; {} if there is one source."""
+        counts = self.instances_of_sources or {}
+        total = sum(counts.values())
+        return {name: round(number / total, 6) for name, number in counts.items()}
 
     def lines(self) -> list[str]:
         """Return the figures as lines for a log."""
+        shares = ", ".join(f"{n} {format_percent(s)}" for n, s in self.source_shares().items())
         return [
             f"Parameters: {self.parameters:,}",
             f"Tokens per step: {self.tokens_per_step:,}; in all: {self.tokens_in_all:,} "
@@ -31,6 +41,7 @@ class Figures:
             f"Compute per step: {format_flop(self.flops_per_step)}; in all: "
             f"{format_flop(self.flops_in_all)}",
             f"Expected first loss: {self.expected_first_loss:.2f}",
+            *([f"Sources of the batches: {shares}"] if shares else []),
         ]
 
 
@@ -39,25 +50,43 @@ def compute_figures(
 ) -> Figures:
     """Return the figures of a phase of the run."""
     model, size, length = objective.model, batch_size, instances.seq_length
+    epochs = size * steps / instances.size("train")
     flops = size * training_flops(model.architecture, length, instances.max_predictions)
     return Figures(
         parameters=count_parameters(model.parameters()),
         tokens_per_step=size * length,
         tokens_in_all=size * length * steps,
-        epochs=size * steps / instances.size("train"),
+        epochs=epochs,
         flops_per_step=flops,
         flops_in_all=flops * steps,
         expected_first_loss=objective.expected_first_loss(),
+        instances_of_sources=_count_sources(instances, epochs),
     )
+
+
+def _count_sources(instances: Instances, epochs: float) -> dict[str, float] | None:
+    """Return the instances of each source in so many passes, which are in a random order."""
+    counts = instances.manifest.counts.get("train", {})
+    by_source = {
+        name.removeprefix(INSTANCES_OF): epochs * number
+        for name, number in sorted(counts.items())
+        if name.startswith(INSTANCES_OF)
+    }
+    return by_source or None
 
 
 def sum_figures(phases: Sequence[Figures]) -> Figures:
     """Return the figures of a run; those per step are the first phase's."""
+    by_source: dict[str, float] = {}
+    for phase in phases:
+        for name, number in (phase.instances_of_sources or {}).items():
+            by_source[name] = by_source.get(name, 0.0) + number
     return replace(
         phases[0],
         tokens_in_all=sum(phase.tokens_in_all for phase in phases),
         epochs=sum(phase.epochs for phase in phases),
         flops_in_all=sum(phase.flops_in_all for phase in phases),
+        instances_of_sources=by_source or None,
     )
 
 

@@ -22,6 +22,7 @@ def run_facts(settings: TrainingSettings, devices: DeviceChoice, figures: Figure
         "parameters": figures.parameters,
         "steps": settings.trainer.steps,
         "tokens_seen": figures.tokens_in_all,
+        **({"source_shares": {**shares}} if (shares := figures.source_shares()) else {}),
         "seed": settings.seed,
         "start_digest": start_digest(start) if start else None,
         **({"generator_start_digest": generator_digest(generator)} if generator else {}),

@@ -8,13 +8,15 @@ import numpy.typing as npt
 
 from components.instance_gen.masking import MaskedBatch
 from components.instance_gen.pairing.assemble import UnmaskedBatch
+from components.instance_gen.pairing.token_ranges import TokenRanges
 from components.instance_gen.tokenizing.documents import TokenizedDocuments
-from components.instance_gen.tokenizing.ragged import Int64
+from components.instance_gen.tokenizing.ragged import Int32, Int64
 from components.statistics_gen.value_counts import ValueCounter
 from components.text_example_gen.documents import find_source
 from core.vocabulary.vocabulary import Vocabulary
 
 Counts = dict[str, int]
+SourceIds = npt.NDArray[np.uint16]
 Histograms = dict[str, list[int]]
 
 
@@ -95,15 +97,41 @@ def count_documents(
 
 
 def count_sources(
-    corpus: TokenizedDocuments, own: tuple[int, int], sources: Sequence[str]
-) -> Counts:
-    """Count the tokens of each source in the shard's own documents."""
-    counts = {f"tokens_of_{source}": 0 for source in sources}
-    ends = corpus.sentence_offsets[corpus.document_offsets]
-    for number in range(*own) if sources else ():
-        source = find_source(corpus.files[number].decode())
-        counts[f"tokens_of_{source}"] += int(ends[number + 1] - ends[number])
-    return counts
+    corpus: TokenizedDocuments,
+    own: tuple[int, int],
+    ids: Int32,
+    ranges: TokenRanges,
+    sources: Sequence[str],
+) -> tuple[Counts, SourceIds]:
+    """Count tokens and instances of each source.
+
+    An instance is of the source in which its first segment begins.
+
+    Args:
+        corpus: the documents.
+        own: the first of the shard's own documents, and the one after the last.
+        ids: the text that the ranges refer to: that of the documents, with or without a separator
+            between neighbors.
+        ranges: the instances.
+        sources: the names of the sources.
+
+    Returns:
+        The counts, and the number of each instance's source in `sources` (n,).
+    """
+    numbers = {name: number for number, name in enumerate(sources)}
+    of_document = np.array([numbers[find_source(f.decode())] for f in corpus.files], np.uint16)
+    starts = corpus.sentence_offsets[corpus.document_offsets]
+    begin, end = own
+    tokens = np.bincount(
+        of_document[begin:end], np.diff(starts[begin : end + 1]), minlength=len(sources)
+    )
+    if len(ids) > len(corpus.ids):
+        starts = starts + np.arange(len(starts))
+    of_instance = of_document[np.searchsorted(starts, ranges.first_start, side="right") - 1]
+    instances = np.bincount(of_instance, minlength=len(sources))
+    counts = {f"tokens_of_{name}": int(n) for name, n in zip(sources, tokens, strict=True)}
+    counts |= {f"instances_of_{name}": int(n) for name, n in zip(sources, instances, strict=True)}
+    return counts, of_instance
 
 
 def count_tokens(corpus: TokenizedDocuments, own: tuple[int, int], vocabulary: Vocabulary) -> Int64:

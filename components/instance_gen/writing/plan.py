@@ -34,7 +34,7 @@ def plan_units(
     Raises:
         InputError: a split has a single document, and the objective needs another one.
     """
-    sources = documents.facts.get("sources")
+    sources = source_names(documents)
     units = []
     for split in splits:
         shards = documents.shards[split]
@@ -55,11 +55,17 @@ def plan_units(
                     "documents": [storage.join(documents_folder, shards[n].path) for n in pool],
                     "digests": [shards[n].sha256 for n in pool],
                     "own": pool.index(number),
-                    "sources": sorted(sources) if isinstance(sources, dict) else [],
+                    "sources": sources,
                     "output": shard_path(split, number, len(shards)),
                 }
             )
     return units
+
+
+def source_names(documents: Manifest) -> list[str]:
+    """Return the names of the documents' sources, sorted; none if there is one source."""
+    sources = documents.facts.get("sources")
+    return sorted(sources) if isinstance(sources, dict) else []
 
 
 def shard_path(split: str, number: int, total: int) -> str:

@@ -2,14 +2,14 @@
 
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import JsonValue
 
 from components.instance_gen.pairing.objective import LABELS, NO_LABEL
-from components.instance_gen.tokenizing.ragged import Int64
 from components.instance_gen.writing.counters import add_counts, add_histograms
 from components.instance_gen.writing.plan import ShardContext
 from components.instance_gen.writing.schema import dynamic_schema, schema_text, static_schema
@@ -19,7 +19,7 @@ from core.errors import InputError
 from core.manifest import Manifest, Shard, describe_file, write_manifest
 from core.temporary import SCRATCH
 from core.vocabulary.vocabulary import Vocabulary
-from trainer.input.instances import TOKEN_COUNTS
+from trainer.input.instances import SOURCE_IDS_FILE, TOKEN_COUNTS
 
 Units = Sequence[Mapping[str, Any]]
 MapUnits = Callable[
@@ -27,6 +27,7 @@ MapUnits = Callable[
     list[dict[str, Any]],
 ]
 ADDED_AT_ONCE = 512  # scratch files of shards, each about as long as the vocabulary
+SCRATCH_FILES = ("token_counts", "value_counts", "source_ids")  # of each shard
 HISTOGRAMS = "histograms.json"
 MAX_UNPAIRABLE_SHARE = 0.5  # of documents; a corpus with more is not suited to pairs
 
@@ -58,7 +59,12 @@ def publish_instances(
     storage.write_bytes(storage.join(context.output, TOKEN_COUNTS), token_counts)
     value_counts = {s: [part["value_counts"] for part in parts] for s, parts in added.items()}
     storage.write_bytes(storage.join(context.output, VALUE_COUNTS), sum_value_counts(value_counts))
-    names = (HISTOGRAMS, TOKEN_COUNTS, VALUE_COUNTS)
+    names = [HISTOGRAMS, TOKEN_COUNTS, VALUE_COUNTS]
+    for split, parts in added.items():
+        if "source_ids" in parts[0]:
+            names.append(SOURCE_IDS_FILE.format(split=split))
+            source_ids = join_arrays([part["source_ids"] for part in parts])
+            storage.write_bytes(storage.join(context.output, names[-1]), source_ids)
     manifest = Manifest(
         kind="instances",
         shards={s: [Shard(**r["shard"]) for r in parts] for s, parts in by_split.items()},
@@ -127,29 +133,35 @@ def record_counts(target: Any, manifest: Manifest) -> None:
             target.set_int_custom_property(f"{split}_{name}", counts[name])
 
 
-def save_token_counts(counts: Int64, scratch: str, split: str, number: int) -> str:
-    """Save the token counts of one shard to a scratch file and return its path."""
-    path = storage.join(scratch, f"token-counts-{split}-{number:05d}.npy")
-    storage.write_bytes(path, _encode_array(counts))
+def save_array(array: npt.NDArray[Any], name: str, scratch: str, split: str, number: int) -> str:
+    """Save an array of one shard, such as its token counts, to a scratch file; return its path."""
+    path = storage.join(scratch, f"{name}-{split}-{number:05d}.npy")
+    storage.write_bytes(path, _encode_array(array))
     return path
 
 
 def sum_token_counts(paths: Sequence[str]) -> bytes:
     """Return the file with the sum of the token counts in scratch files."""
-    contents = storage.transfer(storage.read_bytes, paths)
-    total = sum(np.load(io.BytesIO(content), allow_pickle=False) for content in contents)
-    return _encode_array(np.asarray(total, np.int64))
+    return _encode_array(np.asarray(sum(_read_arrays(paths)), np.int64))
+
+
+def join_arrays(paths: Sequence[str]) -> bytes:
+    """Return the file with the arrays in scratch files, one after the other."""
+    return _encode_array(np.concatenate(list(_read_arrays(paths))))
 
 
 def add_group(unit: dict[str, Any]) -> dict[str, Any]:
     """Add up the scratch files of some shards of a split; return the paths of those with the sums.
 
-    A unit has `split`, `token_counts` and `value_counts` (paths), and `target`, their prefix.
+    A unit has the lists of paths that are in `SCRATCH_FILES`, `split`, and `target`, the prefix of
+    the paths to write.
     """
     sums = {
         "token_counts": sum_token_counts(unit["token_counts"]),
         "value_counts": sum_value_counts({unit["split"]: unit["value_counts"]}),
     }
+    if unit["source_ids"]:
+        sums["source_ids"] = join_arrays(unit["source_ids"])
     paths = {name: f"{unit['target']}-{name}" for name in sums}
     for name, content in sums.items():
         storage.write_bytes(paths[name], content)
@@ -166,8 +178,10 @@ def _add_groups(
         {
             "split": split,
             "target": storage.join(context.scratch, f"sum-{split}-{first:05d}"),
-            "token_counts": [r["token_counts"] for r in parts[first : first + ADDED_AT_ONCE]],
-            "value_counts": [r["value_counts"] for r in parts[first : first + ADDED_AT_ONCE]],
+            **{
+                name: [r[name] for r in parts[first : first + ADDED_AT_ONCE] if name in r]
+                for name in SCRATCH_FILES
+            },
         }
         for split, parts in by_split.items()
         for first in range(0, len(parts), ADDED_AT_ONCE)
@@ -176,7 +190,12 @@ def _add_groups(
     return _group_by_split(list(by_split), groups, sums)
 
 
-def _encode_array(array: Int64) -> bytes:
+def _read_arrays(paths: Sequence[str]) -> Iterator[npt.NDArray[Any]]:
+    for content in storage.transfer(storage.read_bytes, paths):
+        yield np.load(io.BytesIO(content), allow_pickle=False)
+
+
+def _encode_array(array: npt.NDArray[Any]) -> bytes:
     content = io.BytesIO()
     np.save(content, array, allow_pickle=False)
     return content.getvalue()

@@ -20,7 +20,7 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le, ">=": operator.ge, "!=": operator.ne, "<": operator.lt, ">": operator.gt,
     "=": operator.eq,
 }  # fmt: skip
-CONDITION = re.compile(r"\s*([\w.]+)\s*(<=|>=|!=|<|>|=)\s*([^<>=!\s].*?)\s*")
+CONDITION = re.compile(r"\s*([\w.-]+)\s*(<=|>=|!=|<|>|=)\s*([^<>=!\s].*?)\s*")
 FULL_NAMES = {"loss": "masked_lm_loss", "accuracy": "masked_lm_accuracy"}  # of metrics
 EVALUATION = "ModelEvaluation"  # the artifact type with metrics
 Interval = tuple[float | None, float | None]  # seconds since 1970; None is open

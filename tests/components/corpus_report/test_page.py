@@ -182,7 +182,9 @@ def test_sources_are_listed_with_their_shares(folders: Folders) -> None:
     sources = {name: {"read": {}, "train": split, "eval": split} for name in ("web", "books")}
     documents = data.documents.model_copy(update={"facts": {"sources": sources}})
     train = {**data.instances.counts["train"], "tokens_of_web": 750, "tokens_of_books": 250}
+    train |= {"instances_of_web": 3, "instances_of_books": 2}
     counts = {**data.instances.counts, "train": train}
     instances = data.instances.model_copy(update={"counts": counts})
     page = render_report(replace(data, documents=documents, instances=instances), SHOWN, "code")
-    assert re.search(r"web</th><td>1,234</td><td>99 B</td><td>750</td><td>75\.0\s*%", page)
+    row = r"web</th><td>1,234</td><td>99 B</td><td>750</td><td>75\.0\s*%</td><td>60\.0\s*%"
+    assert re.search(row, page)

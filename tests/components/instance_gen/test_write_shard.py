@@ -14,14 +14,17 @@ import pytest
 import tensorflow as tf
 
 from components.instance_gen.write_shard import write_shard
+from components.instance_gen.writing import publish
 from components.instance_gen.writing.plan import ShardContext, plan_units
 from components.settings import InstanceSettings
 from components.text_example_gen.documents import Document
 from core.manifest import file_digest, read_manifest
 from core.vocabulary.vocabulary import Vocabulary
+from tests.components.instance_export.folders import serially
 from tests.components.text_example_gen.test_sources import BOOKS, make_settings, put
 from tests.components.text_example_gen.test_sources import write as write_sources
 from tests.components.text_example_gen.test_write_documents import documents_in
+from trainer.input.instances import SOURCE_IDS_FILE
 from trainer.settings.masking import MaskingSettings
 
 SEQ_LENGTH, SLOTS = 64, 10
@@ -255,3 +258,33 @@ def test_tokens_are_counted_by_source(tmp_path: Path, vocabulary: Vocabulary) ->
         expected[name] += sum(len(e.ids) for e in encoded)
     assert counted == expected
     assert sum(counted.values()) == sum(c["corpus_tokens"] for c in results)
+
+
+@pytest.mark.parametrize("objective", ["next_sentence", "contiguous", "none"])
+def test_instances_are_counted_by_the_source_in_which_they_begin(
+    tmp_path: Path, vocabulary: Vocabulary, objective: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The books have no word in the vocabulary, so the first token shows the source."""
+    documents = tmp_path / "documents"
+    books = [[sentence for sentence in ("한국어 " * n, "번역 " * 40)] for n in range(9, 99)]
+    write_sources(put(tmp_path / "corpus", books=books), documents, make_settings({}, {}))
+    context = context_of(tmp_path / "instances", vocabulary, objective=objective)
+    units = units_of(documents, context)
+    results = [write_shard(context, unit) for unit in units]
+    held_out: list[bool] = []
+    for unit, result in zip(units, results, strict=True):
+        rows = parse(tmp_path / "instances", result, BERT_FEATURES)
+        first_is_masked = (rows["masked_lm_positions"] == 1) & (rows["masked_lm_weights"] > 0)
+        first = rows["input_ids"][:, 1]
+        first[first_is_masked.any(axis=1)] = rows["masked_lm_ids"][first_is_masked]
+        is_book = first == vocabulary.unk_id
+        assert 0 < is_book.sum() < len(is_book)
+        counts = [result["counts"][f"instances_of_{name}"] for name in ("books", "web")]
+        assert counts == [is_book.sum(), (~is_book).sum()]
+        held_out += (~is_book).tolist() if unit["split"] == "eval" else []
+    assert [unit["split"] for unit in units].count("eval") > 1
+    monkeypatch.setattr(publish, "ADDED_AT_ONCE", 1)
+    manifest = publish.publish_instances(context, ["train", "eval"], units, results, {}, serially)
+    ids = np.load(tmp_path / "instances" / SOURCE_IDS_FILE.format(split="eval"))
+    assert ids.tolist() == held_out  # books are source 0, and web is 1
+    assert "eval_source_ids.npy" in {file.path for file in manifest.files}

@@ -95,6 +95,20 @@ def test_the_latest_blessed_model_has_a_column(made: Made, tmp_path: Path) -> No
     assert "The model was **not** blessed for publishing:\n\n- Why." in card
 
 
+def test_sources_have_a_loss_and_a_share_of_the_batches(made: Made, tmp_path: Path) -> None:
+    losses = {"masked_lm_loss_of_my_web": 4.5, "unigram_loss_of_my_web": 6.25}
+    made = replace(made, evaluation=write_evaluation(tmp_path, metrics={**METRICS, **losses}))
+    origin = made.origin()
+    assert "several sources" not in render_card(origin, DEMO, "abc123")
+    origin.model.facts["source_shares"] = {"books": 0.4, "my_web": 0.6}
+    card = render_card(origin, DEMO, "abc123")
+    (row,) = [line for line in card.splitlines() if "loss of the source" in line]
+    assert row.replace("&#95;", "_").replace("\\", "") == (
+        "| Masked-token loss of the source my_web (nats) | **4.5000** | 6.2500 | – |"
+    )
+    assert "shares of the training batches:\n`books` 40.0 %,\n`my_web` 60.0 %." in card
+
+
 def test_a_metric_that_is_not_finite_is_left_out(made: Made, tmp_path: Path) -> None:
     metrics = {**METRICS, "next_sentence_loss": float("nan"), "masked_lm_perplexity": float("inf")}
     card = card_of(replace(made, evaluation=write_evaluation(tmp_path, metrics=metrics)))
