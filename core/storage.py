@@ -95,7 +95,7 @@ def download(path: str, target: str) -> str:
     """Copy an object to a local file, and return the sha256 of its content, hex."""
     digest = hashlib.sha256()
     file = Path(target)
-    with _explaining_full_disk(path), open_input(path) as source:
+    with explaining_full_disk(path), open_input(path) as source:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("wb") as stream:
             while chunk := source.read(object_store.READ_BYTES):
@@ -143,7 +143,7 @@ def open_output(path: str, partial_folder: str | None = None) -> Iterator[IO[byt
     # Process ids repeat over containers that share a disk.
     temporary = Path(partial_folder or target.parent, f".{target.name}.{token_hex(8)}{PARTIAL}")
     try:
-        with _explaining_full_disk(path):
+        with explaining_full_disk(path):
             target.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as stream:
                 yield stream
@@ -167,7 +167,7 @@ def _uploaded(path: str) -> Iterator[IO[bytes]]:
     """Open a temporary file for writing, and upload it if the block succeeds."""
     with TemporaryFolder("upload") as folder:
         temporary = Path(folder, "object")
-        with _explaining_full_disk(path), temporary.open("wb") as stream:
+        with explaining_full_disk(path), temporary.open("wb") as stream:
             yield stream
         object_store.upload(path, str(temporary))
 
@@ -186,7 +186,7 @@ def open_output_folder(folder: str, last: str) -> Iterator[str]:
         yield folder
         return
     with TemporaryFolder("upload") as local:
-        with _explaining_full_disk(folder):
+        with explaining_full_disk(folder):
             yield local
         paths = (path for path in Path(local).rglob("*") if path.is_file())
         names = sorted(path.relative_to(local).as_posix() for path in paths)
@@ -221,7 +221,8 @@ def remove_tree(folder: str) -> None:
 
 
 @contextlib.contextmanager
-def _explaining_full_disk(path: str) -> Iterator[None]:
+def explaining_full_disk(path: str) -> Iterator[None]:
+    """Raise StorageError if the disk is full while a path is written or copied."""
     try:
         yield
     except TextmillError:

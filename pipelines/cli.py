@@ -83,8 +83,13 @@ def run(
     Example: textmill run demo --text 'corpus/*.txt' --workdir work
     """
     from pipelines.local.run_command import run_recipe
+    from pipelines.plan.plan import is_training_cached
 
-    raise typer.Exit(run_recipe(options, wait_seconds=wait, verbose=verbose))
+    raise typer.Exit(
+        run_recipe(
+            options, wait_seconds=wait, verbose=verbose, is_training_cached=is_training_cached
+        )
+    )
 
 
 app.command(rich_help_panel=LOCAL)(plan)

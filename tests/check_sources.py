@@ -54,6 +54,7 @@ ALLOWED = {
     "core/failpoints.py": "touch: a flag of the tests",
     "core/gcs/object_store.py": "NamedTemporaryFile: the content of an upload",
     "components/publisher/versions.py": "rename: publishes a whole version at once",
+    "components/text_example_gen/reading/read_parquet.py": "open: a temporary copy of an object",
     "components/text_example_gen/vertex_driver.py": "fileio: a file that TFX's launcher expects",
     "pipelines/local/standard_input.py": "open: text from a pipe, in a temporary folder",
     "pipelines/local/store_care.py": "SQLite: the backup of the store, renamed when whole",

@@ -8,12 +8,20 @@ from typing import Any
 from components.text_example_gen.quality.filter_documents import count_filters
 from components.text_example_gen.reading.check_text import explain_blank
 from components.text_example_gen.reading.errors import CorpusError, escape_path
-from components.text_example_gen.reading.find_sources import Patterns
+from components.text_example_gen.reading.find_sources import Patterns, find_sources
 from components.text_example_gen.reading.fingerprint import PREFIX
-from components.text_example_gen.reading.read_documents import BAD_LINES, document_end
-from components.text_example_gen.splits import SPLIT_BUCKETS, SPLITS, choose_split
+from components.text_example_gen.reading.read_documents import (
+    BAD_LINES,
+    DocumentReader,
+    document_end,
+)
+from components.text_example_gen.splits import SPLIT_BUCKETS, SPLITS, choose_split, split_bucket
 from components.text_settings import TextSettings
+from core import storage
 from core.wording import name_counter
+
+# Text that may have no held-out document: little of it is held out. It is read in half a second.
+SMALL_BYTES, HELD_OUT_BYTES = 4 << 20, 100_000
 
 
 @dataclass(frozen=True)
@@ -53,9 +61,35 @@ def check_corpus(
         )
     if highest < 0:
         raise CorpusError(explain_blank(source.root, counts["files"]))
+    _check_splits(settings, lowest, highest, has_records=bool(counts["records"]))
+
+
+def check_small_text(root: str, patterns: Patterns, settings: TextSettings) -> None:
+    """Read text that is so small that a split may be empty, before the run does.
+
+    Filters, duplicates and weights, which may leave out documents, are ignored.
+
+    Raises:
+        CorpusError: all documents fall into one split, or as `DocumentReader.read`.
+    """
+    files = [] if storage.is_remote(root) else find_sources(root, patterns)
+    size = sum(file.size_bytes for file in files)
+    if size > SMALL_BYTES or size * settings.eval_fraction > HELD_OUT_BYTES:
+        return
+    buckets: list[int] = []
+    has_records = False
+    for file in files:
+        reader = DocumentReader(settings.for_source(file.source))
+        buckets += [split_bucket(document.document_id) for document in reader.read(file)]
+        has_records |= bool(reader.counts["records"])
+    if buckets:
+        _check_splits(settings, min(buckets), max(buckets), has_records=has_records)
+
+
+def _check_splits(settings: TextSettings, lowest: int, highest: int, *, has_records: bool) -> None:
     only = choose_split(lowest, settings.eval_fraction)
     if only == choose_split(highest, settings.eval_fraction):
-        end = document_end(settings, "jsonl" if counts["records"] else settings.plain_form)
+        end = document_end(settings, "jsonl" if has_records else settings.plain_form)
         raise CorpusError(_explain_empty_split(settings, end, lowest, highest, SPLITS[1 - only]))
 
 

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from core.errors import InputError
 from pipelines.cloud.errors import RetryableError, explain, is_transient
@@ -96,23 +97,29 @@ class Cloud:
             query: URL parameters.
             body: content of a POST request.
         """
+        method = "GET" if body is None else "POST"
+        request = functools.partial(self._request, method, service, path)
+        content: Mapping[str, Any]
+        content = self.call(action, lambda: request(params=list(query), json=body).json())
+        return content
 
-        def send() -> Mapping[str, Any]:
-            from google.api_core.exceptions import from_http_response
+    def read_beginning(self, action: str, bucket: str, name: str, size: int) -> bytes:
+        """Return the first bytes of an object on Cloud Storage."""
+        path = f"/storage/v1/b/{quote(bucket)}/o/{quote(name, safe='')}"
+        headers = {"Range": f"bytes=0-{size - 1}"}
+        request = functools.partial(self._request, "GET", "storage", path, headers=headers)
+        content: bytes = self.call(action, lambda: request(params=[("alt", "media")]).content)
+        return content
 
-            response = self._session.request(
-                "GET" if body is None else "POST",
-                self.target.url(service) + path,
-                params=list(query),
-                json=body,
-                timeout=TIMEOUT_SECONDS,
-            )
-            if not response.ok:
-                raise from_http_response(response)
-            content: Mapping[str, Any] = response.json()
-            return content
+    def _request(self, method: str, service: str, path: str, **arguments: Any) -> Any:
+        """Send one request, and raise Google's error if it is refused."""
+        from google.api_core.exceptions import from_http_response
 
-        return self.call(action, send)
+        url = self.target.url(service) + path
+        response = self._session.request(method, url, timeout=TIMEOUT_SECONDS, **arguments)
+        if not response.ok:
+            raise from_http_response(response)
+        return response
 
     def list_pages(
         self,

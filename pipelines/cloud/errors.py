@@ -27,6 +27,10 @@ class RetryableError(VertexError):
     """A refusal that a retry may resolve."""
 
 
+class DeniedError(VertexError):
+    """The caller may not do this; others may."""
+
+
 class WrongNameError(VertexError, InputError):
     """The id or name does not exist, or is taken; the user has to give another one."""
 
@@ -65,12 +69,11 @@ def _explain_refusal(error: Any, target: Target) -> VertexError:
     message = " ".join(str(error.message).split())[:MAX_MESSAGE_CHARACTERS]
     message = re.sub(r"^[A-Z]+ https?://\S+: ", "", message).rstrip(".")
     reason, metadata = _error_info(error)
-    if reason in _REMEDIES:
-        return VertexError(f"{message}. {_REMEDIES[reason](metadata, target)}")
     code = int(error.code or 0)
-    kind = RetryableError if is_transient(code, message) else VertexError
-    if code in {404, 409}:
-        kind = WrongNameError
+    kind = {403: DeniedError, 404: WrongNameError, 409: WrongNameError}.get(code, VertexError)
+    if reason in _REMEDIES:
+        return kind(f"{message}. {_REMEDIES[reason](metadata, target)}")
+    kind = RetryableError if is_transient(code, message) else kind
     return kind(f"{message} ({code}). {_remedy_for_code(code, message, target)}")
 
 

@@ -5,6 +5,7 @@ import functools
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,12 +40,19 @@ from pipelines.workdir import Workdir, claim_remote, hold, locate_workdir, open_
 if TYPE_CHECKING:
     from pipelines.run_environment import Locations
 
+IsCached = Callable[[Recipe, TextLocation, RunOptions], bool]
 RECIPE, LOG = "recipe.yaml", "log.txt"
 PATTERN = "__autograph_generated_file*.py"  # tensorflow/python/autograph/pyct/loader.py
 STALE_SECONDS = 24 * 3600  # a running process may still show the source of a newer one
 
 
-def run_recipe(options: RunOptions, *, wait_seconds: float = 0, verbose: bool = False) -> int:
+def run_recipe(
+    options: RunOptions,
+    *,
+    wait_seconds: float = 0,
+    verbose: bool = False,
+    is_training_cached: IsCached = lambda *_: False,
+) -> int:
     """Run a recipe on this machine.
 
     All cheap checks are done before TFX is loaded.
@@ -53,6 +61,8 @@ def run_recipe(options: RunOptions, *, wait_seconds: float = 0, verbose: bool = 
         options: recipe, text and workdir.
         wait_seconds: how long to wait for another run in the workdir.
         verbose: also print the log messages of libraries.
+        is_training_cached: says whether the training would come from the cache. It is asked only
+            about one that does not fit this machine.
 
     Returns:
         The exit code.
@@ -64,15 +74,21 @@ def run_recipe(options: RunOptions, *, wait_seconds: float = 0, verbose: bool = 
     check_nodes(recipe, to_node=options.to_node, rerun=options.rerun)
     with list_once(), keep_standard_input(options.text or []) as names:
         text = locate_and_check(names, options.span, recipe.text)
-        return _check_and_run(recipe, text, options, wait_seconds, verbose)
+        is_cached = functools.partial(is_training_cached, recipe, text, options)
+        return _check_and_run(recipe, text, options, wait_seconds, verbose, is_cached)
 
 
 def _check_and_run(
-    recipe: Recipe, text: TextLocation, options: RunOptions, wait_seconds: float, verbose: bool
+    recipe: Recipe,
+    text: TextLocation,
+    options: RunOptions,
+    wait_seconds: float,
+    verbose: bool,
+    is_training_cached: Callable[[], bool],
 ) -> int:
     hush(verbose)
     check_training(recipe, options.to_node)
-    check_local_memory(recipe, options.to_node)
+    check_local_memory(recipe, options.to_node, is_training_cached)
     if not locate_workdir(options.workdir, options.root).metadata.exists():
         check_engine(recipe.beam)  # later, everything that needs it may be cached
     workdir = open_workdir(options.workdir, options.root)  # makes it, so all else is checked first

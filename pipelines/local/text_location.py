@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from components.text_example_gen.check_corpus import check_small_text
 from components.text_example_gen.reading.check_text import check_text
 from components.text_example_gen.reading.errors import escape_path
 from components.text_example_gen.reading.find_files import find_files, list_remote
@@ -48,8 +49,8 @@ def locate_and_check(names: list[str], span: int | None, settings: TextSettings)
     """Find the text of a run, and check what can be checked quickly.
 
     Raises:
-        InputError: the text does not exist, is not UTF-8 or is blank, or a span is given and no
-            path has one.
+        InputError: the text does not exist, is not UTF-8, is blank or leaves a split empty, or a
+            span is given and no path has one.
     """
     text = locate_recipe_text(settings, names)
     if span is not None and not text.has_span:
@@ -59,6 +60,7 @@ def locate_and_check(names: list[str], span: int | None, settings: TextSettings)
         )
     if not text.has_span:
         check_text(text.base, text.by_source, settings)
+        check_small_text(text.base, text.by_source, settings)
     return text
 
 
@@ -110,6 +112,11 @@ def _find_base(names: list[str]) -> tuple[str, list[str]]:
             f"gs://. Copy the files to one place."
         )
     remote = storage.is_remote(names[0])
+    if remote and len({name.removeprefix(_GS).partition("/")[0] for name in names}) > 1:
+        raise TextLocationError(
+            f"--text {' '.join(map(escape_path, names))}: all text must be in one bucket. Copy it "
+            f"there with `gcloud storage cp`."
+        )
     split_names = [_split_remote(name) if remote else _split(name) for name in names]
     base = Path(os.path.commonpath([folder for folder, _ in split_names]))
     patterns = [_join(folder.relative_to(base), pattern) for folder, pattern in split_names]

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,18 @@ CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 MIB = 2**20
 
 
-def check_local_memory(recipe: Recipe, to_node: str | None) -> None:
+def check_local_memory(
+    recipe: Recipe, to_node: str | None, is_cached: Callable[[], bool] = lambda: False
+) -> None:
     """Check that a training fits this machine, if a run up to a node trains at all.
+
+    `is_cached`, which takes seconds, says whether the training would come from the cache.
 
     Raises:
         InputError: it needs more memory.
     """
     problem = explain_local_memory(recipe) if trains(recipe, to_node) else None
-    if problem:
+    if problem and not is_cached():
         raise InputError(problem)
 
 

@@ -1,6 +1,7 @@
 """Plan a run: which nodes will execute, why, and how long and how costly training will be."""
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,7 +75,7 @@ def make_plan(
         batches = list(warn_of_large_batches(recipe, text, nodes))
     work = compute_work(recipe)
     memory = None if machines else explain_local_memory(recipe)
-    trains = any(node.node == TRAINER and node.state == "runs" for node in nodes)
+    trains = _trains(nodes)
     warnings = [explain_engine(recipe.beam)]
     if trains:
         warnings += [*warn_of_missing_device(recipe), memory, *batches]
@@ -90,6 +91,19 @@ def make_plan(
         budget=budget,
         prices=f"{table.date}, {table.region}: {' '.join(table.source.split())}",
     )
+
+
+def is_training_cached(recipe: Recipe, text: TextLocation, options: RunOptions) -> bool:
+    """Return whether a run would take its training from the cache."""
+    workdir = locate_workdir(options.workdir, options.root)
+    if not workdir.metadata.exists():
+        return False
+    recipe, _ = resolve_budget(recipe, functools.partial(find_rate, workdir=workdir, record=False))
+    return not _trains(_plan_nodes(recipe, text, workdir, options))
+
+
+def _trains(nodes: Iterable["PlannedNode"]) -> bool:
+    return any(node.node == TRAINER and node.state == "runs" for node in nodes)
 
 
 def _plan_nodes(

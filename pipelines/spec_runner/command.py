@@ -150,7 +150,12 @@ def _text_parameters(text: str | None, spec: Spec) -> list[str]:
     location = locate_text([text])
     parameters = [f"{TEXT_ROOT}={location.base}"]
     if TEXT_PATTERN in definitions:
-        parameters.append(f"{TEXT_PATTERN}={location.patterns[0]}")
+        return [*parameters, f"{TEXT_PATTERN}={location.patterns[0]}"]
+    if not Path(text).is_dir():
+        raise SpecError(
+            f"--text {text}: the pipeline has no parameter {TEXT_PATTERN}. Give the folder that "
+            f"contains all its text."
+        )
     return parameters
 
 

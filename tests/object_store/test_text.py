@@ -1,5 +1,6 @@
 """Text on an object store: found by one listing, read in the versions of that listing."""
 
+import bz2
 import gzip
 import json
 from pathlib import Path
@@ -16,7 +17,7 @@ from components.text_example_gen.reading.read_documents import DocumentReader
 from components.text_example_gen.writing.runs import Entry, RunWriter, read_range
 from components.text_settings import TextSettings
 from core.errors import InputError
-from pipelines.local.text_location import locate_text
+from pipelines.local.text_location import locate_and_check, locate_text
 from pipelines.workdir import WorkdirError, claim_remote, open_workdir
 from tests.object_store.server import BUCKET, ObjectStore
 
@@ -110,6 +111,9 @@ def test_records_are_read_in_ranges_as_in_a_local_folder(
         read.append((documents, reader.digests))
     assert read[0] == read[1]
     assert [len(documents) for documents in read[0][0]] == [3000, 50]
+    received = sum(request.received_bytes for request in store.requests)
+    size = sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert size < received < 1.01 * size, "each byte is read once"
 
 
 def test_an_object_that_was_replaced_after_the_listing_is_not_read(
@@ -146,6 +150,40 @@ def test_text_is_located_as_in_a_local_folder(store: ObjectStore, folders: tuple
     assert locate_text([f"gs://{BUCKET}/"]).base == f"gs://{BUCKET}"
     with pytest.raises(InputError, match="all text must be local, or all on gs://"):
         locate_text(list(folders))
+    with pytest.raises(InputError, match=r"other/x: all text must be in one bucket\. Copy it"):
+        locate_text([folders[0], "gs://other/x"])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"%PDF-1.7 ...", r"a\.txt: looks like PDF, not text\. Extract its text first"),
+        (b"PK\x03\x04 ...", r"a\.txt: looks like a zip archive"),
+        (b"<!DOCTYPE html><p>Text.", r"a\.txt: looks like HTML, not text"),
+        (gzip.compress(b"\x89PNG ..." * 99), r"a\.txt: looks like a PNG image"),
+        ("Text.\n".encode("utf-16") * 99, r"a\.txt:1: the file looks like UTF-16"),
+        (b"", r"1 file without a single sentence"),
+    ],
+)
+def test_what_is_not_text_is_refused_before_the_run(
+    store: ObjectStore, tmp_path: Path, content: bytes, message: str
+) -> None:
+    path = store.put(f"{tmp_path.name}-not/a.txt", content)
+    with list_once(), pytest.raises(InputError, match=message):
+        locate_and_check([path.rpartition("/")[0]], None, TextSettings())
+    assert store.counts() == {"list": 1, **({"read": 1} if content else {})}
+
+
+def test_a_few_files_are_looked_at_before_the_run(store: ObjectStore, tmp_path: Path) -> None:
+    lines = b"".join(b"Line %d.\n" % n for n in range(40_000))
+    contents = {".gz": gzip.compress(lines), ".bz2": bz2.compress(lines), ".txt": lines}
+    for number in range(100):
+        ending = [*contents][number % len(contents)]
+        store.put(f"{tmp_path.name}-many/{number:03d}{ending}", contents[ending])
+    with list_once():
+        locate_and_check([f"gs://{BUCKET}/{tmp_path.name}-many"], None, TextSettings())
+    assert store.counts() == {"list": 1, "read": 8}
+    assert sum(request.received_bytes for request in store.requests) < 8 * 66_000 + 60_000
 
 
 def test_a_range_of_a_run_costs_its_own_bytes(store: ObjectStore) -> None:

@@ -21,10 +21,12 @@ import components.code_digest as digests
 from core.exit import SUCCEEDED
 from pipelines.lineage.verify.verify import verify
 from pipelines.local.run_command import run_recipe
+from pipelines.local.text_location import locate_text
 from pipelines.metadata.archive import Archive
 from pipelines.options import RunOptions
 from pipelines.plan.estimates import THIS_MACHINE
-from pipelines.plan.plan import make_plan
+from pipelines.plan.plan import is_training_cached, make_plan
+from pipelines.recipe.file import load_recipe
 from tests.pipelines.replay import replayed
 
 TOP = Path(__file__).parents[2]
@@ -274,6 +276,16 @@ def test_the_plan_names_the_nodes_that_cause_others_to_run(clean: Mill) -> None:
     assert seconds["Trainer"] > 0
     assert made.trains
     assert made.estimates[0].machine == THIS_MACHINE, "as fast as the last one"
+
+
+def test_a_training_is_cached_as_the_plan_says(clean: Mill, tmp_path: Path) -> None:
+    options = RunOptions(recipe=str(clean.recipe), workdir=str(clean.workdir))
+    text = locate_text([str(clean.text)])
+    for override, is_cached in (("card.notes=x", True), ("trainer.steps=7", False)):
+        recipe = load_recipe(options.recipe, [override])
+        assert is_training_cached(recipe, text, options) == is_cached
+    elsewhere = dataclasses.replace(options, workdir=str(tmp_path))
+    assert not is_training_cached(recipe, text, elsewhere)
 
 
 def test_places_are_not_in_cache_keys(clean: Mill, tmp_path: Path) -> None:

@@ -97,14 +97,20 @@ def test_a_training_that_does_not_fit_this_machine_is_refused_before_any_data(
         check_local_memory(recipe, None)
     check_local_memory(recipe, "InstanceGen")  # nothing trains
     text = tmp_path / "a.txt"
-    text.write_text("Some text.\n\nMore.\n", encoding="utf-8")
-    options = RunOptions(recipe="bert-base", text=[str(text)], workdir=str(tmp_path / "work"))
+    text.write_text("\n\n".join(f"Some text {n}." for n in range(9)), encoding="utf-8")
+    options = RunOptions(
+        recipe="bert-base",
+        text=[str(text)],
+        workdir=str(tmp_path / "work"),
+        overrides=["text.eval_fraction=0.5"],
+    )
     with pytest.raises(InputError, match=r"trainer\.accumulate_steps"):
         run_recipe(options)
     assert not (tmp_path / "work").exists()
     monkeypatch.setattr(local, "host_memory", lambda: 2**30)
     with pytest.raises(InputError, match="Not even one fits: choose a smaller model"):
         check_local_memory(recipe, None)
+    check_local_memory(recipe, None, is_cached=lambda: True)
 
 
 def test_the_memory_of_the_smallest_gpu_counts(

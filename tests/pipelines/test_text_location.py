@@ -144,3 +144,17 @@ def test_standard_input_is_a_file_of_a_constant_name(monkeypatch: pytest.MonkeyP
     assert not Path(names[0]).exists()
     with pytest.raises(InputError, match="must be the only text"), keep_standard_input(["-", "a"]):
         pass
+
+
+def test_small_text_without_held_out_documents_is_refused(tmp_path: Path) -> None:
+    text = str(Path(__file__).parents[1] / "data/language_reference.txt")
+    message = r"No document falls into the eval split .*or set text\.eval_fraction to 0\.\d+ or m"
+    with pytest.raises(InputError, match=message):
+        locate_and_check([text], None, TextSettings(eval_fraction=0.0001))
+    locate_and_check([text], None, TextSettings(eval_fraction=0.1))
+    book = tmp_path / "book.txt"
+    book.write_text("One document of a line.\n" * 10, encoding="utf-8")
+    with pytest.raises(InputError, match=r"No document falls into the (eval|train) split"):
+        locate_and_check([str(book)], None, TextSettings(eval_fraction=0.5))
+    book.write_text("Too much to read before the run.\n" * 150_000, encoding="utf-8")
+    locate_and_check([str(book)], None, TextSettings(eval_fraction=0.0001))

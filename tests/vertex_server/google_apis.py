@@ -44,6 +44,7 @@ class GoogleApis:
     buckets: dict[str, Bucket] = field(default_factory=dict)
     images: set[str] | None = None  # None: all; "HOST/PROJECT/REPOSITORY/IMAGE@sha256:…"
     objects: dict[str, int] = field(default_factory=dict)  # "BUCKET/NAME" to bytes
+    contents: dict[str, str] = field(default_factory=dict)  # of objects that are not plain text
     accounts: dict[str, Account] = field(default_factory=dict)
     denied: set[tuple[str, str]] = field(default_factory=set)  # principal, permission
     quotas: dict[tuple[str, str], int] = field(default_factory=dict)  # metric, region to limit
@@ -114,7 +115,8 @@ def test_bucket(server: Any, call: Call, bucket: str) -> dict[str, Any]:
 
 def list_objects(server: Any, call: Call, bucket: str) -> dict[str, Any]:
     """GET storage /storage/v1/b/NAME/o?prefix=…."""
-    _bucket(server, bucket)
+    if "storage.objects.list" not in _bucket(server, bucket).permissions:
+        raise Refusal(403, f"caller does not have storage.objects.list access to {bucket}.")
     start = f"{bucket}/{call.one('prefix')}"
     items = [
         {"name": name.split("/", 1)[1], "size": str(size)}
@@ -124,6 +126,17 @@ def list_objects(server: Any, call: Call, bucket: str) -> dict[str, Any]:
     first, limit = int(call.one("pageToken") or 0), int(call.one("maxResults") or 1000)
     following = {"nextPageToken": str(first + limit)} if first + limit < len(items) else {}
     return {"items": items[first : first + limit], **following}
+
+
+def read_object(server: Any, call: Call, bucket: str, name: str) -> str:
+    """GET storage /storage/v1/b/NAME/o/OBJECT?alt=media."""
+    if "storage.objects.get" not in _bucket(server, bucket).permissions:
+        raise Refusal(403, f"caller does not have storage.objects.get access to {bucket}/{name}.")
+    if f"{bucket}/{name}" not in server.objects:
+        raise Refusal(404, f"No such object: {bucket}/{name}")
+    if call.one("alt") != "media" or not call.headers["range"].startswith("bytes=0-"):
+        raise Refusal(400, "This server sends the beginnings of objects only.")
+    return str(server.contents.get(f"{bucket}/{name}", "A sentence.\nAnother one.\n"))
 
 
 def _bucket(server: Any, name: str) -> Bucket:
@@ -217,6 +230,7 @@ HOSTS = {
     get_bucket: "storage",
     test_bucket: "storage",
     list_objects: "storage",
+    read_object: "storage",
     get_account: "iam",
     test_account: "iam",
     troubleshoot: "policytroubleshooter",
@@ -233,6 +247,7 @@ ROUTES = (
     ("GET", r"/storage/v1/b/(?P<bucket>[^/]+)", get_bucket),
     ("GET", r"/storage/v1/b/(?P<bucket>[^/]+)/iam/testPermissions", test_bucket),
     ("GET", r"/storage/v1/b/(?P<bucket>[^/]+)/o", list_objects),
+    ("GET", r"/storage/v1/b/(?P<bucket>[^/]+)/o/(?P<name>.+)", read_object),
     ("GET", r"/v1/projects/-/serviceAccounts/(?P<email>[^/:]+)", get_account),
     ("POST", r"/v1/projects/-/serviceAccounts/(?P<email>[^/:]+):testIamPermissions", test_account),
     ("POST", r"/v1/iam:troubleshoot", troubleshoot),

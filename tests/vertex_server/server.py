@@ -158,7 +158,8 @@ class VertexServer(Services):
                     body = json.dumps(content) if fault.body is None else fault.body
                     return fault.status, fault.headers, body
             try:
-                return 200, {}, json.dumps(self._handle(call))
+                result = self._handle(call)
+                return 200, {}, result if isinstance(result, str) else json.dumps(result)
             except Refusal as refusal:
                 return refusal.code, refusal.headers, json.dumps(refusal.content)
             except FilterError as error:
@@ -174,7 +175,7 @@ class VertexServer(Services):
                     raise Refusal(404, f"{service}.googleapis.com does not serve {call.path}.")
                 numbers = "enum-encoding=int" in call.one("$alt")
                 result = handler(self, call, **match.groupdict())
-                return result if isinstance(result, dict) else dump(result, numbers=numbers)
+                return result if isinstance(result, dict | str) else dump(result, numbers=numbers)
         raise Refusal(501, f"This server does not know {call.method} {call.path}.")
 
     def _with_numbers(self, call: Call) -> Call:

@@ -42,7 +42,7 @@ def strip_ending(name: str) -> str:
     return next((name.removesuffix(end) for end in _ENDINGS if name.endswith(end)), name)
 
 
-def decompress(stream: io.RawIOBase, compression: str | None) -> Readable:
+def decompress(stream: io.RawIOBase | io.BytesIO, compression: str | None) -> Readable:
     """Return the stream of the decompressed bytes; streams one after the other are joined.
 
     Its `read` raises one of `DAMAGE`, or an OSError without errno, for data that is cut short or

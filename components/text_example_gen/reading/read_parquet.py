@@ -1,8 +1,10 @@
 """Read the rows of a Parquet file, a few at a time, and only the columns that are needed."""
 
+import contextlib
 import importlib
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from components.text_example_gen.reading.errors import CorpusError, escape_path
 from components.text_example_gen.reading.find_files import CorpusFile
@@ -11,6 +13,7 @@ from components.text_example_gen.reading.records import BadRecord, Record, make_
 from components.text_example_gen.reading.stored_file import StoredFile
 from components.text_settings import TextSettings
 from core import storage
+from core.temporary import TemporaryFolder
 
 ROWS = 64  # in memory at once
 BUFFER_BYTES = 1 << 20  # read at once of a column; whole row groups would take gigabytes
@@ -36,7 +39,7 @@ def read_parquet(
     fields = (settings.text_field, settings.id_field, *settings.metadata_fields)
     columns = list(dict.fromkeys(name for name in fields if name is not None))
     try:
-        with storage.open_input(file.path, file.generation) as stream:
+        with _open_seekable(stored, file) as stream:
             table = open_parquet(stream, buffer_size=BUFFER_BYTES, pre_buffer=False)
             _check_columns(table, path, settings)
             _check_sizes(table, stored, columns)
@@ -75,6 +78,20 @@ def open_parquet(stream: Any, **options: Any) -> Any:
         raise
     except RuntimeError as error:
         raise ValueError("the type of a column is pickled code, which is never loaded") from error
+
+
+@contextlib.contextmanager
+def _open_seekable(stored: StoredFile, file: CorpusFile) -> Iterator[IO[bytes]]:
+    """Open a file for reading in any order; an object is copied, so that it is read once."""
+    if not storage.is_remote(file.path):
+        with storage.open_input(file.path) as stream:
+            yield stream
+        return
+    with TemporaryFolder("download") as folder, Path(folder, "a.parquet").open("w+b") as copy:
+        with storage.explaining_full_disk(file.path):
+            copy.writelines(stored.chunks())
+        copy.seek(0)
+        yield copy
 
 
 def _check_columns(table: Any, path: str, settings: TextSettings) -> None:

@@ -48,6 +48,7 @@ def submit(
     """
     from pipelines.vertex.runs.submission import (
         check_images_built,
+        check_text_on_store,
         make_request,
         prepare_submission,
         print_submitted,
@@ -65,6 +66,7 @@ def submit(
     check_images_built(submission.template)
     out, err = consoles()
     cloud = open_cloud(submission.target)
+    check_text_on_store(cloud, submission, err)
     job = send_request(cloud, request)
     print_submitted(cloud, job, out)
     if watch:

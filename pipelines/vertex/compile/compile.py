@@ -19,6 +19,7 @@ from pipelines.recipe.settings import Recipe
 from pipelines.recipe.vertex_settings import VertexSettings
 from pipelines.run_environment import Locations, Platform
 from pipelines.vertex.compile.parameters import list_spec_parameters, placeholder
+from pipelines.vertex.compile.sources import locate_sources
 from pipelines.vertex.compile.spec import TRAINER_TASK, finish_spec
 from pipelines.vertex.compile.worker_pools import use_dataflow, worker_pools
 
@@ -39,11 +40,6 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
     vertex = recipe.vertex
     if vertex is None:
         raise InputError(f"The recipe {recipe.name} has no section `vertex:`.")
-    if recipe.text.sources:
-        raise InputError(
-            f"The recipe {recipe.name} has text.sources, which only `textmill run` reads. Remove "
-            f"them, and give the text at submission."
-        )
     on_kubeflow = vertex.platform == "kubeflow"
     if on_kubeflow:
         check_kubeflow(recipe, vertex)
@@ -54,7 +50,9 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
         recipe,
         Locations(
             input_base=runtime["text_root"],
-            patterns=(placeholder("text_pattern"),),
+            patterns=locate_sources(recipe)[1]
+            if recipe.text.sources
+            else (placeholder("text_pattern"),),
             pipeline_root="",
             checkpoint_root="",
             destination=f"{root}/published/{recipe.name}",

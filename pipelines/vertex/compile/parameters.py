@@ -1,11 +1,16 @@
 """Derive the parameters of a spec from its recipe, and write placeholders for their values."""
 
+import json
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipelines.compiled_spec.parameters import ParameterError, SpecParameter
+from pipelines.compiled_spec.parameters import ParameterError, SpecParameter, find_constants
 from pipelines.recipe.settings import Recipe
+from pipelines.recipe.vertex_settings import VertexSettings
+from pipelines.vertex.compile.sources import locate_sources
 
+_PATTERN = "text_pattern"
 _PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\['(\w+)'\]\}\}")
 
 
@@ -34,13 +39,7 @@ def list_spec_parameters(recipe: Recipe) -> tuple[SpecParameter, ...]:
             "gs:// folder of artifacts, checkpoints, run records and published models.",
             vertex.pipeline_root,
         ),
-        SpecParameter("text_root", str, "gs:// folder that contains all text.", vertex.text_root),
-        SpecParameter(
-            "text_pattern",
-            str,
-            "Comma-separated globs below text_root; ** matches all; one may contain {SPAN}.",
-            vertex.text_pattern,
-        ),
+        *_text_parameters(recipe, vertex),
         SpecParameter("span", str, "{SPAN} of the text to read: a number, or newest.", "newest"),
         SpecParameter("steps", int, "Optimizer updates.", trainer.steps),
         SpecParameter(
@@ -73,6 +72,31 @@ def list_spec_parameters(recipe: Recipe) -> tuple[SpecParameter, ...]:
             vertex.network or "",
         ),
     )
+
+
+def _text_parameters(recipe: Recipe, vertex: VertexSettings) -> Iterator[SpecParameter]:
+    if recipe.text.sources:
+        root, _ = locate_sources(recipe)
+        about = "gs:// folder that contains all sources."
+        yield SpecParameter("text_root", str, about, root)
+        return
+    about = "gs:// folder that contains all text."
+    yield SpecParameter("text_root", str, about, vertex.text_root)
+    about = "Comma-separated globs below text_root; ** matches all; one may contain {SPAN}."
+    yield SpecParameter(_PATTERN, str, about, vertex.text_pattern)
+
+
+def text_patterns(spec: Mapping[str, Any], pattern: str) -> dict[str, str]:
+    """Return the comma-separated globs of each source of the text, below text_root.
+
+    Args:
+        spec: compiled.
+        pattern: the value of text_pattern, which text without sources is read by.
+    """
+    for constant in find_constants(spec, "input_config"):
+        splits = json.loads(constant)["splits"]
+        return {s["name"]: s["pattern"].replace(placeholder(_PATTERN), pattern) for s in splits}
+    return {"": pattern}
 
 
 def placeholder(parameter: str) -> str:

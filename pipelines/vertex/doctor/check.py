@@ -9,6 +9,7 @@ from pipelines.cloud.errors import VertexError
 if TYPE_CHECKING:
     from pipelines.cloud.client import Cloud
     from pipelines.vertex.runs.template import Template
+    from pipelines.vertex.runs.text import SpecText
 
 State = Literal["ok", "warning", "failed"]
 
@@ -40,9 +41,7 @@ class Subject:
     can_ask: bool  # False: project, region or credentials are missing, and nothing is sent
     template: "Template"
     root: str | None  # gs:// folder below which the run writes; None if it is not given
-    text_root: str | None  # gs:// folder of the text; None if it is not given
-    text_pattern: str  # glob below text_root
-    span: str | None  # None is the newest
+    text: "SpecText | None"  # None if it is not given
     values: Mapping[str, int | float | str]  # given for the spec's parameters
     service_account: str | None  # None is Compute Engine's default account
 

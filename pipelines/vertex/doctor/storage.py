@@ -1,12 +1,11 @@
 """Check the bucket of the artifacts, and the text that a run would read."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from core.format_numbers import format_count
 from pipelines.vertex.doctor.check import Check, Subject
+from pipelines.vertex.runs.text import NoTextError, find_text, split_uri
 
 PERMISSIONS = (
     "storage.objects.create",
@@ -15,10 +14,7 @@ PERMISSIONS = (
     "storage.objects.list",
 )
 NONCURRENT = {"numNewerVersions", "daysSinceNoncurrentTime", "noncurrentTimeBefore"}
-MAX_PAGES = 20  # of a thousand names each
 BYTES_PER_MB = 1_000_000
-# Pattern syntax of components/text_example_gen/find_files.py and of TFX's spans.
-SYNTAX = re.compile(r"(\{[A-Z]+(?::\d+)?\}|\*\*/?|\*|\?)")
 
 
 def check_bucket(subject: Subject) -> Iterator[Check]:
@@ -94,109 +90,24 @@ def check_write_access(subject: Subject) -> Iterator[Check]:
         yield Check("bucket, you", "ok", "you may read and write its objects")
 
 
-def split_uri(uri: str) -> tuple[str, str]:
-    """Split a gs:// URI into bucket and folder."""
-    bucket, _, folder = uri.removeprefix("gs://").partition("/")
-    return bucket, folder.strip("/")
-
-
 def check_text(subject: Subject) -> Iterator[Check]:
     """Check that the run would find text."""
-    root, pattern = subject.text_root, subject.text_pattern
-    if root is None:
+    if subject.text is None:
         remedy = "Pass --param text_root=gs://BUCKET/FOLDER."
         yield Check("text", "warning", "no text is given", remedy)
         return
-    sizes, is_complete = _list_files(subject, root)
-    selected, span = select_files(sizes, pattern, subject.span)
-    where = f"{root}/{pattern}" if pattern else root
-    if not selected:
-        others = (
-            f"; {format_count(len(sizes), 'other file', 'other files')} in the folder"
-            if sizes
-            else ""
-        )
-        remedy = "Check text_root and text_pattern."
-        yield Check("text", "failed", f"no file matches {where}{others}", remedy)
+    try:
+        listed = find_text(subject.cloud, subject.text)
+    except NoTextError as error:
+        yield Check("text", "failed", error.message, error.remedy)
         return
-    size = sum(selected.values())
-    shards = max(1, -(-size // _shard_bytes(subject)))
+    size = sum(listed.sizes.values())
+    shards = max(1, -(-size // subject.text.settings.shard_bytes))
     yield Check(
         "text",
         "ok",
-        f"{'' if is_complete else 'more than '}{format_count(len(selected), 'file', 'files')}"
-        f"{f' of span {span}' if span else ''}, {size / BYTES_PER_MB:,.0f} MB: about "
-        f"{format_count(shards, 'shard', 'shards')} for the workers",
+        f"{'' if listed.is_complete else 'more than '}"
+        f"{format_count(len(listed.sizes), 'file', 'files')}"
+        f"{f' of span {listed.spans}' if listed.spans else ''}, {size / BYTES_PER_MB:,.0f} MB: "
+        f"about {format_count(shards, 'shard', 'shards')} for the workers",
     )
-
-
-def select_files(
-    sizes: Mapping[str, int], pattern: str, span: str | None
-) -> tuple[dict[str, int], str]:
-    """Select the files that a run would read: those of the newest span, or of the given one.
-
-    Args:
-        sizes: bytes by name, relative to the text's folder.
-        pattern: comma-separated globs; one may contain {SPAN}, or {YYYY}, {MM} and {DD}.
-        span: a number; None or "newest" selects the newest.
-
-    Returns:
-        Bytes by name of the selected files, and their span (empty if the pattern has none).
-    """
-    expressions = [_to_regex(part) for part in pattern.split(",") if part] or [_to_regex("**")]
-    by_span: dict[tuple[int, ...], dict[str, int]] = {}
-    for name, size in sizes.items():
-        for expression in expressions:
-            if match := expression.fullmatch(name):
-                key = tuple(int(number) for number in match.groups())
-                by_span.setdefault(key, {})[name] = size
-                break
-    if span and span.isdigit():
-        by_span = {key: files for key, files in by_span.items() if key[:1] in {(), (int(span),)}}
-    if not by_span:
-        return {}, ""
-    newest = max(by_span)
-    return {**by_span.get((), {}), **by_span[newest]}, "-".join(map(str, newest))
-
-
-def _to_regex(pattern: str) -> re.Pattern[str]:
-    """Translate a glob to a regular expression with one group for each part of a span."""
-    translations = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = [
-        translations.get(part) or (r"(\d+)" if part.startswith("{") else re.escape(part))
-        for part in SYNTAX.split(pattern)
-    ]
-    return re.compile("".join(parts) + "(?:/.*)?")  # the name of a folder includes all its files
-
-
-def _shard_bytes(subject: Subject) -> int:
-    """Return the bytes of text per shard: the recipe's setting, or the default."""
-    from components.text_settings import TextSettings
-
-    recipe = subject.template.recipe
-    return (recipe.text if recipe else TextSettings()).shard_bytes
-
-
-def _list_files(subject: Subject, root: str) -> tuple[dict[str, int], bool]:
-    """List the bytes by name below a gs:// folder, and whether the list is complete."""
-    bucket, folder = split_uri(root)
-    prefix = f"{folder}/" if folder else ""
-    sizes: dict[str, int] = {}
-    pages = subject.cloud.list_pages(
-        "list the text",
-        "storage",
-        f"/storage/v1/b/{quote(bucket)}/o",
-        "items",
-        query=[
-            ("prefix", prefix),
-            ("fields", "items(name,size),nextPageToken"),
-            ("maxResults", "1000"),
-        ],
-    )
-    for number, page in enumerate(pages):
-        if number == MAX_PAGES:
-            return sizes, False
-        for item in page:
-            if not item["name"].endswith("/"):
-                sizes[item["name"].removeprefix(prefix)] = int(item.get("size", 0))
-    return sizes, True

@@ -12,6 +12,7 @@ from pipelines.vertex.options import SubmitOptions, open_cloud
 from pipelines.vertex.runs.pipeline_job import choose_root, make_job, parameter_values
 from pipelines.vertex.runs.submission import check_images_built, choose_target
 from pipelines.vertex.runs.template import load_template
+from pipelines.vertex.runs.text import read_spec_text
 
 T = TypeVar("T")
 UNKNOWN = Target(project="unknown", region="unknown")
@@ -56,9 +57,7 @@ def examine(spec_or_recipe: str, options: SubmitOptions) -> tuple[list[str], Sub
         can_ask=cloud is not None,
         template=template,
         root=root,
-        text_root=value("text_root"),
-        text_pattern=value("text_pattern") or "",
-        span=value("span"),
+        text=read_spec_text(template, value),
         values=values or {},
         service_account=account or None,
     )

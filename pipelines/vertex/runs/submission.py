@@ -14,6 +14,7 @@ from core.errors import InputError
 from core.storage import is_remote
 from pipelines.cloud.client import Cloud
 from pipelines.cloud.connect import quiet_libraries
+from pipelines.cloud.errors import DeniedError
 from pipelines.cloud.target import Target, make_target
 from pipelines.compiled_spec.job_batch import check_job_batch
 from pipelines.compiled_spec.parameters import task_files, unbuilt_images
@@ -24,6 +25,7 @@ from pipelines.vertex.options import SubmitOptions
 from pipelines.vertex.runs.describe import DEFAULT_ACCOUNT, print_fields, short_id, state_name
 from pipelines.vertex.runs.pipeline_job import make_job, make_retry
 from pipelines.vertex.runs.template import Template, load_template
+from pipelines.vertex.runs.text import find_text, read_spec_text
 from pipelines.vertex.runs.watch import get_run
 
 if TYPE_CHECKING:
@@ -126,6 +128,22 @@ def check_task_files(template: Template) -> None:
             f"AI cannot read it. Copy it to gs://, put that path into the recipe, and compile "
             f"again."
         )
+
+
+def check_text_on_store(cloud: Cloud, submission: Submission, console: Console) -> None:
+    """Refuse a run whose text is missing or is not text; text that the caller may not read passes.
+
+    Raises:
+        InputError: there is no such bucket, or no such text.
+    """
+    template, values = submission.template, submission.values
+    text = read_spec_text(template, lambda name: values.get(name) or template.get_default(name))
+    if text is None:
+        return
+    try:
+        find_text(cloud, text)
+    except DeniedError as error:  # the run has an account of its own
+        console.print(f"warning: the text is not checked. {error}", soft_wrap=True, markup=False)
 
 
 def make_request(submission: Submission, run_id: str | None) -> "v1.CreatePipelineJobRequest":

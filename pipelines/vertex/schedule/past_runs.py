@@ -13,6 +13,7 @@ from rich.table import Table
 from core.errors import InputError
 from core.format_numbers import format_duration
 from pipelines.cloud.client import Cloud, message_to_json
+from pipelines.vertex.compile.parameters import text_patterns
 from pipelines.vertex.runs.describe import run_seconds, safe, short_id, state_name, styled
 from pipelines.vertex.runs.runs import list_runs
 from pipelines.vertex.schedule.cron import format_in_zone
@@ -126,7 +127,8 @@ def backfill_requests(
     inputs = content["pipelineSpec"]["root"].get("inputDefinitions", {}).get("parameters", {})
     default = inputs.get("text_pattern", {}).get("defaultValue", "")
     given = content["runtimeConfig"]["parameterValues"]
-    if "{SPAN}" not in given.get("text_pattern", default):
+    patterns = text_patterns(content["pipelineSpec"], given.get("text_pattern", default))
+    if not any("{SPAN}" in pattern for pattern in patterns.values()):
         raise InputError(
             f"The schedule {schedule.display_name} reads the same text in every run: its "
             f"text_pattern has no {{SPAN}}."

@@ -9,12 +9,14 @@ import pytest
 from pipelines import cli
 from pipelines.recipe.vertex_settings import NO_DIGEST
 from tests.vertex_server import VertexServer
+from tests.vertex_server.google_apis import Bucket
 
 PROJECT, REGION = "acme-nlp", "us-central1"
 PARENT = f"projects/123456789012/locations/{REGION}"  # as Vertex AI writes names
 ROOT = "gs://acme-nlp-textmill/weekly"
 ACCOUNT = "textmill-run@acme-nlp.iam.gserviceaccount.com"
-TEXT = ("--param", "text_root=gs://acme-nlp-text/news")
+TEXT_BUCKET = "acme-nlp-text"
+TEXT = ("--param", f"text_root=gs://{TEXT_BUCKET}/news")
 SPEC = Path(__file__).parents[3] / "pipeline.yaml"
 
 
@@ -35,9 +37,16 @@ class Ended:
 Textmill = Callable[..., Ended]
 
 
+def put_text(server: VertexServer) -> None:
+    """Put a file where the options `TEXT` say."""
+    server.buckets[TEXT_BUCKET] = Bucket()
+    server.objects[f"{TEXT_BUCKET}/news/week-1/a.txt"] = 300_000_000
+
+
 @pytest.fixture
 def server() -> Iterator[VertexServer]:
     with VertexServer() as server:
+        put_text(server)
         yield server
 
 

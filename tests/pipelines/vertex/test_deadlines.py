@@ -15,7 +15,15 @@ from core.exit import FAILED
 from pipelines.cloud import client
 from pipelines.cloud.client import Cloud
 from pipelines.vertex.runs.watch import get_run
-from tests.pipelines.vertex.conftest import ACCOUNT, PARENT, PROJECT, REGION, TEXT, Textmill
+from tests.pipelines.vertex.conftest import (
+    ACCOUNT,
+    PARENT,
+    PROJECT,
+    REGION,
+    TEXT,
+    Textmill,
+    put_text,
+)
 from tests.vertex_server import VertexServer
 
 STORE, MODEL = f"vertex://{PROJECT}/{REGION}", f"vertex://{PROJECT}/{REGION}/textmill-weekly"
@@ -54,6 +62,7 @@ CALLS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 def server() -> Iterator[VertexServer]:
     """One server for all tests here: what is never answered changes nothing."""
     with VertexServer() as server:
+        put_text(server)
         yield server
 
 

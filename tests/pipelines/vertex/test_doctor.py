@@ -10,21 +10,20 @@ import pytest
 from core.exit import FAILED, INPUT_ERROR, SUCCEEDED
 from pipelines.compiled_spec.parameters import Machines, list_images, read_machines
 from pipelines.vertex.doctor import local
-from pipelines.vertex.doctor.storage import select_files
 from pipelines.vertex.runs.template import load_template
+from pipelines.vertex.runs.text import select_files
 from tests.pipelines.vertex.conftest import ACCOUNT, REGION, SPEC, TEXT, Textmill
 from tests.vertex_server import VertexServer
 from tests.vertex_server.google_apis import Account, Bucket
 
-BUCKET, TEXT_BUCKET = "acme-nlp-textmill", "acme-nlp-text"
+BUCKET = "acme-nlp-textmill"
 QUOTA = "aiplatform.googleapis.com/custom_model_training_preemptible_nvidia_a100_gpus"
 
 
 @pytest.fixture
 def ready(server: VertexServer) -> VertexServer:
     """A project without problems."""
-    server.buckets |= {BUCKET: Bucket(), TEXT_BUCKET: Bucket()}
-    server.objects[f"{TEXT_BUCKET}/news/week-1/a.txt"] = 300_000_000
+    server.buckets[BUCKET] = Bucket()
     server.accounts[ACCOUNT] = Account()
     server.quotas[QUOTA, REGION] = 8
     server.quotas[QUOTA, "europe-west4"] = 0

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from core.exit import FAILED, SUCCEEDED
-from tests.pipelines.vertex.conftest import ACCOUNT, PROJECT, TEXT, Textmill
+from tests.pipelines.vertex.conftest import ACCOUNT, PROJECT, TEXT, Textmill, put_text
 from tests.vertex_server import VertexServer
 from tests.vertex_server.google_apis import Account, Bucket
 
@@ -80,6 +80,7 @@ def test_no_secret_is_printed_or_logged(
     server, private = trusted
     monkeypatch.setenv("TEXTMILL_VERTEX_ENDPOINT", server.url)
     server.buckets["acme-nlp-textmill"] = Bucket()
+    put_text(server)
     server.accounts[ACCOUNT] = Account()
     canary = "ya29.canary-0-must-not-be-printed"
     for path in ("pipelineJobs$", "schedules$"):

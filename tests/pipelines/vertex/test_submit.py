@@ -10,7 +10,16 @@ from google.cloud import aiplatform_v1 as v1
 
 from core.exit import CANCELLED, FAILED, INPUT_ERROR, SUCCEEDED
 from tests.components.downstream_evaluator.tasks import write_polarity
-from tests.pipelines.vertex.conftest import ACCOUNT, PROJECT, REGION, ROOT, SPEC, TEXT, Textmill
+from tests.pipelines.vertex.conftest import (
+    ACCOUNT,
+    PROJECT,
+    REGION,
+    ROOT,
+    SPEC,
+    TEXT,
+    TEXT_BUCKET,
+    Textmill,
+)
 from tests.vertex_server import VertexServer
 from tests.vertex_server.resources import dump
 
@@ -172,6 +181,37 @@ def test_tasks_on_this_machine_are_not_submitted(
     assert ended.code == INPUT_ERROR
     assert "polarity-train.tsv of evaluation.tasks is on this machine" in ended.err
     assert server.received == []
+
+
+@pytest.mark.parametrize(
+    ("root", "content", "message"),
+    [
+        ("gs://acme-nlp-txt/news", "", "Cannot list the text: The specified bucket does not exist"),
+        (f"gs://{TEXT_BUCKET}/new", "", "no file matches gs://acme-nlp-text/new/**. Check text_r"),
+        (f"gs://{TEXT_BUCKET}/news", "%PDF-1.7", "news/week-1/a.txt: looks like PDF, not text. Ex"),
+        (f"gs://{TEXT_BUCKET}/news", "<!doctype html>", "a.txt: looks like HTML, not text. Extr"),
+    ],
+)
+def test_a_run_without_text_is_not_started(
+    server: VertexServer, textmill: Textmill, spec: str, root: str, content: str, message: str
+) -> None:
+    server.contents[f"{TEXT_BUCKET}/news/week-1/a.txt"] = content
+    ended = textmill("submit", spec, "--param", f"text_root={root}")
+    assert ended.code == INPUT_ERROR
+    assert message in ended.err
+    assert len(server.received) <= 2
+    assert not server.pipeline_jobs
+
+
+def test_text_that_only_the_run_may_read_is_not_checked(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    server.buckets[TEXT_BUCKET].permissions -= {"storage.objects.get"}
+    ended = textmill("submit", spec, *TEXT)
+    assert ended.code == SUCCEEDED
+    assert "warning: the text is not checked. Cannot read the text: " in ended.err
+    assert "storage.objects.get" in ended.err
+    assert len(server.pipeline_jobs) == 1
 
 
 def test_a_missing_file_is_an_error(textmill: Textmill) -> None:

@@ -1,9 +1,12 @@
 """Tests that parameter values are checked before anything is sent."""
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from components.text_settings import SourceSettings
 from components.vertex_trainer.overrides import OverrideError, override
 from core.errors import InputError
 from pipelines.compiled_spec.parameters import (
@@ -14,7 +17,9 @@ from pipelines.compiled_spec.parameters import (
 )
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
-from pipelines.vertex.compile.parameters import list_spec_parameters
+from pipelines.vertex.compile.compile import compile_recipe
+from pipelines.vertex.compile.parameters import list_spec_parameters, text_patterns
+from pipelines.vertex.compile.sources import locate_sources
 from trainer.settings.training import PhaseSettings
 
 REQUIRED = {
@@ -117,3 +122,58 @@ def test_an_override_of_the_size_without_effect_is_refused(spec: dict[str, Any])
     with pytest.raises(OverrideError, match=r"the recipe sets model\.num_layers"):
         override(fixed, {"model_size": "large"})
     assert override(fixed, {"model_size": "base"}) == fixed
+
+
+def with_sources(recipe: Recipe, *paths: str, **vertex: str) -> Recipe:
+    """Return the recipe with sources named web, books and so on."""
+    named = zip(("web", "books", "news"), paths, strict=False)
+    sources = tuple(SourceSettings(name=name, path=path) for name, path in named)
+    text = recipe.text.model_copy(update={"sources": sources})
+    settings = recipe.vertex and recipe.vertex.model_copy(update=vertex)
+    return recipe.model_copy(update={"text": text, "vertex": settings})
+
+
+@pytest.mark.parametrize(
+    ("paths", "root", "patterns"),
+    [
+        (("gs://b/text/c4/*.gz", "gs://b/text/books"), "gs://b/text", ("c4/*.gz", "books")),
+        (("gs://b/a/x.txt", "gs://b/a/week-{SPAN}/*"), "gs://b/a", ("x.txt", "week-{SPAN}/*")),
+        (("gs://b/*.txt", "gs://b/a/b/c.txt"), "gs://b", ("*.txt", "a/b/c.txt")),
+        (("gs://b/",), "gs://b", ("**",)),
+    ],
+)
+def test_sources_have_a_folder_and_a_pattern_each(
+    vertex_recipe: Recipe, paths: Sequence[str], root: str, patterns: Sequence[str]
+) -> None:
+    recipe = with_sources(vertex_recipe, *paths)
+    found, of_sources = locate_sources(recipe)
+    assert (found, [*of_sources.values()]) == (root, [(pattern,) for pattern in patterns])
+    parameters = {p.name: p for p in list_spec_parameters(recipe)}
+    assert parameters["text_root"].default == root
+    assert "text_pattern" not in parameters
+
+
+@pytest.mark.parametrize(
+    ("paths", "vertex", "message"),
+    [
+        (("gs://b/x", "/data/books"), {}, "/data/books of books is on this machine, where Vertex"),
+        (("gs://b/x", "gs://c/x"), {}, "web, books are in several buckets"),
+        (("gs://b/x", "gs://b/y"), {"text_root": "gs://b"}, r"has text\.sources\. Remove one"),
+        (("gs://b/x", "gs://b/y"), {"text_pattern": "*.md"}, r"has text\.sources\. Remove one"),
+    ],
+)
+def test_sources_that_vertex_ai_cannot_read_are_refused(
+    vertex_recipe: Recipe, paths: Sequence[str], vertex: dict[str, str], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        compile_recipe(with_sources(vertex_recipe, *paths, **vertex))
+
+
+def test_the_spec_reads_each_source(vertex_recipe: Recipe) -> None:
+    spec = compile_recipe(with_sources(vertex_recipe, "gs://b/t/c4/*.gz", "gs://b/t/{SPAN}/x"))
+    assert text_patterns(spec, "unused") == {"web": "c4/*.gz", "books": "{SPAN}/x"}
+    assert "text_pattern" not in json.dumps(spec)
+    assert "gs://b/t/c4" not in json.dumps(spec), "no path enters a cache key"
+    task = spec["components"]["tfx-dag"]["dag"]["tasks"]["TextExampleGen"]
+    root = task["inputs"]["parameters"]["input_base"]
+    assert root == {"componentInputParameter": "text_root"}

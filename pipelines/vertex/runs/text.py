@@ -1,0 +1,170 @@
+"""Look at the text that a run on Vertex AI would read: it is there, and it is text."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from core.errors import InputError
+from core.format_numbers import format_count
+from pipelines.compiled_spec.parameters import find_constants
+from pipelines.vertex.compile.parameters import text_patterns
+from pipelines.vertex.runs.template import Template
+
+if TYPE_CHECKING:
+    from components.text_settings import TextSettings
+    from pipelines.cloud.client import Cloud
+
+MAX_PAGES = 20  # of a thousand names each
+# Pattern syntax of components/text_example_gen/find_files.py and of TFX's spans.
+SYNTAX = re.compile(r"(\{[A-Z]+(?::\d+)?\}|\*\*/?|\*|\?)")
+Sizes = Mapping[str, int]  # bytes of each file, by its name below the text's folder
+
+
+class NoTextError(InputError):
+    """There is no file of the given name, or it is not text."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(f"{message}. {remedy}" if remedy else message)
+        self.message = message
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecText:
+    """The text that a run would read."""
+
+    root: str  # gs:// folder
+    patterns: Mapping[str, str]  # comma-separated globs below it, by the name of the source
+    span: str | None  # None is the newest
+    settings: "TextSettings"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundText:
+    """The files that a run would read now."""
+
+    sizes: Sizes
+    spans: str  # of each source, for example "12"; empty if no pattern has a span
+    is_complete: bool  # False: there are more files than were listed
+
+
+def read_spec_text(template: Template, get_value: Callable[[str], Any]) -> SpecText | None:
+    """Return the text that a spec reads with given parameters; None if they name none."""
+    from components.text_settings import TextSettings
+
+    root = get_value("text_root")
+    if not root:
+        return None
+    settings = find_constants(template.spec, "text_settings")
+    return SpecText(
+        root=str(root).rstrip("/"),
+        patterns=text_patterns(template.spec, str(get_value("text_pattern") or "")),
+        span=get_value("span"),
+        settings=TextSettings.model_validate_json(settings[0]) if settings else TextSettings(),
+    )
+
+
+def find_text(cloud: "Cloud", text: SpecText) -> FoundText:
+    """List the text, and read the beginnings of a few of its files.
+
+    Raises:
+        NoTextError: a source has no file, or a file is not text.
+        VertexError: the text cannot be listed or read.
+    """
+    from components.text_example_gen.reading.check_text import HEAD_BYTES, check_head, choose_files
+
+    names, is_complete = _list_files(cloud, text.root)
+    bucket, _ = split_uri(text.root)
+    sizes: dict[str, int] = {}
+    spans: set[str] = set()
+    for source, pattern in text.patterns.items():
+        of_source, span = select_files(names, pattern, text.span)
+        if not of_source:
+            raise _explain_missing(text.root, pattern, len(names))
+        spans |= {span} - {""}
+        for name in choose_files([*of_source], len(text.patterns)):
+            path = f"{text.root}/{name}"
+            head = cloud.read_beginning("read the text", bucket, split_uri(path)[1], HEAD_BYTES)
+            try:
+                check_head(head, path, text.settings.for_source(source))
+            except InputError as error:
+                raise NoTextError(str(error)) from error
+        sizes |= of_source
+    return FoundText(sizes=sizes, spans=", ".join(sorted(spans)), is_complete=is_complete)
+
+
+def _explain_missing(root: str, pattern: str, others: int) -> NoTextError:
+    where = f"{root}/{pattern}" if pattern else root
+    beside = f"; {format_count(others, 'other file', 'other files')} in the folder" * bool(others)
+    remedy = "Check text_root and text_pattern, or the path in text.sources."
+    return NoTextError(f"no file matches {where}{beside}", remedy)
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Split a gs:// URI into bucket and folder."""
+    bucket, _, folder = uri.removeprefix("gs://").partition("/")
+    return bucket, folder.strip("/")
+
+
+def select_files(sizes: Sizes, pattern: str, span: str | None) -> tuple[dict[str, int], str]:
+    """Select the files that a run would read: those of the newest span, or of the given one.
+
+    Args:
+        sizes: bytes by name, relative to the text's folder.
+        pattern: comma-separated globs; one may contain {SPAN}, or {YYYY}, {MM} and {DD}.
+        span: a number; None or "newest" selects the newest.
+
+    Returns:
+        Bytes by name of the selected files, and their span (empty if the pattern has none).
+    """
+    expressions = [_to_regex(part) for part in pattern.split(",") if part] or [_to_regex("**")]
+    by_span: dict[tuple[int, ...], dict[str, int]] = {}
+    for name, size in sizes.items():
+        for expression in expressions:
+            if match := expression.fullmatch(name):
+                key = tuple(int(number) for number in match.groups())
+                by_span.setdefault(key, {})[name] = size
+                break
+    if span and span.isdigit():
+        by_span = {key: files for key, files in by_span.items() if key[:1] in {(), (int(span),)}}
+    if not by_span:
+        return {}, ""
+    newest = max(by_span)
+    return {**by_span.get((), {}), **by_span[newest]}, "-".join(map(str, newest))
+
+
+def _to_regex(pattern: str) -> re.Pattern[str]:
+    """Translate a glob to a regular expression with one group for each part of a span."""
+    translations = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = [
+        translations.get(part) or (r"(\d+)" if part.startswith("{") else re.escape(part))
+        for part in SYNTAX.split(pattern)
+    ]
+    return re.compile("".join(parts) + "(?:/.*)?")  # the name of a folder includes all its files
+
+
+def _list_files(cloud: "Cloud", root: str) -> tuple[dict[str, int], bool]:
+    """List the bytes by name below a gs:// folder, and whether the list is complete."""
+    bucket, folder = split_uri(root)
+    prefix = f"{folder}/" if folder else ""
+    sizes: dict[str, int] = {}
+    pages = cloud.list_pages(
+        "list the text",
+        "storage",
+        f"/storage/v1/b/{quote(bucket)}/o",
+        "items",
+        query=[
+            ("prefix", prefix),
+            ("fields", "items(name,size),nextPageToken"),
+            ("maxResults", "1000"),
+        ],
+    )
+    for number, page in enumerate(pages):
+        if number == MAX_PAGES:
+            return sizes, False
+        for item in page:
+            if not item["name"].endswith("/"):
+                sizes[item["name"].removeprefix(prefix)] = int(item.get("size", 0))
+    return sizes, True
