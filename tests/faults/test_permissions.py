@@ -22,7 +22,8 @@ def place() -> Iterator[Path]:
         place = Path(folder)
         place.chmod(0o777)
         Path(shutil.copy(RECIPE, place)).chmod(0o644)
-        (place / "a.txt").write_text("A sentence.\nAnother one.\n", encoding="utf-8")
+        documents = [f"Sentence {n}.\nAnother one.\n" for n in range(9)]
+        (place / "a.txt").write_text("\n".join(documents), encoding="utf-8")
         (place / "a.txt").chmod(0o644)
         yield place
 
