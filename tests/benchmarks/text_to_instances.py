@@ -23,7 +23,7 @@ from tests.benchmarks.measured_process import Measured, run_measured
 from tests.benchmarks.real_text import write_docstrings
 
 SETTINGS = (
-    "vocabulary.size=30000", f"instances.seq_length={SEQ_LENGTH}",
+    "vocabulary.size=30000", f"instances.seq_length={SEQ_LENGTH}", "instances.form=static",
     f"instances.dupe_factor={DUPE_FACTOR}", "text.eval_fraction=0.01",
 )  # fmt: skip
 PEER_SIZES = (0.5, 1.0)  # of --peer-megabytes
