@@ -20,7 +20,7 @@ from components.vocabulary_gen.writing.build_tokenizer import (
 from components.vocabulary_gen.writing.write_vocabulary import NewVocabulary
 from core.vocabulary.wordpiece import SPECIALS
 
-BATCH_DOCUMENTS = 1024
+BATCH_DOCUMENTS = 256
 KEPT_CHUNKS = 1 << 18  # distinct ones, counted before they are divided into words
 REPEATED_AT_ONCE = 1024  # words in a text that the trainer gets
 
