@@ -81,8 +81,9 @@ def test_parameters_are_read_with_their_types_and_defaults() -> None:
         "parameter zzz: the spec has no such parameter. Its parameters: place, rate, steps.",
     ]
     assert check_values(spec, {"steps": "2e1", "place": "x"})["steps"] == 20
-    with pytest.raises(InputError, match=r"parameter steps: True is not an integer\."):
-        check_values(spec, {"steps": True, "place": "x"})
+    for wrong in (True, "many"):
+        with pytest.raises(InputError, match=rf"parameter steps: {wrong!r} is not an integer\."):
+            check_values(spec, {"steps": wrong, "place": "x"})
     with pytest.raises(InputError, match=r"no such parameter\. Did you mean steps\?"):
         check_values(spec, {"stepps": 1, "place": "x"})
     for unsafe in ('"', "\\", "\n", "{{"):
@@ -173,6 +174,7 @@ def test_constants_are_found_in_all_components_and_empty_ones_are_not() -> None:
         "inputs": {"parameters": {"message": {"runtimeValue": {"constant": "root"}}}}
     }
     assert find_constants(spec, "message") == ["root", "hello"]
+    assert find_constants({"root": {}}, "message") == []
     assert find_constants(spec, "empty") == find_constants(spec, "number") == []
 
 
