@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import tensorflow as tf
 
 from trainer.loop.checkpoints import (
@@ -61,7 +62,8 @@ def test_the_newest_checkpoints_and_the_kept_step_stay(tmp_path: Path) -> None:
 
 
 def test_the_newest_one_is_restored_with_its_history(tmp_path: Path) -> None:
-    save(checkpoints(tmp_path), 1, 2, loss=[0.5])
+    first, _ = save(checkpoints(tmp_path), 1, 2, loss=[0.5])
+    assert safetensors.numpy.load_file(first).keys() == {"bias", "step"}
     made = checkpoints(tmp_path)
     assert made.history == {}
     assert made.restore_latest() == f"{tmp_path}/step-000000002.safetensors"
