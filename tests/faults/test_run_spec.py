@@ -56,7 +56,7 @@ full = pytest.mark.skipif(not FULL, reason="make faults FULL=1: it takes minutes
         pytest.param("before-publish:3:KILL", "run-spec", id="before-ml-metadata"),
         pytest.param("save-checkpoint:2:KILL", "task", id="saving-a-checkpoint"),
         pytest.param("write-shard:2:KILL", "task", id="writing-a-shard", marks=full),
-        pytest.param("before-manifest:2:KILL", "task", id="before-the-manifest", marks=full),
+        pytest.param("before-manifest:1:KILL", "task", id="before-the-manifest", marks=full),
         pytest.param("before-export:1:KILL", "task", id="before-the-export", marks=full),
         pytest.param("copy-published:1:KILL", "task", id="publishing", marks=full),
         pytest.param("before-publish:12:KILL", "run-spec", id="after-training", marks=full),
