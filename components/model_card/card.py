@@ -79,7 +79,8 @@ def _curve(facts: Facts) -> list[Any]:
     if not isinstance(points, list) or not points:
         return []
     every = -(-len(points) // MOST_POINTS)
-    return [*points[:-1:every], points[-1]]
+    shown = [dict(p) for p in (*points[:-1:every], points[-1]) if isinstance(p, dict)]
+    return [{"step": point["step"], **point} for point in shown]  # a manifest sorts its keys
 
 
 def _text(origin: Origin) -> dict[str, Any]:
