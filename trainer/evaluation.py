@@ -201,7 +201,7 @@ def _sum_batches(
     """Return sums and histograms over all batches, in double precision, and the instance count."""
     noise_seed = draw_seed(seed, "evaluation noise")
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def evaluate_batch(
         batch: Batch, number: tf.Tensor
     ) -> tuple[dict[str, Ratio], dict[str, tf.Tensor]]:

@@ -73,7 +73,7 @@ def measure_peak(compute_type: tf.DType) -> float:
     with tf.device("/cpu:0"):
         matrix = tf.cast(tf.random.stateless_normal([SIDE, SIDE], [1, 2]) / SIDE**0.5, compute_type)
 
-        @tf.function
+        @tf.function(autograph=False)
         def multiply(x: tf.Tensor) -> tf.Tensor:
             # One product: a short call ends before the system gives the cores to another process,
             # so that the best call shows the peak even on a busy machine.

@@ -65,7 +65,7 @@ class Workers:
             own = tf.one_hot(context.replica_id_in_sync_group, replicas, dtype=tf.int64) * value
             return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
 
-        @tf.function
+        @tf.function(autograph=False)
         def gather(value: tf.Tensor) -> tf.Tensor:
             results = self._strategy.run(gather_replica, args=(value,))
             return self._strategy.experimental_local_results(results)[0]

@@ -68,7 +68,9 @@ class FineTuner:
         self._train_steps = make_train_steps(
             self._settings, self._strategy, self._objective, self.state, seed=0
         )
-        self._score = tf.function(lambda batch: self.model.score(self.state.variables, batch))
+        self._score = tf.function(
+            lambda batch: self.model.score(self.state.variables, batch), autograph=False
+        )
 
     def run(self, encoder: Values | None, seed: int, folder: str) -> None:
         """Train from the weights of an encoder; None: from random ones.
@@ -146,6 +148,7 @@ def fixed_batches(examples: Encoded, size: int = PREDICTED_AT_ONCE) -> list[Batc
     ]
 
 
+@tf.autograph.experimental.do_not_convert
 def _batches(examples: Encoded, size: int, steps: int, seed: int) -> tf.data.Dataset:
     """Return the batches of a training: every epoch in another order."""
     epochs = -(-size * steps // examples.size)

@@ -50,7 +50,7 @@ def make_encode(architecture: Architecture, values: Values) -> Encode:
 def _make_encode(architecture: Architecture) -> Callable[[Values, Batch], tf.Tensor]:
     model = build_model(architecture)
 
-    @tf.function
+    @tf.function(autograph=False)
     def encode(weights: Values, batch: Batch) -> tf.Tensor:
         return model.encode(weights, batch["input_ids"], batch["input_mask"], batch["segment_ids"])
 

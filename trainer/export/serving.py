@@ -81,19 +81,19 @@ class ServingModel(tf.Module):
         # Only a tensor becomes a default of the signature, which TensorFlow Serving then uses.
         default_k = tf.constant(DEFAULT_TOP_K)
 
-        @tf.function(input_signature=[_TEXT, tf.TensorSpec([], tf.int32, "k")])
+        @tf.function(input_signature=[_TEXT, tf.TensorSpec([], tf.int32, "k")], autograph=False)
         def fill_mask_text(text: tf.Tensor, k: tf.Tensor = default_k) -> Tensors:
             return self._fill_mask_text(text, k)
 
         self.fill_mask_text = fill_mask_text
         if isinstance(model, Electra):
             find = functools.partial(self._find_replaced, model)
-            self.find_replaced = tf.function(find, input_signature=[_TEXT])
+            self.find_replaced = tf.function(find, input_signature=[_TEXT], autograph=False)
         self.evaluation_loss = tf.function(
-            self._evaluation_loss, input_signature=[self._evaluation_inputs()]
+            self._evaluation_loss, input_signature=[self._evaluation_inputs()], autograph=False
         )
 
-    @tf.function(input_signature=[_TEXT])
+    @tf.function(input_signature=[_TEXT], autograph=False)
     def encode(self, text: tf.Tensor) -> Tensors:
         """Encode raw text (B,); text that is too long is truncated.
 
@@ -105,14 +105,14 @@ class ServingModel(tf.Module):
         outputs = self._vectors(input_ids, input_mask, segment_ids)
         return {**outputs, "input_ids": input_ids, "input_mask": input_mask}
 
-    @tf.function(input_signature=[_IDS, _IDS, _IDS])
+    @tf.function(input_signature=[_IDS, _IDS, _IDS], autograph=False)
     def encode_ids(
         self, input_ids: tf.Tensor, input_mask: tf.Tensor, segment_ids: tf.Tensor
     ) -> Tensors:
         """Encode ids: return `pooled_output` (B, H) and `sequence_output` (B, L, H)."""
         return self._vectors(input_ids, input_mask, segment_ids)
 
-    @tf.function(input_signature=[_IDS, _IDS, _IDS, _IDS])
+    @tf.function(input_signature=[_IDS, _IDS, _IDS, _IDS], autograph=False)
     def fill_mask(
         self,
         input_ids: tf.Tensor,

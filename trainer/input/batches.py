@@ -17,6 +17,7 @@ from trainer.row_draws import RowDraws
 from trainer.settings.masking import MaskingSettings
 
 
+@tf.autograph.experimental.do_not_convert
 def training_batches(
     instances: Instances,
     masking: MaskingSettings,
@@ -85,6 +86,7 @@ def training_batches(
     return _map(numbered, lambda number, batch: mask(number, take_rows(batch, rows)))
 
 
+@tf.autograph.experimental.do_not_convert
 def evaluation_batches(
     instances: Instances,
     split: str,

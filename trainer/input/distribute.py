@@ -9,6 +9,7 @@ from trainer.input.instances import InstancesError
 from trainer.input.parse_records import Batch
 
 
+@tf.autograph.experimental.do_not_convert
 def distribute_batches(
     strategy: tf.distribute.Strategy,
     batches: tf.data.Dataset | Callable[[slice], tf.data.Dataset],

@@ -64,7 +64,7 @@ class HeldOut:
         self._variables = variables
         self._instances = instances
         self._seed = seed
-        self._evaluate = tf.function(self._evaluate_batch)
+        self._evaluate = tf.function(self._evaluate_batch, autograph=False)
 
     def __call__(self) -> dict[str, float]:
         """Return the mean of every loss and measure, and `replaced_token_auc` of an ELECTRA.

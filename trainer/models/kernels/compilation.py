@@ -121,7 +121,7 @@ def _start_xla() -> None:
     os.dup2(null, 2)
     try:
         with tf.init_scope():
-            tf.function(lambda x: x + 1.0, jit_compile=True)(tf.zeros([]))
+            tf.function(lambda x: x + 1.0, jit_compile=True, autograph=False)(tf.zeros([]))
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
