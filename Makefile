@@ -49,8 +49,7 @@ run: $(READY)  ## pre-train, evaluate and publish a small BERT on real text
 
 # Each file runs in a fork, so that what is imported is loaded once. The trainer's tests set TensorFlow up for two devices.
 test: $(READY) $(TRANSFORMERS) $(MINILM)  ## run all tests but those of `make faults` and `make exchange`
-	$(BIN)/python -m pytest $(PARALLEL) tests/trainer
-	$(BIN)/python -m pytest $(PARALLEL) --ignore tests/trainer --ignore tests/faults --ignore tests/exchange
+	$(BIN)/python -m pytest $(PARALLEL) --ignore tests/faults --ignore tests/exchange
 
 exchange: $(READY) $(TRAINERS)  ## train on TensorFlow alone, and exchange models between its versions
 	$(BIN)/python -m pytest tests/exchange

@@ -50,7 +50,7 @@ class TaskProbes:
             self._tasks.append((task, train, held_out))
         self.digest = hashlib.sha256("".join(digest for _, digest in tasks).encode()).hexdigest()
         """Of the examples, so that scores on other examples are not mixed with them."""
-        self._encode = tf.function(self._encode_batch)
+        self._encode = tf.function(self._encode_batch, autograph=False)
 
     def __call__(self) -> dict[str, float]:
         """Return the score of each task, named as in ML Metadata."""
