@@ -11,6 +11,7 @@ from core.exit import SUCCEEDED
 from pipelines.local.run_command import run_recipe
 from pipelines.options import RunOptions
 from pipelines.spec_runner.command import Options, run_spec
+from tests.components.downstream_evaluator.tasks import write_plurals, write_polarity
 
 HERE = Path(__file__).parent
 TINY = HERE.parent / "tiny.yaml"
@@ -50,7 +51,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     folder = tmp_path_factory.mktemp("spec")
     with pytest.MonkeyPatch.context() as patch:  # digests as for images with this Python
         patch.setattr("components.code_digest._image_versions", _versions_here)
-        spec = compile_tiny(folder)
+        spec = compile_tiny(folder, **_with_tasks(folder))
     options = Options(text=str(REAL_TEXT), warm=True, retry=False)
     assert run_spec(str(spec), workdir=str(folder / "spec-run"), options=options) == SUCCEEDED
     recipe = str(folder / "recipe.yaml")
@@ -60,3 +61,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
         == SUCCEEDED
     )
     return Runs(spec, folder / "spec-run", folder / "run")
+
+
+def _with_tasks(folder: Path) -> dict[str, dict[str, object]]:
+    """Return settings with two tasks, one of which is also evaluated during the training."""
+    small = {"train": 16, "evaluated": 8}
+    tasks = [write_polarity(folder, **small), write_plurals(folder, **small)]
+    quick = {"epochs": 1, "batch_size": 8, "seeds": [1], "device": "cpu"}
+    return {
+        "evaluation": {"tasks": tasks, "fine_tuning": quick},
+        "trainer": {"evaluate_every_steps": 3, "evaluate_tasks": ["plurals"]},
+    }

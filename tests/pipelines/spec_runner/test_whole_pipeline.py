@@ -42,6 +42,10 @@ def test_every_task_ran_and_has_the_lineage_of_a_local_run(runs: Runs) -> None:
     for node in local["nodes"]:
         if node["node"] not in ("Trainer", "Pusher"):  # these count seconds and the version
             assert counts[node["node"]] == node["counts"], node["node"]
+        if node["node"] == "Trainer":
+            curve = counts["Trainer"]["model_run"]["task_scores"]
+            assert [point["step"] for point in curve] == [0, 3, 6]
+            assert curve == node["counts"]["model_run"]["task_scores"]
     types = [
         sorted(a.type_name for a in Archive(w).graph.artifacts.values() if a.live)
         for w in (runs.workdir, runs.local)
