@@ -14,7 +14,7 @@ import functools
 import hashlib
 import heapq
 import itertools
-import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -45,8 +45,6 @@ DROPPED, EMPTIED = "boilerplate_lines", "boilerplate_documents"  # counters
 EXAMPLES = 10
 LINE = np.dtype([("key", "<u8"), ("document", "<u8")])
 COMMON_LINE = np.dtype([("key", "<u8"), ("documents", "<u8")])
-_DIGIT = re.compile(r"\d")
-_WORD = re.compile(r"\w+")
 
 Example = tuple[int, int, str]  # documents, negative; key; text
 
@@ -159,34 +157,52 @@ class CommonLines:
     """
 
     def __init__(self, paths: Sequence[str], number: int) -> None:
-        """Read what `find_common_lines` wrote for a unit."""
-        records = np.frombuffer(b"".join(read_buckets(paths, number, number + 1)), COMMON_LINE)
-        self._documents: dict[int, int] = dict(records.tolist())
+        """Read what `find_common_lines` wrote for a unit, of which each range of keys is sorted."""
+        lines = np.frombuffer(b"".join(read_buckets(paths, number, number + 1)), COMMON_LINE)
+        self._keys = np.ascontiguousarray(lines["key"])
+        self._documents = np.ascontiguousarray(lines["documents"])
         self.examples: list[Example] = []
 
     def drop(self, documents: Iterable[Document], counts: Counter[str]) -> Iterator[Document]:
         """Yield the documents without the common lines, if anything is left; count both."""
         for document in documents:
             lines = document.sentences
-            kept = tuple(line for line in lines if not self._is_common(line))
+            kept = tuple(itertools.compress(lines, ~self._are_common(lines)))
             counts[DROPPED] += len(lines) - len(kept)
             counts[EMPTIED] += not kept
             if kept:
                 yield dataclasses.replace(document, sentences=kept)
 
-    def _is_common(self, line: str) -> bool:
-        key = line_key(line) if self._documents else 0
-        if (documents := self._documents.get(key)) is None:
-            return False
-        example = (-documents, key, line[:EXAMPLE_CHARACTERS])
-        if len(self.examples) < EXAMPLES or example < self.examples[-1]:
-            self.examples = merge_examples([self.examples, [example]])
-        return True
+    def _are_common(self, lines: Sequence[str]) -> npt.NDArray[np.bool_]:
+        if not len(self._keys):
+            return np.zeros(len(lines), np.bool_)
+        keys = np.array([line_key(line) for line in lines], np.uint64)
+        at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        are_common = self._keys[at] == keys
+        for n in np.flatnonzero(are_common).tolist():
+            documents, key = int(self._documents[at[n]]), int(keys[n])
+            example = (-documents, key, lines[n][:EXAMPLE_CHARACTERS])
+            if len(self.examples) < EXAMPLES or example < self.examples[-1]:
+                self.examples = merge_examples([self.examples, [example]])
+        return are_common
+
+
+class _FoldedCharacters(dict[int, str]):
+    """Maps each character to itself, digits to 0, and all that is in no word to a space."""
+
+    def __missing__(self, code: int) -> str:
+        category = unicodedata.category(chr(code))
+        is_of_word = category[0] in "LMN"  # letters, their marks, and numbers
+        self[code] = "0" if category == "Nd" else chr(code) if is_of_word else " "
+        return self[code]
+
+
+_FOLDED = _FoldedCharacters()
 
 
 def line_key(line: str) -> int:
     """Return a hash of a line's words in lower case, with all digits alike."""
-    words = " ".join(_WORD.findall(_DIGIT.sub("0", line.lower())))
+    words = " ".join(line.lower().translate(_FOLDED).split())
     return int.from_bytes(hashlib.blake2b(words.encode(), digest_size=8).digest(), "little")
 
 
