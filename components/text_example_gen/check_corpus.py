@@ -67,30 +67,43 @@ def check_corpus(
 def check_small_text(root: str, patterns: Patterns, settings: TextSettings) -> None:
     """Read text that is so small that a split may be empty, before the run does.
 
-    Filters, duplicates and weights, which may leave out documents, are ignored.
+    Reading ends as soon as both splits have a document. Filters, duplicates and weights, which may
+    leave out documents, are ignored.
 
     Raises:
         CorpusError: all documents fall into one split, or as `DocumentReader.read`.
     """
-    files = [] if storage.is_remote(root) else find_sources(root, patterns)
+    if storage.is_remote(root) or settings.drop_boilerplate_lines:  # which changes every id
+        return
+    files = find_sources(root, patterns)
     size = sum(file.size_bytes for file in files)
     if size > SMALL_BYTES or size * settings.eval_fraction > HELD_OUT_BYTES:
         return
-    buckets: list[int] = []
+    lowest, highest, size = SPLIT_BUCKETS, -1, 0
     has_records = False
     for file in files:
         reader = DocumentReader(settings.for_source(file.source))
-        buckets += [split_bucket(document.document_id) for document in reader.read(file)]
+        for document in reader.read(file):
+            bucket = split_bucket(document.document_id)
+            lowest, highest = min(lowest, bucket), max(highest, bucket)
+            size += len(document.content)
+            if size > SMALL_BYTES or _only_split(settings, lowest, highest) is None:
+                return  # compressed text is larger than its files
         has_records |= bool(reader.counts["records"])
-    if buckets:
-        _check_splits(settings, min(buckets), max(buckets), has_records=has_records)
+    if highest >= 0:
+        _check_splits(settings, lowest, highest, has_records=has_records)
 
 
 def _check_splits(settings: TextSettings, lowest: int, highest: int, *, has_records: bool) -> None:
-    only = choose_split(lowest, settings.eval_fraction)
-    if only == choose_split(highest, settings.eval_fraction):
+    if (only := _only_split(settings, lowest, highest)) is not None:
         end = document_end(settings, "jsonl" if has_records else settings.plain_form)
         raise CorpusError(_explain_empty_split(settings, end, lowest, highest, SPLITS[1 - only]))
+
+
+def _only_split(settings: TextSettings, lowest: int, highest: int) -> int | None:
+    """Return the split of all documents, given their lowest and highest bucket; or None."""
+    only = choose_split(lowest, settings.eval_fraction)
+    return only if only == choose_split(highest, settings.eval_fraction) else None
 
 
 def check_unchanged(source: TextSource, digest: str) -> None:

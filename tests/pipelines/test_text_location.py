@@ -1,5 +1,6 @@
 """Whatever way a person names text, ExampleGen gets one folder and patterns under it."""
 
+import gzip
 import io
 import json
 import os
@@ -156,5 +157,18 @@ def test_small_text_without_held_out_documents_is_refused(tmp_path: Path) -> Non
     book.write_text("One document of a line.\n" * 10, encoding="utf-8")
     with pytest.raises(InputError, match=r"No document falls into the (eval|train) split"):
         locate_and_check([str(book)], None, TextSettings(eval_fraction=0.5))
-    book.write_text("Too much to read before the run.\n" * 150_000, encoding="utf-8")
-    locate_and_check([str(book)], None, TextSettings(eval_fraction=0.0001))
+    # Without their boilerplate, documents have other ids.
+    locate_and_check([str(book)], None, TextSettings(eval_fraction=0.5, drop_boilerplate_lines=2))
+    content = b"Too much to read before the run.\n" * 150_000
+    compressed = gzip.compress(content)
+    settings = TextSettings(eval_fraction=0.0001, max_gzip_ratio=1000)
+    for large in (content, compressed):
+        book.write_bytes(large)
+        locate_and_check([str(book)], None, settings)
+
+
+def test_reading_of_small_text_ends_when_both_splits_have_documents(tmp_path: Path) -> None:
+    text = tmp_path / "a.txt.gz"
+    documents = "".join(f"This is document {n}.\n\n" for n in range(5000))
+    text.write_bytes(gzip.compress(documents.encode() + b"Not UTF-8: \xff\n"))
+    locate_and_check([str(text)], None, TextSettings(eval_fraction=0.5))
