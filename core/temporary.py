@@ -16,8 +16,8 @@ from secrets import token_hex
 from typing import Literal
 
 SCRATCH = ".work"  # in the folder of an artifact, until it is whole
-Purpose = Literal["download", "events", "instances", "plan", "runs", "upload"]
-_OURS = re.compile(r"textmill-(download|events|instances|plan|runs|upload)-[a-z0-9_]{8}")
+Purpose = Literal["download", "events", "instances", "plan", "runs", "stdin", "upload"]
+_OURS = re.compile(r"textmill-(download|events|instances|plan|runs|stdin|upload)-[a-z0-9_]{8}")
 _NEW_SECONDS = 60.0  # a folder is locked at once after it is made
 
 

@@ -3,11 +3,12 @@
 import contextlib
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from core import storage
 from core.errors import InputError
+from core.temporary import TemporaryFolder
 
 STANDARD_INPUT = "-"
 FILE_NAME = "stdin"  # part of the text's fingerprint, so the same for every run
@@ -19,6 +20,7 @@ def keep_standard_input(names: list[str]) -> Iterator[list[str]]:
 
     Raises:
         InputError: `-` is not the only path, or standard input is a terminal.
+        StorageError: the disk is full.
     """
     if STANDARD_INPUT not in names:
         yield names
@@ -29,9 +31,9 @@ def keep_standard_input(names: list[str]) -> Iterator[list[str]]:
         raise InputError(
             "--text -: standard input is a terminal. Pipe text into it: zcat a.gz | textmill run …"
         )
-    with tempfile.TemporaryDirectory(prefix="textmill-stdin-") as folder:
+    with TemporaryFolder("stdin") as folder:
         path = Path(folder, FILE_NAME)
-        with path.open("wb") as file:
+        with storage.explaining_full_disk(str(path)), path.open("wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
         try:
             yield [str(path)]
