@@ -14,6 +14,10 @@ from pipelines.recipe.file import load_recipe
 
 MAX_DIFFERENCES, MAX_CHARACTERS = 12, 60  # differences in a message, and characters of each
 YAML_ENDINGS = (".yaml", ".yml")
+LANGUAGE_NOTE = (
+    "The filter language works only in an image data, and dataflow, to which you added its model "
+    "(docs/guides/text.md)."
+)
 
 
 class DriftError(TextmillError):
@@ -43,8 +47,10 @@ def compile_to_file(recipe_name: str, output: Path, overrides: list[str], *, che
         compare(output, text)
         return f"{output} is up to date with the recipe {recipe_name}."
     write_output(output, text)
-    compiled = f"Compiled the recipe {recipe_name} to {output}."
-    return f"{compiled} {budget}." if budget else compiled
+    sentences = [f"Compiled the recipe {recipe_name} to {output}."]
+    sentences += [f"{budget}."] if budget else []
+    sentences += [LANGUAGE_NOTE] if "language" in recipe.text.filters else []
+    return " ".join(sentences)
 
 
 def to_yaml(spec: dict[str, Any], recipe_name: str, overrides: list[str]) -> str:

@@ -325,6 +325,15 @@ def test_a_recipe_that_cannot_be_compiled_is_refused() -> None:
         load_recipe("vertex", ["vertex.images.data=repository/image:latest"])
 
 
+def test_compiling_the_filter_language_says_what_its_image_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.vertex.compile.compile.compile_recipe", lambda recipe: {})
+    result = compile_to_file("vertex", tmp_path / "a.yaml", ["text.filters=[language]"], check=False)
+    assert "the filter language works only in an image" in result.lower()
+    assert "language" not in compile_to_file("vertex", tmp_path / "a.yaml", [], check=False)
+
+
 def test_multi_line_strings_survive_yaml(tmp_path: Path) -> None:
     value = {"b": "one\ntwo\n", "a": ["{{$}}", 'x "y"', "über"], "c": {"d": 1, "e": 1.5, "f": True}}
     value["g"] = value["c"]
