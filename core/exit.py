@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
-from core import storage
 from core.errors import InputError, StoppedError, TextmillError, printable
+from core.full_disk import explain_full_disk
 from core.gcs.requests import explain_foreign_error, without_beam_suffix
 
 SUCCEEDED = 0
@@ -53,7 +53,7 @@ def explain(error: Exception, path: str) -> str | None:
             f"Out of memory ({str(error) or 'no details'}). Set fewer beam.workers, a smaller "
             f"trainer.global_batch_size or a smaller model, and run again."
         )
-    return storage.explain_full_disk(error, path) or explain_foreign_error(error)
+    return explain_full_disk(error, path) or explain_foreign_error(error)
 
 
 def _lacks_memory(error: Exception) -> bool:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.markup import escape
 
-from core import storage
 from core.errors import StoppedError, StorageError, TextmillError, printable
 from core.exit import FAILED, INTERRUPTED, SUCCEEDED, TERMINATED, exit_code, explain
+from core.full_disk import is_sqlite_full
 from pipelines.local.run_summary import (
     RunSummary,
     StartedRun,
@@ -100,7 +100,7 @@ def _explain(error: Exception, run: StartedRun) -> str:
 
 def _find_path(error: Exception, run: StartedRun) -> str:
     """Return the file that an error is about, as far as its message says."""
-    if storage.is_sqlite_full(error):
+    if is_sqlite_full(error):
         return str(run.workdir.metadata)
     path = re.search(rf"{re.escape(str(run.workdir.root))}/[^\s'\":;]+", str(error))
     return path[0] if path else str(run.folder)

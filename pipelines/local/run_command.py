@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
-from components.text_example_gen.reading.find_files import list_once
+from components.text_example_gen.reading.list_remote import list_once
 from core import storage
 from core.exit import SUCCEEDED, sigterm_raises
 from core.json_object import read_json

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from core import storage
 from core.errors import InputError
+from core.full_disk import explaining_full_disk
 from core.temporary import TemporaryFolder
 
 STANDARD_INPUT = "-"
@@ -33,7 +33,7 @@ def keep_standard_input(names: list[str]) -> Iterator[list[str]]:
         )
     with TemporaryFolder("stdin") as folder:
         path = Path(folder, FILE_NAME)
-        with storage.explaining_full_disk(str(path)), path.open("wb") as file:
+        with explaining_full_disk(str(path)), path.open("wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
         try:
             yield [str(path)]

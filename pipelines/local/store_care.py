@@ -7,8 +7,8 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
-from core import storage
 from core.errors import StorageError
+from core.full_disk import explain_full_disk
 from pipelines.metadata.mlmd.update import cancel_unfinished
 from pipelines.metadata.names import SCHEMA_VERSION
 from pipelines.workdir import Workdir, WorkdirError
@@ -96,7 +96,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 def _storage_error(error: Exception, path: Path) -> StorageError:
     """Return the error to raise for a full disk; raise any other error again."""
-    if (message := storage.explain_full_disk(error, str(path))) is None:
+    if (message := explain_full_disk(error, str(path))) is None:
         raise error
     return StorageError(message)
 

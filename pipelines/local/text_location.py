@@ -10,8 +10,9 @@ from pathlib import Path
 from components.text_example_gen.check_corpus import check_small_text
 from components.text_example_gen.reading.check_text import check_text
 from components.text_example_gen.reading.errors import escape_path
-from components.text_example_gen.reading.find_files import find_files, list_remote
+from components.text_example_gen.reading.find_files import find_files
 from components.text_example_gen.reading.find_sources import Patterns, find_sources
+from components.text_example_gen.reading.list_remote import list_remote
 from components.text_settings import TextSettings
 from core import storage
 from core.errors import InputError

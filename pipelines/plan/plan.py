@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.text_example_gen.reading.find_files import list_once
+from components.text_example_gen.reading.list_remote import list_once
 from pipelines.local.standard_input import keep_standard_input
 from pipelines.local.text_location import TextLocation, locate_and_check
 from pipelines.local.training_rate import find_rate

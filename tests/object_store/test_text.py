@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.text_example_gen.reading.errors import CorpusError
-from components.text_example_gen.reading.find_files import find_files, list_once
+from components.text_example_gen.reading.find_files import find_files
 from components.text_example_gen.reading.fingerprint import fingerprint
+from components.text_example_gen.reading.list_remote import list_once
 from components.text_example_gen.reading.read_documents import DocumentReader
 from components.text_example_gen.writing.runs import Entry, RunWriter, read_range
 from components.text_settings import TextSettings

@@ -1,6 +1,5 @@
 """Find the text files that match patterns, in an order that does not depend on the file system."""
 
-import contextlib
 import fnmatch
 import functools
 import itertools
@@ -8,14 +7,14 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.text_example_gen.reading.errors import CorpusError, escape_path
+from components.text_example_gen.reading.list_remote import list_remote
 from components.text_settings import UNNAMED_SOURCE
 from core import storage
-from core.gcs import object_store, requests
+from core.gcs import object_store
 
 _WILDCARD = re.compile(r"[*?\[]")
 _COMMA = re.compile(r"(?<!\[),|,(?!\])")  # but not the comma in [,]
@@ -55,43 +54,6 @@ class CorpusFile:
 # The entries of a folder, given by the names of the folders above them: name, and whether it is a
 # folder.
 _ListFolder = Callable[[tuple[str, ...]], list[tuple[str, bool]]]
-_listings: ContextVar[dict[str, list[object_store.StoredObject]] | None] = ContextVar(
-    "listings", default=None
-)
-
-
-@contextlib.contextmanager
-def list_once() -> Iterator[None]:
-    """Within the block, list each folder of an object store once.
-
-    Whoever asks for the text again gets the objects of the first listing, and reads the same
-    versions of them.
-    """
-    token = _listings.set({})
-    try:
-        yield
-    finally:
-        _listings.reset(token)
-
-
-def list_remote(folder: str) -> list[object_store.StoredObject]:
-    """List the objects under a folder of an object store.
-
-    Raises:
-        CorpusError: there is no such bucket.
-    """
-    listings = _listings.get()
-    if listings is not None and folder in listings:
-        return listings[folder]
-    try:
-        listed = list(object_store.list_objects(folder))
-    except requests.NotFoundError as error:
-        raise CorpusError(
-            f"{escape_path(folder)}: no such bucket. Check its name with `gcloud storage ls`."
-        ) from error
-    if listings is not None:
-        listings[folder] = listed
-    return listed
 
 
 def find_files(root: str, patterns: Sequence[str]) -> list[CorpusFile]:

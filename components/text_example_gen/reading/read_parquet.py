@@ -13,6 +13,7 @@ from components.text_example_gen.reading.records import BadRecord, Record, make_
 from components.text_example_gen.reading.stored_file import StoredFile
 from components.text_settings import TextSettings
 from core import storage
+from core.full_disk import explaining_full_disk
 from core.temporary import TemporaryFolder
 
 ROWS = 64  # in memory at once
@@ -88,7 +89,7 @@ def _open_seekable(stored: StoredFile, file: CorpusFile) -> Iterator[IO[bytes]]:
             yield stream
         return
     with TemporaryFolder("download") as folder, Path(folder, "a.parquet").open("w+b") as copy:
-        with storage.explaining_full_disk(file.path):
+        with explaining_full_disk(file.path):
             copy.writelines(stored.chunks())
         copy.seek(0)
         yield copy

@@ -329,7 +329,9 @@ def test_compiling_the_filter_language_says_what_its_image_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipelines.vertex.compile.compile.compile_recipe", lambda recipe: {})
-    result = compile_to_file("vertex", tmp_path / "a.yaml", ["text.filters=[language]"], check=False)
+    result = compile_to_file(
+        "vertex", tmp_path / "a.yaml", ["text.filters=[language]"], check=False
+    )
     assert "the filter language works only in an image" in result.lower()
     assert "language" not in compile_to_file("vertex", tmp_path / "a.yaml", [], check=False)
 
