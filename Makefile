@@ -184,7 +184,6 @@ lock-line: $(UV)
 	  -c requirements/$(LINE)/textmill.txt requirements/dev.in -o requirements/$(LINE)/dev.txt
 	$(COMPILE) --python-version $(LINE_PYTHON) --python-platform $(LINE_PLATFORM) \
 	  -c requirements/$(LINE)/textmill.txt requirements/gpu.in -o requirements/$(LINE)/gpu.txt
-	$(COMPILE) --python-version $(LINE_PYTHON) --python-platform $(LINE_PLATFORM) \
 	for name in dask language; do \
 	  $(COMPILE) --python-version $(LINE_PYTHON) --python-platform $(LINE_PLATFORM) \
 	    -c requirements/$(LINE)/textmill.txt -c requirements/$(LINE)/dev.txt \
