@@ -1,6 +1,6 @@
 """Silence libraries, fix the signal handlers, and set up Hypothesis and the temporary folder."""
 
-import atexit
+import multiprocessing.util
 import os
 import shutil
 import signal
@@ -35,8 +35,10 @@ if _IS_FIRST_PROCESS:
     os.environ["TMPDIR"] = os.environ[_OURS] = tempfile.mkdtemp(prefix="textmill-tests-")
     os.chmod(os.environ[_OURS], 0o755)  # noqa: PTH101, S103 - tests run as other users, too
     tempfile.tempdir = None  # read TMPDIR again
-    # Registered before multiprocessing's own, which removes a folder in there, it runs after that.
-    atexit.register(shutil.rmtree, os.environ[_OURS], ignore_errors=True)
+    # After multiprocessing has removed its own folder in there (priority -100), and not in forks.
+    multiprocessing.util.Finalize(
+        None, shutil.rmtree, (os.environ[_OURS],), {"ignore_errors": True}, exitpriority=-101
+    )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

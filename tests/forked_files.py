@@ -20,6 +20,8 @@ from typing import Any
 import pytest
 from _pytest.config import create_terminal_writer
 
+from tests.programs import end_with_parent
+
 _context = multiprocessing.get_context("fork")
 
 
@@ -131,6 +133,7 @@ def _start(session: pytest.Session, items: list[pytest.Item]) -> tuple[Connectio
 
 def _run(session: pytest.Session, items: list[pytest.Item], sender: Connection) -> None:
     """Run the tests of a file in this fork."""
+    end_with_parent()
     config = session.config
     capture: Any = config.pluginmanager.getplugin("capturemanager")
     capture.stop_global_capturing()  # its files are shared with the other forks

@@ -16,7 +16,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.programs import end_with_parent
+
 PRELOADED = [
+    "tests.server_process",
     "pipelines.create_pipeline",
     "pipelines.local.local_runner",
     "pipelines.local.run_command",
@@ -108,6 +111,7 @@ def _run(start: Start) -> None:
     """Run the command in this process, with its faults."""
     # A shell that starts the tests in the background makes them ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    end_with_parent()
     os.setsid()
     output = os.open(start.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, 1)
