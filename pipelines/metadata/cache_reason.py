@@ -13,12 +13,7 @@ from core.manifest import MANIFEST
 from pipelines.metadata.folders import manifest_folder
 from pipelines.metadata.names import CACHED, FAILED, KILLED, NOTE, RAN, RESOLVER
 from pipelines.metadata.recipe_keys import parse_nested_json
-from pipelines.metadata.records import (
-    ArtifactRecord,
-    ArtifactRecords,
-    ExecutionRecord,
-    Records,
-)
+from pipelines.metadata.records import ArtifactRecord, ArtifactRecords, ExecutionRecord, Records
 
 MAX_SHOWN = 3  # changes named; the rest is counted
 MAX_VALUE_CHARACTERS = 24
