@@ -26,8 +26,8 @@ OBJECTIVES = {
     "albert": ("sentence_order", "next_sentence", "none", "contiguous", "sequence_relation"),
     "electra": ("contiguous", "none"),
 }
-# Settings that name a folder.
 MAX_PORT = 65_535
+# Settings that name a folder.
 FOLDERS = (("vocabulary", "import_from"), ("model", "start_from"), ("model", "generator_from"))
 
 
@@ -184,6 +184,16 @@ class Recipe(Settings):
                 "masking.schedule changes the rate during training, but instances.form is static, "
                 "which masks before training. Set instances.form to dynamic, or remove the "
                 "schedule."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_spans(self) -> "Recipe":
+        with_span = {"{" in source.path: source.name for source in self.text.sources}
+        if len(with_span) == 2:
+            raise ValueError(
+                f"text.sources: the path of {with_span[True]} has a span, that of "
+                f"{with_span[False]} has none. Put both into folders of spans, or none."
             )
         return self
 

@@ -80,6 +80,8 @@ def test_the_recipe_of_a_run_reads_back_equal(tmp_path: Path) -> None:
         ("model: &m {size: tiny}\ntext: *m\n", "aliases (*name) are not allowed"),
         ("model: !!python/object:os.system {}\n", "are not allowed"),
         ("instances:\n  seq_length: 1024\n", "Raise model.max_position"),
+        ("text: {sources: [{name: web, path: 'w/{SPAN}'}, {name: books, path: b}]}\n",
+         "mine.yaml: text.sources: the path of web has a span, that of books has none. Put both"),
         ("text: {language: zz}\n", "mine.yaml:4: text.language: no such language. Write its code"),
         ("trainer: [1]\n", "mine.yaml:4: trainer is a group of settings. Set one"),
     ],

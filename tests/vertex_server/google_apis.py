@@ -136,6 +136,8 @@ def read_object(server: Any, call: Call, bucket: str, name: str) -> str:
         raise Refusal(404, f"No such object: {bucket}/{name}")
     if call.one("alt") != "media" or not call.headers["range"].startswith("bytes=0-"):
         raise Refusal(400, "This server sends the beginnings of objects only.")
+    if not server.objects[f"{bucket}/{name}"]:
+        raise Refusal(416, "The requested range cannot be satisfied.")
     return str(server.contents.get(f"{bucket}/{name}", "A sentence.\nAnother one.\n"))
 
 

@@ -108,6 +108,6 @@ def check_text(subject: Subject) -> Iterator[Check]:
         "ok",
         f"{'' if listed.is_complete else 'more than '}"
         f"{format_count(len(listed.sizes), 'file', 'files')}"
-        f"{f' of span {listed.spans}' if listed.spans else ''}, {size / BYTES_PER_MB:,.0f} MB: "
+        f"{f' of span {listed.span}' if listed.span else ''}, {size / BYTES_PER_MB:,.0f} MB: "
         f"about {format_count(shards, 'shard', 'shards')} for the workers",
     )

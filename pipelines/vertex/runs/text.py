@@ -1,11 +1,13 @@
 """Look at the text that a run on Vertex AI would read: it is there, and it is text."""
 
+import itertools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from components.text_example_gen.reading.find_files import split_patterns
 from core.errors import InputError
 from core.format_numbers import format_count
 from pipelines.compiled_spec.parameters import find_constants
@@ -17,8 +19,10 @@ if TYPE_CHECKING:
     from pipelines.cloud.client import Cloud
 
 MAX_PAGES = 20  # of a thousand names each
-# Pattern syntax of components/text_example_gen/find_files.py and of TFX's spans.
-SYNTAX = re.compile(r"(\{[A-Z]+(?::\d+)?\}|\*\*/?|\*|\?)")
+# Pattern syntax of components/text_example_gen/reading/find_files.py and of TFX's spans.
+_SYNTAX = re.compile(r"(\{[A-Z]+(?::\d+)?\}|\*|\?|\[[^]]+\])")
+_VISIBLE = r"(?!\.)[^/]+"
+_FOLDERS = rf"(?:{_VISIBLE}/)*"
 Sizes = Mapping[str, int]  # bytes of each file, by its name below the text's folder
 
 
@@ -46,7 +50,7 @@ class FoundText:
     """The files that a run would read now."""
 
     sizes: Sizes
-    spans: str  # of each source, for example "12"; empty if no pattern has a span
+    span: str  # for example "12"; empty if no pattern has a span
     is_complete: bool  # False: there are more files than were listed
 
 
@@ -73,26 +77,37 @@ def find_text(cloud: "Cloud", text: SpecText) -> FoundText:
         NoTextError: a source has no file, or a file is not text.
         VertexError: the text cannot be listed or read.
     """
-    from components.text_example_gen.reading.check_text import HEAD_BYTES, check_head, choose_files
+    from components.text_example_gen.reading.check_text import explain_blank
 
     names, is_complete = _list_files(cloud, text.root)
-    bucket, _ = split_uri(text.root)
     sizes: dict[str, int] = {}
     spans: set[str] = set()
     for source, pattern in text.patterns.items():
         of_source, span = select_files(names, pattern, text.span)
-        if not of_source:
+        if not of_source and is_complete:
             raise _explain_missing(text.root, pattern, len(names))
+        _check_heads(cloud, text, source, [name for name, size in of_source.items() if size])
         spans |= {span} - {""}
-        for name in choose_files([*of_source], len(text.patterns)):
-            path = f"{text.root}/{name}"
-            head = cloud.read_beginning("read the text", bucket, split_uri(path)[1], HEAD_BYTES)
-            try:
-                check_head(head, path, text.settings.for_source(source))
-            except InputError as error:
-                raise NoTextError(str(error)) from error
         sizes |= of_source
-    return FoundText(sizes=sizes, spans=", ".join(sorted(spans)), is_complete=is_complete)
+    if is_complete and not any(sizes.values()):
+        raise NoTextError(explain_blank(text.root, len(sizes)))
+    if is_complete and len(spans) > 1:
+        message = f"the newest spans of the sources differ: {', '.join(sorted(spans))}"
+        raise NoTextError(message, "Upload what is missing, or pass --param span=NUMBER.")
+    return FoundText(sizes=sizes, span=max(spans, default=""), is_complete=is_complete)
+
+
+def _check_heads(cloud: "Cloud", text: SpecText, source: str, names: Sequence[str]) -> None:
+    """Refuse a source of which a file is not text; none of the files is empty."""
+    from components.text_example_gen.reading.check_text import HEAD_BYTES, check_head, choose_files
+
+    for name in choose_files(names, len(text.patterns)) if names else ():
+        path = f"{text.root}/{name}"
+        head = cloud.read_beginning("read the text", *split_uri(path), HEAD_BYTES)
+        try:
+            check_head(head, path, text.settings.for_source(source))
+        except InputError as error:
+            raise NoTextError(str(error)) from error
 
 
 def _explain_missing(root: str, pattern: str, others: int) -> NoTextError:
@@ -119,7 +134,7 @@ def select_files(sizes: Sizes, pattern: str, span: str | None) -> tuple[dict[str
     Returns:
         Bytes by name of the selected files, and their span (empty if the pattern has none).
     """
-    expressions = [_to_regex(part) for part in pattern.split(",") if part] or [_to_regex("**")]
+    expressions = [_to_regex(part) for part in split_patterns(pattern)]
     by_span: dict[tuple[int, ...], dict[str, int]] = {}
     for name, size in sizes.items():
         for expression in expressions:
@@ -137,12 +152,26 @@ def select_files(sizes: Sizes, pattern: str, span: str | None) -> tuple[dict[str
 
 def _to_regex(pattern: str) -> re.Pattern[str]:
     """Translate a glob to a regular expression with one group for each part of a span."""
-    translations = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = [
-        translations.get(part) or (r"(\d+)" if part.startswith("{") else re.escape(part))
-        for part in SYNTAX.split(pattern)
+    *folders, last = [part for part in pattern.split("/") if part not in ("", ".")] or ["**"]
+    parts = [_FOLDERS if part == "**" else _translate(part) + "/" for part in folders]
+    if last == "**":
+        parts += [_FOLDERS, _VISIBLE]
+    else:
+        parts.append(_translate(last))
+        if not re.search(r"[*?[]", last):  # the name of a folder stands for every file in it
+            parts.append(f"(?:/{_FOLDERS}{_VISIBLE})?")
+    return re.compile("".join(parts))
+
+
+def _translate(part: str) -> str:
+    """Translate the part of a glob between slashes; a dot at the beginning must be written."""
+    special = {"*": "[^/]*", "?": "[^/]", "{": r"(\d+)"}
+    pieces = [
+        (special.get(piece[0]) or piece.replace("[!", "[^")) if is_special else re.escape(piece)
+        for piece, is_special in zip(_SYNTAX.split(part), itertools.cycle([False, True]))
     ]
-    return re.compile("".join(parts) + "(?:/.*)?")  # the name of a folder includes all its files
+    regex = ("" if part[0] == "." else r"(?!\.)") + "".join(pieces)
+    return f"(?:{regex}|{re.escape(part)})" if "[" in part else regex  # a file may be "a[1].txt"
 
 
 def _list_files(cloud: "Cloud", root: str) -> tuple[dict[str, int], bool]:

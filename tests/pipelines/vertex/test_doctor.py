@@ -288,7 +288,8 @@ def test_a_batch_that_does_not_divide_among_the_hosts_fails(
 
 
 NAMES = {"week-1/a.txt": 1, "week-2/a.txt": 2, "week-2/sub/b.txt": 4, "week-10/a.txt": 8,
-         "old.md": 16, "2027/01/04/x.gz": 32, "2027/01/11/x.gz": 64}  # fmt: skip
+         "old.md": 16, "2027/01/04/x.gz": 32, "2027/01/11/x.gz": 64,
+         ".hidden/a.txt": 128}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -307,6 +308,11 @@ NAMES = {"week-1/a.txt": 1, "week-2/a.txt": 2, "week-2/sub/b.txt": 4, "week-10/a
         ("{YYYY}/{MM}/{DD}/*", None, 64, "2027-1-11"),
         ("week-{SPAN}/*.txt", "3", 0, ""),
         ("none/*", None, 0, ""),
+        ("week-[12]/*.txt", None, 3, ""),
+        ("week-[!1]/*.txt", None, 2, ""),
+        ("week-2/*", None, 2, ""),
+        ("week-?", None, 0, ""),
+        (".hidden/*", None, 128, ""),
     ],
 )
 def test_the_checked_text_is_what_a_run_would_read(

@@ -137,7 +137,11 @@ def with_sources(recipe: Recipe, *paths: str, **vertex: str) -> Recipe:
     ("paths", "root", "patterns"),
     [
         (("gs://b/text/c4/*.gz", "gs://b/text/books"), "gs://b/text", ("c4/*.gz", "books")),
-        (("gs://b/a/x.txt", "gs://b/a/week-{SPAN}/*"), "gs://b/a", ("x.txt", "week-{SPAN}/*")),
+        (
+            ("gs://b/a/x-{SPAN}", "gs://b/a/week-{SPAN}/*"),
+            "gs://b/a",
+            ("x-{SPAN}", "week-{SPAN}/*"),
+        ),
         (("gs://b/*.txt", "gs://b/a/b/c.txt"), "gs://b", ("*.txt", "a/b/c.txt")),
         (("gs://b/",), "gs://b", ("**",)),
     ],
@@ -170,8 +174,10 @@ def test_sources_that_vertex_ai_cannot_read_are_refused(
 
 
 def test_the_spec_reads_each_source(vertex_recipe: Recipe) -> None:
-    spec = compile_recipe(with_sources(vertex_recipe, "gs://b/t/c4/*.gz", "gs://b/t/{SPAN}/x"))
-    assert text_patterns(spec, "unused") == {"web": "c4/*.gz", "books": "{SPAN}/x"}
+    spec = compile_recipe(
+        with_sources(vertex_recipe, "gs://b/t/c4/{SPAN}/*.gz", "gs://b/t/{SPAN}/x")
+    )
+    assert text_patterns(spec, "unused") == {"web": "c4/{SPAN}/*.gz", "books": "{SPAN}/x"}
     assert "text_pattern" not in json.dumps(spec)
     assert "gs://b/t/c4" not in json.dumps(spec), "no path enters a cache key"
     task = spec["components"]["tfx-dag"]["dag"]["tasks"]["TextExampleGen"]
