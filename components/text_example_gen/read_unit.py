@@ -1,6 +1,6 @@
 """Read a part of the text: filter its documents, and write them sorted by id, with signatures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from components.text_example_gen.contamination import compare_with_tasks
 from components.text_example_gen.documents import Document, encode_document
@@ -49,13 +49,12 @@ def read_unit(
             if file.end_byte == 0:
                 reader.read_digest(file)
                 continue
-            documents = reader.read(file)
-            if common_lines:
-                documents = boilerplate.drop(documents, reader.counts)
+            name = escape_path(file.name)
+            documents = boilerplate.drop(reader.read(file), reader.counts)
             for document in compare_with_tasks(documents, held_out, reader.counts):
-                if quality.rejects(document, escape_path(file.name), source, reader.counts):
+                if quality.rejects(document, name, source, reader.counts):
                     continue
-                entry = _entry(document, escape_path(file.name))
+                entry = _entry(document, name)
                 bucket = split_bucket(entry.document_id)
                 lowest, highest = min(lowest, bucket), max(highest, bucket)
                 run.add(choose_split(bucket, settings.eval_fraction), entry)
@@ -64,17 +63,24 @@ def read_unit(
         written = {"runs": run.finish(), **signatures.finish(), "signed": signatures.documents}
     histogram = f"{prefix}.histogram"
     storage.write_bytes(histogram, run.text_bytes.astype("<i8").tobytes())
-    return written | {
+    return {
+        **written,
+        **_describe_readers(readers),
         "histogram": histogram,
+        "filtered": quality.examples,
+        "boilerplate": boilerplate.examples,
+        "buckets": [lowest, highest],
+    }
+
+
+def _describe_readers(readers: Mapping[str, DocumentReader]) -> Unit:
+    return {
         "sources": {name: dict(reader.counts) for name, reader in readers.items()},
         "filled": [[name, file] for name, reader in readers.items() for file in reader.filled],
         "digests": [digest for reader in readers.values() for digest in reader.digests],
-        "filtered": quality.examples,
-        "boilerplate": boilerplate.examples,
         "first_bad_line": next(
             (r.first_bad_line for r in readers.values() if r.first_bad_line), ""
         ),
-        "buckets": [lowest, highest],
     }
 
 

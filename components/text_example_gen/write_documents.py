@@ -80,16 +80,7 @@ def write_documents(
         common_lines=common_lines.find_common_lines(units, settings, map_units, scratch),
     )
     parts = map_units(read, units, storage.join(scratch, "read"))
-    # Each counts as empty with its digest, and has documents if one of its ranges has.
-    for source_name, _ in {tuple(filled) for part in parts for filled in part["filled"]}:
-        of_first = parts[0]["sources"].setdefault(source_name, {})
-        of_first["empty_files"] = of_first.get("empty_files", 0) - 1
-    counts = Counter(dict.fromkeys((*CLEANING_COUNTERS, *count_filters(settings)), 0))
-    counts.update({CONTAMINATED: 0} if held_out else {})
-    counts.update({common_lines.DROPPED: 0} if settings.drop_boilerplate_lines else {})
-    for part in parts:
-        for of_source in part["sources"].values():
-            counts.update(of_source)
+    counts = _add_counts(parts, settings, has_held_out=bool(held_out))
     digests = sorted(tuple(digest) for part in parts for digest in part.pop("digests"))
     digest = corpus_digest(digests)
     check_corpus(source, settings, parts, counts, digest)
@@ -100,13 +91,8 @@ def write_documents(
         span=source.span,
         code_digest=code_digest,
         settings=settings.model_dump(mode="json"),
+        **_describe_left_out(parts, settings),
     )
-    if settings.filters:
-        manifest.facts["filtered"] = describe_examples(part["filtered"] for part in parts)
-    if settings.drop_boilerplate_lines:
-        manifest.facts["boilerplate"] = common_lines.describe_examples(
-            part["boilerplate"] for part in parts
-        )
     if near_duplicates:
         manifest.facts["near_duplicates"] = near_duplicates
     if settings.sources:
@@ -116,6 +102,34 @@ def write_documents(
     storage.write_bytes(storage.join(folder, FILES), "".join(lines).encode())
     write_manifest(folder, manifest)
     return manifest
+
+
+def _add_counts(
+    parts: Sequence[Unit], settings: TextSettings, *, has_held_out: bool
+) -> Counter[str]:
+    """Return the counts of all parts; counters of what the settings choose are 0 or more."""
+    # Each counts as empty with its digest, and has documents if one of its ranges has.
+    for source, _ in {tuple(filled) for part in parts for filled in part["filled"]}:
+        of_first = parts[0]["sources"].setdefault(source, {})
+        of_first["empty_files"] = of_first.get("empty_files", 0) - 1
+    names = [*CLEANING_COUNTERS, *count_filters(settings)]
+    names += [CONTAMINATED] if has_held_out else []
+    names += [common_lines.DROPPED] if settings.drop_boilerplate_lines else []
+    counts = Counter(dict.fromkeys(names, 0))
+    for part in parts:
+        for of_source in part["sources"].values():
+            counts.update(of_source)
+    return counts
+
+
+def _describe_left_out(parts: Sequence[Unit], settings: TextSettings) -> dict[str, JsonValue]:
+    """Return examples of what filters and boilerplate left out."""
+    facts: dict[str, JsonValue] = {}
+    if settings.filters:
+        facts["filtered"] = describe_examples(part["filtered"] for part in parts)
+    if settings.drop_boilerplate_lines:
+        facts["boilerplate"] = common_lines.describe_examples(p["boilerplate"] for p in parts)
+    return facts
 
 
 def _describe(written: Sequence[Unit], counts: Counter[str]) -> Manifest:

@@ -165,6 +165,9 @@ class CommonLines:
 
     def drop(self, documents: Iterable[Document], counts: Counter[str]) -> Iterator[Document]:
         """Yield the documents without the common lines, if anything is left; count both."""
+        if not len(self._keys):
+            yield from documents
+            return
         for document in documents:
             lines = document.sentences
             kept = tuple(itertools.compress(lines, ~self._are_common(lines)))
@@ -174,8 +177,6 @@ class CommonLines:
                 yield dataclasses.replace(document, sentences=kept)
 
     def _are_common(self, lines: Sequence[str]) -> npt.NDArray[np.bool_]:
-        if not len(self._keys):
-            return np.zeros(len(lines), np.bool_)
         keys = np.array([line_key(line) for line in lines], np.uint64)
         at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         are_common = self._keys[at] == keys
