@@ -111,7 +111,7 @@ def test_hostile_documents_that_were_left_out_are_shown_as_text(folders: Folders
 def test_text_that_was_left_out_is_shown_on_request_only(folders: Folders) -> None:
     text = "".join(Elements(left_out_page(folders, show_text=False)).text)
     assert "gnp.exe" not in text
-    assert text.count("With report.show_text: true, examples of it are shown here.") == 1
+    assert text.count("Set report.show_text: true to show examples here.") == 1
 
 
 def check_harmless(page: str) -> None:
