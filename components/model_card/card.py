@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import yaml
 
 from components.chance import describe_chance_level
+from components.model_card.front_matter import front_matter
 from components.model_card.markdown import Markdown, as_code, as_markdown, as_paragraphs
 from components.model_card.measures import format_score, list_measures
-from components.model_card.origin import Facts, Metrics, Origin, nested
+from components.model_card.origin import Facts, Origin, nested
 from components.settings import ModelCardSettings
 from core.format_numbers import (
     format_compact,
@@ -20,7 +20,7 @@ from core.format_numbers import (
     format_size,
 )
 from core.json_object import flatten_facts
-from core.wording import counter_sort_key, name_counter, visible
+from core.wording import counter_sort_key, name_counter
 
 HERE = Path(__file__).parent
 TYPES = {"albert": "ALBERT", "bert": "BERT", "electra": "ELECTRA"}
@@ -31,8 +31,8 @@ TASKS = {
     "contiguous": "masked-token prediction",
     "none": "masked-token prediction",
 }
-MOST_POINTS = 10
 REPLACED_TOKENS = "replaced-token detection (ELECTRA's)"
+MOST_POINTS = 10  # of a curve
 
 
 def render_card(origin: Origin, settings: ModelCardSettings, code_digest: str) -> str:
@@ -75,11 +75,9 @@ def _model(origin: Origin) -> dict[str, Any]:
 
 def _curve(facts: Facts) -> list[Any]:
     """Return the scores on tasks at MOST_POINTS steps of the training at most, with both ends."""
-    points = facts.get("task_scores")
-    if not isinstance(points, list) or not points:
-        return []
-    every = -(-len(points) // MOST_POINTS)
-    shown = [dict(p) for p in (*points[:-1:every], points[-1]) if isinstance(p, dict)]
+    points: Any = facts.get("task_scores") or []
+    every = -(-(len(points) - 1) // (MOST_POINTS - 1)) or 1
+    shown = (*points[:-1:every], *points[-1:])
     return [{"step": point["step"], **point} for point in shown]  # a manifest sorts its keys
 
 
@@ -179,78 +177,3 @@ def _environment() -> jinja2.Environment:
         size=format_size,
     )
     return environment
-
-
-# The hub's names of the kinds and metrics of downstream tasks.
-_HUB_TASKS = {
-    "classify": ("text-classification", "Text classification"),
-    "pair": ("text-classification", "Text pair classification"),
-    "tag": ("token-classification", "Token classification"),
-}
-_HUB_METRICS = {"accuracy": "accuracy", "macro_f1": "f1", "matthews": "matthews_correlation"}
-# The hub's names of metrics, our names and their labels.
-_METRICS = {
-    "loss": ("masked_lm_loss", "Masked-token loss (nats)"),
-    "perplexity": ("masked_lm_perplexity", "Masked-token perplexity"),
-    "accuracy": ("masked_lm_accuracy", "Masked-token accuracy"),
-}
-
-
-def front_matter(origin: Origin, settings: ModelCardSettings, language: str) -> str:
-    """Return the YAML block with its fences; keys as in `huggingface_hub.ModelCardData`."""
-    data: dict[str, Any] = {"language": [visible(language)]}
-    if settings.license:
-        data["license"] = visible(settings.license)
-    architecture = origin.model.facts.get("architecture")
-    kind = architecture.get("type") if isinstance(architecture, dict) else None
-    # The weights of an ELECTRA model are its discriminator's, which predicts no tokens.
-    task = "feature-extraction" if kind == "electra" else "fill-mask"
-    tags = [str(kind or "bert"), "masked-lm", "pretraining", "textmill", *settings.tags]
-    data |= {
-        "library_name": "transformers",
-        "pipeline_tag": task,
-        "tags": list(dict.fromkeys(visible(tag) for tag in tags)),
-        "model-index": [_model_index(origin, settings.recipe)],
-    }
-    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=1000)
-    return f"---\n{text}---"
-
-
-def _model_index(origin: Origin, name: str) -> dict[str, Any]:
-    corpus = str(origin.documents.facts.get("corpus_digest", ""))[:12]
-    dataset = {"type": "text", "name": f"Held-out documents of corpus {corpus}", "split": "eval"}
-    return {
-        "name": visible(name),
-        "results": [
-            {
-                "task": {"type": "fill-mask", "name": "Masked language modelling"},
-                "dataset": dataset,
-                "metrics": _metrics(origin.metrics),
-            },
-            *map(_task_index, origin.tasks.values()),
-        ],
-    }
-
-
-def _task_index(task: Facts) -> dict[str, Any]:
-    tuned = nested(nested(task, "fine_tuning"), "model")
-    kind, name = _HUB_TASKS[str(task["kind"])]
-    return {
-        "task": {"type": kind, "name": name},
-        "dataset": {"type": str(task["name"]), "name": str(task["name"]), "split": "eval"},
-        "metrics": [
-            {
-                "type": _HUB_METRICS[str(task["metric"])],
-                "name": f"{task['metric']} after fine-tuning",
-                "value": tuned["mean"],
-            }
-        ],
-    }
-
-
-def _metrics(metrics: Metrics) -> list[dict[str, Any]]:
-    return [
-        {"type": kind, "name": words, "value": round(float(metrics[name]), 6)}
-        for kind, (name, words) in _METRICS.items()
-        if name in metrics
-    ]

@@ -109,6 +109,18 @@ def test_sources_have_a_loss_and_a_share_of_the_batches(made: Made, tmp_path: Pa
     assert "shares of the training batches:\n`books` 40.0 %,\n`my_web` 60.0 %." in card
 
 
+@pytest.mark.parametrize(
+    ("points", "shown"), [(1, 1), (2, 2), (10, 10), (11, 6), (20, 8), (200, 10)]
+)
+def test_a_curve_has_ten_points_at_most_with_both_ends(made: Made, points: int, shown: int) -> None:
+    origin = made.origin()
+    curve = [{"polarity.probe": 0.5, "step": 1000 * number} for number in range(points)]
+    facts = {**origin.model.facts, "task_scores": curve}
+    changed = replace(origin, model=origin.model.model_copy(update={"facts": facts}))
+    rows = re.findall(r"\| ([\d,]+) \| 0\.500 \|", render_card(changed, DEMO, "abc123"))
+    assert (len(rows), rows[0], rows[-1]) == (shown, "0", format_number(1000 * (points - 1)))
+
+
 def test_a_metric_that_is_not_finite_is_left_out(made: Made, tmp_path: Path) -> None:
     metrics = {**METRICS, "next_sentence_loss": float("nan"), "masked_lm_perplexity": float("inf")}
     card = card_of(replace(made, evaluation=write_evaluation(tmp_path, metrics=metrics)))
