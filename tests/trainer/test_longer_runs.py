@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from tests.trainer.conftest import MakeSettings
 from trainer.loop.longer_runs import shared_steps
-from trainer.settings.training import PhaseSettings, TrainerSettings, TrainingSettings
+from trainer.settings.phase import PhaseSettings
+from trainer.settings.training import TrainerSettings, TrainingSettings
 from trainer.training import train_and_export
 
 WEIGHTS = "Format-Serving/transformers/model.safetensors"

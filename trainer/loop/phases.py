@@ -16,7 +16,8 @@ from trainer.optimizers import schedule
 from trainer.report.figures import Figures, compute_figures
 from trainer.report.large_batch import explain_large_batch
 from trainer.settings.masking import MaskingSettings
-from trainer.settings.training import PhaseSettings, TrainerSettings
+from trainer.settings.phase import PhaseSettings
+from trainer.settings.training import TrainerSettings
 
 
 @dataclass(frozen=True)

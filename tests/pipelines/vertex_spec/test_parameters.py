@@ -20,7 +20,7 @@ from pipelines.recipe.settings import Recipe
 from pipelines.vertex.compile.compile import compile_recipe
 from pipelines.vertex.compile.parameters import list_spec_parameters, text_patterns
 from pipelines.vertex.compile.sources import locate_sources
-from trainer.settings.training import PhaseSettings
+from trainer.settings.phase import PhaseSettings
 
 REQUIRED = {
     "project": "p", "region": "us-central1", "pipeline_root": "gs://b/t", "text_root": "gs://b/x",
