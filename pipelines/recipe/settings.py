@@ -199,8 +199,10 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _check_tasks(self) -> "Recipe":
+        # A folder's architecture is read later; the latest blessed model may not exist yet.
+        is_own = self.model.start_from in (None, LATEST_BLESSED)
         for task in self.evaluation.tasks:
-            if self.model.start_from is None and task.seq_length > self.model.max_position:
+            if is_own and task.seq_length > self.model.max_position:
                 raise ValueError(
                     f"task {task.name} has a seq_length of {task.seq_length}, but the model has "
                     f"{self.model.max_position} positions. Lower it, or raise model.max_position."

@@ -6,11 +6,14 @@ from types import ModuleType
 
 import pytest
 
+import components.evaluation_settings
 import components.settings
 import pipelines.recipe.settings
 import pipelines.recipe.vertex_settings
+import trainer.settings.fine_tuning
 import trainer.settings.masking
 import trainer.settings.model
+import trainer.settings.phase
 import trainer.settings.training
 from core.settings import Settings
 from pipelines.local.run_command import write_recipe
@@ -82,6 +85,12 @@ def test_the_recipe_of_a_run_reads_back_equal(tmp_path: Path) -> None:
         ("instances:\n  seq_length: 1024\n", "Raise model.max_position"),
         ("text: {sources: [{name: web, path: 'w/{SPAN}'}, {name: books, path: b}]}\n",
          "mine.yaml: text.sources: the path of web has a span, that of books has none. Put both"),
+        ("model: {start_from: latest_blessed}\nvocabulary: {import_from: latest_blessed}\n"
+         "evaluation: {tasks: [{name: a, kind: tag, train: a, eval: b, seq_length: 520}]}\n",
+         "task a has a seq_length of 520, but the model has 512 positions. Lower it"),
+        ("trainer: {evaluate_tasks: [b], evaluate_every_steps: 9}\n",
+         "trainer.evaluate_tasks names b, but evaluation.tasks has no task"),
+        ("trainer: {evaluate_tasks: [b]}\n", "Set evaluate_every_steps"),
         ("text: {language: zz}\n", "mine.yaml:4: text.language: no such language. Write its code"),
         ("trainer: [1]\n", "mine.yaml:4: trainer is a group of settings. Set one"),
     ],
@@ -123,11 +132,14 @@ def test_an_unknown_recipe_suggests_the_closest_name() -> None:
 
 # Modules of settings whose fields are described by a string below the field (`core.settings`).
 DESCRIBED = [
+    components.evaluation_settings,
     components.settings,
     pipelines.recipe.settings,
     pipelines.recipe.vertex_settings,
+    trainer.settings.fine_tuning,
     trainer.settings.masking,
     trainer.settings.model,
+    trainer.settings.phase,
     trainer.settings.training,
 ]
 
