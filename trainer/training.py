@@ -2,37 +2,32 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
-from pydantic import JsonValue
 
 from core.failpoints import failpoint
 from core.gcs.lease import Lease, hold
 from trainer.devices.memory import explain_lack_of_memory
 from trainer.devices.peak import peak_flops
 from trainer.devices.stop_signals import Stop, note_stop_signals
-from trainer.devices.strategy import DeviceChoice, select_strategy, set_matmul_precision
-from trainer.devices.workers import Workers, explain_lost_workers
-from trainer.downstream.curve import TaskProbes
-from trainer.downstream.task_files import read_task_files
+from trainer.devices.workers import explain_lost_workers
 from trainer.export.export import export_model
 from trainer.input.distribute import distribute_batches
-from trainer.input.instances import check_fit, open_instances, verify_instances
 from trainer.loop.best_weights import BestWeights
 from trainer.loop.checkpoints import Checkpoints, checkpoint_folder
 from trainer.loop.held_out import HeldOut
 from trainer.loop.longer_runs import shared_checkpoints
 from trainer.loop.loop import LoopEvents, train_phase
-from trainer.loop.phases import Phase, plan_phases
-from trainer.loop.state import State, run_name, start_state
+from trainer.loop.phases import Phase
+from trainer.loop.state import run_name
 from trainer.loop.step import make_train_steps
-from trainer.objectives.choose import choose_objective
-from trainer.objectives.objective import Objective
 from trainer.report.figures import sum_figures
 from trainer.report.progress import Pace, Progress
 from trainer.report.run_facts import Facts, portable_settings, run_facts
+from trainer.run import Run, prepare_run
 from trainer.settings.training import TrainingSettings
 from trainer.warm_start.start import resolve_latest_blessed
 
@@ -62,7 +57,7 @@ def train_and_export(
     Raises:
         InputError: instances, settings or device do not fit together; before the first step.
     """
-    run = _prepare(resolve_latest_blessed(settings, latest_blessed), instances_folders, tasks)
+    run = prepare_run(resolve_latest_blessed(settings, latest_blessed), instances_folders, tasks)
     folder = _checkpoint_folder(run)
     held = hold(folder) if run.workers.is_chief else contextlib.nullcontext()
     with explain_lost_workers(run.workers, run.settings.checkpoint_root), held as lease:
@@ -79,54 +74,6 @@ def train_and_export(
         run.workers.wait()
 
 
-@dataclass(frozen=True)
-class Run:
-    """The parts of a training run."""
-
-    settings: TrainingSettings
-    devices: DeviceChoice
-    workers: Workers
-    phases: Sequence[Phase]
-    objective: Objective
-    state: State
-    probes: TaskProbes | None  # of the chief, if there are tasks
-
-
-def _prepare(
-    settings: TrainingSettings, instances_folders: Sequence[str], tasks: Sequence[str]
-) -> Run:
-    # --- Devices: first, because TensorFlow requires it ---------------------------------------
-    set_matmul_precision(settings.trainer.precision)
-    devices = select_strategy(settings.trainer.device)
-    workers = Workers(devices.strategy)
-
-    # --- Instances: one set per phase ---------------------------------------------------------
-    instances = [open_instances(folder) for folder in instances_folders]
-    phases = plan_phases(settings.trainer, instances)
-
-    # --- Model: the architecture, and what it learns ------------------------------------------
-    objective = choose_objective(settings.model, instances[0])
-    for phase in phases:
-        check_fit(phase.instances, objective.model.architecture, settings.masking)
-    phases = [replace(phase, instances=verify_instances(phase.instances)) for phase in phases]
-
-    # --- State: weights, optimizer and step ---------------------------------------------------
-    with devices.strategy.scope():
-        state = start_state(settings, objective)
-
-    # --- Tasks: probes of the weights on the way ----------------------------------------------
-    probes = None
-    if settings.trainer.evaluate_tasks and workers.is_chief:
-        probes = TaskProbes(
-            read_task_files(settings.trainer.evaluate_tasks, tasks),
-            devices.strategy,
-            objective.model,
-            state.variables,
-            instances[0].vocabulary,
-        )
-    return Run(settings, devices, workers, phases, objective, state, probes)
-
-
 def _train(
     run: Run, run_folder: str, checkpoints: Checkpoints
 ) -> tuple[dict[str, np.ndarray], Facts]:
@@ -139,30 +86,11 @@ def _train(
     run.workers.check_same_step(state.steps_done(), settings.checkpoint_root)
 
     # --- Report what is known before the first step -------------------------------------------
-    figures = [phase.figures(run.objective) for phase in run.phases]
-    total = sum_figures(figures)
-    progress = Progress(
-        run_folder if run.workers.is_chief else None,
-        {name: value for name, value in asdict(total).items() if value is not None},
-        [
-            Pace(phase.end_step, costs.tokens_per_step, costs.flops_per_step)
-            for phase, costs in zip(run.phases, figures, strict=True)
-        ],
-        first_step=state.steps_done(),
-        peak=peak_flops(settings.trainer, run.devices.strategy),
-        earlier=checkpoints.history,
-        tasks_digest=run.probes.digest if run.probes else "",
-    )
-    for line in (run.devices.explanation, *total.lines()):
-        progress.show(line)
-    for phase in run.phases:
-        if warning := phase.explain_large_batch():
-            progress.warn(warning)
+    progress = _start_progress(run, run_folder, checkpoints.history)
     if resumed:
         progress.show(f"Resuming from {resumed}")
     elif not_continued:
         progress.warn(not_continued)
-
     if run.probes and not progress.task_scores:
         progress.report_held_out(state.steps_done(), scores=run.probes())
 
@@ -176,12 +104,13 @@ def _train(
                 _train_phase(run, phase, events, stop)
 
     # --- Weights to export --------------------------------------------------------------------
+    total = sum_figures([phase.figures(run.objective) for phase in run.phases])
     facts, values = run_facts(settings, run.devices, total), state.values()
     if best and run.workers.is_chief:
         kept, values = best.read()
         facts |= {"exported_step": kept.step, "held_out_loss": kept.loss}
     if run.probes:
-        facts["task_scores"] = [dict[str, JsonValue](s) for s in progress.task_scores]
+        facts["task_scores"] = [{**scores} for scores in progress.task_scores]
     progress.close({"finished": True, "resumed_from": resumed, **facts})
     return values, facts
 
@@ -205,6 +134,29 @@ def _open_checkpoints(run: Run, folder: str, lease: Lease | None) -> Checkpoints
         },
         kept_step=run.settings.trainer.decay_start(),
     )
+
+
+def _start_progress(run: Run, folder: str, earlier: Mapping[str, Any]) -> Progress:
+    figures = [phase.figures(run.objective) for phase in run.phases]
+    total = sum_figures(figures)
+    progress = Progress(
+        folder if run.workers.is_chief else None,
+        asdict(total),
+        [
+            Pace(phase.end_step, costs.tokens_per_step, costs.flops_per_step)
+            for phase, costs in zip(run.phases, figures, strict=True)
+        ],
+        first_step=run.state.steps_done(),
+        peak=peak_flops(run.settings.trainer, run.devices.strategy),
+        earlier=earlier,
+        tasks_digest=run.probes.digest if run.probes else "",
+    )
+    for line in (run.devices.explanation, *total.lines()):
+        progress.show(line)
+    for phase in run.phases:
+        if warning := phase.explain_large_batch():
+            progress.warn(warning)
+    return progress
 
 
 def _make_event_handlers(

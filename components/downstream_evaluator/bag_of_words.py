@@ -21,13 +21,16 @@ def predict_from_words(train: Examples, evaluated: Examples, kind: str) -> np.nd
     classify: tf-idf of words and pairs of words. pair: the same of both texts, and the words that
     they share. tag: the word, and the words before and after it.
     """
+    labels = train.flat_labels
+    if len(set(labels)) == 1:  # a sample has no other
+        return np.full_like(evaluated.flat_labels, labels[0])
     list_features = _tag_features if kind == "tag" else _text_features
     rows = ([f for texts in e.texts for f in list_features(texts)] for e in (train, evaluated))
     weights = [] if kind == "tag" else [TfidfTransformer(sublinear_tf=True)]
     classifier = make_pipeline(
         DictVectorizer(), *weights, LogisticRegression(max_iter=MOST_ITERATIONS)
     )
-    predicted: np.ndarray = classifier.fit(next(rows), train.flat_labels).predict(next(rows))
+    predicted: np.ndarray = classifier.fit(next(rows), labels).predict(next(rows))
     return predicted
 
 

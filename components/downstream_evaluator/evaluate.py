@@ -21,8 +21,7 @@ from components.evaluation_settings import DownstreamSettings
 from core.progress import Advance, show_progress
 from trainer.downstream.examples import Encoded, Examples, LabeledTask, check_positions, encode
 from trainer.downstream.fine_tuning import FineTuner
-from trainer.downstream.probe import predict_from_vectors
-from trainer.downstream.vectors import compute_vectors, make_encode
+from trainer.downstream.vectors import make_encode, predict_by_probe
 from trainer.huggingface.weights import Values
 from trainer.models.families import build_model
 from trainer.models.parameters import first_values
@@ -151,10 +150,7 @@ class _Candidate:
     def probe(self, values: Values) -> np.ndarray:
         """Predict with logistic regression on the vectors of an encoder's last layer."""
         encoder = make_encode(self._model.architecture, values)
-        vectors, others = (
-            compute_vectors(encoder, split, self._task.kind) for split in (self._sample, self.eval)
-        )
-        return predict_from_vectors(vectors, self._sample.labels, others)
+        return predict_by_probe(encoder, self._sample, self.eval, self._task.kind)
 
     def fine_tune(self, values: Values | None, advance: Advance) -> list[np.ndarray]:
         """Predict after fine-tuning an encoder, once per seed; None: from random weights."""

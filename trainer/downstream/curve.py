@@ -1,15 +1,14 @@
 """Score the weights of a training on labeled tasks, by frozen probes."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
 from core.vocabulary.vocabulary import Vocabulary
-from trainer.downstream.examples import Encoded, LabeledTask, check_positions, encode
-from trainer.downstream.probe import compute_metric, predict_from_vectors
-from trainer.downstream.task_files import ReadTask
-from trainer.downstream.vectors import compute_vectors
+from trainer.downstream.examples import Encoded, LabeledTask, encode
+from trainer.downstream.probe import compute_metric
+from trainer.downstream.task_files import digest_tasks
+from trainer.downstream.vectors import predict_by_probe
 from trainer.input.parse_records import Batch
 from trainer.loop.replicas import first_replica
 from trainer.models.families import Model
@@ -24,14 +23,11 @@ class TaskProbes:
         model: the encoder.
         variables: its weights.
         vocabulary: of the model.
-
-    Raises:
-        InputError: the examples of a task are longer than the model.
     """
 
     def __init__(
         self,
-        tasks: Sequence[ReadTask],
+        tasks: Sequence[LabeledTask],
         strategy: tf.distribute.Strategy,
         model: Model,
         variables: Mapping[str, tf.Variable],
@@ -41,15 +37,13 @@ class TaskProbes:
         self._model = model
         self._variables = variables
         self._tasks: list[tuple[LabeledTask, Encoded, Encoded]] = []
-        for task, _ in tasks:
-            check_positions(task, model.architecture.max_position)
+        for task in tasks:
             train, held_out = (
                 encode(examples, vocabulary, task.seq_length)
                 for examples in (task.train, task.eval)
             )
             self._tasks.append((task, train, held_out))
-        self.digest = hashlib.sha256("".join(digest for _, digest in tasks).encode()).hexdigest()
-        """Of the examples, so that scores on other examples are not mixed with them."""
+        self.digest = digest_tasks(tasks)
         self._encode = tf.function(self._encode_batch, autograph=False)
 
     def __call__(self) -> dict[str, float]:
@@ -57,10 +51,7 @@ class TaskProbes:
         return {f"{task.name}.probe": self._score(task, *splits) for task, *splits in self._tasks}
 
     def _score(self, task: LabeledTask, train: Encoded, held_out: Encoded) -> float:
-        vectors, others = (
-            compute_vectors(self._encode, examples, task.kind) for examples in (train, held_out)
-        )
-        predicted = predict_from_vectors(vectors, train.labels, others)
+        predicted = predict_by_probe(self._encode, train, held_out, task.kind)
         return round(compute_metric(task.metric, held_out.labels, predicted), 6)
 
     def _encode_batch(self, batch: Batch) -> tf.Tensor:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-MOST_ROUNDS = 100  # of Newton's method; it needs some ten
+MOST_ITERATIONS = 100  # of Newton's method; it needs some ten
 TOLERANCE = 1e-5  # of the gradient, per example
 
 
@@ -25,6 +25,8 @@ def predict_from_vectors(
         (M,) int32.
     """
     classes, targets = np.unique(labels, return_inverse=True)
+    if len(classes) == 1:  # the others were in no sample, or behind the end of long texts
+        return np.full(len(evaluated), classes[0], np.int32)
     mean, deviation = train.mean(0), train.std(0)
     deviation[deviation == 0] = 1
     x, others = (_with_intercept((vectors - mean) / deviation) for vectors in (train, evaluated))
@@ -64,12 +66,12 @@ def _fit(x: np.ndarray, targets: np.ndarray) -> np.ndarray:
     penalty[-1] = 0
     weights = np.zeros((x.shape[1], targets.shape[1]), np.float32)
     loss = _loss(x, targets, weights, penalty)
-    for _ in range(MOST_ROUNDS):
-        shares = _shares(_scores(x, weights))[:, -targets.shape[1] :]
-        gradient = x.T @ (shares - targets) + penalty * weights
+    for _ in range(MOST_ITERATIONS):
+        probabilities = _softmax(_scores(x, weights))[:, -targets.shape[1] :]
+        gradient = x.T @ (probabilities - targets) + penalty * weights
         if np.abs(gradient).max() <= TOLERANCE * len(x):
             break
-        step = _solve(_curvature(x, shares, penalty), gradient)
+        step = _solve(_hessian_product(x, probabilities, penalty), gradient)
         while (lower := _loss(x, targets, weights - step, penalty)) > loss:
             step /= 2
             if np.abs(step).max() <= TOLERANCE:  # rounding hides what is left to gain
@@ -78,14 +80,14 @@ def _fit(x: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return weights
 
 
-def _curvature(
-    x: np.ndarray, shares: np.ndarray, penalty: np.ndarray
+def _hessian_product(
+    x: np.ndarray, probabilities: np.ndarray, penalty: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the product with the matrix of second derivatives."""
+    """Return the function that multiplies by the Hessian."""
 
     def multiply(direction: np.ndarray) -> np.ndarray:
-        moved = shares * (x @ direction)
-        product: np.ndarray = x.T @ (moved - shares * moved.sum(1, keepdims=True))
+        moved = probabilities * (x @ direction)
+        product: np.ndarray = x.T @ (moved - probabilities * moved.sum(1, keepdims=True))
         return product + penalty * direction
 
     return multiply
@@ -93,17 +95,17 @@ def _curvature(
 
 def _solve(multiply: Callable[[np.ndarray], np.ndarray], target: np.ndarray) -> np.ndarray:
     """Solve `multiply(x) = target` roughly, by conjugate gradients."""
-    solution, rest = np.zeros_like(target), target
-    direction, norm = rest, float((rest**2).sum())
+    solution, residual = np.zeros_like(target), target
+    direction, norm = residual, float((residual**2).sum())
     enough = 0.01 * norm
     for _ in range(target.size):
         product = multiply(direction)
-        length = norm / max(float((direction * product).sum()), 1e-30)
-        solution, rest = solution + length * direction, rest - length * product
-        before, norm = norm, float((rest**2).sum())
+        step = norm / max(float((direction * product).sum()), 1e-30)
+        solution, residual = solution + step * direction, residual - step * product
+        before, norm = norm, float((residual**2).sum())
         if norm <= enough:
             break
-        direction = rest + norm / before * direction
+        direction = residual + norm / before * direction
     return solution
 
 
@@ -121,10 +123,10 @@ def _scores(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.pad(scores, [(0, 0), (1, 0)]) if weights.shape[1] == 1 else scores
 
 
-def _shares(scores: np.ndarray) -> np.ndarray:
+def _softmax(scores: np.ndarray) -> np.ndarray:
     powers = np.exp(scores - scores.max(1, keepdims=True))
-    shares: np.ndarray = powers / powers.sum(1, keepdims=True)
-    return shares
+    probabilities: np.ndarray = powers / powers.sum(1, keepdims=True)
+    return probabilities
 
 
 def _with_intercept(x: np.ndarray) -> np.ndarray:

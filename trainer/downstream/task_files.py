@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from core import storage
 from core.errors import InputError
-from trainer.downstream.examples import LabeledTask
+from trainer.downstream.examples import LabeledTask, check_positions
 
 _TASK = TypeAdapter(LabeledTask)
 
@@ -20,35 +20,41 @@ def write_task(task: LabeledTask, folder: str) -> str:
     return path
 
 
-ReadTask = tuple[LabeledTask, str]  # and a digest of its content
-
-
-def read_task_files(names: Sequence[str], paths: Sequence[str]) -> list[ReadTask]:
+def read_task_files(
+    names: Sequence[str], paths: Sequence[str], positions: int
+) -> list[LabeledTask]:
     """Read the files that `write_task` wrote.
 
     Args:
         names: `trainer.evaluate_tasks`.
         paths: of the training job.
+        positions: of the model.
 
     Raises:
-        InputError: a file is missing, is none of a task, or a task has no file.
+        InputError: a file is missing or invalid, a task has no file, or is longer than the model.
     """
-    tasks = {read[0].name: read for read in map(_read, paths)}
+    tasks = {task.name: task for task in map(_read, paths)}
     for name in names:
         if name not in tasks:
             raise InputError(
                 f"trainer.evaluate_tasks names {name}, but the training job has no file of it. Add "
                 f"it to the job's tasks; a run writes such files to model_run/tasks."
             )
+        check_positions(tasks[name], positions)
     return [tasks[name] for name in names]
 
 
-def _read(path: str) -> ReadTask:
+def digest_tasks(tasks: Sequence[LabeledTask]) -> str:
+    """Return a digest of the examples, so that scores on others are not mixed with theirs."""
+    return hashlib.sha256(b"".join(map(_TASK.dump_json, tasks))).hexdigest()
+
+
+def _read(path: str) -> LabeledTask:
     content = storage.read_if_exists(path)
     if content is None:
         raise InputError(f"{path}: no such file. Correct the training job's tasks.")
     try:
-        return _TASK.validate_json(content), hashlib.sha256(content).hexdigest()
+        return _TASK.validate_json(content)
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"])) or "JSON"

@@ -6,14 +6,22 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from core.errors import InputError
 from trainer.downstream.examples import Encoded
 from trainer.downstream.fine_tuning import fixed_batches
+from trainer.downstream.probe import predict_from_vectors
 from trainer.huggingface.weights import Values
 from trainer.input.parse_records import Batch
 from trainer.models.architecture import Architecture
 from trainer.models.families import build_model
 
 Encode = Callable[[Batch], tf.Tensor]  # the hidden states of the last layer, (B, L, H)
+
+
+def predict_by_probe(encode: Encode, train: Encoded, evaluated: Encoded, kind: str) -> np.ndarray:
+    """Predict labels (S,) by logistic regression on the vectors of `compute_vectors`."""
+    vectors, others = (compute_vectors(encode, split, kind) for split in (train, evaluated))
+    return predict_from_vectors(vectors, train.labels, others)
 
 
 def compute_vectors(encode: Encode, examples: Encoded, kind: str) -> np.ndarray:
@@ -27,6 +35,9 @@ def compute_vectors(encode: Encode, examples: Encoded, kind: str) -> np.ndarray:
 
     Returns:
         (N, H), (N, 4 H), or (words, H) float32.
+
+    Raises:
+        InputError: a number is not finite.
     """
     vectors = []
     for batch in fixed_batches(examples):
@@ -37,7 +48,13 @@ def compute_vectors(encode: Encode, examples: Encoded, kind: str) -> np.ndarray:
         else:
             pooled = _pool_pair(hidden, batch) if kind == "pair" else _pool(hidden, batch)
             vectors.append(pooled[labels[:, 0] >= 0])
-    return np.concatenate(vectors)
+    together = np.concatenate(vectors)
+    if not np.isfinite(together).all():
+        raise InputError(
+            "The hidden states of the model are not all finite numbers, so no probe can classify "
+            "them. Use a model whose training did not diverge."
+        )
+    return together
 
 
 def make_encode(architecture: Architecture, values: Values) -> Encode:

@@ -1,7 +1,7 @@
 """Compute what a run costs and the loss it should start from, before the first step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from core.format_numbers import format_flop, format_percent
 from trainer.input.instances import Instances
@@ -23,13 +23,12 @@ class Figures:
     flops_per_step: float  # matrix products of the model, forward and backward
     flops_in_all: float
     expected_first_loss: float  # nats
-    instances_of_sources: dict[str, float] | None = None  # in all batches, if there are several
+    instances_of_sources: dict[str, float] = field(default_factory=dict)  # {}: there is one source
 
     def source_shares(self) -> dict[str, float]:
         """Return the share of each source of the text in the batches; {} if there is one source."""
-        counts = self.instances_of_sources or {}
-        total = sum(counts.values())
-        return {name: round(number / total, 6) for name, number in counts.items()}
+        total = sum(self.instances_of_sources.values())
+        return {n: round(number / total, 6) for n, number in self.instances_of_sources.items()}
 
     def lines(self) -> list[str]:
         """Return the figures as lines for a log."""
@@ -64,29 +63,28 @@ def compute_figures(
     )
 
 
-def _count_sources(instances: Instances, epochs: float) -> dict[str, float] | None:
+def _count_sources(instances: Instances, epochs: float) -> dict[str, float]:
     """Return the instances of each source in so many passes, which are in a random order."""
     counts = instances.manifest.counts.get("train", {})
-    by_source = {
+    return {
         name.removeprefix(INSTANCES_OF): epochs * number
         for name, number in sorted(counts.items())
         if name.startswith(INSTANCES_OF)
     }
-    return by_source or None
 
 
 def sum_figures(phases: Sequence[Figures]) -> Figures:
     """Return the figures of a run; those per step are the first phase's."""
     by_source: dict[str, float] = {}
     for phase in phases:
-        for name, number in (phase.instances_of_sources or {}).items():
+        for name, number in phase.instances_of_sources.items():
             by_source[name] = by_source.get(name, 0.0) + number
     return replace(
         phases[0],
         tokens_in_all=sum(phase.tokens_in_all for phase in phases),
         epochs=sum(phase.epochs for phase in phases),
         flops_in_all=sum(phase.flops_in_all for phase in phases),
-        instances_of_sources=by_source or None,
+        instances_of_sources=by_source,
     )
 
 

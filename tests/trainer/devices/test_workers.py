@@ -18,6 +18,8 @@ import safetensors.numpy
 
 from core.errors import TextmillError
 from tests.trainer.conftest import MakeSettings, settings_in
+from tests.trainer.downstream.test_curve import polarity
+from trainer.downstream.task_files import write_task
 from trainer.settings.training import TrainingSettings
 from trainer.training import train_and_export
 
@@ -29,12 +31,14 @@ WEIGHTS = "transformers/model.safetensors"
 NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
 # Few steps, as sums in another order drift apart, and slow ones, so that they can be stopped.
 RUN = {"steps": 40, "save_every_steps": 2, "steps_per_loop": 1, "evaluate_every_steps": 20}
+RUN |= {"evaluate_tasks": ["polarity"]}
 
 
-def main(settings: str, instances: str, model: str, run: str) -> None:
+def main(settings: str, instances: str, model: str, run: str, *tasks: str) -> None:
     """One worker, as a process of its own."""
+    own = TrainingSettings.model_validate_json(settings)
     try:
-        train_and_export(TrainingSettings.model_validate_json(settings), [instances], model, run)
+        train_and_export(own, [instances], model, run, tasks=tasks)
     except TextmillError as error:
         sys.exit(f"{type(error).__name__}: {error}")
 
@@ -44,7 +48,9 @@ def one_device(dynamic_folder: str, tmp_path_factory: pytest.TempPathFactory) ->
     """The model of one device."""
     scratch = tmp_path_factory.mktemp("one")
     settings = settings_in(scratch, NO_DROPOUT, **RUN)
-    train_and_export(settings, [dynamic_folder], str(scratch / "model"), str(scratch / "run"))
+    folders = str(scratch / "model"), str(scratch / "run")
+    tasks = [write_task(polarity(), str(scratch))]
+    train_and_export(settings, [dynamic_folder], *folders, tasks=tasks)
     return scratch
 
 
@@ -71,6 +77,9 @@ def test_two_workers_train_as_one_device_and_go_on_after_one_was_stopped_or_kill
     history = json.loads((tmp_path / "resumed-0-run" / "training.json").read_text())
     alone = json.loads((one_device / "run" / "training.json").read_text())
     assert history["replicas"] == 2
+    curves = history["task_scores"], alone["task_scores"]
+    assert [[point["step"] for point in curve] for curve in curves] == [[0, 20, 40]] * 2
+    assert curves[0][0] == curves[1][0]
     for ours, expected in zip(history["held_out"][-1:], alone["held_out"][-1:], strict=True):
         assert ours["step"] == expected["step"]
         assert ours["held_out_masked_lm_loss"] == pytest.approx(
@@ -113,9 +122,18 @@ def _start(
     for index, (role, number) in enumerate(roles):
         task = {"cluster": cluster, "task": {"type": role, "index": number}}
         outputs = str(scratch / f"{name}-{index}"), str(scratch / f"{name}-{index}-run")
+        task_file = write_task(polarity(), str(scratch))
         workers.append(
             subprocess.Popen(
-                [sys.executable, "-c", SCRIPT, settings.model_dump_json(), folder, *outputs],
+                [
+                    sys.executable,
+                    "-c",
+                    SCRIPT,
+                    settings.model_dump_json(),
+                    folder,
+                    *outputs,
+                    task_file,
+                ],
                 env={
                     **os.environ,
                     "PYTHONPATH": str(Path(__file__).parents[3]),

@@ -11,10 +11,12 @@ from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from components.downstream_evaluator.bag_of_words import predict_from_words
 from core.errors import InputError
 from core.manifest import read_manifest
 from core.vocabulary.vocabulary import load_vocabulary
 from tests.small_model import write_small_model
+from tests.small_vocabulary import write_small_vocabulary
 from tests.trainer.conftest import MakeSettings
 from tests.trainer.downstream.test_fine_tuning import sentences, tagged
 from tests.trainer.training_tools import one_cpu, two_cpus
@@ -22,7 +24,7 @@ from trainer.downstream.curve import TaskProbes
 from trainer.downstream.examples import Examples, LabeledTask, encode
 from trainer.downstream.probe import compute_metric, predict_from_vectors
 from trainer.downstream.task_files import read_task_files, write_task
-from trainer.downstream.vectors import compute_vectors, make_encode
+from trainer.downstream.vectors import make_encode, predict_by_probe
 from trainer.huggingface.read import read_model
 from trainer.models.families import build_model
 from trainer.models.parameters import make_variables
@@ -67,8 +69,7 @@ def test_a_run_has_a_curve_and_the_weights_of_one_without(
     vocabulary = load_vocabulary(f"{dynamic_folder}/vocabulary")
     splits = [encode(examples, vocabulary, 16) for examples in (task.train, task.eval)]
     encoder = make_encode(architecture, values)
-    vectors = [compute_vectors(encoder, split, "classify") for split in splits]
-    predicted = predict_from_vectors(vectors[0], splits[0].labels, vectors[1])
+    predicted = predict_by_probe(encoder, *splits, "classify")
     accuracy = (predicted == splits[1].labels).mean()
     assert curve[-1]["polarity.probe"] == pytest.approx(accuracy, abs=1e-6)
 
@@ -93,7 +94,7 @@ def test_two_devices_score_as_one(tmp_path: Path) -> None:
     architecture, values = read_model(folder)
     words = {"kind": "tag", "metric": "macro_f1", "train": tagged(30), "eval": tagged(20)}
     task = polarity(name="plurals", **words)
-    read = read_task_files(["plurals"], [write_task(task, str(tmp_path))])
+    read = read_task_files(["plurals"], [write_task(task, str(tmp_path))], 64)
     scores = []
     for strategy in (one_cpu(), two_cpus()):
         with strategy.scope():
@@ -105,14 +106,13 @@ def test_two_devices_score_as_one(tmp_path: Path) -> None:
 
 def test_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none.json: no such file"):
-        read_task_files(["polarity"], [str(tmp_path / "none.json")])
+        read_task_files(["polarity"], [str(tmp_path / "none.json")], 64)
     (tmp_path / "bad.json").write_text('{"name": "polarity"}')
     with pytest.raises(InputError, match=r"bad.json: kind: Field required. Name a file"):
-        read_task_files(["polarity"], [str(tmp_path / "bad.json")])
-    architecture, _ = read_model(folder := write_small_model(tmp_path / "model"))
-    read = read_task_files(["polarity"], [write_task(polarity(seq_length=65), str(tmp_path))])
+        read_task_files(["polarity"], [str(tmp_path / "bad.json")], 64)
+    long = write_task(polarity(seq_length=65), str(tmp_path))
     with pytest.raises(InputError, match="has 64 positions, but task polarity has a seq_length"):
-        TaskProbes(read, one_cpu(), build_model(architecture), {}, load_vocabulary(folder))
+        read_task_files(["polarity"], [long], 64)
 
 
 def test_a_probe_sees_a_sample_of_many_labels() -> None:
@@ -145,3 +145,17 @@ def test_the_probe_is_scikit_learns(classes: int) -> None:
         assert compute_metric(name, labels[400:], ours) == expected_score
         same = np.zeros(5, np.int32)  # one label, always predicted
         assert compute_metric(name, same, same) == (0.0 if name == "matthews" else 1.0)
+
+
+def test_labels_without_an_alternative_are_predicted() -> None:
+    x = np.ones((3, 4), np.float32)
+    assert predict_from_vectors(x, np.array([7, 7, 7], np.int32), x[:2]).tolist() == [7, 7]
+    one = Examples((("a",), ("b",)), ((1,), (1,)))
+    assert predict_from_words(one, one, "classify").tolist() == [1, 1]
+
+
+def test_a_model_that_diverged_has_no_probe(tmp_path: Path) -> None:
+    folder = str(write_small_vocabulary(tmp_path / "vocabulary"))
+    examples = encode(sentences(4), load_vocabulary(folder), 16)
+    with pytest.raises(InputError, match="not all finite numbers"):
+        predict_by_probe(lambda _: tf.fill((64, 16, 4), np.nan), examples, examples, "classify")

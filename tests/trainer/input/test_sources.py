@@ -113,7 +113,7 @@ def test_one_source_has_neither_losses_nor_shares(
     instances = open_instances(static_folder)
     objective = choose_objective(make_settings().model, instances)
     figures = compute_figures(objective, instances, batch_size=16, steps=30)
-    assert (figures.source_shares(), figures.instances_of_sources) == ({}, None)
+    assert (figures.source_shares(), figures.instances_of_sources) == ({}, {})
     assert instances.sources("eval") == []
     (batch,) = evaluation_batches(instances, "eval", EVALUATION_MASKING, batch_size=24, seed=1)
     assert "source_ids" not in batch
