@@ -118,7 +118,7 @@ def _make_trainer(
         checkpoint_root=locations.checkpoint_root,
         code_digest=code_digest(RUN_FN.rpartition(".")[0]),
     )
-    custom_config = {"training": training.model_dump_json(), **_tasks_on_the_way(recipe)}
+    custom_config = {"training": training.model_dump_json(), **_tasks_during_training(recipe)}
     if recipe.model.start_from not in (None, LATEST_BLESSED):
         # TFX's cache key would hold the folder's name alone.
         custom_config["start_digest"] = start_key(recipe.model)
@@ -135,7 +135,7 @@ def _make_trainer(
     return trainer
 
 
-def _tasks_on_the_way(recipe: Recipe) -> dict[str, str]:
+def _tasks_during_training(recipe: Recipe) -> dict[str, str]:
     """Return the tasks of `trainer.evaluate_tasks`, whose examples are part of the cache key."""
     names = recipe.trainer.evaluate_tasks
     tasks = tuple(task for task in recipe.evaluation.downstream().tasks if task.name in names)
