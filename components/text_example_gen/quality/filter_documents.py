@@ -1,6 +1,5 @@
 """Leave out the documents that the chosen filters reject; keep counts and some examples."""
 
-import heapq
 from collections import Counter
 from collections.abc import Iterable
 
@@ -64,12 +63,13 @@ def count_filters(settings: TextSettings) -> list[str]:
 
 
 def merge_examples(parts: Iterable[Examples]) -> Examples:
-    """Return the examples with the lowest ids of each counter."""
+    """Return the examples with the lowest ids of each counter, one of each document."""
     total: Examples = {}
     for part in parts:
         for counter, examples in part.items():
-            new = [(name, file, text) for name, file, text in examples]  # lists, if from JSON
-            total[counter] = heapq.nsmallest(EXAMPLES, [*total.get(counter, []), *new])
+            both = sorted([*map(tuple, examples), *total.get(counter, [])], reverse=True)
+            one_of_each = {name: (name, file, text) for name, file, text in both}  # the last one
+            total[counter] = sorted(one_of_each.values())[:EXAMPLES]
     return total
 
 

@@ -42,7 +42,7 @@ def test_examples_do_not_depend_on_order_or_files(
     assert isinstance(short, list)
     assert len(short) == 3
     monkeypatch.setattr("components.text_example_gen.plan_units.UNIT_BYTES", 1)
-    halves = put(tmp_path / "b", [*GOOD[:5], *SHORT[3:]], [*SHORT[:3], *GOOD[5:]])
+    halves = put(tmp_path / "b", [*GOOD[:5], *SHORT], [*SHORT, *GOOD[5:]])  # SHORT has copies
     two = write(halves, tmp_path / "two", filters=BOTH).facts["filtered"]
     assert isinstance(two, dict)
     texts = [[each["text"] for each in of["filtered_short"]] for of in (examples, two)]  # type: ignore[index, call-overload, union-attr]
