@@ -18,6 +18,7 @@ from pipelines.local.run_summary import (
     summarize,
     write_summary,
 )
+from pipelines.local.standard_input import name_standard_input
 from pipelines.local.store_care import back_up, close_unfinished
 from pipelines.metadata.names import CACHED, RAN
 from pipelines.metadata.seal import seal_run
@@ -95,7 +96,8 @@ def _do(work: Callable[[], Exception | None], run: StartedRun) -> Ending:
 
 def _explain(error: Exception, run: StartedRun) -> str:
     """Return the message for an error."""
-    return explain(error, _find_path(error, run)) or f"{type(error).__name__}: {error}"
+    message = explain(error, _find_path(error, run)) or f"{type(error).__name__}: {error}"
+    return name_standard_input(message)
 
 
 def _find_path(error: Exception, run: StartedRun) -> str:

@@ -1,8 +1,10 @@
 """Keep text from standard input in a file for the time of a run."""
 
 import contextlib
+import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +40,11 @@ def keep_standard_input(names: list[str]) -> Iterator[list[str]]:
         try:
             yield [str(path)]
         except InputError as error:
-            message = str(error).replace(str(path), "standard input")
-            error.args = (message.replace(folder, "standard input"),)
+            error.args = (name_standard_input(str(error)),)
             raise
+
+
+def name_standard_input(message: str) -> str:
+    """Return a message with "standard input" in place of the path of its temporary file."""
+    folder = rf"{re.escape(tempfile.gettempdir())}/textmill-stdin-[a-z0-9_]+"
+    return re.sub(rf"{folder}(/{FILE_NAME}\b)?", "standard input", message)

@@ -11,7 +11,7 @@ import pytest
 from components.text_example_gen.reading.find_files import find_files
 from components.text_settings import TextSettings
 from core.errors import InputError
-from pipelines.local.standard_input import keep_standard_input
+from pipelines.local.standard_input import keep_standard_input, name_standard_input
 from pipelines.local.text_location import locate_and_check, locate_recipe_text, locate_text
 
 
@@ -142,6 +142,7 @@ def test_standard_input_is_a_file_of_a_constant_name(monkeypatch: pytest.MonkeyP
         location = locate_text(names)
         assert location.patterns == ("stdin",)
         assert Path(names[0]).read_bytes() == b"One.\n"
+        assert name_standard_input(f"Bad: {names[0]}:1:2: x") == "Bad: standard input:1:2: x"
     assert not Path(names[0]).exists()
     with pytest.raises(InputError, match="must be the only text"), keep_standard_input(["-", "a"]):
         pass

@@ -67,8 +67,8 @@ def _load_model() -> Any:
     except (ImportError, OSError) as error:  # PackageNotFoundError is an ImportError
         raise LanguageFilterError(
             f"The filter language needs the package {PACKAGE}, which is not installed ({error}). "
-            f"`make setup` installs it, and so does uv pip install -r {LOCK}; or remove language "
-            f"from text.filters."
+            f"Install it by `make setup` or `uv pip install -r {LOCK}`, or remove language from "
+            f"text.filters."
         ) from error
     if hashlib.sha256(content).hexdigest() != MODEL_SHA256:
         raise LanguageFilterError(
