@@ -29,8 +29,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "explore")
 # A killed process leaves TensorFlow's generated files behind. All processes of a test session write
 # them to one folder, which the session removes. Folders of `tmp_path` stay where pytest keeps them.
 _OURS = "TEXTMILL_TEST_TEMP"
-_IS_FIRST_PROCESS = _OURS not in os.environ
-if _IS_FIRST_PROCESS:
+if _OURS not in os.environ:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
     os.environ["TMPDIR"] = os.environ[_OURS] = tempfile.mkdtemp(prefix="textmill-tests-")
     os.chmod(os.environ[_OURS], 0o755)  # noqa: PTH101, S103 - tests run as other users, too

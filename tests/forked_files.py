@@ -60,7 +60,7 @@ class ForkedFiles:
                 for connection, fork in list(running.items()):
                     if not self._receive(connection, fork):
                         del running[connection]
-                        left = self._end(fork)
+                        left = self._end(fork, stopped=_stops(session))
                         waiting[:0] = [left] if left else []
         finally:
             for fork in running.values():
@@ -89,10 +89,10 @@ class ForkedFiles:
             hook.pytest_runtest_logreport(report=report)
         return True
 
-    def _end(self, fork: _Fork) -> list[pytest.Item]:
-        """Report the test during which a process died. Return the tests that are left."""
+    def _end(self, fork: _Fork, *, stopped: bool) -> list[pytest.Item]:
+        """Report the test during which a process ended. Return the tests that are left."""
         fork.process.join()
-        if fork.ended == len(fork.items) or not fork.process.exitcode:
+        if fork.ended == len(fork.items) or (stopped and not fork.process.exitcode):
             return []
         item = fork.items[fork.ended]
         text = f"{item.nodeid}: the process ended with exit code {fork.process.exitcode}"

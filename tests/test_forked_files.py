@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -58,16 +59,53 @@ def test_failures_skips_and_output_are_reported(folder: Path) -> None:
     assert "not shown" not in output
 
 
-def test_a_process_that_dies_fails_one_test(folder: Path) -> None:
+@pytest.mark.parametrize(("death", "code"), [("os.kill(os.getpid(), 9)", -9), ("os._exit(0)", 0)])
+def test_a_process_that_dies_fails_one_test(folder: Path, death: str, code: int) -> None:
     (folder / "test_a.py").write_text(
         "import os, subprocess\n"
         "def test_passes(): subprocess.Popen(['sleep', '5'], close_fds=False)\n"
-        "def test_dies(): os.kill(os.getpid(), 9)\n"
+        f"def test_dies(): {death}\n"
         "def test_after_it(): pass\n"
     )
     output = run(folder, code=1)
     assert "1 failed, 2 passed" in output
-    assert "test_a.py::test_dies: the process ended with exit code -9" in output
+    assert f"test_a.py::test_dies: the process ended with exit code {code}" in output
+
+
+def test_a_killed_session_leaves_no_process(folder: Path) -> None:
+    (folder / "test_a.py").write_text(
+        "import os, pathlib, time\n"
+        "def test_kills(): pathlib.Path('pid').write_text(str(os.getpid())); "
+        "os.kill(os.getppid(), 9); time.sleep(600)\n"
+    )
+    run(folder, code=-9)
+    deadline = time.monotonic() + 60
+    while _is_running(int((folder / "pid").read_text())):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_session_removes_its_temporary_folder_at_the_end() -> None:
+    script = "import tests.conftest, multiprocessing.util as u; print(u.get_temp_dir())"
+    environment = {k: v for k, v in os.environ.items() if k != "TEXTMILL_TEST_TEMP"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=TOP,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "textmill-tests-" in done.stdout
+    assert not Path(done.stdout.strip()).parent.exists()
+    assert "Error" not in done.stderr  # multiprocessing removes its own folder first
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
 
 
 def test_the_first_failure_stops_everything(folder: Path) -> None:

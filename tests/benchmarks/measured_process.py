@@ -39,7 +39,7 @@ class Measured:
     @property
     def peak_mb(self) -> float:
         """The peak memory of all its processes together."""
-        return max(part.peak_mb for part in self.parts.values())
+        return max((part.peak_mb for part in self.parts.values()), default=0.0)
 
 
 def run_measured(
