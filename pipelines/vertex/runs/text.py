@@ -1,13 +1,14 @@
 """Look at the text that a run on Vertex AI would read: it is there, and it is text."""
 
+import contextlib
 import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from components.text_example_gen.reading.find_files import split_patterns
+from components.text_example_gen.reading.find_files import join_patterns, split_patterns
 from core.errors import InputError
 from core.format_numbers import format_count
 from pipelines.compiled_spec.parameters import find_constants
@@ -83,6 +84,8 @@ def find_text(cloud: "Cloud", text: SpecText) -> FoundText:
     sizes: dict[str, int] = {}
     spans: set[str] = set()
     for source, pattern in text.patterns.items():
+        with _as_no_text():
+            join_patterns(split_patterns(pattern))  # a span stands alone
         of_source, span = select_files(names, pattern, text.span)
         if not of_source and is_complete:
             raise _explain_missing(text.root, pattern, len(names))
@@ -104,10 +107,16 @@ def _check_heads(cloud: "Cloud", text: SpecText, source: str, names: Sequence[st
     for name in choose_files(names, len(text.patterns)) if names else ():
         path = f"{text.root}/{name}"
         head = cloud.read_beginning("read the text", *split_uri(path), HEAD_BYTES)
-        try:
+        with _as_no_text():
             check_head(head, path, text.settings.for_source(source))
-        except InputError as error:
-            raise NoTextError(str(error)) from error
+
+
+@contextlib.contextmanager
+def _as_no_text() -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        raise NoTextError(str(error)) from error
 
 
 def _explain_missing(root: str, pattern: str, others: int) -> NoTextError:
@@ -128,7 +137,7 @@ def select_files(sizes: Sizes, pattern: str, span: str | None) -> tuple[dict[str
 
     Args:
         sizes: bytes by name, relative to the text's folder.
-        pattern: comma-separated globs; one may contain {SPAN}, or {YYYY}, {MM} and {DD}.
+        pattern: comma-separated globs, or one with {SPAN}, or {YYYY}, {MM} and {DD}.
         span: a number; None or "newest" selects the newest.
 
     Returns:
@@ -147,7 +156,7 @@ def select_files(sizes: Sizes, pattern: str, span: str | None) -> tuple[dict[str
     if not by_span:
         return {}, ""
     newest = max(by_span)
-    return {**by_span.get((), {}), **by_span[newest]}, "-".join(map(str, newest))
+    return by_span[newest], "-".join(map(str, newest))
 
 
 def _to_regex(pattern: str) -> re.Pattern[str]:

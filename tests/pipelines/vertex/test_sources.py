@@ -1,4 +1,4 @@
-"""A recipe with two sources of text is compiled, checked, submitted and executed."""
+"""The text of a run is looked at before it is submitted; two sources are executed, too."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from core.exit import FAILED, INPUT_ERROR, SUCCEEDED
 from pipelines.spec_runner.command import Options, run_spec
 from tests.pipelines.spec_runner.conftest import REAL_TEXT, compile_tiny
 from tests.pipelines.spec_runner.small_specs import last_summary
-from tests.pipelines.vertex.conftest import TEXT_BUCKET, Textmill
+from tests.pipelines.vertex.conftest import TEXT, TEXT_BUCKET, Textmill
 from tests.vertex_server import VertexServer
 from tests.vertex_server.resources import dump
 
@@ -71,6 +71,26 @@ def test_a_run_without_the_text_of_both_is_not_started(
     assert textmill("doctor", two_sources).code == FAILED
     assert f"no file matches {ROOT}/manual/" in textmill("submit", two_sources).err
     assert not uploaded.pipeline_jobs
+
+
+def test_a_span_beside_other_patterns_is_refused(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    ended = textmill("submit", spec, *TEXT, "--param", "text_pattern=old.md,week-{SPAN}/*")
+    assert ended.code == INPUT_ERROR
+    assert "There are several patterns and one contains a span: old.md, week-{SPAN}/*." in ended.err
+    assert not server.pipeline_jobs
+
+
+def test_text_that_only_the_run_may_read_is_not_checked(
+    server: VertexServer, textmill: Textmill, spec: str
+) -> None:
+    server.buckets[TEXT_BUCKET].permissions -= {"storage.objects.get"}
+    ended = textmill("submit", spec, *TEXT)
+    assert ended.code == SUCCEEDED
+    assert "warning: the text is not checked. Cannot read the text: " in ended.err
+    assert "storage.objects.get" in ended.err
+    assert len(server.pipeline_jobs) == 1
 
 
 @pytest.mark.slow

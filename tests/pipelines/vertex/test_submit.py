@@ -203,17 +203,6 @@ def test_a_run_without_text_is_not_started(
     assert not server.pipeline_jobs
 
 
-def test_text_that_only_the_run_may_read_is_not_checked(
-    server: VertexServer, textmill: Textmill, spec: str
-) -> None:
-    server.buckets[TEXT_BUCKET].permissions -= {"storage.objects.get"}
-    ended = textmill("submit", spec, *TEXT)
-    assert ended.code == SUCCEEDED
-    assert "warning: the text is not checked. Cannot read the text: " in ended.err
-    assert "storage.objects.get" in ended.err
-    assert len(server.pipeline_jobs) == 1
-
-
 def test_a_missing_file_is_an_error(textmill: Textmill) -> None:
     ended = textmill("submit", "nowhere.yaml")
     assert ended.code == INPUT_ERROR
