@@ -169,7 +169,7 @@ class VertexSettings(Settings):
     text_root: str | None = Field(default=None, pattern=r"^gs://[^/]+.*[^/]$")
     """gs:// folder that contains all text. None: given at submission."""
     text_pattern: str = "**"
-    """Comma-separated globs below `text_root`; one may contain {SPAN}. Default: all files."""
+    """Comma-separated globs below `text_root`; one with {SPAN} stands alone. Default: all files."""
     training: TrainingJob = TrainingJob()
     """The training job."""
     dataflow: DataflowSettings | None = None

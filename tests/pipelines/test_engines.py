@@ -102,6 +102,7 @@ def test_a_dask_cluster_that_loses_a_worker(tmp_path: Path, expected: dict[str, 
     worker = [str(BIN / "dask"), "worker", address, "--no-nanny", "--nthreads", "1", *plain]
     failpoint = {VARIABLE: "write-shard:1", FLAG_VARIABLE: str(flag)}
     with started(scheduler), started(worker, worker, **failpoint) as workers:
+        wait_for(port)
         made = make_instances(tmp_path / "w", "beam.engine=dask", f"beam.endpoint={address}")
         assert sorted(process.poll() is None for process in workers) == [False, True]
     assert flag.exists(), "one worker was killed while it wrote a shard"

@@ -136,7 +136,7 @@ def test_an_engine_that_cannot_be_reached_is_refused_before_a_workdir_is_made(
         open_one = BeamSettings(engine="dask", endpoint=f"tcp://localhost:{port}")
         assert explain_engine(open_one) is None
     assert explain_engine(BeamSettings(workers=2)) is None
-    (tmp_path / "a.txt").write_text("A sentence.\n")
+    (tmp_path / "a.txt").write_text("\n\n".join(f"Sentence {n}." for n in range(40)))
     overrides = ["beam.engine=portable", f"beam.endpoint=localhost:{port}"]
     options = RunOptions(
         recipe=TINY, text=[str(tmp_path)], workdir=str(tmp_path / "w"),

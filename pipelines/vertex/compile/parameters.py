@@ -82,7 +82,7 @@ def _text_parameters(recipe: Recipe, vertex: VertexSettings) -> Iterator[SpecPar
         return
     about = "gs:// folder that contains all text."
     yield SpecParameter("text_root", str, about, vertex.text_root)
-    about = "Comma-separated globs below text_root; ** matches all; one may contain {SPAN}."
+    about = "Comma-separated globs below text_root; ** matches all; one with {SPAN} stands alone."
     yield SpecParameter(_PATTERN, str, about, vertex.text_pattern)
 
 

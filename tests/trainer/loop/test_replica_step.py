@@ -43,7 +43,7 @@ class Squares:
         }
         measures = {name: Ratio(tf.cast(n, tf.float32), one) for name, n in numbers.items()}
         self.seeds = rows.seed[0], noise._seed[0]
-        return Outcome(losses, measures, {})
+        return Outcome(losses, measures, {}, {})
 
     def loss_denominators(self, batch: Any) -> dict[str, tf.Tensor]:
         rows = tf.cast(tf.shape(batch["input_ids"])[0], tf.float32)
