@@ -156,7 +156,8 @@ def _read_parquet(content: bytes, shown: str, columns: Sequence[str]) -> Iterato
     try:
         table = open_parquet(io.BytesIO(content))
         check_columns(table.schema_arrow.names, columns, shown)
-        rows = table.read(columns=list(columns)).to_pylist()
+        # PyArrow's threads may abort a process that ends soon after.
+        rows = table.read(columns=list(columns), use_threads=False).to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise TaskError(
             f"{shown}: the Parquet data is cut short or damaged ({error}). Write the file again."
