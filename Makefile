@@ -37,7 +37,7 @@ XLA_GPU := .venv-xla-gpu/.ready
 # Locks of tools that do not depend on the line.
 LOCKS := uv build docs datatrove transformers minilm audit fuzz vertex-2 xla xla-gpu
 
-.PHONY: help run test exchange vertex-2 cloud-test images-check images-test setup transformers minilm check format lint types contracts spec spec-check faults fuzz datatrove mutants audit sbom tpu-compile gpu-bench lock lock-line \
+.PHONY: help run test exchange vertex-2 cloud-test images-check images-test setup transformers minilm check format lint types contracts spec spec-check faults fuzz datatrove benchmarks mutants audit sbom tpu-compile gpu-bench lock lock-line \
   lock-trainers print-line clean docs docs-reference docs-check docs-assets
 
 help:  ## list the targets
@@ -79,6 +79,21 @@ fuzz: $(READY) $(FUZZ)  ## fuzz the readers of untrusted input with atheris, SEC
 
 datatrove: $(READY) $(DATATROVE)  ## judge real documents by our filters and by datatrove's
 	$(BIN)/python -m tests.datatrove.compare .venv-datatrove/bin/python
+
+# PEER=…/bin/python: an environment with TF Model Garden (tests/benchmarks/instance_gen.py).
+benchmarks: export TF_CPP_MIN_LOG_LEVEL := 3
+benchmarks: SMALL := $(BIN)/python -m tests.benchmarks
+benchmarks: IN := work/benchmarks
+benchmarks: $(READY) $(TRANSFORMERS)  ## run each benchmark once, in its smallest form; docs/performance.md has the large ones
+	$(SMALL).instance_gen --work $(IN)/instances --megabytes 2 --vocabulary-size 8000 --workers 1 $(PEER:%=--peer % --peer-megabytes 0.3)
+	$(SMALL).instance_gen_stages $$(ls -d $(IN)/instances/run/artifacts/*/TextExampleGen/examples/*/Split-train/*.gz | head -1) \
+	  $(IN)/instances/run/artifacts/*/VocabularyGen/vocabulary/*
+	$(SMALL).text_to_instances --work $(IN)/text --megabytes 2 $(PEER:%=--peer % --peer-megabytes 0.5)
+	$(SMALL).training_input --instances 4000 --buckets 64
+	$(SMALL).training_step --vocab-sizes 8000 --dropouts 0 --rounds 1 --forms eager
+	$(SMALL).learning_curve --types bert --steps 60
+	$(SMALL).lineage $(IN)/lineage --runs 50
+	$(SMALL).scale --documents 1e7 --files 100 --latency 0
 
 mutants: $(READY) $(MUTMUT)  ## change the code that matters most, and see whether its tests notice; MODULES="a.py b.py" SAMPLE="*[147]"
 	$(BIN)/python -m tests.mutants.run $(MODULES)

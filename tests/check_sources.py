@@ -33,13 +33,15 @@ WRITERS = {
     "numpy.savetxt", "numpy.memmap", "tensorflow.io.write_file", "tensorflow.io.write_graph",
     "tensorflow.saved_model.save", "tensorflow.summary.create_file_writer",
     "tensorflow.io.gfile.copy", "tensorflow.io.gfile.rename", "tfx.dsl.io.fileio.copy",
-    "tfx.dsl.io.fileio.rename", "sqlite3.connect", "tempfile.mkstemp",
+    "tfx.dsl.io.fileio.rename", "tensorflow.profiler.experimental.start", "sqlite3.connect",
+    "tempfile.mkstemp",
 }  # fmt: skip
 # The same, by the name of the method alone.
 WRITING_METHODS = {
     "write_text", "write_bytes", "touch", "symlink_to", "hardlink_to", "tofile", "save_weights",
     "TFRecordWriter", "FileWriter", "CheckpointManager", "NamedTemporaryFile", "to_csv",
     "to_parquet", "write_table", "save_file", "Checkpoint", "copy_into", "extractall",
+    "save_model", "open_memmap",
 }  # fmt: skip
 # PyArrow before 14.0.1 unpickles types that a file names. One function keeps it from that.
 ARROW_READERS = ("pyarrow.parquet.", "pyarrow.ipc.", "pyarrow.feather.", "pyarrow.dataset.")
@@ -47,7 +49,7 @@ OPENS_PARQUET = "components/text_example_gen/reading/read_parquet.py"
 SAVERS = {"numpy.save", "numpy.savez", "numpy.savez_compressed"}  # to a path or a buffer
 OPENERS = {"open", "GFile", "fdopen"}
 WRITING_MODE = re.compile(r"[rwaxbt+]*[wax+][rwaxbt+]*")
-WRITING_FLAGS = {"O_WRONLY", "O_RDWR", "O_CREAT", "O_APPEND", "O_TRUNC"}
+READING_FLAGS = {"O_RDONLY", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK"}
 # What writes apart from core/storage.py, and why that is no part of an artifact or is covered.
 ALLOWED = {
     "core/storage.py": "the one writer",
@@ -146,7 +148,8 @@ def _writes(call: ast.Call, name: str, buffers: set[str]) -> bool:
     if name in SAVERS:
         return ast.unparse(call.args[0]) not in buffers
     if name == "os.open":
-        return bool(WRITING_FLAGS & set(re.findall(r"O_[A-Z]+", ast.unparse(call))))
+        flags = set(re.findall(r"O_[A-Z]+", ast.unparse(call)))
+        return not flags or not flags <= READING_FLAGS  # flags in a variable may be any
     if method in OPENERS:
         arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
         modes = [str(a.value) for a in arguments if isinstance(a, ast.Constant)]

@@ -28,6 +28,7 @@ def test_code_from_data_is_found(source: str) -> None:
         "from shutil import copyfile\ncopyfile(a, b)", "from shutil import move as m\nm(a, b)",
         "import numpy as np\nnp.save(path, x)", "import numpy\nnumpy.savez(path, x=x)",
         "import os\nos.open(path, os.O_WRONLY)", "from os import open, O_CREAT\nopen(p, O_CREAT)",
+        "import os\nos.open(path, flags)", "keras.models.save_model(model, path)",
         "import os\nos.replace(a, b)", "os.fdopen(fd, 'wb')", "x.tofile(path)",
         "import tensorflow as tf\ntf.io.write_file(path, x)",
         "import tensorflow as tf\ntf.io.TFRecordWriter(path)",

@@ -6,7 +6,6 @@ most common label, a bag of words, the same architecture with random weights, an
 model.
 """
 
-import itertools
 import logging
 from contextlib import ExitStack
 from functools import cached_property
@@ -40,7 +39,8 @@ def evaluate_model(
     Args:
         folder: exported by Textmill, or written by `transformers`: BERT, ALBERT, or ELECTRA.
         settings: tasks and fine-tuning.
-        latest_blessed: folder of the model to compare with; it may have another vocabulary.
+        latest_blessed: folder of the model to compare with. It may have another vocabulary, and
+            fewer positions than a task: then its examples are cut.
 
     Returns:
         The results by the names of the tasks.
@@ -54,8 +54,8 @@ def evaluate_model(
     with ExitStack() as stack:
         model = stack.enter_context(open_model(folder))
         latest = stack.enter_context(open_model(latest_blessed)) if latest_blessed else None
-        for task, each in itertools.product(tasks, filter(None, (model, latest))):
-            check_positions(task, each.architecture.max_position, f"{each.name}: the model")
+        for task in tasks:
+            check_positions(task, model.architecture.max_position, f"{model.name}: the model")
         advance = stack.enter_context(
             show_progress("DownstreamEvaluator", "fine-tunings", trainings)
         )
@@ -135,7 +135,8 @@ class _Candidate:
         return self.train if examples is self._task.train else self._encode(examples)
 
     def _encode(self, examples: Examples) -> Encoded:
-        return encode(examples, self._model.vocabulary, self._task.seq_length)
+        positions = self._model.architecture.max_position
+        return encode(examples, self._model.vocabulary, min(self._task.seq_length, positions))
 
     @cached_property
     def _tuner(self) -> FineTuner:

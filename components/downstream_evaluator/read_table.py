@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from components.text_example_gen.reading.compression import strip_ending
 from components.text_example_gen.reading.errors import escape_path
 from components.text_example_gen.reading.file_kinds import find_layout
 from components.text_example_gen.reading.find_files import CorpusFile
@@ -65,7 +66,7 @@ def read_table(path: str, columns: Sequence[str]) -> list[Row]:
     lines = _decode(content, shown)
     if layout == "jsonl":
         return list(_read_jsonl(lines, shown, columns))
-    return list(_read_csv(lines, shown, columns, is_tsv=".tsv" in name))
+    return list(_read_csv(lines, shown, columns, is_tsv=strip_ending(name).endswith(".tsv")))
 
 
 def check_columns(names: Sequence[str], columns: Sequence[str], where: str) -> None:

@@ -48,6 +48,8 @@ GROUNDS = {
     "nothing": re.compile(r"not (\w+ )?(run|tested|built|looked up)|never against", re.IGNORECASE),
     "no promise": None,
 }
+# Output of commands that our imitation of Google Cloud answered (docs/tools/vertex_output.py).
+INVENTED = re.compile(r"<!-- (?:doctor|submit|schedule|runs|operate)[\w-]*\.txt -->")
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,9 @@ def check_document(name: str, text: str, rows: list[Row]) -> Iterator[str]:
         if said and not said.search(plain(text)):
             where = f"{row.says[0]!r} is tested on: {row.on}"
             yield f"{name}: say in the document that {where} ({said.pattern})."
+    fake = GROUNDS["fake"]
+    if INVENTED.search(text) and fake and not fake.search(plain(text)):
+        yield f"{name}: say that an imitation of Google Cloud answered the commands on this page."
 
 
 def is_promise(document: str, unit: Unit) -> bool:

@@ -1,6 +1,6 @@
-"""Measure `textmill lineage` on a store of 2,000 runs: `python -m tests.benchmarks.lineage FOLDER`.
+"""Measure `textmill lineage` on a store of many runs: `python -m tests.benchmarks.lineage FOLDER`.
 
-The store is made once, in the given folder, through ml_metadata's own API (two minutes).
+The store is made once, in the given folder, through the API of ml_metadata (two minutes).
 """
 
 import argparse
@@ -12,10 +12,8 @@ from pathlib import Path
 
 from tests.pipelines.lineage.mill import Mill
 
-RUNS = 2000
 
-
-def make_store(folder: Path, runs: int = RUNS) -> Path:
+def make_store(folder: Path, runs: int) -> Path:
     """Make the store if it does not exist: each run trains, and every tenth changes the text."""
     path = folder / "metadata.sqlite"
     if not path.exists():
@@ -30,8 +28,10 @@ def main() -> None:
     """Print seconds and peak memory of each command, including its start."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
-    make_store(folder)
+    parser.add_argument("--runs", type=int, default=2000)
+    arguments = parser.parse_args()
+    folder = arguments.folder
+    make_store(folder, arguments.runs)
     first, last = (
         run.name for run in (min((folder / "runs").iterdir()), max((folder / "runs").iterdir()))
     )

@@ -213,9 +213,8 @@ class Simulation:
 
     def _histogram(self, name: str) -> bytes:
         share = self.documents * DOCUMENT_BYTES // self.units["read_unit"] // SHARD_BUCKETS
-        return np.repeat(
-            np.array([share * 99 // 100, share // 100], "<i8"), SHARD_BUCKETS
-        ).tobytes()
+        of_splits = np.array([share * 99 // 100, share // 100], "<i8")
+        return np.repeat(of_splits, SHARD_BUCKETS).tobytes()
 
 
 def _write_instances(context: ShardContext, unit: Json) -> Json:

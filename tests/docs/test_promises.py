@@ -41,6 +41,13 @@ def test_what_only_an_imitation_shows_is_said_in_the_document() -> None:
     assert list(check_document("docs/x.md", f"{PAGE}\nTested on a local server.\n", rows)) == []
 
 
+def test_output_that_an_imitation_invented_is_said_to_be_so() -> None:
+    page = "It prints:\n\n<!-- submit.txt -->\nA run.\n<!-- / -->\n"
+    (problem,) = check_document("docs/x.md", page, [])
+    assert "an imitation of Google Cloud answered" in problem
+    assert list(check_document("docs/x.md", f"{page}A local server answered.\n", [])) == []
+
+
 def test_a_row_that_quotes_what_no_document_says_is_reported() -> None:
     row = Row("docs/x.md", ("is always blue",), "real", (TEST,))
     problems = list(check_document("docs/x.md", "It runs.\n", [row]))

@@ -91,6 +91,8 @@ def test_the_recipe_of_a_run_reads_back_equal(tmp_path: Path) -> None:
         ("trainer: {evaluate_tasks: [b], evaluate_every_steps: 9}\n",
          "trainer.evaluate_tasks names b, but evaluation.tasks has no task"),
         ("trainer: {evaluate_tasks: [b]}\n", "Set evaluate_every_steps"),
+        ("trainer: {evaluate_tasks: [b, c, b], evaluate_every_steps: 9}\n",
+         "evaluate_tasks names b twice. Remove one of them."),
         ("text: {language: zz}\n", "mine.yaml:4: text.language: no such language. Write its code"),
         ("trainer: [1]\n", "mine.yaml:4: trainer is a group of settings. Set one"),
     ],

@@ -193,6 +193,9 @@ class TrainerSettings(Settings):
             raise ValueError(
                 f"{wants}, but there is no evaluation during training. Set evaluate_every_steps."
             )
+        for name in self.evaluate_tasks:
+            if self.evaluate_tasks.count(name) > 1:
+                raise ValueError(f"evaluate_tasks names {name} twice. Remove one of them.")
         return self
 
 

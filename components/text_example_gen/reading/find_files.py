@@ -76,14 +76,11 @@ def find_files(root: str, patterns: Sequence[str]) -> list[CorpusFile]:
     objects: dict[str, object_store.StoredObject] = {}
     if storage.is_remote(root):
         objects = _list_objects(root, split_patterns)
-        list_folder: _ListFolder = _tree(objects).__getitem__
+        names = match_names(objects, patterns, root)
     elif Path(root).is_dir():
-        list_folder = functools.partial(_list_local, root)
+        names = _match(functools.partial(_list_local, root), root, split_patterns)
     else:
         raise CorpusError(f"{escape_path(root)}: no such folder. Give the folder with the text.")
-    names = sorted(
-        {name for parts in split_patterns for name in _descend(list_folder, root, (), parts)}
-    )
     if not names:
         raise CorpusError(
             f"No file matches {' or '.join(repr(escape_path(p)) for p in patterns)} in "
@@ -93,6 +90,12 @@ def find_files(root: str, patterns: Sequence[str]) -> list[CorpusFile]:
     if storage.is_remote(root):
         return [_describe_object(objects[name], name) for name in names]
     return [_describe(root, name) for name in names]
+
+
+def match_names(names: Iterable[str], patterns: Sequence[str], root: str = "gs://") -> list[str]:
+    """Return those of the names of objects below a root that `find_files` finds by patterns."""
+    parts = [_split_pattern(root, pattern) for pattern in patterns]
+    return _match(_tree(names).__getitem__, root, parts)
 
 
 def join_patterns(patterns: Sequence[str]) -> str:
@@ -126,6 +129,11 @@ def _split_pattern(root: str, pattern: str) -> list[str]:
             f"that folder, or give another folder."
         )
     return parts
+
+
+def _match(list_folder: _ListFolder, root: str, patterns: Sequence[Sequence[str]]) -> list[str]:
+    """Return the names that any pattern matches, sorted."""
+    return sorted({name for parts in patterns for name in _descend(list_folder, root, (), parts)})
 
 
 def _descend(

@@ -1,14 +1,18 @@
 """Look at the text that a run on Vertex AI would read: it is there, and it is text."""
 
 import contextlib
-import itertools
+import fnmatch
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from components.text_example_gen.reading.find_files import join_patterns, split_patterns
+from components.text_example_gen.reading.find_files import (
+    join_patterns,
+    match_names,
+    split_patterns,
+)
 from core.errors import InputError
 from core.format_numbers import format_count
 from pipelines.compiled_spec.parameters import find_constants
@@ -20,10 +24,7 @@ if TYPE_CHECKING:
     from pipelines.cloud.client import Cloud
 
 MAX_PAGES = 20  # of a thousand names each
-# Pattern syntax of components/text_example_gen/reading/find_files.py and of TFX's spans.
-_SYNTAX = re.compile(r"(\{[A-Z]+(?::\d+)?\}|\*|\?|\[[^]]+\])")
-_VISIBLE = r"(?!\.)[^/]+"
-_FOLDERS = rf"(?:{_VISIBLE}/)*"
+_TOKEN = re.compile(r"\{[A-Z]+(?::\d+)?\}")  # of TFX's spans: {SPAN}, {SPAN:2}, {YYYY}
 Sizes = Mapping[str, int]  # bytes of each file, by its name below the text's folder
 
 
@@ -86,7 +87,7 @@ def find_text(cloud: "Cloud", text: SpecText) -> FoundText:
     for source, pattern in text.patterns.items():
         with _as_no_text():
             join_patterns(split_patterns(pattern))  # a span stands alone
-        of_source, span = select_files(names, pattern, text.span)
+            of_source, span = select_files(names, pattern, text.span)
         if not of_source and is_complete:
             raise _explain_missing(text.root, pattern, len(names))
         _check_heads(cloud, text, source, [name for name, size in of_source.items() if size])
@@ -143,44 +144,40 @@ def select_files(sizes: Sizes, pattern: str, span: str | None) -> tuple[dict[str
     Returns:
         Bytes by name of the selected files, and their span (empty if the pattern has none).
     """
-    expressions = [_to_regex(part) for part in split_patterns(pattern)]
-    by_span: dict[tuple[int, ...], dict[str, int]] = {}
-    for name, size in sizes.items():
-        for expression in expressions:
-            if match := expression.fullmatch(name):
-                key = tuple(int(number) for number in match.groups())
-                by_span.setdefault(key, {})[name] = size
-                break
-    if span and span.isdigit():
-        by_span = {key: files for key, files in by_span.items() if key[:1] in {(), (int(span),)}}
-    if not by_span:
-        return {}, ""
-    newest = max(by_span)
-    return by_span[newest], "-".join(map(str, newest))
+    found: dict[tuple[int, ...], set[str]] = {}  # patterns without tokens, by the span
+    for part in split_patterns(pattern or "**"):
+        if not _TOKEN.search(part):
+            found.setdefault((), set()).add(part)
+        for numbers in _find_numbers(sizes, part):
+            filled = iter(numbers)
+            literal = _TOKEN.sub(lambda _: next(filled), part)  # noqa: B023 - called at once
+            found.setdefault(tuple(map(int, numbers)), set()).add(literal)
+    for key in sorted(found, reverse=True):
+        is_wanted = not (span and span.isdigit()) or key[:1] in {(), (int(span),)}
+        if is_wanted and (names := match_names(sizes, sorted(found[key]))):
+            return {name: sizes[name] for name in names}, "-".join(map(str, key))
+    return {}, ""
 
 
-def _to_regex(pattern: str) -> re.Pattern[str]:
-    """Translate a glob to a regular expression with one group for each part of a span."""
-    *folders, last = [part for part in pattern.split("/") if part not in ("", ".")] or ["**"]
-    parts = [_FOLDERS if part == "**" else _translate(part) + "/" for part in folders]
-    if last == "**":
-        parts += [_FOLDERS, _VISIBLE]
-    else:
-        parts.append(_translate(last))
-        if not re.search(r"[*?[]", last):  # the name of a folder stands for every file in it
-            parts.append(f"(?:/{_FOLDERS}{_VISIBLE})?")
-    return re.compile("".join(parts))
+def _find_numbers(names: Iterable[str], pattern: str) -> set[tuple[str, ...]]:
+    """Return the numbers that stand in names where the pattern has tokens.
 
-
-def _translate(part: str) -> str:
-    """Translate the part of a glob between slashes; a dot at the beginning must be written."""
-    special = {"*": "[^/]*", "?": "[^/]", "{": r"(\d+)"}
-    pieces = [
-        (special.get(piece[0]) or piece.replace("[!", "[^")) if is_special else re.escape(piece)
-        for piece, is_special in zip(_SYNTAX.split(part), itertools.cycle([False, True]))
+    Like TFX's, this search takes `**` for one folder.
+    """
+    globs = pattern.split("/")
+    while globs and not _TOKEN.search(globs[-1]):
+        globs.pop()
+    regex = [
+        re.compile(fnmatch.translate(_TOKEN.sub("\0", g)).replace("\0", r"(\d+)")) for g in globs
     ]
-    regex = ("" if part[0] == "." else r"(?!\.)") + "".join(pieces)
-    return f"(?:{regex}|{re.escape(part)})" if "[" in part else regex  # a file may be "a[1].txt"
+    found = set()
+    for name in names:
+        parts = name.split("/")
+        if globs and len(parts) >= len(globs):
+            matches = [each.match(part) for each, part in zip(regex, parts, strict=False)]
+            if all(matches):
+                found.add(tuple(n for match in matches if match for n in match.groups()))
+    return found
 
 
 def _list_files(cloud: "Cloud", root: str) -> tuple[dict[str, int], bool]:

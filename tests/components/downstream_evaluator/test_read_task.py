@@ -26,6 +26,12 @@ def test_every_format_is_read(tmp_path: Path) -> None:
     assert len(plurals.train.labels[0]) == 5
     same = read_task(settings_of(write_same(tmp_path)))
     assert same.train.texts[0][0].endswith(", good")
+    # The last ending says how a file is written.
+    settings = write_same(tmp_path)
+    for split in ("train", "eval"):
+        both = tmp_path / f"{split}.tsv.csv"
+        settings[split] = str(Path(settings[split]).rename(both))
+    assert read_task(settings_of(settings)).train == same.train
     table = {"text": ["good", "bad", "fine"], "label": [1.0, 0.0, 1.0]}
     settings = {"name": "p", "kind": "classify"}
     for split in ("train", "eval"):

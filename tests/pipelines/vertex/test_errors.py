@@ -185,6 +185,8 @@ SERVICES = {
         "contexts$",
         ("lineage", "list", "--source", f"vertex://{PROJECT}/{REGION}"),
     ),
+    "registry": ("GET", "models", ("models", "list", f"vertex://{PROJECT}/{REGION}/m")),
+    "storage": ("GET", "/o$", ("submit", "SPEC", *TEXT)),
 }
 
 
@@ -203,7 +205,7 @@ def test_a_refusal_of_each_service_is_a_sentence_and_an_exit_code(
     textmill("submit", spec, *TEXT, "--run-id", "one", "--watch", "--poll-seconds", "0.01")
     method, path, command = SERVICES[service]
     server.fault(method, path, status, "Refused by the test.", times=10_000, headers=NOW)
-    ended = textmill(*command)
+    ended = textmill(*(spec if word == "SPEC" else word for word in command))
     assert ended.code == (INPUT_ERROR if status == 404 else FAILED)
     assert "Traceback" not in ended.output
     last = ended.err.strip().splitlines()[-1]

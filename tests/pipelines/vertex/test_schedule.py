@@ -127,7 +127,10 @@ def test_list_show_and_delete(server: VertexServer, textmill: Textmill, spec: st
     assert [s["displayName"] for s in as_json] == ["daily", "weekly"]
     shown = json.loads(textmill("schedule", "show", "daily", "--json").out)
     assert shown["cron"] == "TZ=Europe/Berlin 0 1 * * *"
+    started = fire(server, next(s.name for s in server.schedules.values() if "1 * * *" in s.cron))
     assert "Deleted: daily" in textmill("schedule", "delete", "daily").out
+    assert started is not None
+    assert "running" in textmill("runs", "show", started.name).out  # its run goes on
     assert [s.display_name for s in server.schedules.values()] == ["weekly"]
     gone = textmill("schedule", "show", "daily")
     assert gone.code == INPUT_ERROR
