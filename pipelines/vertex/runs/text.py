@@ -144,17 +144,17 @@ def select_files(sizes: Sizes, pattern: str, span: str | None) -> tuple[dict[str
     Returns:
         Bytes by name of the selected files, and their span (empty if the pattern has none).
     """
-    found: dict[tuple[int, ...], set[str]] = {}  # patterns without tokens, by the span
+    by_span: dict[tuple[int, ...], set[str]] = {}  # patterns without tokens, by the span
     for part in split_patterns(pattern or "**"):
         if not _TOKEN.search(part):
-            found.setdefault((), set()).add(part)
+            by_span.setdefault((), set()).add(part)
         for numbers in _find_numbers(sizes, part):
             filled = iter(numbers)
             literal = _TOKEN.sub(lambda _: next(filled), part)  # noqa: B023 - called at once
-            found.setdefault(tuple(map(int, numbers)), set()).add(literal)
-    for key in sorted(found, reverse=True):
+            by_span.setdefault(tuple(map(int, numbers)), set()).add(literal)
+    for key in sorted(by_span, reverse=True):
         is_wanted = not (span and span.isdigit()) or key[:1] in {(), (int(span),)}
-        if is_wanted and (names := match_names(sizes, sorted(found[key]))):
+        if is_wanted and (names := match_names(sizes, sorted(by_span[key]))):
             return {name: sizes[name] for name in names}, "-".join(map(str, key))
     return {}, ""
 
@@ -170,14 +170,14 @@ def _find_numbers(names: Iterable[str], pattern: str) -> set[tuple[str, ...]]:
     regex = [
         re.compile(fnmatch.translate(_TOKEN.sub("\0", g)).replace("\0", r"(\d+)")) for g in globs
     ]
-    found = set()
+    numbers = set()
     for name in names:
         parts = name.split("/")
         if globs and len(parts) >= len(globs):
             matches = [each.match(part) for each, part in zip(regex, parts, strict=False)]
             if all(matches):
-                found.add(tuple(n for match in matches if match for n in match.groups()))
-    return found
+                numbers.add(tuple(n for match in matches if match for n in match.groups()))
+    return numbers
 
 
 def _list_files(cloud: "Cloud", root: str) -> tuple[dict[str, int], bool]:
