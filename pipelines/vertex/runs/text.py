@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from pipelines.cloud.client import Cloud
 
 MAX_PAGES = 20  # of a thousand names each
-_TOKEN = re.compile(r"\{[A-Z]+(?::\d+)?\}")  # of TFX's spans: {SPAN}, {SPAN:2}, {YYYY}
+_TOKEN = re.compile(r"\{([A-Z]+)(?::(\d+))?\}")  # of TFX's spans: {SPAN}, {SPAN:2}, {YYYY}
+_DIGITS = {"YYYY": "4", "MM": "2", "DD": "2"}
 Sizes = Mapping[str, int]  # bytes of each file, by its name below the text's folder
 
 
@@ -167,9 +168,7 @@ def _find_numbers(names: Iterable[str], pattern: str) -> set[tuple[str, ...]]:
     globs = pattern.split("/")
     while globs and not _TOKEN.search(globs[-1]):
         globs.pop()
-    regex = [
-        re.compile(fnmatch.translate(_TOKEN.sub("\0", g)).replace("\0", r"(\d+)")) for g in globs
-    ]
+    regex = [re.compile(_to_regex(glob)) for glob in globs]
     numbers = set()
     for name in names:
         parts = name.split("/")
@@ -178,6 +177,13 @@ def _find_numbers(names: Iterable[str], pattern: str) -> set[tuple[str, ...]]:
             if all(matches):
                 numbers.add(tuple(n for match in matches if match for n in match.groups()))
     return numbers
+
+
+def _to_regex(glob: str) -> str:
+    """Translate a part of a pattern, with a group for each token."""
+    widths = iter([width or _DIGITS.get(name, "1,") for name, width in _TOKEN.findall(glob)])
+    regex = fnmatch.translate(_TOKEN.sub("\0", glob))
+    return re.sub("\0", lambda _: rf"(\d{{{next(widths)}}})", regex)
 
 
 def _list_files(cloud: "Cloud", root: str) -> tuple[dict[str, int], bool]:

@@ -314,7 +314,8 @@ NAMES = {"week-1/a.txt": 1, "week-2/a.txt": 2, "week-2/sub/b.txt": 4, "week-10/a
         ("week-?", None, 0, ""),
         ("week-1{SPAN}/*.txt", None, 8, "0"),
         ("*-{SPAN}/**/b.txt", None, 4, "2"),  # the newest span in which a file matches
-        ("w*k-{SPAN:1}", "1", 1, "1"),
+        ("*-{SPAN:1}/*.txt", None, 2, "2"),
+        ("{YYYY}/{MM}/{DD}/*.gz", None, 64, "2027-1-11"),
         (".hidden/*", None, 128, ""),
     ],
 )

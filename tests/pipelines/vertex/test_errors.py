@@ -186,7 +186,6 @@ SERVICES = {
         ("lineage", "list", "--source", f"vertex://{PROJECT}/{REGION}"),
     ),
     "registry": ("GET", "models", ("models", "list", f"vertex://{PROJECT}/{REGION}/m")),
-    "storage": ("GET", "/o$", ("submit", "SPEC", *TEXT)),
 }
 
 
@@ -205,13 +204,30 @@ def test_a_refusal_of_each_service_is_a_sentence_and_an_exit_code(
     textmill("submit", spec, *TEXT, "--run-id", "one", "--watch", "--poll-seconds", "0.01")
     method, path, command = SERVICES[service]
     server.fault(method, path, status, "Refused by the test.", times=10_000, headers=NOW)
-    ended = textmill(*(spec if word == "SPEC" else word for word in command))
+    ended = textmill(*command)
     assert ended.code == (INPUT_ERROR if status == 404 else FAILED)
     assert "Traceback" not in ended.output
     last = ended.err.strip().splitlines()[-1]
     assert last.startswith("error: Cannot ")
     assert "Refused by the test" in last
     assert last.endswith((".", "`"))
+
+
+@pytest.mark.parametrize("status", [403, 404, 429, 503])
+def test_a_refusal_to_list_the_text_ends_a_submission_unless_the_run_may_read_it(
+    status: int,
+    server: VertexServer,
+    textmill: Textmill,
+    spec: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(Cloud.call.__kwdefaults__, "retry_seconds", 0.05)
+    server.fault("GET", "/o$", status, "Refused by the test.", times=10_000, headers=NOW)
+    ended = textmill("submit", spec, *TEXT)
+    assert ended.code == {403: SUCCEEDED, 404: INPUT_ERROR}.get(status, FAILED)
+    assert "Refused by the test" in ended.err
+    assert "Traceback" not in ended.output
+    assert bool(server.pipeline_jobs) == (status == 403)  # the run has an account of its own
 
 
 @pytest.mark.parametrize("status", [403, 404, 429, 503])
