@@ -224,8 +224,5 @@ def describe_file(folder: str, path: str) -> Shard:
 
 def file_digest(path: str) -> str:
     """Return the sha256 of a file, hex. Large files are read in chunks."""
-    digest = hashlib.sha256()
     with storage.open_input(path) as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -3,6 +3,7 @@
 import contextlib
 import glob
 import hashlib
+import io
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -73,7 +74,7 @@ def read_if_exists(path: str) -> bytes | None:
         return None
 
 
-def open_input(path: str, generation: int | None = None) -> IO[bytes]:
+def open_input(path: str, generation: int | None = None) -> io.BufferedReader:
     """Open a file for reading bytes; the stream is seekable.
 
     Args:

@@ -4,7 +4,7 @@ import functools
 import io
 import os
 from http import HTTPStatus
-from typing import IO, Any
+from typing import Any
 from urllib.parse import quote
 
 from core.gcs.requests import reporting, session, split_path
@@ -16,7 +16,7 @@ READ_BYTES = 8 << 20  # fetched at once by a reader that reads on
 
 def open_input(
     path: str, generation: int | None = None, buffer_bytes: int = READ_BYTES
-) -> IO[bytes]:
+) -> io.BufferedReader:
     """Open an object for reading; it is seekable, and every byte comes from one generation.
 
     Args:

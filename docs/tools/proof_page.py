@@ -63,31 +63,30 @@ def mutants_table() -> str:
     scores: dict[str, Any] = yaml.safe_load((MUTANTS / "scores.yaml").read_text(encoding="utf-8"))
     modules: dict[str, Any] = yaml.safe_load((MUTANTS / "modules.yaml").read_text(encoding="utf-8"))
     lines = [
-        "| module | mutants | tried | killed | survived | not reached | score | survivors |",
-        "|---|---|---|---|---|---|---|---|",
+        "| module | mutants | tried | killed | survived | not reached | score | of | survivors |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
+    explained = 0
     for module, score in scores.items():
-        explained = modules[module].get("explained", {})
-        why = "; ".join(f"`{name}`: {reason}" for name, reason in explained.items())
-        share = score["killed"] / score["mutants"]
+        reasons = modules[module].get("explained", {})
+        explained += sum(n for name, n in score["survivors"].items() if name in reasons)
+        why = "; ".join(
+            f"`{name}` {count}: {reasons.get(name, 'not explained')}"
+            for name, count in score["survivors"].items()
+        )
         counts = " | ".join(
             str(score[key]) for key in ("of", "mutants", "killed", "survived", "untested")
         )
-        lines.append(f"| `{module}` | {counts} | {share:.0%} | {why} |")
+        share = score["killed"] / score["mutants"]
+        how = f"{score['date']}, {score['sample']}"
+        lines.append(f"| `{module}` | {counts} | {share:.0%} | {how} | {why} |")
     total, killed = (sum(score[key] for score in scores.values()) for key in ("mutants", "killed"))
-    left = sorted(set(modules) - set(scores))
-    explained = sum(
-        score["survivors"].get(name, 0)
-        for module, score in scores.items()
-        for name in modules[module].get("explained", {})
-    )
-    both = (killed + explained) / total
     lines += [
         "",
         f"In all, {killed:,} of {total:,} mutants that were tried were killed "
         f"({killed / total:.0%}). With the {explained:,} survivors that are explained, that is "
-        f"{both:.0%}.",
+        f"{(killed + explained) / total:.0%}.",
     ]
-    if left:
+    if left := sorted(set(modules) - set(scores)):
         lines += ["", "Not mutated yet: " + ", ".join(f"`{name}`" for name in left) + "."]
     return "\n".join([*lines, ""])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
+from core.failpoints import arm
 from core.manifest import (
     DamagedFileError,
     Manifest,
@@ -70,6 +71,20 @@ def test_writing_it_removes_what_a_killed_writer_left(folder: Path) -> None:
     write_manifest(str(folder), manifest_of(folder))
     assert not (folder / ".a.txt.0123.partial").exists()
     assert (folder / "a.partial").exists()
+
+
+def test_a_writer_that_is_stopped_before_the_manifest_leaves_an_incomplete_folder(
+    folder: Path,
+) -> None:
+    manifest = read_manifest(str(folder))
+    (folder / "manifest.json").unlink()
+    try:
+        arm("before-manifest:1:INT")
+        with pytest.raises(KeyboardInterrupt):
+            write_manifest(str(folder), manifest)
+    finally:
+        arm(None)
+    assert read_manifest_if_exists(str(folder)) is None
 
 
 def test_a_folder_without_a_manifest_is_not_complete(tmp_path: Path) -> None:

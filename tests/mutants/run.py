@@ -1,8 +1,8 @@
 """Mutate modules one at a time and count what their tests notice: `python -m tests.mutants.run`.
 
 mutmut changes one expression of a function at a time, in a copy of the repository, and runs the
-tests that reach the function. A mutant that no test fails on has survived. Without arguments, all
-modules of modules.yaml are mutated; the counts are written to scores.yaml.
+tests that reach the function. A mutant that no test fails on has survived; its change is printed.
+Without arguments, all modules of modules.yaml are mutated; the counts are written to scores.yaml.
 """
 
 import json
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,13 @@ KINDS = {
     **dict.fromkeys(("no tests", "skipped"), "untested"),
 }
 # A process that has imported the tests, but ran none, is forked for each mutant: TensorFlow hangs
-# in a fork of a process that has used it. Durations leave out fixtures, hence the constant.
+# in a fork of a process that has used it. Durations leave out fixtures, hence the constant: a
+# mutant has hung after 100 seconds and five times the time of its tests.
 SECTION = """
 [tool.mutmut]
 process_isolation = "forkserver"
 timeout_constant = 20.0
+timeout_multiplier = 5.0
 source_paths = ["core", "trainer", "components", "pipelines"]
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=600"]
 track_dependencies = false
@@ -43,7 +46,11 @@ pytest_add_cli_args_test_selection = {tests}
 
 
 def mutate(modules: list[str], tests: list[str], sample: list[str]) -> dict[str, dict[str, Any]]:
-    """Return the counts of each module's mutants; all modules have the same tests."""
+    """Return the counts of each module's mutants; all modules have the same tests.
+
+    A module of which the sample has no mutant is left out.
+    """
+    print("mutating", *modules, flush=True)
     copy_repository()
     with (TREE / "pyproject.toml").open("a", encoding="utf-8") as stream:
         stream.write(SECTION.format(modules=json.dumps(modules), tests=json.dumps(tests)))
@@ -52,17 +59,23 @@ def mutate(modules: list[str], tests: list[str], sample: list[str]) -> dict[str,
         line.strip().partition(": ") for line in mutmut("results", "--all", "true").split("\n")
     )
     statuses = {name: status for name, _, status in lines if status}
-    return {module: count(module, statuses) for module in modules}
+    how = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "sample": f"`{' '.join(sample)}`" if sample else "all",
+    }
+    counts = {module: count(module, statuses) for module in modules}
+    return {module: {**how, **own} for module, own in counts.items() if own["mutants"]}
 
 
 def count(module: str, statuses: dict[str, str]) -> dict[str, Any]:
-    """Count a module's mutants, and how many survived in each function; print those."""
+    """Count a module's mutants, and how many survived in each function; print their changes."""
     start = module.removesuffix(".py").replace("/", ".") + ".x"
     own = {name: status for name, status in statuses.items() if name.startswith(start)}
     kinds = {n: KINDS.get(status, "survived") for n, status in own.items() if status != UNTRIED}
     counts = Counter(kinds.values())
     left = [name for name, kind in kinds.items() if kind != "killed"]
-    print(f"{module}: {counts['killed']} of {len(kinds)} killed", *left, sep="\n  ", flush=True)
+    changes = (mutmut("show", name) for name in left)
+    print(f"{module}: {counts['killed']} of {len(kinds)} killed", *changes, sep="\n", flush=True)
     return {
         "mutants": len(kinds),
         "of": len(own),
@@ -114,18 +127,18 @@ def main(chosen: list[str]) -> int:
     """
     sample = os.environ.get("SAMPLE", "").split()
     modules = yaml.safe_load(MODULES.read_text(encoding="utf-8"))
-    scores = yaml.safe_load(SCORES.read_text(encoding="utf-8")) if SCORES.exists() else {}
     by_tests: dict[str, list[str]] = {}
     for module in chosen or modules:
         by_tests.setdefault(json.dumps(modules[module]["tests"]), []).append(module)
     failed = False
     for tests, own in by_tests.items():
         try:
-            scores |= mutate(own, json.loads(tests), sample)
+            counts = mutate(own, json.loads(tests), sample)
         except subprocess.CalledProcessError as error:
             failed = True
             print(f"{own}: mutmut failed\n{error.output[-3000:]}", flush=True)
             continue
+        scores = yaml.safe_load(SCORES.read_text(encoding="utf-8")) | counts
         kept = {name: scores[name] for name in modules if name in scores}
         SCORES.write_text(yaml.safe_dump(kept, sort_keys=False), encoding="utf-8")
     return int(failed)

@@ -1,5 +1,6 @@
 """core.gcs.object_store and core.storage against an emulated Google Cloud Storage."""
 
+import contextlib
 import gzip
 import os
 import subprocess
@@ -90,6 +91,46 @@ def test_a_creation_whose_answer_was_lost_is_not_taken_for_anothers(
         store.inject(Faults(rate=1, kinds=("reset-after",), method="POST", limit=1))
         object_store.upload(f"{ROOT}/lost/{number}", str(file), only_if_absent=True)
     assert any(request.status == 0 for request in store.requests), "answers were lost"
+
+
+def test_an_object_has_a_size_until_it_is_removed(store: ObjectStore) -> None:
+    path = store.put("size/a.bin", b"12345")
+    assert storage.size_bytes(path) == 5
+    for _ in range(2):  # a second time is no error
+        storage.remove(path)
+    assert storage.size_bytes(path) == -1
+    assert not storage.exists(path)
+
+
+def test_a_replaced_object_is_not_read_as_the_one_that_was_listed(store: ObjectStore) -> None:
+    path = store.put("listed/a.bin", b"old")
+    (listed,) = object_store.list_objects(f"{ROOT}/listed")
+    with storage.open_input(path, listed.generation) as stream:
+        assert stream.read() == b"old"
+    store.put("listed/a.bin", b"new")
+    with pytest.raises(StorageError), storage.open_input(path, listed.generation) as stream:
+        stream.read()
+
+
+def test_a_folder_is_uploaded_when_it_is_whole_and_its_last_file_comes_last(
+    store: ObjectStore,
+) -> None:
+    folder = f"{ROOT}/folder"
+    for fails in (True, False):
+        with (
+            contextlib.suppress(RuntimeError),
+            storage.open_output_folder(folder, "b.txt") as place,
+        ):
+            for name in ("a.txt", "b.txt", "deep/c.txt"):
+                storage.write_bytes(storage.join(place, name), name.encode())
+            assert store.objects("folder/") == {}
+            if fails:
+                raise RuntimeError
+    assert store.objects("folder/") == {
+        f"folder/{name}": name.encode() for name in ("a.txt", "b.txt", "deep/c.txt")
+    }
+    newest = max(object_store.list_objects(folder), key=lambda stored: stored.created)
+    assert newest.path == f"{folder}/b.txt"
 
 
 @pytest.mark.parametrize(

@@ -1,26 +1,34 @@
 """A run in two phases has one schedule, one set of checkpoints and one set of best weights."""
 
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import safetensors.numpy
 import tensorflow as tf
 
+from core.draw import draw_seed
 from core.errors import InputError, TextmillError
 from core.failpoints import FLAG_VARIABLE, VARIABLE
 from core.manifest import read_manifest
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.real_instances import write_instances
 from trainer.huggingface.read import read_model
+from trainer.input.batches import training_batches
 from trainer.input.instances import open_instances
 from trainer.loop.best_weights import BestWeights
 from trainer.loop.phases import plan_phases
+from trainer.objectives.choose import choose_objective
+from trainer.settings.masking import MaskingSettings, RateSchedule
+from trainer.settings.model import ModelSettings
 from trainer.settings.training import TrainerSettings, TrainingSettings
 from trainer.training import train_and_export
 
@@ -137,6 +145,37 @@ def test_phases_have_their_own_batches_and_continue_the_schedule(folders: list[s
     assert rates == pytest.approx([1 - 14 / 24] * 2)
 
 
+def test_each_phase_has_batches_in_an_order_of_its_own(folders: list[str]) -> None:
+    """The first one's are those of a run without phases."""
+    instances = [open_instances(folder) for folder in folders]
+    settings = TrainerSettings(**{**RUN, "global_batch_size": 8, "length_buckets": [16]})
+    phases = plan_phases(settings, instances)
+    masking = MaskingSettings(schedule=RateSchedule(end_rate=0.02, steps=20))
+    read = functools.partial(
+        training_batches, masking=masking, length_buckets=[16], rows=slice(0, 2)
+    )
+    first = read(instances[0], batch_size=8, seed=3, first_step=5)
+    own_seed = draw_seed(3, "phase", 2)
+    second = read(instances[1], batch_size=4, seed=own_seed, first_step=2, steps_before=14)
+    for phase, step, expected in ((phases[0], 5, first), (phases[1], 16, second)):
+        actual = next(iter(phase.batches(masking, slice(0, 2), seed=3, step=step)))
+        for name, values in next(iter(expected)).items():
+            np.testing.assert_array_equal(actual[name], values, name)
+
+
+def test_a_phase_knows_its_costs_and_whether_its_batches_are_too_large(folders: list[str]) -> None:
+    instances = [open_instances(folder) for folder in folders]
+    phase = {"from_step": 14, "seq_length": LONG, "global_batch_size": 64}
+    settings = TrainerSettings(**{**RUN, "global_batch_size": 8, "phases": (phase,)})
+    first, second = plan_phases(settings, instances)
+    objective = choose_objective(ModelSettings(num_layers=1, hidden_size=32), instances[1])
+    figures = second.figures(objective)
+    assert figures.tokens_in_all == (24 - 14) * figures.tokens_per_step == 10 * 64 * LONG
+    assert figures.epochs == 10 * 64 / instances[1].size("train")
+    assert first.explain_large_batch() is None
+    assert "is 64, but the text makes only" in str(second.explain_large_batch())
+
+
 def test_a_phase_can_have_a_schedule_of_its_own(folders: list[str]) -> None:
     """As is usual with LAMB: the rate rises and falls in each phase."""
     instances = [open_instances(folder) for folder in folders]
@@ -174,6 +213,16 @@ def test_instances_of_another_length_or_number_are_rejected(folders: list[str]) 
         plan_phases(settings, instances[:1])
     with pytest.raises(InputError, match=r"phase 2 have seq_length 32 instead of 64"):
         plan_phases(settings, [instances[0]] * 2)
+    other = replace(
+        instances[1], objective="sentence_order", vocabulary=SimpleNamespace(digest="f" * 64)
+    )
+    with pytest.raises(InputError) as refused:
+        plan_phases(settings, [instances[0], other])
+    assert str(refused.value) == (
+        f"{folders[1]}: the instances of phase 2 have vocabulary ffffffffffff instead of "
+        f"{instances[0].vocabulary.digest[:12]}, objective sentence_order instead of "
+        f"{instances[0].objective}. Run InstanceGen again with the recipe's settings."
+    )
 
 
 def test_the_best_weights_do_not_depend_on_those_that_a_killed_run_kept(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`textmill lineage verify` finds every planted change, and nothing in an unchanged workdir."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -8,11 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from core.errors import InputError
+from core.manifest import file_digest
 from pipelines.cli import app
 from pipelines.lineage.find.select import select
 from pipelines.lineage.verify.verify import verify
 from pipelines.metadata.archive import Archive
-from pipelines.metadata.seal import SEAL, seal_run
+from pipelines.metadata.seal import SEAL, newest_seal, seal_run
 from tests.pipelines.lineage.conftest import History
 from tests.pipelines.lineage.expected_findings import EXPECTED
 from tests.pipelines.lineage.mill import Mill
@@ -24,6 +26,9 @@ from tests.pipelines.lineage.planted_changes import (
     flip,
     remove,
 )
+
+# The digest of the records of a mill's first run, which must not change.
+EARLIER_RECORDS = "138d6817cf7a708f12a2c43c6dccae9656377b1644751029ef9b8f50add4fbbd"
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +130,39 @@ def test_a_run_can_be_sealed_only_once(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the run is sealed"):
         seal_run(tmp_path, run)
     assert (tmp_path / "runs" / run / SEAL).read_bytes() == seal
+
+
+def test_a_seal_is_that_of_earlier_versions(tmp_path: Path) -> None:
+    """Or workdirs that were sealed before an upgrade would no longer match."""
+    workdir = tmp_path / "work"
+    mill = Mill(workdir)
+    runs = [mill.run(), mill.run(learning_rate=5e-4)]
+    assert newest_seal(workdir) is None
+    texts = [seal_run(workdir, run).read_bytes() for run in runs]
+    first, second = map(json.loads, texts)
+    assert texts[0].decode() == json.dumps(first, indent=1, sort_keys=True) + "\n"
+    first["executions"].pop("10")  # the publisher's, which names a folder of this test
+    records = json.dumps([first["executions"], first["artifacts"]], sort_keys=True)
+    assert hashlib.sha256(records.encode()).hexdigest() == EARLIER_RECORDS
+    assert (len(first["files"]), len(second["files"])) == (19, 9)
+    for path, digest in {**first["files"], **second["files"]}.items():
+        assert file_digest(str(workdir / path)) == digest, path
+    assert {f"runs/{runs[0]}/recipe.yaml", "published/tiny/1800000000/manifest.json"} <= set(
+        first["files"]
+    )
+    newest = hashlib.sha256(texts[1]).hexdigest()
+    assert (first["previous"], newest_seal(workdir)) == ({}, newest)
+    assert second["previous"] == {runs[0]: hashlib.sha256(texts[0]).hexdigest()}
+
+
+def test_a_run_that_is_not_in_the_store_is_sealed_with_its_own_files(tmp_path: Path) -> None:
+    Mill(tmp_path).run()
+    (tmp_path / "runs/20270101T000000Z").mkdir()
+    (tmp_path / "runs/20270101T000000Z/recipe.yaml").write_text("seed: 1\n", encoding="utf-8")
+    seal = json.loads(seal_run(tmp_path, "20270101T000000Z").read_bytes())
+    assert seal == {
+        "files": {
+            "runs/20270101T000000Z/recipe.yaml": hashlib.sha256(b"seed: 1\n").hexdigest()
+        },
+        "executions": {}, "artifacts": {}, "previous": {},
+    }  # fmt: skip

@@ -9,6 +9,7 @@ import pytest
 from pipelines.metadata import reuse
 from pipelines.metadata.names import MODEL_RUN
 from pipelines.metadata.reuse import find_damage, output_digest
+from tests.object_store.server import BUCKET, ObjectStore
 
 
 @pytest.fixture
@@ -66,6 +67,20 @@ def test_the_digest_does_not_change_between_versions(folder: Path) -> None:
     lines = [f"{hashlib.sha256(names[name]).hexdigest()}  {name}\n" for name in sorted(names)]
     expected = hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
     assert output_digest(str(folder)) == expected
+
+
+def test_a_folder_in_a_bucket_is_known_by_its_listing(store: ObjectStore) -> None:
+    """No object is read, and the digest does not change between versions either."""
+    store.put("reuse/inner/b.txt", b"bb")
+    store.put("reuse/a.txt", b"a")
+    store.clear_log()
+    lines = "md5:DMF1ucDxtqgxw5niaXcmYQ==  a.txt\nmd5:Ia0L2Da5DQj0z2QLTCmOfA==  inner/b.txt\n"
+    for folder in (f"gs://{BUCKET}/reuse", f"gs://{BUCKET}/reuse/"):
+        assert output_digest(folder) == hashlib.sha256(lines.encode()).hexdigest()
+        assert find_damage(folder, "Examples", digest=output_digest(folder)) is None
+    assert set(store.counts()) == {"list"}
+    assert output_digest(f"gs://{BUCKET}/reus") is None
+    assert find_damage(f"gs://{BUCKET}/reuse/a.txt", "Schema", digest=None) is None
 
 
 def test_a_folder_that_is_not_there_has_no_digest(folder: Path) -> None:

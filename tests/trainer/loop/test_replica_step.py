@@ -9,7 +9,11 @@ import pytest
 import tensorflow as tf
 
 from core.draw import draw_seed
+from tests.trainer.training_tools import one_cpu, two_cpus
+from trainer.loop.replicas import first_replica
 from trainer.loop.step import ReplicaStep, make_train_steps
+from trainer.models.kernels import recompute
+from trainer.models.kernels.compilation import is_compiling, is_in_program
 from trainer.objectives.objective import Outcome, Ratio, weighted
 from trainer.settings.training import TrainerSettings
 
@@ -30,7 +34,7 @@ class Squares:
 
     def __call__(self, weights: dict[str, tf.Tensor], batch: Any, noise: Any) -> Outcome:
         ids = tf.cast(batch["input_ids"], tf.float32)
-        squares = tf.reduce_sum(ids * weights["slope"], -1) ** 2
+        squares = tf.reduce_sum(ids * weights["slope"][: ids.shape[1]], -1) ** 2
         one = tf.ones([])
         rows = noise.rows
         numbers = {
@@ -43,6 +47,7 @@ class Squares:
         }
         measures = {name: Ratio(tf.cast(n, tf.float32), one) for name, n in numbers.items()}
         self.seeds = rows.seed[0], noise._seed[0]
+        self.traced = is_compiling(), is_in_program(), recompute._recomputing.get()
         return Outcome(losses, measures, {}, {})
 
     def loss_denominators(self, batch: Any) -> dict[str, tf.Tensor]:
@@ -136,6 +141,51 @@ def test_each_part_of_a_batch_has_its_rows_and_a_seed_of_its_own() -> None:
     assert numbers == [0 + 2, 4 + 4, 5 + 5, 10 + 11]
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+def test_two_replicas_make_the_update_of_the_whole_batch(parts: int) -> None:
+    """Each takes two of the four rows, and draws what those rows draw in one replica."""
+    strategy = two_cpus()
+    step, optimizer, _ = make_step(accumulate_steps=parts)
+    halves = strategy.experimental_distribute_values_from_function(
+        lambda replica: {
+            name: tf.split(values, 2)[replica.replica_id_in_sync_group]
+            for name, values in batch_of().items()
+        }
+    )
+    each = strategy.run(step.run, args=(halves, tf.constant(5, tf.int64)))
+    np.testing.assert_allclose(optimizer.gradients["slope"], expected_gradient(), rtol=1e-6)
+    sums = first_replica(strategy, each)
+    assert number(sums, "square") == (float((IDS @ SLOPE) ** 2 @ WEIGHTS), 4.0)
+    assert number(sums, "real_tokens") == (7.0, 1.0)
+    in_one, _, _ = make_step(accumulate_steps=2 * parts)
+    expected = in_one.run(batch_of(), tf.constant(5, tf.int64))
+    for name in Squares.measures:
+        assert number(sums, name) == number(expected, name), name
+
+
+@pytest.mark.parametrize(
+    ("setting", "kernels", "program"), [("auto", True, False), ("on", False, True)]
+)
+def test_the_objective_is_traced_as_the_settings_say(
+    setting: str, kernels: bool, program: bool
+) -> None:
+    for recomputed in ("layers", "none"):
+        step, _, objective = make_step(compile=setting, recompute=recomputed)
+        one_cpu().run(step.run, args=(batch_of(), tf.constant(5, tf.int64)))
+        assert objective.traced == (kernels, program, recomputed == "layers")
+
+
+def test_a_slice_is_computed_at_its_shortest_length() -> None:
+    step, _, _ = make_step(length_buckets=[1])
+    batch = batch_of()
+    short = {
+        name: values * [1, 0] if values.ndim == 2 else values for name, values in batch.items()
+    }
+    for own, share in ((short, (4.0, 4.0)), (batch, (7.0, 8.0))):
+        sums = step.run(own, tf.constant(5, tf.int64))
+        assert number(sums, "filled_share") == share
+
+
 def test_steps_are_counted_and_the_first_bad_one_is_reported() -> None:
     strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
     trainer = TrainerSettings(global_batch_size=4, steps=100)
@@ -143,7 +193,10 @@ def test_steps_are_counted_and_the_first_bad_one_is_reported() -> None:
     state = SimpleNamespace(
         variables=variables, optimizer=Recorder(), step=tf.Variable(10, dtype=tf.int64)
     )
-    steps = make_train_steps(trainer, strategy, Squares(), state, seed=SEED)  # type: ignore[arg-type]
+    steps = make_train_steps(
+        trainer, strategy, Squares(), state, seed=SEED,  # type: ignore[arg-type]
+        schedule=lambda step: tf.cast(step, tf.float32),
+    )  # fmt: skip
     weights = [
         WEIGHTS,
         WEIGHTS,
@@ -158,7 +211,7 @@ def test_steps_are_counted_and_the_first_bad_one_is_reported() -> None:
     assert int(bad) == -1
     assert int(state.step.numpy()) == 12
     assert number(sums, "filled_share") == (14.0, 16.0)
-    assert number(sums, "learning_rate")[1] == 2.0
+    assert number(sums, "learning_rate") == (10.0 + 11.0, 2.0)
     _, bad = steps(iterator, tf.constant(3))
     assert int(bad) == 12
     assert int(state.step.numpy()) == 15
