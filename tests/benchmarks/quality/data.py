@@ -44,9 +44,14 @@ def make_data(folder: Path) -> tuple[list[str], list[str]]:
     _make(text / "dictionary.txt", "dict-gcide", _write_dictionary)
     _make(text / "reviews.txt", "python3-pattern", _write_reviews)
     _make(examples, "python3-pattern", _write_examples)
-    kinds = {"polarity": "classify", "uncertainty": "classify", "speech": "tag"}
+    kinds = {
+        "polarity": "classify, seq_length: 40",
+        "uncertainty": "classify, seq_length: 40",
+        "speech": "tag, seq_length: 40",
+        "next": "pair, text_pair: text_pair, seq_length: 64",
+    }
     tasks = [
-        f"{{name: {name}, kind: {kind}, seq_length: 40, long_texts: cut, "
+        f"{{name: {name}, kind: {kind}, long_texts: cut, "
         f"train: {examples}/{name}-train.jsonl, eval: {examples}/{name}-eval.jsonl}}"
         for name, kind in kinds.items()
     ]
@@ -93,8 +98,10 @@ def _write_examples(root: Path, target: Path) -> None:
         labeled = {" ".join(text.split()): label for label, text in _read_csv(root, file)}
         _divide(target, name, ({"text": t, "label": int(v)} for t, v in labeled.items() if t))
     (tagged,) = root.rglob("tagged-en-oanc.txt")
-    lines = dict.fromkeys(tagged.read_text(encoding="utf-8").splitlines())
-    _divide(target, "speech", (example for line in lines if (example := _tagged(line))))
+    lines = tagged.read_text(encoding="utf-8").splitlines()
+    sentences = (example for line in dict.fromkeys(lines) if (example := _tagged(line)))
+    _divide(target, "speech", sentences)
+    _divide(target, "next", _pairs([_tagged(line) for line in lines]))
 
 
 def _tagged(line: str) -> Example | None:
@@ -103,6 +110,24 @@ def _tagged(line: str) -> Example | None:
     if not 5 <= len(words) <= 40 or not all(word and tag.strip("/") for word, _, tag in words):
         return None
     return {"text": [word for word, _, _ in words], "label": [tag for _, _, tag in words]}
+
+
+def _pairs(sentences: list[Example | None]) -> Iterator[Example]:
+    """Pair neighbors of 5 to 20 words; half of the pairs get the second sentence of another pair.
+
+    No sentence is in two pairs, so that none says anything about another.
+    """
+    texts = [
+        " ".join(each["text"]) if each and len(each["text"]) <= 20 else "" for each in sentences
+    ]
+    pairs = [pair for pair in zip(texts[::2], texts[1::2], strict=False) if all(pair)]
+    pairs.sort(key=lambda pair: hashlib.sha256(" ".join(pair).encode()).digest())
+    half = len(pairs) // 2
+    for first, second in pairs[:half]:
+        yield {"text": first, "text_pair": second, "label": "next"}
+    others = pairs[half + 1 :] + pairs[half : half + 1]
+    for (first, _), (_, second) in zip(pairs[half:], others, strict=True):
+        yield {"text": first, "text_pair": second, "label": "random"}
 
 
 def _divide(folder: Path, name: str, examples: Iterable[Example]) -> None:
