@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components.downstream_evaluator.read_task import read_task
 from components.text_example_gen.reading.errors import CorpusError
 from components.text_example_gen.reading.find_files import find_files
 from components.text_example_gen.reading.fingerprint import fingerprint
@@ -20,6 +21,12 @@ from components.text_settings import TextSettings
 from core.errors import InputError
 from pipelines.local.text_location import locate_and_check, locate_text
 from pipelines.workdir import WorkdirError, claim_remote, open_workdir
+from tests.components.downstream_evaluator.tasks import (
+    settings_of,
+    write_plurals,
+    write_polarity,
+    write_same,
+)
 from tests.object_store.server import BUCKET, ObjectStore
 
 NAMES = ("a.txt", "b.md", "week-1/a.txt", "week-1/deep/c.txt.gz", "week-2/a.txt", ".hidden/a.txt")
@@ -223,3 +230,18 @@ def test_a_root_belongs_to_one_workdir(store: ObjectStore, tmp_path: Path) -> No
     claim_remote(first)
     with pytest.raises(WorkdirError, match=rf"belongs to the workdir {first.root} on"):
         claim_remote(second)
+
+
+def test_labeled_examples_are_read_from_the_store(store: ObjectStore, tmp_path: Path) -> None:
+    tasks = [write_polarity(tmp_path), write_plurals(tmp_path), write_same(tmp_path)]
+    for task in tasks:
+        there = {}
+        for split in ("train", "eval"):
+            path = Path(task[split])
+            store.put(f"{tmp_path.name}/{path.name}", path.read_bytes())
+            there[split] = f"gs://{BUCKET}/{tmp_path.name}/{path.name}"
+        remote, local = (read_task(settings_of(each)) for each in ({**task, **there}, task))
+        assert (remote.train, remote.eval) == (local.train, local.eval)
+    missing = {"train": f"gs://{BUCKET}/{tmp_path.name}/none.tsv"}
+    with pytest.raises(InputError, match=r"none\.tsv: no such file"):
+        read_task(settings_of(tasks[0], **missing))

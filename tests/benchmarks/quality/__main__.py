@@ -39,6 +39,7 @@ SHARED = {
     "report.show_text": "false",
     # No model is blessed: each is compared with random weights, none with the one before it.
     "evaluation.min_gain_over_unigram": "100",
+    "evaluation.min_replaced_token_auc": "1",
     "evaluation.decontaminate": "{ngram: 13, drop: true}",
     "evaluation.fine_tuning": "{epochs: 2, learning_rate: 1e-3, batch_size: 32}",
 }
