@@ -2,6 +2,7 @@
 
 A Beam pipeline returns nothing, so results come back as small files. The same code therefore runs
 in one process, in several, on Dataflow with a folder on an object store, and on a Dask cluster.
+On this machine there is no Beam: its workers take five seconds to start, and 200 MB each.
 """
 
 import contextlib
@@ -14,18 +15,21 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    PipelineOptions,
+    PortableOptions,
+    StandardOptions,
+)
 
 from components.code_digest import code_digest
+from components.local_workers import process_in_workers
 from components.tfx_internals.beam_flags import DaskOptions
-from components.tfx_internals.beam_workers import supervise_workers
+from components.unit_work import Result, Unit, UnitWork, result_path
 from core import storage
 from core.errors import InputError, TextmillError
-from core.failpoints import failpoint
 from core.progress import show_progress
 
-Unit = dict[str, Any]
-Result = dict[str, Any]
 Element = tuple[int, str]  # the number of the file of results, and the units as JSON
 log = logging.getLogger(__name__)
 DASK_TIMEOUT_SECONDS = 30  # to reach the scheduler
@@ -45,22 +49,25 @@ def map_units(
 ) -> list[Result]:
     """Process every unit on as many workers as the pipeline has; return the results in order.
 
-    `work` is a module-level function, or a partial of one; units and results fit in JSON. Beam may
-    retry it, so it must write its files atomically. The caller removes the folder `scratch`.
+    `work` is a module-level function, or a partial of one; units and results fit in JSON. Engines
+    may retry it, so it must write its files atomically. The caller removes the folder `scratch`. A
+    single unit is processed here, without the engine.
 
     Raises:
         InputError: the error of the first unit, in order, that raised one.
-        LostWorkerError: a worker process of the local engine died.
+        LostWorkerError: a worker process on this machine died.
         EngineError: the Dask cluster or the job server cannot be used.
     """
+    if len(units) == 1:  # faster than starting workers
+        return [work(units[0])]
     storage.make_folder(scratch)
     size = max(1, math.ceil(len(units) / MAX_RESULTS))
     starts = range(0, len(units), size)
     with _show_progress(scratch, len(starts), label):
         # Beam would infer the types of all that a unit holds, minutes for a million files.
         groups = (json.dumps(units[start : start + size]) for start in starts)
-        _run(make_pipeline(), _Work(work, scratch), list(enumerate(groups)))
-    paths = [_path(scratch, number) for number in range(len(starts))]
+        _run(make_pipeline(), UnitWork(work, scratch), list(enumerate(groups)))
+    paths = [result_path(scratch, number) for number in range(len(starts))]
     contents = storage.transfer(storage.read_bytes, paths)
     results = [result for content in contents for result in json.loads(content)]
     for result in results:
@@ -69,18 +76,31 @@ def map_units(
     return results
 
 
-def _run(pipeline: beam.Pipeline, do: "_Work", elements: Sequence[Element]) -> None:
+def _run(pipeline: beam.Pipeline, do: UnitWork, elements: Sequence[Element]) -> None:
     """Process the elements on the engine that the pipeline's options name."""
-    if scheduler := pipeline.options.view_as(DaskOptions).dask_scheduler:
+    options = pipeline.options
+    if scheduler := options.view_as(DaskOptions).dask_scheduler:
         _run_on_dask(scheduler, do, elements)
         return
-    with supervise_workers(), _explain_job_server(pipeline.options), pipeline:
+    if options.view_as(StandardOptions).runner is None:
+        _run_here(options.view_as(DirectOptions).direct_num_workers, do, elements)
+        return
+    with _explain_job_server(options), pipeline:
         _ = (
             pipeline
             | "Units" >> beam.Create(elements)
             | "Spread" >> beam.Reshuffle()
-            | "Work" >> beam.ParDo(do)
+            | "Work" >> beam.FlatMap(do)
         )
+
+
+def _run_here(workers: int, do: UnitWork, elements: Sequence[Element]) -> None:
+    """Process the elements in processes of this machine, or in this one."""
+    if (workers := min(workers, len(elements))) > 1:
+        process_in_workers(do, elements, workers)
+        return
+    for element in elements:
+        do(element)
 
 
 @contextlib.contextmanager
@@ -109,7 +129,7 @@ def _find_reason(message: str) -> str:
     return str(raised[-1]) if raised else message.partition("\n")[0] or "it does not answer"
 
 
-def _run_on_dask(scheduler: str, do: "_Work", elements: Sequence[Element]) -> None:
+def _run_on_dask(scheduler: str, do: UnitWork, elements: Sequence[Element]) -> None:
     """Process the elements on a Dask cluster, which repeats those of a worker that dies.
 
     Raises:
@@ -132,7 +152,7 @@ def _run_on_dask(scheduler: str, do: "_Work", elements: Sequence[Element]) -> No
         ) from error
     with client:
         _check_workers(client, do.module)
-        futures = client.map(do.process, elements, pure=False, retries=2)
+        futures = client.map(do, elements, pure=False, retries=2)
         try:
             client.gather(futures)
         except KilledWorker as error:
@@ -165,32 +185,6 @@ def _check_workers(client: Any, module: str) -> None:
             f"The Dask workers {', '.join(others)} have other code or libraries than this process. "
             f"Install the same commit and the same lock, and start them again."
         )
-
-
-class _Work(beam.DoFn):
-    """Call the work for some units, and write their results or input errors to a file."""
-
-    def __init__(self, work: Callable[[Unit], Result], scratch: str) -> None:
-        self._work = work
-        self._scratch = scratch
-        self.module: str = getattr(work, "func", work).__module__  # of a partial, too
-
-    def process(self, element: Element) -> list[Result]:
-        number, units = element
-        results = [self._try(unit) for unit in json.loads(units)]
-        failpoint("beam-work")
-        storage.write_bytes(_path(self._scratch, number), json.dumps(results).encode())
-        return []  # Beam needs an iterable; the results are in the file
-
-    def _try(self, unit: Unit) -> Result:
-        try:
-            return self._work(unit)
-        except InputError as error:
-            return {"input_error": str(error)}
-
-
-def _path(scratch: str, number: int) -> str:
-    return storage.join(scratch, f"result-{number:05d}.json")
 
 
 def _show_progress(

@@ -29,7 +29,7 @@ POINTS = {
     "export-files": "the SavedModel is written, the folder for transformers is not",
     "upload-object": "a whole file is about to be uploaded to an object store",
     "copy-published": "some files of a version are copied",
-    "beam-work": "a unit of work is done and its result is not recorded; in a Beam worker, if any",
+    "beam-work": "a unit of work is done and its result is not recorded; in a worker, if any",
 }
 SIGNALS = {"KILL", "TERM", "INT", "STOP"}
 
@@ -81,6 +81,11 @@ def arm(order: str | None, flag: str | None = None) -> None:
     _armed = _Armed(name, int(count), signal.Signals[f"SIG{signal_name}"], flag)
 
 
+def arm_as_told() -> None:
+    """Arm the point that the environment names, if any."""
+    arm(os.environ.get(VARIABLE), os.environ.get(FLAG_VARIABLE) or None)
+
+
 def _create_flag(path: str | None) -> bool:
     """Create the flag file; return False if it already exists."""
     if path is None:
@@ -92,4 +97,4 @@ def _create_flag(path: str | None) -> bool:
     return True
 
 
-arm(os.environ.get(VARIABLE), os.environ.get(FLAG_VARIABLE) or None)
+arm_as_told()

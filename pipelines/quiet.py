@@ -18,7 +18,7 @@ def hush(verbose: bool) -> None:
         return
     os.environ.setdefault(TF_LOG_LEVEL, "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    # With an explicit value, the tokenizers library does not warn when Beam forks processes.
+    # With an explicit value, the tokenizers library does not warn when processes are forked.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")  # in Beam's worker processes
     warnings.filterwarnings("ignore", module=r"(google|tfx|tensorflow|apache_beam|absl)(\.|$)")

@@ -124,11 +124,10 @@ def _run(start: Start) -> None:
     # It was imported before, and reads the environment only then.
     if metadata := sys.modules.get("google.auth.compute_engine._metadata"):
         metadata._GCE_METADATA_HOST = os.environ.get("GCE_METADATA_HOST", "metadata")
-    if start.failpoint:  # Beam's workers read the environment
+    if start.failpoint:  # workers read the environment
         os.environ[failpoints.VARIABLE] = start.failpoint
         os.environ[failpoints.FLAG_VARIABLE] = start.flag or ""
-    flag = os.environ.get(failpoints.FLAG_VARIABLE) or None
-    failpoints.arm(os.environ.get(failpoints.VARIABLE), flag)
+    failpoints.arm_as_told()
     if start.largest_file is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (start.largest_file, hard))

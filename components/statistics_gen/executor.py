@@ -56,13 +56,9 @@ class Executor(BeamExecutor):
             storage.write_bytes(storage.join(folder, STATISTICS_FILE), content)
 
     def _count_text(self, folder: str, manifest: Manifest, output: str) -> Mapping[str, TextCounts]:
-        """Count the documents of each split: in this process, unless they are large."""
-        units = plan_units(manifest)
-        if len(units) == 1:  # faster than starting Beam's workers
-            parts = [count_text(folder, units[0])]
-        else:
-            work = functools.partial(count_text, folder)
-            scratch = make_scratch(output)
-            parts = map_units(self.make_pipeline, work, units, scratch, "DocumentStatistics")
-            storage.remove_tree(storage.join(output, SCRATCH))
+        """Count the documents of each split."""
+        work = functools.partial(count_text, folder)
+        units, scratch = plan_units(manifest), make_scratch(output)
+        parts = map_units(self.make_pipeline, work, units, scratch, "DocumentStatistics")
+        storage.remove_tree(storage.join(output, SCRATCH))
         return {split: add_text_counts(part[split] for part in parts) for split in manifest.shards}

@@ -1,6 +1,6 @@
 """Run TextExampleGen: unpack the artifacts and settings and write the documents."""
 
-from collections.abc import Callable, Sequence
+import functools
 from typing import Any
 
 from tfx.proto import example_gen_pb2
@@ -14,7 +14,6 @@ from components.text_example_gen.driver import resolve_text
 from components.text_example_gen.reading.find_files import split_patterns
 from components.text_example_gen.splits import SPLITS
 from components.text_example_gen.write_documents import write_documents
-from components.text_example_gen.writing.mix_sources import Unit
 from components.text_settings import TextSettings
 from components.tfx_internals.beam_executor import BeamExecutor, describe_examples
 from core import storage
@@ -49,19 +48,12 @@ class TextExampleGenExecutor(BeamExecutor):
                 settings,
                 examples.uri,
                 exec_properties["code_digest"],
-                self._map_units,
+                functools.partial(map_units, self.make_pipeline, label="TextExampleGen"),
                 held_out=exec_properties.get("held_out_texts") or "",
             )
         finally:
             storage.remove_tree(storage.join(examples.uri, SCRATCH))
         describe_examples(examples, SPLITS)
-
-    def _map_units(
-        self, work: Callable[[Unit], Unit], units: Sequence[Unit], scratch: str
-    ) -> list[Unit]:
-        if len(units) == 1:  # faster than starting Beam's workers
-            return [work(units[0])]
-        return map_units(self.make_pipeline, work, units, scratch, "TextExampleGen")
 
 
 def _text_source(exec_properties: dict[str, Any]) -> TextSource:

@@ -21,13 +21,11 @@ from tfx.orchestration.portable import cache_utils, launcher
 from tfx.proto.orchestration.executable_spec_pb2 import BeamExecutableSpec
 from tfx.types import Artifact
 
-from components.tfx_internals.beam_workers import supervise_workers
-
 ArtifactsByKey = Mapping[str, Sequence[Artifact]]
 
 
 class HookedLauncher(launcher.Launcher):
-    """TFX's launcher with five hooks. It also ends Beam workers when a run is stopped."""
+    """TFX's launcher with five hooks."""
 
     def portable_text(self, name: str, text: str) -> str:
         """Return what the cache key holds of a parameter or of a property of an input."""
@@ -94,8 +92,7 @@ class HookedLauncher(launcher.Launcher):
 
     def _run_executor(self, execution_info: Any) -> Any:
         self.prepare_outputs(execution_info.output_dict)
-        progress = self.show_progress(execution_info.input_dict)
-        with supervise_workers(), progress:  # also for TFX's own Beam components
+        with self.show_progress(execution_info.input_dict):
             return super()._run_executor(execution_info)
 
     def _publish_successful_execution(

@@ -1,8 +1,6 @@
 """Units of work on a cluster: results in order, and errors that say what to do."""
 
 import functools
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,8 +13,9 @@ from distributed import Client, LocalCluster
 from distributed.client import FutureCancelledError
 
 from components import beam_work
-from components.beam_work import EngineError, Result, Unit, map_units
+from components.beam_work import EngineError, map_units
 from components.tfx_internals.beam_flags import dask_beam_args, portable_beam_args
+from components.unit_work import Result, Unit
 from core.errors import InputError
 
 
@@ -77,23 +76,6 @@ def test_a_cluster_that_is_not_there_is_an_error(
         address = cluster.scheduler_address if workers == 0 else "tcp://127.0.0.1:1"
         with pytest.raises(EngineError, match=message):
             run(address, tmp_path)
-
-
-def test_workers_load_no_tensorflow() -> None:
-    """It would take four seconds and 300 MB in each of them."""
-    work = (
-        "instance_export.export_instances", "instance_gen.write_shard",
-        "instance_import.import_records", "statistics_gen.count_text",
-        "text_example_gen.write_documents",
-    )  # fmt: skip
-    program = "import sys, " + ", ".join(f"components.{m}" for m in ("beam_work", *work))
-    loaded = subprocess.run(
-        [sys.executable, "-c", f"{program}; print(*sys.modules)"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert not {"tensorflow", "tensorflow_data_validation", "tfx.types"} & set(
-        loaded.stdout.split()
-    )
 
 
 def test_a_scheduler_that_ends_is_an_error(

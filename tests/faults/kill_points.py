@@ -158,12 +158,12 @@ KILL_POINTS = (
     ),
     KillPoint(
         "K13",
-        "a Beam worker is killed",
+        "a worker is killed",
         "beam-work",
         _starts(None, 1),
         remains.is_unfinished,
         code=FAILED,
-        says="A Beam worker died",
+        says="A worker process died",
         words=("--to-node", "InstanceGen", "--set", "beam.workers=2"),
     ),
 )

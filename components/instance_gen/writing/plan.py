@@ -112,7 +112,7 @@ def count_slots(settings: InstanceSettings, masking: MaskingSettings) -> int:
 
 @dataclass(frozen=True)
 class ShardContext:
-    """What all shards of one run share. It is pickled for Beam workers."""
+    """What all shards of one run share. It is pickled for workers."""
 
     output: str  # folder of the instances
     scratch: str  # folder for intermediate files

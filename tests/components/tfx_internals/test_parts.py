@@ -245,16 +245,6 @@ def test_compiled_spec_has_the_keys_that_we_complete(tmp_path: Path) -> None:
     require("parameters" in json.loads(types), "The content of the input types", "kubeflow_spec")
 
 
-def test_beam_calls_its_worker_thread_and_module_by_the_names_that_we_look_for() -> None:
-    from apache_beam.runners.portability.fn_api_runner import fn_runner, worker_handlers
-
-    from components.tfx_internals.beam_workers import WORKER_MODULE, WORKER_THREAD
-
-    source = inspect.getsource(fn_runner) + inspect.getsource(worker_handlers)
-    require(f"name='{WORKER_THREAD}'" in source, "The name of Beam's worker thread", "beam_workers")
-    require(WORKER_MODULE.decode() in source, "The module of Beam's worker process", "beam_workers")
-
-
 def test_tfx_builds_no_source_package_for_our_beam_flags() -> None:
     from tfx.utils import dependency_utils
 
