@@ -6,6 +6,7 @@ compares it first. This covers artifacts without a manifest too, such as statist
 
 import hashlib
 import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -66,10 +67,9 @@ def output_digest(folder: str) -> str | None:
     paths = (path for path in Path(folder).rglob("*") if not path.is_dir())
     names = sorted(path.relative_to(folder).as_posix() for path in paths)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        digests = pool.map(lambda name: file_digest(str(Path(folder, name))), names)
-        lines = [f"{digest}  {name}\n" for name, digest in zip(names, digests, strict=True)]
+        lines = pool.map(lambda name: f"{file_digest(str(Path(folder, name)))}  {name}\n", names)
     return _digest_lines(lines)
 
 
-def _digest_lines(lines: list[str]) -> str:
-    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+def _digest_lines(lines: Iterable[str]) -> str:
+    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core import storage
+from core.errors import StorageError
 from core.failpoints import arm
 
 
@@ -119,6 +120,12 @@ def test_a_download_returns_the_digest_and_a_local_folder_is_used_directly(tmp_p
         assert (tmp_path / "x/y/target").read_bytes() == content
     with storage.open_output_folder(str(tmp_path), last="z") as place:
         assert place == str(tmp_path)
+
+
+def test_a_download_to_a_full_disk_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(bytes(1 << 20))
+    with pytest.raises(StorageError, match=r"source: cannot be written \(No space left"):
+        storage.download(str(tmp_path / "source"), "/dev/full")
 
 
 def test_results_of_transfers_are_in_order() -> None:
