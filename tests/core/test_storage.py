@@ -100,15 +100,20 @@ def test_files_are_listed_in_order(tmp_path: Path) -> None:
     assert len(storage.list_files(f"{tmp_path}/**/*.txt")) == 3
 
 
-def test_folders_are_made_and_removed_whether_they_exist_or_not(tmp_path: Path) -> None:
+def test_folders_are_made_and_removed_whether_they_exist_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "a/b"
     for _ in range(2):
         storage.make_folder(str(folder))
+        assert folder.is_dir()
     storage.write_bytes(str(folder / "c/d.txt"), b"x")
     for _ in range(2):
         storage.remove_tree(str(tmp_path / "a"))
     assert files_in(tmp_path) == []
+    monkeypatch.chdir(tmp_path)
     storage.make_folder("gs://bucket/folder")  # nothing to do, and no request
+    assert files_in(tmp_path) == []
 
 
 def test_a_download_returns_the_digest_and_a_local_folder_is_used_directly(tmp_path: Path) -> None:
