@@ -67,8 +67,8 @@ def output_digest(folder: str) -> str | None:
     paths = (path for path in Path(folder).rglob("*") if not path.is_dir())
     names = sorted(path.relative_to(folder).as_posix() for path in paths)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        lines = pool.map(lambda name: f"{file_digest(str(Path(folder, name)))}  {name}\n", names)
-    return _digest_lines(lines)
+        pairs = pool.map(lambda name: f"{file_digest(str(Path(folder, name)))}  {name}\n", names)
+    return _digest_lines(pairs)
 
 
 def _digest_lines(lines: Iterable[str]) -> str:
