@@ -2,6 +2,7 @@
 
 A fork has what the server imported at once, and shares its memory. This process has threads, so it
 cannot be forked itself. Its first call starts the server, which serves the later ones, too.
+Python's own fork server would import this process's main module, and with it TFX, in each worker.
 
 Nothing outlives this process: the server ends its workers and itself when its socket closes. If it
 is killed, Linux kills the workers.
