@@ -90,7 +90,10 @@ def list_(server: Any, call: Call, parent: str) -> dict[str, Any]:
 
 
 def cancel(server: Any, call: Call, name: str) -> dict[str, Any]:
-    """POST …/customJobs/ID:cancel; the job has ended when it is asked for the next time."""
+    """POST …/customJobs/ID:cancel; the job has ended when it is asked for the next time.
+
+    Assumption: to cancel a job that has ended is no error.
+    """
     job = must_find(server.custom_jobs, name)
     if server.on_custom_job:  # its function notices, and stops
         server.job_service.cancel(name)

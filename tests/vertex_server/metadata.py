@@ -21,7 +21,7 @@ from tests.vertex_server.resources import (
 )
 
 STORE = r"projects/[^/]+/locations/[^/]+/metadataStores/[^/:]+"
-MAX_NODES = 1000
+MOST = 1000  # artifacts, executions or events of a lineage, as QueryContextLineageSubgraph says
 ID_PATTERN = "[a-z0-9][a-z0-9-]{0,127}"
 
 
@@ -154,7 +154,7 @@ def add_children(server: Any, call: Call, context: str) -> dict[str, Any]:
 
 
 def context_lineage(server: Any, call: Call, context: str) -> v1.LineageSubgraph:
-    """GET …/contexts/ID:queryContextLineageSubgraph; at most 1,000 nodes, as documented."""
+    """GET …/contexts/ID:queryContextLineageSubgraph."""
     must_find(server.contexts, context)
     children = {n for n, c in server.contexts.items() if context in c.parent_contexts}
     names = set().union(*(server.members.get(name, set()) for name in {context, *children}))
@@ -192,15 +192,18 @@ def _subgraph(
     server: Any, artifacts: Iterable[str], executions: Iterable[str]
 ) -> v1.LineageSubgraph:
     artifacts, executions = set(artifacts), set(executions)
-    nodes = [n for n in (*server.artifacts, *server.executions) if n in artifacts | executions]
-    if len(nodes) > MAX_NODES:
-        raise Refusal(400, f"The subgraph has more than {MAX_NODES} nodes.",
-                      status="FAILED_PRECONDITION")  # fmt: skip
-    return v1.LineageSubgraph(
-        artifacts=[m for n, m in server.artifacts.items() if n in artifacts],
-        executions=[m for n, m in server.executions.items() if n in executions],
-        events=[e for e in server.events if e.artifact in artifacts and e.execution in executions],
-    )
+    kept = {
+        "artifacts": [m for n, m in server.artifacts.items() if n in artifacts],
+        "executions": [m for n, m in server.executions.items() if n in executions],
+        "events": [
+            e for e in server.events if e.artifact in artifacts and e.execution in executions
+        ],
+    }
+    for name, nodes in kept.items():
+        if len(nodes) > MOST:
+            raise Refusal(400, f"The subgraph has more than {MOST} {name}.",
+                          status="FAILED_PRECONDITION")  # fmt: skip
+    return v1.LineageSubgraph(**kept)
 
 
 ROUTES = (

@@ -30,7 +30,10 @@ class Models:
 
 
 def upload(server: Any, call: Call, parent: str) -> dict[str, Any]:
-    """POST …/models:upload; a new model, or with parentModel a new version."""
+    """POST …/models:upload; a new model, or with parentModel a new version.
+
+    Assumption: versions are numbered from 1, and the first one gets the alias default.
+    """
     request = call.body
     made = parse(v1.Model, request.get("model"))
     if not made.display_name:

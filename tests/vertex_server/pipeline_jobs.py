@@ -49,7 +49,7 @@ def create(server: Any, call: Call, parent: str) -> v1.PipelineJob:
 
 
 def start_job(server: Any, parent: str, body: Any, job_id: str, schedule: str = "") -> Any:
-    """Check a job like the service, and store it."""
+    """Check a job like the service, and store it. Assumption: the name of its context."""
     job = parse(v1.PipelineJob, body)
     job_id = job_id or f"job-{len(server.pipeline_jobs) + 1}"
     must_match("[a-z0-9][a-z0-9-]{0,127}", job_id, "pipeline job ID")
@@ -123,7 +123,7 @@ def list_(server: Any, call: Call, parent: str) -> dict[str, Any]:
 
 
 def cancel(server: Any, call: Call, name: str) -> dict[str, Any]:
-    """POST …/pipelineJobs/ID:cancel."""
+    """POST …/pipelineJobs/ID:cancel. Assumption: a job that has ended is refused."""
     job = must_find(server.pipeline_jobs, name)
     if job.state in ENDED:
         raise Refusal(400, f"The PipelineJob {name!r} is not in a state that can be canceled.",

@@ -44,7 +44,7 @@ class Call:
 
 
 class Refusal(Exception):
-    """An error response, with the wording of the real service."""
+    """An error response. Assumption: its words, and its code where the reference names none."""
 
     def __init__(
         self,

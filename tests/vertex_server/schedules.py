@@ -97,7 +97,7 @@ def update(server: Any, call: Call, name: str) -> v1.Schedule:
 
 
 def pause(server: Any, call: Call, name: str) -> dict[str, Any]:
-    """POST …/schedules/ID:pause."""
+    """POST …/schedules/ID:pause. Assumption: only an active schedule can be paused."""
     schedule = must_find(server.schedules, name)
     _must_be(schedule, State.ACTIVE)
     schedule.state, schedule.last_pause_time = State.PAUSED, now()
@@ -122,7 +122,10 @@ def delete(server: Any, call: Call, name: str) -> dict[str, Any]:
 
 
 def fire(server: Any, name: str, when: datetime | None = None) -> v1.PipelineJob | None:
-    """Act like the service at the scheduled time: start a run, or skip it and record why."""
+    """Act like the service at the scheduled time: start a run, or skip it and record why.
+
+    Assumption: the words of `run_response`, and the ids of the runs.
+    """
     with server.lock:
         schedule = must_find(server.schedules, name)
         if schedule.state != State.ACTIVE:

@@ -208,7 +208,9 @@ def test_names_have_the_projects_number_and_cancelling_takes_time(server: Vertex
     assert jobs.get_custom_job(name=by_id).state == v1.JobState.JOB_STATE_CANCELLED
 
 
-def test_a_lineage_of_more_than_a_thousand_nodes_is_refused(server: VertexServer) -> None:
+def test_a_lineage_of_more_than_a_thousand_artifacts_or_events_is_refused(
+    server: VertexServer,
+) -> None:
     store = client(v1.MetadataServiceClient, server)
     names = [
         store.create_artifact(parent=STORE, artifact=v1.Artifact(), artifact_id=f"a{n}").name
@@ -220,7 +222,12 @@ def test_a_lineage_of_more_than_a_thousand_nodes_is_refused(server: VertexServer
     server.members[run] = set(names)
     assert len(store.query_context_lineage_subgraph(context=run).artifacts) == 3
     server.members[run] = set(server.artifacts)
-    with pytest.raises(BadRequest, match="more than 1000 nodes"):
+    with pytest.raises(BadRequest, match="more than 1000 artifacts"):
+        store.query_context_lineage_subgraph(context=run)
+    execution = store.create_execution(parent=STORE, execution=v1.Execution(), execution_id="e")
+    server.members[run] = {names[0], execution.name}
+    server.events += [v1.Event(artifact=names[0], execution=execution.name)] * 1001
+    with pytest.raises(BadRequest, match="more than 1000 events"):
         store.query_context_lineage_subgraph(context=run)
 
 
