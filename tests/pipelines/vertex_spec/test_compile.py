@@ -168,6 +168,16 @@ def test_recipes_have_no_setting_for_a_secret(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"unknown key vertex\.api_key") as refused:
         load_recipe(str(file))
     assert CANARY not in str(refused.value)
+    schema = Recipe.model_json_schema()
+    named = {
+        name: [kind.get("pattern", "") for kind in field["anyOf"] if kind["type"] != "null"]
+        for model in (schema, *schema["$defs"].values())
+        for name, field in model.get("properties", {}).items()
+        if re.search("secret|password|credential|key|auth|api", name)
+    }
+    # They take the name of a resource, and nothing else.
+    assert named.keys() == {"webhook_secret", "kms_key"}
+    assert all(pattern.startswith("^projects/") for (pattern,) in named.values())
 
 
 def test_every_value_has_a_source(spec: dict[str, Any]) -> None:
