@@ -88,8 +88,8 @@ class Running:
     def signal(self, sent: signal.Signals) -> None:
         os.kill(self.pid, sent)
 
-    def wait(self) -> Ended:
-        self._process.join(LONGEST_SECONDS)
+    def wait(self, longest_seconds: float = LONGEST_SECONDS) -> Ended:
+        self._process.join(longest_seconds)
         if self._process.exitcode is None:  # it would also keep this process from ending
             os.killpg(self.pid, signal.SIGKILL)
             self._process.join()
