@@ -90,7 +90,7 @@ benchmarks: $(READY) $(TRANSFORMERS)  ## run each benchmark once, in its smalles
 	  $(IN)/instances/run/artifacts/*/VocabularyGen/vocabulary/*
 	$(SMALL).text_to_instances --work $(IN)/text --megabytes 2 $(PEER:%=--peer % --peer-megabytes 0.5)
 	$(SMALL).training_input --instances 4000 --buckets 64
-	$(SMALL).training_step --vocab-sizes 8000 --dropouts 0 --rounds 1 --forms eager
+	$(SMALL).training_step --vocab-sizes 8000 --dropouts 0 --rounds 1 --steps 2 --forms eager
 	$(SMALL).learning_curve --types bert --steps 60
 	$(SMALL).lineage $(IN)/lineage --runs 50
 	$(SMALL).scale --documents 1e7 --files 100 --latency 0

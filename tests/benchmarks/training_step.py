@@ -27,7 +27,7 @@ SHAPE = {"num_layers": 4, "hidden_size": 256, "num_heads": 4, "intermediate_size
 BATCH = {"batch_size": 32, "seq_length": 128, "max_predictions": 20}
 PRODUCT_FLOPS = 2 * 2048**3
 OURS = "Textmill"
-WAKING, TIMED = 2, 10  # steps of a turn
+WAKING = 2  # first steps of a turn, which are not timed
 REST_SECONDS = 0.3  # OpenMP's threads wait busily for up to 0.2 s
 
 
@@ -92,7 +92,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--vocab-sizes", type=int, nargs="+", default=[8000, 30522])
     parser.add_argument("--dropouts", type=float, nargs="+", default=[0.1, 0.0])
-    parser.add_argument("--rounds", type=int, default=4, help=f"of {TIMED} steps of each")
+    parser.add_argument("--rounds", type=int, default=4, help="turns of each form")
+    parser.add_argument("--steps", type=int, default=10, help="timed in each turn")
     parser.add_argument("--peer", default=str(ROOT / ".venv-transformers" / "bin" / "python"))
     parser.add_argument("--forms", nargs="*", help="of the peer; all, if it is left out")
     arguments = parser.parse_args()
@@ -123,7 +124,7 @@ def measure(vocab_size: int, dropout: float, arguments: argparse.Namespace) -> C
     for _ in range(arguments.rounds):
         for form, worker in workers.items():
             # The first ones wake the threads and bring back what others drove from the cache.
-            times[form] += worker.run(form, WAKING + TIMED)[WAKING:]
+            times[form] += worker.run(form, WAKING + arguments.steps)[WAKING:]
         peaks += [min(worker.run("peak", 2)) for worker in (us, them)]
     us.close()
     them.close()
