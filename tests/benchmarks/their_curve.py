@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import transformers
+from transformers.models.albert.modeling_albert import AlbertLayer
 
 Batch = dict[str, torch.Tensor]
 Losses = dict[str, torch.Tensor]
@@ -32,6 +33,7 @@ class Pairs(torch.nn.Module):
             heads = self.model.cls.predictions, self.model.cls.seq_relationship
         else:
             heads = self.model.predictions, self.model.sop_classifier.classifier
+            add_dropout(self.model)
         self._encoder, (self._tokens, self._pair) = getattr(self.model, kind), heads
 
     def forward(self, batch: Batch) -> Losses:
@@ -43,6 +45,16 @@ class Pairs(torch.nn.Module):
             pair = F.cross_entropy(self._pair(pooled), batch[name])
             losses[name.replace("_labels", "_loss")] = pair
         return losses
+
+
+def add_dropout(albert: torch.nn.Module) -> None:
+    """Drop units at the end of the feed-forward blocks, as ALBERT's own code does.
+
+    `transformers` makes this dropout (AlbertLayer.dropout) and never calls it.
+    """
+    for layer in albert.modules():
+        if isinstance(layer, AlbertLayer):
+            layer.ffn_output.register_forward_hook(lambda _m, _i, rows, d=layer.dropout: d(rows))
 
 
 class Electra(torch.nn.Module):

@@ -1,6 +1,6 @@
 """Compare BERT, ALBERT and two ELECTRAs that were trained with equal FLOPs on the same text.
 
-usage: python -m tests.benchmarks.quality [--budget '100 TFLOP'] [--models bert …]
+usage: python -m tests.benchmarks.quality [--budget '20 TFLOP'] [--models bert …]
 
 Each model is trained by its recipe for small texts, with the same text, vocabulary, length and
 `trainer.budget`, and scored on labeled tasks by DownstreamEvaluator, beside the same architecture
@@ -50,7 +50,7 @@ COLUMNS = "{:21} {:>7} {:>6} {:>5}  {:12} {:11} {:>13} {:>13} {:>6} {:>6}\n"
 def main() -> None:
     """Train and evaluate each model, and print its rows."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--budget", default="100 TFLOP", help="of each model, as trainer.budget")
+    parser.add_argument("--budget", default="20 TFLOP", help="of each model, as trainer.budget")
     parser.add_argument("--workdir", default="work-quality", type=Path)
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
     parser.add_argument("--text", nargs="+", help="patterns of files, one sentence a line")
