@@ -1,11 +1,12 @@
 """Check what holds for every masked input, static or dynamic, in plain Python."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hypothesis import strategies as st
+from core.draw import draw
 
+CASES, ROWS = 10_000, 100  # in a batch
 LENGTH, SLOTS = 32, 12
 PAD, UNK, CLS, SEP, MASK, FIRST = range(6)
 VOCAB_SIZE = 50
@@ -50,8 +51,21 @@ def build(first: Sequence[int], second: Sequence[int]) -> Case:
     return case
 
 
-sizes = st.lists(st.integers(0, 6), max_size=12)
-cases = st.builds(build, sizes, sizes)
+def masking_batches() -> Iterator[tuple[int, dict[str, Any], list[Case]]]:
+    """Yield numbers, settings and batches of random cases."""
+    for number in range(CASES // ROWS):
+        rng = draw(number, "cases")
+        sizes = [rng.integers(0, 7, rng.integers(0, 13)).tolist() for _ in range(2 * ROWS)]
+        cases = [build(*pair) for pair in zip(sizes[::2], sizes[1::2], strict=True)]
+        yield number, CHOICES[number % len(CHOICES)], cases
+
+
+def check_batch(
+    cases: list[Case], settings: dict[str, Any], *results: Sequence[Sequence[Any]]
+) -> None:
+    """Check new ids, positions, ids and weights of a batch."""
+    for case, *rows in zip(cases, *results, strict=True):
+        check_masks(case, settings, *rows)
 
 
 def check_masks(

@@ -1,5 +1,6 @@
 """Words are those that a reader sees, for any tokenizer, with and without spaces."""
 
+import functools
 import itertools
 import re
 
@@ -16,6 +17,7 @@ from tests.real_text import ENGLISH, KOREAN
 from trainer.settings.masking import MaskingSettings
 
 SEQ_LENGTH = 256
+tokenizer_of = functools.cache(Vocabulary.tokenizer)  # reads a file
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def either(request: pytest.FixtureRequest) -> Vocabulary:
 
 def batch_of(vocabulary: Vocabulary, first: str, second: str = "") -> UnmaskedBatch:
     """Assemble one pair of segments; the second may be empty."""
-    codes = vocabulary.tokenizer().encode_batch([first, second])
+    codes = tokenizer_of(vocabulary).encode_batch([first, second])
     ids = np.array([n for code in codes for n in code.ids], np.int32)
     sizes = [np.array([len(code.ids)]) for code in codes]
     ranges = TokenRanges(np.zeros(1, np.int64), sizes[0], sizes[0], sizes[1], np.zeros(1, np.int64))
@@ -45,7 +47,8 @@ def batch_of(vocabulary: Vocabulary, first: str, second: str = "") -> UnmaskedBa
 def words_of(vocabulary: Vocabulary, batch: UnmaskedBatch) -> list[str]:
     """Return the words of a single input as written, without special tokens."""
     places = np.flatnonzero(batch.maskable[0] | (batch.input_ids[0] == vocabulary.unk_id))
-    words = itertools.groupby(places.tolist(), key=lambda place: word_numbers(batch)[0, place])
+    numbers = word_numbers(batch)[0]
+    words = itertools.groupby(places.tolist(), key=lambda place: numbers[place])
     texts = [
         "".join(vocabulary.tokens[batch.input_ids[0, place]] for place in group)
         for _, group in words
