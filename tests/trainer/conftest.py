@@ -35,6 +35,7 @@ def settings_in(
         "warmup_steps": 4,
         "save_every_steps": 1000,
         "device": "cpu",
+        "peak_flops": 1e12,  # measuring it takes as long as a training of a few steps
     }
     return TrainingSettings(
         model=ModelSettings(**{**tiny_model, "max_position": 64, **(model or {})}),
