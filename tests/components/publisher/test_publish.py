@@ -178,6 +178,15 @@ def test_two_publishers_in_one_second_take_two_versions(
     assert place.complete_versions(str(root)) == [NOW + 2]
 
 
+def test_a_version_that_was_published_since_the_listing_is_not_taken(
+    destination: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage.write_bytes(storage.join(destination, str(NOW), "manifest.json"), b"{}")
+    monkeypatch.setattr(place, "_files", lambda _: iter(()))
+    assert place.claim_version(destination, NOW) == NOW + 1
+    assert not storage.exists(storage.join(destination, f".{NOW}.partial"))
+
+
 def test_leftovers_of_a_killed_publisher_are_removed_after_a_day(
     model: str, card: str, tmp_path: Path
 ) -> None:
