@@ -171,7 +171,7 @@ def test_a_model_without_weights_is_refused(tmp_path: Path, card: str) -> None:
 def test_two_publishers_in_one_second_take_two_versions(
     model: str, card: str, tmp_path: Path
 ) -> None:
-    root = tmp_path / "published"
+    root = tmp_path / "not yet" / "published"
     assert place.claim_version(str(root), NOW) == NOW
     assert place.claim_version(str(root), NOW) == NOW + 1
     publish_at(model, card, str(root))
