@@ -85,10 +85,10 @@ benchmarks: export TF_CPP_MIN_LOG_LEVEL := 3
 benchmarks: SMALL := $(BIN)/python -m tests.benchmarks
 benchmarks: IN := work/benchmarks
 benchmarks: $(READY) $(TRANSFORMERS)  ## run each benchmark once, in its smallest form; docs/performance.md has the large ones
-	$(SMALL).instance_gen --work $(IN)/instances --megabytes 2 --vocabulary-size 8000 --workers 1 $(PEER:%=--peer % --peer-megabytes 0.3)
+	$(SMALL).instance_gen --work $(IN)/instances --megabytes 5 --vocabulary-size 8000 --workers 1 $(PEER:%=--peer % --peer-megabytes 0.3)
 	$(SMALL).instance_gen_stages $$(ls -d $(IN)/instances/run/artifacts/*/TextExampleGen/examples/*/Split-train/*.gz | head -1) \
 	  $(IN)/instances/run/artifacts/*/VocabularyGen/vocabulary/*
-	$(SMALL).text_to_instances --work $(IN)/text --megabytes 2 $(PEER:%=--peer % --peer-megabytes 0.5)
+	$(SMALL).text_to_instances --work $(IN)/text --megabytes 5 $(PEER:%=--peer % --peer-megabytes 0.5)
 	$(SMALL).training_input --instances 4000 --buckets 64
 	$(SMALL).training_step --vocab-sizes 8000 --dropouts 0 --rounds 1 --steps 2 --forms eager
 	$(SMALL).learning_curve --types bert --steps 60
