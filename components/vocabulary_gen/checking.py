@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+import pyarrow as pa
 from tokenizers import Encoding, Tokenizer
 
+from components.instance_gen.tokenizing.chunk_tokenizer import find_divider
 from core.vocabulary.tokenizer_file import VocabularyError
 
 MEASURED_BYTES = 4 << 20  # of text, 700,000 words; the error of a share of 1 % is 0.01 %
 SHOWN_CHARACTERS = 10
-_BATCH = 256  # documents that the library encodes in parallel
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,18 @@ def measure_unknown(
     """
     words = tokens = unknown = 0
     characters: Counter[str] = Counter()
-    for text, encoding in _encode(tokenizer, documents):
+    for text, encoding, number in _encode(tokenizer, documents):
         ids = encoding.ids
-        tokens += len(ids)
-        words += len(set(encoding.word_ids))
+        tokens += number * len(ids)
+        words += number * len(set(encoding.word_ids))
         if unk_id in ids:
             words_of_ids = zip(encoding.word_ids, ids, strict=True)
-            unknown += len({word for word, token_id in words_of_ids if token_id == unk_id})
+            of_unknown = {word for word, token_id in words_of_ids if token_id == unk_id}
+            unknown += number * len(of_unknown)
             for (start, end), token_id in zip(encoding.offsets, ids, strict=True):
                 if token_id == unk_id:
-                    characters.update(_unknown_characters(tokenizer, text[start:end], unk_id))
+                    for character in _unknown_characters(tokenizer, text[start:end], unk_id):
+                        characters[character] += number
     frequent = tuple(characters.most_common(SHOWN_CHARACTERS))
     return UnknownMeasurement(words, unknown, tokens, frequent)
 
@@ -73,18 +76,22 @@ def check_unknown_rate(measurement: UnknownMeasurement, limit: float, remedy: st
 
 def _encode(
     tokenizer: Tokenizer, documents: Iterable[Sequence[str]]
-) -> Iterator[tuple[str, Encoding]]:
-    texts = _first_bytes(("\n".join(sentences) for sentences in documents), MEASURED_BYTES)
-    while batch := list(islice(texts, _BATCH)):
-        encodings = tokenizer.encode_batch(batch, add_special_tokens=False)
-        yield from zip(batch, encodings, strict=True)
+) -> Iterator[tuple[str, Encoding, int]]:
+    """Yield each distinct chunk of the sentences, encoded, and how often it occurs."""
+    sentences = pa.array(_first_bytes(documents, MEASURED_BYTES), pa.large_string())
+    divide = find_divider(tokenizer)
+    counted = (divide(sentences)[0] if divide else sentences).value_counts()
+    chunks = counted.field("values").to_pylist()
+    encodings = tokenizer.encode_batch(chunks, add_special_tokens=False)
+    yield from zip(chunks, encodings, counted.field("counts").to_pylist(), strict=True)
 
 
-def _first_bytes(texts: Iterable[str], max_bytes: int) -> Iterator[str]:
+def _first_bytes(documents: Iterable[Sequence[str]], max_bytes: int) -> Iterator[str]:
+    """Yield the sentences of the first documents."""
     size = 0
-    for text in texts:
-        yield text
-        size += len(text.encode())
+    for sentences in documents:
+        yield from sentences
+        size += len("\n".join(sentences).encode())
         if size >= max_bytes:
             return
 

@@ -38,7 +38,7 @@ class TextSample:
                 for record in read_records(path):
                     sentences = decode_sentences(record)
                     yield sentences
-                    size = sum(len(sentence.encode()) for sentence in sentences)
+                    size = len("".join(sentences).encode())
                     self.text_bytes += size
                     advance(size)
                     if self.text_bytes >= self._max_bytes:

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
@@ -20,8 +19,9 @@ from components.vocabulary_gen.writing.build_tokenizer import (
 from components.vocabulary_gen.writing.write_vocabulary import NewVocabulary
 from core.vocabulary.wordpiece import SPECIALS
 
-BATCH_DOCUMENTS = 256
-KEPT_CHUNKS = 1 << 18  # distinct ones, counted before they are divided into words
+BATCH_DOCUMENTS = 256  # divided into chunks together; their bytes fit in a core's cache
+COUNTED_BYTES = 32 << 20  # of chunks and their offsets that are counted together
+KEPT_CHUNKS = 1 << 19  # distinct ones, counted before they are divided into words
 REPEATED_AT_ONCE = 1024  # words in a text that the trainer gets
 
 
@@ -68,24 +68,40 @@ def count_words(documents: Iterable[Sequence[str]], normalizer: Any) -> Counter[
     """
     words: Counter[str] = Counter()
     chunks: Counter[str] = Counter()
-    rest = iter(documents)
-    while batch := list(itertools.islice(rest, BATCH_DOCUMENTS)):
-        sentences = pa.array(itertools.chain.from_iterable(batch), pa.large_string())
-        encoded = divide_at_punctuation(sentences)[0].dictionary_encode()
-        distinct = encoded.dictionary.to_pylist()
-        numbers = np.bincount(encoded.indices.to_numpy(), minlength=len(distinct))
-        chunks.update(dict(zip(distinct, numbers.tolist(), strict=True)))
+    for batch in _divide_into_chunks(documents):
+        counted = pa.chunked_array(batch, pa.large_string()).value_counts()
+        distinct, numbers = (counted.field(name).to_pylist() for name in ("values", "counts"))
+        chunks.update(dict(zip(distinct, numbers, strict=True)))
         if len(chunks) > KEPT_CHUNKS:
             _divide(chunks, normalizer, words)
     _divide(chunks, normalizer, words)
     return words
 
 
+def _divide_into_chunks(documents: Iterable[Sequence[str]]) -> Iterator[list[pa.Array]]:
+    """Yield arrays of chunks; the more are counted together, the more of them are alike."""
+    arrays: list[pa.Array] = []
+    rest = iter(documents)
+    while batch := list(itertools.islice(rest, BATCH_DOCUMENTS)):
+        sentences = pa.array(itertools.chain.from_iterable(batch), pa.large_string())
+        arrays.append(divide_at_punctuation(sentences)[0])
+        if sum(array.nbytes for array in arrays) > COUNTED_BYTES:
+            yield arrays
+            arrays = []
+    yield arrays
+
+
 def _divide(chunks: Counter[str], normalizer: Any, words: Counter[str]) -> None:
-    """Move the counts of chunks to those of their words."""
+    """Move the counts of chunks to those of their words, those of equal counts together."""
     divider = pre_tokenizers.BertPreTokenizer()
+    equal: dict[tuple[int, bool], list[str]] = {}
     for chunk, number in chunks.items():
-        for word, _ in divider.pre_tokenize_str(normalizer.normalize_str(chunk)):
+        equal.setdefault((number, chunk.isascii()), []).append(chunk)
+    for (number, is_ascii), of_number in equal.items():
+        text = normalizer.normalize_str(" ".join(of_number))
+        # The chunks are divided at ASCII punctuation already.
+        divided = text.split() if is_ascii else (w for w, _ in divider.pre_tokenize_str(text))
+        for word in divided:
             words[word] += number
     chunks.clear()
 

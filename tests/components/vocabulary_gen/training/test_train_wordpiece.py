@@ -104,6 +104,7 @@ def test_words_are_counted_as_if_all_text_were_normalized_at_once(
     controls = "".join(map(chr, range(128)))
     text = [*ENGLISH, *KOREAN, [controls, "J\u030c", "CAFE\u0301 漢字 İ", "\ufffd\u200b"], []]
     monkeypatch.setattr(train_wordpiece, "BATCH_DOCUMENTS", 16)
+    monkeypatch.setattr(train_wordpiece, "COUNTED_BYTES", 20_000)
     monkeypatch.setattr(train_wordpiece, "KEPT_CHUNKS", 100)
     divider = pre_tokenizers.BertPreTokenizer()
     expected: Counter[str] = Counter()
