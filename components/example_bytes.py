@@ -3,10 +3,10 @@
 The bytes equal protobuf's deterministic serialization (map keys in order), so equal instances have
 equal bytes. `tfx_bsl`'s encoder writes the features of a record in random order.
 
-A record is a row of bytes in which every varint has the greatest width that the batch needs. A mask
+A record is a row of bytes in which every list has the greatest width that the batch needs. A mask
 marks the bytes that are present, and these are then collected row by row.
 
-    values 5, 300       bytes 05 --  AC 02       mask 1 0  1 1
+    values 5, 300       bytes 05 AC 02 --       mask 1 1 1 0
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,6 +17,7 @@ import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
+from components.protobuf_wire import encode_varint
 from components.records import mask_crc
 
 Bool = npt.NDArray[np.bool_]
@@ -73,6 +74,8 @@ def _entry(name: str, column: Column) -> list[_Piece]:
 def _prepend(tag: bytes, pieces: list[_Piece], rows: int) -> list[_Piece]:
     """Add a tag and the length before a message."""
     sizes = sum((piece.sizes for piece in pieces), np.zeros(rows, np.int64))
+    if (sizes == sizes[0]).all():
+        return [_constant(tag + encode_varint(int(sizes[0])), rows), *pieces]
     return [_constant(tag, rows), _varints(sizes[:, None], None), *pieces]
 
 
@@ -93,22 +96,28 @@ def _floats(column: Column) -> _Piece:
 def _varints(values: npt.NDArray[Any], used: Bool | None) -> _Piece:
     """Encode varints: groups of 7 bits, low first; the top bit marks that another follows."""
     rows, width = values.shape
+    per_row = np.full(rows, width, np.int64) if used is None else used.sum(axis=1)
     largest = int(values.max(initial=0))
     groups = max(-(-largest.bit_length() // 7), 1)
     if groups == 1:
-        sizes = np.full(rows, width, np.int64) if used is None else used.sum(axis=1)
-        return _Piece(values.astype(np.uint8), used, sizes)
-    content = np.empty((rows, width, groups), np.uint8)
-    present = np.ones((rows, width, groups), np.bool_)
-    for group in range(groups):
-        rest = values >> (7 * group)
-        content[:, :, group] = (rest & 0x7F) | ((rest > 0x7F) << 7)
-        if group:
-            present[:, :, group] = rest > 0
-    if used is not None:
-        present &= used[:, :, None]
-    sizes = present.sum(axis=(1, 2))
-    return _Piece(content.reshape(rows, -1), present.reshape(rows, -1), sizes)
+        return _Piece(values.astype(np.uint8), used, per_row)
+    flat = values.ravel() if used is None else values[used]
+    sizes = np.ones(len(flat), np.uint8)
+    for group in range(1, groups):
+        sizes += flat >= 1 << (7 * group)
+    bounds = np.zeros(len(flat) + 1, np.int64)
+    np.cumsum(sizes, out=bounds[1:])
+    stream = np.empty(bounds[-1] + groups, np.uint8)
+    # Groups that a number lacks lie on lower groups of the next numbers, which are written later.
+    for group in reversed(range(groups)):
+        rest = flat >> (7 * group)
+        goes_on = (rest > 0x7F).view(np.uint8)
+        stream[bounds[:-1] + group] = rest.astype(np.uint8) | (goes_on << 7)
+    of_row = np.diff(bounds[np.append(0, np.cumsum(per_row))])
+    content = np.empty((rows, int(of_row.max())), np.uint8)
+    present = np.arange(content.shape[1]) < of_row[:, None]
+    content[present] = stream[: bounds[-1]]
+    return _Piece(content, present, of_row)
 
 
 def _frame(pieces: list[_Piece], rows: int) -> bytes:

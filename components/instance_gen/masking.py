@@ -41,8 +41,9 @@ def mask_batch(
     """
     budget = prediction_budget(batch, masking.rate, max_predictions)
     chosen = choose(batch, budget, masking, rng)
-    row, position = np.nonzero(chosen)
-    slot = np.arange(len(row)) - np.searchsorted(row, row)
+    row, position = divmod(np.flatnonzero(chosen), chosen.shape[1])
+    per_row = chosen.sum(axis=1)
+    slot = np.arange(len(row)) - np.repeat(np.cumsum(per_row) - per_row, per_row)
     original = batch.input_ids[row, position]
     masked = MaskedBatch(batch.input_ids.copy(), *_empty_slots(len(batch.lengths), max_predictions))
     masked.positions[row, slot] = position

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from components.instance_gen.tokenizing.ragged import Int32, Int64, compute_offsets, gather_rows
 from core.vocabulary.tokenizer_file import flatten_steps
 
-CACHED_CHUNKS = 1 << 19  # entries, about 100 MB at most; a language has fewer frequent words
+CACHED_CHUNKS = 1 << 19  # entries, about 70 MB at most; a language has fewer frequent words
 CACHED_CHUNK_CHARS = 32  # longer chunks are rare in text with spaces, and too many without
 
 
@@ -30,7 +30,9 @@ class ChunkTokenizer:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self._divide = find_divider(tokenizer) or _keep_whole
-        self._cache: dict[str, list[int]] = {}
+        self._rows: dict[str, int] = {}  # of the cached chunks, in the next two
+        self._ids = np.zeros(0, np.int32)
+        self._lengths = np.zeros(0, np.int64)
 
     def encode(self, texts: pa.Array) -> tuple[Int32, Int64]:
         """Encode texts (S,), an Arrow `large_string` without nulls.
@@ -40,21 +42,35 @@ class ChunkTokenizer:
         """
         chunks, first_chunks = self._divide(texts)
         encoded = chunks.dictionary_encode()
-        pieces = self._encode_chunks(encoded.dictionary.to_pylist())
-        lengths = np.fromiter((len(p) for p in pieces), np.int64, len(pieces))
-        flat = np.fromiter(itertools.chain.from_iterable(pieces), np.int32, int(lengths.sum()))
-        ids, offsets = gather_rows(flat, compute_offsets(lengths), encoded.indices.to_numpy())
+        rows, ids, lengths = self._encode_chunks(encoded.dictionary.to_pylist())
+        ids, offsets = gather_rows(ids, compute_offsets(lengths), rows[encoded.indices.to_numpy()])
         return ids, offsets[first_chunks]
 
-    def _encode_chunks(self, chunks: list[str]) -> list[list[int]]:
-        cache = self._cache
-        missing = [chunk for chunk in chunks if chunk not in cache]
-        encoded = self._tokenizer.encode_batch_fast(missing, add_special_tokens=False)
-        new = {chunk: code.ids for chunk, code in zip(missing, encoded, strict=True)}
-        pieces = [cache[chunk] if chunk in cache else new[chunk] for chunk in chunks]
-        if len(cache) < CACHED_CHUNKS:
-            cache.update((c, ids) for c, ids in new.items() if len(c) <= CACHED_CHUNK_CHARS)
-        return pieces
+    def _encode_chunks(self, chunks: list[str]) -> tuple[Int64, Int32, Int64]:
+        """Return the row of each chunk, the ids of all rows, and their lengths."""
+        known = len(self._lengths)
+        known_rows = map(self._rows.get, chunks, itertools.repeat(-1))
+        rows = np.fromiter(known_rows, np.int64, len(chunks))
+        missing = np.flatnonzero(rows < 0)
+        texts = [chunks[place] for place in missing]
+        encoded = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        new = [encoding.ids for encoding in encoded]
+        rows[missing] = np.arange(known, known + len(new))
+        lengths = np.append(self._lengths, np.fromiter(map(len, new), np.int64, len(new)))
+        flat = itertools.chain.from_iterable(new)
+        ids = np.append(self._ids, np.fromiter(flat, np.int32, int(lengths[known:].sum())))
+        if known < CACHED_CHUNKS:
+            self._keep(texts, ids, lengths)
+        return rows, ids, lengths
+
+    def _keep(self, texts: list[str], ids: Int32, lengths: Int64) -> None:
+        """Keep short new chunks, whose rows are the last ones."""
+        known = len(self._lengths)
+        is_short = np.fromiter(map(len, texts), np.int64, len(texts)) <= CACHED_CHUNK_CHARS
+        kept = np.append(np.ones(known, np.bool_), is_short)
+        short = itertools.compress(texts, is_short)
+        self._rows.update(zip(short, itertools.count(known), strict=False))
+        self._ids, self._lengths = ids[np.repeat(kept, lengths)], lengths[kept]
 
 
 def _keep_whole(texts: pa.Array) -> tuple[pa.Array, Int64]:
