@@ -2,7 +2,7 @@
 
 A Beam pipeline returns nothing, so results come back as small files. The same code therefore runs
 in one process, in several, on Dataflow with a folder on an object store, and on a Dask cluster.
-On this machine there is no Beam: its workers take five seconds to start, and 200 MB each.
+On this machine there is no Beam: its workers take three seconds of CPU time and 150 MB each.
 """
 
 import contextlib
