@@ -12,7 +12,6 @@ import atexit
 import contextlib
 import ctypes
 import functools
-import gc
 import importlib
 import multiprocessing
 import os
@@ -29,6 +28,7 @@ from typing import Any
 from core import failpoints
 from core.errors import TextmillError
 from core.exit import STOP_SIGNALS
+from core.loading import loading_libraries
 
 # All that have units of work. None of them loads TensorFlow, TFX or Beam.
 PRELOADED = (
@@ -156,9 +156,9 @@ def _blocked_stop_signals() -> Iterator[None]:
 
 def serve(number: int) -> None:
     """Run the server on the socket with this number until its other end closes."""
-    for module in PRELOADED:
-        importlib.import_module(module)
-    gc.freeze()  # what the garbage collector marks would no longer be shared
+    with loading_libraries():  # what the garbage collector marks would no longer be shared
+        for module in PRELOADED:
+            importlib.import_module(module)
     server, forks = os.getpid(), set()
     with socket.socket(fileno=number) as requests:
         while True:

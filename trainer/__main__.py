@@ -9,6 +9,7 @@ import logging
 import sys
 
 from core.exit import INPUT_ERROR, exit_with_sentence
+from core.loading import loading_libraries
 from trainer.devices.libtpu import check_libtpu
 from trainer.job import read_job
 
@@ -26,7 +27,8 @@ def main(arguments: list[str]) -> None:
     with exit_with_sentence():
         job = read_job(arguments[0])
         check_libtpu()  # TensorFlow for TPUs loads libtpu while it is imported
-        from trainer.run_fn import run_job
+        with loading_libraries():
+            from trainer.run_fn import run_job
 
         run_job(job)
 

@@ -7,6 +7,8 @@ these names, which TFX's compiler (`tfx/orchestration/kubeflow/v2`) chooses. The
 
 from typing import Any
 
+from core.loading import loading_libraries
+
 # The key of the image for all tasks without an image of their own (`pipeline_builder`).
 DEFAULT_IMAGE = "default_image_path"
 # The component that contains all other tasks when the pipeline has an exit handler.
@@ -40,7 +42,8 @@ def compile_spec(pipeline: Any, images: str | dict[str, str], exit_handler: Any)
 
 def parse_executor_flags(arguments: list[str]) -> Any:
     """Parse the flags of a container with TFX's private parser."""
-    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+    with loading_libraries():
+        from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
     return kubeflow_v2_run_executor._parse_flags(arguments)
 

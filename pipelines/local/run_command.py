@@ -16,6 +16,7 @@ from components.text_example_gen.reading.list_remote import list_once
 from core import storage
 from core.exit import SUCCEEDED, sigterm_raises
 from core.json_object import read_json
+from core.loading import loading_libraries
 from core.plain_yaml import dump_plain
 from pipelines.local.node_timer import NodeTimer
 from pipelines.local.run_and_report import run_and_report
@@ -123,8 +124,9 @@ def _run(
         write_recipe(recipe, folder)
         timer.say(f"run {run_id}: loading TFX and TensorFlow")
         remove_stale_generated_files()
-        from pipelines.create_pipeline import create_pipeline
-        from pipelines.local.local_runner import Nodes, run_locally
+        with loading_libraries():
+            from pipelines.create_pipeline import create_pipeline
+            from pipelines.local.local_runner import Nodes, run_locally
 
         log_to(folder / LOG, verbose)
         pipeline = create_pipeline(recipe, make_locations(recipe, text, workdir, options.span))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.text_example_gen.reading.list_remote import list_once
+from core.loading import loading_libraries
 from pipelines.local.standard_input import keep_standard_input
 from pipelines.local.text_location import TextLocation, locate_and_check
 from pipelines.local.training_rate import find_rate
@@ -110,9 +111,10 @@ def _plan_nodes(
     recipe: Recipe, text: TextLocation, workdir: Workdir, options: RunOptions
 ) -> list["PlannedNode"]:
     # These modules import TFX, which takes seconds; errors in the arguments come before that.
-    from pipelines.create_pipeline import create_pipeline
-    from pipelines.local.run_command import make_locations
-    from pipelines.plan.nodes import plan_nodes
+    with loading_libraries():
+        from pipelines.create_pipeline import create_pipeline
+        from pipelines.local.run_command import make_locations
+        from pipelines.plan.nodes import plan_nodes
 
     # Without the path, because TFX would create the store's folder; planning uses a copy.
     locations = replace(make_locations(recipe, text, workdir, options.span), metadata_path=None)

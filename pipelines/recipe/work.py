@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from core.errors import InputError, did_you_mean
 from core.format_numbers import format_compact, format_flop
+from core.loading import loading_libraries
 from core.settings import LATEST_BLESSED
 from pipelines.quiet import hush
 from pipelines.recipe.file import load_recipe, shipped_recipes
@@ -140,7 +141,8 @@ def check_training(recipe: Recipe, to_node: str | None) -> None:
     Raises:
         InputError: device, libraries, precision or batch do not fit.
     """
-    from trainer.devices.check import check_devices
+    with loading_libraries():
+        from trainer.devices.check import check_devices
 
     if trains(recipe, to_node):
         check_devices(recipe.trainer)

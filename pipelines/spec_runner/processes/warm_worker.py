@@ -19,13 +19,15 @@ import traceback
 import warnings
 from typing import Any
 
+from core.loading import loading_libraries
+
 
 def main() -> None:
     """Import the modules and serve the socket that the command line names."""
     number, *modules = sys.argv[1:]
     with socket.socket(fileno=int(number)) as connection:
         stream = connection.makefile("rw", encoding="utf-8")
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), loading_libraries():
             warnings.simplefilter("ignore")
             for module in modules:
                 importlib.import_module(module)

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from core.errors import InputError, TextmillError
+from core.loading import loading_libraries
 from pipelines.output_file import check_output, write_output
 from pipelines.quiet import hush
 from pipelines.recipe.budget import resolve_budget
@@ -40,7 +41,8 @@ def compile_to_file(recipe_name: str, output: Path, overrides: list[str], *, che
         check_output(output)
     recipe, budget = resolve_budget(load_recipe(recipe_name, overrides).from_here())
     hush(verbose=False)
-    from pipelines.vertex.compile.compile import compile_recipe
+    with loading_libraries():
+        from pipelines.vertex.compile.compile import compile_recipe
 
     text = to_yaml(compile_recipe(recipe), recipe_name, overrides)
     if check:
