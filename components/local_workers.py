@@ -179,7 +179,7 @@ def serve(number: int) -> None:
 
 
 def _wait_for_failure(forks: set[int]) -> int:
-    """Return the exit code of a fork that ended without being told to."""
+    """Return the exit code of a fork that ended by itself."""
     while True:
         pid, status = os.wait()
         forks.remove(pid)
@@ -197,7 +197,7 @@ def _work(number: int, server: int) -> None:
         os.environ.clear()
         os.environ.update(environment)
         os.chdir(folder)
-        failpoints.arm_as_told()
+        failpoints.arm_by_environment()
         process = connection.recv()
         while True:
             element = connection.recv()

@@ -1,4 +1,4 @@
-"""Do the work of some units and write their results to a file, in whatever process it is."""
+"""Do the work of some units, in any process, and write their results to a file."""
 
 import json
 from collections.abc import Callable

@@ -81,7 +81,7 @@ def arm(order: str | None, flag: str | None = None) -> None:
     _armed = _Armed(name, int(count), signal.Signals[f"SIG{signal_name}"], flag)
 
 
-def arm_as_told() -> None:
+def arm_by_environment() -> None:
     """Arm the point that the environment names, if any."""
     arm(os.environ.get(VARIABLE), os.environ.get(FLAG_VARIABLE) or None)
 
@@ -97,4 +97,4 @@ def _create_flag(path: str | None) -> bool:
     return True
 
 
-arm_as_told()
+arm_by_environment()

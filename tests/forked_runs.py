@@ -127,7 +127,7 @@ def _run(start: Start) -> None:
     if start.failpoint:  # workers read the environment
         os.environ[failpoints.VARIABLE] = start.failpoint
         os.environ[failpoints.FLAG_VARIABLE] = start.flag or ""
-    failpoints.arm_as_told()
+    failpoints.arm_by_environment()
     if start.largest_file is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (start.largest_file, hard))

@@ -38,7 +38,7 @@ from core import storage
 
 Array = npt.NDArray[Any]
 KEY_BUCKETS = 1 << 12  # equal ranges of keys
-RANGE_BYTES = 64 << 20  # of lines that a worker holds
+RANGE_BYTES = 16 << 20  # of lines that a worker holds; it takes several times as much
 HELD_LINES = 1 << 18  # in memory before they are written
 MAX_DOCUMENTS = 10_000  # that are counted per line
 DROPPED, EMPTIED = "boilerplate_lines", "boilerplate_documents"  # counters
