@@ -22,7 +22,7 @@ from core import storage
 from core.manifest import Manifest
 from core.progress import show_progress
 
-UNIT_BYTES = 64 << 20  # of shards, per unit of work
+UNIT_BYTES = 8 << 20  # of compressed shards, per unit of work
 MAX_UNITS = 64
 BATCH_RECORDS = 1024
 DISTINCT_KEPT = 1 << 14  # hashes in the sketch of a feature; its error is below 1 %
