@@ -2,7 +2,9 @@
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -12,8 +14,10 @@ from core.draw import draw_seed
 from tests.trainer.conftest import settings_in
 from tests.trainer.training_tools import first_batch, make_replica_step
 from trainer.export.export import export_model
-from trainer.huggingface.config import GENERATOR_FOLDER, TRANSFORMERS_FOLDER
 from trainer.input.instances import open_instances
+from trainer.input.parse_records import Batch
+from trainer.loop.replicas import Sums
+from trainer.loop.state import State
 from trainer.models.electra import Electra
 from trainer.objectives.choose import choose_objective
 from trainer.objectives.replaced_tokens import DRAWS, fill_masks, sample_tokens
@@ -32,18 +36,49 @@ MODELS: dict[str, dict[str, object]] = {
 Arrays = dict[str, np.ndarray]
 
 
-@pytest.mark.parametrize("kind", MODELS)
-def test_a_step_is_that_of_pytorch(
-    kind: str, static_folder: str, transformers_python: str, tmp_path: Path
-) -> None:
-    settings = settings_in(tmp_path, {"type": kind, **EXACT, **MODELS[kind]})
-    batch = first_batch(settings, static_folder)
-    replica_step, state = make_replica_step(settings, static_folder)
-    export(settings, static_folder, state.values(), tmp_path)
+class Prepared(NamedTuple):
+    """A state before its first step, a batch, and the folder with PyTorch's results."""
+
+    replica_step: Callable[[Batch, tf.Tensor], Sums]
+    state: State
+    batch: Arrays
+    scratch: Path
+
+
+@pytest.fixture(scope="module")
+def prepared(
+    static_folder: str, transformers_python: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Prepared]:
+    """Prepare a step of each kind, and let PyTorch do it."""
+    made = {kind: prepare(kind, static_folder, tmp_path_factory.mktemp(kind)) for kind in MODELS}
+    words = [word for kind, each in made.items() for word in (kind, str(each.scratch))]
+    done = subprocess.run(
+        [transformers_python, str(SCRIPT), *words],
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+def prepare(kind: str, instances: str, scratch: Path) -> Prepared:
+    settings = settings_in(scratch, {"type": kind, **EXACT, **MODELS[kind]})
+    batch = first_batch(settings, instances)
+    replica_step, state = make_replica_step(settings, instances)
+    export(settings, instances, state.values(), scratch)
     if kind == "electra":
-        batch["filled_ids"] = filled(settings, static_folder, state.variables, batch)
+        batch["filled_ids"] = filled(settings, instances, state.variables, batch)
         assert (batch["filled_ids"] != batch["input_ids"]).any()
-    theirs = step_of_torch(transformers_python, kind, batch, tmp_path)
+    np.savez(scratch / "batch.npz", **batch)
+    return Prepared(replica_step, state, batch, scratch)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_step_is_that_of_pytorch(kind: str, prepared: dict[str, Prepared]) -> None:
+    replica_step, state, batch, scratch = prepared[kind]
+    theirs = dict(np.load(scratch / "theirs.npz"))
     given = {name: tf.constant(value) for name, value in batch.items() if name != "filled_ids"}
     sums = tf.function(replica_step)(given, tf.constant(0, tf.int64))
     assert len([name for name in theirs if name.startswith("loss.")]) == 2
@@ -78,20 +113,3 @@ def filled(
     sampled = sample_tokens(scores, 1.0, draws)
     masked = batch["masked_lm_ids"], batch["masked_lm_weights"]
     return fill_masks(tf.constant(batch["input_ids"]), positions, *masked, sampled)[0].numpy()
-
-
-def step_of_torch(python: str, kind: str, batch: Arrays, scratch: Path) -> Arrays:
-    np.savez(scratch / "batch.npz", **batch)
-    folders = [scratch / "model" / TRANSFORMERS_FOLDER]
-    if kind == "electra":
-        folders.append(scratch / "model" / GENERATOR_FOLDER)
-    done = subprocess.run(
-        [python, str(SCRIPT), "batch.npz", kind, *map(str, folders)],
-        cwd=scratch,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return dict(np.load(scratch / f"{kind}.npz"))

@@ -1,13 +1,15 @@
 """One training step in PyTorch on models of `transformers`; run by its own Python.
 
-usage: python torch_step.py BATCH.npz KIND FOLDER [GENERATOR_FOLDER]
+usage: python torch_step.py KIND FOLDER …
 
-Writes KIND.npz: `loss.…`, `gradient_norm`, and every weight after the update. The batch is that of
-Textmill; of an ELECTRA it also has `filled_ids`, the ids with the generator's samples. The rest is
-written from the papers' formulas, and knows nothing of Textmill's code.
+Each FOLDER has batch.npz and model/. Writes theirs.npz beside them: `loss.…`, `gradient_norm`, and
+every weight after the update. The batch is that of Textmill; of an ELECTRA it also has
+`filled_ids`, the ids with the generator's samples. The rest is written from the papers' formulas,
+and knows nothing of Textmill's code.
 """
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,19 +26,24 @@ CLASSES = {
 }
 
 
-def main(batch_path: str, kind: str, folder: str, *generator_folder: str) -> None:
+def main(kind: str, scratch: Path) -> None:
     """Losses, gradients, and BERT's AdamW without bias correction."""
-    arrays = np.load(batch_path)
+    arrays = np.load(scratch / "batch.npz")
     batch = {
         name: torch.tensor(arrays[name].astype(np.int64))
         for name in arrays.files
         if arrays[name].dtype.kind == "i"
     }
     batch["weights"] = torch.tensor(arrays["masked_lm_weights"])
-    model = getattr(transformers, CLASSES[kind]).from_pretrained(folder).double()
+    model = (
+        getattr(transformers, CLASSES[kind])
+        .from_pretrained(scratch / "model/transformers")
+        .double()
+    )
     parameters = dict(model.named_parameters())
     if kind == "electra":
-        generator = transformers.ElectraForMaskedLM.from_pretrained(*generator_folder).double()
+        folder = scratch / "model/transformers-generator"
+        generator = transformers.ElectraForMaskedLM.from_pretrained(folder).double()
         generator.electra.embeddings = model.electra.embeddings
         generator.generator_lm_head.weight = model.electra.embeddings.word_embeddings.weight
         for name, parameter in generator.named_parameters():
@@ -48,7 +55,7 @@ def main(batch_path: str, kind: str, folder: str, *generator_folder: str) -> Non
     weight = {"replaced_token_loss": DISCRIMINATOR_WEIGHT}
     sum(weight.get(name, 1.0) * loss for name, loss in losses.items()).backward()
     results = {f"loss.{name}": loss.item() for name, loss in losses.items()}
-    np.savez(f"{kind}.npz", **results, **update(parameters))
+    np.savez(scratch / "theirs.npz", **results, **update(parameters))
 
 
 def masked_lm(logits: torch.Tensor, batch: dict) -> torch.Tensor:
@@ -105,4 +112,5 @@ def update(parameters: dict) -> dict:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    for of_kind, of_folder in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
+        main(of_kind, Path(of_folder))

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tfx.types import channel_utils, standard_artifacts
@@ -23,14 +24,30 @@ TRANSFORMERS_PYTHON = os.environ.get("TEXTMILL_TRANSFORMERS_PYTHON", DEFAULT_PYT
 ENCODE = """
 import json, sys
 from transformers import AutoTokenizer
-tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
 texts = json.load(sys.stdin)
-specials = [tokenizer.pad_token_id, tokenizer.unk_token_id, tokenizer.cls_token_id,
-            tokenizer.sep_token_id, tokenizer.mask_token_id]
-pair = tokenizer(texts[0], texts[1])
-json.dump({"ids": tokenizer(texts, add_special_tokens=False)["input_ids"], "specials": specials,
-           "size": len(tokenizer), "pair": [pair["input_ids"], pair["token_type_ids"]]}, sys.stdout)
+for folder in sys.argv[1:]:
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    specials = [tokenizer.pad_token_id, tokenizer.unk_token_id, tokenizer.cls_token_id,
+                tokenizer.sep_token_id, tokenizer.mask_token_id]
+    pair = tokenizer(texts[0], texts[1])
+    ids = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    print(json.dumps({"ids": ids, "specials": specials, "size": len(tokenizer),
+                      "pair": [pair["input_ids"], pair["token_type_ids"]]}))
 """
+TEXTS = [sentence for document in [*ENGLISH, *KOREAN] for sentence in document]
+TEXTS += [
+    "CAFE\u0301 J\u030c \u0130stanbul",
+    "漢字かな交じり文",
+    "a\u200bb \u00ad \ufffd",
+    "x" * 101,
+]
+COMPARED: list[dict[str, object]] = [
+    {},
+    {"lowercase": False},
+    {"strip_accents": True},
+    {"kind": "sentencepiece"},
+    {"kind": "sentencepiece", "lowercase": False, "split_cjk": True},
+]
 
 
 def component(documents: standard_artifacts.Examples, **settings: object) -> VocabularyGen:
@@ -70,39 +87,32 @@ def test_editing_the_imported_folder_changes_the_cache_key(tmp_path: Path) -> No
     assert before["import_digest"] != after["import_digest"]
 
 
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, dict[str, Any]]]:
+    """Return vocabularies, and what `transformers` makes of the texts with each."""
+    folders = [
+        run(tmp_path_factory.mktemp("compared"), size=2500, **settings) for settings in COMPARED
+    ]
+    done = subprocess.run(
+        [TRANSFORMERS_PYTHON, "-c", ENCODE, *map(str, folders)],
+        input=json.dumps(TEXTS).encode(),
+        capture_output=True,
+        check=True,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+    )
+    return list(zip(folders, map(json.loads, done.stdout.splitlines()), strict=True))
+
+
 @pytest.mark.transformers
 @pytest.mark.skipif(not Path(TRANSFORMERS_PYTHON).exists(), reason="make transformers")
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {},
-        {"lowercase": False},
-        {"strip_accents": True},
-        {"kind": "sentencepiece"},
-        {"kind": "sentencepiece", "lowercase": False, "split_cjk": True},
-    ],
-)
-def test_transformers_gives_the_same_ids(tmp_path: Path, settings: dict[str, object]) -> None:
-    folder = run(tmp_path, size=2500, **settings)
-    texts = [sentence for document in [*ENGLISH, *KOREAN] for sentence in document]
-    texts += [
-        "CAFE\u0301 J\u030c \u0130stanbul",
-        "漢字かな交じり文",
-        "a\u200bb \u00ad \ufffd",
-        "x" * 101,
-    ]
-    theirs = json.loads(
-        subprocess.run(
-            [TRANSFORMERS_PYTHON, "-c", ENCODE, str(folder)],
-            input=json.dumps(texts).encode(),
-            capture_output=True,
-            check=True,
-            env={**os.environ, "HF_HUB_OFFLINE": "1"},
-        ).stdout
-    )
+@pytest.mark.parametrize("number", range(len(COMPARED)), ids=map(str, COMPARED))
+def test_transformers_gives_the_same_ids(
+    number: int, encoded: list[tuple[Path, dict[str, Any]]]
+) -> None:
+    folder, theirs = encoded[number]
     vocabulary = load_vocabulary(str(folder))
     tokenizer = vocabulary.tokenizer()
-    assert theirs["ids"] == [tokenizer.encode(text).ids for text in texts]
+    assert theirs["ids"] == [tokenizer.encode(text).ids for text in TEXTS]
     assert theirs["specials"] == [0, 1, 2, 3, 4]
     assert theirs["size"] == vocabulary.size
     first, second = theirs["ids"][:2]

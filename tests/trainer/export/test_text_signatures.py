@@ -57,20 +57,20 @@ sys.meta_path.insert(0, Blocked())
 import tensorflow as tf
 import tensorflow_text
 
-folder, k, *texts = sys.argv[1:]
-model = tf.saved_model.load(folder)
-texts = tf.constant(texts)
-answers = {"fill_mask_text": model.signatures["fill_mask_text"](text=texts, k=tf.constant(int(k)))}
-if "find_replaced" in model.signatures:
-    answers["find_replaced"] = model.signatures["find_replaced"](text=texts)
-answers["default"] = model.fill_mask_text(texts)
-
 def plain(value):
     return value.decode() if isinstance(value, bytes) else [plain(v) for v in value] if isinstance(
         value, list) else value
 
-answers = {s: {n: plain(v.numpy().tolist()) for n, v in a.items()} for s, a in answers.items()}
-print(json.dumps(answers))
+k, texts, *folders = sys.argv[1:]
+k, texts = tf.constant(int(k)), tf.constant(json.loads(texts))
+for folder in folders:
+    model = tf.saved_model.load(folder)
+    answers = {"fill_mask_text": model.signatures["fill_mask_text"](text=texts, k=k)}
+    if "find_replaced" in model.signatures:
+        answers["find_replaced"] = model.signatures["find_replaced"](text=texts)
+    answers["default"] = model.fill_mask_text(texts)
+    answers = {s: {n: plain(v.numpy().tolist()) for n, v in a.items()} for s, a in answers.items()}
+    print(json.dumps(answers))
 """
 
 
@@ -83,7 +83,8 @@ class Exported:
     answers: dict[str, dict[str, Any]]
 
 
-def export(root: Path, kind: str, vocabulary: Vocabulary) -> Exported:
+def export(root: Path, kind: str, vocabulary: Vocabulary) -> Path:
+    """Export a model with random weights; return its folder."""
     settings = settings_in(root, {"type": kind, "num_layers": 2})
     architecture = resolve_architecture(
         settings.model, vocab_size=vocabulary.size, pad_id=vocabulary.pad_id
@@ -95,10 +96,15 @@ def export(root: Path, kind: str, vocabulary: Vocabulary) -> Exported:
     folder = root / "model"
     save_serving_model(str(folder), model, values, vocabulary, pair=None)
     write_transformers_folders(str(folder), architecture, values, vocabulary)
-    command = [sys.executable, "-I", "-c", CLIENT, str(folder), str(K), *TEXTS]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    return folder
+
+
+def ask_client(folders: list[Path]) -> list[dict[str, dict[str, Any]]]:
+    """Return what a client without our code gets from each model."""
+    command = [sys.executable, "-I", "-c", CLIENT, str(K), json.dumps(TEXTS), *map(str, folders)]
+    done = subprocess.run(command, cwd=folders[0], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return Exported(folder, vocabulary, json.loads(done.stdout.splitlines()[-1]))
+    return [json.loads(line) for line in done.stdout.splitlines()[-len(folders) :]]
 
 
 @pytest.fixture(scope="module")
@@ -116,10 +122,13 @@ def exported(static_folder: str, tmp_path_factory: pytest.TempPathFactory) -> di
         "imported": ("albert", imported),
         "electra": ("electra", wordpiece),
     }
-    return {
-        name: export(tmp_path_factory.mktemp(name), kind, load_vocabulary(str(folder)))
-        for name, (kind, folder) in sources.items()
+    vocabularies = {name: load_vocabulary(str(folder)) for name, (_, folder) in sources.items()}
+    folders = {
+        name: export(tmp_path_factory.mktemp(name), kind, vocabularies[name])
+        for name, (kind, _) in sources.items()
     }
+    answers = dict(zip(folders, ask_client([*folders.values()]), strict=True))
+    return {name: Exported(folders[name], vocabularies[name], answers[name]) for name in sources}
 
 
 @pytest.fixture(scope="module")
