@@ -16,7 +16,7 @@ from pipelines import workdir as workdir_module
 from pipelines.metadata.archive import Archive
 from pipelines.workdir import open_workdir
 from tests.faults.conftest import DOCUMENTS, DONE
-from tests.faults.lane import Lane, processes_of
+from tests.faults.lane import Lane, is_stopped, processes_of
 from tests.faults.results import false_claims, last_summary, results
 
 FULL = int(os.environ.get("TEXTMILL_FAULT_RUNS", "1")) > 1
@@ -159,22 +159,18 @@ def test_eight_runs_at_once_wait_or_name_the_holder_and_agree(
     assert made_now == {name: undisturbed[name] for name in made_now}
 
 
-@pytest.mark.parametrize("words", [(), ("--to-node", "InstanceGen", "--set", "beam.workers=2")])
 def test_ctrl_c_at_any_time_exits_with_130_and_leaves_no_process(
-    lane: Lane, undisturbed: Results, words: tuple[str, ...]
+    lane: Lane, undisturbed: Results
 ) -> None:
-    """Each run continues where the last one was interrupted; the moments depend on its number.
-
-    With workers there is one interruption, in the middle of the first step.
-    """
+    """Each run continues where the last one was interrupted; the moments depend on its number."""
     lane.restore(None)
     interrupted = 0
     nodes = ["TextExampleGen", "InstanceStatistics", "Trainer", "ModelEvaluator", "Pusher"]
-    for number in range(1 if words else CTRL_CS):
-        running = lane.start(*words)
+    for number in range(CTRL_CS):
+        running = lane.start()
         node = nodes[number * len(nodes) // CTRL_CS]
         running.wait_until(lambda: node in running.output() or not running.is_alive(), node)  # noqa: B023
-        time.sleep((number * 0.37) % 1.0 if not words else 2.0)
+        time.sleep((number * 0.37) % 1.0)
         if not running.is_alive():
             continue
         running.signal(signal.SIGINT)
@@ -185,10 +181,23 @@ def test_ctrl_c_at_any_time_exits_with_130_and_leaves_no_process(
         time.sleep(0.5)
         assert processes_of(running.pid) == []
     # The last nodes take so little time that a run may end before its Ctrl-C arrives.
-    assert interrupted >= (1 if words else CTRL_CS * 3 / 5)
+    assert interrupted >= CTRL_CS * 3 / 5
+    assert lane.run().code == SUCCEEDED
+    assert results(lane.workdir) == undisturbed
+    assert false_claims(lane.workdir) == []
+
+
+def test_ctrl_c_ends_the_workers_even_one_that_hangs(lane: Lane, tmp_path: Path) -> None:
+    lane.restore(None)
+    words = ("--to-node", "InstanceGen", "--set", "beam.workers=2")
+    running = lane.start(*words, failpoint="beam-work:1:STOP", flag=str(tmp_path / "hangs"))
+    running.wait_until(lambda: any(map(is_stopped, processes_of(running.pid))), "a worker hangs")
+    running.signal(signal.SIGINT)
+    ended = running.wait()
+    assert ended.code == INTERRUPTED, ended.output
+    assert "Stopped by Ctrl-C" in ended.output
+    assert processes_of(running.pid) == []
     assert lane.run(*words).code == SUCCEEDED
-    if not words:
-        assert results(lane.workdir) == undisturbed
     assert false_claims(lane.workdir) == []
 
 
