@@ -46,6 +46,9 @@ WRITING_METHODS = {
 # PyArrow before 14.0.1 unpickles types that a file names. One function keeps it from that.
 ARROW_READERS = ("pyarrow.parquet.", "pyarrow.ipc.", "pyarrow.feather.", "pyarrow.dataset.")
 OPENS_PARQUET = "components/text_example_gen/reading/read_parquet.py"
+# Those of models and datasets; the others in our sources return bytes or use core/storage.py.
+OBJECT_SAVERS = {"save", "export"}
+NO_SAVERS = {"safetensors.numpy.save", "checkpoints.save"}
 SAVERS = {"numpy.save", "numpy.savez", "numpy.savez_compressed"}  # to a path or a buffer
 OPENERS = {"open", "GFile", "fdopen"}
 WRITING_MODE = re.compile(r"[rwaxbt+]*[wax+][rwaxbt+]*")
@@ -157,7 +160,8 @@ def _writes(call: ast.Call, name: str, buffers: set[str]) -> bool:
     # `path.replace(target)` and `path.rename(target)`; those of text and times take more.
     moves = method in ("replace", "rename") and owner and len(call.args) == 1 and not call.keywords
     writes = method in WRITING_METHODS and owner != "core.storage"
-    return bool(name in WRITERS or moves or writes)
+    saves = method in OBJECT_SAVERS and owner and name not in NO_SAVERS
+    return bool(name in WRITERS or moves or writes or saves)
 
 
 def _full_names(tree: ast.Module) -> dict[str, str]:

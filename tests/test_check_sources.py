@@ -35,6 +35,7 @@ def test_code_from_data_is_found(source: str) -> None:
         "import tensorflow as tf\ntf.io.gfile.GFile(path, 'w')",
         "import tensorflow as tf\ntf.saved_model.save(m, path)",
         "import tensorflow as tf\ntf.train.Checkpoint(m=m)", "model.save_weights(path)",
+        "model.save(path)", "model.export(path)", "dataset.save(path)", "self.model.save(path)",
         "import tensorflow as tf\ntf.summary.create_file_writer(path)",
         "safetensors.numpy.save_file(x, path)", "import sqlite3\nsqlite3.connect(path)",
     ],
@@ -50,7 +51,7 @@ def test_a_writer_is_found(source: str) -> None:
         "text.replace('a', 'b')", "moment.replace(hour=0)", "yaml.load(x, Loader=Strict)",
         "import os\nos.open(path, os.O_RDONLY)", "np.load(path, allow_pickle=False)",
         "import numpy as np\nb = io.BytesIO()\nnp.save(b, x)", "safetensors.numpy.save(x)",
-        "rename(graph)", "subprocess.run(['ls'])",
+        "rename(graph)", "export(graph)", "checkpoints.save(history)", "subprocess.run(['ls'])",
     ],
 )  # fmt: skip
 def test_what_neither_loads_code_nor_writes_is_allowed(source: str) -> None:
