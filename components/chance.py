@@ -4,12 +4,13 @@ import math
 from collections.abc import Iterator, Mapping
 
 from core.format_numbers import format_percent
+from core.manifest import OF_SOURCE
 
 Metrics = Mapping[str, float]
 # The share of one of two labels, by task.
 _SHARES = {"next_sentence": "random_next_share", "sentence_order": "swapped_share"}
 _CLASSES = "sequence_relation"  # has a share per label
-LOSS_OF, UNIGRAM_OF = "masked_lm_loss_of_", "unigram_loss_of_"  # each source of the text
+LOSS_OF, UNIGRAM_OF = f"masked_lm_loss{OF_SOURCE}", f"unigram_loss{OF_SOURCE}"
 _LABELS = {"auc": "AUC"}
 
 

@@ -1,7 +1,7 @@
 """Do the work of some units, in any process, and write their results to a file."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from core import storage
@@ -10,6 +10,8 @@ from core.failpoints import failpoint
 
 Unit = dict[str, Any]
 Result = dict[str, Any]
+# Applies a function to every unit; takes the function, the units and a scratch folder.
+MapUnits = Callable[[Callable[[Unit], Result], Sequence[Unit], str], list[Result]]
 
 
 class UnitWork:

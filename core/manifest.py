@@ -19,6 +19,7 @@ from core.settings import Settings
 from core.temporary import TemporaryFolder
 
 MANIFEST = "manifest.json"
+OF_SOURCE = "_of_"  # between the name of a count or metric and that of a source of the text
 CODE_FACTS = {"code_digest", "git", "image_digest", "hardware"}  # how it was made, not what it is
 _GONE = "the manifest names this file and it is gone. Run again."
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from core.draw import draw_seed
 from core.errors import InputError
-from core.manifest import read_manifest, verified_files
+from core.manifest import OF_SOURCE, read_manifest, verified_files
 from core.progress import Advance, show_progress
 from trainer.huggingface.read import read_model
 from trainer.input.batches import evaluation_batches
@@ -28,7 +28,6 @@ EVALUATION_MASKING = MaskingSettings(rate=0.15)
 # ELECTRA's generator never sees random tokens in training and would copy them, so every predicted
 # token is masked.
 ELECTRA_MASKING = MaskingSettings(rate=0.15, mask_share=1.0, random_share=0.0)
-OF_SOURCE = "_of_"  # between the names of a metric and of a source
 FloatRatios = dict[str, tuple[float, float]]  # numerators and denominators
 
 

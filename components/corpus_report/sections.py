@@ -9,6 +9,7 @@ from markupsafe import Markup
 from components.corpus_report import charts, figures
 from components.corpus_report.examples import SPACE, read_example
 from components.corpus_report.read_artifacts import ReportData
+from core.manifest import OF_SOURCE
 from core.wording import counter_sort_key
 
 FIRST_SPLITS = ("train", "eval")
@@ -41,8 +42,10 @@ def document_section(data: ReportData, *, show_text: bool) -> dict[str, Any]:
             name: data.documents.facts.get(name) if show_text else None for name in EXAMPLES
         },
         "hides_text": not show_text and any(map(data.documents.facts.get, EXAMPLES)),
-        "source_tokens": {name: train.get(f"tokens_of_{name}", 0) for name in sources},
-        "source_instances": {name: train.get(f"instances_of_{name}", 0) for name in sources},
+        **{
+            f"source_{kind}": {name: train.get(f"{kind}{OF_SOURCE}{name}", 0) for name in sources}
+            for kind in ("tokens", "instances")
+        },
         "document_totals": _totals(counts),
         "document_counters": _in_order(counts.get("all", {})),
         "sampled_documents": data.sampled_documents,

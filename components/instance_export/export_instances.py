@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from pydantic import JsonValue
 
@@ -19,13 +18,12 @@ from components.instance_gen.writing.encode import Frames
 from components.instance_gen.writing.plan import copy_vocabulary
 from components.records import write_frames
 from components.settings import ExportSettings
+from components.unit_work import Unit
 from core import storage
 from core.draw import draw
 from core.manifest import Manifest, Shard, write_manifest
 from trainer.input.instances import VOCABULARY_FOLDER, Instances, open_instances
 from trainer.settings.masking import MaskingSettings
-
-Unit = dict[str, Any]
 
 
 def plan_units(instances: Instances) -> list[Unit]:

@@ -18,12 +18,12 @@ from components.instance_gen.writing.publish import save_array
 from components.records import write_frames
 from components.settings import InstanceSettings, RecordsSettings
 from components.statistics_gen.value_counts import save_value_counts
+from components.unit_work import Unit
 from core import storage
 from core.errors import InputError
 from core.manifest import file_digest
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 
-Unit = dict[str, Any]
 SPLITS = ("train", "eval")
 
 

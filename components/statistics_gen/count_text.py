@@ -18,6 +18,7 @@ from tfx_bsl.coders import example_coder
 from tfx_bsl.sketches import KmvSketch
 
 from components.records import check_records, read_records
+from components.unit_work import Unit
 from core import storage
 from core.manifest import Manifest
 from core.progress import show_progress
@@ -30,7 +31,6 @@ VALUES_KEPT = 8192  # the most frequent ones; TFDV shows 1,000
 COUNTED_TIMES = 32  # as many are counted before the others are dropped
 LARGE_VALUE_BYTES = 1024  # longer values are counted under one name, as TFDV's sketches do
 LARGE_VALUE, INVALID_VALUE = "__LARGE_BYTES__", "__BYTES_VALUE__"  # TFDV's names
-Unit = dict[str, Any]
 
 
 @dataclass

@@ -8,7 +8,6 @@ import dataclasses
 import itertools
 import operator
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from components.text_example_gen.reading.compression import find_compression
 from components.text_example_gen.reading.file_kinds import find_layout
@@ -16,6 +15,7 @@ from components.text_example_gen.reading.find_files import CorpusFile
 from components.text_example_gen.reading.read_documents import document_end
 from components.text_example_gen.reading.stored_file import CHUNK_BYTES, status
 from components.text_settings import TextSettings
+from components.unit_work import Unit
 from core import storage
 from core.errors import StorageError
 
@@ -32,7 +32,6 @@ _ENDS = {
 _LONGEST_END = 5
 _SEARCH_BYTES = 1 << 16  # read at once to find an end
 
-Unit = dict[str, Any]
 _WHOLE_FILE = 6  # the fields of CorpusFile without those of a range
 _values = operator.attrgetter(*(field.name for field in dataclasses.fields(CorpusFile)))
 

@@ -11,9 +11,9 @@ from components.text_example_gen.reading.errors import escape_path
 from components.text_example_gen.reading.find_files import CorpusFile
 from components.text_example_gen.reading.read_documents import DocumentReader
 from components.text_example_gen.splits import SPLIT_BUCKETS, choose_split, split_bucket
-from components.text_example_gen.writing.mix_sources import Unit
 from components.text_example_gen.writing.runs import Entry, RunWriter
 from components.text_settings import TextSettings
+from components.unit_work import Unit
 from core import storage
 
 

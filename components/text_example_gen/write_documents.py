@@ -29,9 +29,10 @@ from components.text_example_gen.reading.fingerprint import (
     fingerprint,
 )
 from components.text_example_gen.splits import SPLITS
-from components.text_example_gen.writing.mix_sources import MapUnits, Unit, mix_sources
+from components.text_example_gen.writing.mix_sources import mix_sources
 from components.text_example_gen.writing.shards import Selection, plan_shards, write_shard
 from components.text_settings import TextSettings
+from components.unit_work import MapUnits, Unit
 from core import storage
 from core.manifest import Manifest, Shard, write_manifest
 from core.temporary import make_scratch
@@ -60,8 +61,7 @@ def write_documents(
     but the names of source files is the same for any order of the files and any division of the
     text into files. The caller removes the folder `SCRATCH` from the artifact's folder.
 
-    `map_units` applies a function to every unit of work; it takes function, units and a scratch
-    folder. `held_out` is the JSON of HeldOutTexts, or "".
+    `held_out` is the JSON of HeldOutTexts, or "".
 
     Raises:
         CorpusError: the text cannot be used as it is.

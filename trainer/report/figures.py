@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from core.format_numbers import format_flop, format_percent
+from core.manifest import OF_SOURCE
 from trainer.input.instances import Instances
 from trainer.models.architecture import Architecture, generator_architecture
 from trainer.models.parameters import count_parameters
 from trainer.objectives.objective import Objective
 
-INSTANCES_OF = "instances_of_"  # begins the names of counters, of each source of the text
+INSTANCES_OF = f"instances{OF_SOURCE}"  # begins the names of counters
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from components.instance_gen.tokenizing.documents import TokenizedDocuments
 from components.instance_gen.tokenizing.ragged import Int32, Int64
 from components.statistics_gen.value_counts import ValueCounter
 from components.text_example_gen.documents import find_source
+from core.manifest import OF_SOURCE
 from core.vocabulary.vocabulary import Vocabulary
 
 Counts = dict[str, int]
@@ -129,8 +130,11 @@ def count_sources(
         starts = starts + np.arange(len(starts))
     of_instance = of_document[np.searchsorted(starts, ranges.first_start, side="right") - 1]
     instances = np.bincount(of_instance, minlength=len(sources))
-    counts = {f"tokens_of_{name}": int(n) for name, n in zip(sources, tokens, strict=True)}
-    counts |= {f"instances_of_{name}": int(n) for name, n in zip(sources, instances, strict=True)}
+    counts = {
+        f"{kind}{OF_SOURCE}{name}": int(number)
+        for kind, numbers_of in (("tokens", tokens), ("instances", instances))
+        for name, number in zip(sources, numbers_of, strict=True)
+    }
     return counts, of_instance
 
 

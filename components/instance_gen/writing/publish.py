@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from components.instance_gen.writing.counters import add_counts, add_histograms
 from components.instance_gen.writing.plan import ShardContext
 from components.instance_gen.writing.schema import dynamic_schema, schema_text, static_schema
 from components.statistics_gen.value_counts import VALUE_COUNTS, sum_value_counts
+from components.unit_work import MapUnits
 from core import storage
 from core.errors import InputError
 from core.manifest import Manifest, Shard, describe_file, write_manifest
@@ -22,10 +23,6 @@ from core.vocabulary.vocabulary import Vocabulary
 from trainer.input.instances import SOURCE_IDS_FILE, TOKEN_COUNTS
 
 Units = Sequence[Mapping[str, Any]]
-MapUnits = Callable[
-    [Callable[[dict[str, Any]], dict[str, Any]], Sequence[dict[str, Any]], str],
-    list[dict[str, Any]],
-]
 ADDED_AT_ONCE = 512  # scratch files of shards, each about as long as the vocabulary
 SCRATCH_FILES = ("token_counts", "value_counts", "source_ids")  # of each shard
 HISTOGRAMS = "histograms.json"
@@ -41,8 +38,6 @@ def publish_instances(
     map_units: MapUnits,
 ) -> Manifest:
     """Sum up the results, write the files beside the shards and, last, the manifest.
-
-    `map_units` applies a function to units of work; it takes function, units and a scratch folder.
 
     Raises:
         InputError: a split has no instances, or most documents have no pair.

@@ -32,8 +32,8 @@ from components.text_example_gen.writing.bucketed_file import (
     divide_buckets,
     read_buckets,
 )
-from components.text_example_gen.writing.mix_sources import MapUnits, Unit
 from components.text_settings import TextSettings
+from components.unit_work import MapUnits, Unit
 from core import storage
 
 Array = npt.NDArray[Any]

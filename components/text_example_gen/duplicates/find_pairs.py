@@ -23,10 +23,10 @@ from components.text_example_gen.duplicates.signatures import (
     id_bucket,
 )
 from components.text_example_gen.writing.bucketed_file import BucketWriter, read_buckets
+from components.unit_work import Unit
 from core import storage
 
 Array = npt.NDArray[Any]
-Unit = dict[str, Any]
 NEIGHBORS = 8  # with the same key, that each document is compared with, besides the first
 PAIR = np.dtype([("earlier", ID), ("later", ID)])
 SIGNED_PAIR = np.dtype([("pair", PAIR), ("signature", "<u2", SIGNATURE_LENGTH)])

@@ -19,7 +19,6 @@ import numpy.typing as npt
 from components.text_example_gen.documents import SHARD_BUCKETS
 from components.text_example_gen.duplicates.find_pairs import (
     SIMILAR_PAIR,
-    Unit,
     attach_signatures,
     compare,
     find_candidates,
@@ -39,10 +38,10 @@ from components.text_example_gen.writing.bucketed_file import (
     divide_buckets,
     read_buckets,
 )
+from components.unit_work import MapUnits, Unit
 from core import storage
 
 Int64 = npt.NDArray[np.int64]
-MapUnits = Callable[[Callable[[Unit], Unit], Sequence[Unit], str], list[Unit]]
 RANGE_BYTES = 256 << 20  # of keys or signatures that a worker holds
 EXAMPLES = 3  # with the lowest ids, which do not depend on the order of the text
 _ROWS = 1 << 14  # as Python's numbers, at once
@@ -66,7 +65,7 @@ def find_near_duplicates(
         parts: `signatures`, `keys` and `signed` (their number) of each part of the text, as
             SignatureWriter writes them; together every document, including copies.
         threshold: Jaccard similarity from which two documents count as nearly the same.
-        map_units: as in `write_documents`.
+        map_units: processes units of work.
         scratch: folder for temporary files.
     """
     documents = sum(part["signed"] for part in parts)

@@ -3,8 +3,6 @@
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +12,10 @@ from components.text_example_gen.splits import SPLITS
 from components.text_example_gen.writing.mix import SourceShare, plan_mix
 from components.text_example_gen.writing.shards import Selection, measure_shard, plan_shards
 from components.text_settings import TextSettings
+from components.unit_work import MapUnits, Unit
 from core import storage
 
 Int64 = npt.NDArray[np.int64]
-Unit = dict[str, Any]
-MapUnits = Callable[[Callable[[Unit], Unit], Sequence[Unit], str], list[Unit]]
 
 
 def mix_sources(
@@ -37,7 +34,7 @@ def mix_sources(
         settings: with sources.
         selection: without a mix.
         text_bytes: (splits, buckets) bytes of text before mixing.
-        map_units: as in `write_documents`.
+        map_units: processes units of work.
         scratch: folder for temporary files.
 
     Raises:
