@@ -3,6 +3,8 @@
 import contextlib
 import functools
 import os
+import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -169,20 +171,31 @@ def print_next(summary: RunSummary, workdir: Workdir, console: Console) -> None:
     if not model:
         _explain_unpublished(summary, console)
         return
+    commands = [
+        f"{name_program('tensorboard')} --logdir {short(workdir.pipeline_root(summary.recipe))}",
+        f"{name_program('textmill')} lineage serve --workdir {short(str(workdir.root))}",
+    ]
     folder = short(model)
-    console.print("\nNext, with `pip install transformers torch`:")
     if storage.is_remote(model):
-        console.print(f"  gcloud storage cp --recursive {escape(model)} .", soft_wrap=True)
+        commands.insert(0, f"gcloud storage cp --recursive {model} .")
         folder = model.rpartition("/")[2]
-    console.print(
-        f"  from transformers import {_choose_class(model)}, AutoTokenizer\n"
-        f'  model = {_choose_class(model)}.from_pretrained("{escape(folder)}/transformers")',
-        soft_wrap=True,
-    )
-    logs = short(workdir.pipeline_root(summary.recipe))
-    console.print(f"  tensorboard --logdir {escape(logs)}", soft_wrap=True)
-    root = short(str(workdir.root))
-    console.print(f"  textmill lineage serve --workdir {escape(root)}", soft_wrap=True)
+    code = [
+        f"from transformers import {_choose_class(model)}, AutoTokenizer",
+        f'model = {_choose_class(model)}.from_pretrained("{folder}/transformers")',
+    ]
+    _print_lines("\nNext:", commands, console)
+    _print_lines("and in Python, with `pip install transformers torch`:", code, console)
+
+
+def name_program(program: str) -> str:
+    """Return what to type for a program of this environment: its name, or else its path."""
+    path, found = Path(sys.executable).with_name(program), shutil.which(program)
+    is_elsewhere = path.exists() and not (found and path.samefile(found))
+    return short(str(path)) if is_elsewhere else program
+
+
+def _print_lines(title: str, lines: list[str], console: Console) -> None:
+    console.print(title, *(f"  {line}" for line in lines), sep="\n", markup=False, soft_wrap=True)
 
 
 def _explain_unpublished(summary: RunSummary, console: Console) -> None:

@@ -21,6 +21,7 @@ MAX_VALUE_CHARACTERS = 24
 # A folder is none either: the content of what is in it decides.
 NOT_A_REASON = {
     "module_path", "span", "version", "output_parameters",
+    "hash_buckets",  # computed from eval_fraction
     "input_base", "destination", "checkpoint_root", "pipeline_root",
 }  # fmt: skip
 Counts = dict[str, Any]

@@ -122,10 +122,8 @@ def _print_estimates(estimates: tuple["Estimate", ...], console: "Console") -> N
     numbers = ("time", "on demand", "spot", "TFLOP/s")
     table = Table("machine", *numbers, right=numbers)
     first = estimates[0]
-    quick = [e for e in estimates if e is not first and e.hours * SECONDS_PER_HOUR < 1]
-    for estimate in estimates:
-        if estimate in quick:
-            continue
+    shown, quick = _split_quick(estimates)
+    for estimate in shown:
         reached = "measured" if estimate.reached is None else _format_tera(estimate.reached)
         table.add_row(
             estimate.machine,
@@ -148,6 +146,14 @@ def _print_estimates(estimates: tuple["Estimate", ...], console: "Console") -> N
     )
 
 
+def _split_quick(
+    estimates: tuple["Estimate", ...],
+) -> tuple[list["Estimate"], list["Estimate"]]:
+    """Split off the machines, except for the first, that need less than a second."""
+    quick = [e for e in estimates[1:] if e.hours * SECONDS_PER_HOUR < 1]
+    return [e for e in estimates if e not in quick], quick
+
+
 def _format_tera(value: float) -> str:
     return f"{value / 1e12:,.1f}" if value >= 1e12 else f"{value / 1e12:.2g}"
 
@@ -158,7 +164,8 @@ def _print_memory(estimates: tuple["Estimate", ...], console: "Console") -> None
 
     numbers = ("GiB", "of", "largest batch")
     table = Table("memory of each device", *numbers, right=numbers)
-    fits = [(estimate, estimate.memory) for estimate in estimates if estimate.memory]
+    shown, _ = _split_quick(estimates)
+    fits = [(estimate, estimate.memory) for estimate in shown if estimate.memory]
     for estimate, fit in fits:
         style = "red" if fit.needed_gb > fit.device_gb else "default"
         table.add_row(

@@ -218,6 +218,9 @@ def _nearest(word: str, known: Sequence[str], groups: KeyPath = ()) -> str:
     close = difflib.get_close_matches(word, known, n=1)
     if close:
         return f" Did you mean {'.'.join((*groups, close[0]))}?"
+    inner = [] if groups else [leaf for group in known for leaf in _fields_at((group,))]
+    if leaf := difflib.get_close_matches(word, inner, n=1):
+        return _nearest(leaf[0], known)
     return f" Known keys: {', '.join(known)}." if known else ""
 
 

@@ -117,6 +117,8 @@ def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
         ("trainer.step=5", "--set: unknown key trainer.step. Did you mean trainer.steps?"),
         ("foo.bar=1", "--set: unknown key foo. Known keys: name, description"),
         ("steps=5", "--set: unknown key steps. Did you mean trainer.steps?"),
+        ("vocab.size=5", "--set: unknown key vocab. Did you mean vocabulary?"),
+        ("lerning_rate=5", "--set: unknown key lerning_rate. Did you mean trainer.learning_rate?"),
         ("trainer.steps", "write it as KEY=VALUE, e.g. trainer.steps=2000"),
         ("name.x=1", "name is a single value"),
     ],
@@ -199,3 +201,9 @@ def test_a_rule_that_an_override_breaks_is_blamed_on_it_and_a_group_lists_its_ke
         load_recipe("demo", ["trainer.warmup_steps=5000"])
     with pytest.raises(RecipeError, match=r"^--set: trainer is a group of settings\. Set one of"):
         load_recipe("demo", ["trainer=5"])
+
+
+@pytest.mark.parametrize("name", ["quick", "korean", "albert-tiny", "electra-tiny", "bert-base"])
+def test_recipes_split_the_running_text_of_records_into_sentences(name: str) -> None:
+    text = load_recipe(name).text
+    assert (text.plain_form, text.record_form) == ("lines", "prose")

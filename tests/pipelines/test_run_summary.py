@@ -2,13 +2,14 @@
 
 import io
 import re
+import sys
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from pipelines.local.run_and_report import print_ending
-from pipelines.local.run_command import print_next
+from pipelines.local.run_command import name_program, print_next
 from pipelines.local.run_summary import NodeSummary, RunSummary, print_summary, short
 from pipelines.workdir import Workdir
 
@@ -85,6 +86,19 @@ def test_the_suggested_command_loads_the_model_with_all_its_weights(
     assert f"from transformers import {opens}, AutoTokenizer" in printed
     assert f'{opens}.from_pretrained("{tmp_path}/transformers")' in printed
     assert f"textmill lineage serve --workdir {tmp_path}\n" in printed
+
+
+def test_programs_that_the_shell_would_not_find_are_named_by_their_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "textmill").touch(mode=0o755)
+    monkeypatch.chdir(tmp_path.parent)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert name_program("textmill") == f"{tmp_path.name}/textmill"
+    assert name_program("tensorboard") == "tensorboard", "this environment has none"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert name_program("textmill") == "textmill"
 
 
 def test_a_run_that_publishes_nothing_says_why_and_what_to_do(tmp_path: Path) -> None:

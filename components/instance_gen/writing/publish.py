@@ -91,8 +91,8 @@ def check_counts(split: str, counts: dict[str, int]) -> None:
     if "no_pair" in counts and alone > MAX_UNPAIRABLE_SHARE * documents:
         raise InputError(
             f"{alone} of the {documents} documents of split {split!r} have one sentence, so they "
-            "have no next one. Put blank lines between documents and not between sentences, or "
-            "set instances.objective=none."
+            "have no next one. Put blank lines between documents and not between sentences; if a "
+            "line holds several sentences, set text.form=prose; or set instances.objective=none."
         )
     if not counts.get("instances"):
         raise InputError(

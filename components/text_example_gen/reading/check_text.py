@@ -50,7 +50,7 @@ def check_text(root: str, patterns: Patterns, settings: TextSettings) -> None:
         left -= file.size_bytes
         is_blank &= _check_file(file, settings.for_source(file.source))
     if is_blank:
-        raise CorpusError(explain_blank(root, len(files)))
+        raise CorpusError(explain_blank(files[0].path if len(files) == 1 else root, len(files)))
 
 
 def _check_remote(root: str, files: Sequence[CorpusFile], settings: TextSettings) -> None:

@@ -32,6 +32,14 @@ def test_changes_of_code_text_and_inputs_are_described_in_words() -> None:
     assert list(compare(before, now)) == ["code changed", "text changed", "instances changed"]
 
 
+def test_what_is_computed_from_a_setting_is_not_a_second_reason() -> None:
+    before, now = (
+        execution({"output_config": {"hash_buckets": n}, "text_settings": {"eval_fraction": n / 9}})
+        for n in (3, 6)
+    )
+    assert len(list(compare(before, now))) == 1
+
+
 def test_other_libraries_are_not_called_other_code() -> None:
     before, now = (execution({"code_digest": "c0dec0de" + end * 8}) for end in "ab")
     assert list(compare(before, now)) == ["environment changed"]
