@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from tfx.orchestration.data_types import RuntimeParameter
@@ -14,15 +15,20 @@ from core.errors import InputError
 from core.settings import LATEST_BLESSED
 from pipelines.create_pipeline import create_pipeline
 from pipelines.machines.fit import check_machine
-from pipelines.machines.presets import preset
+from pipelines.machines.presets import Preset, preset
 from pipelines.recipe.settings import Recipe
-from pipelines.recipe.vertex_settings import VertexSettings
+from pipelines.recipe.vertex_settings import TrainingJob, VertexSettings
 from pipelines.run_environment import Locations, Platform
-from pipelines.vertex.compile.parameters import list_spec_parameters, placeholder
+from pipelines.vertex.compile.parameters import (
+    list_spec_parameters,
+    placeholder,
+    require_vertex,
+)
 from pipelines.vertex.compile.sources import locate_sources
 from pipelines.vertex.compile.spec import TRAINER_TASK, finish_spec
 from pipelines.vertex.compile.worker_pools import use_dataflow, worker_pools
 
+ROOT = placeholder("pipeline_root")
 TRAINER_PARAMETERS = (
     "project", "region", "service_account", "network", "steps", "warmup_steps", "learning_rate",
     "global_batch_size", "seed", "model_size",
@@ -36,55 +42,61 @@ def compile_recipe(recipe: Recipe) -> dict[str, Any]:
     Raises:
         InputError: the recipe has no such section, or names a machine or task that does not exist.
     """
-    parameters = list_spec_parameters(recipe)
-    vertex = recipe.vertex
-    if vertex is None:
-        raise InputError(f"The recipe {recipe.name} has no section `vertex:`.")
-    on_kubeflow = vertex.platform == "kubeflow"
-    if on_kubeflow:
+    vertex, parameters = require_vertex(recipe), list_spec_parameters(recipe)
+    if vertex.platform == "kubeflow":
         check_kubeflow(recipe, vertex)
     check_machine(recipe, preset(vertex.training.machine))
     runtime = {p.name: RuntimeParameter(name=p.name, ptype=p.type) for p in parameters}
-    root = placeholder("pipeline_root")
     pipeline = create_pipeline(
-        recipe,
-        Locations(
-            input_base=runtime["text_root"],
-            patterns=locate_sources(recipe)[1]
-            if recipe.text.sources
-            else (placeholder("text_pattern"),),
-            pipeline_root="",
-            checkpoint_root="",
-            destination=f"{root}/published/{recipe.name}",
-            span=runtime["span"],
-            registry=_registry_model(recipe.name) if vertex.model_registry else None,
-        ),
-        Platform(
-            trainer=functools.partial(
-                InPlaceTrainer if on_kubeflow else VertexTrainer,
-                job=custom_job(recipe.name, vertex),
-                launch=vertex.training.launch(),
-                code_digest=executor_digest(VertexTrainer),
-                values={
-                    "checkpoint_root": f"{root}/checkpoints/{recipe.name}",
-                    **{name: runtime[name] for name in TRAINER_PARAMETERS},
-                },
-            ),
-            seed=runtime["seed"],
-            beam_args=() if vertex.dataflow else None,
-            resolvers="none" if on_kubeflow else "tfx",
-        ),
+        recipe, _locations(recipe, vertex, runtime), _platform(recipe.name, vertex, runtime)
     )
     if vertex.dataflow:
         use_dataflow(pipeline.components, recipe.name, vertex.dataflow, vertex.images.dataflow)
     record = RunRecord(
         recipe=recipe.name,
-        record_root=f"{root}/runs",
+        record_root=f"{ROOT}/runs",
         topic=vertex.notify.topic or "",
         webhook_secret=vertex.notify.webhook_secret or "",
     )
     spec = compile_spec(pipeline, images_by_task(vertex), record)
     return finish_spec(spec, recipe.description, vertex, parameters)
+
+
+def _locations(
+    recipe: Recipe, vertex: VertexSettings, runtime: Mapping[str, RuntimeParameter]
+) -> Locations:
+    sources = recipe.text.sources
+    return Locations(
+        input_base=runtime["text_root"],
+        patterns=locate_sources(recipe)[1] if sources else (placeholder("text_pattern"),),
+        pipeline_root="",
+        checkpoint_root="",
+        destination=f"{ROOT}/published/{recipe.name}",
+        span=runtime["span"],
+        registry=_registry_model(recipe.name) if vertex.model_registry else None,
+    )
+
+
+def _platform(
+    recipe: str, vertex: VertexSettings, runtime: Mapping[str, RuntimeParameter]
+) -> Platform:
+    on_kubeflow = vertex.platform == "kubeflow"
+    trainer = functools.partial(
+        InPlaceTrainer if on_kubeflow else VertexTrainer,
+        job=custom_job(recipe, vertex),
+        launch=vertex.training.launch(),
+        code_digest=executor_digest(VertexTrainer),
+        values={
+            "checkpoint_root": f"{ROOT}/checkpoints/{recipe}",
+            **{name: runtime[name] for name in TRAINER_PARAMETERS},
+        },
+    )
+    return Platform(
+        trainer=trainer,
+        seed=runtime["seed"],
+        beam_args=() if vertex.dataflow else None,
+        resolvers="none" if on_kubeflow else "tfx",
+    )
 
 
 def _registry_model(recipe: str) -> str:
@@ -121,29 +133,13 @@ def images_by_task(vertex: VertexSettings) -> str | dict[str, str]:
 
 
 def custom_job(name: str, vertex: VertexSettings) -> dict[str, Any]:
-    """Return the custom job of the training, without what is only known at submission."""
-    training = vertex.training
-    machine = preset(training.machine)
-    is_reserved = training.reservation or training.persistent_resource
-    if machine.spot_only and not (training.spot or training.flex_start or is_reserved):
-        raise InputError(
-            f"vertex.training.machine: {machine.name} ({machine.machine_type}) is not offered on "
-            f"demand. Set vertex.training.spot or flex_start, or choose another machine."
-        )
-    if training.flex_start and machine.image != "gpu":
-        raise InputError(
-            f"vertex.training.flex_start: {machine.name} has no GPUs, and Flex-start is for GPUs. "
-            f"Use spot, or choose a GPU."
-        )
-    scheduling: dict[str, Any] = {
-        "timeout": f"{round(training.timeout_hours * 3600)}s",
-        "restart_job_on_worker_restart": True,
-    }
-    if training.spot:
-        scheduling["strategy"] = "SPOT"
-    if training.flex_start:
-        scheduling["strategy"] = "FLEX_START"
-        scheduling["max_wait_duration"] = f"{round(training.max_wait_hours * 3600)}s"
+    """Return the custom job of the training, without what is only known at submission.
+
+    Raises:
+        InputError: the machine is not offered in the way that the recipe asks for.
+    """
+    training, machine = vertex.training, preset(vertex.training.machine)
+    _check_offer(training, machine)
     pools = worker_pools(machine, vertex.images.trainer, training.disk_gb)
     if training.reservation:
         affinity = {
@@ -158,13 +154,40 @@ def custom_job(name: str, vertex: VertexSettings) -> dict[str, Any]:
         "labels": {"textmill_recipe": name},
         "job_spec": {
             "worker_pool_specs": pools,
-            "scheduling": scheduling,
+            "scheduling": _scheduling(training),
             **_optional_fields(vertex),
         },
     }
     if vertex.kms_key:
         job["encryption_spec"] = {"kms_key_name": vertex.kms_key}
     return job
+
+
+def _check_offer(training: TrainingJob, machine: Preset) -> None:
+    is_reserved = training.reservation or training.persistent_resource
+    if machine.spot_only and not (training.spot or training.flex_start or is_reserved):
+        raise InputError(
+            f"vertex.training.machine: {machine.name} ({machine.machine_type}) is not offered on "
+            f"demand. Set vertex.training.spot or flex_start, or choose another machine."
+        )
+    if training.flex_start and machine.image != "gpu":
+        raise InputError(
+            f"vertex.training.flex_start: {machine.name} has no GPUs, and Flex-start is for GPUs. "
+            f"Use spot, or choose a GPU."
+        )
+
+
+def _scheduling(training: TrainingJob) -> dict[str, Any]:
+    scheduling: dict[str, Any] = {
+        "timeout": f"{round(training.timeout_hours * 3600)}s",
+        "restart_job_on_worker_restart": True,
+    }
+    if training.spot:
+        scheduling["strategy"] = "SPOT"
+    if training.flex_start:
+        scheduling["strategy"] = "FLEX_START"
+        scheduling["max_wait_duration"] = f"{round(training.max_wait_hours * 3600)}s"
+    return scheduling
 
 
 def _optional_fields(vertex: VertexSettings) -> dict[str, Any]:

@@ -14,19 +14,27 @@ _PATTERN = "text_pattern"
 _PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\['(\w+)'\]\}\}")
 
 
+def require_vertex(recipe: Recipe) -> VertexSettings:
+    """Return the recipe's section `vertex`.
+
+    Raises:
+        ParameterError: there is none.
+    """
+    if recipe.vertex is None:
+        raise ParameterError(
+            f"The recipe {recipe.name} has no section `vertex:`, which names images and machines. "
+            f"Copy it from pipelines/recipes/vertex.yaml."
+        )
+    return recipe.vertex
+
+
 def list_spec_parameters(recipe: Recipe) -> tuple[SpecParameter, ...]:
     """Return the parameters of a recipe's spec; the recipe's own values are the defaults.
 
     Raises:
         ParameterError: the recipe has no section `vertex`.
     """
-    vertex = recipe.vertex
-    if vertex is None:
-        raise ParameterError(
-            f"The recipe {recipe.name} has no section `vertex:`, which names images and machines. "
-            f"Copy it from pipelines/recipes/vertex.yaml."
-        )
-    trainer = recipe.trainer
+    vertex, trainer = require_vertex(recipe), recipe.trainer
     # On Kubeflow, only Dataflow needs project and region.
     missing = None if vertex.platform == "vertex" or vertex.dataflow else ""
     project, region = vertex.project or missing, vertex.region or missing
@@ -43,10 +51,7 @@ def list_spec_parameters(recipe: Recipe) -> tuple[SpecParameter, ...]:
         SpecParameter("span", str, "{SPAN} of the text to read: a number, or newest.", "newest"),
         SpecParameter("steps", int, "Optimizer updates.", trainer.steps),
         SpecParameter(
-            "warmup_steps",
-            int,
-            "Steps of linear warm-up; fewer than steps.",
-            trainer.warmup_steps,
+            "warmup_steps", int, "Steps of linear warm-up; fewer than steps.", trainer.warmup_steps
         ),
         SpecParameter("learning_rate", float, "Peak learning rate.", trainer.learning_rate),
         SpecParameter(

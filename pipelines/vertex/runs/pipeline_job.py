@@ -50,16 +50,16 @@ def make_job(
     root = choose_root(template, options.root)
     _check_form(ACCOUNT, options.service_account, "--service-account", ACCOUNT_FORM)
     values = parameter_values(template, target, options, root)
-    network = str(options.network or values.get("network") or template.get_default("network") or "")
+
+    def choose(name: str) -> str:
+        value = getattr(options, name) or values.get(name) or template.get_default(name)
+        return str(value or "")
+
+    network, account = choose("network"), choose("service_account")
     _check_form(NETWORK, network, "--network", "projects/NUMBER/global/networks/NAME")
-    account = (
-        options.service_account
-        or values.get("service_account")
-        or template.get_default("service_account")
-        or ""
-    )
     training = training_job(template.spec)
-    if training.get("job_spec", {}).get("tensorboard") and not account:
+    job_spec = training.get("job_spec", {})
+    if job_spec.get("tensorboard") and not account:
         raise InputError(
             "vertex.training.tensorboard needs a service account that may write to it. Pass "
             "--service-account, or set vertex.service_account in the recipe."
@@ -75,13 +75,13 @@ def make_job(
             parameter_values=dict(values),
             failure_policy=v1.PipelineFailurePolicy.PIPELINE_FAILURE_POLICY_FAIL_FAST,
         ),
-        service_account=str(account),
+        service_account=account,
         network=network,
         # As for the training: a pipeline outside of the network, or without the key, gives away
         # what the training protects.
         encryption_spec=training.get("encryption_spec"),
-        reserved_ip_ranges=training.get("job_spec", {}).get("reserved_ip_ranges"),
-        psc_interface_config=training.get("job_spec", {}).get("psc_interface_config"),
+        reserved_ip_ranges=job_spec.get("reserved_ip_ranges"),
+        psc_interface_config=job_spec.get("psc_interface_config"),
     )
     return job, values
 
