@@ -16,6 +16,7 @@ import filelock
 from components.text_example_gen.reading.errors import escape_path
 from core import storage
 from core.errors import InputError
+from core.file_names import HOLDER, STORE
 from core.gcs import object_store
 from core.json_object import read_json
 
@@ -38,7 +39,7 @@ class Workdir:
     @property
     def metadata(self) -> Path:
         """SQLite file of ML Metadata."""
-        return self.root / "metadata.sqlite"
+        return self.root / STORE
 
     @property
     def lock(self) -> Path:
@@ -142,7 +143,7 @@ def hold(workdir: Workdir, wait_seconds: float = 0) -> Iterator[None]:
     Raises:
         WorkdirError: another run holds it; the message says which.
     """
-    holder = workdir.root / ".holder.json"
+    holder = workdir.root / HOLDER
     try:
         with filelock.FileLock(workdir.lock, timeout=wait_seconds):
             now = datetime.now(tz=UTC).isoformat(timespec="seconds")

@@ -11,8 +11,7 @@ from components.corpus_report.page import render_report
 from components.corpus_report.read_artifacts import read_report_data
 from components.settings import ReportSettings
 from core import storage
-
-REPORT = "report.html"
+from core.file_names import REPORT
 
 
 class Executor(base_executor.BaseExecutor):

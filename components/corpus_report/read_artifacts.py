@@ -13,12 +13,11 @@ from components.records import read_records
 from components.settings import ReportSettings
 from core import storage
 from core.errors import InputError
+from core.file_names import HISTOGRAMS, TOKEN_COUNTS
 from core.manifest import Manifest, read_manifest
 from core.progress import show_progress
 from core.vocabulary.vocabulary import read_tokens
 
-HISTOGRAMS = "histograms.json"
-COUNTS_FILE = "token_counts.npy"
 SAMPLE_BYTES = 64 << 20  # upper bound for the records of a sample
 
 Record = dict[str, list[int] | list[float] | list[bytes]]
@@ -72,7 +71,7 @@ def read_report_data(
     )
     if len(data.tokens) != len(data.token_counts):
         raise InputError(
-            f"{instances}: {COUNTS_FILE} has {len(data.token_counts)} entries, but the vocabulary "
+            f"{instances}: {TOKEN_COUNTS} has {len(data.token_counts)} entries, but the vocabulary "
             f"{vocabulary} has {len(data.tokens)}. Report on instances with their own vocabulary."
         )
     return data
@@ -80,7 +79,7 @@ def read_report_data(
 
 def read_token_counts(instances: str) -> NDArray[np.int64]:
     """Return how often each id occurs in the train split: (V,) int64. Never unpickles."""
-    content = storage.read_bytes(storage.join(instances, COUNTS_FILE))
+    content = storage.read_bytes(storage.join(instances, TOKEN_COUNTS))
     counts: NDArray[np.int64] = np.load(io.BytesIO(content), allow_pickle=False)
     return counts
 

@@ -12,9 +12,9 @@ from components.evaluation_settings import TaskSettings
 from core import storage
 from core.draw import draw
 from core.errors import InputError
+from core.file_names import DOWNSTREAM
 from trainer.downstream.probe import compute_metric
 
-RESULTS = "downstream.json"
 RESAMPLES = 100  # of the held-out examples, for the standard error
 STANDARD_ERRORS = 2.0  # that a difference may be off
 METHOD = {
@@ -111,7 +111,7 @@ def write_results(results: Mapping[str, TaskResult], settings: Any, folder: str)
         "method": METHOD,
     }
     text = json.dumps(content, indent=1, sort_keys=True) + "\n"
-    storage.write_bytes(storage.join(folder, RESULTS), text.encode())
+    storage.write_bytes(storage.join(folder, DOWNSTREAM), text.encode())
 
 
 def read_results(folder: str) -> dict[str, TaskResult]:
@@ -120,9 +120,9 @@ def read_results(folder: str) -> dict[str, TaskResult]:
     Raises:
         InputError: the folder has none.
     """
-    written = storage.read_if_exists(storage.join(folder, RESULTS))
+    written = storage.read_if_exists(storage.join(folder, DOWNSTREAM))
     if written is None:
-        raise InputError(f"{folder}: no {RESULTS}. Run the DownstreamEvaluator again.")
+        raise InputError(f"{folder}: no {DOWNSTREAM}. Run the DownstreamEvaluator again.")
     return {name: _result(values) for name, values in json.loads(written)["tasks"].items()}
 
 

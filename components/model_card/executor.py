@@ -11,8 +11,7 @@ from components.model_card.card import provenance, render_card
 from components.model_card.origin import read_origin
 from components.settings import ModelCardSettings
 from core import storage
-
-CARD = "README.md"
+from core.file_names import CARD
 
 
 class Executor(base_executor.BaseExecutor):

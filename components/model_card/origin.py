@@ -9,9 +9,9 @@ from pydantic import JsonValue
 
 from core import storage
 from core.errors import InputError
+from core.file_names import METRICS
 from core.manifest import Manifest, read_manifest
 
-METRICS = "metrics.json"
 Metrics = dict[str, float]
 Facts = dict[str, JsonValue]
 

@@ -23,10 +23,9 @@ from components.model_evaluator.decide_blessing import (
 )
 from components.tfx_internals.executors import EvaluatorExecutor
 from core import storage
+from core.file_names import METRICS
 from core.manifest import read_manifest
 from trainer.evaluation import evaluate
-
-METRICS = "metrics.json"
 
 
 class Executor(EvaluatorExecutor):

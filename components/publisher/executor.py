@@ -9,13 +9,13 @@ from tfx.components.evaluator import constants
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 
 from components.artifacts import Artifacts
-from components.publisher.publish import CARD, publish
+from components.publisher.publish import publish
 from components.publisher.registry import register
 from components.tfx_internals.executors import PusherExecutor
 from core import storage
+from core.file_names import CARD, PUBLISHED
 from core.provenance import current_user
 
-PUBLISHED = "published.json"
 log = logging.getLogger(__name__)
 
 

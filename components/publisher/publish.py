@@ -20,10 +20,10 @@ from components.publisher.aliases import LATEST, bless, move_alias
 from components.publisher.versions import Files, claim_version, complete_versions, write_version
 from core import storage
 from core.errors import InputError
+from core.file_names import CARD
 from core.manifest import MANIFEST, Manifest, Shard, describe_file, read_manifest, verify_shards
 
 log = logging.getLogger(__name__)
-CARD = "README.md"
 # A model without these files cannot be loaded.
 REQUIRED = ("saved_model.pb", "transformers/config.json", "transformers/model.safetensors")
 

@@ -11,9 +11,9 @@ from tfx.dsl.components.base import base_executor
 from components.artifacts import Artifacts
 from components.run_record.notify import notify
 from core import storage
+from core.file_names import PUBLISHED
 
 RECORD = "run.json"
-PUBLISHED = "published.json"
 SUCCEEDED = "SUCCEEDED"
 STATES = {"COMPLETE": SUCCEEDED}  # Kubeflow Pipelines' word for it
 log = logging.getLogger(__name__)

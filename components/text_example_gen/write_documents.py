@@ -34,10 +34,10 @@ from components.text_example_gen.writing.shards import Selection, plan_shards, w
 from components.text_settings import TextSettings
 from components.unit_work import MapUnits, Unit
 from core import storage
+from core.file_names import TEXT_FILES
 from core.manifest import Manifest, Shard, write_manifest
 from core.temporary import make_scratch
 
-FILES = "files.jsonl"  # in the artifact: name and sha256 of each text file, by name
 # Counters that the manifest always has, even if they are 0.
 CLEANING_COUNTERS = (
     "bad_encoding", "bad_record", "long_line", "cut_documents", "control_characters",
@@ -99,7 +99,7 @@ def write_documents(
         manifest.facts["sources"] = _describe_sources(parts, written)
     # The inputs of `corpus_digest`, so that a review can name the file that changed.
     lines = (json.dumps({"name": name, "sha256": sha256}) + "\n" for name, sha256 in digests)
-    storage.write_bytes(storage.join(folder, FILES), "".join(lines).encode())
+    storage.write_bytes(storage.join(folder, TEXT_FILES), "".join(lines).encode())
     write_manifest(folder, manifest)
     return manifest
 

@@ -15,13 +15,13 @@ from components.tfx_internals.training_jobs import TrainingJobs
 from components.vertex_trainer.settings import LaunchSettings
 from core.errors import StoppedError, TextmillError
 from core.exit import sigterm_raises
+from core.provenance import VERTEX_TASK
 
 POLL_SECONDS = 30.0
 RUN_LABEL = "textmill_run"  # the attempts of one task share it
 CHECKPOINTS_LABEL = "textmill_checkpoints"  # jobs with the same value write the same checkpoints
 # Set by Vertex AI in the container of each task: the labels of the run, as JSON
 # (cloud.google.com/vertex-ai/docs/pipelines/run-pipeline-labels, looked up 2026-11).
-RUN_LABELS = "VERTEX_AI_PIPELINES_RUN_LABELS"
 ENDED = {
     JobState.JOB_STATE_SUCCEEDED,
     JobState.JOB_STATE_FAILED,
@@ -56,7 +56,7 @@ def run_job(project: str, region: str, job: dict[str, Any], settings: LaunchSett
             case the job continues, and a retry of the task adopts it.
         StoppedError: SIGTERM arrived; the job was cancelled.
     """
-    job["labels"] = {**json.loads(os.environ.get(RUN_LABELS) or "{}"), **job["labels"]}
+    job["labels"] = {**json.loads(os.environ.get(VERTEX_TASK) or "{}"), **job["labels"]}
     launcher = _Launcher(TrainingJobs(project, region), job, settings)
     with sigterm_raises():
         try:

@@ -17,6 +17,7 @@ from rich.markup import escape
 from components.text_example_gen.reading.list_remote import list_once
 from core import storage
 from core.exit import SUCCEEDED, sigterm_raises
+from core.file_names import RECIPE
 from core.json_object import read_json
 from core.loading import loading_libraries
 from core.plain_yaml import dump_plain
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from pipelines.run_environment import Locations
 
 IsCached = Callable[[Recipe, TextLocation, RunOptions], bool]
-RECIPE, LOG = "recipe.yaml", "log.txt"
+LOG = "log.txt"
 PATTERN = "__autograph_generated_file*.py"  # tensorflow/python/autograph/pyct/loader.py
 STALE_SECONDS = 24 * 3600  # a running process may still show the source of a newer one
 

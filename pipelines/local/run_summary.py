@@ -13,6 +13,7 @@ from rich.text import Text
 
 from core import storage
 from core.errors import printable
+from core.file_names import SUMMARY
 from core.format_numbers import format_duration
 from core.provenance import git_state
 from core.settings import Settings
@@ -23,7 +24,6 @@ from pipelines.metadata.records import ExecutionRecord, Records
 from pipelines.table import Table, print_table
 from pipelines.workdir import Workdir
 
-SUMMARY = "summary.json"
 STATE_STYLES = {"ran": "green", "cached": "cyan", "failed": "red", "interrupted": "yellow"}
 
 

@@ -17,9 +17,9 @@ from components.text_settings import TextSettings
 from core import storage
 from core.errors import InputError
 from core.gcs import object_store
+from core.gcs.requests import SCHEME
 
 WILD = re.compile(r"[*?\[]|\{(SPAN|VERSION|YYYY|MM|DD)\b")  # of globs, and TFX's for spans
-_GS = "gs://"
 EVERYTHING = "**"  # all files below a folder
 
 
@@ -113,7 +113,7 @@ def _find_base(names: list[str]) -> tuple[str, list[str]]:
             f"gs://. Copy the files to one place."
         )
     remote = storage.is_remote(names[0])
-    if remote and len({name.removeprefix(_GS).partition("/")[0] for name in names}) > 1:
+    if remote and len({name.removeprefix(SCHEME).partition("/")[0] for name in names}) > 1:
         raise TextLocationError(
             f"--text {' '.join(map(escape_path, names))}: all text must be in one bucket. Copy it "
             f"there with `gcloud storage cp`."
@@ -121,7 +121,7 @@ def _find_base(names: list[str]) -> tuple[str, list[str]]:
     split_names = [_split_remote(name) if remote else _split(name) for name in names]
     base = Path(os.path.commonpath([folder for folder, _ in split_names]))
     patterns = [_join(folder.relative_to(base), pattern) for folder, pattern in split_names]
-    root = f"{_GS}{base.as_posix().lstrip('/')}" if remote else str(base)
+    root = f"{SCHEME}{base.as_posix().lstrip('/')}" if remote else str(base)
     return root, patterns
 
 
@@ -158,14 +158,14 @@ def _split(name: str) -> tuple[Path, str]:
 
 def _split_remote(name: str) -> tuple[Path, str]:
     """Split a gs:// path into its longest folder without wildcards, as a path, and a pattern."""
-    bucket, *parts = [part for part in name.removeprefix(_GS).split("/") if part]
+    bucket, *parts = [part for part in name.removeprefix(SCHEME).split("/") if part]
     folder = Path("/", bucket)
     wild = next((n for n, part in enumerate(parts) if WILD.search(part)), None)
     if wild is not None:
         return folder.joinpath(*parts[:wild]), "/".join(parts[wild:])
-    if list_remote(f"{_GS}{'/'.join([bucket, *parts])}"):
+    if list_remote(f"{SCHEME}{'/'.join([bucket, *parts])}"):
         return folder.joinpath(*parts), EVERYTHING
-    if parts and object_store.find(f"{_GS}{'/'.join([bucket, *parts])}"):
+    if parts and object_store.find(f"{SCHEME}{'/'.join([bucket, *parts])}"):
         return folder.joinpath(*parts[:-1]), parts[-1]
     raise TextLocationError(f"--text {name}: no such object or folder. Check the path.")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core import storage
+from core.file_names import STORE
 from core.manifest import Manifest
 from pipelines.metadata.folders import (
     RunNotes,
@@ -20,7 +21,6 @@ from pipelines.metadata.graph import Artifact, Execution, Graph
 from pipelines.metadata.read_store import Store
 from pipelines.metadata.source import MetadataSource, Properties
 
-STORE = "metadata.sqlite"  # pipelines.workdir.Workdir.metadata
 # Equal for every artifact, or TFX's own.
 IGNORED_PROPERTIES = {"tfx_version", "is_external", "stats_dashboard_link", "split_names",
                       "file_format", "payload_format"}  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 
 from components.chance import LOSS_OF, describe_chance_level
 from components.code_digest import CODE_DIGITS
+from core.file_names import DOWNSTREAM, METRICS, PUBLISHED, TRAINING
 from core.format_numbers import format_percent
 from core.manifest import MANIFEST
 from pipelines.metadata.folders import manifest_folder
@@ -156,7 +157,7 @@ def _read(artifact: ArtifactRecord) -> Counts:
         manifest = json.loads((with_manifest / MANIFEST).read_text(encoding="utf-8"))
         facts = {k: v for k, v in manifest["facts"].items() if not isinstance(v, dict | list)}
         return {"counts": manifest["counts"], "facts": facts}
-    for name in ("metrics.json", "training.json", "published.json", "downstream.json"):
+    for name in (METRICS, TRAINING, PUBLISHED, DOWNSTREAM):
         if (folder / name).is_file():
             content = json.loads((folder / name).read_text(encoding="utf-8"))
             kept = ("reasons", "task_scores")

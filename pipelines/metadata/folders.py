@@ -11,13 +11,13 @@ from pydantic import JsonValue
 
 from core import storage
 from core.errors import InputError
+from core.file_names import HOLDER, SUMMARY
 from core.json_object import read_json
 from core.manifest import MANIFEST, Manifest, read_manifest, read_manifest_if_exists
 
 SERVING = "Format-Serving"  # tfx.utils.path_utils: the SavedModel's folder in a Model artifact
 HAVE_MANIFESTS = {"Examples", "Model", "components.Vocabulary"}  # artifact types
 WORKDIR_FOLDERS = ("artifacts", "published", "runs")
-HOLDER = ".holder.json"  # written by pipelines.workdir.hold: pid, host, since
 SLACK_SECONDS = 2  # between the lock's clock, in whole seconds, and that of /proc
 
 
@@ -74,7 +74,7 @@ def find_remote_manifest(uri: str, type_name: str) -> Manifest | None:
 
 def read_notes(workdir: Path, run_id: str) -> RunNotes:
     """Read the summary of a run; a killed run has none."""
-    content = read_json(workdir / "runs" / run_id / "summary.json")
+    content = read_json(workdir / "runs" / run_id / SUMMARY)
     git = content.get("git")
     return RunNotes(
         state=content.get("state"),
@@ -99,7 +99,7 @@ def running_run(workdir: Path) -> str | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     folders = sorted((workdir / "runs").glob("*/"))
-    if not (is_alive and folders) or (folders[-1] / "summary.json").exists():
+    if not (is_alive and folders) or (folders[-1] / SUMMARY).exists():
         return None
     started = datetime.fromtimestamp(folders[-1].stat().st_mtime, tz=UTC)
     return folders[-1].name if started >= since else None

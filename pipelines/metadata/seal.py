@@ -14,6 +14,7 @@ from typing import Any
 
 from core import storage
 from core.errors import InputError
+from core.file_names import RECIPE, SUMMARY
 from core.manifest import file_digest, read_manifest
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.folders import local_folder, manifest_folder
@@ -21,7 +22,7 @@ from pipelines.metadata.graph import Run
 from pipelines.metadata.names import PUSHED_DESTINATION
 
 SEAL = "seal.json"
-RUN_FILES = ("recipe.yaml", "summary.json")  # the log is not a result
+RUN_FILES = (RECIPE, SUMMARY)  # the log is not a result
 Content = dict[str, Any]
 
 

@@ -4,20 +4,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.file_names import CARD, PUBLISHED, REPORT
 from core.json_object import read_json
 from core.manifest import MANIFEST, file_digest
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.folders import find_manifest
 from pipelines.metadata.graph import Artifact, Execution
 from pipelines.metadata.names import BASELINE, MODEL_RUN, OUTPUT_DIGEST, RAN
-from pipelines.reproduce.recorded_run import RecordedRun, find_code_digest
+from pipelines.metadata.recipe_keys import code_digest
+from pipelines.reproduce.recorded_run import RecordedRun
 
 EQUAL, DIFFERENT, NOT_COMPARED = "equal", "different", "not compared"
 SAME_CONTENT = "same content"  # only the code, commit or machine in a manifest are other ones
 MAX_NAMED_FILES = 3
 PUSHED_MODEL = "PushedModel"
 # Files that name code, commit or machine in their text, and the properties of a run with them.
-PAGES = {"README.md", "published.json", "report.html"}
+PAGES = {CARD, PUBLISHED, REPORT}
 ORIGIN = ("git_commit", "git_dirty", "image_digest", "hardware")
 # Nodes whose outputs depend on a baseline.
 EVALUATED = ("DownstreamEvaluator", "ModelEvaluator", "ModelCardGen")
@@ -73,7 +75,7 @@ def _compare(
 ) -> tuple[str, str]:
     folders = archive.folder(artifact), new_archive.folder(again)
     if artifact.type_name == PUSHED_MODEL:  # the folder holds a record with paths and a version
-        before, after = (read_json(f / "published.json").get("content_digest") for f in folders)
+        before, after = (read_json(f / PUBLISHED).get("content_digest") for f in folders)
     else:
         before = archive.properties(artifact).get(OUTPUT_DIGEST)
         after = new_archive.properties(again).get(OUTPUT_DIGEST)
@@ -97,7 +99,7 @@ def _is_elsewhere(
     if any(then.get(name) != now.get(name) for name in ORIGIN):
         return True
     new = new_archive.graph.of_run(new_run)
-    digests = {node: find_code_digest(new_archive.settings(e)) for node, e in new.items()}
+    digests = {node: code_digest(new_archive.settings(e)) for node, e in new.items()}
     return any(digests.get(node) != digest for node, digest in recorded.code_digests().items())
 
 

@@ -14,7 +14,7 @@ from pipelines.local.text_location import TextLocation, locate_recipe_text, loca
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.graph import Execution, Run
 from pipelines.metadata.names import CACHED, RAN
-from pipelines.metadata.recipe_keys import parse_nested_json
+from pipelines.metadata.recipe_keys import code_digest
 from pipelines.recipe.settings import Recipe
 
 TEXT_NODE = "TextExampleGen"
@@ -37,7 +37,7 @@ class RecordedRun:
 
     def code_digests(self) -> Digests:
         """Return the digest of the code of each node of ours."""
-        digests = {node: find_code_digest(settings) for node, settings in self.settings.items()}
+        digests = {node: code_digest(settings) for node, settings in self.settings.items()}
         return {node: digest for node, digest in digests.items() if digest}
 
     def last_node(self) -> str:
@@ -72,20 +72,6 @@ def read_run(archive: Archive, run: Run) -> RecordedRun:
         )
     settings = {node: archive.settings(execution) for node, execution in executions.items()}
     return RecordedRun(run, Recipe.model_validate_json(origin["recipe"]), executions, settings)
-
-
-def find_code_digest(settings: Mapping[str, Any]) -> str | None:
-    """Return the code digest in a node's exec properties, which may be in JSON inside JSON."""
-    return next(_code_digests(settings), None)
-
-
-def _code_digests(value: Any) -> Iterator[str]:
-    value = parse_nested_json(value)
-    if isinstance(value, Mapping):
-        if digest := value.get("code_digest"):
-            yield str(digest)
-        for inner in value.values():
-            yield from _code_digests(inner)
 
 
 def find_text(archive: Archive, recorded: RecordedRun, given: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ from pipelines.local.run_command import make_locations, run_recipe
 from pipelines.local.run_origin import describe_origin
 from pipelines.local.text_location import locate_recipe_text
 from pipelines.metadata.archive import Archive
+from pipelines.metadata.recipe_keys import code_digest
 from pipelines.options import RunOptions
 from pipelines.quiet import hush
 from pipelines.recipe.settings import Recipe
@@ -23,7 +24,6 @@ from pipelines.reproduce.recorded_run import (
     Digests,
     RecordedRun,
     ReproduceError,
-    find_code_digest,
     find_text,
     read_run,
 )
@@ -141,7 +141,7 @@ def code_digests(recipe: Recipe, text: list[str]) -> Digests:
     for node in (n.pipeline_node for n in compiled.nodes):
         parameters = node.parameters.parameters.items()
         values = {name: value.field_value.string_value for name, value in parameters}
-        if digest := find_code_digest(values):
+        if digest := code_digest(values):
             digests[node.node_info.id] = digest
     return digests
 

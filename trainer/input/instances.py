@@ -12,6 +12,7 @@ import numpy as np
 
 from core import storage
 from core.errors import InputError
+from core.file_names import TOKEN_COUNTS
 from core.manifest import (
     DamagedFileError,
     Manifest,
@@ -30,7 +31,6 @@ from trainer.settings.masking import MaskingSettings
 KIND = "instances"
 PAIRS = ("next_sentence", "sentence_order", "sequence_relation")
 VOCABULARY_FOLDER = "vocabulary"
-TOKEN_COUNTS = "token_counts.npy"  # noqa: S105 - the name of a file
 SOURCE_IDS_FILE = "{split}_source_ids.npy"  # of a held-out split, if the text has several sources
 Form = Literal["static", "dynamic"]
 

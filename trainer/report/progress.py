@@ -14,13 +14,13 @@ import tensorflow as tf
 from pydantic import JsonValue
 
 from core import storage
+from core.file_names import TRAINING
 from core.gcs import object_store
 from core.temporary import TemporaryFolder
 from trainer.report.terminal import describe_interval, room_beside_bar, start_bar
 
 log = logging.getLogger(__name__)
 
-HISTORY = "training.json"
 # Environment: the folder that Vertex AI TensorBoard shows while a custom job runs.
 TENSORBOARD_FOLDER = "AIP_TENSORBOARD_LOG_DIR"
 Scalars = dict[str, float]
@@ -216,4 +216,4 @@ class Progress:
             **facts,
         }
         text = json.dumps(content, indent=1) + "\n"
-        storage.write_bytes(storage.join(self._folder, HISTORY), text.encode())
+        storage.write_bytes(storage.join(self._folder, TRAINING), text.encode())

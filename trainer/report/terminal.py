@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from core.progress import format_clock
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
@@ -46,7 +48,7 @@ def describe_interval(
         "rate": f"learning rate {scalars['learning_rate']:.2e}",
         "speed": f"{speed} ({scalars['filled_share']:.0%} real)",
         "share": f"{scalars.get('share_of_peak', 0.0):.0%} of peak",
-        "left": f"{_clock(seconds_left)} left",
+        "left": f"{format_clock(seconds_left)} left",
     }
     if "share_of_peak" not in scalars:
         del parts["share"]
@@ -59,9 +61,3 @@ def describe_interval(
         else:
             parts.pop(less_important, None)
     return ", ".join(parts.values())
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -17,15 +17,15 @@ from components.statistics_gen.value_counts import VALUE_COUNTS, sum_value_count
 from components.unit_work import MapUnits
 from core import storage
 from core.errors import InputError
+from core.file_names import HISTOGRAMS, TOKEN_COUNTS
 from core.manifest import Manifest, Shard, describe_file, write_manifest
 from core.temporary import SCRATCH
 from core.vocabulary.vocabulary import Vocabulary
-from trainer.input.instances import SOURCE_IDS_FILE, TOKEN_COUNTS
+from trainer.input.instances import SOURCE_IDS_FILE
 
 Units = Sequence[Mapping[str, Any]]
 ADDED_AT_ONCE = 512  # scratch files of shards, each about as long as the vocabulary
 SCRATCH_FILES = ("token_counts", "value_counts", "source_ids")  # of each shard
-HISTOGRAMS = "histograms.json"
 MAX_UNPAIRABLE_SHARE = 0.5  # of documents; a corpus with more is not suited to pairs
 
 

@@ -10,11 +10,10 @@ from typing import Any, TypeVar
 
 from components.records import read_records
 from components.text_example_gen.documents import Document, decode_sentences
+from core.file_names import TEXT_FILES
 from core.manifest import Manifest
 
 MAX_NAMED = 20  # ids and files listed per kind; all documents are counted
-FILES = "files.jsonl"  # components.text_example_gen.write_documents: name and sha256 per file
-
 
 Entry = TypeVar("Entry", str, tuple[str, str])
 
@@ -72,9 +71,9 @@ def compare_files(before: Path, after: Path) -> tuple[str, ...]:
 
 def text_files(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield name and sha256 of each text file of a documents artifact, sorted by name."""
-    if not (folder / FILES).is_file():
+    if not (folder / TEXT_FILES).is_file():
         return
-    with (folder / FILES).open(encoding="utf-8") as lines:
+    with (folder / TEXT_FILES).open(encoding="utf-8") as lines:
         for line in lines:
             file = json.loads(line)
             yield str(file["name"]), str(file["sha256"])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import compress
 
 from core.errors import InputError, did_you_mean
+from core.file_names import SUMMARY
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.graph import Artifact, Execution, Run
 from pipelines.metadata.names import (
@@ -75,7 +76,7 @@ def run_state(archive: Archive, run: Run) -> str:
     if FAILED in states:
         return FAILED
     folder = archive.workdir / "runs" / run.id
-    was_killed = folder.is_dir() and not (folder / "summary.json").exists()
+    was_killed = folder.is_dir() and not (folder / SUMMARY).exists()
     return INTERRUPTED if not states or INTERRUPTED in states or was_killed else SUCCEEDED
 
 

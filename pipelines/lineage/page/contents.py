@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from core.file_names import CARD, DOWNSTREAM, METRICS, REPORT
 from core.json_object import flatten_facts
 from core.wording import shorten, visible
 from pipelines.lineage.compare.compare import compare_runs, run_parts
@@ -24,10 +25,10 @@ CURVE = "task_scores"  # fact of a model: scores on downstream tasks at steps of
 CANDIDATE = "candidate"  # output key of a resolver: the model to be compared with the one found
 # Files that the page links to, by artifact type.
 LINKED = {
-    "components.CorpusReport": "report.html",
-    "components.DownstreamEvaluation": "downstream.json",
-    "components.ModelCard": "README.md",
-    "ModelEvaluation": "metrics.json",
+    "components.CorpusReport": REPORT,
+    "components.DownstreamEvaluation": DOWNSTREAM,
+    "components.ModelCard": CARD,
+    "ModelEvaluation": METRICS,
 }
 
 

@@ -11,8 +11,9 @@ from components.text_example_gen.documents import decode_sentences
 from components.text_example_gen.reading.fingerprint import corpus_digest
 from core import storage
 from core.errors import InputError
+from core.file_names import HISTOGRAMS, TEXT_FILES, TOKEN_COUNTS
 from core.manifest import MANIFEST, Manifest, Shard, file_digest, read_manifest
-from pipelines.lineage.compare.corpus_change import FILES, text_files
+from pipelines.lineage.compare.corpus_change import text_files
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.folders import HAVE_MANIFESTS, manifest_folder
 from pipelines.metadata.graph import Artifact
@@ -21,8 +22,8 @@ from pipelines.metadata.reuse import output_digest
 
 # Files that the manifest of a kind does not list. The copy of the vocabulary has its own manifest.
 UNLISTED = {
-    "documents": {FILES},
-    "instances": {"histograms.json", "token_counts.npy"},
+    "documents": {TEXT_FILES},
+    "instances": {HISTOGRAMS, TOKEN_COUNTS},
 }
 COUNTED = {"documents": "documents", "instances": "instances"}  # manifest kind to its counter
 
@@ -104,7 +105,7 @@ def check_manifest(folder: Path) -> Iterator[Mismatch]:
     yield from _check_unlisted(folder, manifest, {shard.path for shard in listed})
     if manifest.kind in COUNTED:
         yield from _recount(folder, manifest)
-    if manifest.kind == "documents" and (folder / FILES).is_file():
+    if manifest.kind == "documents" and (folder / TEXT_FILES).is_file():
         yield from _check_files(folder, manifest)
     if manifest.kind == "vocabulary":
         yield from _check_vocabulary(folder, manifest)
@@ -166,7 +167,7 @@ def _check_files(folder: Path, manifest: Manifest) -> Iterator[Mismatch]:
         digest = ""
     if manifest.facts.get("corpus_digest") != digest:
         yield Mismatch(
-            "changed", str(folder / FILES), "its digests do not give the digest of the corpus"
+            "changed", str(folder / TEXT_FILES), "its digests do not give the digest of the corpus"
         )
 
 

@@ -11,6 +11,7 @@ from components.publisher.publish import check_version
 from components.text_example_gen.reading.fingerprint import PREFIX
 from core import storage
 from core.errors import InputError
+from core.file_names import CARD, METRICS, PUBLISHED
 from core.json_object import read_json
 from core.manifest import MANIFEST, Manifest, read_manifest
 from pipelines.lineage.verify.check_folder import Mismatch, check_manifest, vocabulary_digest
@@ -115,7 +116,7 @@ def _has_same_settings(properties: Mapping[str, Any], manifest: Manifest) -> boo
 
 
 def _check_evaluation(archive: Archive, artifact: Artifact) -> Iterator[Mismatch]:
-    path = archive.folder(artifact) / "metrics.json"
+    path = archive.folder(artifact) / METRICS
     metrics = read_json(path).get("metrics")
     if not isinstance(metrics, dict):
         yield Mismatch("missing", str(path), "has no readable metrics", artifact.id)
@@ -145,7 +146,7 @@ def _check_publication(
     archive: Archive, artifact: Artifact, producer: Execution
 ) -> Iterator[Mismatch]:
     properties = archive.properties(artifact)
-    note = archive.folder(artifact) / "published.json"
+    note = archive.folder(artifact) / PUBLISHED
     content = read_json(note)
     if bool(properties.get("pushed")) != bool(content.get("pushed")):
         problem = "does not agree with ML Metadata on whether the model is published"
@@ -192,8 +193,8 @@ def _check_card(
 ) -> Iterator[Mismatch]:
     if "model_card" not in inputs:
         return
-    written = archive.folder(inputs["model_card"]) / "README.md"
-    published = folder / "README.md"
+    written = archive.folder(inputs["model_card"]) / CARD
+    published = folder / CARD
     if not written.is_file():
         yield Mismatch("missing", str(written), "the model card is gone")
     elif published.is_file() and written.read_bytes() != published.read_bytes():

@@ -9,6 +9,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from tfx.orchestration import metadata
 from tfx.types import Artifact, artifact_utils
 
+from core.file_names import STORE
 from core.temporary import TemporaryFolder
 from pipelines.metadata.names import PIPELINE_CONTEXT
 
@@ -17,7 +18,7 @@ from pipelines.metadata.names import PIPELINE_CONTEXT
 def copy_store(path: Path) -> Iterator[tuple[Path, str]]:
     """Yield a copy of the store and a scratch folder for launchers; remove both at the end."""
     with TemporaryFolder("plan") as scratch:
-        copy = Path(scratch, "metadata.sqlite")
+        copy = Path(scratch, STORE)
         if path.exists():
             source = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
             with contextlib.closing(source), contextlib.closing(sqlite3.connect(copy)) as target:

@@ -4,10 +4,9 @@ import itertools
 from collections.abc import Mapping
 
 from core.errors import InputError
+from core.gcs.requests import SCHEME
 from pipelines.local.text_location import WILD
 from pipelines.recipe.settings import Recipe
-
-_GS = "gs://"
 
 
 def locate_sources(recipe: Recipe) -> tuple[str, Mapping[str, tuple[str, ...]]]:
@@ -25,12 +24,12 @@ def locate_sources(recipe: Recipe) -> tuple[str, Mapping[str, tuple[str, ...]]]:
         )
     parts: dict[str, list[str]] = {}
     for source in recipe.text.sources:
-        if not source.path.startswith(_GS):
+        if not source.path.startswith(SCHEME):
             raise InputError(
                 f"text.sources: {source.path} of {source.name} is on this machine, where Vertex AI "
                 f"cannot read it. Copy it to gs://, and put that path into the recipe."
             )
-        parts[source.name] = [p for p in source.path.removeprefix(_GS).split("/") if p]
+        parts[source.name] = [p for p in source.path.removeprefix(SCHEME).split("/") if p]
     folders = [
         [*itertools.takewhile(lambda part: not WILD.search(part), of_source[:-1] or of_source)]
         for of_source in parts.values()
@@ -43,4 +42,4 @@ def locate_sources(recipe: Recipe) -> tuple[str, Mapping[str, tuple[str, ...]]]:
             f"from one. Copy them to one bucket."
         )
     patterns = {name: "/".join(of[len(shared) :]) or "**" for name, of in parts.items()}
-    return _GS + "/".join(shared), {name: (pattern,) for name, pattern in patterns.items()}
+    return SCHEME + "/".join(shared), {name: (pattern,) for name, pattern in patterns.items()}

@@ -6,8 +6,8 @@ import pytest
 
 from components.instance_gen.writing import publish
 from components.statistics_gen.value_counts import VALUE_COUNTS
+from core.file_names import TOKEN_COUNTS
 from tests.components.instance_export.folders import write_instances
-from trainer.input.instances import TOKEN_COUNTS
 
 
 def test_workers_add_up_the_counts_of_many_shards(

@@ -22,6 +22,7 @@ from components.vertex_trainer.launch import TrainingJobError
 from components.vertex_trainer.overrides import OverrideError
 from core.errors import StoppedError
 from core.manifest import Manifest
+from core.provenance import VERTEX_TASK
 from pipelines.machines.presets import preset, presets
 from pipelines.vertex.compile.worker_pools import worker_pools
 from tests.vertex_server import VertexServer
@@ -308,7 +309,7 @@ def test_tensorboard_is_given_a_folder_of_events(server: VertexServer) -> None:
 def test_the_labels_of_the_run_are_on_its_training_job(
     server: VertexServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(launch.RUN_LABELS, '{"team": "nlp", "textmill_recipe": "other"}')
+    monkeypatch.setenv(VERTEX_TASK, '{"team": "nlp", "textmill_recipe": "other"}')
     train(properties())
     labels = only_job(server).labels
     assert labels["team"] == "nlp"
