@@ -1,12 +1,11 @@
 """Settings of the evaluation: when a model is good enough, and on which tasks it is tried."""
 
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from core.settings import Settings
-from core.storage import is_remote
+from core.storage import absolute
 from trainer.settings.fine_tuning import FineTuningSettings
 
 
@@ -56,7 +55,7 @@ class TaskSettings(Settings):
 
     def from_here(self) -> "TaskSettings":
         """Return the task with absolute paths."""
-        paths = {"train": _absolute(self.train), "eval": _absolute(self.eval)}
+        paths = {"train": absolute(self.train), "eval": absolute(self.eval)}
         return self.model_copy(update=paths)
 
 
@@ -124,7 +123,3 @@ class EvaluationSettings(Settings):
         """Return what ModelEvaluator needs, as JSON; its cache key ignores the fine-tuning."""
         unused = {"fine_tuning", "decontaminate"} | (set() if self.tasks else {"tasks"})
         return self.model_dump_json(exclude=unused)
-
-
-def _absolute(path: str) -> str:
-    return path if is_remote(path) else str(Path(path).expanduser().absolute())

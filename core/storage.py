@@ -29,6 +29,11 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
+def absolute(path: str) -> str:
+    """Return the path independent of the current folder; one on an object store is so already."""
+    return path if is_remote(path) else str(Path(path).expanduser().absolute())
+
+
 def join(folder: str, *names: str) -> str:
     """Join with `/`, which works for local paths and object stores."""
     return "/".join([folder.rstrip("/"), *names]) or "/"

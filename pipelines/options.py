@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
@@ -110,6 +111,11 @@ class RunOptions:
             help="Run this node and all that follow from it again, even if they are cached.",
         ),
     ] = None
+
+
+def print_json(content: Any) -> None:
+    """Print a value as JSON."""
+    typer.echo(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
 
 
 def accept_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -7,6 +7,7 @@ model.
 """
 
 import logging
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cached_property
 
@@ -73,25 +74,20 @@ def _evaluate_task(
     advance: Advance,
 ) -> TaskResult:
     candidate = _Candidate(model, task, settings)
-    labels = candidate.eval.labels
-
-    def rate(*predictions: np.ndarray) -> Score:
-        return score(predictions, labels, task.metric)
-
+    random_values = (_random(model, seed) for seed in settings.seeds)
     probes = {
-        "model": rate(candidate.probe(model.values)),
-        "random": rate(*(candidate.probe(_random(model, seed)) for seed in settings.seeds)),
+        "model": candidate.score([candidate.probe(model.values)]),
+        "random": candidate.score([candidate.probe(values) for values in random_values]),
     }
     tuned = {
-        "model": rate(*candidate.fine_tune(model.values, advance)),
-        "random": rate(*candidate.fine_tune(None, advance)),
+        "model": candidate.score(candidate.fine_tune(model.values, advance)),
+        "random": candidate.score(candidate.fine_tune(None, advance)),
     }
     if latest:
         other = candidate if latest.fingerprint == model.fingerprint else None
         other = other or _Candidate(latest, task, settings)
-        probes["latest"] = score([other.probe(latest.values)], other.eval.labels, task.metric)
-        predictions = other.fine_tune(latest.values, advance)
-        tuned["latest"] = score(predictions, other.eval.labels, task.metric)
+        probes["latest"] = other.score([other.probe(latest.values)])
+        tuned["latest"] = other.score(other.fine_tune(latest.values, advance))
     all_labels = task.eval.flat_labels
     majority = np.full_like(all_labels, np.bincount(task.train.flat_labels).argmax())
     words = predict_from_words(task.train.sample(), task.eval, task.kind)
@@ -102,7 +98,7 @@ def _evaluate_task(
         labels=len(task.labels),
         train_examples=len(task.train.texts),
         eval_examples=len(task.eval.texts),
-        eval_labels=len(labels),
+        eval_labels=len(candidate.eval.labels),
         shared_examples=task.shared(),
         cut_examples=candidate.train.cut + candidate.eval.cut,
         seq_length=task.seq_length,
@@ -161,6 +157,10 @@ class _Candidate:
             predictions.append(self._tuner.predict(self.eval))
             advance(1)
         return predictions
+
+    def score(self, predictions: Sequence[np.ndarray]) -> Score:
+        """Score predictions of the held-out examples, one array per seed."""
+        return score(predictions, self.eval.labels, self._task.metric)
 
 
 def _random(model: ModelFolder, seed: int) -> Values:

@@ -13,10 +13,9 @@ from pipelines.lineage.options import (
     WrittenWorkdirOption,
     make_console,
     open_archive,
-    print_json,
 )
 from pipelines.lineage.output_commands import export, report, serve
-from pipelines.options import FLAG, JsonOption
+from pipelines.options import FLAG, JsonOption, print_json
 
 app = typer.Typer(
     no_args_is_help=True,

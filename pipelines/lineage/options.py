@@ -1,6 +1,5 @@
 """Define what the commands of `textmill lineage` share: options, and opening the store."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,8 +51,3 @@ def make_console() -> Any:
     from rich.console import Console
 
     return Console(highlight=False)
-
-
-def print_json(content: Any) -> None:
-    """Print a value as JSON."""
-    typer.echo(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))

@@ -163,14 +163,7 @@ def _convert(subgraphs: list[tuple[Any, Any]]) -> _Content:
     )
     return _Content(
         graph=graph,
-        settings={
-            task_ids[name]: {
-                key.removeprefix(PARAMETER): value
-                for key, value in sorted(of_task.items())
-                if key.startswith(PARAMETER)
-            }
-            for name, of_task in metadata.items()
-        },
+        settings={task_ids[name]: _parameters(of_task) for name, of_task in metadata.items()},
         properties={artifact_ids[n]: _plain(message.metadata) for n, message in artifacts.items()},
         origins={_short(context.name): _plain(context.metadata) for context in contexts},
     )
@@ -188,6 +181,14 @@ def _artifact(number: int, message: Any) -> Artifact:
     kind = message.schema_title.removeprefix("tfx.")  # the local name of TFX's own types
     live = message.state.name == "LIVE"
     return Artifact(number, kind, message.uri, live, message.create_time.timestamp())
+
+
+def _parameters(metadata: Properties) -> Properties:
+    return {
+        name.removeprefix(PARAMETER): value
+        for name, value in sorted(metadata.items())
+        if name.startswith(PARAMETER)
+    }
 
 
 def _keys(metadata: Properties) -> dict[tuple[str, str], str]:

@@ -1,10 +1,11 @@
 """The commands `textmill models …`."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from pipelines.options import JsonOption
+from pipelines.options import JsonOption, print_json
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,7 +39,7 @@ def list_(folder: FolderArgument, as_json: JsonOption = False) -> None:
 
     versions = read_versions(folder)
     if as_json:
-        _print_json([version.as_json() for version in versions])
+        print_json([asdict(version) for version in versions])
         return
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("version", "aliases", "published", "MB", "content"):
@@ -58,9 +59,9 @@ def show(folder: FolderArgument, version: VersionArgument, as_json: JsonOption =
     """
     from pipelines.models.versions import find_version
 
-    shown = find_version(folder, version).as_json()
+    shown = asdict(find_version(folder, version))
     if as_json:
-        _print_json(shown)
+        print_json(shown)
         return
     for name, value in shown.items():
         typer.echo(f"{name:<15} {', '.join(value) if isinstance(value, tuple) else value}")
@@ -94,9 +95,3 @@ def rollback(folder: FolderArgument) -> None:
 
 def _megabytes(size_bytes: int | None) -> str:
     return "-" if size_bytes is None else f"{size_bytes / 1e6:,.1f}"
-
-
-def _print_json(content: object) -> None:
-    import json
-
-    typer.echo(json.dumps(content, indent=1))

@@ -1,7 +1,6 @@
 """Describe a version of a published model."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -14,7 +13,3 @@ class Version:
     folder: str
     content_digest: str
     size_bytes: int | None  # None: unknown
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the version as `--json` prints it."""
-        return asdict(self)

@@ -1,6 +1,5 @@
 """The settings of a recipe, validated once when it is loaded."""
 
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -14,7 +13,7 @@ from components.settings import (
 )
 from components.text_settings import TextSettings
 from core.settings import LATEST_BLESSED, Settings
-from core.storage import is_remote
+from core.storage import absolute
 from pipelines.recipe.vertex_settings import VertexSettings
 from trainer.settings.masking import MaskingSettings
 from trainer.settings.model import ModelSettings
@@ -126,16 +125,16 @@ class Recipe(Settings):
             settings: Settings = changes.get(group, getattr(self, group))
             path: str | None = getattr(settings, key)
             if path not in (None, LATEST_BLESSED):
-                changes[group] = settings.model_copy(update={key: _absolute(path)})
+                changes[group] = settings.model_copy(update={key: absolute(path)})
         if records := self.instances.import_from:
-            paths = {"train": _absolute(records.train), "eval": _absolute(records.eval)}
+            paths = {"train": absolute(records.train), "eval": absolute(records.eval)}
             update = {"import_from": records.model_copy(update=paths)}
             changes["instances"] = self.instances.model_copy(update=update)
         if self.evaluation.tasks:
             tasks = tuple(task.from_here() for task in self.evaluation.tasks)
             changes["evaluation"] = self.evaluation.model_copy(update={"tasks": tasks})
         if self.text.sources:
-            sources = (s.model_copy(update={"path": _absolute(s.path)}) for s in self.text.sources)
+            sources = (s.model_copy(update={"path": absolute(s.path)}) for s in self.text.sources)
             changes["text"] = self.text.model_copy(update={"sources": tuple(sources)})
         return self.model_copy(update=changes)
 
@@ -229,7 +228,3 @@ class Recipe(Settings):
                 f"so the learning rate would never decrease. Lower trainer.warmup_steps."
             )
         return self
-
-
-def _absolute(path: str) -> str:
-    return path if is_remote(path) else str(Path(path).expanduser().absolute())

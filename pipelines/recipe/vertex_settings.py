@@ -24,7 +24,7 @@ class Images(Settings):
     """Image of Dataflow's workers; required together with `vertex.dataflow`."""
 
 
-class TrainingJob(LaunchSettings):
+class TrainingJobSettings(LaunchSettings):
     """The custom job that runs the training."""
 
     machine: str = "a100"
@@ -170,7 +170,7 @@ class VertexSettings(Settings):
     """gs:// folder that contains all text. None: given at submission."""
     text_pattern: str = "**"
     """Comma-separated globs below `text_root`; one with {SPAN} stands alone. Default: all files."""
-    training: TrainingJob = TrainingJob()
+    training: TrainingJobSettings = TrainingJobSettings()
     """The training job."""
     dataflow: DataflowSettings | None = None
     """Workers on Dataflow. None: each data component runs in its own container."""

@@ -26,7 +26,7 @@ EVALUATED = ("DownstreamEvaluator", "ModelEvaluator", "ModelCardGen")
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ArtifactComparison:
     """One artifact of the recorded run, and how that of the new run compares."""
 
     node: str
@@ -37,7 +37,7 @@ class Comparison:
 
 def compare_bytes(
     archive: Archive, recorded: RecordedRun, new_archive: Archive, new_run: str
-) -> Iterator[Comparison]:
+) -> Iterator[ArtifactComparison]:
     """Compare each artifact of a recorded run with the same output of a new run."""
     new = new_archive.graph.of_run(new_run)
     is_elsewhere = _is_elsewhere(archive, recorded, new_archive, new_run)
@@ -59,7 +59,7 @@ def compare_bytes(
             if result == DIFFERENT and has_baseline and node in EVALUATED:
                 result = NOT_COMPARED
                 detail = "the run had an earlier model to compare with, and a new workdir has none"
-            yield Comparison(node, key, result, detail)
+            yield ArtifactComparison(node, key, result, detail)
 
 
 def _outputs(archive: Archive, execution: Execution) -> dict[str, Artifact]:

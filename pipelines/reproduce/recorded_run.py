@@ -85,43 +85,46 @@ def find_text(archive: Archive, recorded: RecordedRun, given: Sequence[str]) -> 
     Raises:
         ReproduceError: there is no such text, or it is not that of the run.
     """
-    wanted = _text_digests(archive, recorded)
+    run_id, wanted = recorded.run.id, _text_digests(archive, recorded)
     if recorded.recipe.text.sources:
         location = locate_recipe_text(recorded.recipe.text, list(given))
         if fingerprint(find_sources(location.base, location.by_source)) not in wanted:
             raise ReproduceError(
-                f"{recorded.run.id}: the text in its text.sources is not what it was (digest "
+                f"{run_id}: the text in its text.sources is not what it was (digest "
                 f"{min(wanted)}). Restore it."
             )
         return []
+    if any("{" in name for name in given):  # of spans; the comparison of bytes decides
+        return list(given)
     if given:
-        if any("{" in name for name in given):  # of spans; the comparison of bytes decides
-            return list(given)
         location = locate_text(list(given))
         if fingerprint(find_files(location.base, location.patterns)) not in wanted:
             raise ReproduceError(
-                f"--text {' '.join(given)}: not the text of {recorded.run.id}, whose digest is "
+                f"--text {' '.join(given)}: not the text of {run_id}, whose digest is "
                 f"{min(wanted)}. Names of files count too: give the same folder, pattern or files "
                 f"as then."
             )
         return list(given)
     if recorded.settings[TEXT_NODE].get("span"):
         raise ReproduceError(
-            f"{recorded.run.id}: it read a span of its text. Give the pattern with its {{SPAN}} "
-            f"with --text."
+            f"{run_id}: it read a span of its text. Give the pattern with its {{SPAN}} with --text."
         )
+    return _search_text(archive, run_id, wanted)
+
+
+def _search_text(archive: Archive, run_id: str, wanted: set[str]) -> list[str]:
+    """Return the text with one of the digests, where any run of the workdir read text."""
     tried = []
     for location in _known_locations(archive):
-        names = [storage.join(location.base, pattern) for pattern in location.patterns]
         tried.append(location.base)
         try:
             if fingerprint(find_files(location.base, location.patterns)) in wanted:
-                return names
+                return [storage.join(location.base, pattern) for pattern in location.patterns]
         except (InputError, OSError):
             continue  # it is gone, and another folder may have the text
     raise ReproduceError(
-        f"{recorded.run.id}: its text (digest {min(wanted)}) is not in "
-        f"{', '.join(dict.fromkeys(tried))}. Give it with --text."
+        f"{run_id}: its text (digest {min(wanted)}) is not in {', '.join(dict.fromkeys(tried))}. "
+        f"Give it with --text."
     )
 
 

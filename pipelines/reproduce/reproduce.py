@@ -19,7 +19,7 @@ from pipelines.options import RunOptions
 from pipelines.quiet import hush
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.work import node_names
-from pipelines.reproduce.compare_bytes import Comparison, compare_bytes
+from pipelines.reproduce.compare_bytes import ArtifactComparison, compare_bytes
 from pipelines.reproduce.recorded_run import (
     Digests,
     RecordedRun,
@@ -38,7 +38,7 @@ class Reproduction:
     run: str  # id of the new run, in its workdir
     workdir: Path
     code: str  # a sentence on this code and that of the run
-    artifacts: tuple[Comparison, ...]
+    artifacts: tuple[ArtifactComparison, ...]
 
 
 def reproduce(

@@ -20,7 +20,7 @@ from typing import Any
 
 from core.errors import TextmillError
 
-_MODULES = ("tfx.", "components.")
+TFX_MODULES = ("tfx.", "components.")  # `python -m …` of these may start a CustomJob
 _DURATION = re.compile(r"(?P<number>[\d.]+)(?P<unit>[smhd]?)$")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -48,7 +48,7 @@ def module_call(command: Sequence[str]) -> ModuleCall | None:
     if words[:2] not in (["python", "-m"], ["python3", "-m"]) or len(words) < 3:
         return None
     module = words[2]
-    return ModuleCall(module, words[3:], limit) if module.startswith(_MODULES) else None
+    return ModuleCall(module, words[3:], limit) if module.startswith(TFX_MODULES) else None
 
 
 class WarmPython:

@@ -19,6 +19,7 @@ from pipelines.spec_runner.processes.processes import (
     tail,
 )
 from pipelines.spec_runner.processes.replicas import ReplicaRunner
+from pipelines.spec_runner.processes.warm import TFX_MODULES
 from pipelines.spec_runner.spec.parameters import Values
 from pipelines.spec_runner.spec.placeholders import resolve_arguments
 from pipelines.spec_runner.tasks.cache_key import cache_key, executor_class
@@ -29,10 +30,9 @@ from pipelines.spec_runner.tasks.executor_input import (
     placeholder_tree,
     read_output,
 )
-from pipelines.spec_runner.tasks.run_context import Result, RunContext, TaskError
+from pipelines.spec_runner.tasks.run_context import Result, RunContext, TaskFailedError
 
 WORKDIR = "the workdir"  # stands for its path in cache keys
-_TFX_MODULES = ("tfx.", "components.")  # `python -m …` of these may start a CustomJob
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class ContainerTask:
         """Run the task, or reuse an earlier result.
 
         Raises:
-            TaskError: every attempt failed.
+            TaskFailedError: every attempt failed.
         """
         recorder, run = self.tools.recorder, self.tools.run
         settings = run.buckets.localize_all(self.parameters)
@@ -114,7 +114,7 @@ class ContainerTask:
         for attempt in range(1, attempts + 1):
             try:
                 return self._run_once([*self.container.command, *self.container.args], message)
-            except TaskError as error:
+            except TaskFailedError as error:
                 if attempt == attempts:
                     raise
                 wait = backoff_seconds(policy, attempt)
@@ -128,7 +128,7 @@ class ContainerTask:
         run, processes = self.tools.run, self.tools.processes
         tree = placeholder_tree(message, run.placeholders(self.node_id), words)
         variables = {v.name: run.buckets.localize(v.value) for v in self.container.env}
-        is_tfx = any(word.startswith(_TFX_MODULES) for word in words)
+        is_tfx = any(word.startswith(TFX_MODULES) for word in words)
         if is_tfx:
             variables[ENDPOINT] = self.tools.training_endpoint
         command = Command(
@@ -149,7 +149,7 @@ class ContainerTask:
             worker_log = self.tools.replicas.last_failure
             if worker_log is not None and worker_log != earlier_failure:
                 log = worker_log
-            raise TaskError(self.node_id, which + describe_exit(code), log, tail(log))
+            raise TaskFailedError(self.node_id, which + describe_exit(code), log, tail(log))
 
     def _working_folder(self, message: Json) -> Path:
         """Return the execution's folder, or one in the folder of the run if that is remote."""

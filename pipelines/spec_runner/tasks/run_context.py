@@ -50,7 +50,7 @@ class RunContext:
         }
 
 
-class TaskError(TextmillError):
+class TaskFailedError(TextmillError):
     """A task failed after its last retry; the message holds the end of its log."""
 
     def __init__(self, task: str, reason: str, log: Path, log_tail: str) -> None:

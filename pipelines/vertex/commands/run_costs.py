@@ -1,5 +1,6 @@
 """The command `textmill runs costs`."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -40,7 +41,7 @@ def costs(
     by_value = costs_by_label(open_cloud(target), label, days, table)
     out, _ = consoles()
     if as_json:
-        print_json([cost.as_json() for cost in by_value])
+        print_json([asdict(cost) for cost in by_value])
         return
     numbers = ("trainings", "hours", "USD")
     rows = Table(label, *numbers, right=numbers)

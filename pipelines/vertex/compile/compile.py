@@ -17,7 +17,7 @@ from pipelines.create_pipeline import create_pipeline
 from pipelines.machines.fit import check_machine
 from pipelines.machines.presets import Preset, preset
 from pipelines.recipe.settings import Recipe
-from pipelines.recipe.vertex_settings import TrainingJob, VertexSettings
+from pipelines.recipe.vertex_settings import TrainingJobSettings, VertexSettings
 from pipelines.run_environment import Locations, Platform
 from pipelines.vertex.compile.parameters import (
     list_spec_parameters,
@@ -163,7 +163,7 @@ def custom_job(name: str, vertex: VertexSettings) -> dict[str, Any]:
     return job
 
 
-def _check_offer(training: TrainingJob, machine: Preset) -> None:
+def _check_offer(training: TrainingJobSettings, machine: Preset) -> None:
     is_reserved = training.reservation or training.persistent_resource
     if machine.spot_only and not (training.spot or training.flex_start or is_reserved):
         raise InputError(
@@ -177,7 +177,7 @@ def _check_offer(training: TrainingJob, machine: Preset) -> None:
         )
 
 
-def _scheduling(training: TrainingJob) -> dict[str, Any]:
+def _scheduling(training: TrainingJobSettings) -> dict[str, Any]:
     scheduling: dict[str, Any] = {
         "timeout": f"{round(training.timeout_hours * 3600)}s",
         "restart_job_on_worker_restart": True,

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -49,10 +49,6 @@ class LabelCost:
     trainings: int
     hours: float
     dollars: float | None  # None: the table has no price of one of their machines
-
-    def as_json(self) -> dict[str, object]:
-        """Return the costs as `textmill runs costs --json` prints them."""
-        return asdict(self)
 
 
 def costs_by_label(cloud: Cloud, label: str, days: int, prices: Prices) -> list[LabelCost]:
