@@ -159,11 +159,13 @@ def serve(number: int) -> None:
     with loading_libraries():  # what the garbage collector marks would no longer be shared
         for module in PRELOADED:
             importlib.import_module(module)
-    server, forks = os.getpid(), set()
+    server = os.getpid()
+    forks: set[int] = set()
     with socket.socket(fileno=number) as requests:
         while True:
             request, files, *_ = socket.recv_fds(requests, 1, 1)
             if request == FORK:
+                reap_ended(forks)
                 if (pid := os.fork()) == 0:
                     requests.close()
                     _work(files[0], server)
@@ -176,6 +178,15 @@ def serve(number: int) -> None:
     for pid in forks:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+
+
+def reap_ended(forks: set[int]) -> None:
+    """Reap the forks that ended well; one that failed is left to `_wait_for_failure`."""
+    for pid in list(forks):
+        ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if ended and ended.si_status == 0:
+            os.waitpid(pid, 0)
+            forks.remove(pid)
 
 
 def _wait_for_failure(forks: set[int]) -> int:

@@ -20,7 +20,7 @@ def hush(verbose: bool) -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     # With an explicit value, the tokenizers library does not warn when processes are forked.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")  # in Beam's worker processes
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")  # in processes that it starts
     warnings.filterwarnings("ignore", module=r"(google|tfx|tensorflow|apache_beam|absl)(\.|$)")
     logging.captureWarnings(True)
     absl.logging.set_verbosity(absl.logging.ERROR)  # TFX warns about its own resolvers' queries

@@ -22,11 +22,7 @@ def local_beam_args(workers: int) -> list[str]:
     """Return the flags for a number of processes on this machine; none for one process."""
     if workers == 1:
         return []
-    return [
-        f"--direct_num_workers={workers}",
-        "--direct_running_mode=multi_processing",
-        _NO_SOURCE_PACKAGE,
-    ]
+    return [f"--direct_num_workers={workers}", _NO_SOURCE_PACKAGE]
 
 
 def portable_beam_args(endpoint: str, environment: str) -> list[str]:

@@ -48,7 +48,7 @@ _REMEDIES = {
 _CLASS = re.compile(rf"\b({'|'.join(_REMEDIES)})(?:\(|: )")
 _OBJECT = re.compile(r"gs://[^\s'\",;:*]+")
 _URL = re.compile(r"https://storage\.googleapis\.com/\S*?/b/([^/?\s]+)(?:/o/([^?\s:]+))?")
-# A Beam worker sends a traceback as text.
+# Worker processes and Beam send a traceback as text.
 _OWN_MESSAGE = re.compile(r"^core\.(?:errors|gcs\.requests)\.\w+Error: (.+)$", re.MULTILINE)
 _BEAM_SUFFIX = re.compile(r" \[while running '[^']*'\]")
 
@@ -167,7 +167,7 @@ def without_beam_suffix(text: str) -> str:
 def explain_foreign_error(error: BaseException) -> str | None:
     """Return a message for an error of TensorFlow, Beam or a Google client about an object.
 
-    Beam's workers send our own errors as text, too. None stands for errors about anything else.
+    Workers send our own errors as text, too. None stands for errors about anything else.
     """
     text = without_beam_suffix(f"{type(error).__name__}: {error}")
     if own := _OWN_MESSAGE.search(text):

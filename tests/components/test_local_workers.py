@@ -11,7 +11,12 @@ from types import FrameType
 
 import pytest
 
-from components.local_workers import PRELOADED, LostWorkerError, process_in_workers
+from components.local_workers import (
+    PRELOADED,
+    LostWorkerError,
+    process_in_workers,
+    reap_ended,
+)
 from core.errors import StoppedError
 
 LONG_SECONDS = 20.0
@@ -64,6 +69,31 @@ def test_each_element_is_processed_once_by_forks_of_one_server(
     assert len(notes) == 18
     assert len({server for _, server, _ in notes.values()}) == 1
     assert {folder for _, _, folder in notes.values()} == {str(tmp_path)}
+
+
+def test_workers_that_have_ended_do_not_stay(tmp_path: Path) -> None:
+    process_in_workers(note, [(str(tmp_path), number) for number in range(2)], 2)
+    before = [int(path.read_text().split()[0]) for path in tmp_path.iterdir()]
+    deadline = time.monotonic() + LONG_SECONDS
+    while any(map(is_running, before)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process_in_workers(note, [(str(tmp_path), 2)], 1)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in before)
+
+
+def test_the_exit_code_of_a_worker_that_failed_is_kept() -> None:
+    programs = {code: f"raise SystemExit({code})" for code in (0, 3)}
+    forks = {
+        code: subprocess.Popen([sys.executable, "-c", program])
+        for code, program in programs.items()
+    }
+    for process in forks.values():
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    left = {process.pid for process in forks.values()}
+    reap_ended(left)
+    assert left == {forks[3].pid}
+    assert forks[3].wait() == 3
 
 
 def test_an_error_of_the_function_ends_the_work_with_its_traceback(tmp_path: Path) -> None:

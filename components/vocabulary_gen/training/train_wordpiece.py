@@ -1,6 +1,8 @@
 """Train a WordPiece vocabulary: the same text gives the same bytes on any machine."""
 
+import contextlib
 import itertools
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -22,6 +24,7 @@ from core.vocabulary.wordpiece import SPECIALS
 BATCH_DOCUMENTS = 256  # divided into chunks together; their bytes fit in a core's cache
 COUNTED_BYTES = 32 << 20  # of chunks and their offsets that are counted together
 KEPT_CHUNKS = 1 << 19  # distinct ones, counted before they are divided into words
+PARALLELISM = "TOKENIZERS_PARALLELISM"  # environment: the library reads it at every call
 REPEATED_AT_ONCE = 1024  # words in a text that the trainer gets
 
 
@@ -52,7 +55,8 @@ def train_wordpiece(
         limit_alphabet=len(alphabet),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_repeat(words), trainer)
+    with _restored_parallelism():
+        tokenizer.train_from_iterator(_repeat(words), trainer)
     return NewVocabulary(
         "wordpiece",
         wordpiece_tokenizer(tokenizer.get_vocab(), normalizer),
@@ -107,10 +111,27 @@ def _divide(chunks: Counter[str], normalizer: Any, words: Counter[str]) -> None:
 
 
 def _repeat(words: Counter[str]) -> Iterator[str]:
-    """Yield texts with each word as often as it occurs; the library counts words only itself."""
+    """Yield texts with each word as often as it occurs; the library counts words only itself.
+
+    Words of one character have no pair to merge. After the last text, the library merges pairs; a
+    merge changes few words, and to share them out among threads takes longer than the merge.
+    """
     for word, number in words.items():
-        for begin in range(0, number, REPEATED_AT_ONCE):
+        for begin in range(0, number if len(word) > 1 else 0, REPEATED_AT_ONCE):
             yield f"{word} " * min(number - begin, REPEATED_AT_ONCE)
+    os.environ[PARALLELISM] = "false"
+
+
+@contextlib.contextmanager
+def _restored_parallelism() -> Iterator[None]:
+    """Restore whether the library uses threads."""
+    before = os.environ.get(PARALLELISM)
+    try:
+        yield
+    finally:
+        os.environ.pop(PARALLELISM, None)
+        if before is not None:
+            os.environ[PARALLELISM] = before
 
 
 def list_entries(alphabet: Sequence[str], split_cjk: bool = True) -> list[str]:

@@ -23,11 +23,7 @@ from core.vocabulary.vocabulary import load_vocabulary
 from trainer.settings.masking import MaskingSettings
 
 ONE_WORKER = ["--direct_num_workers=1", "--sdk_container_image=unused"]
-TWO_WORKERS = [
-    "--direct_num_workers=2",
-    "--direct_running_mode=multi_processing",
-    "--sdk_container_image=unused",
-]
+TWO_WORKERS = ["--direct_num_workers=2", "--sdk_container_image=unused"]
 
 
 def run(

@@ -20,11 +20,7 @@ from tests.components.text_example_gen.test_sources import PATTERNS, make_settin
 from tests.real_text import DATA
 
 ONE_WORKER = ["--direct_num_workers=1", "--sdk_container_image=unused"]
-TWO_WORKERS = [
-    "--direct_num_workers=2",
-    "--direct_running_mode=multi_processing",
-    "--sdk_container_image=unused",
-]
+TWO_WORKERS = ["--direct_num_workers=2", "--sdk_container_image=unused"]
 
 
 def run(

@@ -136,6 +136,22 @@ def test_the_entries_are_those_that_the_library_learns_from_the_whole_text() -> 
     assert train(ENGLISH + KOREAN) == sorted(learned, key=learned.__getitem__)
 
 
+def test_the_library_uses_threads_afterwards_if_it_did_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for before in ("true", "1"):
+        monkeypatch.setenv(train_wordpiece.PARALLELISM, before)
+        train(ENGLISH[:20])
+        assert os.environ[train_wordpiece.PARALLELISM] == before
+    monkeypatch.delenv(train_wordpiece.PARALLELISM)
+    train(ENGLISH[:20])
+    assert train_wordpiece.PARALLELISM not in os.environ
+
+
+def test_text_of_single_characters_has_entries_for_them_alone() -> None:
+    assert train([["a b . c"] * 3])[5:] == [".", "a", "b", "c", "##a", "##b", "##c"]
+
+
 def test_characters_that_cover_nearly_all_text_have_entries() -> None:
     entries = set(train(ENGLISH + KOREAN, size=4000))
     counts = count_characters(train_wordpiece.count_words(ENGLISH + KOREAN, normalizer()))
