@@ -1,7 +1,6 @@
 """Every size of the papers is offered, is `transformers`' model, and has its paper's settings."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from components.instance_gen.writing.plan import count_slots
 from pipelines.recipe.file import load_recipe, shipped_recipes
 from pipelines.recipe.work import compute_work
+from tests.programs import run_script
 from trainer.models.architecture import SIZES, Architecture, resolve_architecture
 from trainer.models.electra import GENERATOR
 from trainer.models.parameters import ParameterList, count_parameters
@@ -73,11 +73,7 @@ def theirs(transformers_python: str, tmp_path_factory: pytest.TempPathFactory) -
     ]
     path = tmp_path_factory.mktemp("counts") / "jobs.json"
     path.write_text(json.dumps(jobs), encoding="utf-8")
-    done = subprocess.run(
-        [transformers_python, str(SCRIPT), str(path)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    counts: dict[str, int] = json.loads(done.stdout)
+    counts: dict[str, int] = json.loads(run_script(transformers_python, SCRIPT, str(path)))
     return counts
 
 

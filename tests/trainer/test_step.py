@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tests.trainer.conftest import MakeSettings
 from tests.trainer.numpy_bert import numpy_losses
-from tests.trainer.training_tools import first_batch, one_cpu, train_some
+from tests.trainer.training_tools import first_batch, first_batches, one_cpu, train_some
 from trainer.input.instances import open_instances
 from trainer.loop.state import start_state
 from trainer.models.noise import NO_NOISE
@@ -66,7 +66,7 @@ def test_two_updates_equal_those_of_adamw_in_numpy(
     moments = {name: (np.zeros_like(v), np.zeros_like(v)) for name, v in values.items()}
     after_one, _ = train_some(settings, static_folder, 1)
     after_two, _ = train_some(settings, static_folder, 2)
-    batches = _batches(settings, static_folder, 2)
+    batches = first_batches(settings, static_folder, 2)
     variables = [start.variables, after_one.variables]
     for step in range(2):
         gradients = _mean_gradients(objective, variables[step], batches[step])
@@ -109,19 +109,6 @@ def test_bfloat16_computes_and_float32_stores(
     assert full_losses != half_losses
     np.testing.assert_allclose(full_losses, half_losses, atol=0.05)
     del full
-
-
-def _batches(settings, folder: str, count: int) -> list[dict[str, np.ndarray]]:  # type: ignore[no-untyped-def]
-    from trainer.input.batches import training_batches
-
-    batches = training_batches(
-        open_instances(folder),
-        settings.masking,
-        batch_size=settings.trainer.global_batch_size,
-        seed=settings.seed,
-        first_step=0,
-    )
-    return [{k: v.numpy() for k, v in batch.items()} for batch in batches.take(count)]
 
 
 def _mean_gradients(objective, variables, batch) -> dict[str, np.ndarray]:  # type: ignore[no-untyped-def]

@@ -1,7 +1,5 @@
 """A training step of each type is PyTorch's on the same batch: losses, clipping, every weight."""
 
-import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from core.draw import draw_seed
+from tests.programs import run_script
 from tests.trainer.conftest import settings_in
 from tests.trainer.training_tools import first_batch, make_replica_step
 from trainer.export.export import export_model
@@ -52,14 +51,7 @@ def prepared(
     """Prepare a step of each kind, and let PyTorch do it."""
     made = {kind: prepare(kind, static_folder, tmp_path_factory.mktemp(kind)) for kind in MODELS}
     words = [word for kind, each in made.items() for word in (kind, str(each.scratch))]
-    done = subprocess.run(
-        [transformers_python, str(SCRIPT), *words],
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_script(transformers_python, SCRIPT, *words)
     return made
 
 

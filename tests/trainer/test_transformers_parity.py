@@ -1,14 +1,13 @@
 """An exported model is, to `transformers`, the same model."""
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.programs import run_script
 from tests.trainer.conftest import settings_in
 from tests.trainer.real_instances import KOREAN, read_documents
 from trainer.export.export import export_model
@@ -66,16 +65,7 @@ def run_transformers(
     """Outputs and report of `transformers_reference.py` for each class and folder."""
     np.savez(scratch / "inputs.npz", **inputs, texts=np.array([*TEXTS, *ODD_TEXTS]))
     pairs = [argument for name, folder in jobs.items() for argument in (name, str(folder))]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": ""}
-    done = subprocess.run(
-        [python, str(SCRIPT), "inputs.npz", *pairs],
-        cwd=scratch,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_script(python, SCRIPT, "inputs.npz", *pairs, folder=scratch)
     return {
         name: (
             dict(np.load(scratch / f"{name}.npz")),

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -78,6 +79,13 @@ def mean(sums: Sums, name: str) -> float:
 
 def first_batch(settings: TrainingSettings, folder: str) -> dict[str, np.ndarray]:
     """Return the batch of step 0 as arrays."""
+    return first_batches(settings, folder, 1)[0]
+
+
+def first_batches(
+    settings: TrainingSettings, folder: str, count: int
+) -> list[dict[str, np.ndarray]]:
+    """Return the batches of the first steps as arrays."""
     batches = training_batches(
         open_instances(folder),
         settings.masking,
@@ -85,7 +93,16 @@ def first_batch(settings: TrainingSettings, folder: str) -> dict[str, np.ndarray
         seed=settings.seed,
         first_step=0,
     )
-    return {name: value.numpy() for name, value in next(iter(batches)).items()}
+    return [{k: v.numpy() for k, v in batch.items()} for batch in batches.take(count)]
+
+
+def start_from(
+    make_settings: Callable[..., TrainingSettings], instances: str, folder: Path, **model: Any
+) -> dict[str, np.ndarray]:
+    """Return the weights at step 0 of a model that starts from the folder, with its sizes."""
+    sizes = dict.fromkeys(("num_layers", "hidden_size", "num_heads", "intermediate_size"))
+    settings = make_settings({**sizes, "start_from": str(folder), **model})
+    return train_some(settings, instances, 0)[0].values()
 
 
 def assert_equal_states(left: State, right: State) -> None:

@@ -1,13 +1,12 @@
 """Fine-tuning computes what PyTorch computes, learns, and repeats to the bit."""
 
-import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.vocabulary.vocabulary import load_vocabulary
+from tests.programs import run_script
 from tests.small_model import write_small_model
 from trainer.downstream.examples import Encoded, Examples, encode
 from trainer.downstream.fine_tuning import FineTuner
@@ -63,15 +62,7 @@ def test_a_step_is_that_of_pytorch(
     head = tuner._random_values(5)
     given = {name: head[name] for name in ("classifier.weight", "classifier.bias")}
     np.savez(tmp_path / "given.npz", rate=3e-3, **given, **encoded.arrays)
-    done = subprocess.run(
-        [transformers_python, str(SCRIPT), "given.npz", class_name, folder],
-        cwd=tmp_path,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_script(transformers_python, SCRIPT, "given.npz", class_name, folder, folder=tmp_path)
     theirs = np.load(tmp_path / f"{class_name}.npz")
     before = read_model(folder)[1]
     tuner.run(before, 5, folder)  # eight examples make one batch, in another order

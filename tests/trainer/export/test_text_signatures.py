@@ -1,7 +1,6 @@
 """The signatures that take text answer as `transformers` does, without a tokenizer beside them."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from components.vocabulary_gen.importing import import_vocabulary
 from components.vocabulary_gen.training.train_unigram import train_unigram
 from components.vocabulary_gen.writing.write_vocabulary import write_vocabulary
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
+from tests.programs import run_script
 from tests.real_text import ENGLISH, KOREAN
 from tests.small_pieces import write_small_pieces
 from tests.trainer.conftest import settings_in
@@ -149,20 +149,9 @@ def theirs(
     ]
     scratch = tmp_path_factory.mktemp("jobs")
     (scratch / "jobs.json").write_text(json.dumps(content), encoding="utf-8")
-    done = subprocess.run(
-        [
-            transformers_python,
-            str(Path(__file__).with_name("transformers_fill_mask.py")),
-            "jobs.json",
-        ],
-        cwd=scratch,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return dict(zip(jobs, map(json.loads, done.stdout.splitlines()), strict=True))
+    script = Path(__file__).with_name("transformers_fill_mask.py")
+    printed = run_script(transformers_python, script, "jobs.json", folder=scratch)
+    return dict(zip(jobs, map(json.loads, printed.splitlines()), strict=True))
 
 
 @pytest.mark.transformers

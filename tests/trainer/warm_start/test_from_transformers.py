@@ -1,12 +1,12 @@
 """Models written by `transformers` compute the same here."""
 
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.programs import run_script
 from tests.trainer.real_instances import write_vocabulary
 from tests.trainer.test_transformers_parity import run_transformers
 from trainer.huggingface.read import read_model
@@ -33,9 +33,7 @@ def folder(transformers_python: str, tmp_path_factory: pytest.TempPathFactory) -
     """Return a folder with a model of each class."""
     root = tmp_path_factory.mktemp("theirs")
     write_vocabulary(root / "words")
-    command = [transformers_python, str(SCRIPT), str(root), str(root / "words")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    run_script(transformers_python, SCRIPT, str(root), str(root / "words"))
     return root
 
 

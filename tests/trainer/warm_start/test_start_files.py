@@ -14,7 +14,7 @@ from core.errors import InputError
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.work import compute_work
 from tests.trainer.conftest import MakeSettings, settings_in
-from tests.trainer.training_tools import train_some
+from tests.trainer.training_tools import start_from, train_some
 from trainer.export.export import export_model
 from trainer.huggingface.read import read_architecture
 from trainer.huggingface.weights import INDEX, WEIGHTS
@@ -24,7 +24,6 @@ from trainer.objectives.choose import choose_objective
 from trainer.settings.model import ModelSettings
 from trainer.warm_start.digests import start_digest, start_key
 
-SHAPE = {"num_layers", "hidden_size", "num_heads", "intermediate_size"}
 Arrays = dict[str, np.ndarray]
 
 
@@ -60,13 +59,6 @@ def change_config(folder: Path, **changes: Any) -> None:
     config = {**json.loads(path.read_text(encoding="utf-8")), **changes}
     kept = {name: value for name, value in config.items() if value is not None}
     path.write_text(json.dumps(kept), encoding="utf-8")
-
-
-def start(make_settings: MakeSettings, static_folder: str, folder: Path, **model: Any) -> Arrays:
-    """Return the weights at step 0 of a model that starts from the folder."""
-    shape = dict.fromkeys(SHAPE)
-    settings = make_settings({**shape, "start_from": str(folder), **model})
-    return train_some(settings, static_folder, 0)[0].values()
 
 
 def assert_equal(actual: Arrays, expected: Arrays, atol: float = 0) -> None:
@@ -127,7 +119,7 @@ def test_a_folder_in_another_form_gives_the_same_weights(
 ) -> None:
     folder = shutil.copytree(bert[0] / "plain", tmp_path / "theirs")
     change(folder)
-    assert_equal(start(make_settings, static_folder, folder), bert[1])
+    assert_equal(start_from(make_settings, static_folder, folder), bert[1])
 
 
 @pytest.mark.parametrize(("name", "bits"), [("float16", 10), ("bfloat16", 7)])
@@ -145,7 +137,7 @@ def test_weights_in_half_precision_are_read(
         safetensors.numpy.save_file(halves, folder / WEIGHTS)
     else:
         write_bfloat16(folder)
-    values = start(make_settings, static_folder, folder)
+    values = start_from(make_settings, static_folder, folder)
     assert {value.dtype for value in values.values()} == {np.dtype(np.float32)}
     assert_equal(values, bert[1], atol=2.0**-bits)
 
@@ -157,7 +149,7 @@ def test_a_missing_shard_is_named(
     write_shards(folder)
     (folder / "model-00002-of-00002.safetensors").unlink()
     with pytest.raises(InputError, match=r"model-00002-of-00002.safetensors: no such file"):
-        start(make_settings, static_folder, folder)
+        start_from(make_settings, static_folder, folder)
 
 
 def test_a_shard_that_lacks_a_weight_is_refused(
@@ -168,7 +160,7 @@ def test_a_shard_that_lacks_a_weight_is_refused(
     second = folder / "model-00002-of-00002.safetensors"
     safetensors.numpy.save_file({}, second)
     with pytest.raises(InputError, match=r"which no shard holds"):
-        start(make_settings, static_folder, folder)
+        start_from(make_settings, static_folder, folder)
 
 
 def test_a_pickle_is_refused_with_the_command_that_converts_it(
@@ -186,7 +178,7 @@ def test_a_damaged_file_is_refused(
     folder = shutil.copytree(bert[0] / "plain", tmp_path / "theirs")
     (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes()[:-10])
     with pytest.raises(InputError, match=r"not a whole safetensors file"):
-        start(make_settings, static_folder, folder)
+        start_from(make_settings, static_folder, folder)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +245,7 @@ def test_both_halves_of_a_published_electra_are_the_start(
 ) -> None:
     root, values = electra
     halves = {"type": "electra", "generator_from": str(root / "generator")}
-    assert_equal(start(make_settings, static_folder, root / "plain", **halves), values)
+    assert_equal(start_from(make_settings, static_folder, root / "plain", **halves), values)
 
 
 def test_the_generator_of_an_exported_electra_is_found_from_either_folder(
@@ -263,7 +255,7 @@ def test_the_generator_of_an_exported_electra_is_found_from_either_folder(
     shutil.move(root / "plain", root / "model" / "transformers")
     shutil.move(root / "generator", root / "model" / "transformers-generator")
     for folder in (root / "model", root / "model" / "transformers"):
-        assert_equal(start(make_settings, static_folder, folder, type="electra"), values)
+        assert_equal(start_from(make_settings, static_folder, folder, type="electra"), values)
 
 
 def test_a_discriminator_alone_gets_a_random_generator_of_the_set_share(
@@ -271,8 +263,8 @@ def test_a_discriminator_alone_gets_a_random_generator_of_the_set_share(
 ) -> None:
     root, values = electra
     with pytest.raises(InputError, match=r"no generator.*generator_from.*generator_share"):
-        start(make_settings, static_folder, root / "plain", type="electra")
-    values = start(
+        start_from(make_settings, static_folder, root / "plain", type="electra")
+    values = start_from(
         make_settings, static_folder, root / "plain", type="electra", generator_share=0.25
     )
     query = f"{GENERATOR}electra.encoder.layer.0.attention.self.query.weight"
@@ -298,7 +290,7 @@ def test_swapped_halves_are_refused(
 ) -> None:
     root, _ = electra
     with pytest.raises(InputError, match=r"holds a generator.*model\.generator_from to this"):
-        start(
+        start_from(
             make_settings,
             static_folder,
             root / "generator",
@@ -306,7 +298,7 @@ def test_swapped_halves_are_refused(
             generator_share=0.5,
         )
     with pytest.raises(InputError, match=r"not a generator, because"):
-        start(
+        start_from(
             make_settings,
             static_folder,
             root / "plain",
@@ -322,7 +314,7 @@ def test_a_generator_of_another_shape_is_refused_with_the_names_of_its_fields(
     other = shutil.copytree(root / "generator", tmp_path / "other")
     change_config(other, num_hidden_layers=3, vocab_size=900)
     with pytest.raises(InputError, match=r"vocab_size 900 instead of 800, num_layers 3 instead"):
-        start(
+        start_from(
             make_settings,
             static_folder,
             root / "plain",
@@ -336,7 +328,7 @@ def test_a_share_that_contradicts_the_folder_is_refused(
 ) -> None:
     root, _ = electra
     with pytest.raises(InputError, match=r"is 0\.5, and model\.generator_share says 0\.25"):
-        start(
+        start_from(
             make_settings,
             static_folder,
             root / "plain",

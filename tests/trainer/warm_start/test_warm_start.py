@@ -17,7 +17,7 @@ from pipelines.run_environment import Locations
 from tests.small_pieces import write_small_pieces
 from tests.small_vocabulary import write_small_vocabulary
 from tests.trainer.conftest import MakeSettings, settings_in
-from tests.trainer.training_tools import train_some
+from tests.trainer.training_tools import start_from, train_some
 from trainer.export.export import export_model
 from trainer.input.instances import open_instances
 from trainer.objectives.choose import choose_objective
@@ -25,7 +25,6 @@ from trainer.warm_start.digests import start_digest
 from trainer.warm_start.start import WarmStartError, check_start_vocabulary
 
 KINDS = ("bert", "albert", "electra")
-SHAPE = {"num_layers", "hidden_size", "num_heads", "intermediate_size"}
 Arrays = dict[str, np.ndarray]
 
 
@@ -47,13 +46,6 @@ def trained(
     return made
 
 
-def start(make_settings: MakeSettings, folder: Path, static_folder: str, **model: object) -> Arrays:
-    """Return the weights at step 0 of a model that starts from the folder."""
-    shape = dict.fromkeys(SHAPE)
-    settings = make_settings({**shape, "start_from": str(folder), **model})
-    return train_some(settings, static_folder, 0)[0].values()
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_weight_comes_from_the_folder(
     kind: str,
@@ -62,7 +54,7 @@ def test_every_weight_comes_from_the_folder(
     make_settings: MakeSettings,
 ) -> None:
     folder, values = trained[kind]
-    started = start(make_settings, folder, static_folder, type=kind)
+    started = start_from(make_settings, static_folder, folder, type=kind)
     assert started.keys() == values.keys()
     for name, value in values.items():
         np.testing.assert_array_equal(started[name], value, name)
@@ -80,7 +72,7 @@ def test_a_bare_encoder_gets_random_heads(
     bare["embeddings.position_ids"] = np.arange(64)
     safetensors.numpy.save_file(bare, tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_bytes((source / "config.json").read_bytes())
-    started = start(make_settings, tmp_path, static_folder)
+    started = start_from(make_settings, static_folder, tmp_path)
     name = "bert.encoder.layer.0.output.dense.weight"
     np.testing.assert_array_equal(started[name], values[name])
     assert not started["cls.predictions.bias"].any()
@@ -101,7 +93,7 @@ def test_settings_that_contradict_the_folder_are_refused(
     make_settings: MakeSettings,
 ) -> None:
     with pytest.raises(WarmStartError, match=message):
-        start(make_settings, trained["bert"][0], static_folder, **change)
+        start_from(make_settings, static_folder, trained["bert"][0], **change)
 
 
 def test_another_vocabulary_is_refused_before_any_work(
@@ -150,10 +142,10 @@ def test_another_vocabulary_is_refused(
     tmp_path: Path,
 ) -> None:
     folder = shutil.copytree(trained["bert"][0] / "transformers", tmp_path / "theirs")
-    start(make_settings, folder, static_folder)  # unchanged, it is fine
+    start_from(make_settings, static_folder, folder)  # unchanged, it is fine
     change(folder)
     with pytest.raises(WarmStartError, match=r"tokens are not.*vocabulary\.import_from"):
-        start(make_settings, folder, static_folder)
+        start_from(make_settings, static_folder, folder)
 
 
 def test_a_folder_without_a_weight_of_the_encoder_is_refused(
@@ -169,7 +161,7 @@ def test_a_folder_without_a_weight_of_the_encoder_is_refused(
     del values["bert.encoder.layer.0.output.dense.weight"]
     safetensors.numpy.save_file(values, tmp_path / "model.safetensors")
     with pytest.raises(WarmStartError, match=r"has no bert.encoder.layer.0.output.dense.weight"):
-        start(make_settings, tmp_path, static_folder)
+        start_from(make_settings, static_folder, tmp_path)
 
 
 def test_a_folder_without_weights_is_refused_before_anything_runs(tmp_path: Path) -> None:
