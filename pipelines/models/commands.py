@@ -31,24 +31,21 @@ def list_(folder: FolderArgument, as_json: JsonOption = False) -> None:
 
     Example: textmill models list work/published/demo
     """
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
 
     from pipelines.models.versions import read_versions
+    from pipelines.table import Table, print_table
 
     versions = read_versions(folder)
     if as_json:
         print_json([asdict(version) for version in versions])
         return
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("version", "aliases", "published", "MB", "content"):
-        table.add_column(name, justify="right" if name == "MB" else "left", no_wrap=True)
+    table = Table("version", "aliases", "published", "MB", "content", right=["MB"])
     for version in versions:
         aliases, megabytes = ", ".join(version.aliases), _megabytes(version.size_bytes)
         digest = version.content_digest.removeprefix("sha256:")[:8]
         table.add_row(version.version, aliases, version.published[:19], megabytes, digest)
-    Console(highlight=False).print(table)
+    print_table(table, Console(highlight=False))
 
 
 @app.command()

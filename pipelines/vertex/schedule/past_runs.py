@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from core.errors import InputError
 from core.format_numbers import format_duration
 from pipelines.cloud.client import Cloud, message_to_json
+from pipelines.table import Table, print_table
 from pipelines.vertex.compile.parameters import text_patterns
 from pipelines.vertex.runs.describe import run_seconds, safe, short_id, state_name, styled
 from pipelines.vertex.runs.runs import list_runs
@@ -76,9 +75,7 @@ def print_history(schedule: "v1.Schedule", history: Sequence[Due], console: Cons
         console.print(f"{safe(schedule.display_name)} has not been due yet.")
         return
     cron = read_schedule_cron(schedule)
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("due", "run", "state", "took", "error"):
-        table.add_column(name, no_wrap=name != "error")
+    table = Table("due", "run", "state", "took", "error", wraps=True)
     for due in history:
         run = due.run
         table.add_row(
@@ -88,7 +85,7 @@ def print_history(schedule: "v1.Schedule", history: Sequence[Due], console: Cons
             format_duration(run_seconds(run)) if run and run.start_time else "",
             safe(run.error.message) if run else "",
         )
-    console.print(table)
+    print_table(table, console)
     last = schedule.last_scheduled_run_response
     if last.run_response and not last.run_response.startswith("OK"):
         console.print(f"The last one: {safe(last.run_response)}", soft_wrap=True)
