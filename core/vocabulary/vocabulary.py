@@ -114,6 +114,18 @@ def files_digest(tokenizer_bytes: bytes, model_bytes: bytes) -> str:
     return hashlib.sha256(tokenizer_bytes + model_bytes).hexdigest()
 
 
+def read_files_digest(folder: str) -> str | None:
+    """Return the digest of a folder's vocabulary without checking it; None if a file is missing."""
+    tokenizer_bytes, *models = (
+        storage.read_if_exists(storage.join(folder, name))
+        for name in (tokenizer_file.TOKENIZER_FILE, VOCAB_FILE, SPIECE_FILE)
+    )
+    model_bytes = next((content for content in models if content is not None), None)
+    if tokenizer_bytes is None or model_bytes is None:
+        return None
+    return files_digest(tokenizer_bytes, model_bytes)
+
+
 def read_tokens(folder: str) -> tuple[str, tuple[str, ...]] | None:
     """Return the tokens of a folder by id, and their file; None if it has no vocabulary.
 

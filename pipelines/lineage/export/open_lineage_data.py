@@ -23,7 +23,7 @@ from pipelines.metadata.names import PUSHED_DESTINATION
 
 SOURCE = "TEXTMILL"  # of tags
 MODELS = {"Model", "PushedModel"}  # artifact types
-ROWS = {"documents": "documents", "instances": "instances"}  # manifest kind to its counter
+ROWS = ("documents", "instances")  # kinds of manifests, and the counters of their records
 
 
 def read_by(
@@ -105,8 +105,8 @@ def _statistics(archive: Archive, artifact: Artifact) -> dict[str, OutputDataset
     if manifest is None:
         return {}
     shards = [shard for of_split in manifest.shards.values() for shard in of_split]
-    counter = ROWS.get(manifest.kind)
-    rows = [counts[counter] for counts in manifest.counts.values() if counter in counts]
+    counters = manifest.counts.values() if manifest.kind in ROWS else ()
+    rows = [counts[manifest.kind] for counts in counters if manifest.kind in counts]
     facet = OutputStatisticsOutputDatasetFacet(
         rowCount=sum(rows) if rows else None,
         size=sum(shard.size_bytes for shard in shards),

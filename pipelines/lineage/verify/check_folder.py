@@ -1,6 +1,5 @@
 """Check one artifact's folder against its own manifest: recompute every digest and count."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from core import storage
 from core.errors import InputError
 from core.file_names import HISTOGRAMS, TEXT_FILES, TOKEN_COUNTS
 from core.manifest import MANIFEST, Manifest, Shard, file_digest, read_manifest
+from core.vocabulary.vocabulary import read_files_digest
 from pipelines.lineage.compare.corpus_change import text_files
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.folders import HAVE_MANIFESTS, manifest_folder
@@ -21,11 +21,8 @@ from pipelines.metadata.names import MODEL_RUN, OUTPUT_DIGEST
 from pipelines.metadata.reuse import output_digest
 
 # Files that the manifest of a kind does not list. The copy of the vocabulary has its own manifest.
-UNLISTED = {
-    "documents": {TEXT_FILES},
-    "instances": {HISTOGRAMS, TOKEN_COUNTS},
-}
-COUNTED = {"documents": "documents", "instances": "instances"}  # manifest kind to its counter
+UNLISTED = {"documents": {TEXT_FILES}, "instances": {HISTOGRAMS, TOKEN_COUNTS}}
+COUNTED = ("documents", "instances")  # kinds of manifests, and the counters of their records
 
 
 @dataclass(frozen=True)
@@ -149,7 +146,7 @@ def _recount(folder: Path, manifest: Manifest) -> Iterator[Mismatch]:
                         sentences += len(decode_sentences(record))
         except (RecordError, OSError, IndexError):
             return  # the digest of the shard differs, which is reported already
-        counts = {COUNTED[manifest.kind]: records}
+        counts = {manifest.kind: records}
         if manifest.kind == "documents":
             counts["sentences"] = sentences
         for counter, count in counts.items():
@@ -172,16 +169,7 @@ def _check_files(folder: Path, manifest: Manifest) -> Iterator[Mismatch]:
 
 
 def _check_vocabulary(folder: Path, manifest: Manifest) -> Iterator[Mismatch]:
-    digest = vocabulary_digest(folder)
+    digest = read_files_digest(str(folder))
     if digest is not None and manifest.facts.get("digest") != digest:
         problem = "its digest of the vocabulary is not that of the files"
         yield Mismatch("changed", str(folder / MANIFEST), problem)
-
-
-def vocabulary_digest(folder: Path) -> str | None:
-    """Return a vocabulary folder's digest (core.vocabulary.vocabulary.files_digest), or None."""
-    try:
-        files = [(folder / name).read_bytes() for name in ("tokenizer.json", "vocab.txt")]
-    except OSError:
-        return None
-    return hashlib.sha256(b"".join(files)).hexdigest()

@@ -14,7 +14,8 @@ from core.errors import InputError
 from core.file_names import CARD, METRICS, PUBLISHED
 from core.json_object import read_json
 from core.manifest import MANIFEST, Manifest, read_manifest
-from pipelines.lineage.verify.check_folder import Mismatch, check_manifest, vocabulary_digest
+from core.vocabulary.vocabulary import read_files_digest
+from pipelines.lineage.verify.check_folder import Mismatch, check_manifest
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.folders import local_folder, manifest_folder
 from pipelines.metadata.graph import Artifact, Execution
@@ -72,9 +73,10 @@ def _check_manifest_links(
         if fact in facts and source and facts[fact] != source.content_digest():
             yield f"was made from {fact.partition('_')[0]} other than artifact {inputs[key].id}"
     if "vocabulary" in inputs and "vocabulary_digest" in facts:
-        if facts["vocabulary_digest"] != vocabulary_digest(archive.folder(inputs["vocabulary"])):
+        used = read_files_digest(str(archive.folder(inputs["vocabulary"])))
+        if used != facts["vocabulary_digest"]:
             yield f"was made with a vocabulary other than artifact {inputs['vocabulary'].id}"
-        copy = vocabulary_digest(archive.folder(artifact) / "vocabulary")
+        copy = read_files_digest(str(archive.folder(artifact) / "vocabulary"))
         if copy != facts["vocabulary_digest"]:
             yield "has a different copy of the vocabulary next to it"
     source = archive.manifest(inputs["examples"]) if manifest.kind == "model" else None

@@ -42,6 +42,7 @@ class Plan:
     dirty: bool = False
     fails_at: str | None = None  # a node
     killed_at: str | None = None  # a node; the run leaves no summary
+    model_file: str = "vocab.txt"  # of the vocabulary
 
 
 def text_digest(documents: Documents) -> str:
@@ -102,13 +103,13 @@ class Writer:
         vocab = "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted(words)]).encode()
         tokenizer = json.dumps({"model": {"vocab": len(words)}}).encode()
         folder = folders["vocabulary"]
-        (folder / "vocab.txt").write_bytes(vocab)
+        (folder / self.plan.model_file).write_bytes(vocab)
         (folder / "tokenizer.json").write_bytes(tokenizer)
         documents = read_manifest(str(folders["documents"]))
         facts = {"digest": files_digest(tokenizer, vocab), "vocab_size": len(words) + 5,
                  "documents_digest": documents.content_digest(),
                  "code_digest": settings["code_digest"]}  # fmt: skip
-        _manifest(folder, "vocabulary", ["vocab.txt", "tokenizer.json"], facts)
+        _manifest(folder, "vocabulary", [self.plan.model_file, "tokenizer.json"], facts)
 
     def _InstanceGen(self, folders: Any, settings: Any, _: Any) -> None:
         folder = str(folders["instances"])

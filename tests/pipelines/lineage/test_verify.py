@@ -54,6 +54,11 @@ def test_an_unchanged_workdir_has_no_mismatch(history: History, sealed: Path) ->
     assert checked.seal is not None
 
 
+def test_a_vocabulary_of_pieces_is_that_of_its_instances(tmp_path: Path) -> None:
+    Mill(tmp_path).run(model_file="spiece.model")
+    assert verify(Archive(tmp_path)).findings == ()
+
+
 def test_every_planted_change_has_an_expected_finding() -> None:
     assert set(EXPECTED) == {*FOUND_WITHOUT_A_SEAL, *FOUND_BY_THE_SEAL}
 
