@@ -17,6 +17,8 @@ from core.format_numbers import format_compact, format_number, format_percent
 WIDTH, HEIGHT = 480, 230
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 14, 40  # margins around the plot
 PLOT_WIDTH, PLOT_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+MAX_PARTS = 7  # of an axis with labels
+MAX_RANKS = 160  # points of a curve
 
 
 def histogram(
@@ -128,11 +130,6 @@ def nice_ceiling(value: float) -> float:
     return next(power * m for m in (1, 2, 2.5, 4, 5, 8, 10) if power * m >= value * (1 - 1e-9))
 
 
-def nice_step(span: int, max_parts: int = 7) -> int:
-    """Return a round step that divides `span` into at most `max_parts` parts."""
-    return max(1, math.ceil(nice_ceiling(span / max_parts)))
-
-
 def _frame(parts: Sequence[Markup], title: str, x_label: str) -> Markup:
     return Markup(
         '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}'
@@ -200,7 +197,7 @@ def _level(down: float, label: str) -> Markup:
 def _bin_axis(bins: Bins, step: float) -> Markup:
     """Label the bars with round values, and an open last bar with "+"."""
     number_of_bins = len(next(iter(bins.shares.values())))
-    every = nice_step(number_of_bins * bins.width)
+    every = max(1, math.ceil(nice_ceiling(number_of_bins * bins.width / MAX_PARTS)))
     end = bins.first + number_of_bins * bins.width
     low = end - bins.width
     middle = 0.5 if bins.width == 1 else 0
@@ -238,7 +235,7 @@ def _median(x: float, value: int) -> Markup:
     )  # fmt: skip
 
 
-def _spread(length: int, max_ranks: int = 160) -> list[int]:
+def _spread(length: int) -> list[int]:
     """Return ranks from 1 to `length`, evenly spaced on a logarithmic axis."""
-    spaced = np.geomspace(1, length, max_ranks) if length > max_ranks else np.arange(1, length + 1)
+    spaced = np.geomspace(1, length, MAX_RANKS) if length > MAX_RANKS else np.arange(1, length + 1)
     return [int(rank) for rank in np.unique(np.rint(spaced).astype(np.int64))]

@@ -93,7 +93,7 @@ class FineTuner:
             step=self.state.step,
             loss_weights=self._objective.loss_weights,
             events=_NO_EVENTS,
-            stop=_never_stop,
+            stop=lambda: 0,
         )
 
     def predict(self, examples: Encoded) -> np.ndarray:
@@ -133,8 +133,9 @@ def loop_settings(settings: FineTuningSettings, examples: int) -> TrainerSetting
     )
 
 
-def fixed_batches(examples: Encoded, size: int = PREDICTED_AT_ONCE) -> list[Batch]:
+def fixed_batches(examples: Encoded) -> list[Batch]:
     """Cut examples into batches of one size; the rows that fill up the last one are unlabeled."""
+    size = PREDICTED_AT_ONCE
     rest = -examples.size % size
     padded = {
         name: np.pad(value, [(0, rest), (0, 0)], constant_values=-1 if "labels" in name else 0)
@@ -171,10 +172,6 @@ class _Examples:
     def describe_batch(self, step: int) -> str:
         """Say where the loop is."""
         return f"step {step} of fine-tuning"
-
-
-def _never_stop() -> int:
-    return 0
 
 
 def _ignore(*_: object) -> None:

@@ -44,9 +44,7 @@ class Due:
         }
 
 
-def read_history(
-    cloud: Cloud, schedule: "v1.Schedule", limit: int, now: datetime | None = None
-) -> list[Due]:
+def read_history(cloud: Cloud, schedule: "v1.Schedule", limit: int) -> list[Due]:
     """Return the latest times at which a schedule was due, newest first, with their runs.
 
     Raises:
@@ -57,7 +55,7 @@ def read_history(
         raise InputError(f"The cron line {schedule.cron!r} cannot be read, so no time is known.")
     begun = max(time for time in (schedule.create_time, schedule.start_time) if time)
     runs = list_runs(cloud, limit=limit, schedule=schedule.name, all_pipelines=True)
-    return list(_match(cron.previous_runs(limit, begun, now or datetime.now(UTC)), runs))
+    return list(_match(cron.previous_runs(limit, begun, datetime.now(UTC)), runs))
 
 
 def _match(times: Sequence[datetime], runs: Sequence["v1.PipelineJob"]) -> Iterator[Due]:
