@@ -1,5 +1,6 @@
 """Run the command in one workdir again and again."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from tests.forked_runs import Ended, Running, Start
 __all__ = ["Ended"]
 TOP = Path(__file__).parents[2]
 RECIPE = str(TOP / "tests/pipelines/tiny.yaml")
+FULL = int(os.environ.get("TEXTMILL_FAULT_RUNS", "1")) > 1  # make faults FULL=1
 
 
 class Lane:

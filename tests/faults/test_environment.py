@@ -16,10 +16,9 @@ from pipelines import workdir as workdir_module
 from pipelines.metadata.archive import Archive
 from pipelines.workdir import open_workdir
 from tests.faults.conftest import DOCUMENTS, DONE
-from tests.faults.lane import Lane, is_stopped, processes_of
+from tests.faults.lane import FULL, Lane, is_stopped, processes_of
 from tests.faults.results import false_claims, last_summary, results
 
-FULL = int(os.environ.get("TEXTMILL_FAULT_RUNS", "1")) > 1
 CTRL_CS = 20 if FULL else 3
 Results = dict[str, str]
 

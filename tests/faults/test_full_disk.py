@@ -13,11 +13,10 @@ import pytest
 
 from core.exit import FAILED, SUCCEEDED
 from tests.faults.conftest import DOCUMENTS, INSTANCES
-from tests.faults.lane import Ended, Lane
+from tests.faults.lane import FULL, Ended, Lane
 from tests.faults.results import false_claims, last_summary, results
 
 Results = dict[str, str]
-FULL = int(os.environ.get("TEXTMILL_FAULT_RUNS", "1")) > 1
 full = pytest.mark.skipif(
     not FULL, reason="make faults FULL=1; otherwise a limit on file sizes simulates it"
 )

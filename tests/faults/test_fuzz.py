@@ -3,7 +3,6 @@
 import copy
 import gzip
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from core.errors import InputError
 from core.manifest import MANIFEST, Manifest, read_manifest
 from core.vocabulary.vocabulary import load_vocabulary
 from pipelines.recipe.file import load_recipe
-from tests.faults.lane import RECIPE
+from tests.faults.lane import FULL, RECIPE
 from tests.fuzz import targets
 from tests.fuzz.targets import (
     CONFIG_OF_A_BERT,
@@ -32,7 +31,6 @@ from tests.fuzz.targets import (
 from tests.real_text import ENGLISH, KOREAN
 from tests.small_vocabulary import write_small_vocabulary
 
-FULL = int(os.environ.get("TEXTMILL_FAULT_RUNS", "1")) > 1
 CASES = Path(targets.__file__).with_name("cases")
 fuzzed = settings(
     max_examples=20_000 if FULL else 200,

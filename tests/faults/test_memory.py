@@ -1,6 +1,5 @@
 """Memory does not grow with the corpus, and a run that lacks memory does no harm."""
 
-import os
 import re
 import signal
 import time
@@ -10,10 +9,9 @@ import pytest
 
 from core.exit import FAILED, SUCCEEDED
 from tests.faults.conftest import INSTANCES, TEXT
-from tests.faults.lane import RECIPE, Lane
+from tests.faults.lane import FULL, RECIPE, Lane
 from tests.faults.results import false_claims, results
 
-FULL = int(os.environ.get("TEXTMILL_FAULT_RUNS", "1")) > 1
 # Twice the text that TextExampleGen sorts at once (components.text_example_gen.writing.runs).
 SMALL_BYTES = 64 << 20
 LARGE_BYTES = 256 << 20

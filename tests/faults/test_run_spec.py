@@ -1,6 +1,5 @@
 """A run of a compiled spec that was killed is completed by the same command, to the same bytes."""
 
-import os
 import signal
 from pathlib import Path
 
@@ -8,11 +7,10 @@ import pytest
 
 from core.exit import FAILED, SUCCEEDED
 from pipelines.local.demo_text import write_demo_text
-from tests.faults.lane import TOP, Ended, Lane
+from tests.faults.lane import FULL, TOP, Ended, Lane
 from tests.faults.results import false_claims, finished_nodes, last_summary, results
 from tests.pipelines.spec_runner.conftest import compile_tiny
 
-FULL = int(os.environ.get("TEXTMILL_FAULT_RUNS", "1")) > 1
 Results = dict[str, str]
 # Outputs that hold times or the names of runs, or that say which model was blessed before.
 OF_THE_MOMENT = ("RunRecord/", "LatestBlessedModel")

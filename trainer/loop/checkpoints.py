@@ -16,6 +16,7 @@ from core.gcs.lease import Lease
 from trainer.loop.sealed_files import SUFFIX, Values, read_sealed, remove_sealed, write_sealed
 
 log = logging.getLogger(__name__)
+History = dict[str, Any]  # what was measured at the steps before a checkpoint
 _starts_over = contextvars.ContextVar("_starts_over", default=False)
 
 
@@ -40,9 +41,6 @@ def checkpoint_folder(root: str, name: str) -> str:
     if starts_over():
         storage.remove_tree(folder)
     return folder
-
-
-History = dict[str, Any]  # what was measured at the steps before a checkpoint
 
 
 class CheckpointError(InputError):
