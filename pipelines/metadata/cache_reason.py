@@ -11,6 +11,7 @@ from components.code_digest import CODE_DIGITS
 from core.file_names import DOWNSTREAM, METRICS, PUBLISHED, TRAINING
 from core.format_numbers import format_percent
 from core.manifest import MANIFEST
+from core.wording import shorten
 from pipelines.metadata.folders import manifest_folder
 from pipelines.metadata.names import CACHED, FAILED, KILLED, NOTE, RAN, RESOLVER
 from pipelines.metadata.recipe_keys import parse_nested_json
@@ -130,9 +131,9 @@ def _compare_values(name: str, before: Any, after: Any) -> Iterator[str]:
 def _short(value: Any) -> str:
     text = "none" if value is None else str(value)
     is_list = isinstance(value, Sequence) and not isinstance(value, str)
-    if len(text) > MAX_VALUE_CHARACTERS:
-        return f"{len(value)} values" if is_list else f"{text[: MAX_VALUE_CHARACTERS - 1]}…"
-    return text
+    if is_list and len(text) > MAX_VALUE_CHARACTERS:
+        return f"{len(value)} values"
+    return shorten(text, MAX_VALUE_CHARACTERS)
 
 
 def node_counts(record: ExecutionRecord) -> Counts:

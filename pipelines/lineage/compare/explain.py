@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.format_numbers import format_count, format_number
+from core.wording import shorten
 from pipelines.lineage.compare.corpus_change import Change, Changes, Comparison
 
 MAX_NAMED = 3  # settings; the rest is counted
@@ -36,8 +37,7 @@ def format_value(value: Any) -> str:
             mantissa, exponent = f"{value:.3e}".split("e")
             return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
         return f"{value:.4g}"
-    text = str(value)
-    return text if len(text) <= MAX_CHARACTERS else f"{text[: MAX_CHARACTERS - 1]}…"
+    return shorten(str(value), MAX_CHARACTERS)
 
 
 def _same(comparison: Comparison) -> str:
