@@ -42,10 +42,8 @@ def document_section(data: ReportData, *, show_text: bool) -> dict[str, Any]:
             name: data.documents.facts.get(name) if show_text else None for name in EXAMPLES
         },
         "hides_text": not show_text and any(map(data.documents.facts.get, EXAMPLES)),
-        **{
-            f"source_{kind}": {name: train.get(f"{kind}{OF_SOURCE}{name}", 0) for name in sources}
-            for kind in ("tokens", "instances")
-        },
+        "source_tokens": {name: train.get(f"tokens{OF_SOURCE}{name}", 0) for name in sources},
+        "source_instances": {n: train.get(f"instances{OF_SOURCE}{n}", 0) for n in sources},
         "document_totals": _totals(counts),
         "document_counters": _in_order(counts.get("all", {})),
         "sampled_documents": data.sampled_documents,

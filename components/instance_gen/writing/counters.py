@@ -130,11 +130,10 @@ def count_sources(
         starts = starts + np.arange(len(starts))
     of_instance = of_document[np.searchsorted(starts, ranges.first_start, side="right") - 1]
     instances = np.bincount(of_instance, minlength=len(sources))
-    counts = {
-        f"{kind}{OF_SOURCE}{name}": int(number)
-        for kind, numbers_of in (("tokens", tokens), ("instances", instances))
-        for name, number in zip(sources, numbers_of, strict=True)
-    }
+    counts: Counts = {}
+    for name, of_tokens, of_instances in zip(sources, tokens, instances, strict=True):
+        counts[f"tokens{OF_SOURCE}{name}"] = int(of_tokens)
+        counts[f"instances{OF_SOURCE}{name}"] = int(of_instances)
     return counts, of_instance
 
 

@@ -1,8 +1,8 @@
 """Lay out a graph on a grid, so that every edge goes forward and few edges cross.
 
-layer 0          1                2              3
+layer 0           1                2              3
 TextExampleGen ─► VocabularyGen ─► InstanceGen ─► Trainer
-└─► Statistics
+              └─► Statistics
 """
 
 from collections.abc import Iterable, Mapping
