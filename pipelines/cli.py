@@ -41,7 +41,9 @@ app = typer.Typer(
 LOCAL = "On this machine"
 CLOUD = "For Vertex AI"
 LINEAGE = "Lineage"
-PACKAGES = ("textmill", "tfx", "tensorflow", "apache-beam", "ml-metadata", "tokenizers")
+PACKAGES = (
+    "textmill", "tfx", "tensorflow", "tensorflow-text", "apache-beam", "ml-metadata", "tokenizers",
+)  # fmt: skip
 
 
 def _print_version(requested: bool) -> None:

@@ -30,7 +30,9 @@ def main(arguments: list[str]) -> None:
         with loading_libraries():
             from trainer.run_fn import run_job
 
+        logging.getLogger("absl").setLevel(logging.WARNING)  # lines of names while exporting
         run_job(job)
+        logging.getLogger("trainer").info("Trained and exported to %s.", job.model)
 
 
 if __name__ == "__main__":

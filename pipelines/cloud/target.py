@@ -9,6 +9,9 @@ from core.errors import InputError
 CONSOLE = "https://console.cloud.google.com"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 PROJECT_ID = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]|(?:[a-z0-9.-]+:)[a-z][a-z0-9-]+")
+SEE_PROJECTS = (
+    " It has 6 to 30 lower-case letters, digits and hyphens; `gcloud projects list` shows yours."
+)
 REGION = re.compile(r"[a-z]+-[a-z]+\d+")
 NO_PROJECT = (
     "No project is set. Pass --project, set GOOGLE_CLOUD_PROJECT, or set vertex.project in the "
@@ -62,7 +65,7 @@ def make_target(project: str | None, region: str | None, endpoint: str | None) -
         values = {NO_PROJECT: project, NO_REGION: region}
         raise InputError("\n".join(problem for problem, value in values.items() if not value))
     if not PROJECT_ID.fullmatch(project):
-        hint = " Pass the project's ID, not its number." if project.isdigit() else ""
+        hint = " Pass the project's ID, not its number." if project.isdigit() else SEE_PROJECTS
         raise InputError(f"--project {project}: not the ID of a Google Cloud project.{hint}")
     if not REGION.fullmatch(region):
         hint = " That is a zone; leave out its letter." if REGION.match(region) else ""

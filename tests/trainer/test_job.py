@@ -39,6 +39,7 @@ def test_a_job_in_a_file_is_trained_without_tfx(
     file.write_text(job.model_dump_json())
     ended = run(str(file))
     assert ended.returncode == 0, ended.stderr
+    assert "INFO trainer: Trained and exported to" in ended.stderr
     assert read_manifest(str(model))
     assert json.loads((run_folder / "training.json").read_text())["finished"]
 

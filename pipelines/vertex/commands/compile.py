@@ -12,6 +12,7 @@ from pipelines.output_file import check_output, write_output
 from pipelines.quiet import hush
 from pipelines.recipe.budget import resolve_budget
 from pipelines.recipe.file import load_recipe
+from pipelines.vertex.compile.parameters import list_spec_parameters
 
 MAX_DIFFERENCES, MAX_CHARACTERS = 12, 60  # differences in a message, and characters of each
 YAML_ENDINGS = (".yaml", ".yml")
@@ -40,6 +41,7 @@ def compile_to_file(recipe_name: str, output: Path, overrides: list[str], *, che
     if not check:
         check_output(output)
     recipe, budget = resolve_budget(load_recipe(recipe_name, overrides).from_here())
+    list_spec_parameters(recipe)  # refuses a recipe without `vertex` before TFX is loaded
     hush(verbose=False)
     with loading_libraries():
         from pipelines.vertex.compile.compile import compile_recipe
