@@ -1,5 +1,7 @@
 """Name the files in artifacts, runs and workdirs that more than one module reads or writes."""
 
+TRANSFORMERS_FOLDER = "transformers"  # of a model, in the format of Hugging Face
+
 # In artifacts.
 TEXT_FILES = "files.jsonl"  # documents: name and sha256 of each text file, by name
 HISTOGRAMS = "histograms.json"  # instances

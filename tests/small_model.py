@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from core.file_names import TRANSFORMERS_FOLDER
 from core.vocabulary.vocabulary import load_vocabulary
 from tests.small_vocabulary import SPECIALS, write_small_vocabulary
-from trainer.huggingface.config import TRANSFORMERS_FOLDER
 from trainer.huggingface.write import write_transformers_folders
 from trainer.models.architecture import resolve_architecture
 from trainer.models.families import build_model

@@ -1,13 +1,13 @@
 """Publish a model and its card as one version.
 
 destination/
-latest.json          names the newest version
-blessed.json         names the version to use: the newest, until someone moves it
-1763862000/          a version, in the form that TensorFlow Serving expects
-saved_model.pb …   the SavedModel
-transformers/ …    the same weights for `transformers`
-README.md          the model card, here and in transformers/
-manifest.json      written last
+  latest.json          names the newest version
+  blessed.json         names the version to use: the newest, until someone moves it
+  1763862000/          a version, in the form that TensorFlow Serving expects
+    saved_model.pb …   the SavedModel
+    transformers/ …    the same weights for `transformers`
+    README.md          the model card, here and in transformers/
+    manifest.json      written last
 """
 
 import logging

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from core.errors import InputError
-from trainer.settings.model import ModelSettings
+from trainer.settings.model import DIMENSIONS, ModelSettings
 from trainer.settings.training import TrainingSettings
 
 Value = int | float | str
@@ -21,8 +21,6 @@ OVERRIDES: dict[str, tuple[str, ...]] = {
     "model_size": ("model", "size"),
     "checkpoint_root": ("checkpoint_root",),
 }
-# Dimensions that a model size implies; a recipe that sets one of them overrides the size.
-DIMENSIONS = ("num_layers", "hidden_size", "num_heads", "intermediate_size", "embedding_size")
 
 
 class OverrideError(InputError):

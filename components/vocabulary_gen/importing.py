@@ -15,6 +15,7 @@ from components.vocabulary_gen.writing.spiece_model import (
 )
 from components.vocabulary_gen.writing.write_vocabulary import NewVocabulary
 from core import storage
+from core.file_names import TRANSFORMERS_FOLDER
 from core.json_object import parse_object
 from core.settings import LATEST_BLESSED
 from core.vocabulary.tokenizer_file import (
@@ -33,7 +34,6 @@ from core.vocabulary.wordpiece import SPECIALS, VOCAB_FILE, parse_vocab
 
 # Same as trainer.huggingface.config.TRANSFORMERS_FOLDER. It is not imported, because then every
 # change of the models would change this component's code digest.
-TRANSFORMERS_FOLDER = "transformers"
 FILES = (TOKENIZER_FILE, VOCAB_FILE, SPIECE_FILE, CONFIG_FILE)
 
 

@@ -21,11 +21,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from core.file_names import TRANSFORMERS_FOLDER
 from tests.benchmarks.training_step import ROOT
 from tests.trainer.real_instances import write_instances
 from trainer.evaluation import evaluation_masking
 from trainer.export.export import export_model
-from trainer.huggingface.config import GENERATOR_FOLDER, TRANSFORMERS_FOLDER
+from trainer.huggingface.config import GENERATOR_FOLDER
 from trainer.input.batches import evaluation_batches, training_batches
 from trainer.input.instances import Instances, open_instances
 from trainer.input.parse_records import Batch

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from core.file_names import TRANSFORMERS_FOLDER
 from tests.programs import run_script
 from tests.trainer.conftest import settings_in
 from tests.trainer.real_instances import KOREAN, read_documents
 from trainer.export.export import export_model
-from trainer.huggingface.config import GENERATOR_FOLDER, TRANSFORMERS_FOLDER
+from trainer.huggingface.config import GENERATOR_FOLDER
 from trainer.huggingface.read import read_model
 from trainer.input.instances import open_instances
 from trainer.models.parameters import first_values

@@ -9,8 +9,7 @@ from core.json_object import parse_object
 from trainer.models.architecture import LAYER_NORM_EPSILON, Architecture
 
 CONFIG = "config.json"
-TRANSFORMERS_FOLDER = "transformers"  # in a model that Textmill exported
-GENERATOR_FOLDER = "transformers-generator"  # beside it; the generator of an ELECTRA
+GENERATOR_FOLDER = "transformers-generator"  # beside TRANSFORMERS_FOLDER
 CLASSES = {  # model_type: the pre-training class of `transformers`
     "bert": "BertForPreTraining",
     "albert": "AlbertForPreTraining",

@@ -4,10 +4,10 @@ import numpy as np
 
 from core import storage
 from core.errors import InputError
+from core.file_names import TRANSFORMERS_FOLDER
 from trainer.huggingface.config import (
     CONFIG,
     GENERATOR_FOLDER,
-    TRANSFORMERS_FOLDER,
     TransformersFolderError,
     read_config,
 )

@@ -6,12 +6,12 @@ from typing import Any
 import safetensors.numpy
 
 from core import storage
+from core.file_names import TRANSFORMERS_FOLDER
 from core.vocabulary.vocabulary import Vocabulary
 from trainer.huggingface.config import (
     CLASSES,
     CONFIG,
     GENERATOR_FOLDER,
-    TRANSFORMERS_FOLDER,
     make_config,
 )
 from trainer.huggingface.weights import WEIGHTS, Values

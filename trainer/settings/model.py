@@ -6,6 +6,9 @@ from pydantic import Field, model_validator
 
 from core.settings import LATEST_BLESSED, Settings
 
+# Implied by `size`; a recipe may set each of them instead.
+DIMENSIONS = ("num_layers", "hidden_size", "num_heads", "intermediate_size", "embedding_size")
+
 
 class ElectraSettings(Settings):
     """How ELECTRA's generator and discriminator train together (Clark et al. 2020)."""

@@ -14,13 +14,12 @@ from trainer.huggingface.weights import Values
 from trainer.models.architecture import Architecture
 from trainer.models.electra import GENERATOR
 from trainer.models.parameters import ParameterList
-from trainer.settings.model import ModelSettings
+from trainer.settings.model import DIMENSIONS, ModelSettings
 from trainer.settings.training import TrainingSettings
 from trainer.warm_start.generator import with_generator
 
 log = logging.getLogger(__name__)
 
-SHAPE = ("num_layers", "hidden_size", "num_heads", "intermediate_size", "embedding_size")
 _CLASS_HEADS = ("cls.seq_relationship", "sop_classifier")
 
 
@@ -74,7 +73,7 @@ def check_start(settings: ModelSettings) -> Architecture:
     """
     folder = str(settings.start_from)
     architecture = read_architecture(find_model(folder))
-    for name in ("type", *SHAPE):
+    for name in ("type", *DIMENSIONS):
         expected, value = getattr(settings, name), getattr(architecture, name)
         if expected not in (None, value):
             raise WarmStartError(

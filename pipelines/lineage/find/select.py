@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
+from core.file_names import TRANSFORMERS_FOLDER
 from core.storage import is_remote
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.folders import find_manifest, local_folder
@@ -68,9 +69,9 @@ def parent_model(archive: Archive, settings: Mapping[str, Any]) -> Artifact | No
     if not isinstance(start, str):
         return None
     if is_remote(start):
-        return _by_address(archive, start.rstrip("/").removesuffix("/transformers"))
+        return _by_address(archive, start.rstrip("/").removesuffix(f"/{TRANSFORMERS_FOLDER}"))
     folder = local_folder(start.rstrip("/"), archive.workdir)
-    candidates = (folder, folder.parent) if folder.name == "transformers" else (folder,)
+    candidates = (folder, folder.parent) if folder.name == TRANSFORMERS_FOLDER else (folder,)
     models = (_by_folder(archive, str(candidate)) for candidate in candidates)
     return next((model for model in models if model is not None), None)
 

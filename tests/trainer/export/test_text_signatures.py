@@ -17,6 +17,7 @@ from components.settings import VocabularySettings
 from components.vocabulary_gen.importing import import_vocabulary
 from components.vocabulary_gen.training.train_unigram import train_unigram
 from components.vocabulary_gen.writing.write_vocabulary import write_vocabulary
+from core.file_names import TRANSFORMERS_FOLDER
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from tests.programs import run_script
 from tests.real_text import ENGLISH, KOREAN
@@ -24,7 +25,7 @@ from tests.small_pieces import write_small_pieces
 from tests.trainer.conftest import settings_in
 from trainer.export.serving import DEFAULT_TOP_K, save_serving_model
 from trainer.export.stable_graph import GRAPH
-from trainer.huggingface.config import GENERATOR_FOLDER, TRANSFORMERS_FOLDER
+from trainer.huggingface.config import GENERATOR_FOLDER
 from trainer.huggingface.write import write_transformers_folders
 from trainer.models.architecture import resolve_architecture
 from trainer.models.families import build_model
