@@ -9,7 +9,7 @@ from components.vocabulary_gen.importing import import_vocabulary
 from components.vocabulary_gen.writing.write_vocabulary import write_vocabulary
 from core.errors import InputError
 from core.vocabulary.unigram import continues_word, ends_word
-from core.vocabulary.vocabulary import load_vocabulary, read_tokens
+from core.vocabulary.vocabulary import load_vocabulary, read_files_digest, read_tokens
 from tests.small_pieces import write_small_pieces
 
 
@@ -50,6 +50,12 @@ def test_specials_are_words_of_their_own_and_unknown_text_is_part_of_a_word(fold
     assert vocabulary.named_ids == {"<pad>": 0, "<unk>": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4}
     assert vocabulary.continuation[:5].tolist() == [False, True, False, False, False]
     assert vocabulary.ends_word[:5].tolist() == [True, False, True, True, True]
+
+
+def test_the_digest_is_that_of_the_files_and_there_is_none_without_them(folder: Path) -> None:
+    assert read_files_digest(str(folder)) == load_vocabulary(str(folder)).digest
+    (folder / "spiece.model").unlink()
+    assert read_files_digest(str(folder)) is None
 
 
 def test_the_words_of_a_sentence_are_those_between_spaces_and_punctuation(folder: Path) -> None:
