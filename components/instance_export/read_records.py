@@ -18,7 +18,6 @@ from core.errors import InputError
 from core.vocabulary.vocabulary import Vocabulary
 
 RECORDS_PER_BATCH = 2048  # about 10 MB at L = 128
-Features = dict[str, npt.NDArray[Any]]
 
 
 class LayoutError(InputError):

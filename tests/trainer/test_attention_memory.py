@@ -4,7 +4,7 @@ from contextlib import nullcontext
 
 import tensorflow as tf
 
-from trainer.models.kernels.compilation import compiled_kernels
+from trainer.models.kernels.compilation import Compilation, compiled
 from trainer.models.layers import attend
 
 LENGTH = 13  # no other dimension has it
@@ -14,7 +14,7 @@ SHAPE = (2, 3, LENGTH, 4)  # B, A, L, H / A
 def kept_scores(*, kernels: bool) -> set[str]:
     """Return the operations that make scores before the gradient arrives, and what uses them."""
     inputs = [tf.TensorSpec(SHAPE)] * 4
-    with compiled_kernels(kernels) if kernels else nullcontext():
+    with compiled(Compilation.KERNELS) if kernels else nullcontext():
 
         @tf.function(autograph=False)
         def differentiate(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, upstream: tf.Tensor) -> object:

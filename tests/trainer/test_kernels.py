@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from trainer.models import layers
 from trainer.models.architecture import LAYER_NORM_EPSILON, MASKED_SCORE
-from trainer.models.kernels.compilation import compiled_kernels
+from trainer.models.kernels.compilation import Compilation, compiled
 from trainer.models.kernels.dropout import drop, keep_mask
 from trainer.models.kernels.sums import LARGE, PIECES, VECTOR, sum_squares
 from trainer.models.layers import (
@@ -105,12 +105,12 @@ OPERATIONS: dict[str, tuple[Function, Function, Sequence[tuple[int, ...]]]] = {
 }
 
 
-@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "plain"])
+@pytest.mark.parametrize("what", [Compilation.KERNELS, Compilation.NOTHING])
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_results_and_gradients_equal_those_of_the_definition(name: str, compiled: bool) -> None:
+def test_results_and_gradients_equal_those_of_the_definition(name: str, what: Compilation) -> None:
     fast, definition, shapes = OPERATIONS[name]
     arguments = draw(shapes, tf.float32)
-    ours, expected = derive(fast, arguments, compiled), derive(definition, arguments, False)
+    ours, expected = derive(fast, arguments, what), derive(definition, arguments)
     for mine, theirs in zip(ours, expected, strict=True):
         scale = float(tf.reduce_max(tf.abs(theirs)))
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=2e-6 * scale)
@@ -121,8 +121,8 @@ def test_bfloat16_differs_by_a_few_roundings_only(name: str) -> None:
     """The definition is computed in float32; a rounding is 2^-9."""
     fast, definition, shapes = OPERATIONS[name]
     arguments = draw(shapes, tf.bfloat16)
-    ours = derive(fast, arguments, True)
-    expected = derive(definition, [tf.cast(x, tf.float32) for x in arguments], False)
+    ours = derive(fast, arguments, Compilation.KERNELS)
+    expected = derive(definition, [tf.cast(x, tf.float32) for x in arguments])
     for mine, theirs in zip(ours, expected, strict=True):
         error = tf.sqrt(tf.reduce_mean(tf.square(tf.cast(mine, tf.float32) - theirs)))
         assert float(error) < 0.01 * float(tf.sqrt(tf.reduce_mean(tf.square(theirs))))
@@ -156,7 +156,7 @@ def test_what_runs_is_the_mathematics_that_a_layer_states(
         draw([argument], tf.float32)[0] if isinstance(argument, tuple) else tf.constant(argument)
         for argument in arguments
     ]
-    with compiled_kernels(True):
+    with compiled(Compilation.KERNELS):
         computed = tf.nest.flatten(layer(*tensors, **constants))
     stated = tf.nest.flatten(inspect.unwrap(layer)(*tensors, **constants))
     for mine, theirs in zip(computed, stated, strict=True):
@@ -168,14 +168,14 @@ def test_a_token_is_best_only_if_no_token_scores_more() -> None:
     scores[np.arange(6), np.reshape(IDS, -1)] = 1.0
     scores[1, WIDE - 1] = 2.0  # among the columns after the last piece
     scores[2, 40] = 1.0  # as good, not better
-    with compiled_kernels(True):
+    with compiled(Compilation.KERNELS):
         accuracy = masked_lm_measures(tf.constant(scores), IDS, WEIGHTS)[1]
     assert (float(accuracy.numerator), float(accuracy.denominator)) == (4.0, 5.0)
 
 
 def test_scores_whose_exponential_overflows_give_a_finite_loss() -> None:
     scores = tf.constant(np.linspace(-3e4, 3e4, 6 * WIDE, dtype=np.float32).reshape(6, WIDE))
-    with compiled_kernels(True):
+    with compiled(Compilation.KERNELS):
         loss = masked_lm_measures(scores, IDS, WEIGHTS)[0].numerator
     assert np.isclose(float(loss), float(summed_losses(scores)), rtol=1e-5)
 
@@ -195,9 +195,11 @@ def draw(shapes: Sequence[tuple[int, ...]], dtype: tf.DType) -> list[tf.Tensor]:
     return [tf.constant(rng.standard_normal(shape), dtype) for shape in shapes]
 
 
-def derive(function: Function, arguments: Sequence[tf.Tensor], compiled: bool) -> list[tf.Tensor]:
+def derive(
+    function: Function, arguments: Sequence[tf.Tensor], what: Compilation = Compilation.NOTHING
+) -> list[tf.Tensor]:
     """Return a function's results, and its gradients for fixed gradients of the results."""
-    with compiled_kernels(compiled), tf.GradientTape() as tape:
+    with compiled(what), tf.GradientTape() as tape:
         tape.watch(arguments)
         results = tf.nest.flatten(function(*arguments))
         rng = np.random.default_rng(6)

@@ -90,15 +90,6 @@ def compiled(what: Compilation) -> Iterator[None]:
         _compilation.reset(token)
 
 
-def compiled_kernels(active: bool) -> contextlib.AbstractContextManager[None]:
-    """Compile the kernels that are traced inside, if active; otherwise run plain operations.
-
-    A graph that is exported has no kernels: TensorFlow Serving may lack XLA, and the graph's shapes
-    are not static.
-    """
-    return compiled(Compilation.KERNELS if active else Compilation.NOTHING)
-
-
 def is_compiling() -> bool:
     """Return whether kernels are being compiled."""
     return _compilation.get() is Compilation.KERNELS
