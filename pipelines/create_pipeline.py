@@ -8,11 +8,7 @@ Validators stop what depends on bad documents or instances. `pipelines/nodes/` h
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 
-from components.tfx_internals.beam_flags import (
-    dask_beam_args,
-    local_beam_args,
-    portable_beam_args,
-)
+from components.tfx_internals.beam_flags import dask_beam_args, local_beam_args, portable_beam_args
 from pipelines.nodes.instances import make_export, make_instance_nodes, make_report
 from pipelines.nodes.model import make_model_nodes
 from pipelines.nodes.text import make_text_nodes

@@ -14,11 +14,7 @@ from components.instance_gen.writing.plan import (
     plan_units,
     source_names,
 )
-from components.instance_gen.writing.publish import (
-    publish_instances,
-    record_counts,
-    write_schema,
-)
+from components.instance_gen.writing.publish import publish_instances, record_counts, write_schema
 from components.tfx_internals.beam_executor import BeamExecutor, describe_examples
 from core.manifest import read_manifest
 

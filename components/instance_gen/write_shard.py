@@ -7,10 +7,7 @@ from typing import Any
 import numpy as np
 
 from components.instance_gen.pairing.assemble import assemble
-from components.instance_gen.pairing.objective import (
-    count_specials,
-    make_token_ranges,
-)
+from components.instance_gen.pairing.objective import count_specials, make_token_ranges
 from components.instance_gen.pairing.token_ranges import TokenRanges
 from components.instance_gen.tokenizing.chunk_tokenizer import ChunkTokenizer
 from components.instance_gen.tokenizing.documents import (

@@ -8,11 +8,7 @@ from tfx.types import artifact_utils
 from components.artifacts import Artifacts
 from components.beam_work import map_units
 from components.instance_gen.writing.plan import describe_context, make_context
-from components.instance_gen.writing.publish import (
-    publish_instances,
-    record_counts,
-    write_schema,
-)
+from components.instance_gen.writing.publish import publish_instances, record_counts, write_schema
 from components.instance_import.import_records import (
     find_records,
     import_shard,

@@ -10,10 +10,7 @@ from tfx.utils import proto_utils
 
 from components.text_example_gen.quality.language import check_languages
 from components.text_example_gen.reading.errors import CorpusError, escape_path
-from components.text_example_gen.reading.find_files import (
-    CorpusFile,
-    split_patterns,
-)
+from components.text_example_gen.reading.find_files import CorpusFile, split_patterns
 from components.text_example_gen.reading.find_sources import find_sources
 from components.text_example_gen.reading.fingerprint import fingerprint
 from components.text_settings import TextSettings

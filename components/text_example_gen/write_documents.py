@@ -23,11 +23,7 @@ from components.text_example_gen.quality.filter_documents import count_filters, 
 from components.text_example_gen.read_unit import read_unit
 from components.text_example_gen.reading.errors import CorpusError
 from components.text_example_gen.reading.find_sources import find_sources
-from components.text_example_gen.reading.fingerprint import (
-    STORE_PREFIX,
-    corpus_digest,
-    fingerprint,
-)
+from components.text_example_gen.reading.fingerprint import STORE_PREFIX, corpus_digest, fingerprint
 from components.text_example_gen.splits import SPLITS
 from components.text_example_gen.writing.mix_sources import mix_sources
 from components.text_example_gen.writing.shards import Selection, plan_shards, write_shard

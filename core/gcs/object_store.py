@@ -16,13 +16,7 @@ from typing import Any
 import google_crc32c
 
 from core.failpoints import failpoint
-from core.gcs.requests import (
-    SCHEME,
-    AlreadyExistsError,
-    client,
-    reporting,
-    split_path,
-)
+from core.gcs.requests import SCHEME, AlreadyExistsError, client, reporting, split_path
 from core.temporary import TemporaryFolder
 
 READ_BYTES = 8 << 20  # fetched at once by a reader that reads on

@@ -21,18 +21,8 @@ from components.tfx_internals.local_pipeline import (
     register_execution,
 )
 from pipelines.local.local_runner import NodeLauncher, disable_cache_from, nodes_until
-from pipelines.metadata.cache_reason import (
-    compare,
-    node_counts,
-    settle,
-    with_facts_of_producer,
-)
-from pipelines.metadata.mlmd.store_copy import (
-    connect,
-    copy_store,
-    live_artifacts,
-    record_outputs,
-)
+from pipelines.metadata.cache_reason import compare, node_counts, settle, with_facts_of_producer
+from pipelines.metadata.mlmd.store_copy import connect, copy_store, live_artifacts, record_outputs
 from pipelines.metadata.mlmd.update import relocate
 from pipelines.metadata.names import RAN, RESOLVER
 from pipelines.metadata.read_store import Store

@@ -5,12 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from components.evaluation_settings import EvaluationSettings
-from components.settings import (
-    ExportSettings,
-    InstanceSettings,
-    ReportSettings,
-    VocabularySettings,
-)
+from components.settings import ExportSettings, InstanceSettings, ReportSettings, VocabularySettings
 from components.text_settings import TextSettings
 from core.settings import LATEST_BLESSED, Settings
 from core.storage import absolute

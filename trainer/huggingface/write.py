@@ -8,12 +8,7 @@ import safetensors.numpy
 from core import storage
 from core.file_names import TRANSFORMERS_FOLDER
 from core.vocabulary.vocabulary import Vocabulary
-from trainer.huggingface.config import (
-    CLASSES,
-    CONFIG,
-    GENERATOR_FOLDER,
-    make_config,
-)
+from trainer.huggingface.config import CLASSES, CONFIG, GENERATOR_FOLDER, make_config
 from trainer.huggingface.weights import WEIGHTS, Values
 from trainer.models.architecture import Architecture, generator_architecture
 from trainer.models.electra import EMBEDDINGS, GENERATOR

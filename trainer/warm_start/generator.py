@@ -2,12 +2,7 @@
 
 import dataclasses
 
-from trainer.huggingface.read import (
-    GeneratorError,
-    check_half,
-    find_generator,
-    read_architecture,
-)
+from trainer.huggingface.read import GeneratorError, check_half, find_generator, read_architecture
 from trainer.models.architecture import SIZES, Architecture, generator_architecture
 from trainer.settings.model import ModelSettings
 

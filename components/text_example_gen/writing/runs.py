@@ -14,11 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.text_example_gen.documents import DOCUMENT_ID_LENGTH, SHARD_BUCKETS, shard_bucket
-from components.text_example_gen.writing.bucketed_file import (
-    PART_BYTES,
-    BucketWriter,
-    read_buckets,
-)
+from components.text_example_gen.writing.bucketed_file import PART_BYTES, BucketWriter, read_buckets
 
 _ENTRY = struct.Struct(f"<{DOCUMENT_ID_LENGTH}sIIQI")  # id, sentences, text bytes, record, source
 

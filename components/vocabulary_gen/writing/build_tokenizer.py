@@ -3,15 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tokenizers import (
-    Regex,
-    Tokenizer,
-    decoders,
-    models,
-    normalizers,
-    pre_tokenizers,
-    processors,
-)
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from components.settings import VocabularySettings
 from core.vocabulary.unigram import PIECE_SPECIALS, WORD_BEGIN

@@ -13,11 +13,7 @@ from core.errors import printable
 from pipelines.metadata.live_artifacts import ArtifactType, Json, LiveArtifacts, read_type
 from pipelines.metadata.mlmd.recorder import Recorder
 from pipelines.spec_runner.processes.containers import Command
-from pipelines.spec_runner.processes.processes import (
-    Processes,
-    describe_exit,
-    tail,
-)
+from pipelines.spec_runner.processes.processes import Processes, describe_exit, tail
 from pipelines.spec_runner.processes.replicas import ReplicaRunner
 from pipelines.spec_runner.processes.warm import TFX_MODULES
 from pipelines.spec_runner.spec.parameters import Values

@@ -19,11 +19,7 @@ from pipelines.machines.presets import Preset, preset
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.vertex_settings import TrainingJobSettings, VertexSettings
 from pipelines.run_environment import Locations, Platform
-from pipelines.vertex.compile.parameters import (
-    list_spec_parameters,
-    placeholder,
-    require_vertex,
-)
+from pipelines.vertex.compile.parameters import list_spec_parameters, placeholder, require_vertex
 from pipelines.vertex.compile.sources import locate_sources
 from pipelines.vertex.compile.spec import TRAINER_TASK, finish_spec
 from pipelines.vertex.compile.worker_pools import use_dataflow, worker_pools

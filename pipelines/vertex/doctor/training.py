@@ -9,11 +9,7 @@ from core.errors import InputError
 from pipelines.cloud.errors import VertexError
 from pipelines.cloud.target import CONSOLE
 from pipelines.compiled_spec.job_batch import check_job_batch
-from pipelines.compiled_spec.parameters import (
-    Machines,
-    list_images,
-    read_machines,
-)
+from pipelines.compiled_spec.parameters import Machines, list_images, read_machines
 from pipelines.recipe.vertex_settings import NO_DIGEST
 from pipelines.vertex.doctor.check import Check, Subject
 
