@@ -216,10 +216,7 @@ def describe_file(folder: str, path: str) -> Shard:
     """Return the manifest's entry for a file."""
     content = storage.read_bytes(storage.join(folder, path))
     return Shard(
-        path=path,
-        records=1,
-        size_bytes=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
+        path=path, records=1, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest()
     )
 
 

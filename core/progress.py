@@ -59,10 +59,7 @@ class Task:
 
 @contextlib.contextmanager
 def show_progress(
-    label: str,
-    unit: str = "",
-    total: int | None = None,
-    count: Callable[[], int] | None = None,
+    label: str, unit: str = "", total: int | None = None, count: Callable[[], int] | None = None
 ) -> Iterator[Advance]:
     """Show the progress of the block. Within another one, the inner block is shown.
 

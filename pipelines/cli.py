@@ -31,11 +31,7 @@ from pipelines.vertex.commands.run_costs import app as runs_app
 from pipelines.vertex.commands.runs import submit
 from pipelines.vertex.commands.schedule_runs import app as schedule_app
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
 # Panels of `textmill --help`.
 LOCAL = "On this machine"
@@ -102,8 +98,7 @@ app.command(rich_help_panel=LOCAL)(evaluate)
 def compile_(
     recipe: RecipeArgument,
     output: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="FILE", help="The file to write, or to check."),
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write, or to check.")
     ] = Path("pipeline.yaml"),
     set_: SetOption = None,
     check: Annotated[

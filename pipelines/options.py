@@ -15,8 +15,7 @@ FLAG = ""  # the placeholder of an option without a value
 RecipeArgument = Annotated[
     str,
     typer.Argument(
-        metavar="RECIPE",
-        help="A shipped recipe (see `textmill recipes`) or a YAML file.",
+        metavar="RECIPE", help="A shipped recipe (see `textmill recipes`) or a YAML file."
     ),
 ]
 

@@ -78,11 +78,7 @@ def evaluate(
     instances = verify_instances(instances, split)
     objective = make_objective(architecture, instances.pair, ElectraSettings())
     batches = evaluation_batches(
-        instances,
-        split,
-        evaluation_masking(architecture.type),
-        batch_size=batch_size,
-        seed=seed,
+        instances, split, evaluation_masking(architecture.type), batch_size=batch_size, seed=seed
     )
     unigram = unigram_losses(read_token_counts(instances))
     variables = make_variables({name: values[name] for name in objective.model.parameters()})

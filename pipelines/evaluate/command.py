@@ -40,8 +40,7 @@ def evaluate(
         ),
     ] = None,
     baseline: Annotated[
-        str | None,
-        typer.Option(metavar="MODEL", help="Folder of another model to compare with."),
+        str | None, typer.Option(metavar="MODEL", help="Folder of another model to compare with.")
     ] = None,
     set_: SetOption = None,
     as_json: JsonOption = False,

@@ -39,8 +39,7 @@ def report(
 
 def export(
     names: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="NAME", help="Runs or models; default: all runs."),
+        list[str] | None, typer.Argument(metavar="NAME", help="Runs or models; default: all runs.")
     ] = None,
     output: Annotated[
         Path | None,
@@ -55,12 +54,10 @@ def export(
         ),
     ] = False,
     send: Annotated[
-        bool,
-        typer.Option("--send", metavar=FLAG, help="Send the events to OPENLINEAGE_URL."),
+        bool, typer.Option("--send", metavar=FLAG, help="Send the events to OPENLINEAGE_URL.")
     ] = False,
     namespace: Annotated[
-        str,
-        typer.Option("--namespace", metavar="NAME", help="OpenLineage namespace of the jobs."),
+        str, typer.Option("--namespace", metavar="NAME", help="OpenLineage namespace of the jobs.")
     ] = "textmill",
     workdir: WorkdirOption = DEFAULT_WORKDIR,
     source: SourceOption = None,

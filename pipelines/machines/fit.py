@@ -36,20 +36,13 @@ def predict_largest(recipe: Recipe, device_gb: float, replicas: int) -> MemoryFi
     fits = []
     for phase in list_phases(recipe):
         rows = rows_at_once(phase.trainer, replicas)
-        shape = {
-            "seq_length": phase.seq_length,
-            "slots": phase.slots,
-            "replicas": replicas,
-        }
+        shape = {"seq_length": phase.seq_length, "slots": phase.slots, "replicas": replicas}
         needed = predict_memory(architecture, phase.trainer, rows=rows, **shape)
         memory = device_gb * GIGA
         most = largest_batch(architecture, phase.trainer, memory=memory, **shape)
         fits.append(
             MemoryFit(
-                needed_gb=needed / GIGA,
-                device_gb=device_gb,
-                instances=rows,
-                most_instances=most,
+                needed_gb=needed / GIGA, device_gb=device_gb, instances=rows, most_instances=most
             )
         )
     return max(fits, key=lambda fit: fit.needed_gb)

@@ -51,9 +51,7 @@ class Options:
     warm: Annotated[
         bool,
         typer.Option(
-            "--warm",
-            metavar=FLAG,
-            help="Load TFX once for all tasks; saves seconds per task.",
+            "--warm", metavar=FLAG, help="Load TFX once for all tasks; saves seconds per task."
         ),
     ] = False
     engine: Annotated[

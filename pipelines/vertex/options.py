@@ -82,9 +82,7 @@ class JobOptions(TargetOptions):
     labels: Annotated[
         list[str] | None,
         typer.Option(
-            "--label",
-            metavar="KEY=VALUE",
-            help="Label the run, for example team=nlp. Repeatable.",
+            "--label", metavar="KEY=VALUE", help="Label the run, for example team=nlp. Repeatable."
         ),
     ] = None
     root: Annotated[

@@ -211,10 +211,7 @@ class ServingModel(tf.Module):
     ) -> Tensors:
         weights = self._tensors()
         hidden = self._model.encode(weights, input_ids, input_mask, segment_ids)
-        return {
-            "pooled_output": self._model.pool(weights, hidden),
-            "sequence_output": hidden,
-        }
+        return {"pooled_output": self._model.pool(weights, hidden), "sequence_output": hidden}
 
     def _tensors(self) -> Tensors:
         return {name: tf.convert_to_tensor(v) for name, v in self._weights.items()}

@@ -95,8 +95,7 @@ class TextToIds(tf.Module):
         is_first = tf.equal(tf.ragged.range(parts.row_lengths()).flat_values, 0)
         pieces = self._parts_to_ids(flat, is_first)
         masks = tf.RaggedTensor.from_row_lengths(
-            tf.fill([tf.math.count_nonzero(~is_first)], self._mask_id),
-            tf.cast(~is_first, tf.int64),
+            tf.fill([tf.math.count_nonzero(~is_first)], self._mask_id), tf.cast(~is_first, tf.int64)
         )
         return parts.with_flat_values(tf.concat([masks, pieces], 1)).merge_dims(1, 2)
 

@@ -50,10 +50,7 @@ def start_state(settings: TrainingSettings, objective: Objective) -> State:
         values = start_values(values, folder_values, parameters, folder)
     variables = make_variables(values)
     step = tf.Variable(
-        0,
-        dtype=tf.int64,
-        trainable=False,
-        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
     )
     return State(variables, Optimizer(variables, settings.trainer), step)
 

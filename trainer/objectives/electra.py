@@ -56,10 +56,7 @@ class ElectraObjective:
                 "masked_lm_loss": loss,
                 "replaced_token_loss": replaced_token_loss(scores, is_replaced, mask),
             },
-            {
-                "masked_lm_accuracy": accuracy,
-                **replaced_measures(scores, is_replaced, mask),
-            },
+            {"masked_lm_accuracy": accuracy, **replaced_measures(scores, is_replaced, mask)},
             replaced_histograms(scores, is_replaced, mask),
             {"masked_lm_loss": by_row},
         )

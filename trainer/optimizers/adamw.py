@@ -36,11 +36,7 @@ class Optimizer:
         }
 
     def apply(
-        self,
-        gradients: Mapping[str, tf.Tensor],
-        clip: tf.Tensor,
-        rate: tf.Tensor,
-        step: tf.Tensor,
+        self, gradients: Mapping[str, tf.Tensor], clip: tf.Tensor, rate: tf.Tensor, step: tf.Tensor
     ) -> None:
         """Update every variable; call it in a replica, with gradients summed over replicas.
 

@@ -33,12 +33,7 @@ def static_schema(
 
 
 def dynamic_schema(
-    seq_length: int,
-    vocab_size: int,
-    label: str | None,
-    *,
-    classes: int = 2,
-    segment_types: int = 2,
+    seq_length: int, vocab_size: int, label: str | None, *, classes: int = 2, segment_types: int = 2
 ) -> schema_pb2.Schema:
     """Build the schema of unmasked, unpadded instances of 3 to L tokens."""
     schema = schema_pb2.Schema()

@@ -30,11 +30,7 @@ _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 ID = np.dtype([("high", "<u8"), ("low", "<u8")])  # of a document: its hex digits
 # Half of each 32-bit value is kept: two different values agree in it with probability 1/65,536.
 SIGNATURE_RECORD = np.dtype(
-    [
-        ("id", ID),
-        ("text_bytes", "<u8"),
-        ("signature", "<u2", SIGNATURE_LENGTH),
-    ]
+    [("id", ID), ("text_bytes", "<u8"), ("signature", "<u2", SIGNATURE_LENGTH)]
 )
 KEY_RECORD = np.dtype([("key", "<u8"), ("band", "<u8"), ("id", ID)])
 

@@ -47,13 +47,7 @@ class Processes:
         self._alive: dict[subprocess.Popen[bytes], str] = {}  # with the name of its container
         self._stopped = threading.Event()
 
-    def run(
-        self,
-        command: Command,
-        *,
-        folder: Path,
-        log: Path,
-    ) -> int:
+    def run(self, command: Command, *, folder: Path, log: Path) -> int:
         """Run a command until it ends.
 
         Args:

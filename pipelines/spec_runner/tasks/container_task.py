@@ -136,11 +136,7 @@ class ContainerTask:
         )
         log = run.log(self.node_id)
         earlier_failure = self.tools.replicas.last_failure
-        code = processes.run(
-            command,
-            folder=self._working_folder(message),
-            log=log,
-        )
+        code = processes.run(command, folder=self._working_folder(message), log=log)
         if code != 0:
             worker_log = self.tools.replicas.last_failure
             if worker_log is not None and worker_log != earlier_failure:

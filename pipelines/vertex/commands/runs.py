@@ -95,8 +95,7 @@ def list_(
     ] = None,
     limit: LimitOption = 20,
     all_pipelines: Annotated[
-        bool,
-        typer.Option("--all", metavar=FLAG, help="Include runs that Textmill did not submit."),
+        bool, typer.Option("--all", metavar=FLAG, help="Include runs that Textmill did not submit.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -210,8 +209,7 @@ def logs(
     ] = None,
     limit: LimitOption = 200,
     severity: Annotated[
-        str | None,
-        typer.Option(metavar="SEVERITY", help="Lowest severity, for example WARNING."),
+        str | None, typer.Option(metavar="SEVERITY", help="Lowest severity, for example WARNING.")
     ] = None,
     command: Annotated[
         bool,

@@ -47,8 +47,7 @@ def history(
 def backfill(
     schedule: ScheduleArgument,
     spans: Annotated[
-        str,
-        typer.Option(metavar="SPANS", help="Spans to run, for example 3..7 or 3,5,9..11."),
+        str, typer.Option(metavar="SPANS", help="Spans to run, for example 3..7 or 3,5,9..11.")
     ],
     target: TargetOptions,
     poll_seconds: PollOption = POLL_SECONDS,

@@ -25,12 +25,7 @@ class Check:
 
     def as_json(self) -> dict[str, str]:
         """Return the check as `textmill doctor --json` prints it."""
-        return {
-            "name": self.name,
-            "state": self.state,
-            "told": self.message,
-            "remedy": self.remedy,
-        }
+        return {"name": self.name, "state": self.state, "told": self.message, "remedy": self.remedy}
 
 
 @dataclass(frozen=True, kw_only=True)
