@@ -8,7 +8,9 @@ its file took. Fixtures of the scope "session" are made once per file.
 import gc
 import io
 import multiprocessing
+import os
 import resource
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -49,6 +51,8 @@ class ForkedFiles:
         _refuse_started_tensorflow()
         session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined] # one for all
         gc.freeze()  # collections in a fork would copy all objects
+        runs: Any = sys.modules.get("tests.forked_runs")
+        server = runs.fork_server() if runs else None
         waiting = _by_file(session.items)
         running: dict[Connection, _Fork] = {}
         try:
@@ -66,6 +70,8 @@ class ForkedFiles:
             for fork in running.values():
                 fork.process.terminate()
                 fork.process.join()
+            if server:
+                self._end_server(server)
         _raise_stop(session)
         return True
 
@@ -100,12 +106,18 @@ class ForkedFiles:
         self.config.hook.pytest_runtest_logreport(report=report)
         return fork.items[fork.ended + 1 :]
 
+    def _end_server(self, pid: int) -> None:
+        """End the server of tests/forked_runs.py, and count what its runs took."""
+        os.kill(pid, signal.SIGTERM)
+        _, _, usage = os.wait4(pid, 0)
+        self.seconds[Path(__file__).with_name("forked_runs.py")] = usage.ru_utime + usage.ru_stime
+
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the files that took the most time, if --durations asks for tests that did."""
         number = self.config.option.durations
         if number is None:
             return
-        terminalreporter.section(f"{sum(self.seconds.values()):.0f} s of CPU")
+        terminalreporter.section(f"{sum(_cpu_seconds()):.0f} s of CPU")
         for path, seconds in sorted(self.seconds.items(), key=lambda pair: -pair[1])[:number]:
             terminalreporter.write_line(f"{seconds:7.1f} s  {path.relative_to(Path.cwd())}")
 

@@ -1,20 +1,25 @@
 """Run commands in forks of a process that has loaded TFX.
 
 Loading TFX takes longer than most of what a test runs, so a server process loads it once. Each run
-is a fork of it, in its own session, with the environment of its caller.
+is a fork of it, in its own session, with the environment of its caller. With --forks, one server is
+forked from the process that has collected the tests, and serves all files.
 """
 
+import importlib
+import logging
 import multiprocessing
 import os
 import resource
 import signal
+import socket
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from multiprocessing import connection, forkserver
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.programs import end_with_parent
 
@@ -30,6 +35,40 @@ NOBODY = 65534  # the user that owns nothing, on every Linux
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(PRELOADED)
+
+
+def fork_server() -> int:
+    """Fork the server from this process, for itself and all its later forks; return its pid."""
+    for name in PRELOADED[1:]:
+        importlib.import_module(name)
+    server: Any = forkserver._forkserver  # type: ignore[attr-defined]
+    address = connection.arbitrary_address("AF_UNIX")  # type: ignore[attr-defined]
+    alive, kept_open = os.pipe()  # the server ends when nobody holds the other end
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        pid = os.fork()
+        if pid == 0:
+            os.close(kept_open)
+            _serve(listener.fileno(), alive)
+    os.close(alive)
+    server._forkserver_address, server._forkserver_alive_fd = address, kept_open
+    server.ensure_running = lambda: None  # it would wait for a process that forks cannot wait for
+    return pid
+
+
+def _serve(listener: int, alive: int) -> None:
+    """Be the server, without what pytest has changed in this process."""
+    end_with_parent()
+    sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if type(handler).__module__.startswith("_pytest"):
+            root.removeHandler(handler)
+    try:
+        forkserver.main(listener, alive, [])
+    finally:
+        os._exit(0)
 
 
 def textmill(*words: str) -> None:

@@ -11,6 +11,7 @@ from core.exit import FAILED, SUCCEEDED
 from core.gcs.requests import TIMEOUT_VARIABLE
 from pipelines.spec_runner.command import Options, run_spec
 from pipelines.spec_runner.processes.processes import tail
+from tests.forked_warm import fork_warm_processes
 from tests.object_store.proxy import Faults
 from tests.object_store.server import BUCKET, ObjectStore
 from tests.pipelines.spec_runner.conftest import REAL_TEXT, compile_tiny
@@ -45,6 +46,7 @@ def test_text_that_no_bucket_has_is_refused(tmp_path: Path, store: ObjectStore) 
 def test_a_compiled_spec_runs_on_buckets_and_reuses_its_results(
     tmp_path: Path, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    fork_warm_processes(monkeypatch)
     spec = compile_tiny(tmp_path, vertex={"retries": {"backoff_seconds": 1}})
     store.put("text/reference.txt", REAL_TEXT.read_bytes())
     parameters = [f"text_root={ROOT}/text", f"pipeline_root={ROOT}/root"]

@@ -14,6 +14,7 @@ import pytest
 
 from core.failpoints import FLAG_VARIABLE, VARIABLE
 from core.manifest import file_digest
+from tests.forked_runs import Running, Start
 from tests.real_text import DATA
 
 pytestmark = pytest.mark.slow
@@ -31,18 +32,10 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def make_instances(workdir: Path, *settings: str) -> dict[str, str]:
     """Run the data components; return the digests of their files."""
     changes = [word for setting in settings for word in ("--set", setting)]
-    command = [
-        str(BIN / "textmill"),
-        "run",
-        str(TINY),
-        "--text",
-        str(DATA / "language_reference.txt"),
-    ]
-    where = ["--workdir", str(workdir), "--to-node", "InstanceValidator"]
-    run = subprocess.run(
-        [*command, *where, *changes], capture_output=True, text=True, timeout=300, check=False
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
+    words = ("run", str(TINY), "--text", str(DATA / "language_reference.txt"))
+    where = ("--workdir", str(workdir), "--to-node", "InstanceValidator")
+    run = Running(Start((*words, *where, *changes))).wait()
+    assert run.code == 0, run.output
     artifacts = workdir / "artifacts/tiny"
     files = (p for p in artifacts.rglob("*") if p.is_file() and ".system" not in p.parts)
     return {path.relative_to(artifacts).as_posix(): file_digest(str(path)) for path in files}

@@ -2,10 +2,7 @@
 
 import functools
 import json
-import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,8 +14,8 @@ import tensorflow as tf
 
 from core.draw import draw_seed
 from core.errors import InputError, TextmillError
-from core.failpoints import FLAG_VARIABLE, VARIABLE
 from core.manifest import read_manifest
+from tests.forked_runs import Running, Start
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.real_instances import write_instances
 from trainer.huggingface.read import read_model
@@ -32,7 +29,6 @@ from trainer.settings.model import ModelSettings
 from trainer.settings.training import TrainerSettings, TrainingSettings
 from trainer.training import train_and_export
 
-SCRIPT = "import sys; from tests.trainer.test_phases import main; main(*sys.argv[1:])"
 WEIGHTS = "transformers/model.safetensors"
 SHORT, LONG = 32, 64
 RUN = {
@@ -78,17 +74,12 @@ def test_a_run_stopped_in_either_phase_ends_like_an_undisturbed_one(
     tmp_path: Path,
 ) -> None:
     settings = make_settings(**RUN)
-    command = [sys.executable, "-c", SCRIPT, settings.model_dump_json(), *folders, str(tmp_path)]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-        VARIABLE: order,
-        FLAG_VARIABLE: str(tmp_path / "flag"),
-    }
-    stopped = subprocess.run(command, env=environment, check=False, capture_output=True)
+    words = (settings.model_dump_json(), *folders, str(tmp_path))
+    start = Start(words, function=main, failpoint=order, flag=str(tmp_path / "flag"))
+    stopped = Running(start).wait()
     sent = signal.Signals[f"SIG{order.rpartition(':')[2]}"]
     expected = 128 + sent if sent == signal.SIGINT else -sent
-    assert stopped.returncode == expected, stopped.stderr.decode()[-2000:]
+    assert stopped.code == expected, stopped.output[-2000:]
     train_and_export(settings, folders, str(tmp_path / "model"), str(tmp_path / "run"))
     for name in (WEIGHTS, "saved_model.pb"):
         ours, theirs = tmp_path / "model" / name, undisturbed / "model" / name

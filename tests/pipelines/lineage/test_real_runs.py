@@ -4,9 +4,6 @@ import hashlib
 import json
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +14,7 @@ from core.exit import INPUT_ERROR, SUCCEEDED
 from pipelines.cli import app
 from pipelines.local.run_command import run_recipe
 from pipelines.options import RunOptions
+from tests.forked_runs import Running, Start
 from tests.pipelines.lineage.test_export import check, schema_registry
 
 TOP = Path(__file__).parents[3]
@@ -46,13 +44,6 @@ def textmill_run(workdir: Path, text: Path, *settings: str, expected: int = SUCC
     return max(path.name for path in (workdir / "runs").iterdir())
 
 
-def _start(workdir: Path, text: Path, *settings: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "pipelines.cli", "run", RECIPE, "--text", str(text)]
-    command += ["--workdir", str(workdir)]
-    command += [word for setting in settings for word in ("--set", setting)]
-    return subprocess.Popen(command, cwd=TOP, stderr=subprocess.DEVNULL)
-
-
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     workdir = tmp_path_factory.mktemp("real") / "work"
@@ -66,13 +57,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     warm = textmill_run(workdir, text, *start)
     failed = textmill_run(workdir, text, "vocabulary.size=64", expected=INPUT_ERROR)
     before = set(workdir.glob("checkpoints/tiny/*"))
-    process = _start(workdir, text, "trainer.steps=100000")
-    deadline = time.monotonic() + 300
-    while not set(workdir.glob("checkpoints/tiny/*")) - before:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    process.send_signal(signal.SIGKILL)
+    words = ("run", RECIPE, "--text", str(text), "--workdir", str(workdir))
+    process = Running(Start((*words, "--set", "trainer.steps=100000")))
+    process.wait_until(lambda: set(workdir.glob("checkpoints/tiny/*")) - before, "a checkpoint")
+    process.signal(signal.SIGKILL)
     process.wait()
     killed = max(path.name for path in (workdir / "runs").iterdir())
     return Runs(workdir, first, changed, repeated, warm, failed, killed)

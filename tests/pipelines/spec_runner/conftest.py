@@ -12,6 +12,7 @@ from pipelines.local.run_command import run_recipe
 from pipelines.options import RunOptions
 from pipelines.spec_runner.command import Options, run_spec
 from tests.components.downstream_evaluator.tasks import write_plurals, write_polarity
+from tests.forked_warm import fork_warm_processes
 
 HERE = Path(__file__).parent
 TINY = HERE.parent / "tiny.yaml"
@@ -45,6 +46,12 @@ def compile_tiny(folder: Path, trainer_image: str = IMAGE, **groups: dict[str, o
     return spec
 
 
+@pytest.fixture
+def forked_warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork the process of --warm."""
+    fork_warm_processes(monkeypatch)
+
+
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """Run the compiled spec and the recipe on the same text."""
@@ -53,7 +60,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
         patch.setattr("components.code_digest._image_versions", _versions_here)
         spec = compile_tiny(folder, **_with_tasks(folder))
     options = Options(text=str(REAL_TEXT), warm=True, retry=False)
-    assert run_spec(str(spec), workdir=str(folder / "spec-run"), options=options) == SUCCEEDED
+    with pytest.MonkeyPatch.context() as patch:
+        fork_warm_processes(patch)
+        assert run_spec(str(spec), workdir=str(folder / "spec-run"), options=options) == SUCCEEDED
     recipe = str(folder / "recipe.yaml")
     text = [str(REAL_TEXT)]
     assert (

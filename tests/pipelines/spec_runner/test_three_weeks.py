@@ -24,7 +24,11 @@ from tests.vertex_server.resources import dump
 from tests.vertex_server.schedules import fire
 from trainer.warm_start.digests import start_digest
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1200),
+    pytest.mark.usefixtures("forked_warm"),
+]
 __all__ = ["server", "textmill"]  # fixtures
 TEXT_ROOT = "gs://acme-nlp-text/news"
 # Enough steps to learn something; only a better model is published.

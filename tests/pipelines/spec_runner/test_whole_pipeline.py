@@ -13,7 +13,7 @@ from pipelines.spec_runner.command import Options, run_spec
 from tests.pipelines.spec_runner.conftest import REAL_TEXT, Runs
 from tests.pipelines.spec_runner.small_specs import last_summary, states
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_warm")]
 
 
 def files_in(folder: Path) -> dict[str, bytes]:

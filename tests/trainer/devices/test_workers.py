@@ -4,12 +4,9 @@ They are two workers, or a chief and a worker, as Vertex AI names them.
 """
 
 import json
-import os
 import signal
 import socket
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +14,7 @@ import pytest
 import safetensors.numpy
 
 from core.errors import TextmillError
+from tests.forked_runs import Running, Start
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.downstream.test_curve import polarity
 from trainer.downstream.task_files import write_task
@@ -26,7 +24,6 @@ from trainer.training import train_and_export
 WORKERS = (("worker", 0), ("worker", 1))
 CHIEF_AND_WORKER = (("chief", 0), ("worker", 0))
 Roles = tuple[tuple[str, int], tuple[str, int]]
-SCRIPT = "import sys; from tests.trainer.devices.test_workers import main; main(*sys.argv[1:])"
 WEIGHTS = "transformers/model.safetensors"
 NO_DROPOUT = {"hidden_dropout": 0.0, "attention_dropout": 0.0}
 # Few steps, as sums in another order drift apart, and slow ones, so that they can be stopped.
@@ -69,7 +66,7 @@ def test_two_workers_train_as_one_device_and_go_on_after_one_was_stopped_or_kill
     assert _newest(settings) < "step-000000040"
     # Both start again, as `restart_job_on_worker_restart` has it on Vertex AI.
     workers = _start(settings, dynamic_folder, tmp_path, "resumed", roles)
-    assert [worker.wait(timeout=240) for worker in workers] == [0, 0], _logs(tmp_path, "resumed")
+    assert [worker.wait().code for worker in workers] == [0, 0], _logs(tmp_path, "resumed")
     _assert_equal_models(one_device / "model", tmp_path / "resumed-0")
     # Only the chief wrote, and both saw the end.
     assert not (tmp_path / "resumed-1").exists()
@@ -98,11 +95,9 @@ def _signal_one(
     """Starts both, signals the second after a new checkpoint, and returns their exit codes."""
     before = _newest(settings)
     workers = _start(settings, folder, scratch, name, roles)
-    while _newest(settings) == before:
-        assert all(worker.poll() is None for worker in workers), _logs(scratch, name)
-        time.sleep(0.01)
-    workers[1].send_signal(sent)
-    return [worker.wait(timeout=120) for worker in workers]
+    workers[0].wait_until(lambda: _newest(settings) != before, "its next checkpoint")
+    workers[1].signal(sent)
+    return [worker.wait().code for worker in workers]
 
 
 def _newest(settings: TrainingSettings) -> str:
@@ -113,7 +108,7 @@ def _newest(settings: TrainingSettings) -> str:
 
 def _start(
     settings: TrainingSettings, folder: str, scratch: Path, name: str, roles: Roles
-) -> list[subprocess.Popen[bytes]]:
+) -> list[Running]:
     """Start two processes that know of each other; the first one writes."""
     cluster: dict[str, list[str]] = {}
     for (role, _), port in zip(roles, _free_ports(2), strict=True):
@@ -122,27 +117,10 @@ def _start(
     for index, (role, number) in enumerate(roles):
         task = {"cluster": cluster, "task": {"type": role, "index": number}}
         outputs = str(scratch / f"{name}-{index}"), str(scratch / f"{name}-{index}-run")
-        task_file = write_task(polarity(), str(scratch))
-        workers.append(
-            subprocess.Popen(
-                [
-                    sys.executable,
-                    "-c",
-                    SCRIPT,
-                    settings.model_dump_json(),
-                    folder,
-                    *outputs,
-                    task_file,
-                ],
-                env={
-                    **os.environ,
-                    "PYTHONPATH": str(Path(__file__).parents[3]),
-                    "TF_CONFIG": json.dumps(task),
-                    "TF_CPP_MIN_LOG_LEVEL": "2",
-                },
-                stderr=(scratch / f"{name}-{index}.log").open("w"),
-            )
-        )
+        words = (settings.model_dump_json(), folder, *outputs, write_task(polarity(), str(scratch)))
+        log = str(scratch / f"{name}-{index}.log")
+        environment = {"TF_CONFIG": json.dumps(task)}
+        workers.append(Running(Start(words, log, function=main, environment=environment)))
     return workers
 
 
