@@ -1,5 +1,8 @@
 """Run every test file in a fork of the process that collected it: pytest --forks 2.
 
+Of files that run pipelines or train, so many run at once, which bounds the memory; one more file
+runs beside them, so that no core is idle while tests wait for servers.
+
 Importing TFX and TensorFlow takes longer than most files run, and TensorFlow keeps the memory of
 every compiled function until its process ends. A fork shares what was imported, and gives back what
 its file took. Fixtures of the scope "session" are made once per file.
@@ -57,8 +60,9 @@ class ForkedFiles:
         running: dict[Connection, _Fork] = {}
         try:
             while running or (waiting and not _stops(session)):
-                while waiting and len(running) < self.at_once and not _stops(session):
-                    connection, fork = _start(session, waiting.pop(0))
+                while not _stops(session) and (file := self._next(waiting, running)):
+                    waiting.remove(file)
+                    connection, fork = _start(session, file)
                     running[connection] = fork
                 wait(list(running), timeout=1)
                 for connection, fork in list(running.items()):
@@ -74,6 +78,15 @@ class ForkedFiles:
                 self._end_server(server)
         _raise_stop(session)
         return True
+
+    def _next(
+        self, waiting: list[list[pytest.Item]], running: dict[Connection, _Fork]
+    ) -> list[pytest.Item] | None:
+        """Return the tests of the next file, if one can start now."""
+        if len(running) > self.at_once:
+            return None
+        large = sum(_is_large(fork.items) for fork in running.values())
+        return next((f for f in waiting if large < self.at_once or not _is_large(f)), None)
 
     def _receive(self, connection: Connection, fork: _Fork) -> bool:
         """Report what a fork has sent, if anything; False when there will be no more."""
@@ -132,6 +145,11 @@ def _by_file(items: list[pytest.Item]) -> list[list[pytest.Item]]:
         return sum(item.get_closest_marker("slow") is not None for item in file)
 
     return sorted(files.values(), key=number_of_slow_tests, reverse=True)
+
+
+def _is_large(items: list[pytest.Item]) -> bool:
+    """Return whether the tests of a file run pipelines or train, which takes up to 2 GB."""
+    return "trainer" in items[0].path.parts or any(i.get_closest_marker("slow") for i in items)
 
 
 def _start(session: pytest.Session, items: list[pytest.Item]) -> tuple[Connection, _Fork]:

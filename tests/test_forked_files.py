@@ -17,6 +17,7 @@ def pytest_addoption(parser):
     parser.addoption("--forks", type=int)
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: runs a pipeline")
     config.pluginmanager.register(ForkedFiles(config, config.option.forks))
 """
 FILE = """
@@ -42,6 +43,30 @@ def test_each_file_has_a_process_and_all_share_what_was_imported(folder: Path) -
     pids, kept = zip(*(map(int, line.split()) for line in (folder / "pids").open()), strict=True)
     assert len(set(pids)) == 4
     assert kept == (3, 3, 3, 3)
+
+
+TOGETHER = """
+import pathlib, pytest, time
+{marks}
+def test_of_a_file():
+    started, ended = pathlib.Path("started"), pathlib.Path("ended")
+    for folder in started, ended:
+        folder.mkdir(exist_ok=True)
+    (started / "{name}").touch()
+    deadline = time.monotonic() + 60
+    while not {{"a", "b", "small"}} <= {{path.name for path in started.iterdir()}}:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert "{name}" != "c" or (ended / "a").exists() or (ended / "b").exists()
+    (ended / "{name}").touch()
+"""
+
+
+def test_a_file_without_slow_tests_runs_beside_as_many_as_were_asked_for(folder: Path) -> None:
+    for name in ("a", "b", "c", "small"):
+        marks = "" if name == "small" else "pytestmark = pytest.mark.slow"
+        (folder / f"test_{name}.py").write_text(TOGETHER.format(name=name, marks=marks))
+    assert "4 passed" in run(folder)
 
 
 def test_failures_skips_and_output_are_reported(folder: Path) -> None:
@@ -110,7 +135,8 @@ def _is_running(pid: int) -> bool:
 
 def test_the_first_failure_stops_everything(folder: Path) -> None:
     for name in "abcd":
-        (folder / f"test_{name}.py").write_text("def test_1(): assert 0\ndef test_2(): pass\n")
+        test = "import pytest\n@pytest.mark.slow\ndef test_1(): assert 0\ndef test_2(): pass\n"
+        (folder / f"test_{name}.py").write_text(test)
     assert re.search(r"\b1 failed in", run(folder, "-x", "--forks", "1", code=1))
 
 
