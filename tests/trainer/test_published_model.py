@@ -19,7 +19,7 @@ from trainer.models.families import build_model
 from trainer.objectives.choose import choose_objective
 from trainer.settings.training import TrainingSettings
 
-STEPS = 40
+STEPS = 24
 
 
 @pytest.mark.transformers
@@ -56,8 +56,8 @@ def test_going_on_with_it_lowers_the_loss_on_held_out_text(
         tmp_path,
         {**shape, "max_position": 512, "start_from": minilm_folder},
         steps=STEPS,
-        global_batch_size=16,
-        learning_rate=1e-3,
+        global_batch_size=8,
+        learning_rate=2e-3,
     )
     before = held_out(settings, folder, train_some(settings, folder, 0)[0])
     after = held_out(settings, folder, train_some(settings, folder, STEPS)[0])
