@@ -4,6 +4,8 @@ It loads TFX by itself otherwise, which takes longer than most tasks of a test.
 """
 
 import functools
+import os
+import runpy
 import socket
 import sys
 from collections.abc import Mapping
@@ -35,6 +37,9 @@ def start_worker(self: WarmPython, environment: Mapping[str, str], log: Path) ->
 
 def serve(connection: socket.socket, *modules: str) -> None:
     """Be the process, as its command line has it."""
+    for folder in os.environ["PYTHONPATH"].split(os.pathsep):
+        if (startup := Path(folder, "sitecustomize.py")).exists():  # a new Python would run it
+            runpy.run_path(str(startup))
     sys.argv = [warm_worker.__name__, str(connection.detach()), *modules]
     warm_worker.main()
 
