@@ -77,6 +77,9 @@ class ServingModel(tf.Module):
         self._pair_model = model if isinstance(model, PairModel) and pair else None
         self._label = f"{pair}_labels"
         self._text_to_ids = TextToIds(vocabulary, model.architecture.max_position)
+        self._inputs = tf.function(
+            self._text_to_ids.inputs, input_signature=[_TEXT], autograph=False
+        )
         self._vocabulary = vocabulary
         # Only a tensor becomes a default of the signature, which TensorFlow Serving then uses.
         default_k = tf.constant(DEFAULT_TOP_K)
@@ -101,8 +104,8 @@ class ServingModel(tf.Module):
             `pooled_output` (B, H), `sequence_output` (B, L, H), and the `input_ids` and
             `input_mask` (B, L) of the tokens.
         """
-        input_ids, input_mask, segment_ids = self._text_to_ids.inputs(text)
-        outputs = self._vectors(input_ids, input_mask, segment_ids)
+        input_ids, input_mask, segment_ids = self._inputs(text)
+        outputs = self.encode_ids(input_ids, input_mask, segment_ids)
         return {**outputs, "input_ids": input_ids, "input_mask": input_mask}
 
     @tf.function(input_signature=[_IDS, _IDS, _IDS], autograph=False)
@@ -110,7 +113,9 @@ class ServingModel(tf.Module):
         self, input_ids: tf.Tensor, input_mask: tf.Tensor, segment_ids: tf.Tensor
     ) -> Tensors:
         """Encode ids: return `pooled_output` (B, H) and `sequence_output` (B, L, H)."""
-        return self._vectors(input_ids, input_mask, segment_ids)
+        weights = self._tensors()
+        hidden = self._model.encode(weights, input_ids, input_mask, segment_ids)
+        return {"pooled_output": self._model.pool(weights, hidden), "sequence_output": hidden}
 
     @tf.function(input_signature=[_IDS, _IDS, _IDS, _IDS], autograph=False)
     def fill_mask(
@@ -138,7 +143,7 @@ class ServingModel(tf.Module):
             (B,) int32. Beyond the masks of a text, tokens are empty, ids -1 and scores 0.
         """
         tf.debugging.assert_positive(k, "k, the number of tokens per mask, must be at least 1.")
-        input_ids, input_mask, segment_ids = self._text_to_ids.inputs(text)
+        input_ids, input_mask, segment_ids = self._inputs(text)
         is_mask = input_ids == self._vocabulary.mask_id
         num_masks = tf.math.count_nonzero(is_mask, -1, dtype=tf.int32)
         columns = tf.where(is_mask)[:, 1]
@@ -162,7 +167,7 @@ class ServingModel(tf.Module):
             `tokens` string, empty where there is none; `scores` float32, the probability that
             another token was there, 0 where there is none; and `input_mask`; each (B, L).
         """
-        input_ids, input_mask, segment_ids = self._text_to_ids.inputs(text)
+        input_ids, input_mask, segment_ids = self._inputs(text)
         weights = self._tensors()
         hidden = model.encode(weights, input_ids, input_mask, segment_ids)
         scores = tf.sigmoid(model.score_replaced(weights, hidden))
@@ -205,13 +210,6 @@ class ServingModel(tf.Module):
         if self._pair_model:
             inputs[self._label] = tf.TensorSpec([None], tf.int32, self._label)
         return inputs
-
-    def _vectors(
-        self, input_ids: tf.Tensor, input_mask: tf.Tensor, segment_ids: tf.Tensor
-    ) -> Tensors:
-        weights = self._tensors()
-        hidden = self._model.encode(weights, input_ids, input_mask, segment_ids)
-        return {"pooled_output": self._model.pool(weights, hidden), "sequence_output": hidden}
 
     def _tensors(self) -> Tensors:
         return {name: tf.convert_to_tensor(v) for name, v in self._weights.items()}
