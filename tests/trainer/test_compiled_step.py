@@ -28,7 +28,6 @@ STEPS = 3  # dropout is on in all of them
     [
         ("bert", {"length_buckets": [24], "accumulate_steps": 2}),
         ("albert", {"accumulate_steps": 2}),
-        ("electra", {}),
         ("disentangled", {"accumulate_steps": 2}),
     ],
 )
