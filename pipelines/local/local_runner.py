@@ -25,7 +25,7 @@ from core.failpoints import failpoint
 from core.progress import print_messages, show_progress
 from core.settings import LATEST_BLESSED
 from pipelines.local.node_timer import NodeTimer
-from pipelines.metadata.names import OUTPUT_DIGEST, PUSHED_DESTINATION
+from pipelines.metadata.names import OUTPUT_DIGEST, PUSHED_DESTINATION, TRAINER
 from pipelines.metadata.reuse import find_damage, output_digest
 from pipelines.recipe.work import not_before
 from trainer.loop.checkpoints import start_over
@@ -35,7 +35,6 @@ Node = Any  # pipeline_pb2.Pipeline.PipelineOrNode, which has no type hints
 SOURCES = re.compile(
     rf"""((?:start_from|generator_from|import_from|train|eval)\\*":\s*\\*")(?!{LATEST_BLESSED})[^"\\]*"""
 )
-TRAINER = "Trainer"
 TRAINING_LOG = "trainer.report.progress"
 log = logging.getLogger(__name__)
 

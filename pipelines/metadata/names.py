@@ -14,6 +14,9 @@ KILLED = "its process was killed; closed by the next run"
 # Every other number is an execution that did not end.
 STATES = {3: RAN, 4: FAILED, 5: CACHED}
 
+# Nodes of every pipeline.
+TEXT_NODE, TRAINER = "TextExampleGen", "Trainer"
+
 # Types of contexts. TFX names a node's context "<pipeline>.<node>".
 PIPELINE_CONTEXT, RUN_CONTEXT, NODE_CONTEXT = "pipeline", "pipeline_run", "node"
 CACHE_CONTEXT = "execution_cache"

@@ -14,6 +14,7 @@ from pipelines.local.training_rate import find_rate
 from pipelines.machines.engine import explain_engine
 from pipelines.machines.local import explain_local_memory
 from pipelines.machines.presets import load_prices
+from pipelines.metadata.names import TRAINER
 from pipelines.options import RunOptions
 from pipelines.plan.estimates import Estimate, estimate_all, warn_of_missing_device
 from pipelines.plan.large_batches import warn_of_large_batches
@@ -25,8 +26,6 @@ from pipelines.workdir import Workdir, locate_workdir
 
 if TYPE_CHECKING:
     from pipelines.plan.nodes import PlannedNode
-
-TRAINER = "Trainer"
 
 
 @dataclass(frozen=True, kw_only=True)

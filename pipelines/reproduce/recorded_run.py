@@ -13,11 +13,10 @@ from core.errors import InputError
 from pipelines.local.text_location import TextLocation, locate_recipe_text, locate_text
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.graph import Execution, Run
-from pipelines.metadata.names import CACHED, RAN
+from pipelines.metadata.names import CACHED, RAN, TEXT_NODE
 from pipelines.metadata.recipe_keys import code_digest
 from pipelines.recipe.settings import Recipe
 
-TEXT_NODE = "TextExampleGen"
 BASE_MODEL_NODE = "BaseModel"  # looks up the latest blessed model, to start from it
 Digests = dict[str, str]  # of code, by node
 

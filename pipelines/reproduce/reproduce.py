@@ -14,6 +14,7 @@ from pipelines.local.run_command import make_locations, run_recipe
 from pipelines.local.run_origin import describe_origin
 from pipelines.local.text_location import locate_recipe_text
 from pipelines.metadata.archive import Archive
+from pipelines.metadata.names import TEXT_NODE
 from pipelines.metadata.recipe_keys import code_digest
 from pipelines.options import RunOptions
 from pipelines.quiet import hush
@@ -70,7 +71,7 @@ def reproduce(
         content = recorded.recipe.model_dump(mode="json")  # JSON is YAML, too
         storage.write_bytes(str(recipe), json.dumps(content, indent=1).encode())
         is_whole = set(node_names(recorded.recipe)) <= recorded.executions.keys()
-        span = recorded.settings["TextExampleGen"].get("span")
+        span = recorded.settings[TEXT_NODE].get("span")
         options = RunOptions(
             recipe=str(recipe),
             text=names,

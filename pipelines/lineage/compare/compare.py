@@ -20,6 +20,7 @@ from pipelines.lineage.compare.explain import explain
 from pipelines.lineage.find.run_list import find_trained_model, run_ending
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.graph import Artifact, Execution, Run
+from pipelines.metadata.names import TRAINER
 from pipelines.metadata.recipe_keys import (
     code_digest,
     locations,
@@ -57,7 +58,7 @@ def compare_runs(
     nodes = list(dict.fromkeys([*sides[0].executions, *sides[1].executions]))
     both = [node for node in nodes if all(node in side.executions for side in sides)]
     manifests = [_manifests(archive, side) for side in sides]
-    models = [find_trained_model(archive, side.executions.get("Trainer")) for side in sides]
+    models = [find_trained_model(archive, side.executions.get(TRAINER)) for side in sides]
     comparison = Comparison(
         before=before.id,
         after=after.id,
@@ -204,7 +205,7 @@ def _metrics(archive: Archive, side: Side) -> dict[str, Any]:
         if execution := side.executions.get(node):
             for artifact in archive.outputs(execution).values():
                 metrics |= dict(_numbers(archive.properties(artifact)))
-    if trainer := side.executions.get("Trainer"):
+    if trainer := side.executions.get(TRAINER):
         metrics["training_seconds"] = round(trainer.ended - trainer.began, 1)
     return metrics
 

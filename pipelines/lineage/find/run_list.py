@@ -16,6 +16,7 @@ from pipelines.metadata.names import (
     PUSHED_DESTINATION,
     PUSHED_VERSION,
     RUNNING,
+    TRAINER,
 )
 from pipelines.metadata.source import Properties
 
@@ -106,7 +107,7 @@ def _row(archive: Archive, run: Run, metrics: Mapping[int, Properties]) -> RunRo
         for edge in graph.outputs(execution.id):
             if edge.kind == "output":
                 of_run |= metrics.get(edge.artifact, {})
-    trainer = executions.get("Trainer")
+    trainer = executions.get(TRAINER)
     model = find_trained_model(archive, trainer)
     last = max((execution.ended for execution in executions.values()), default=run.began)
     return RunRow(

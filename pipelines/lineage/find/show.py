@@ -9,7 +9,7 @@ from pipelines.lineage.find.run_list import run_state
 from pipelines.lineage.find.select import parent_model
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.graph import Artifact, Direction, Execution, Run
-from pipelines.metadata.names import BASELINE, PUSHED_VERSION
+from pipelines.metadata.names import BASELINE, PUSHED_VERSION, TEXT_NODE
 from pipelines.metadata.recipe_keys import code_digest, parse_nested_json, recipe_settings
 
 Plain = dict[str, Any]
@@ -143,7 +143,7 @@ def _facts(archive: Archive, artifact: Artifact) -> Plain:
 def noun(artifact: Artifact, producer: Execution | None) -> str:
     """Return what the artifact is, for example "documents"."""
     if artifact.type_name == "Examples":
-        is_text = producer is not None and producer.node_id == "TextExampleGen"
+        is_text = producer is not None and producer.node_id == TEXT_NODE
         return "documents" if is_text else "instances"
     return NOUNS.get(artifact.type_name, artifact.type_name.rpartition(".")[2])
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from core.errors import InputError
 from pipelines.cloud.client import Cloud
 from pipelines.cloud.target import Target
+from pipelines.metadata.names import TRAINER
 from pipelines.vertex.runs.describe import leaf_tasks, safe, short_id
 from pipelines.vertex.runs.training import find_training_jobs
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 SEVERITIES = ("DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
 PAGE_SIZE = 1000
-TRAINER = "Trainer"
 STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red", "ALERT": "red"}
 
 
