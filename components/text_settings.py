@@ -15,13 +15,27 @@ lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os
 rm rn ro ru rw sa sc sd se sg sh si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to
 tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu
 """
-
-
 Format = Literal["auto", "lines", "prose", "jsonl", "parquet", "csv"]
 UNNAMED_SOURCE = "text"  # of a recipe without sources
 
 
-class SourceSettings(Settings):
+class LanguageSettings(Settings):
+    """Settings with a `language`."""
+
+    @field_validator("language", mode="before", check_fields=False)
+    @classmethod
+    def _read_norwegian(cls, language: Any) -> Any:
+        return "no" if language is False else language  # YAML 1.1 reads no as a Boolean
+
+    @field_validator("language", check_fields=False)
+    @classmethod
+    def _check_language(cls, language: str | None) -> str | None:
+        if language and len(language) == 2 and language not in LANGUAGES.split():
+            raise ValueError("no such language. Write its code in ISO 639, for example en or ko")
+        return language
+
+
+class SourceSettings(LanguageSettings):
     """One of several sources of text."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
@@ -45,18 +59,8 @@ class SourceSettings(Settings):
             raise ValueError(f"{UNNAMED_SOURCE} is the name of text without sources. Change it")
         return name
 
-    @field_validator("language", mode="before")
-    @classmethod
-    def _read_norwegian(cls, language: Any) -> Any:
-        return read_norwegian(language)
 
-    @field_validator("language")
-    @classmethod
-    def _check_language(cls, language: str | None) -> str | None:
-        return language and check_language(language)
-
-
-class TextSettings(Settings):
+class TextSettings(LanguageSettings):
     """How files become documents and sentences."""
 
     format: Format = "auto"
@@ -162,29 +166,3 @@ class TextSettings(Settings):
                 f"{self.format}."
             )
         return self
-
-    @field_validator("language", mode="before")
-    @classmethod
-    def _read_norwegian(cls, language: Any) -> Any:
-        return read_norwegian(language)
-
-    @field_validator("language")
-    @classmethod
-    def _check_language(cls, language: str) -> str:
-        return check_language(language)
-
-
-def read_norwegian(language: Any) -> Any:
-    """Return `no` for the Boolean that YAML 1.1 reads it as."""
-    return "no" if language is False else language
-
-
-def check_language(language: str) -> str:
-    """Return the code of a language.
-
-    Raises:
-        ValueError: there is none of this code.
-    """
-    if len(language) == 2 and language not in LANGUAGES.split():
-        raise ValueError("no such language. Write its code in ISO 639, for example en or ko")
-    return language
