@@ -37,6 +37,7 @@ PRELOADED = (
     "components.instance_import.import_records",
     "components.statistics_gen.count_text",
     "components.text_example_gen.write_documents",
+    "components.vocabulary_gen.count_sample",
 )
 FORK, EXIT_CODE = b"f", b"e"  # requests to the server
 PR_SET_PDEATHSIG = 1  # linux/prctl.h

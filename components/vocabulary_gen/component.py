@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tfx.dsl.components.base import base_component, executor_spec
+from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
@@ -29,7 +29,7 @@ class VocabularyGenSpec(ComponentSpec):
     OUTPUTS = {"vocabulary": ChannelParameter(type=Vocabulary)}
 
 
-class VocabularyGen(SpecComponent, base_component.BaseComponent):
+class VocabularyGen(SpecComponent, base_beam_component.BaseBeamComponent):
     """Trains a vocabulary on the train split, or imports one, and checks it on the text.
 
     Example:
@@ -46,7 +46,7 @@ class VocabularyGen(SpecComponent, base_component.BaseComponent):
     """
 
     SPEC_CLASS = VocabularyGenSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(VocabularyGenExecutor)
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(VocabularyGenExecutor)
 
     def __init__(self, *, vocabulary_settings: str, **values: Any) -> None:
         """Build the component; the content of files to import is part of the cache key."""

@@ -1,18 +1,22 @@
 """Train or import a vocabulary, check it on the text, and write the artifact."""
 
 import logging
+from collections import Counter
 
 from pydantic import JsonValue
 
 from components.settings import VocabularySettings
+from components.unit_work import MapUnits
 from components.vocabulary_gen.checking import check_unknown_rate, count_differing, measure_unknown
+from components.vocabulary_gen.count_sample import count_sample
 from components.vocabulary_gen.importing import import_vocabulary
-from components.vocabulary_gen.text_sample import TextSample
+from components.vocabulary_gen.text_sample import TextSample, sample_text
 from components.vocabulary_gen.training.train_unigram import train_unigram
 from components.vocabulary_gen.training.train_wordpiece import train_wordpiece
 from components.vocabulary_gen.writing.write_vocabulary import NewVocabulary, write_vocabulary
 from core.manifest import Manifest, describe_file, read_manifest, write_manifest
 from core.settings import LATEST_BLESSED
+from core.temporary import make_scratch
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
 
 logger = logging.getLogger(__name__)
@@ -23,9 +27,12 @@ def make_vocabulary(
     settings: VocabularySettings,
     folder: str,
     code_digest: str,
+    map_units: MapUnits,
     latest_blessed: str | None = None,
 ) -> Manifest:
     """Write the vocabulary and, last, the manifest.
+
+    The caller removes the folder `SCRATCH` from the artifact's folder.
 
     `import_from: latest_blessed` stands for the folder `latest_blessed`; if it is None, because no
     model was blessed yet, a vocabulary is trained.
@@ -34,9 +41,14 @@ def make_vocabulary(
         VocabularyError: the import cannot be used, or too many words are unknown.
     """
     documents = read_manifest(documents_folder)
-    sample = TextSample(documents_folder, documents, settings.sample_bytes)
     source = latest_blessed if settings.import_from == LATEST_BLESSED else settings.import_from
-    new = _train(sample, settings) if source is None else import_vocabulary(source, settings.kind)
+    if source is None:
+        scratch = make_scratch(folder)
+        counted = count_sample(documents_folder, documents, settings, map_units, scratch)
+        new = _train(*counted, settings)
+    else:
+        new = import_vocabulary(source, settings.kind)
+    sample = sample_text(documents_folder, documents, settings.sample_bytes)
     write_vocabulary(new, folder)
     vocabulary = load_vocabulary(folder)
     counts = {**new.counts, **_check_on_text(new, vocabulary, sample, settings, source)}
@@ -56,11 +68,11 @@ def make_vocabulary(
     return manifest
 
 
-def _train(sample: TextSample, settings: VocabularySettings) -> NewVocabulary:
+def _train(words: Counter[str], text_bytes: int, settings: VocabularySettings) -> NewVocabulary:
     train = train_wordpiece if settings.kind == "wordpiece" else train_unigram
-    new = train(sample, settings)
+    new = train(words, settings)
     size = new.tokenizer.get_vocab_size()
-    new.counts["trained_bytes"] = sample.text_bytes
+    new.counts["trained_bytes"] = text_bytes
     new.counts["missing_entries"] = settings.size - size
     if size < settings.size:
         logger.info("Trained %d of %d entries: the text supports no more", size, settings.size)

@@ -16,6 +16,7 @@ from core.manifest import read_manifest
 from core.vocabulary.vocabulary import load_vocabulary
 from pipelines.recipe.file import load_recipe
 from tests.components.instance_gen.folders import write_documents
+from tests.components.vocabulary_gen.folders import process_here
 from tests.real_text import KOREAN
 
 HANGUL = re.compile("[가-힣]+")
@@ -28,7 +29,8 @@ def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("korean")
     write_documents(folder / "documents", {"train": [KOREAN]})
     settings = load_recipe("korean", [f"vocabulary.kind={request.param}"]).vocabulary
-    make_vocabulary(str(folder / "documents"), settings, str(folder / "vocabulary"), "code")
+    documents, vocabulary = str(folder / "documents"), str(folder / "vocabulary")
+    make_vocabulary(documents, settings, vocabulary, "code", process_here)
     return folder
 
 

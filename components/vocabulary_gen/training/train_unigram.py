@@ -21,10 +21,8 @@ SCORE_STEP = 2.0**-8
 RESERVED = "\u2585"  # SentencePiece's own mark for unknown text; it skips words that contain it
 
 
-def train_unigram(
-    documents: Iterable[Sequence[str]], settings: VocabularySettings
-) -> NewVocabulary:
-    """Train a unigram model (Kudo 2018).
+def train_unigram(words: Counter[str], settings: VocabularySettings) -> NewVocabulary:
+    """Train a unigram model (Kudo 2018) on the words of `count_words`; remove what it cannot use.
 
     It is trained on the sorted words and their frequencies, so the order of the text does not
     matter. Memory holds each distinct word once.
@@ -38,7 +36,6 @@ def train_unigram(
         VocabularyError: the text gives no pieces.
     """
     normalizer = make_normalizer(settings)
-    words = count_words(documents, normalizer)
     counts = Counter(skipped_words=_remove(words, _is_unusable))
     characters = count_characters(words) + Counter({WORD_BEGIN: words.total()})
     alphabet = set(choose_alphabet(characters, settings.size))

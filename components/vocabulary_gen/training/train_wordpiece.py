@@ -28,17 +28,14 @@ PARALLELISM = "TOKENIZERS_PARALLELISM"  # environment: the library reads it at e
 REPEATED_AT_ONCE = 1024  # words in a text that the trainer gets
 
 
-def train_wordpiece(
-    documents: Iterable[Sequence[str]], settings: VocabularySettings
-) -> NewVocabulary:
-    """Train a WordPiece vocabulary.
+def train_wordpiece(words: Counter[str], settings: VocabularySettings) -> NewVocabulary:
+    """Train a WordPiece vocabulary on the words of `count_words`.
 
     Returns:
         The vocabulary, with the counts `alphabet` (characters with an entry) and
         `rare_characters` (characters without).
     """
     normalizer = make_normalizer(settings)
-    words = count_words(documents, normalizer)
     counts = count_characters(words)
     alphabet = choose_alphabet(
         counts, settings.size, lambda c: len(list_entries([c], settings.splits_cjk))

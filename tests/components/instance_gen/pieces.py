@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from components.settings import VocabularySettings
+from components.vocabulary_gen.count_sample import count_words
 from components.vocabulary_gen.training.train_unigram import train_unigram
 from components.vocabulary_gen.training.train_wordpiece import train_wordpiece
 from components.vocabulary_gen.writing.write_vocabulary import write_vocabulary
@@ -27,5 +28,5 @@ def train_pieces(folder: Path, kind: Kind, *, split_cjk: bool) -> Vocabulary:
     """Train 3,000 pieces on all of the text, and write them to the folder."""
     settings = VocabularySettings(kind=kind, size=SIZE, split_cjk=split_cjk)
     train = train_wordpiece if kind == "wordpiece" else train_unigram
-    write_vocabulary(train(TEXT, settings), str(folder))
+    write_vocabulary(train(count_words(TEXT, settings), settings), str(folder))
     return load_vocabulary(str(folder))

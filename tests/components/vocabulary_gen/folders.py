@@ -1,11 +1,12 @@
 """Write a folder of documents with TensorFlow's own protocol buffers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import tensorflow as tf
 
 from components.records import write_records
+from components.unit_work import Result, Unit
 from core.manifest import Manifest, write_manifest
 
 
@@ -22,6 +23,11 @@ def write_documents(folder: Path, documents: Sequence[Sequence[str]], num_shards
     manifest = Manifest(kind="documents", shards={"train": shards}, counts={}, facts={})
     write_manifest(str(folder), manifest)
     return folder
+
+
+def process_here(work: Callable[[Unit], Result], units: Sequence[Unit], _: str) -> list[Result]:
+    """Process units of work in this process."""
+    return [work(unit) for unit in units]
 
 
 def record_of(sentences: Sequence[str]) -> bytes:

@@ -1,5 +1,6 @@
 """The component runs as TFX runs it, and `transformers` reads its vocabularies."""
 
+import filecmp
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tfx.dsl.components.base import base_beam_executor
 from tfx.types import channel_utils, standard_artifacts
 
 from components.artifacts import Vocabulary
@@ -58,13 +60,16 @@ def component(documents: standard_artifacts.Examples, **settings: object) -> Voc
     )
 
 
-def run(tmp_path: Path, **settings: object) -> Path:
+def run(tmp_path: Path, *beam_args: str, **settings: object) -> Path:
     documents, vocabulary = standard_artifacts.Examples(), Vocabulary()
     documents.uri = str(write_documents(tmp_path / "documents", [*ENGLISH, *KOREAN]))
     vocabulary.uri = str(tmp_path / "vocabulary")
     properties = dict(component(documents, **settings).exec_properties)
     inputs, outputs = {"documents": [documents]}, {"vocabulary": [vocabulary]}
-    VocabularyGenExecutor().Do(inputs, outputs, properties)
+    context = base_beam_executor.BaseBeamExecutor.Context(
+        beam_pipeline_args=[*beam_args], tmp_dir=str(tmp_path / "tmp"), unique_id="1"
+    )
+    VocabularyGenExecutor(context).Do(inputs, outputs, properties)
     return tmp_path / "vocabulary"
 
 
@@ -75,6 +80,18 @@ def test_the_executor_writes_a_vocabulary(tmp_path: Path) -> None:
 def test_the_executor_writes_a_sentencepiece_vocabulary(tmp_path: Path) -> None:
     vocabulary = load_vocabulary(str(run(tmp_path, size=2500, kind="sentencepiece")))
     assert (vocabulary.size, vocabulary.kind) == (2500, "sentencepiece")
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "sentencepiece"])
+def test_two_workers_write_the_bytes_of_one_and_leave_nothing_else(
+    kind: str, tmp_path: Path
+) -> None:
+    flags = ["--direct_num_workers=2", "--sdk_container_image=unused"]
+    one, two = (run(tmp_path / str(len(args)), *args, size=2500, kind=kind) for args in ([], flags))
+    names = sorted(path.name for path in one.iterdir())
+    assert "manifest.json" in names
+    assert sorted(path.name for path in two.iterdir()) == names
+    assert filecmp.cmpfiles(one, two, names, shallow=False) == (names, [], [])
 
 
 def test_editing_the_imported_folder_changes_the_cache_key(tmp_path: Path) -> None:

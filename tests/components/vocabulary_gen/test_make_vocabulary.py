@@ -7,12 +7,13 @@ import pytest
 
 from components.settings import VocabularySettings
 from components.vocabulary_gen.checking import count_differing, measure_unknown
+from components.vocabulary_gen.count_sample import count_sample, count_words
 from components.vocabulary_gen.make_vocabulary import make_vocabulary
-from components.vocabulary_gen.text_sample import TextSample
+from components.vocabulary_gen.text_sample import sample_text
 from core.errors import InputError
 from core.manifest import Manifest, read_manifest, verify_shards
 from core.vocabulary.vocabulary import load_vocabulary
-from tests.components.vocabulary_gen.folders import write_documents
+from tests.components.vocabulary_gen.folders import process_here, write_documents
 from tests.real_text import ENGLISH, KOREAN
 from tests.small_pieces import train_spiece
 from tests.small_vocabulary import write_small_vocabulary
@@ -30,7 +31,8 @@ def korean(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make(documents: Path, folder: Path, **settings: Any) -> Manifest:
     values = {"size": 2000, **settings}
-    return make_vocabulary(str(documents), VocabularySettings(**values), str(folder), "code")
+    settings = VocabularySettings(**values)
+    return make_vocabulary(str(documents), settings, str(folder), "code", process_here)
 
 
 def test_the_vocabulary_can_be_loaded_and_agrees_with_the_manifest(
@@ -136,8 +138,27 @@ def test_files_that_disagree_on_the_text_are_refused(english: Path, tmp_path: Pa
 
 
 def test_a_sample_has_the_requested_size_and_can_be_read_again(english: Path) -> None:
-    sample = TextSample(str(english), read_manifest(str(english)), 20_000)
+    sample = sample_text(str(english), read_manifest(str(english)), 20_000)
     first = list(sample)
     assert 20_000 <= sample.text_bytes < 40_000
     assert list(sample) == first
     assert first == [*ENGLISH[0::2], *ENGLISH[1::2]][: len(first)]
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "sentencepiece"])
+@pytest.mark.parametrize("sample_bytes", [1024, 20_000, 24_000, 1 << 28])
+@pytest.mark.parametrize("known_bytes", [None, 10, 25_000])
+def test_the_words_of_the_sample_are_counted_shard_by_shard(
+    kind: Any, sample_bytes: int, known_bytes: int | None, tmp_path: Path
+) -> None:
+    """The manifest's number of bytes only says how many shards are worth counting at once."""
+    folder = str(write_documents(tmp_path / "documents", ENGLISH, num_shards=7))
+    documents = read_manifest(folder)
+    if known_bytes is not None:
+        documents.counts["train"] = {"text_bytes": known_bytes}
+    settings = VocabularySettings(kind=kind, sample_bytes=sample_bytes)
+    sample = sample_text(folder, documents, sample_bytes)
+    expected = count_words(sample, settings)
+    scratch = str(tmp_path / "scratch")
+    counted = count_sample(folder, documents, settings, process_here, scratch)
+    assert counted == (expected, sample.text_bytes)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from components.settings import VocabularySettings
+from components.vocabulary_gen.count_sample import count_words
 from components.vocabulary_gen.importing import import_vocabulary
 from components.vocabulary_gen.training.train_unigram import train_unigram
 from components.vocabulary_gen.writing.write_vocabulary import write_vocabulary
@@ -22,7 +23,7 @@ ODD += ["\u1112\u1161\u11ab\u1100\u116e\u11a8\u110b\u1165 한국어", "``quoted'
 
 def trained(folder: Path, *, lowercase: bool) -> Vocabulary:
     settings = VocabularySettings(kind="sentencepiece", size=2500, lowercase=lowercase)
-    write_vocabulary(train_unigram(ENGLISH + KOREAN, settings), str(folder))
+    write_vocabulary(train_unigram(count_words(ENGLISH + KOREAN, settings), settings), str(folder))
     return load_vocabulary(str(folder))
 
 

@@ -14,6 +14,7 @@ from google.protobuf.json_format import MessageToDict
 from tensorflow.core.protobuf import saved_model_pb2
 
 from components.settings import VocabularySettings
+from components.vocabulary_gen.count_sample import count_words
 from components.vocabulary_gen.importing import import_vocabulary
 from components.vocabulary_gen.training.train_unigram import train_unigram
 from components.vocabulary_gen.writing.write_vocabulary import write_vocabulary
@@ -113,7 +114,7 @@ def exported(static_folder: str, tmp_path_factory: pytest.TempPathFactory) -> di
     """Return a model of each type, and an ALBERT whose pieces were imported."""
     trained, theirs, imported = (tmp_path_factory.mktemp(n) for n in ("trained", "theirs", "ours"))
     settings = VocabularySettings(kind="sentencepiece", size=2500, lowercase=True)
-    write_vocabulary(train_unigram(ENGLISH + KOREAN, settings), str(trained))
+    write_vocabulary(train_unigram(count_words(ENGLISH + KOREAN, settings), settings), str(trained))
     spiece = write_small_pieces(theirs / "spiece")
     write_vocabulary(import_vocabulary(str(spiece), "sentencepiece"), str(imported))
     wordpiece = f"{static_folder}/vocabulary"

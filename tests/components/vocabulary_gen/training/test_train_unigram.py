@@ -15,13 +15,12 @@ from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
 
 from components.settings import VocabularySettings
+from components.vocabulary_gen.count_sample import count_words
 from components.vocabulary_gen.training.alphabet import choose_alphabet
 from components.vocabulary_gen.training.train_unigram import (
     MAX_WORD_BYTES,
-    count_words,
     train_unigram,
 )
-from components.vocabulary_gen.writing.build_tokenizer import make_normalizer
 from components.vocabulary_gen.writing.write_vocabulary import NewVocabulary
 from core.vocabulary.tokenizer_file import VocabularyError, plain_tokenizer
 from tests.real_text import ENGLISH, KOREAN
@@ -30,12 +29,14 @@ ROOT = Path(__file__).parents[4]
 TRAIN = """
 import hashlib
 from components.settings import VocabularySettings
+from components.vocabulary_gen.count_sample import count_words
 from components.vocabulary_gen.training.train_unigram import train_unigram
 from tests.real_text import ENGLISH, KOREAN
 text = ENGLISH[:30] + KOREAN[:60]
 if {backwards}:
     text = [document[::-1] for document in text[::-1]]
-new = train_unigram(text, VocabularySettings(kind="sentencepiece", size=1500))
+settings = VocabularySettings(kind="sentencepiece", size=1500)
+new = train_unigram(count_words(text, settings), settings)
 print(hashlib.sha256(new.tokenizer.to_str().encode() + new.spiece_model).hexdigest())
 """
 ODD = [
@@ -57,7 +58,8 @@ def digest(*, backwards: bool = False, prefix: tuple[str, ...] = (), **environme
 
 def train_new(documents: list[list[str]], size: int, **options: bool) -> NewVocabulary:
     values = {"kind": "sentencepiece", "size": size, **options}
-    return train_unigram(documents, VocabularySettings.model_validate(values))
+    settings = VocabularySettings.model_validate(values)
+    return train_unigram(count_words(documents, settings), settings)
 
 
 def train(
@@ -181,8 +183,8 @@ def test_words_that_sentencepiece_would_skip_are_counted() -> None:
 
 
 def test_words_are_counted_after_normalization() -> None:
-    normalizer = make_normalizer(VocabularySettings(split_cjk=True))
-    words = count_words([["The the\u00a0THE", "漢字 a\u2581b"]], normalizer)
+    settings = VocabularySettings(kind="sentencepiece", split_cjk=True)
+    words = count_words([["The the\u00a0THE", "漢字 a\u2581b"]], settings)
     assert words == {"the": 3, "漢": 1, "字": 1, "a": 1, "b": 1}
 
 

@@ -12,6 +12,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from components.settings import VocabularySettings
+from components.vocabulary_gen.count_sample import count_words
 from components.vocabulary_gen.training import train_wordpiece
 from components.vocabulary_gen.training.alphabet import choose_alphabet, count_characters
 from components.vocabulary_gen.training.train_wordpiece import list_entries
@@ -23,12 +24,14 @@ ROOT = Path(__file__).parents[4]
 TRAIN = """
 import hashlib
 from components.settings import VocabularySettings
+from components.vocabulary_gen.count_sample import count_words
 from components.vocabulary_gen.training.train_wordpiece import train_wordpiece
 from tests.real_text import ENGLISH, KOREAN
 text = ENGLISH + KOREAN
 if {backwards}:
     text = [document[::-1] for document in text[::-1]]
-tokenizer = train_wordpiece(text, VocabularySettings(size=3000)).tokenizer
+settings = VocabularySettings(size=3000)
+tokenizer = train_wordpiece(count_words(text, settings), settings).tokenizer
 print(hashlib.sha256(tokenizer.to_str().encode()).hexdigest())
 """
 
@@ -36,7 +39,8 @@ print(hashlib.sha256(tokenizer.to_str().encode()).hexdigest())
 def train(documents: list[list[str]], **settings: object) -> list[str]:
     """The entries of a trained vocabulary, in the order of their ids."""
     values = VocabularySettings.model_validate({"size": 2000, **settings})
-    vocab = train_wordpiece.train_wordpiece(documents, values).tokenizer.get_vocab()
+    words = count_words(documents, values)
+    vocab = train_wordpiece.train_wordpiece(words, values).tokenizer.get_vocab()
     return sorted(vocab, key=vocab.__getitem__)
 
 
@@ -188,7 +192,8 @@ def test_the_alphabet_leaves_room_for_merges_and_takes_frequent_characters() -> 
 
 
 def test_the_tokenizer_adds_special_tokens_for_other_readers() -> None:
-    vocabulary = train_wordpiece.train_wordpiece(ENGLISH, VocabularySettings(size=1000))
+    settings = VocabularySettings(size=1000)
+    vocabulary = train_wordpiece.train_wordpiece(count_words(ENGLISH, settings), settings)
     tokenizer = vocabulary.tokenizer
     pair = tokenizer.encode("the class", "object")
     assert pair.tokens == ["[CLS]", "the", "class", "[SEP]", "object", "[SEP]"]
