@@ -5,6 +5,7 @@ are exact as long as no unit has more distinct ones than are kept.
 """
 
 import base64
+import heapq
 import itertools
 from collections import Counter
 from collections.abc import Iterable
@@ -125,9 +126,8 @@ def _add_block(counts: TextCounts, records: list[bytes]) -> None:
 
 def most_frequent(counts: Counter[str], number: int) -> list[tuple[str, int]]:
     """Return the most frequent values, and of equally frequent ones the last in order, as TFDV."""
-    values = sorted(counts, reverse=True)
-    values.sort(key=counts.__getitem__, reverse=True)  # stable: keeps the order of equal counts
-    return [(value, counts[value]) for value in values[:number]]
+    ranked = heapq.nlargest(number, zip(counts.values(), counts, strict=True))
+    return [(value, count) for count, value in ranked]
 
 
 def _decode(value: bytes) -> str:
