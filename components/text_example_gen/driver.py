@@ -68,10 +68,10 @@ class TextInputProcessor(FileBasedInputProcessor):
         except ValueError as error:
             if self._asked is not None:
                 self._refuse_padded(self._asked, error)
+            which = "span" if self._asked is None else f"span {self._asked}"
             raise CorpusError(
-                f"No span matches {self._describe()!r} in {escape_path(self._root)} "
-                f"({error}). Check the folder and the pattern; {{SPAN:2}} matches numbers of two "
-                f"digits."
+                f"No {which} matches {self._describe()!r} in {escape_path(self._root)}. Check the "
+                f"folder and the pattern; {{SPAN:2}} matches numbers of two digits."
             ) from error
 
     def get_input_fingerprint(self, span: int, version: int | None) -> str:

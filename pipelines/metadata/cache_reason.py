@@ -111,7 +111,9 @@ def _compare_values(name: str, before: Any, after: Any) -> Iterator[str]:
     before, after = parse_nested_json(before), parse_nested_json(after)
     if before == after or name in NOT_A_REASON:
         return
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
+    if name == "range_config":
+        yield "--span changed"
+    elif isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in sorted(set(before) | set(after)):
             yield from _compare_values(key, before.get(key), after.get(key))
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):

@@ -78,7 +78,7 @@ def test_a_plan_on_a_store_says_what_the_next_run_does(store: ObjectStore, tmp_p
     earlier = plan(store, workdir, "--span", "1")
     assert {earlier[node]["state"] for node in DATA} == {"runs"}
     missing = textmill(store, "plan", workdir, "--span", "7", code=INPUT_ERROR)
-    assert "No span matches" in missing
+    assert "No span 7 matches" in missing
 
     for name in store.objects(f"{workdir.name}/artifacts/tiny/VocabularyGen/vocabulary/"):
         store.put(name, b"damaged")

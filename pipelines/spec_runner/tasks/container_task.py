@@ -114,9 +114,10 @@ class ContainerTask:
                 if attempt == attempts:
                     raise
                 wait = backoff_seconds(policy, attempt)
+                hint = "; --no-retry fails at once" if attempt == 1 else ""
                 self.tools.say(
                     f"   {self.node_id}: attempt {attempt} of {attempts} {error.reason}; "
-                    f"next attempt in {wait:g} s\n      {printable(error.last_line)}"
+                    f"next attempt in {wait:g} s{hint}\n      {printable(error.last_line)}"
                 )
                 time.sleep(wait)
 

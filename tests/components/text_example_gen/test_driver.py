@@ -130,6 +130,8 @@ def test_missing_spans_and_files_are_input_errors(tmp_path: Path) -> None:
     put(tmp_path / "week-x")
     with pytest.raises(InputError, match=r"No span matches 'week-\{SPAN\}/\*' in"):
         resolve(tmp_path, "week-{SPAN}/*")
+    with pytest.raises(InputError, match=r"No span 7 matches"):
+        resolve(tmp_path, "week-{SPAN}/*", span=7)
     with pytest.raises(InputError, match=r"No file matches '\*\.txt' in"):
         resolve(tmp_path, "*.txt")
     with pytest.raises(InputError, match=r"cannot be used \(Exactly one of each date spec"):

@@ -40,6 +40,11 @@ def test_what_is_computed_from_a_setting_is_not_a_second_reason() -> None:
     assert len(list(compare(before, now))) == 1
 
 
+def test_the_option_span_is_named_instead_of_its_record_in_tfx() -> None:
+    before, now = (execution({"range_config": value}) for value in (None, '{"static_range": {}}'))
+    assert list(compare(before, now)) == ["--span changed"]
+
+
 def test_other_libraries_are_not_called_other_code() -> None:
     before, now = (execution({"code_digest": "c0dec0de" + end * 8}) for end in "ab")
     assert list(compare(before, now)) == ["environment changed"]
