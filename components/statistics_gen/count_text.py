@@ -19,6 +19,7 @@ from tfx_bsl.coders import example_coder
 from tfx_bsl.sketches import KmvSketch
 
 from components.records import check_records, read_records
+from components.statistics_gen.frequent_texts import FrequentTexts
 from components.unit_work import Unit
 from core import storage
 from core.manifest import Manifest
@@ -28,8 +29,6 @@ UNIT_BYTES = 8 << 20  # of compressed shards, per unit of work
 MAX_UNITS = 64
 BATCH_RECORDS = 1024
 DISTINCT_KEPT = 1 << 14  # hashes in the sketch of a feature; its error is below 1 %
-VALUES_KEPT = 8192  # the most frequent ones; TFDV shows 1,000
-COUNTED_TIMES = 32  # as many are counted before the others are dropped
 LARGE_VALUE_BYTES = 1024  # longer values are counted under one name, as TFDV's sketches do
 LARGE_VALUE, INVALID_VALUE = "__LARGE_BYTES__", "__BYTES_VALUE__"  # TFDV's names
 
@@ -42,6 +41,7 @@ class FeatureText:
     size_bytes: int = 0
     invalid: int = 0  # values that are not UTF-8
     frequent: Counter[str] = field(default_factory=Counter)
+    texts: FrequentTexts = field(default_factory=FrequentTexts)  # `frequent` while a unit is read
     distinct: Any = field(default_factory=lambda: KmvSketch(DISTINCT_KEPT))
 
     def add(self, values: pa.Array) -> None:
@@ -50,15 +50,14 @@ class FeatureText:
         sizes = pc.binary_length(values).to_numpy()
         self.size_bytes += int(sizes.sum())
         try:
-            texts = values.cast(pa.large_utf8()).to_pylist()
+            texts = values.cast(pa.large_utf8())
         except pa.ArrowInvalid:
-            texts = list(map(_decode, values.to_pylist()))
-            self.invalid += texts.count(INVALID_VALUE)
-        for place in np.flatnonzero(sizes > LARGE_VALUE_BYTES).tolist():
-            texts[place] = LARGE_VALUE
-        self.frequent.update(texts)
-        if len(self.frequent) > COUNTED_TIMES * VALUES_KEPT:
-            self.frequent = Counter(dict(most_frequent(self.frequent, VALUES_KEPT)))
+            decoded = list(map(_decode, values.to_pylist()))
+            self.invalid += decoded.count(INVALID_VALUE)
+            texts = pa.array(decoded, pa.large_utf8())
+        if (is_large := sizes > LARGE_VALUE_BYTES).any():
+            texts = pc.if_else(is_large, pa.scalar(LARGE_VALUE, pa.large_utf8()), texts)
+        self.texts.add(texts)
 
 
 TextCounts = dict[str, FeatureText]  # by feature
@@ -142,7 +141,7 @@ def _to_json(feature: FeatureText) -> dict[str, Any]:
         "lengths": sorted(feature.lengths.items()),
         "size_bytes": feature.size_bytes,
         "invalid": feature.invalid,
-        "frequent": dict(most_frequent(feature.frequent, VALUES_KEPT)),
+        "frequent": feature.texts.most_frequent(),
         "distinct": base64.b64encode(feature.distinct.Serialize()).decode(),
     }
 

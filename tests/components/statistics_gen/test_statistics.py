@@ -1,6 +1,7 @@
 """StatisticsGen's numbers are TFDV's own, on real documents and instances."""
 
 import io
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tfx_bsl.coders import example_coder
 from components.example_bytes import Column, encode_examples
 from components.instance_gen.writing.schema import static_schema
 from components.records import read_records, write_frames
-from components.statistics_gen import count_text
+from components.statistics_gen import count_text, frequent_texts
 from components.statistics_gen.executor import Executor
 from components.statistics_gen.statistics_proto import describe_numbers, describe_split
 from components.statistics_gen.value_counts import VALUE_COUNTS, ValueCounter
@@ -215,18 +216,38 @@ def test_units_of_documents_add_up_to_the_same_bytes(
 def test_long_invalid_and_rare_values_are_counted_in_bounded_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(count_text, "VALUES_KEPT", 4)
-    monkeypatch.setattr(count_text, "COUNTED_TIMES", 30)
+    monkeypatch.setattr(frequent_texts, "VALUES_KEPT", 4)
+    monkeypatch.setattr(frequent_texts, "COUNTED_TIMES", 30)
     feature = count_text.FeatureText()
     for block in range(50):
         values = [b"often", b"\xff", b"x" * 2000, *(b"%d" % (100 * block + n) for n in range(99))]
         feature.add(pa.array(values, pa.large_binary()))
-        assert len(feature.frequent) <= 4 * 30
+        held = feature.texts.__dict__.values()
+        assert sum(len(each) for each in held if isinstance(each, pa.Array)) <= 4 * 30
+        assert sum(len(b) for each in held if isinstance(each, list) for b in each) <= 4 * 30
     assert feature.invalid == 50
-    assert {v: n for v, n in feature.frequent.items() if n > 1} == {
+    assert {v: n for v, n in feature.texts.most_frequent().items() if n > 1} == {
         "often": 50, count_text.INVALID_VALUE: 50, count_text.LARGE_VALUE: 50,
     }  # fmt: skip
     assert feature.distinct.Estimate() == 3 + 50 * 99
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_texts_are_dropped_at_the_end_of_the_block_that_makes_too_many(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frequent_texts, "VALUES_KEPT", 6)
+    monkeypatch.setattr(frequent_texts, "COUNTED_TIMES", 3)
+    draw = np.random.default_rng(seed)
+    texts = frequent_texts.FrequentTexts()
+    expected: Counter[str] = Counter()
+    for _ in range(200):
+        block = [f"ä{n}" for n in draw.geometric(0.05, draw.integers(9)).tolist()]
+        texts.add(pa.array(block, pa.large_utf8()))
+        expected.update(block)
+        if len(expected) > 18:
+            expected = Counter(dict(count_text.most_frequent(expected, 6)))
+    assert [*texts.most_frequent().items()] == count_text.most_frequent(expected, 6)
 
 
 def test_a_changed_file_of_counts_is_refused(folder: Path, tmp_path: Path) -> None:
