@@ -43,7 +43,7 @@ def fork_server() -> int:
         importlib.import_module(name)
     server: Any = forkserver._forkserver  # type: ignore[attr-defined]
     address = connection.arbitrary_address("AF_UNIX")  # type: ignore[attr-defined]
-    alive, kept_open = os.pipe()  # the server ends when nobody holds the other end
+    alive, kept_open = os.pipe()  # the server ends when no one holds the other end
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen()
