@@ -17,6 +17,7 @@ T = TypeVar("T")
 RETRY_SECONDS = 90.0  # how long a call is retried
 WATCH_RETRY_SECONDS = 1800.0  # while watching a run, which should survive a short outage
 MAX_WAIT_SECONDS = 120.0  # between two attempts, even if the service asks for more
+MAX_BACKOFF_SECONDS = 20.0  # if it does not; so much later than `RETRY_SECONDS` a call may end
 TIMEOUT_SECONDS = 60.0  # for one response
 
 
@@ -216,7 +217,7 @@ def _retry_wait_seconds(state: Any) -> float:
     retry_after = headers.get("Retry-After", "")
     if retry_after.isdigit():
         return min(float(retry_after), MAX_WAIT_SECONDS)
-    backoff: float = tenacity.wait_random_exponential(multiplier=1, max=MAX_WAIT_SECONDS)(state)
+    backoff: float = tenacity.wait_random_exponential(multiplier=1, max=MAX_BACKOFF_SECONDS)(state)
     return backoff
 
 

@@ -209,6 +209,7 @@ def _explain_no_response(error: Exception, target: Target) -> VertexError:
             f"the response does not come from Vertex AI ({name}). Check --endpoint, and whether a "
             f"proxy answers instead."
         )
+    message = re.sub(r" with url: \S+", "", message)  # long, and says no more than the command
     return RetryableError(
         f"no response ({name}: {message}). Check the network, the proxy (HTTPS_PROXY) and "
         f"--endpoint."

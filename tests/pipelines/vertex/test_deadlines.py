@@ -14,6 +14,8 @@ import pipelines
 from core.exit import FAILED
 from pipelines.cloud import client
 from pipelines.cloud.client import Cloud
+from pipelines.cloud.errors import VertexError
+from pipelines.cloud.target import Target
 from pipelines.vertex.runs.watch import get_run
 from tests.pipelines.vertex.conftest import (
     ACCOUNT,
@@ -132,3 +134,21 @@ def test_the_doctor_ends_although_nothing_answers(
         "project", "apis", "region", "permissions", "bucket", "bucket, you", "text",
         "service account", "account's roles", "images", "quota",
     }  # fmt: skip
+
+
+def test_the_pauses_between_attempts_are_short_and_the_error_has_no_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("tenacity.nap.time.sleep", pauses.append)
+
+    def answer_late(attempts: int) -> str:
+        if len(pauses) < attempts:
+            raise ConnectionError("refused with url: /v1/long?query=x (no route)")
+        return "answer"
+
+    cloud = Cloud(Target(project=PROJECT, region=REGION), None)
+    assert cloud.call("ask", lambda: answer_late(20)) == "answer"
+    assert max(pauses) <= 20
+    with pytest.raises(VertexError, match=r"no response \(ConnectionError: refused \(no route\)\)"):
+        cloud.call("ask", lambda: answer_late(99), retry_seconds=0)
