@@ -71,7 +71,7 @@ def train_and_export(
         if run.workers.is_chief:
             instances = run.phases[-1].instances
             export_model(model_folder, run.objective.model, values, instances, facts)
-        run.workers.wait()
+        run.workers.leave()
 
 
 def _train(
@@ -166,13 +166,17 @@ def _make_event_handlers(
         checkpoints.save(progress.history())
         progress.upload_events()
 
+    def stop(_: int) -> None:
+        progress.close({"finished": False})
+        run.workers.leave()  # the chief has saved
+
     return LoopEvents(
         on_compile=progress.start_compilation,
         on_first_step=progress.start_clock,
         on_log=progress.report,
         on_evaluate=_make_held_out_evaluation(run, phase, progress, best),
         on_save=save,
-        on_stop=lambda _: progress.close({"finished": False}),
+        on_stop=stop,
     )
 
 

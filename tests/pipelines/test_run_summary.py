@@ -42,7 +42,10 @@ def test_the_printed_summary_has_short_paths_and_the_stored_one_absolute_paths(
     assert summary.places["model"] == model
 
 
-def test_paths_can_be_clicked_on_a_terminal_and_are_plain_elsewhere(tmp_path: Path) -> None:
+def test_paths_can_be_clicked_on_a_terminal_and_are_plain_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     report = tmp_path / "a report" / "report.html"
     places = {"report": str(report), "model": "gs://bucket/1"}
     summary = RunSummary(

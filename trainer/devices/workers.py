@@ -44,6 +44,15 @@ class Workers:
         """Wait until every worker has called this."""
         self.gather(0)
 
+    def leave(self) -> None:
+        """Wait until every worker has called this, and none needs another one any more."""
+        self.wait()
+        # A worker that has the sum of `wait` may not end at once: others may still be fetching it
+        # from there. All of them have it before any can leave this second wait, in which a worker
+        # that has already left is missed by no one.
+        with contextlib.suppress(*LOST):
+            self.wait()
+
     def check_same_step(self, steps_done: int, checkpoint_root: str) -> None:
         """Check that all workers resumed at the same step.
 

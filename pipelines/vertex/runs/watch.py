@@ -53,7 +53,7 @@ def watch(cloud: Cloud, name: str, console: Console, *, poll_seconds: float) -> 
 
     A terminal shows a live table; other outputs get a line for each change.
     """
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:  # it cannot draw a table again
         return _poll(cloud, name, _ChangePrinter(console), poll_seconds)
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         return _poll(cloud, name, lambda job: live.update(tasks_table(job)), poll_seconds)

@@ -16,7 +16,16 @@ from tests.pipelines.vertex.conftest import PROJECT, REGION, TEXT, Textmill
 from tests.vertex_server import VertexServer
 
 
-def test_a_terminal_shows_a_live_table(server: VertexServer, textmill: Textmill, spec: str) -> None:
+@pytest.mark.parametrize(("terminal", "shown"), [("xterm", "Run one: running"), ("dumb", "Pusher succeeded")])
+def test_a_terminal_shows_a_live_table_if_it_can_draw_one(
+    server: VertexServer,
+    textmill: Textmill,
+    spec: str,
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: str,
+    shown: str,
+) -> None:
+    monkeypatch.setenv("TERM", terminal)
     textmill("submit", spec, *TEXT, "--run-id", "one")
     cloud = Cloud(make_target(PROJECT, REGION, server.url), AnonymousCredentials())
     screen = io.StringIO()
@@ -24,7 +33,7 @@ def test_a_terminal_shows_a_live_table(server: VertexServer, textmill: Textmill,
     (name,) = server.pipeline_jobs
     job = watch(cloud, name, console, poll_seconds=0.1)
     assert state_name(job.state) == "succeeded"
-    assert "Run one: running" in screen.getvalue()
+    assert shown in screen.getvalue()
     assert "TextExampleGen" in screen.getvalue()
 
 
