@@ -59,7 +59,7 @@ def trained(
     """A model that learnt from them."""
     scratch = tmp_path_factory.mktemp(request.param)
     model = {"type": request.param, "type_vocab_size": TYPES, **EXACT}
-    settings = settings_in(scratch, model, steps=160, global_batch_size=16)
+    settings = settings_in(scratch, model, steps=160, global_batch_size=16, learning_rate=1e-3)
     train_and_export(settings, [brought_in], str(scratch / "model"), str(scratch / "run"))
     return scratch
 
