@@ -16,7 +16,9 @@ from tests.pipelines.vertex.conftest import PROJECT, REGION, TEXT, Textmill
 from tests.vertex_server import VertexServer
 
 
-@pytest.mark.parametrize(("terminal", "shown"), [("xterm", "Run one: running"), ("dumb", "Pusher succeeded")])
+@pytest.mark.parametrize(
+    ("terminal", "shown"), [("xterm", "Run one: running"), ("dumb", "Pusher succeeded")]
+)
 def test_a_terminal_shows_a_live_table_if_it_can_draw_one(
     server: VertexServer,
     textmill: Textmill,
