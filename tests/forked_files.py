@@ -28,6 +28,7 @@ from _pytest.config import create_terminal_writer
 from tests.programs import end_with_parent
 
 _context = multiprocessing.get_context("fork")
+TRAINING_ROOMS = ("trainer", "downstream", "export")  # their files take about 1 GB each
 
 
 @dataclass
@@ -149,7 +150,8 @@ def _by_file(items: list[pytest.Item]) -> list[list[pytest.Item]]:
 
 def _is_large(items: list[pytest.Item]) -> bool:
     """Return whether the tests of a file run pipelines or train, which takes up to 2 GB."""
-    return "trainer" in items[0].path.parts or any(i.get_closest_marker("slow") for i in items)
+    is_slow = any(item.get_closest_marker("slow") for item in items)
+    return is_slow or items[0].path.parent.name in TRAINING_ROOMS
 
 
 def _start(session: pytest.Session, items: list[pytest.Item]) -> tuple[Connection, _Fork]:
