@@ -55,7 +55,6 @@ class ForkedFiles:
         _refuse_started_tensorflow()
         session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined] # one for all
         gc.freeze()  # collections in a fork would copy all objects
-        gc.set_threshold(20_000)  # while TensorFlow makes a graph, they find nothing
         runs: Any = sys.modules.get("tests.forked_runs")
         server = runs.fork_server() if runs else None
         waiting = _by_file(session.items)
