@@ -28,7 +28,6 @@ from _pytest.config import create_terminal_writer
 from tests.programs import end_with_parent
 
 _context = multiprocessing.get_context("fork")
-TRAINING_ROOMS = ("trainer", "downstream", "export")  # their files take about 1 GB each
 
 
 @dataclass
@@ -150,8 +149,7 @@ def _by_file(items: list[pytest.Item]) -> list[list[pytest.Item]]:
 
 def _is_large(items: list[pytest.Item]) -> bool:
     """Return whether the tests of a file run pipelines or train, which takes up to 2 GB."""
-    is_slow = any(item.get_closest_marker("slow") for item in items)
-    return is_slow or items[0].path.parent.name in TRAINING_ROOMS
+    return "trainer" in items[0].path.parts or any(i.get_closest_marker("slow") for i in items)
 
 
 def _start(session: pytest.Session, items: list[pytest.Item]) -> tuple[Connection, _Fork]:
