@@ -32,8 +32,6 @@ from core.vocabulary.tokenizer_file import (
 from core.vocabulary.unigram import PIECE_SPECIALS, SPIECE_FILE, check_unigram, read_pieces
 from core.vocabulary.wordpiece import SPECIALS, VOCAB_FILE, parse_vocab
 
-# Same as trainer.huggingface.config.TRANSFORMERS_FOLDER. It is not imported, because then every
-# change of the models would change this component's code digest.
 FILES = (TOKENIZER_FILE, VOCAB_FILE, SPIECE_FILE, CONFIG_FILE)
 
 
