@@ -65,16 +65,16 @@ def _cut_file(file: CorpusFile, settings: TextSettings, target: int) -> list[Cor
     try:
         before = status(file)
         head = storage.read_range(file.path, 0, CHUNK_BYTES)
+        layout = find_layout(head, file.path, settings)
+        end = "line" if layout == "jsonl" else document_end(settings, layout)
+        is_divisible = layout in ("lines", "prose", "jsonl") and end in _ENDS
+        if not is_divisible or find_compression(head, file.name):
+            return [file]
+        count = file.size_bytes // target
+        aims = [number * file.size_bytes // count for number in range(1, count)]
+        cuts = [0, *_find_ends(file, aims, _ENDS[end]), file.size_bytes]
     except (OSError, StorageError):
         return [file]  # the unit that reads it says why it cannot be read
-    layout = find_layout(head, file.path, settings)
-    end = "line" if layout == "jsonl" else document_end(settings, layout)
-    is_divisible = layout in ("lines", "prose", "jsonl") and end in _ENDS
-    if not is_divisible or find_compression(head, file.name):
-        return [file]
-    count = file.size_bytes // target
-    aims = [number * file.size_bytes // count for number in range(1, count)]
-    cuts = [0, *_find_ends(file, aims, _ENDS[end]), file.size_bytes]
     if len(cuts) == 2:
         return [file]
     known = dataclasses.replace(file, layout=layout, status=before)

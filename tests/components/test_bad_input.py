@@ -55,7 +55,11 @@ def corpus(tmp_path: Path) -> Path:
         ("a.txt", KOREAN_TEXT.encode("cp949"), r"a\.txt:1:\d+: .*looks like CP949/EUC-KR: iconv"),
         ("a.txt", KOREAN_TEXT.encode("utf-16"), r"a\.txt:1: .*looks like UTF-16.*iconv"),
         ("a.txt", ENGLISH[0][0].encode("utf-16-be"), r"a\.txt:1: .*looks like UTF-16"),
-        ("a.txt", b"one\n" + b"x" * 3_000_000, r"a\.txt:2: longer than 1,048,576 bytes"),
+        (
+            "a.txt",
+            b"one\n" + b"x" * 3_000_000,
+            r"a\.txt:2: longer than 1,048,576 bytes.*its own line",
+        ),
         ("a.txt.gz", BOMB, r"a\.txt\.gz: expands to more than 200 bytes per compressed byte"),
         ("a.txt.gz", ZIPPED[:-9], r"a\.txt\.gz: the gzip data is cut short"),
     ],
@@ -73,9 +77,16 @@ def test_a_bad_file_is_refused(
 
 @pytest.mark.parametrize(
     "content",
-    [b"fine\nab\xff", KOREAN_TEXT.encode("cp949"), KOREAN_TEXT.encode("utf-16"), b"\xed\xa0\x80"],
+    [
+        b"fine\nab\xff",
+        KOREAN_TEXT.encode("cp949"),
+        KOREAN_TEXT.encode("utf-16"),
+        b"\xed\xa0\x80",
+        b"fine\n" + b"one two " * 200_000 + b"\nfine\n",
+    ],
+    ids=["byte", "cp949", "utf-16", "surrogate", "long line"],
 )
-def test_wrong_bytes_are_reported_before_anything_slow_starts(corpus: Path, content: bytes) -> None:
+def test_a_bad_line_is_reported_before_anything_slow_starts(corpus: Path, content: bytes) -> None:
     settings = TextSettings()
     check_text(str(corpus), ["*"], settings)
     (corpus / "a.txt").write_bytes(content)

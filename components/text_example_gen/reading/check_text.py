@@ -30,8 +30,9 @@ def check_text(root: str, patterns: Patterns, settings: TextSettings) -> None:
     """Raise the error that TextExampleGen would raise for the first file that it would refuse.
 
     The checks are those that take little time: the kind of each file, the first records, and that
-    plain text is UTF-8. Lines and records are not checked when the settings say to skip bad ones.
-    Of text on an object store, only the kinds of a few files are checked, one request for each.
+    plain text is UTF-8 and has no overlong line. Lines and records are not checked when the
+    settings say to skip bad ones. Of text on an object store, only the kinds of a few files are
+    checked, one request for each.
 
     Raises:
         CorpusError: a file is not text, or a line or record is bad; the message names its place. Or
@@ -106,22 +107,29 @@ def _check_file(file: CorpusFile, settings: TextSettings) -> bool:
             return not any([record.text.strip() for record in records] + [reader.first_bad_line])
         if stored.compression:
             return False
-        is_utf8, is_blank = _check_plain(stored)
-    if not is_utf8 and settings.on_bad_line == "fail":
+        has_bad_line, is_blank = _check_plain(stored, settings.max_line_bytes)
+    if has_bad_line and settings.on_bad_line == "fail":
         for _ in reader.read(file):
             pass  # read up to the bad line, which raises
     return is_blank
 
 
-def _check_plain(stored: StoredFile) -> tuple[bool, bool]:
-    """Return whether plain text is UTF-8, and whether it is blank."""
+def _check_plain(stored: StoredFile, max_line_bytes: int) -> tuple[bool, bool]:
+    """Return whether plain text has a bad line, and whether it is blank.
+
+    A line that is too long by less than a chunk may pass.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")()
-    is_blank = True
+    is_blank, line_bytes = True, 0
     try:
         for chunk in stored.chunks():
             is_blank = is_blank and not chunk.strip()
             decoder.decode(chunk)
+            end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+            line_bytes = len(chunk) - end - 1 + (line_bytes if end < 0 else 0)
+            if line_bytes > max_line_bytes:
+                return True, False
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return False, False
-    return True, is_blank
+        return True, False
+    return False, is_blank

@@ -10,7 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.text_example_gen.reading.errors import CorpusError, escape_path
+from components.text_example_gen.reading.errors import (
+    CorpusError,
+    escape_path,
+    explain_unreadable,
+)
 from components.text_example_gen.reading.list_remote import list_remote
 from components.text_settings import UNNAMED_SOURCE
 from core import storage
@@ -89,7 +93,8 @@ def find_files(root: str, patterns: Sequence[str]) -> list[CorpusFile]:
         )
     if storage.is_remote(root):
         return [_describe_object(objects[name], name) for name in names]
-    return [_describe(root, name) for name in names]
+    resolve = functools.cache(_resolve)
+    return [_describe(root, name, resolve) for name in names]
 
 
 def match_names(names: Iterable[str], patterns: Sequence[str], root: str = "gs://") -> list[str]:
@@ -214,19 +219,21 @@ def _is_link(root: str, names: tuple[str, ...]) -> bool:
     return not storage.is_remote(root) and Path(root, *names).is_symlink()
 
 
-def _describe(root: str, name: str) -> CorpusFile:
+def _describe(root: str, name: str, resolve: Callable[[str], str]) -> CorpusFile:
+    # Strings: a Path for each of many small files would take most of the time.
     path = storage.join(root, name)
+    folder, _, last = path.rpartition("/")
+    real = f"{resolve(folder)}/{last}"
     try:
-        real = Path(path).resolve(strict=True)
-        status = real.stat()
-    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
-        raise CorpusError(
-            f"{escape_path(path)}: the link leads nowhere. Fix it, or exclude it from the pattern."
-        ) from error
-    if not real.is_relative_to(_resolve(root)):
+        status = os.lstat(path)
+    except OSError as error:
+        raise explain_unreadable(path, error) from error
+    if stat.S_ISLNK(status.st_mode):
+        real, status = _follow(path)
+    if not real.startswith(f"{resolve(root)}/"):
         raise CorpusError(
             f"{escape_path(path)}: the link leads out of {escape_path(root)}, to "
-            f"{escape_path(str(real))}. Copy the file into the folder, or give the folder that "
+            f"{escape_path(real)}. Copy the file into the folder, or give the folder that "
             f"contains it."
         )
     if not stat.S_ISREG(status.st_mode):
@@ -237,6 +244,17 @@ def _describe(root: str, name: str) -> CorpusFile:
     return CorpusFile(path=path, name=name, size_bytes=status.st_size)
 
 
-@functools.lru_cache(maxsize=8)
-def _resolve(root: str) -> Path:
-    return Path(root).resolve()
+def _follow(path: str) -> tuple[str, os.stat_result]:
+    """Return where a link leads, and what is there."""
+    try:
+        real = os.path.realpath(path, strict=True)
+        return real, os.lstat(real)
+    except OSError as error:
+        raise CorpusError(
+            f"{escape_path(path)}: the link leads nowhere. Fix it, or exclude it from the pattern."
+        ) from error
+
+
+def _resolve(folder: str) -> str:
+    """Return the folder without links; "" for the root of the file system."""
+    return os.path.realpath(folder).rstrip("/")

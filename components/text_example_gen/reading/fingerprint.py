@@ -6,24 +6,39 @@ listing, so that no file is read. Such a digest begins with `store:`, and is dif
 """
 
 import hashlib
+import itertools
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from components.text_example_gen.reading.errors import explain_unreadable
 from components.text_example_gen.reading.find_files import CorpusFile
 from core.manifest import file_digest
 
 PREFIX = "sha256:"
 STORE_PREFIX = "store:"
+LARGE_BYTES = 1 << 18  # threads open many smaller files more slowly than one does
 
 
 def fingerprint(files: Sequence[CorpusFile]) -> str:
-    """Return the digest of the corpus; local files are read in parallel."""
+    """Return the digest of the corpus; large local files are read in parallel.
+
+    Raises:
+        CorpusError: a file cannot be read.
+    """
     if files and files[0].checksum:
         return _store_fingerprint(files)
+    large = [file for file in files if file.size_bytes >= LARGE_BYTES]
+    small = (file for file in files if file.size_bytes < LARGE_BYTES)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        digests = pool.map(lambda file: (file.name, file_digest(file.path)), files)
-        return corpus_digest(digests)
+        return corpus_digest(itertools.chain(pool.map(_digest, large), map(_digest, small)))
+
+
+def _digest(file: CorpusFile) -> tuple[str, str]:
+    try:
+        return file.name, file_digest(file.path)
+    except OSError as error:
+        raise explain_unreadable(file.path, error) from error
 
 
 def _store_fingerprint(files: Sequence[CorpusFile]) -> str:

@@ -137,7 +137,8 @@ class DocumentReader:
 
     def _skip_long(self, where: str, file: CorpusFile) -> None:
         problem = f"{where}: longer than {self._settings.max_line_bytes:,} bytes"
-        self._skip("long_line", problem, file, "raise text.max_line_bytes, ")
+        remedy = "put each sentence on its own line, raise text.max_line_bytes, "
+        self._skip("long_line", problem, file, remedy)
 
     def _skip(self, counter: str, problem: str, file: CorpusFile, remedy: str = "") -> None:
         """Count a bad line, or raise if the settings say `fail`."""

@@ -37,21 +37,26 @@ def split_lines(chunks: Iterable[bytes], max_line_bytes: int) -> Iterator[Line]:
 
     Holds at most the limit and one chunk of an overlong line.
     """
-    held = b""  # the start of a line whose end has not come yet
+    held = bytearray()  # the start of a line whose end has not come yet
     is_too_long = False
     for chunk in _unix_line_ends(chunks):
         first, *others = chunk.split(b"\n")
-        held += first if not is_too_long else b""
+        if not is_too_long:
+            held += first
         if len(held) > max_line_bytes:
-            held, is_too_long = b"", True
-        for piece in others:
-            yield LongLine() if is_too_long else held
-            is_too_long = len(piece) > max_line_bytes
-            held = b"" if is_too_long else piece
+            held, is_too_long = bytearray(), True
+        if not others:
+            continue
+        yield LongLine() if is_too_long else bytes(held)
+        *whole, last = others
+        for line in whole:
+            yield line if len(line) <= max_line_bytes else LongLine()
+        is_too_long = len(last) > max_line_bytes
+        held = bytearray() if is_too_long else bytearray(last)
     if is_too_long:
         yield LongLine()
     elif held:
-        yield held
+        yield bytes(held)
 
 
 def _unix_line_ends(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -4,8 +4,8 @@ import contextlib
 import functools
 import hashlib
 import io
+import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO
 
 from components.text_example_gen.reading.compression import (
@@ -15,7 +15,11 @@ from components.text_example_gen.reading.compression import (
     decompress,
     find_compression,
 )
-from components.text_example_gen.reading.errors import CorpusError, escape_path
+from components.text_example_gen.reading.errors import (
+    CorpusError,
+    escape_path,
+    explain_unreadable,
+)
 from components.text_example_gen.reading.find_files import CorpusFile
 from core import storage
 from core.failpoints import failpoint
@@ -107,10 +111,7 @@ def open_stored(file: CorpusFile, max_ratio: int) -> Iterator[StoredFile]:
         ) from error
     except (*DAMAGE, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise CorpusError(
-                f"{path}: cannot read the file ({error.strerror or error}). Change its "
-                f"permissions, or exclude it from the pattern."
-            ) from error
+            raise explain_unreadable(file.path, error) from error
         remedy = "Copy the file from its source again."
         if "Memory usage limit" in str(error):  # of liblzma
             remedy = f"If it needs over {XZ_MEMORY_BYTES >> 20} MB, compress it again with xz -9."
@@ -128,11 +129,9 @@ def status(file: CorpusFile) -> list[int] | None:
     if storage.is_remote(file.path):
         return None
     try:
-        local = Path(file.path).stat()
+        local = os.stat(file.path)  # noqa: PTH116 - a Path takes longer to make than this call
     except OSError as error:
-        raise CorpusError(
-            f"{escape_path(file.path)}: the file is gone. Run again when no program moves the text."
-        ) from error
+        raise explain_unreadable(file.path, error) from error
     return [local.st_size, local.st_mtime_ns]
 
 

@@ -1,12 +1,15 @@
 """Patterns find the right files, and links and special files are refused."""
 
+import contextlib
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from components.text_example_gen.reading.find_files import find_files, join_patterns, split_patterns
+from components.text_example_gen.reading.fingerprint import fingerprint
 from core.errors import InputError
 
 
@@ -74,6 +77,27 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 def test_a_pattern_never_leads_out_of_the_folder(corpus: Path, pattern: str) -> None:
     with pytest.raises(InputError, match="leads out of"):
         names(corpus, pattern)
+
+
+def test_a_file_that_disappears_after_it_was_listed_is_named(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = find_files(str(corpus), ["*.txt"])
+    (corpus / "b.txt").unlink()
+    with pytest.raises(InputError, match=r"b\.txt: the file is gone\. Run again"):
+        fingerprint(files)
+    scan = os.scandir
+
+    @contextlib.contextmanager
+    def scan_then_remove(folder: str) -> Iterator[list[os.DirEntry[str]]]:
+        with scan(folder) as entries:
+            listed = list(entries)
+        (corpus / "a.txt").unlink(missing_ok=True)
+        yield listed
+
+    monkeypatch.setattr(os, "scandir", scan_then_remove)
+    with pytest.raises(InputError, match=r"a\.txt: the file is gone\. Run again"):
+        names(corpus, "*.txt")
 
 
 def test_a_link_out_of_the_folder_is_refused(corpus: Path) -> None:

@@ -1,5 +1,7 @@
 """Content is split into lines, wherever its chunks are cut."""
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,3 +30,11 @@ def test_exactly_the_lines_beyond_the_limit_are_long(parts: list[bytes], size: i
     lines = [None if isinstance(x, LongLine) else x for x in split_lines(chunks, 4)]
     expected = content.removesuffix(b"\n").split(b"\n") if content else []
     assert lines == [None if len(line) > 4 else line for line in expected]
+
+
+def test_a_long_line_is_not_copied_for_each_of_its_chunks() -> None:
+    start = time.process_time()
+    (line,) = split_lines([b"x" * 4096] * 4000, 1 << 30)
+    assert isinstance(line, bytes)
+    assert len(line) == 4000 * 4096
+    assert time.process_time() - start < 1  # it would be four seconds
