@@ -7,41 +7,34 @@ from pathlib import Path
 from google.cloud import aiplatform_v1 as v1
 
 from components.publisher.publish import publish
-from docs.tools.textmill import TOP, shorten, textmill
-from docs.tools.vertex_output import ACCOUNT, PROJECT, QUOTA, REGION, SPEC, TEXT
-from pipelines.recipe.vertex_settings import NO_DIGEST
+from docs.tools.textmill import shorten, textmill
+from docs.tools.vertex_output import (
+    FAST,
+    REGION,
+    SPEC,
+    TEXT,
+    connect,
+    create_project,
+    write_spec,
+)
 from pipelines.vertex.schedule.describe import read_schedule_cron
 from tests.components.publisher.conftest import FILES, write_model
 from tests.vertex_server import VertexServer
-from tests.vertex_server.google_apis import Account, Bucket
 from tests.vertex_server.schedules import fire
 
 BAD_TEXT = "gs://acme-nlp-text/news/week-4/c.txt:812: byte 0xff is not UTF-8. Fix the file."
-FAST = ("--poll-seconds", "0.01")
 
 
 def operating_output(folder: Path) -> dict[str, str]:
     """Return the output of each command of the operator's guide, by the asset's name."""
-    spec = (TOP / "pipeline.yaml").read_text(encoding="utf-8")
-    spec = spec.replace(NO_DIGEST, "sha256:" + 32 * "5e").replace("your-project", PROJECT)
-    (folder / SPEC).write_text(spec, encoding="utf-8")
+    write_spec(folder)
     with VertexServer() as server:
-        environment = {
-            "TEXTMILL_VERTEX_ENDPOINT": server.url,
-            "GOOGLE_CLOUD_PROJECT": PROJECT,
-            "GOOGLE_CLOUD_REGION": REGION,
-            "TEXTMILL_PIPELINE_ROOT": f"gs://{PROJECT}-textmill/textmill",
-            "TEXTMILL_SERVICE_ACCOUNT": ACCOUNT,
-            "NO_GCE_CHECK": "true",
-        }
-
-        def call(*arguments: str, code: int = 0) -> str:
-            return textmill(*arguments, folder=folder, code=code, progress=True, **environment)
-
+        call = connect(server, folder, "textmill")
         output = {}
         server.enabled_apis, server.images = {"storage.googleapis.com"}, set()
         output["operate-doctor-empty"] = call("doctor", SPEC, *TEXT, code=1)
-        _create_project(server)
+        server.enabled_apis = server.images = None  # Terraform and the build of the images are done
+        create_project(server)
         first = call(
             "submit", SPEC, *TEXT, "--label", "team=nlp", "--run-id", "first", "--watch", *FAST
         )
@@ -63,15 +56,6 @@ def operating_output(folder: Path) -> dict[str, str]:
         lines = [line for line in backfill.splitlines() if line.startswith(("run  ", "Run "))]
         output["operate-backfill"] = "\n".join(lines) + "\n"
     return output | _models(folder)
-
-
-def _create_project(server: VertexServer) -> None:
-    """Do what Terraform, the build of the images and the upload of the text do."""
-    server.enabled_apis = server.images = None
-    server.buckets |= {f"{PROJECT}-textmill": Bucket(), f"{PROJECT}-text": Bucket()}
-    server.objects[f"{PROJECT}-text/news/week-3/a.txt"] = 300_000_000
-    server.accounts[ACCOUNT] = Account()
-    server.quotas[QUOTA, REGION] = 8
 
 
 def _add_training(server: VertexServer, number: int, run: str, hours: float) -> None:

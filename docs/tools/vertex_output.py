@@ -1,5 +1,6 @@
 """Call the commands for Vertex AI against the server of the tests, and return what they print."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from docs.tools.textmill import TOP, shorten, textmill
@@ -27,24 +28,40 @@ ANOMALY = (
 
 def vertex_output(folder: Path) -> dict[str, str]:
     """Return the output of each command on the page about schedules, by the asset's name."""
-    spec = (TOP / "pipeline.yaml").read_text(encoding="utf-8")
-    spec = spec.replace(NO_DIGEST, "sha256:" + 32 * "5e").replace("your-project", PROJECT)
-    (folder / SPEC).write_text(spec, encoding="utf-8")
+    write_spec(folder)
     with VertexServer() as server:
-        server.buckets |= {f"{PROJECT}-textmill": Bucket(), f"{PROJECT}-text": Bucket()}
-        server.objects[f"{PROJECT}-text/news/week-3/a.txt"] = 300_000_000
-        server.accounts[ACCOUNT] = Account()
-        server.quotas[QUOTA, REGION] = 8
+        create_project(server)
         return commands(server, folder)
 
 
-def commands(server: VertexServer, folder: Path) -> dict[str, str]:
-    """Call the commands in the order of the page."""
+def write_spec(folder: Path) -> None:
+    """Write the shipped spec as `SPEC`, with digests of images as if they had been built."""
+    spec = (TOP / "pipeline.yaml").read_text(encoding="utf-8")
+    spec = spec.replace(NO_DIGEST, "sha256:" + 32 * "5e").replace("your-project", PROJECT)
+    (folder / SPEC).write_text(spec, encoding="utf-8")
+
+
+def create_project(server: VertexServer) -> None:
+    """Create the buckets, a text, the account and the quota that a run needs."""
+    server.buckets |= {f"{PROJECT}-textmill": Bucket(), f"{PROJECT}-text": Bucket()}
+    server.objects[f"{PROJECT}-text/news/week-3/a.txt"] = 300_000_000
+    server.accounts[ACCOUNT] = Account()
+    server.quotas[QUOTA, REGION] = 8
+
+
+def connect(server: VertexServer, folder: Path, root: str) -> Callable[..., str]:
+    """Return a function that calls `textmill` with the server instead of Google Cloud.
+
+    Args:
+        server: receives the requests.
+        folder: the current directory of the commands.
+        root: name of the folder for artifacts, in the project's bucket.
+    """
     environment = {
         "TEXTMILL_VERTEX_ENDPOINT": server.url,
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "GOOGLE_CLOUD_REGION": REGION,
-        "TEXTMILL_PIPELINE_ROOT": f"gs://{PROJECT}-textmill/weekly",
+        "TEXTMILL_PIPELINE_ROOT": f"gs://{PROJECT}-textmill/{root}",
         "TEXTMILL_SERVICE_ACCOUNT": ACCOUNT,
         "NO_GCE_CHECK": "true",
     }
@@ -52,6 +69,12 @@ def commands(server: VertexServer, folder: Path) -> dict[str, str]:
     def call(*arguments: str, code: int = 0) -> str:
         return textmill(*arguments, folder=folder, code=code, progress=True, **environment)
 
+    return call
+
+
+def commands(server: VertexServer, folder: Path) -> dict[str, str]:
+    """Call the commands in the order of the page."""
+    call = connect(server, folder, "weekly")
     output = {"doctor": call("doctor", SPEC, *TEXT)}
     output["submit"] = shorten(call("submit", SPEC, *TEXT, "--watch", *FAST), first=12, last=8)
     wrong = ("--param", "stepps=3", "--param", "learning_rate=fast")

@@ -1,12 +1,11 @@
 """The command `textmill plan`: print what a run would do as a table, or as JSON."""
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.options import JsonOption, PricesOption, RunOptions, accept_options
+from pipelines.options import JsonOption, PricesOption, RunOptions, accept_options, print_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,7 +57,7 @@ def plan(
     machines = tuple(machine or ())
     made = make_plan(options, machines=machines, utilization=utilization, prices=prices)
     if as_json:
-        typer.echo(json.dumps(asdict(made), indent=1, ensure_ascii=False))
+        print_json(asdict(made))
     else:
         print_plan(made, Console(highlight=False))
 

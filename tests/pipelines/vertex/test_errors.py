@@ -189,18 +189,19 @@ SERVICES = {
 }
 
 
-@pytest.mark.parametrize("status", [403, 404, 429, 503])
-@pytest.mark.parametrize("service", SERVICES)
-def test_a_refusal_of_each_service_is_a_sentence_and_an_exit_code(
-    service: str,
-    status: int,
-    server: VertexServer,
-    textmill: Textmill,
-    spec: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def short_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry for a fraction of a second instead of a minute."""
     for function in (Cloud.call, get_run):
         monkeypatch.setitem(function.__kwdefaults__, "retry_seconds", 0.05)
+
+
+@pytest.mark.parametrize("status", [403, 404, 429, 503])
+@pytest.mark.usefixtures("short_retries")
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_refusal_of_each_service_is_a_sentence_and_an_exit_code(
+    service: str, status: int, server: VertexServer, textmill: Textmill, spec: str
+) -> None:
     textmill("submit", spec, *TEXT, "--run-id", "one", "--watch", "--poll-seconds", "0.01")
     method, path, command = SERVICES[service]
     server.fault(method, path, status, "Refused by the test.", times=10_000, headers=NOW)
@@ -214,14 +215,10 @@ def test_a_refusal_of_each_service_is_a_sentence_and_an_exit_code(
 
 
 @pytest.mark.parametrize("status", [403, 404, 429, 503])
+@pytest.mark.usefixtures("short_retries")
 def test_a_refusal_to_list_the_text_ends_a_submission_unless_the_run_may_read_it(
-    status: int,
-    server: VertexServer,
-    textmill: Textmill,
-    spec: str,
-    monkeypatch: pytest.MonkeyPatch,
+    status: int, server: VertexServer, textmill: Textmill, spec: str
 ) -> None:
-    monkeypatch.setitem(Cloud.call.__kwdefaults__, "retry_seconds", 0.05)
     server.fault("GET", "/o$", status, "Refused by the test.", times=10_000, headers=NOW)
     ended = textmill("submit", spec, *TEXT)
     assert ended.code == {403: SUCCEEDED, 404: INPUT_ERROR}.get(status, FAILED)
@@ -231,20 +228,15 @@ def test_a_refusal_to_list_the_text_ends_a_submission_unless_the_run_may_read_it
 
 
 @pytest.mark.parametrize("status", [403, 404, 429, 503])
+@pytest.mark.usefixtures("short_retries")
 @pytest.mark.parametrize(
     "path",
     ["/v1/projects/[^/]*$", "services:batchGet", "/storage/v1/b/[^/]*$", "testPermissions",
      "/o$", "serviceAccounts/[^:]*$", "iam:troubleshoot", "dockerImages", "quotaInfos"],
 )  # fmt: skip
 def test_a_refusal_of_a_service_is_a_finding_of_the_doctor(
-    path: str,
-    status: int,
-    server: VertexServer,
-    textmill: Textmill,
-    spec: str,
-    monkeypatch: pytest.MonkeyPatch,
+    path: str, status: int, server: VertexServer, textmill: Textmill, spec: str
 ) -> None:
-    monkeypatch.setitem(Cloud.call.__kwdefaults__, "retry_seconds", 0.05)
     for method in ("GET", "POST"):
         server.fault(method, path, status, "Refused by the test.", times=10_000, headers=NOW)
     ended = textmill("doctor", spec, *TEXT, "--service-account", ACCOUNT, "--json")
