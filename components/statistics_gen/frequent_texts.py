@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 Int64 = npt.NDArray[np.int64]
 VALUES_KEPT = 8192  # the most frequent ones; TFDV shows 1,000
 COUNTED_TIMES = 32  # as many are counted before the others are dropped
+WAITING_TIMES = 2  # as many wait before they are counted, because known ones are hashed each time
 
 
 class FrequentTexts:
@@ -30,7 +31,7 @@ class FrequentTexts:
         if len(texts):
             self._blocks.append(texts)
             self._waiting += len(texts)
-        if self._waiting > COUNTED_TIMES * VALUES_KEPT:
+        if self._waiting > WAITING_TIMES * COUNTED_TIMES * VALUES_KEPT:
             self._count()
 
     def most_frequent(self) -> dict[str, int]:
