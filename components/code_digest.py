@@ -77,10 +77,14 @@ def _digest(module: str, versions: str) -> str:
 
 
 def _versions_here() -> str:
-    python = ".".join(platform.python_version_tuple()[:2])
-    versions = [f"{name}={importlib.metadata.version(name)}" for name in LIBRARIES]
     image = [f"image={image_digest()}"] if image_digest() else []
-    return "\0".join([f"python={python}", *versions, *image])
+    return "\0".join([*_installed_versions(), *image])
+
+
+@functools.cache
+def _installed_versions() -> tuple[str, ...]:
+    python = ".".join(platform.python_version_tuple()[:2])
+    return f"python={python}", *(f"{name}={importlib.metadata.version(name)}" for name in LIBRARIES)
 
 
 @functools.cache
@@ -99,30 +103,40 @@ def executor_digest(component: Any) -> str:
 def source_closure(module: str) -> set[str]:
     """Return the names of our modules that a module needs, including itself and its packages."""
     closure: set[str] = set()
+    looked_up: set[str] = set()
     pending = [module]
     while pending:
         name = pending.pop()
-        if name in closure or _source_path(name) is None:
+        if name in looked_up:
+            continue
+        looked_up.add(name)
+        path = _source_path(name)
+        if path is None:
             continue
         closure.add(name)
-        pending.extend(_imports(name))
+        pending.extend(_imports(path.read_bytes()))
         pending.append(name.rpartition(".")[0])
     return closure
 
 
-def _imports(module: str) -> Iterator[str]:
-    """Yield our modules that a module imports; `from a import b` yields a and a.b."""
-    path = _source_path(module)
-    if path is None:
-        return
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+@functools.cache  # most components need the same modules, and parsing takes almost all the time
+def _imports(source: bytes) -> tuple[str, ...]:
+    """Return our modules that a source imports; `from a import b` yields a and a.b."""
+    names: list[str] = []
+    for node in _statements(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        yield from (name for name in names if name.partition(".")[0] in OUR_PACKAGES)
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(name for name in names if name.partition(".")[0] in OUR_PACKAGES)
+
+
+def _statements(block: ast.AST) -> Iterator[ast.AST]:
+    """Yield all statements in a block, but not their expressions, which `ast.walk` goes through."""
+    for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for node in getattr(block, part, ()):
+            yield node
+            yield from _statements(node)
 
 
 def _list_module_files(module: str) -> list[Path]:

@@ -21,6 +21,7 @@ from multiprocessing import connection, forkserver
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from components.code_digest import source_closure
 from tests.programs import end_with_parent
 
 PRELOADED = [
@@ -41,6 +42,7 @@ def fork_server() -> int:
     """Fork the server from this process, for itself and all its later forks; return its pid."""
     for name in PRELOADED[1:]:
         importlib.import_module(name)
+    source_closure("pipelines.cli")  # has all sources parsed, once for all forks
     server: Any = forkserver._forkserver  # type: ignore[attr-defined]
     address = connection.arbitrary_address("AF_UNIX")  # type: ignore[attr-defined]
     alive, kept_open = os.pipe()  # the server ends when no one holds the other end

@@ -14,6 +14,7 @@ from components.code_digest import (
     IMAGE_LOCK,
     OUR_PACKAGES,
     _image_versions,
+    _installed_versions,
     code_digest,
     digests_for_images,
     source_closure,
@@ -75,7 +76,9 @@ def test_digests_for_images_do_not_depend_on_this_machine(monkeypatch: pytest.Mo
     monkeypatch.setattr(importlib.metadata, "version", lambda name: f"99 of {name}")
     monkeypatch.setattr(platform, "python_version_tuple", lambda: ("3", "99", "0"))
     monkeypatch.setenv("TEXTMILL_IMAGE_DIGEST", "sha256:other")
+    _installed_versions.cache_clear()
     elsewhere = code_digest(INSTANCE_GEN)
+    _installed_versions.cache_clear()
     assert elsewhere[CODE_DIGITS:] != here[CODE_DIGITS:]
     assert elsewhere[:CODE_DIGITS] == here[:CODE_DIGITS] == before[:CODE_DIGITS], "the same code"
     with digests_for_images():

@@ -99,7 +99,7 @@ def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
         shutil.copytree(TOP / package, folder / "code" / package, ignore=ignore)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(digests, "importlib", _importlib(folder / "code", {}))
-        digests._digest.cache_clear()
+        _digest_again()
         code = run_recipe(
             RunOptions(
                 recipe=str(recipe),
@@ -111,7 +111,12 @@ def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
         assert code == SUCCEEDED
         (first,) = (path.name for path in (folder / "work" / "runs").iterdir())
         yield Mill(folder / "work", text.parent, recipe, folder / "code", first)
+    _digest_again()
+
+
+def _digest_again() -> None:
     digests._digest.cache_clear()
+    digests._installed_versions.cache_clear()
 
 
 def _importlib(code: Path, versions: dict[str, str]) -> Any:
@@ -138,7 +143,7 @@ def clean(mill: Mill) -> Iterator[Mill]:
     for path, content in kept.items():
         path.write_bytes(content)
     (mill.text / "b.txt").unlink(missing_ok=True)
-    digests._digest.cache_clear()
+    _digest_again()
 
 
 def change_a_byte(path: Path) -> None:
@@ -203,7 +208,7 @@ def test_a_change_reruns_the_right_nodes_and_the_plan_predicts_it(
     edited = clean.code / change.removeprefix("a byte of ")
     source = edited.read_bytes() if edited.is_file() else None
     overrides = prepare(clean, change, monkeypatch)
-    digests._digest.cache_clear()
+    _digest_again()
     try:
         planned, ran = clean.plan(overrides), clean.run(overrides)
     finally:
