@@ -10,9 +10,14 @@ from tfx.utils import proto_utils
 
 from components.text_example_gen.quality.language import check_languages
 from components.text_example_gen.reading.errors import CorpusError, escape_path
-from components.text_example_gen.reading.find_files import CorpusFile, split_patterns
+from components.text_example_gen.reading.find_files import (
+    CorpusFile,
+    find_files,
+    split_patterns,
+)
 from components.text_example_gen.reading.find_sources import find_sources
 from components.text_example_gen.reading.fingerprint import fingerprint
+from components.text_example_gen.reading.spans import TOKEN, find_spans
 from components.text_settings import TextSettings
 from components.tfx_internals.example_gen_driver import (
     FileBasedDriver,
@@ -22,6 +27,7 @@ from components.tfx_internals.example_gen_driver import (
 from core.errors import InputError
 
 NEWEST = "newest"  # the value of text_span for the latest span
+MAX_SPANS = 10  # that an error names
 PADDED_WIDTHS = range(2, 6)  # of span numbers with zeros before them, to look for
 
 
@@ -70,9 +76,25 @@ class TextInputProcessor(FileBasedInputProcessor):
                 self._refuse_padded(self._asked, error)
             which = "span" if self._asked is None else f"span {self._asked}"
             raise CorpusError(
-                f"No {which} matches {self._describe()!r} in {escape_path(self._root)}. Check the "
-                f"folder and the pattern; {{SPAN:2}} matches numbers of two digits."
+                f"No {which} matches {self._describe()!r} in {escape_path(self._root)}"
+                f"{self._describe_others()}"
             ) from error
+
+    def _describe_others(self) -> str:
+        """Return the end of a sentence: the spans that exist, or a file that has none."""
+        patterns = [p for joined in self._joined.values() for p in split_patterns(joined)]
+        names = []
+        with contextlib.suppress(CorpusError):  # no file has such a name
+            names = [f.name for f in find_files(self._root, [TOKEN.sub("*", p) for p in patterns])]
+        spans = [find_spans(names, pattern) for pattern in patterns]
+        if common := sorted(set.intersection(*map(set, spans))):
+            shown = ", ".join(spans[0][span] for span in common[-MAX_SPANS:])
+            newest = "the newest spans are" if len(common) > MAX_SPANS else "the spans are"
+            return f"; {newest} {shown}. Give one of them."
+        other = f"; {escape_path(names[0])}, for example, has no span there" if names else ""
+        return (
+            f"{other}. Check the folder and the pattern; {{SPAN:2}} matches numbers of two digits."
+        )
 
     def get_input_fingerprint(self, span: int, version: int | None) -> str:
         """Return the digest of the content of the span's files."""

@@ -27,8 +27,8 @@ ArtifactsByKey = Mapping[str, Sequence[Artifact]]
 class HookedLauncher(launcher.Launcher):
     """TFX's launcher with five hooks."""
 
-    def portable_text(self, name: str, text: str) -> str:
-        """Return what the cache key holds of a parameter or of a property of an input."""
+    def portable_text(self, name: str, text: str) -> str | None:
+        """Return what the cache key holds of a parameter or of a property of an input, if any."""
         del name
         return text
 
@@ -84,8 +84,9 @@ class HookedLauncher(launcher.Launcher):
             record.ClearField("last_update_time_since_epoch")
             for name, value in record.custom_properties.items():
                 if value.HasField("string_value"):
-                    value.string_value = self.portable_text(name, value.string_value)
-        values = {n: self.portable_text(n, str(v)) for n, v in (parameters or {}).items()}
+                    value.string_value = self.portable_text(name, value.string_value) or ""
+        texts = {n: self.portable_text(n, str(v)) for n, v in (parameters or {}).items()}
+        values = {name: text for name, text in texts.items() if text is not None}
         return original(
             executor_spec=executor_spec, input_artifacts=inputs, parameters=values, **others
         )

@@ -54,8 +54,9 @@ def run_and_report(
         The summary, and the exit code.
     """
     ending = _do(work, run)
+    close_error = _close(ending, run.workdir)
     summary = summarize(run, seconds(), ending.state, ending.error)
-    disk_error = _write(summary, run.workdir)
+    disk_error = close_error or _write(summary, run.workdir)
     console.print()  # below the echo of Ctrl-C
     print_summary(summary, console)
     if summary.error:
@@ -108,14 +109,19 @@ def _find_path(error: Exception, run: StartedRun) -> str:
     return path[0] if path else str(run.folder)
 
 
-def _write(summary: RunSummary, workdir: Workdir) -> str | None:
-    """Write summary, seal and backup; return the message if the disk is full.
+def _close(ending: Ending, workdir: Workdir) -> str | None:
+    """Close unfinished executions before their states are read; return the error of a full disk."""
+    try:
+        close_unfinished(workdir, ending.error or "", failed=ending.state == "failed")
+    except StorageError as error:
+        return str(error)
+    return None
 
-    Unfinished executions are closed before the seal, which covers their states.
-    """
+
+def _write(summary: RunSummary, workdir: Workdir) -> str | None:
+    """Write summary, seal and backup; return the message if the disk is full."""
     try:
         write_summary(summary, workdir.runs / summary.run_id)
-        close_unfinished(workdir, summary.error or "")
         if summary.nodes:
             seal_run(workdir.root, summary.run_id)
         back_up(workdir)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.errors import StorageError
 from core.full_disk import explain_full_disk
-from pipelines.metadata.mlmd.update import cancel_unfinished
+from pipelines.metadata.mlmd.update import end_unfinished
 from pipelines.metadata.names import SCHEMA_VERSION
 from pipelines.workdir import Workdir, WorkdirError
 
@@ -49,11 +49,11 @@ def check_store(workdir: Workdir) -> None:
         )
 
 
-def close_unfinished(workdir: Workdir, note: str) -> list[int]:
-    """Mark the executions of processes that were killed as CANCELED; return their ids.
+def close_unfinished(workdir: Workdir, note: str, *, failed: bool = False) -> list[int]:
+    """Mark the executions that TFX left RUNNING as FAILED or CANCELED; return their ids.
 
-    Textmill shows them as interrupted, with the reason in the property `note`. TFX would leave them
-    RUNNING.
+    TFX leaves them so if its process is killed, or if a driver fails. Textmill shows CANCELED as
+    interrupted. The reason is in the property `note`.
 
     Raises:
         StorageError: the disk is full.
@@ -61,7 +61,7 @@ def close_unfinished(workdir: Workdir, note: str) -> list[int]:
     if not workdir.metadata.exists():
         return []
     try:
-        return cancel_unfinished(workdir.metadata, note)
+        return end_unfinished(workdir.metadata, note, failed=failed)
     except Exception as error:  # ML Metadata's errors have no narrower base class
         raise _storage_error(error, workdir.metadata) from error
 

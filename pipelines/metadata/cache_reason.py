@@ -24,6 +24,7 @@ MAX_VALUE_CHARACTERS = 24
 NOT_A_REASON = {
     "module_path", "span", "version", "output_parameters",
     "hash_buckets",  # computed from eval_fraction
+    "range_config",  # --span; the pattern has the span that was read
     "input_base", "destination", "checkpoint_root", "pipeline_root",
 }  # fmt: skip
 Counts = dict[str, Any]
@@ -67,7 +68,10 @@ def with_facts_of_producer(records: Records, record: ExecutionRecord) -> Executi
     if record.state != CACHED:
         return record
     for producer in records.producers(record):
-        record = replace(record, settings={**producer.settings, **record.settings})
+        settings = {**producer.settings, **record.settings}
+        if "input_config" in producer.settings:  # the other one has {SPAN} in its pattern
+            settings["input_config"] = producer.settings["input_config"]
+        record = replace(record, settings=settings)
     return record
 
 
@@ -111,9 +115,7 @@ def _compare_values(name: str, before: Any, after: Any) -> Iterator[str]:
     before, after = parse_nested_json(before), parse_nested_json(after)
     if before == after or name in NOT_A_REASON:
         return
-    if name == "range_config":
-        yield "--span changed"
-    elif isinstance(before, Mapping) and isinstance(after, Mapping):
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in sorted(set(before) | set(after)):
             yield from _compare_values(key, before.get(key), after.get(key))
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):

@@ -222,19 +222,29 @@ def published(workdir: Path) -> dict[str, bytes]:
     return {str(path.relative_to(workdir)): path.read_bytes() for path in weights}
 
 
-@pytest.mark.parametrize(("span", "taken"), [(None, 3), (1, 1)])
-def test_the_newest_span_is_taken_or_the_one_that_is_named(
-    tmp_path: Path, span: int | None, taken: int
-) -> None:
+def test_the_newest_span_is_taken_or_the_one_that_is_named(tmp_path: Path) -> None:
     text = REAL_TEXT.read_text(encoding="utf-8")
     for number in (1, 3):
         (tmp_path / f"week-{number}").mkdir()
         week = tmp_path / f"week-{number}" / "a.txt"
         week.write_text(text[number * 1000 :], encoding="utf-8")
-    pattern = tmp_path / "week-{SPAN}" / "*.txt"
-    assert textmill_run(tmp_path / "w", text=pattern, span=span, until="TextExampleGen") == 0
-    documents = last_summary(tmp_path / "w")["nodes"][0]["counts"]["examples"]
-    assert documents["facts"]["span"] == taken
+
+    def run(span: int | None) -> dict[str, Any]:
+        pattern = tmp_path / "week-{SPAN}" / "*.txt"
+        code = textmill_run(tmp_path / "w", text=pattern, span=span, until="TextExampleGen")
+        node: dict[str, Any] = last_summary(tmp_path / "w")["nodes"][0]
+        assert code == (INPUT_ERROR if span == 7 else SUCCEEDED)
+        return node
+
+    newest = run(None)
+    assert newest["counts"]["examples"]["facts"]["span"] == 3
+    named = run(3)
+    assert (named["state"], named["artifacts"]) == ("cached", newest["artifacts"])
+    older = run(1)
+    assert older["counts"]["examples"]["facts"]["span"] == 1
+    assert older["why"] == "pattern week-3/*.txt → week-1/*.txt; text changed"
+    assert run(7)["state"] == "failed"
+    assert "the spans are 1, 3. Give one of them" in last_summary(tmp_path / "w")["error"]
 
 
 def test_bad_text_is_reported_before_training_with_exit_code_2(

@@ -33,8 +33,8 @@ def relocate(metadata: Path, workdir: Path) -> int:
     return len(moved)
 
 
-def cancel_unfinished(metadata: Path, note: str) -> list[int]:
-    """Mark the executions that did not end as CANCELED, with a note; return their ids."""
+def end_unfinished(metadata: Path, note: str, *, failed: bool) -> list[int]:
+    """Mark the executions that did not end as FAILED or CANCELED, with a note; return their ids."""
     uri = f"{metadata.resolve().as_uri()}?mode=rw"  # opening rolls back a killed writer's changes
     with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
         if not connection.execute(_HAS_EXECUTIONS).fetchall():
@@ -44,7 +44,7 @@ def cancel_unfinished(metadata: Path, note: str) -> list[int]:
         store = open_store(metadata)
         executions = store.get_executions_by_id(ids)
         for execution in executions:
-            execution.last_known_state = pb.Execution.CANCELED
+            execution.last_known_state = pb.Execution.FAILED if failed else pb.Execution.CANCELED
             execution.custom_properties[NOTE].string_value = note
         store.put_executions(executions)
     return ids

@@ -1,9 +1,7 @@
 """Look at the text that a run on Vertex AI would read: it is there, and it is text."""
 
 import contextlib
-import fnmatch
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,6 +11,7 @@ from components.text_example_gen.reading.find_files import (
     match_names,
     split_patterns,
 )
+from components.text_example_gen.reading.spans import TOKEN, find_numbers
 from core.errors import InputError
 from core.format_numbers import format_count
 from pipelines.compiled_spec.parameters import find_constants
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from pipelines.cloud.client import Cloud
 
 MAX_PAGES = 20  # of a thousand names each
-_TOKEN = re.compile(r"\{([A-Z]+)(?::(\d+))?\}")  # of TFX's spans: {SPAN}, {SPAN:2}, {YYYY}
-_DIGITS = {"YYYY": "4", "MM": "2", "DD": "2"}
 Sizes = Mapping[str, int]  # bytes of each file, by its name below the text's folder
 
 
@@ -147,43 +144,17 @@ def select_files(sizes: Sizes, pattern: str, span: str | None) -> tuple[dict[str
     """
     by_span: dict[tuple[int, ...], set[str]] = {}  # patterns without tokens, by the span
     for part in split_patterns(pattern or "**"):
-        if not _TOKEN.search(part):
+        if not TOKEN.search(part):
             by_span.setdefault((), set()).add(part)
-        for numbers in _find_numbers(sizes, part):
+        for numbers in find_numbers(sizes, part):
             filled = iter(numbers)
-            literal = _TOKEN.sub(lambda _: next(filled), part)  # noqa: B023 - called at once
+            literal = TOKEN.sub(lambda _: next(filled), part)  # noqa: B023 - called at once
             by_span.setdefault(tuple(map(int, numbers)), set()).add(literal)
     for key in sorted(by_span, reverse=True):
         is_wanted = not (span and span.isdigit()) or key[:1] in {(), (int(span),)}
         if is_wanted and (names := match_names(sizes, sorted(by_span[key]))):
             return {name: sizes[name] for name in names}, "-".join(map(str, key))
     return {}, ""
-
-
-def _find_numbers(names: Iterable[str], pattern: str) -> set[tuple[str, ...]]:
-    """Return the numbers that stand in names where the pattern has tokens.
-
-    Like TFX's, this search takes `**` for one folder.
-    """
-    globs = pattern.split("/")
-    while globs and not _TOKEN.search(globs[-1]):
-        globs.pop()
-    regex = [re.compile(_to_regex(glob)) for glob in globs]
-    numbers = set()
-    for name in names:
-        parts = name.split("/")
-        if globs and len(parts) >= len(globs):
-            matches = [each.match(part) for each, part in zip(regex, parts, strict=False)]
-            if all(matches):
-                numbers.add(tuple(n for match in matches if match for n in match.groups()))
-    return numbers
-
-
-def _to_regex(glob: str) -> str:
-    """Translate a part of a pattern, with a group for each token."""
-    widths = iter([width or _DIGITS.get(name, "1,") for name, width in _TOKEN.findall(glob)])
-    regex = fnmatch.translate(_TOKEN.sub("\0", glob))
-    return re.sub("\0", lambda _: rf"(\d{{{next(widths)}}})", regex)
 
 
 def _list_files(cloud: "Cloud", root: str) -> tuple[dict[str, int], bool]:

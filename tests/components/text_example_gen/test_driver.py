@@ -132,6 +132,16 @@ def test_missing_spans_and_files_are_input_errors(tmp_path: Path) -> None:
         resolve(tmp_path, "week-{SPAN}/*")
     with pytest.raises(InputError, match=r"No span 7 matches"):
         resolve(tmp_path, "week-{SPAN}/*", span=7)
+    for week in (9, 10, 11):
+        put(tmp_path / f"week-{week}", text="new")
+    with pytest.raises(InputError, match=r"; the spans are 9, 10, 11\. Give one of them"):
+        resolve(tmp_path, "week-{SPAN}/*", span=7)
+    with pytest.raises(InputError, match=r"; week-10/.*, for example, has no span there"):
+        resolve(tmp_path, "week-{SPAN:3}/*")
+    for day in ("2026-12-01", "2026-11-31"):
+        put(tmp_path / day, text="new")
+    with pytest.raises(InputError, match=r"; the spans are 20788 \(2026-12-01\)\. Give"):
+        resolve(tmp_path, "{YYYY}-{MM}-{DD}/*", span=7)
     with pytest.raises(InputError, match=r"No file matches '\*\.txt' in"):
         resolve(tmp_path, "*.txt")
     with pytest.raises(InputError, match=r"cannot be used \(Exactly one of each date spec"):

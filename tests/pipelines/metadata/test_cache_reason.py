@@ -40,9 +40,11 @@ def test_what_is_computed_from_a_setting_is_not_a_second_reason() -> None:
     assert len(list(compare(before, now))) == 1
 
 
-def test_the_option_span_is_named_instead_of_its_record_in_tfx() -> None:
-    before, now = (execution({"range_config": value}) for value in (None, '{"static_range": {}}'))
-    assert list(compare(before, now)) == ["--span changed"]
+def test_a_span_is_named_by_the_pattern_and_not_by_tfx_record_of_the_option() -> None:
+    old = {"input_config": {"splits": [{"pattern": "week-2/*"}]}}
+    new = {"input_config": {"splits": [{"pattern": "week-3/*"}]}, "range_config": {"start": 3}}
+    assert list(compare(execution(old), execution(new))) == ["pattern week-2/* → week-3/*"]
+    assert list(compare(execution(old), execution({**old, "range_config": {"start": 2}}))) == []
 
 
 def test_other_libraries_are_not_called_other_code() -> None:
