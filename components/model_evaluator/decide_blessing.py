@@ -64,7 +64,7 @@ def _beats_chance(metrics: Metrics, settings: EvaluationSettings) -> Check:
     required = settings.min_gain_over_unigram
     return gain > required, (
         f"held-out loss {loss:.4f} is {abs(gain):.4f} nats {'below' if gain > 0 else 'above'} "
-        f"the unigram baseline {unigram:.4f} (required: over {required:g} below)"
+        f"the unigram baseline {unigram:.4f} (required: more than {required:g} nats below)"
     )
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -52,9 +53,13 @@ def evaluate(
     b.csv}'
     """
     from core.errors import InputError
+    from core.storage import is_remote
     from pipelines.quiet import hush
     from pipelines.recipe.file import load_recipe
 
+    for folder in (model, baseline):
+        if folder is not None and not is_remote(folder) and not Path(folder).is_dir():
+            raise InputError(f"{folder}: no such folder. Give the folder of a model.")
     tasks = [f"evaluation.tasks=[{', '.join(task)}]"] if task else []
     name, *defaults = (recipe,) if recipe else DEFAULT_RECIPE
     evaluation = load_recipe(name, [*defaults, *tasks, *(set_ or [])]).evaluation

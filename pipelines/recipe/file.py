@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from core.errors import InputError
+from core.errors import InputError, did_you_mean
 from core.plain_yaml import PlainLoader, load_plain
 from pipelines.recipe.settings import Recipe
 from trainer.settings.training import SET_BY_BUDGET
@@ -79,7 +79,7 @@ def find_recipe(name_or_path: str) -> Path:
     if shipped.is_file():
         return shipped
     raise RecipeError(
-        f"{name_or_path}: no such recipe.{_nearest(name_or_path, shipped_recipes())} "
+        f"{name_or_path}: no such recipe.{did_you_mean(name_or_path, shipped_recipes())} "
         f"{_known_recipes()}"
     )
 

@@ -26,6 +26,11 @@ def test_a_folder_of_transformers_is_scored(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    for arguments in ([f"{tmp_path}/nope"], [str(tmp_path), "--baseline", f"{tmp_path}/nope"]):
+        done = CliRunner().invoke(app, ["evaluate", *arguments])
+        assert (
+            str(done.exception) == f"{tmp_path}/nope: no such folder. Give the folder of a model."
+        )
     done = CliRunner().invoke(app, ["evaluate", str(tmp_path)])
     assert isinstance(done.exception, InputError)
     assert "No task is named. Give --task" in str(done.exception)

@@ -132,6 +132,8 @@ def test_a_wrong_override_is_refused(tmp_path: Path, override: str, message: str
 def test_an_unknown_recipe_suggests_the_closest_name() -> None:
     with pytest.raises(RecipeError, match=r"no such recipe\. Did you mean demo"):
         load_recipe("demoo")
+    with pytest.raises(RecipeError, match=r"^xyz: no such recipe\. Shipped recipes: albert-base"):
+        load_recipe("xyz")
 
 
 # Modules of settings whose fields are described by a string below the field (`core.settings`).

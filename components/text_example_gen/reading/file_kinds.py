@@ -38,7 +38,11 @@ _NOT_TEXT = {  # by the first bytes
     b"version https://git-lfs": ("a pointer of Git LFS", "Run `git lfs pull`"),
 }
 _TAR_MAGIC, _TAR_OFFSET = b"ustar", 257
-_MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+)?(html|\?xml)\b", re.IGNORECASE)
+_MARKUP = re.compile(  # a sentence may begin with the name of a tag: "<body> is …"
+    rb"(?:\xef\xbb\xbf)?(?>\s|<!--.*?-->)*+"
+    rb"<(?:(\?xml)\b|!doctype\s+html\b|(?:html|head|body)(?:\s[^<>]*)?>(?![ \t]+[^\s<]))",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def find_layout(head: bytes, path: str, settings: TextSettings) -> Layout:
@@ -94,7 +98,7 @@ def _refuse_what_is_not_text(head: bytes, path: str, *, is_markup_text: bool) ->
     if sample[_TAR_OFFSET:].startswith(_TAR_MAGIC):
         raise _refuse(path, "a tar archive", _UNPACK)
     if (markup := _MARKUP.match(sample)) and not is_markup_text:
-        kind = "HTML" if markup[1].lower() == b"html" else "XML"
+        kind = "XML" if markup[1] else "HTML"
         raise _refuse(path, kind, f"{_EXTRACT}, or set text.format to lines to keep the tags")
     _refuse_other_encodings(sample, path)
 

@@ -54,6 +54,11 @@ def write_sqlite(path: Path) -> None:
         (b"GIF89a\x01\x00", "a GIF image"),
         (b"<!DOCTYPE html>\n<html><body>Text", r"HTML, not text\. Extract its text first"),
         (b"\xef\xbb\xbf \n<HTML lang='en'>", "HTML"),
+        (b"<html>\n<p>Text", "HTML"),
+        (b"<head><title>Text</title></head>", "HTML"),
+        (b"<Body class='a'> <p>Text", "HTML"),
+        (b"<!-- saved\n from a site -->\n<body>Text", "HTML"),
+        (b"<!-- saved -->" * 200 + b"<body>Text", "HTML"),
         (b"<?xml version='1.0'?><mediawiki>", "XML"),
         (b"{\\rtf1\\ansi", "RTF"),
         (b"7z\xbc\xaf'\x1c\x00\x04", r"a 7z archive, not text\. Unpack it, and give the folder"),
@@ -85,6 +90,23 @@ def test_files_of_other_programs_are_named_for_what_they_are(tmp_path: Path) -> 
     with pytest.raises(InputError, match=r"looks like Parquet, .*Set text\.format to auto"):
         read(tmp_path / "a.txt", format="lines")
     assert read(tmp_path / "a.txt") == [("a",)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "<body> is the element that holds the text.",
+        "<html> and <body> are elements.",
+        "The page begins with <html><body>.",
+        "<heading>First</heading>",
+        "<!-- a comment --> and text",
+        "<!-- a comment -->" * 300,
+    ],
+)
+def test_text_that_mentions_a_tag_is_text(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(f"{line}\n")
+    assert read(path) == [(line,)]
 
 
 def test_markup_is_text_where_the_format_says_so(tmp_path: Path) -> None:
