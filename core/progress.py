@@ -7,6 +7,7 @@ calls a library for minutes shows at least how long it has been running.
 import contextlib
 import logging
 import math
+import os
 import sys
 import threading
 import time
@@ -80,14 +81,19 @@ def show_progress(
 
 @contextlib.contextmanager
 def print_messages(logger: str) -> Iterator[None]:
-    """Print the messages of a logger now and then, unless a terminal shows the same as a bar."""
+    """Print the messages of a logger now and then, unless a terminal can show the same as a bar."""
     handler = _Lines()
-    if not sys.stderr.isatty():
+    if not can_draw():
         logging.getLogger(logger).addHandler(handler)
     try:
         yield
     finally:
         logging.getLogger(logger).removeHandler(handler)
+
+
+def can_draw() -> bool:
+    """Return whether standard error is a terminal that can draw a line again."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
 class _Lines(logging.Handler):
@@ -146,7 +152,7 @@ class _Display:
 
     def _show(self, task: Task) -> None:
         task.look()
-        if not sys.stderr.isatty():
+        if not can_draw():
             if time.monotonic() - self._last_line >= LINE_EVERY_SECONDS:
                 self._last_line = time.monotonic()
                 _print_line(f"{task.label}: {task.describe()}")

@@ -9,6 +9,7 @@ from math import prod
 from typing import Any
 
 from components.evaluation_settings import DownstreamSettings
+from components.text_settings import TextSettings
 from components.vertex_trainer.overrides import OVERRIDES, Value, override
 from core.errors import InputError
 from core.plain_yaml import whole_number
@@ -23,6 +24,7 @@ TYPES: dict[str, type[int] | type[float] | type[str]] = {
 TYPE_NAMES = {int: "an integer", float: "a number", str: "a text"}
 # These would end a JSON string or start a placeholder where the value is inserted into one.
 UNSAFE = ('"', "\\", "\n", "{{")
+TEXT_PATTERN = "text_pattern"
 WORKER_POOLS = "worker_pool_specs"
 DATAFLOW_FLAG = "--runner=components.tfx_internals.dataflow_runner.DataflowRunner"
 
@@ -227,3 +229,28 @@ def find_constants(spec: Mapping[str, Any], name: str) -> list[str]:
     )
     constants = (given.get("runtimeValue", {}).get("constant") for given in inputs)
     return [constant for constant in constants if constant and isinstance(constant, str)]
+
+
+def text_patterns(spec: Mapping[str, Any], pattern: str) -> dict[str, str]:
+    """Return the comma-separated globs of each source of the text, below text_root.
+
+    Args:
+        spec: compiled.
+        pattern: the value of text_pattern, which text without sources is read by.
+    """
+    for constant in find_constants(spec, "input_config"):
+        splits = json.loads(constant)["splits"]
+        return {s["name"]: s["pattern"].replace(placeholder(TEXT_PATTERN), pattern) for s in splits}
+    return {"": pattern}
+
+
+def placeholder(parameter: str) -> str:
+    """Return the placeholder of a parameter; it may be part of a longer text."""
+    return f"{{{{$.inputs.parameters['{parameter}']}}}}"
+
+
+def text_settings(spec: Mapping[str, Any]) -> TextSettings:
+    """Return the settings by which a spec reads its text; the defaults if it has none."""
+    for constant in find_constants(spec, "text_settings"):
+        return TextSettings.model_validate_json(constant)
+    return TextSettings()

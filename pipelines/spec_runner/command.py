@@ -6,15 +6,23 @@ from pathlib import Path
 
 from rich.console import Console
 
+from components.text_example_gen.check_corpus import check_small_text
+from components.text_example_gen.reading.check_text import check_text
+from components.text_example_gen.reading.find_files import split_patterns
 from core import storage
 from core.exit import sigterm_raises
-from pipelines.compiled_spec.parameters import check_values
+from pipelines.compiled_spec.parameters import (
+    TEXT_PATTERN,
+    check_values,
+    text_patterns,
+    text_settings,
+)
 from pipelines.local.node_timer import NodeTimer
 from pipelines.local.run_and_report import run_and_report
 from pipelines.local.run_origin import describe_origin
 from pipelines.local.run_summary import StartedRun
 from pipelines.local.store_care import check_store, close_unfinished
-from pipelines.local.text_location import locate_text
+from pipelines.local.text_location import EVERYTHING, locate_text
 from pipelines.metadata.mlmd.recorder import Recorder
 from pipelines.metadata.mlmd.update import relocate
 from pipelines.metadata.names import KILLED
@@ -37,7 +45,7 @@ from pipelines.spec_runner.tasks.run_context import PROJECT, REGION, RunContext
 from pipelines.workdir import Workdir, hold, open_workdir
 
 SPEC, PARAMETERS, LOGS = "spec.yaml", "parameters.json", "tasks"
-TEXT_ROOT, TEXT_PATTERN = "text_root", "text_pattern"  # parameters of specs that Textmill compiles
+TEXT_ROOT = "text_root"  # a parameter of specs that Textmill compiles
 
 
 def run_spec(spec_file: str, *, workdir: str, options: Options | None = None) -> int:
@@ -134,7 +142,7 @@ def _check_parameters(spec: Spec, options: Options, buckets: Buckets, root: Path
     parameters = resolve_parameters(definitions, arguments, spec.parameter_values, fallbacks)
     if TEXT_ROOT in definitions:
         check_values(spec.content, parameters)  # the checks of a submission
-        _check_text(parameters, buckets)
+        _check_text(spec, parameters, buckets)
     return parameters
 
 
@@ -176,7 +184,8 @@ def _pipeline_root(parameters: Values, buckets: Buckets, home: Workdir, spec: Sp
     return root.rstrip("/")
 
 
-def _check_text(parameters: Values, buckets: Buckets) -> None:
+def _check_text(spec: Spec, parameters: Values, buckets: Buckets) -> None:
+    """Check the text of a spec that Textmill compiled, as `textmill run` does."""
     uri = parameters.get(TEXT_ROOT)
     if not isinstance(uri, str) or not uri:
         return
@@ -189,6 +198,11 @@ def _check_text(parameters: Values, buckets: Buckets) -> None:
             f"{TEXT_ROOT} is {uri}, and there is no folder {buckets.localize(uri)}. Put the "
             f"text there, or give --text FOLDER or --map {uri}=FOLDER."
         )
+    joined = text_patterns(spec.content, str(parameters.get(TEXT_PATTERN) or EVERYTHING))
+    if not any("{" in pattern for pattern in joined.values()):  # the driver resolves spans
+        patterns = {source: split_patterns(pattern) for source, pattern in joined.items()}
+        check_text(place, patterns, text_settings(spec.content))
+        check_small_text(place, patterns, text_settings(spec.content))
 
 
 def _save_inputs(spec: Spec, parameters: Values, folder: Path) -> None:

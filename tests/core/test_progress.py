@@ -29,9 +29,16 @@ def test_rate_and_time_left_follow_from_what_is_done() -> None:
     assert Task("Node", "", None, None, started=time.monotonic() - 75).describe() == "1:15 so far"
 
 
-def test_lines_are_printed_where_there_is_no_terminal(
-    at_once: None, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("has_dumb_terminal", [False, True])
+def test_lines_are_printed_where_no_bar_can_be_drawn(
+    at_once: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    has_dumb_terminal: bool,
 ) -> None:
+    if has_dumb_terminal:
+        monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+        monkeypatch.setenv("TERM", "dumb")
     with show_progress("Outer"), show_progress("Inner", "steps", 10) as advance:
         advance(5)
         time.sleep(0.2)

@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from core import storage
 from core.file_names import TRAINING
 from core.gcs import object_store
+from core.progress import can_draw
 from core.temporary import TemporaryFolder
 from trainer.report.terminal import describe_interval, room_beside_bar, start_bar
 
@@ -84,7 +85,7 @@ class Progress:
                 self._write(int(scalars["step"]), scalars)
         self._started = self._last_time = time.perf_counter()
         self._first_step = self._last_step = first_step
-        has_terminal = folder is not None and sys.stderr.isatty()
+        has_terminal = folder is not None and can_draw()
         self._bar = start_bar(first_step, self._steps) if has_terminal else None
 
     def show(self, line: str) -> None:

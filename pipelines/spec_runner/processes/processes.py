@@ -40,7 +40,7 @@ class Processes:
         warm: WarmPython | None = None,
         engine: ContainerEngine | None = None,
     ) -> None:
-        self._echo = echo
+        self.echo = echo
         self._warm = warm
         self.engine = engine
         self._lock = threading.Lock()
@@ -137,7 +137,7 @@ class Processes:
 
     def _show(self, log: Path, shown: int) -> int:
         """Print the new part of a log; return the number of bytes printed so far."""
-        if not self._echo:
+        if not self.echo:
             return shown
         with log.open("rb") as stream:
             stream.seek(shown)

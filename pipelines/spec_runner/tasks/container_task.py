@@ -1,5 +1,6 @@
 """Run one container task: its driver, cache lookup, retries, and record in ML Metadata."""
 
+import contextlib
 import functools
 import time
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 from components.tfx_internals.training_endpoint import ENDPOINT
 from core import storage
 from core.errors import printable
+from core.progress import show_progress
 from pipelines.metadata.live_artifacts import ArtifactType, Json, LiveArtifacts, read_type
 from pipelines.metadata.mlmd.recorder import Recorder
 from pipelines.spec_runner.processes.containers import Command
@@ -137,7 +139,9 @@ class ContainerTask:
         )
         log = run.log(self.node_id)
         earlier_failure = self.tools.replicas.last_failure
-        code = processes.run(command, folder=self._working_folder(message), log=log)
+        # With --verbose, the output of the task shows its progress.
+        with contextlib.nullcontext() if processes.echo else show_progress(self.node_id):
+            code = processes.run(command, folder=self._working_folder(message), log=log)
         if code != 0:
             worker_log = self.tools.replicas.last_failure
             if worker_log is not None and worker_log != earlier_failure:

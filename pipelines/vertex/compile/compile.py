@@ -13,13 +13,14 @@ from components.tfx_internals.kubeflow_spec import DEFAULT_IMAGE, compile_spec
 from components.vertex_trainer.component import InPlaceTrainer, VertexTrainer
 from core.errors import InputError
 from core.settings import LATEST_BLESSED
+from pipelines.compiled_spec.parameters import placeholder
 from pipelines.create_pipeline import create_pipeline
 from pipelines.machines.fit import check_machine
 from pipelines.machines.presets import Preset, preset
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.vertex_settings import TrainingJobSettings, VertexSettings
 from pipelines.run_environment import Locations, Platform
-from pipelines.vertex.compile.parameters import list_spec_parameters, placeholder, require_vertex
+from pipelines.vertex.compile.parameters import list_spec_parameters, require_vertex
 from pipelines.vertex.compile.sources import locate_sources
 from pipelines.vertex.compile.spec import TRAINER_TASK, finish_spec
 from pipelines.vertex.compile.worker_pools import use_dataflow, worker_pools

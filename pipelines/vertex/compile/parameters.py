@@ -1,16 +1,14 @@
 """Derive the parameters of a spec from its recipe, and write placeholders for their values."""
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from pipelines.compiled_spec.parameters import ParameterError, SpecParameter, find_constants
+from pipelines.compiled_spec.parameters import TEXT_PATTERN, ParameterError, SpecParameter
 from pipelines.recipe.settings import Recipe
 from pipelines.recipe.vertex_settings import VertexSettings
 from pipelines.vertex.compile.sources import locate_sources
 
-_PATTERN = "text_pattern"
 _PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\['(\w+)'\]\}\}")
 
 
@@ -88,25 +86,7 @@ def _text_parameters(recipe: Recipe, vertex: VertexSettings) -> Iterator[SpecPar
     about = "gs:// folder that contains all text."
     yield SpecParameter("text_root", str, about, vertex.text_root)
     about = "Comma-separated globs below text_root; ** matches all; one with {SPAN} stands alone."
-    yield SpecParameter(_PATTERN, str, about, vertex.text_pattern)
-
-
-def text_patterns(spec: Mapping[str, Any], pattern: str) -> dict[str, str]:
-    """Return the comma-separated globs of each source of the text, below text_root.
-
-    Args:
-        spec: compiled.
-        pattern: the value of text_pattern, which text without sources is read by.
-    """
-    for constant in find_constants(spec, "input_config"):
-        splits = json.loads(constant)["splits"]
-        return {s["name"]: s["pattern"].replace(placeholder(_PATTERN), pattern) for s in splits}
-    return {"": pattern}
-
-
-def placeholder(parameter: str) -> str:
-    """Return the placeholder of a parameter; it may be part of a longer text."""
-    return f"{{{{$.inputs.parameters['{parameter}']}}}}"
+    yield SpecParameter(TEXT_PATTERN, str, about, vertex.text_pattern)
 
 
 def find_placeholders(text: Any) -> list[str]:

@@ -8,10 +8,9 @@ from tfx.dsl.components.base import base_node
 from components.instance_gen.component import InstanceGen
 from components.statistics_gen.component import StatisticsGen
 from components.text_example_gen.component import TextExampleGen
-from pipelines.compiled_spec.parameters import DATAFLOW_FLAG
+from pipelines.compiled_spec.parameters import DATAFLOW_FLAG, placeholder
 from pipelines.machines.presets import Preset
 from pipelines.recipe.vertex_settings import DataflowSettings
-from pipelines.vertex.compile.parameters import placeholder
 
 LIBTPU = "/lib/libtpu.so"  # path of the library in the TPU image (docker/Dockerfile)
 # The other components read little, or do not use Beam.

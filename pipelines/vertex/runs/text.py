@@ -14,8 +14,7 @@ from components.text_example_gen.reading.find_files import (
 from components.text_example_gen.reading.spans import TOKEN, find_numbers
 from core.errors import InputError
 from core.format_numbers import format_count
-from pipelines.compiled_spec.parameters import find_constants
-from pipelines.vertex.compile.parameters import text_patterns
+from pipelines.compiled_spec.parameters import text_patterns, text_settings
 from pipelines.vertex.runs.template import Template
 
 if TYPE_CHECKING:
@@ -56,17 +55,14 @@ class FoundText:
 
 def read_spec_text(template: Template, get_value: Callable[[str], Any]) -> SpecText | None:
     """Return the text that a spec reads with given parameters; None if they name none."""
-    from components.text_settings import TextSettings
-
     root = get_value("text_root")
     if not root:
         return None
-    settings = find_constants(template.spec, "text_settings")
     return SpecText(
         root=str(root).rstrip("/"),
         patterns=text_patterns(template.spec, str(get_value("text_pattern") or "")),
         span=get_value("span"),
-        settings=TextSettings.model_validate_json(settings[0]) if settings else TextSettings(),
+        settings=text_settings(template.spec),
     )
 
 

@@ -11,8 +11,8 @@ from rich.console import Console
 from core.errors import InputError
 from core.format_numbers import format_duration
 from pipelines.cloud.client import Cloud, message_to_json
+from pipelines.compiled_spec.parameters import text_patterns
 from pipelines.table import Table, print_table
-from pipelines.vertex.compile.parameters import text_patterns
 from pipelines.vertex.runs.describe import run_seconds, safe, short_id, state_name, styled
 from pipelines.vertex.runs.runs import list_runs
 from pipelines.vertex.schedule.cron import format_in_zone

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from core import progress
 from core.exit import FAILED, INTERRUPTED
 from pipelines.metadata.archive import Archive
 from tests.pipelines.spec_runner.example_specs import failing, two_tasks
@@ -47,6 +48,15 @@ def test_values_and_artifacts_go_from_task_to_task_and_into_the_lineage(tmp_path
     assert (known["size"], known["word"]) == (2, "x")
     run_folder = tmp_path / "w" / "runs" / summary["run_id"]
     assert json.loads((run_folder / "parameters.json").read_text()) == {"text": "four"}
+
+
+def test_a_long_task_shows_how_long_it_has_been_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "SHOW_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.001)
+    run(tmp_path, two_tasks())
+    assert "\n   make: 0:00 so far\n" in capfd.readouterr().err
 
 
 def test_a_second_run_is_cached_until_something_changes(tmp_path: Path) -> None:

@@ -71,8 +71,9 @@ def test_a_second_run_is_cached_and_publishes_nothing_new(runs: Runs, tmp_path: 
 def test_a_failing_task_shows_its_log_and_is_recorded(
     runs: Runs, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "bad.txt").write_bytes(b"One sentence.\nA bad byte \xff here.\n")
-    options = Options(text=str(tmp_path), warm=True, retry=False)
+    (tmp_path / "week-1").mkdir()  # of a span, only the run says which files it has
+    (tmp_path / "week-1/bad.txt").write_bytes(b"One sentence.\nA bad byte \xff here.\n")
+    options = Options(text=f"{tmp_path}/week-{{SPAN}}/*.txt", warm=True, retry=False)
     assert run_spec(str(runs.spec), workdir=str(tmp_path / "w"), options=options) == FAILED
     assert "byte 0xff is not UTF-8" in capfd.readouterr().err.replace("\n", " ")
     summary = last_summary(tmp_path / "w")
@@ -81,6 +82,25 @@ def test_a_failing_task_shows_its_log_and_is_recorded(
     record = json.loads((tmp_path / "w/runs" / summary["run_id"] / "run.json").read_text())
     assert record["state"] == "FAILED"
     assert "TextExampleGen" in record["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"One sentence.\nA bad byte \xff here.\n", r"a\.txt:2:12: byte 0xff is not UTF-8"),
+        (b"<body>\n<p>A page.</p>\n", r"a\.txt: looks like HTML"),
+        (b"\n \n", "1 file without a single sentence"),
+        (b"One document.\nWith three sentences.\nAnd no other.\n", "No document falls into the"),
+    ],
+)
+def test_bad_text_is_reported_before_anything_runs(
+    runs: Runs, tmp_path: Path, content: bytes, message: str
+) -> None:
+    (tmp_path / "a.txt").write_bytes(content)
+    options = Options(text=str(tmp_path / "a.txt"))
+    with pytest.raises(InputError, match=message):
+        run_spec(str(runs.spec), workdir=str(tmp_path / "w"), options=options)
+    assert not list(tmp_path.glob("w/runs/*"))
 
 
 def test_missing_text_is_reported_before_anything_runs(runs: Runs, tmp_path: Path) -> None:

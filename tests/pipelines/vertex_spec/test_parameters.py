@@ -13,12 +13,13 @@ from pipelines.compiled_spec.parameters import (
     ParameterError,
     check_values,
     read_parameters,
+    text_patterns,
     training_settings,
 )
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
 from pipelines.vertex.compile.compile import compile_recipe
-from pipelines.vertex.compile.parameters import list_spec_parameters, text_patterns
+from pipelines.vertex.compile.parameters import list_spec_parameters
 from pipelines.vertex.compile.sources import locate_sources
 from trainer.settings.phase import PhaseSettings
 
