@@ -93,9 +93,7 @@ def write_documents(
         manifest.facts["near_duplicates"] = near_duplicates
     if settings.sources:
         manifest.facts["sources"] = _describe_sources(parts, written)
-    # The inputs of `corpus_digest`, so that a review can name the file that changed.
-    lines = (json.dumps({"name": name, "sha256": sha256}) + "\n" for name, sha256 in digests)
-    storage.write_bytes(storage.join(folder, TEXT_FILES), "".join(lines).encode())
+    _write_text_files(folder, digests)
     write_manifest(folder, manifest)
     return manifest
 
@@ -116,6 +114,12 @@ def _add_counts(
         for of_source in part["sources"].values():
             counts.update(of_source)
     return counts
+
+
+def _write_text_files(folder: str, digests: Sequence[tuple[str, str]]) -> None:
+    """Write the inputs of `corpus_digest`, so that a review can name the file that changed."""
+    lines = (json.dumps({"name": name, "sha256": sha256}) + "\n" for name, sha256 in digests)
+    storage.write_bytes(storage.join(folder, TEXT_FILES), "".join(lines).encode())
 
 
 def _describe_left_out(parts: Sequence[Unit], settings: TextSettings) -> dict[str, JsonValue]:

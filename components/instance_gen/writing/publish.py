@@ -46,20 +46,7 @@ def publish_instances(
     counts = {s: add_counts(r["counts"] for r in parts) for s, parts in by_split.items()}
     for split, numbers in counts.items():
         check_counts(split, numbers)
-    histograms = {s: add_histograms(r["histograms"] for r in p) for s, p in by_split.items()}
-    content = json.dumps(histograms, sort_keys=True) + "\n"
-    storage.write_bytes(storage.join(context.output, HISTOGRAMS), content.encode())
-    added = _add_groups(by_split, context, map_units)
-    token_counts = sum_token_counts([part["token_counts"] for part in added.get("train", [])])
-    storage.write_bytes(storage.join(context.output, TOKEN_COUNTS), token_counts)
-    value_counts = {s: [part["value_counts"] for part in parts] for s, parts in added.items()}
-    storage.write_bytes(storage.join(context.output, VALUE_COUNTS), sum_value_counts(value_counts))
-    names = [HISTOGRAMS, TOKEN_COUNTS, VALUE_COUNTS]
-    for split, parts in added.items():
-        if "source_ids" in parts[0]:
-            names.append(SOURCE_IDS_FILE.format(split=split))
-            source_ids = join_arrays([part["source_ids"] for part in parts])
-            storage.write_bytes(storage.join(context.output, names[-1]), source_ids)
+    names = _write_sums(by_split, context, map_units)
     manifest = Manifest(
         kind="instances",
         shards={s: [Shard(**r["shard"]) for r in parts] for s, parts in by_split.items()},
@@ -79,6 +66,29 @@ def _group_by_split(
     for unit, result in zip(units, results, strict=True):
         by_split[unit["split"]].append(result)
     return by_split
+
+
+def _write_sums(
+    by_split: dict[str, list[Mapping[str, Any]]], context: ShardContext, map_units: MapUnits
+) -> list[str]:
+    """Write what the shards of each split add up to, each sum in a file; return their names."""
+    names: list[str] = []
+
+    def write(name: str, content: bytes) -> None:
+        storage.write_bytes(storage.join(context.output, name), content)
+        names.append(name)
+
+    histograms = {s: add_histograms(r["histograms"] for r in p) for s, p in by_split.items()}
+    write(HISTOGRAMS, (json.dumps(histograms, sort_keys=True) + "\n").encode())
+    added = _add_groups(by_split, context, map_units)
+    write(TOKEN_COUNTS, sum_token_counts([r["token_counts"] for r in added.get("train", [])]))
+    value_counts = {s: [part["value_counts"] for part in parts] for s, parts in added.items()}
+    write(VALUE_COUNTS, sum_value_counts(value_counts))
+    for split, parts in added.items():
+        if "source_ids" in parts[0]:
+            source_ids = join_arrays([part["source_ids"] for part in parts])
+            write(SOURCE_IDS_FILE.format(split=split), source_ids)
+    return names
 
 
 def check_counts(split: str, counts: dict[str, int]) -> None:

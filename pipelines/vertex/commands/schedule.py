@@ -17,13 +17,14 @@ from pipelines.vertex.options import (
     print_json,
     print_plain,
 )
-from pipelines.vertex.schedule.cron import TimingOptions, read_timing
+from pipelines.vertex.schedule.cron import Timing, TimingOptions, read_timing
 
 if TYPE_CHECKING:
     from google.cloud import aiplatform_v1 as v1
 
     from pipelines.cloud.client import Cloud
     from pipelines.cloud.target import Target
+    from pipelines.vertex.runs.submission import Submission
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -182,28 +183,15 @@ def update(
     """
     from pipelines.cloud.client import message_to_json
     from pipelines.vertex.runs.describe import state_name
-    from pipelines.vertex.runs.submission import check_images_built, prepare_submission
+    from pipelines.vertex.runs.submission import check_images_built
     from pipelines.vertex.schedule import schedule as schedules
-    from pipelines.vertex.schedule.describe import (
-        print_next_runs,
-        print_schedule,
-        read_schedule_cron,
-    )
+    from pipelines.vertex.schedule.describe import print_next_runs, print_schedule
 
-    submission = None
-    target: TargetOptions | Target = options
-    if spec is not None:
-        submission = prepare_submission(spec, options)
-        if not dry_run:
-            check_images_built(submission.template)
-        target = submission.target
-    elif any(getattr(options, name) for name in NEED_SPEC):
-        raise InputError("--param, --label, --network, --no-cache and --set need --spec.")
-    cloud, existing = open_schedule(schedule, target)
-    current = read_schedule_cron(existing)
-    if cron is None and times.time_zone is not None and current:
-        cron = current.fields
-    timing = read_timing(cron, times, current.zone if current else "UTC")
+    submission = _prepare_new_run(spec, options)
+    if submission and not dry_run:
+        check_images_built(submission.template)
+    cloud, existing = open_schedule(schedule, submission.target if submission else options)
+    timing = _read_new_timing(cron, times, existing)
     request = schedules.make_update(existing, timing, submission=submission, name=name)
     out, err = consoles()
     if dry_run:
@@ -227,6 +215,27 @@ def delete(schedule: ScheduleArgument, target: TargetOptions) -> None:
     cloud, existing = open_schedule(schedule, target)
     schedules.delete(cloud, existing)
     print_plain(f"Deleted: {existing.display_name} ({short_id(existing.name)}). Its runs are kept.")
+
+
+def _prepare_new_run(spec: str | None, options: SubmitOptions) -> "Submission | None":
+    """Return what to run from now on; None if only the times change."""
+    from pipelines.vertex.runs.submission import prepare_submission
+
+    if spec is not None:
+        return prepare_submission(spec, options)
+    if any(getattr(options, name) for name in NEED_SPEC):
+        raise InputError("--param, --label, --network, --no-cache and --set need --spec.")
+    return None
+
+
+def _read_new_timing(cron: str | None, times: TimingOptions, existing: "v1.Schedule") -> Timing:
+    """Return the new times; the schedule's cron fields and time zone stay unless they are given."""
+    from pipelines.vertex.schedule.describe import read_schedule_cron
+
+    current = read_schedule_cron(existing)
+    if cron is None and times.time_zone is not None and current:
+        cron = current.fields
+    return read_timing(cron, times, current.zone if current else "UTC")
 
 
 def open_schedule(name: str, target: "TargetOptions | Target") -> "tuple[Cloud, v1.Schedule]":
