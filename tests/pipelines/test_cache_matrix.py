@@ -28,10 +28,9 @@ from pipelines.plan.estimates import THIS_MACHINE
 from pipelines.plan.plan import is_training_cached, make_plan
 from pipelines.recipe.file import load_recipe
 from tests.pipelines.replay import replayed
+from tests.pipelines.tiny_run import RECIPE, share_tiny_run
 
 TOP = Path(__file__).parents[2]
-TINY = Path(__file__).with_name("tiny.yaml")
-TEXT = TOP / "tests/data/language_reference.txt"
 RESOLVER = "LatestBlessedModel"
 NODES = (
     "TextExampleGen", "DocumentStatistics", "SchemaGen", "DocumentValidator", "VocabularyGen",
@@ -90,27 +89,18 @@ class Mill:
 @pytest.fixture(scope="module")
 def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
     folder = tmp_path_factory.mktemp("matrix")
-    text, recipe = folder / "text" / "a.txt", folder / "tiny.yaml"
-    text.parent.mkdir()
-    shutil.copy(TEXT, text)
-    shutil.copy(TINY, recipe)
+    tiny_run = share_tiny_run(tmp_path_factory)
+    workdir, recipe = tiny_run.copy_to(folder / "work"), folder / "tiny.yaml"
+    text = shutil.copytree(tiny_run.text, folder / "text")
+    shutil.copy(RECIPE, recipe)
     for package in digests.OUR_PACKAGES:
         ignore = shutil.ignore_patterns("__pycache__")
         shutil.copytree(TOP / package, folder / "code" / package, ignore=ignore)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(digests, "importlib", _importlib(folder / "code", {}))
         _digest_again()
-        code = run_recipe(
-            RunOptions(
-                recipe=str(recipe),
-                text=[str(text.parent)],
-                workdir=str(folder / "work"),
-                overrides=[],
-            )
-        )
-        assert code == SUCCEEDED
-        (first,) = (path.name for path in (folder / "work" / "runs").iterdir())
-        yield Mill(folder / "work", text.parent, recipe, folder / "code", first)
+        (first,) = (path.name for path in (workdir / "runs").iterdir())
+        yield Mill(workdir, text, recipe, folder / "code", first)
     _digest_again()
 
 

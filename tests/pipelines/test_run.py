@@ -1,35 +1,27 @@
 """A run executes the whole pipeline, a repeat nothing, and a change what depends on it."""
 
-import contextlib
 import gzip
-import io
 import json
 import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components.corpus_report import read_artifacts
-from components.vocabulary_gen import text_sample
-from core import progress
 from core.errors import InputError
 from core.exit import FAILED, INPUT_ERROR, INTERRUPTED, SUCCEEDED
 from pipelines.local.run_command import run_recipe
 from pipelines.options import RunOptions
 from pipelines.plan.plan import make_plan
+from tests.forked_runs import Running, Start
+from tests.pipelines.tiny_run import REAL_TEXT, TinyRun, share_tiny_run
+from tests.pipelines.tiny_run import RECIPE as TINY
 
-TOP = Path(__file__).parents[2]
-RECIPE = str(Path(__file__).with_name("tiny.yaml"))
-REAL_TEXT = TOP / "tests/data/language_reference.txt"
+RECIPE = str(TINY)
 RESOLVER = "LatestBlessedModel"  # always "cached": it looks up and makes nothing
 DATA_NODES = {
     "TextExampleGen", "DocumentStatistics", "SchemaGen", "DocumentValidator", "VocabularyGen",
@@ -75,32 +67,14 @@ def nodes_in(workdir: Path, state: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A workdir with one finished run, and its text; tests work on copies."""
-    folder = tmp_path_factory.mktemp("done")
-    text = folder / "text" / "a.txt"
-    text.parent.mkdir()
-    shutil.copy(REAL_TEXT, text)
-    output = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(output):
-        patch.setattr(progress, "SHOW_AFTER_SECONDS", 0.0)  # as if every node took long
-        patch.setattr(progress, "LINE_EVERY_SECONDS", 0.0)
-        patch.setattr(progress, "REFRESH_SECONDS", 0.001)
-        for module, name in ((text_sample, "decode_sentences"), (read_artifacts, "parse_record")):
-            patch.setattr(module, name, slowly(getattr(module, name)))
-        assert textmill_run(folder / "work", text=text) == SUCCEEDED
-    (folder / "stderr.txt").write_text(output.getvalue(), encoding="utf-8")
-    return folder / "work", text
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
+    return share_tiny_run(tmp_path_factory)
 
 
-def slowly(function: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """Let a function that reads one record take some milliseconds."""
-
-    def slow(record: bytes) -> Any:
-        time.sleep(0.005)
-        return function(record)
-
-    return slow
+@pytest.fixture(scope="module")
+def done(tiny_run: TinyRun) -> tuple[Path, Path]:
+    """A workdir with one finished run, and the folder of its text; tests work on copies."""
+    return tiny_run.workdir, tiny_run.text
 
 
 @pytest.mark.parametrize(
@@ -116,9 +90,8 @@ def slowly(function: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
         r"Pusher: 0:\d\d so far",  # no count, but never silent
     ],
 )
-def test_every_node_shows_progress(done: tuple[Path, Path], line: str) -> None:
-    printed = (done[0].parent / "stderr.txt").read_text(encoding="utf-8")
-    assert re.search(rf"^   {line}$", printed, re.MULTILINE)
+def test_every_node_shows_progress(tiny_run: TinyRun, line: str) -> None:
+    assert re.search(rf"^   {line}$", tiny_run.stderr, re.MULTILINE)
 
 
 @pytest.fixture
@@ -126,8 +99,7 @@ def copied(done: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
     """A copy of the workdir and of its text, which a test may change."""
     workdir, text = done
     shutil.copytree(workdir, tmp_path / "work", symlinks=True)
-    (tmp_path / "text").mkdir()
-    return tmp_path / "work", Path(shutil.copy2(text, tmp_path / "text"))
+    return tmp_path / "work", shutil.copytree(text, tmp_path / "text")
 
 
 def test_a_run_executes_every_node_and_publishes_a_model(done: tuple[Path, Path]) -> None:
@@ -154,9 +126,10 @@ def test_the_recipe_of_a_run_is_kept_and_can_be_loaded(done: tuple[Path, Path]) 
 
 def test_changes_rerun_only_the_nodes_that_depend_on_them(copied: tuple[Path, Path]) -> None:
     workdir, text = copied
+    file = text / "a.txt"
     assert textmill_run(workdir, text=text) == SUCCEEDED
     assert nodes_in(workdir, "ran") == set(), "a repeat is all cached"
-    os.utime(text)
+    os.utime(file)
     assert textmill_run(workdir, text=text, until="InstanceGen") == SUCCEEDED
     assert nodes_in(workdir, "ran") == set(), "the time of a file is not its content"
 
@@ -172,11 +145,11 @@ def test_changes_rerun_only_the_nodes_that_depend_on_them(copied: tuple[Path, Pa
     assert textmill_run(workdir, text=text, trainer__steps=8) == SUCCEEDED
     assert nodes_in(workdir, "ran") == set(), "a model is not compared with itself"
 
-    content = text.read_bytes()
+    content = file.read_bytes()
     changed = content.replace(b"statement", b"Statement", 1)
-    before = text.stat()
-    text.write_bytes(changed)
-    os.utime(text, ns=(before.st_atime_ns, before.st_mtime_ns))
+    before = file.stat()
+    file.write_bytes(changed)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert textmill_run(workdir, text=text, until="TextExampleGen") == SUCCEEDED
     assert "TextExampleGen" in nodes_in(workdir, "ran"), "size and time are as before, one byte not"
     example_gen = last_summary(workdir)["nodes"][0]
@@ -282,16 +255,12 @@ def test_ctrl_c_exits_with_130_and_the_next_run_continues(
     done: tuple[Path, Path], tmp_path: Path
 ) -> None:
     _, text = done
-    command = [sys.executable, "-m", "pipelines.cli", "run", RECIPE, "--text", str(text)]
-    command += ["--workdir", str(tmp_path), "--set", "trainer.steps=100000"]
-    process = subprocess.Popen(command, cwd=TOP, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 300
-    while not list(tmp_path.glob("checkpoints/tiny/*/step-*.json")):
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == INTERRUPTED
+    words = ("run", RECIPE, "--text", str(text), "--workdir", str(tmp_path))
+    process = Running(Start((*words, "--set", "trainer.steps=100000")))
+    checkpoints = "checkpoints/tiny/*/step-*.json"
+    process.wait_until(lambda: list(tmp_path.glob(checkpoints)), "a checkpoint")
+    process.signal(signal.SIGINT)
+    assert process.wait(60).code == INTERRUPTED
     summary = last_summary(tmp_path)
     assert summary["state"] == "interrupted"
     assert textmill_run(tmp_path, text=text, until="InstanceGen") == SUCCEEDED

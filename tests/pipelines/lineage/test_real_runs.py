@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import signal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,10 +15,10 @@ from pipelines.local.run_command import run_recipe
 from pipelines.options import RunOptions
 from tests.forked_runs import Running, Start
 from tests.pipelines.lineage.test_export import check, schema_registry
+from tests.pipelines.tiny_run import RECIPE as TINY
+from tests.pipelines.tiny_run import share_tiny_run
 
-TOP = Path(__file__).parents[3]
-TEXT = TOP / "tests/data/language_reference.txt"
-RECIPE = str(TOP / "tests/pipelines/tiny.yaml")
+RECIPE = str(TINY)
 pytestmark = pytest.mark.slow
 
 
@@ -46,10 +45,10 @@ def textmill_run(workdir: Path, text: Path, *settings: str, expected: int = SUCC
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    workdir = tmp_path_factory.mktemp("real") / "work"
-    text = workdir.parent / "text.txt"
-    shutil.copy(TEXT, text)
-    first = textmill_run(workdir, text)
+    tiny_run = share_tiny_run(tmp_path_factory)
+    workdir = tiny_run.copy_to(tmp_path_factory.mktemp("real") / "work")
+    text = tiny_run.text
+    (first,) = (path.name for path in (workdir / "runs").iterdir())
     changed = textmill_run(workdir, text, "trainer.learning_rate=0.005")
     repeated = textmill_run(workdir, text, "trainer.learning_rate=0.005")
     parent = max((workdir / "published" / "tiny").glob("1*")) / "transformers"
