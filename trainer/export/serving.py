@@ -14,6 +14,7 @@ from trainer.export.stable_graph import stabilize_graph
 from trainer.export.text_to_ids import TextToIds
 from trainer.models.electra import Electra
 from trainer.models.families import Model, PairModel
+from trainer.models.kernels.compilation import Compilation, compiled
 from trainer.models.parameters import make_variables
 from trainer.objectives.pairs import pair_losses
 
@@ -55,7 +56,9 @@ def save_serving_model(
     }
     if isinstance(model, Electra):
         signatures["find_replaced"] = module.find_replaced
-    tf.saved_model.save(module, folder, signatures=signatures)
+    # The gradients in closed form would be part of the graph and take half of its time to trace.
+    with compiled(Compilation.DEFINITIONS):
+        tf.saved_model.save(module, folder, signatures=signatures)
     stabilize_graph(folder)
 
 

@@ -1,8 +1,8 @@
 """Rewrite the graph of a SavedModel so that equal models have equal bytes.
 
-TensorFlow numbers functions and gradients with a counter per process, and lists functions in no
-particular order. Without this, a resumed run or one that shares its process with other work would
-publish different bytes for the same model.
+TensorFlow numbers functions with a counter per process, and lists them in no particular order.
+Without this, a resumed run or one that shares its process with other work would publish different
+bytes for the same model.
 """
 
 import re
@@ -20,7 +20,6 @@ GRAPH = "saved_model.pb"
 FINGERPRINT = "fingerprint.pb"
 CONFIG = "config_proto"  # attribute of function calls
 _FUNCTION = re.compile(r"(.*_)(\d+)", re.DOTALL)
-_GRADIENT = re.compile(r"(CustomGradient-)(\d+)")
 _CAPTURE = re.compile(r"\d+")  # the name of a captured tensor
 
 Names = dict[str, str]
@@ -41,15 +40,12 @@ def stabilize_graph(folder: str) -> None:
 
 
 def _stabilize(graph: Any) -> None:
-    """Number functions and gradients from 0, in the order of their creation."""
+    """Number functions from 0, in the order of their creation."""
     library = graph.graph_def.library
-    functions = _renumber((f.signature.name for f in library.function), _FUNCTION)
-    gradients = _renumber((g.registered_op_type for g in library.registered_gradients), _GRADIENT)
-    names = {**functions, **gradients}
+    names = _renumber(f.signature.name for f in library.function)
     _rename(graph, lambda name: names.get(name, name))
-    order = {name: number for number, name in enumerate(functions.values())}
+    order = {name: number for number, name in enumerate(names.values())}
     library.function.sort(key=lambda f: order[f.signature.name])
-    library.registered_gradients.sort(key=lambda g: order[g.gradient_func])
     for node in _nodes(graph):
         # The devices and threads of this process; a process that loads the model uses its own.
         if CONFIG in node.attr:
@@ -67,9 +63,9 @@ def _nodes(graph: Any) -> Iterator[Any]:
         yield from function.node_def
 
 
-def _renumber(names: Iterable[str], pattern: re.Pattern[str]) -> Names:
+def _renumber(names: Iterable[str]) -> Names:
     """Map old names to new ones, in the order of their numbers."""
-    parts = {name: match for name in names if (match := pattern.fullmatch(name))}
+    parts = {name: match for name in names if (match := _FUNCTION.fullmatch(name))}
     ordered = sorted(parts, key=lambda name: (int(parts[name][2]), parts[name][1]))
     return {name: f"{parts[name][1]}{number}" for number, name in enumerate(ordered)}
 

@@ -52,24 +52,22 @@ def make_train_steps(
     names = (*replica_step.ratio_names, "gradient_norm", "learning_rate")
     step = state.step
 
-    @tf.autograph.experimental.do_not_convert
-    def train_step(iterator: Any, sums: Sums, first_bad_step: tf.Tensor) -> tuple[Sums, tf.Tensor]:
-        per_replica = strategy.run(replica_step.run, args=(next(iterator), step.read_value()))
-        # All replicas return the same, because everything was summed over replicas.
-        done = first_replica(strategy, per_replica)
-        finite = tf.math.is_finite(tf.add_n([ratio.numerator for ratio in done.values()]))
-        first_bad_step = tf.where(finite | (first_bad_step >= 0), first_bad_step, step.read_value())
-        sums = tf.nest.map_structure(tf.add, sums, done)
-        step.assign_add(1)
-        return sums, first_bad_step
-
-    # AutoGraph takes most of the time before the first step, and nothing but this loop needs it.
-    @tf.function
+    @tf.function(autograph=False)
     def train_steps(iterator: Any, count: tf.Tensor) -> tuple[Sums, tf.Tensor]:
-        sums = _zeros(names)
-        first_bad_step = tf.constant(-1, tf.int64)
-        for _ in tf.range(count):
-            sums, first_bad_step = train_step(iterator, sums, first_bad_step)
+        def train_step(
+            number: tf.Tensor, sums: Sums, first_bad_step: tf.Tensor
+        ) -> tuple[tf.Tensor, Sums, tf.Tensor]:
+            now = step.read_value()
+            per_replica = strategy.run(replica_step.run, args=(next(iterator), now))
+            # All replicas return the same, because everything was summed over replicas.
+            done = first_replica(strategy, per_replica)
+            finite = tf.math.is_finite(tf.add_n([ratio.numerator for ratio in done.values()]))
+            first_bad_step = tf.where(finite | (first_bad_step >= 0), first_bad_step, now)
+            step.assign_add(1)
+            return number + 1, tf.nest.map_structure(tf.add, sums, done), first_bad_step
+
+        start = tf.constant(0), _zeros(names), tf.constant(-1, tf.int64)
+        _, sums, first_bad_step = tf.while_loop(lambda number, *_: number < count, train_step, start)
         return sums, first_bad_step
 
     return train_steps

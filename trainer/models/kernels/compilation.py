@@ -24,6 +24,7 @@ Differentiable = tuple[Any, Callable[..., Any]]  # results, and the function of 
 class Compilation(enum.Enum):
     """What XLA compiles of what is traced."""
 
+    DEFINITIONS = enum.auto()  # nothing; and layers run their definitions
     NOTHING = enum.auto()
     KERNELS = enum.auto()  # chains of small operations
     PROGRAMS = enum.auto()  # each function that `run_as_program` calls
@@ -34,7 +35,7 @@ _compilation = contextvars.ContextVar("compilation", default=Compilation.NOTHING
 
 
 def computed_by(fast_form: Function) -> Callable[[Definition], Definition]:
-    """Decorate a layer's definition, so that calls run its fast form.
+    """Decorate a layer's definition, so that calls run its fast form, except in DEFINITIONS.
 
     The definition is what the layer means and what a reader needs; it never runs during training.
     Tests compare the two, in results and in gradients (`inspect.unwrap` returns the definition).
@@ -43,7 +44,8 @@ def computed_by(fast_form: Function) -> Callable[[Definition], Definition]:
     def decorate(definition: Definition) -> Definition:
         @functools.wraps(definition)
         def call(*tensors: tf.Tensor, **constants: Any) -> Any:
-            return fast_form(*tensors, **constants)
+            is_plain = _compilation.get() is Compilation.DEFINITIONS
+            return (definition if is_plain else fast_form)(*tensors, **constants)
 
         return call  # type: ignore[return-value]
 
