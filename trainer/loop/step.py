@@ -67,7 +67,7 @@ def make_train_steps(
             return number + 1, tf.nest.map_structure(tf.add, sums, done), first_bad_step
 
         start = tf.constant(0), _zeros(names), tf.constant(-1, tf.int64)
-        _, sums, first_bad_step = tf.while_loop(lambda number, *_: number < count, train_step, start)
+        _, sums, first_bad_step = tf.while_loop(lambda n, *_: n < count, train_step, start)
         return sums, first_bad_step
 
     return train_steps
