@@ -42,7 +42,7 @@ def gradients(settings: TrainingSettings, folder: str, loss: str) -> Arrays:
     batch = {name: tf.constant(v) for name, v in first_batch(settings, folder).items()}
     noise = Noise(None, RowDraws(tf.constant([3, 0]), 0, 8))
 
-    @tf.function
+    @tf.function(autograph=False)
     def differentiate() -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(weights)

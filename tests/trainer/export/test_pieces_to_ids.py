@@ -49,7 +49,9 @@ def test_a_saved_model_includes_its_pieces(tmp_path: Path) -> None:
     module = tf.Module()
     module.text_to_ids = TextToIds(vocabulary, 16)
     module.inputs = tf.function(
-        module.text_to_ids.inputs, input_signature=[tf.TensorSpec([None], tf.string)]
+        module.text_to_ids.inputs,
+        input_signature=[tf.TensorSpec([None], tf.string)],
+        autograph=False,
     )
     expected = module.inputs(tf.constant(["데비안은 자유롭다.", "The statement"]))
     tf.saved_model.save(module, str(tmp_path / "saved"))

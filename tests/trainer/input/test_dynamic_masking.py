@@ -173,7 +173,7 @@ def test_masks_are_the_same_with_xla(unit: str) -> None:
         )
 
     seed = tf.constant([3, 4], tf.int32)
-    compiled = tf.function(masked, jit_compile=True)(seed)
+    compiled = tf.function(masked, jit_compile=True, autograph=False)(seed)
     for ours, theirs in zip(masked(seed), compiled, strict=True):
         assert (ours.numpy() == theirs.numpy()).all()
 

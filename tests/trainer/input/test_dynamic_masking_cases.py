@@ -24,9 +24,9 @@ from trainer.settings.masking import MaskingSettings
 @functools.cache
 def masker(choice: int) -> Callable[..., tuple[tf.Tensor, ...]]:
     """Return the masker with one choice of settings, as a graph."""
-    rows = tf.TensorSpec([None, LENGTH], tf.int32)
+    rows, seed = tf.TensorSpec([None, LENGTH], tf.int32), tf.TensorSpec([2], tf.int32)
 
-    @tf.function(input_signature=[rows, rows, rows, tf.TensorSpec([2], tf.int32)])
+    @tf.function(input_signature=[rows, rows, rows, seed], autograph=False)
     def mask(ids: tf.Tensor, real: tf.Tensor, starts: tf.Tensor, seed: tf.Tensor) -> tuple:
         return mask_tokens(
             ids,
