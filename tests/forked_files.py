@@ -54,8 +54,7 @@ class ForkedFiles:
         _refuse_started_tensorflow()
         session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined] # one for all
         gc.freeze()  # collections in a fork would copy all objects
-        runs: Any = sys.modules.get("tests.forked_runs")
-        server = runs.fork_server() if runs else None
+        servers = _start_servers(session.items)
         waiting = _by_file(session.items)
         running: dict[Connection, _Fork] = {}
         try:
@@ -74,8 +73,8 @@ class ForkedFiles:
             for fork in running.values():
                 fork.process.terminate()
                 fork.process.join()
-            if server:
-                self._end_server(server)
+            for name, pid in servers.items():
+                self._end_server(name, pid)
         _raise_stop(session)
         return True
 
@@ -119,11 +118,11 @@ class ForkedFiles:
         self.config.hook.pytest_runtest_logreport(report=report)
         return fork.items[fork.ended + 1 :]
 
-    def _end_server(self, pid: int) -> None:
-        """End the server of tests/forked_runs.py, and count what its runs took."""
+    def _end_server(self, name: str, pid: int) -> None:
+        """End a server, and count what its runs took."""
         os.kill(pid, signal.SIGTERM)
         _, _, usage = os.wait4(pid, 0)
-        self.seconds[Path(__file__).with_name("forked_runs.py")] = usage.ru_utime + usage.ru_stime
+        self.seconds[Path(__file__).with_name(name)] = usage.ru_utime + usage.ru_stime
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the files that took the most time, if --durations asks for tests that did."""
@@ -133,6 +132,17 @@ class ForkedFiles:
         terminalreporter.section(f"{sum(_cpu_seconds()):.0f} s of CPU")
         for path, seconds in sorted(self.seconds.items(), key=lambda pair: -pair[1])[:number]:
             terminalreporter.write_line(f"{seconds:7.1f} s  {path.relative_to(Path.cwd())}")
+
+
+def _start_servers(items: list[pytest.Item]) -> dict[str, int]:
+    """Start the servers that the tests need; return their pids, by the name of their file."""
+    servers = {}
+    if runs := sys.modules.get("tests.forked_runs"):
+        servers["forked_runs.py"] = runs.fork_server()
+    scripts = sys.modules.get("tests.transformers_scripts")
+    if scripts and any(item.get_closest_marker("transformers") for item in items):
+        servers["transformers_server.py"] = scripts.start_server()
+    return servers
 
 
 def _by_file(items: list[pytest.Item]) -> list[list[pytest.Item]]:

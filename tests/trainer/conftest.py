@@ -1,7 +1,6 @@
 """Real instances of both forms, made once for all tests of the trainer."""
 
 import functools
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,18 +75,6 @@ def inputs() -> dict[str, np.ndarray]:
 def make_settings(tmp_path: Path) -> MakeSettings:
     """Makes settings whose checkpoints are in the test's own folder."""
     return functools.partial(settings_in, tmp_path)
-
-
-@pytest.fixture(scope="session")
-def transformers_python() -> str:
-    """The Python that has PyTorch and transformers."""
-    root = Path(__file__).parents[2]
-    python = os.environ.get(
-        "TEXTMILL_TRANSFORMERS_PYTHON", str(root / ".venv-transformers" / "bin" / "python")
-    )
-    if not Path(python).exists():
-        pytest.skip(f"{python} is not there: make transformers")
-    return python
 
 
 @pytest.fixture(scope="session")

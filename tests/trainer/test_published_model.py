@@ -23,9 +23,7 @@ STEPS = 24
 
 
 @pytest.mark.transformers
-def test_hidden_states_are_those_of_transformers(
-    minilm_folder: str, transformers_python: str, tmp_path: Path
-) -> None:
+def test_hidden_states_are_those_of_transformers(minilm_folder: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     mask = np.ones((3, 32), np.int32)
     mask[1, 20:] = 0
@@ -38,7 +36,7 @@ def test_hidden_states_are_those_of_transformers(
     weights = {name: tf.constant(value) for name, value in values.items()}
     ours = build_model(architecture).encode(weights, *inputs.values()).numpy()
     jobs = {"BertModel": Path(minilm_folder)}
-    outputs, report = run_transformers(transformers_python, jobs, inputs, tmp_path)["BertModel"]
+    outputs, report = run_transformers(jobs, inputs, tmp_path)["BertModel"]
     assert report["complaints"] == {}
     real = mask[..., None]
     np.testing.assert_allclose(ours * real, outputs["last_hidden_state"] * real, atol=1e-4)

@@ -154,9 +154,7 @@ def test_an_export_holds_the_head_for_both_readers(trained: Path) -> None:
 
 
 @pytest.mark.transformers
-def test_transformers_classifies_as_we_do(
-    trained: Path, transformers_python: str, tmp_path: Path
-) -> None:
+def test_transformers_classifies_as_we_do(trained: Path, tmp_path: Path) -> None:
     from tests.trainer.test_transformers_parity import run_transformers
     from trainer.models.families import PairModel, build_model
 
@@ -169,7 +167,7 @@ def test_transformers_classifies_as_we_do(
     architecture, values = read_model(str(trained / "model"))
     name = f"{architecture.type.capitalize()}ForSequenceClassification"
     jobs = {name: trained / "model" / "transformers"}
-    theirs, report = run_transformers(transformers_python, jobs, inputs, tmp_path)[name]
+    theirs, report = run_transformers(jobs, inputs, tmp_path)[name]
     assert not report["complaints"].get("missing_keys")
     model = build_model(architecture)
     assert isinstance(model, PairModel)

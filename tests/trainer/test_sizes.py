@@ -8,7 +8,7 @@ import pytest
 from components.instance_gen.writing.plan import count_slots
 from pipelines.recipe.file import load_recipe, shipped_recipes
 from pipelines.recipe.work import compute_work
-from tests.programs import run_script
+from tests.transformers_scripts import run_script
 from trainer.models.architecture import SIZES, Architecture, resolve_architecture
 from trainer.models.electra import GENERATOR
 from trainer.models.parameters import ParameterList, count_parameters
@@ -64,7 +64,7 @@ def halves(kind: str, size: str) -> list[tuple[Architecture, int]]:
 
 
 @pytest.fixture(scope="module")
-def theirs(transformers_python: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+def theirs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     """Counts by "type size class"."""
     jobs = [
         [f"{kind} {size} {name}", name, transformers_settings(a)]
@@ -73,7 +73,7 @@ def theirs(transformers_python: str, tmp_path_factory: pytest.TempPathFactory) -
     ]
     path = tmp_path_factory.mktemp("counts") / "jobs.json"
     path.write_text(json.dumps(jobs), encoding="utf-8")
-    counts: dict[str, int] = json.loads(run_script(transformers_python, SCRIPT, str(path)))
+    counts: dict[str, int] = json.loads(run_script(SCRIPT, str(path)))
     return counts
 
 

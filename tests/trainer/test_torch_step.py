@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 
 from core.draw import draw_seed
-from tests.programs import run_script
 from tests.trainer.conftest import settings_in
 from tests.trainer.training_tools import first_batch, make_replica_step
+from tests.transformers_scripts import run_script
 from trainer.export.export import export_model
 from trainer.input.instances import open_instances
 from trainer.input.parse_records import Batch
@@ -45,13 +45,11 @@ class Prepared(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def prepared(
-    static_folder: str, transformers_python: str, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Prepared]:
+def prepared(static_folder: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Prepared]:
     """Prepare a step of each kind, and let PyTorch do it."""
     made = {kind: prepare(kind, static_folder, tmp_path_factory.mktemp(kind)) for kind in MODELS}
     words = [word for kind, each in made.items() for word in (kind, str(each.scratch))]
-    run_script(transformers_python, SCRIPT, *words)
+    run_script(SCRIPT, *words)
     return made
 
 

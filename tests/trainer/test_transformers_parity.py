@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from core.file_names import TRANSFORMERS_FOLDER
-from tests.programs import run_script
 from tests.trainer.conftest import settings_in
 from tests.trainer.real_instances import KOREAN, read_documents
+from tests.transformers_scripts import run_script
 from trainer.export.export import export_model
 from trainer.huggingface.config import GENERATOR_FOLDER
 from trainer.huggingface.read import read_model
@@ -61,12 +61,12 @@ def exported(static_folder: str, tmp_path_factory: pytest.TempPathFactory) -> di
 
 
 def run_transformers(
-    python: str, jobs: dict[str, Path], inputs: Arrays, scratch: Path
+    jobs: dict[str, Path], inputs: Arrays, scratch: Path
 ) -> dict[str, tuple[Arrays, dict]]:
     """Outputs and report of `transformers_reference.py` for each class and folder."""
     np.savez(scratch / "inputs.npz", **inputs, texts=np.array([*TEXTS, *ODD_TEXTS]))
     pairs = [argument for name, folder in jobs.items() for argument in (name, str(folder))]
-    run_script(python, SCRIPT, "inputs.npz", *pairs, folder=scratch)
+    run_script(SCRIPT, "inputs.npz", *pairs, folder=scratch)
     return {
         name: (
             dict(np.load(scratch / f"{name}.npz")),
@@ -80,7 +80,6 @@ def run_transformers(
 def theirs(
     exported: dict[str, Path],
     inputs: Arrays,
-    transformers_python: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, tuple[Arrays, dict]]:
     """What transformers makes of the folders, by class."""
@@ -92,7 +91,7 @@ def theirs(
         "ElectraForPreTraining:2": exported["disentangled"] / TRANSFORMERS_FOLDER,
         "ElectraForMaskedLM:2": exported["disentangled"] / GENERATOR_FOLDER,
     }
-    return run_transformers(transformers_python, jobs, inputs, tmp_path_factory.mktemp("theirs"))
+    return run_transformers(jobs, inputs, tmp_path_factory.mktemp("theirs"))
 
 
 def test_transformers_loads_every_folder_without_a_complaint(

@@ -2,8 +2,6 @@
 
 import filecmp
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +17,9 @@ from core.vocabulary.vocabulary import load_vocabulary
 from tests.components.vocabulary_gen.folders import write_documents
 from tests.real_text import ENGLISH, KOREAN
 from tests.small_vocabulary import write_small_vocabulary
+from tests.transformers_scripts import run_script
 
-ROOT = Path(__file__).parents[3]
-DEFAULT_PYTHON = str(ROOT / ".venv-transformers" / "bin" / "python")
-TRANSFORMERS_PYTHON = os.environ.get("TEXTMILL_TRANSFORMERS_PYTHON", DEFAULT_PYTHON)
-ENCODE = """
-import json, sys
-from transformers import AutoTokenizer
-texts = json.load(sys.stdin)
-for folder in sys.argv[1:]:
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    specials = [tokenizer.pad_token_id, tokenizer.unk_token_id, tokenizer.cls_token_id,
-                tokenizer.sep_token_id, tokenizer.mask_token_id]
-    pair = tokenizer(texts[0], texts[1])
-    ids = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    print(json.dumps({"ids": ids, "specials": specials, "size": len(tokenizer),
-                      "pair": [pair["input_ids"], pair["token_type_ids"]]}))
-"""
+SCRIPT = Path(__file__).with_name("transformers_encode.py")
 TEXTS = [sentence for document in [*ENGLISH, *KOREAN] for sentence in document]
 TEXTS += [
     "CAFE\u0301 J\u030c \u0130stanbul",
@@ -110,18 +94,13 @@ def encoded(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, dict[s
     folders = [
         run(tmp_path_factory.mktemp("compared"), size=2500, **settings) for settings in COMPARED
     ]
-    done = subprocess.run(
-        [TRANSFORMERS_PYTHON, "-c", ENCODE, *map(str, folders)],
-        input=json.dumps(TEXTS).encode(),
-        capture_output=True,
-        check=True,
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
-    )
-    return list(zip(folders, map(json.loads, done.stdout.splitlines()), strict=True))
+    texts = tmp_path_factory.mktemp("texts") / "texts.json"
+    texts.write_text(json.dumps(TEXTS), encoding="utf-8")
+    printed = run_script(SCRIPT, str(texts), *map(str, folders))
+    return list(zip(folders, map(json.loads, printed.splitlines()), strict=True))
 
 
 @pytest.mark.transformers
-@pytest.mark.skipif(not Path(TRANSFORMERS_PYTHON).exists(), reason="make transformers")
 @pytest.mark.parametrize("number", range(len(COMPARED)), ids=map(str, COMPARED))
 def test_transformers_gives_the_same_ids(
     number: int, encoded: list[tuple[Path, dict[str, Any]]]

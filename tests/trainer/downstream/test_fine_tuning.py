@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from core.vocabulary.vocabulary import load_vocabulary
-from tests.programs import run_script
 from tests.small_model import write_small_model
+from tests.transformers_scripts import run_script
 from trainer.downstream.examples import Encoded, Examples, encode
 from trainer.downstream.fine_tuning import FineTuner
 from trainer.huggingface.read import read_model
@@ -51,9 +51,7 @@ def make_tuner(folder: str, encoded: Encoded, per_word: bool, **settings: object
         ("electra", "ElectraForTokenClassification"),
     ],
 )
-def test_a_step_is_that_of_pytorch(
-    kind: str, class_name: str, transformers_python: str, tmp_path: Path
-) -> None:
+def test_a_step_is_that_of_pytorch(kind: str, class_name: str, tmp_path: Path) -> None:
     folder = write_small_model(tmp_path, kind, **EXACT)
     per_word = "Token" in class_name
     examples = (tagged if per_word else sentences)(8)
@@ -62,7 +60,7 @@ def test_a_step_is_that_of_pytorch(
     head = tuner._random_values(5)
     given = {name: head[name] for name in ("classifier.weight", "classifier.bias")}
     np.savez(tmp_path / "given.npz", rate=3e-3, **given, **encoded.arrays)
-    run_script(transformers_python, SCRIPT, "given.npz", class_name, folder, folder=tmp_path)
+    run_script(SCRIPT, "given.npz", class_name, folder, folder=tmp_path)
     theirs = np.load(tmp_path / f"{class_name}.npz")
     before = read_model(folder)[1]
     tuner.run(before, 5, folder)  # eight examples make one batch, in another order

@@ -20,10 +20,10 @@ from components.vocabulary_gen.training.train_unigram import train_unigram
 from components.vocabulary_gen.writing.write_vocabulary import write_vocabulary
 from core.file_names import TRANSFORMERS_FOLDER
 from core.vocabulary.vocabulary import Vocabulary, load_vocabulary
-from tests.programs import run_script
 from tests.real_text import ENGLISH, KOREAN
 from tests.small_pieces import write_small_pieces
 from tests.trainer.conftest import settings_in
+from tests.transformers_scripts import run_script
 from trainer.export.serving import DEFAULT_TOP_K, save_serving_model
 from trainer.export.stable_graph import GRAPH
 from trainer.huggingface.config import GENERATOR_FOLDER
@@ -136,7 +136,6 @@ def exported(static_folder: str, tmp_path_factory: pytest.TempPathFactory) -> di
 @pytest.fixture(scope="module")
 def theirs(
     exported: dict[str, Exported],
-    transformers_python: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, list[Any]]:
     """Return what `transformers` answers, by model, and for ELECTRA's discriminator."""
@@ -152,7 +151,7 @@ def theirs(
     scratch = tmp_path_factory.mktemp("jobs")
     (scratch / "jobs.json").write_text(json.dumps(content), encoding="utf-8")
     script = Path(__file__).with_name("transformers_fill_mask.py")
-    printed = run_script(transformers_python, script, "jobs.json", folder=scratch)
+    printed = run_script(script, "jobs.json", folder=scratch)
     return dict(zip(jobs, map(json.loads, printed.splitlines()), strict=True))
 
 

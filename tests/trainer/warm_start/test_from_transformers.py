@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.programs import run_script
 from tests.trainer.real_instances import write_vocabulary
 from tests.trainer.test_transformers_parity import run_transformers
+from tests.transformers_scripts import run_script
 from trainer.huggingface.read import read_model
 from trainer.huggingface.weights import INDEX
 from trainer.models.electra import Electra
@@ -29,11 +29,11 @@ Arrays = dict[str, np.ndarray]
 
 
 @pytest.fixture(scope="module")
-def folder(transformers_python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a model of each class."""
     root = tmp_path_factory.mktemp("theirs")
     write_vocabulary(root / "words")
-    run_script(transformers_python, SCRIPT, str(root), str(root / "words"))
+    run_script(SCRIPT, str(root), str(root / "words"))
     return root
 
 
@@ -41,14 +41,11 @@ def folder(transformers_python: str, tmp_path_factory: pytest.TempPathFactory) -
 def theirs(
     folder: Path,
     inputs: Arrays,
-    transformers_python: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Arrays]:
     """Return the outputs of `transformers`, by class."""
     jobs = {name: folder / name for name in (*CLASSES.values(), GENERATOR_CLASS)}
-    outputs_by_class = run_transformers(
-        transformers_python, jobs, inputs, tmp_path_factory.mktemp("outputs")
-    )
+    outputs_by_class = run_transformers(jobs, inputs, tmp_path_factory.mktemp("outputs"))
     return {name: outputs for name, (outputs, _) in outputs_by_class.items()}
 
 
