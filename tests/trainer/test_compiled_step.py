@@ -11,6 +11,7 @@ from tests.trainer.test_replicas import DISENTANGLED, MODELS
 from tests.trainer.training_tools import (
     assert_close,
     assert_equal_states,
+    new_state,
     one_cpu,
     train_some,
     two_cpus,
@@ -67,12 +68,12 @@ def test_a_checkpoint_continues_with_another_compilation(
 ) -> None:
     plain, compiled = make_settings(compile="off"), make_settings(compile="on")
     assert run_name(plain, []) == run_name(compiled, []), "one folder of checkpoints"
-    state, _ = train_some(compiled, dynamic_folder, 0)
+    state = new_state(compiled, dynamic_folder)
     state.step.assign(2)
     for value in state.variables.values():
         value.assign_add(tf.ones_like(value))
     Checkpoints(str(tmp_path), state.saved_variables(), state.step, keep=1).save()
-    other, _ = train_some(plain, dynamic_folder, 0)
+    other = new_state(plain, dynamic_folder)
     Checkpoints(str(tmp_path), other.saved_variables(), other.step, keep=1).restore_latest()
     assert_equal_states(state, other)
 

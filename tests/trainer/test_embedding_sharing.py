@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.conftest import MakeSettings
-from tests.trainer.training_tools import first_batch, train_some
+from tests.trainer.training_tools import first_batch, new_state, train_some
 from trainer.evaluation import evaluate
 from trainer.export.export import export_model
 from trainer.huggingface.read import read_model
@@ -94,7 +94,7 @@ def test_separate_embeddings_are_two_tables(
         counts[sharing] = count_parameters(model.parameters())
     tables = 16 * (800 + 64 + 2 + 2)  # words, positions, segments, layer normalization
     assert counts["none"] == counts["disentangled"] == counts["shared"] + tables
-    values = train_some(electra(make_settings, "none"), dynamic_folder, 0)[0].values()
+    values = new_state(electra(make_settings, "none"), dynamic_folder).values()
     mine, generators = (embeddings(values, p) for p in (EMBEDDINGS, GENERATOR + EMBEDDINGS))
     assert mine.keys() == generators.keys()
     assert not np.array_equal(mine[WORDS], generators[WORDS])
@@ -124,11 +124,11 @@ def test_a_published_model_has_the_sum_and_starts_another(
     shape = dict.fromkeys(("num_layers", "hidden_size", "num_heads", "intermediate_size"))
     start = {"type": "electra", **shape, "start_from": root}
     again = make_settings({**start, "electra": {"embedding_sharing": sharing}})
-    started = train_some(again, dynamic_folder, 0)[0].values()
+    started = new_state(again, dynamic_folder).values()
     assert started.keys() == values.keys()
     for name, value in values.items():  # D is a difference of rounded sums
         np.testing.assert_allclose(started[name], value, atol=1e-6, err_msg=name)
-    shared = train_some(make_settings(start), dynamic_folder, 0)[0].values()
+    shared = new_state(make_settings(start), dynamic_folder).values()
     np.testing.assert_array_equal(shared[EMBEDDINGS + WORDS], published[EMBEDDINGS + WORDS])
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tests.trainer.conftest import settings_in
 from tests.trainer.real_instances import write_instances
 from tests.trainer.test_transformers_parity import run_transformers
-from tests.trainer.training_tools import train_some
+from tests.trainer.training_tools import new_state, train_some
 from trainer.evaluation import EVALUATION_MASKING, Evaluation, measure, unigram_losses
 from trainer.huggingface.read import read_model
 from trainer.input.batches import evaluation_batches
@@ -57,7 +57,7 @@ def test_going_on_with_it_lowers_the_loss_on_held_out_text(
         global_batch_size=8,
         learning_rate=2e-3,
     )
-    before = held_out(settings, folder, train_some(settings, folder, 0)[0])
+    before = held_out(settings, folder, new_state(settings, folder))
     after = held_out(settings, folder, train_some(settings, folder, STEPS)[0])
     assert before.masked_lm_loss > 10  # ln 30,522 is 10.3
     assert after.masked_lm_loss < before.masked_lm_loss - 2.5

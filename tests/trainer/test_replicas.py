@@ -8,6 +8,7 @@ from tests.trainer.conftest import MakeSettings
 from tests.trainer.training_tools import (
     assert_close,
     first_batch,
+    new_state,
     one_cpu,
     train_some,
     two_cpus,
@@ -85,7 +86,7 @@ def test_losses_are_divided_by_what_the_forward_pass_counts(
     settings = make_settings(MODELS[kind])
     batch = first_batch(settings, dynamic_folder)
     objective = choose_objective(settings.model, open_instances(dynamic_folder))
-    variables = train_some(settings, dynamic_folder, 0)[0].variables
+    variables = new_state(settings, dynamic_folder).variables
     outcome = objective.evaluate(variables, batch, RowDraws(tf.constant([1, 2]), 0, 8))
     counted = {name: float(part.denominator) for name, part in outcome.losses.items()}
     assert {k: float(v) for k, v in objective.loss_denominators(batch).items()} == counted

@@ -23,7 +23,7 @@ from pipelines.recipe.settings import Recipe
 from tests.components.instance_import.test_import_records import run_executor, write_rows
 from tests.trainer.conftest import MakeSettings, settings_in
 from tests.trainer.real_instances import read_documents, write_vocabulary
-from tests.trainer.training_tools import train_some
+from tests.trainer.training_tools import new_state
 from trainer.evaluation import evaluate
 from trainer.huggingface.read import read_model
 from trainer.input.instances import InstancesError, open_instances
@@ -185,12 +185,12 @@ def test_a_model_of_pairs_can_be_gone_on_with(
 
     before = make_settings()
     pairs = open_instances(static_folder)
-    values = train_some(before, static_folder, 0)[0].values()
+    values = new_state(before, static_folder).values()
     model = choose_objective(before.model, pairs).model
     export_model(str(tmp_path), model, values, pairs, {})
     shape = dict.fromkeys(("num_layers", "hidden_size", "num_heads", "intermediate_size"))
     settings = make_settings({**shape, "start_from": str(tmp_path), "type_vocab_size": TYPES})
-    started = train_some(settings, brought_in, 0)[0].values()
+    started = new_state(settings, brought_in).values()
     table = "bert.embeddings.token_type_embeddings.weight"
     assert started[table].shape == (TYPES, 32)
     np.testing.assert_array_equal(started[table][:2], values[table])

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tests.trainer.conftest import MakeSettings
 from tests.trainer.numpy_bert import numpy_losses
-from tests.trainer.training_tools import first_batch, first_batches, one_cpu, train_some
+from tests.trainer.training_tools import first_batch, first_batches, new_state, one_cpu, train_some
 from trainer.input.instances import open_instances
 from trainer.loop.state import start_state
 from trainer.models.noise import NO_NOISE
@@ -61,7 +61,7 @@ def test_two_updates_equal_those_of_adamw_in_numpy(
 ) -> None:
     settings = make_settings(NO_DROPOUT, adam_bias_correction=corrected)
     objective = choose_objective(settings.model, open_instances(static_folder))
-    start, _ = train_some(settings, static_folder, 0)
+    start = new_state(settings, static_folder)
     values = {name: value.astype(np.float64) for name, value in start.values().items()}
     moments = {name: (np.zeros_like(v), np.zeros_like(v)) for name, v in values.items()}
     after_one, _ = train_some(settings, static_folder, 1)

@@ -31,29 +31,41 @@ def two_cpus() -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
 
 
+def new_state(
+    settings: TrainingSettings, folder: str, strategy: tf.distribute.Strategy | None = None
+) -> State:
+    """Return the state before the first step."""
+    objective = choose_objective(settings.model, open_instances(folder))
+    with (strategy or one_cpu()).scope():
+        return start_state(settings, objective)
+
+
 def train_some(
     settings: TrainingSettings,
     folder: str,
     steps: int,
     strategy: tf.distribute.Strategy | None = None,
+    *,
     save: tuple[int, Path] | None = None,
+    restore: Path | None = None,
 ) -> tuple[State, list[float]]:
     """Train some steps; return the state and each step's loss.
 
-    `save` is a step and the folder that gets its checkpoint.
+    `save` is a step and the folder that gets its checkpoint, `restore` a folder to start from.
     """
     strategy = strategy or one_cpu()
     instances = open_instances(folder)
     objective = choose_objective(settings.model, instances)
-    with strategy.scope():
-        state = start_state(settings, objective)
+    state = new_state(settings, folder, strategy)
+    if restore:
+        Checkpoints(str(restore), state.saved_variables(), state.step, keep=1).restore_latest()
     size = settings.trainer.global_batch_size
     batches = training_batches(
         instances,
         settings.masking,
         batch_size=size,
         seed=settings.seed,
-        first_step=0,
+        first_step=int(state.step.numpy()),
         length_buckets=settings.trainer.length_buckets,
     )
     iterator = iter(distribute_batches(strategy, batches, size))
@@ -102,7 +114,7 @@ def start_from(
     """Return the weights at step 0 of a model that starts from the folder, with its sizes."""
     sizes = dict.fromkeys(("num_layers", "hidden_size", "num_heads", "intermediate_size"))
     settings = make_settings({**sizes, "start_from": str(folder), **model})
-    return train_some(settings, instances, 0)[0].values()
+    return new_state(settings, instances).values()
 
 
 def assert_equal_states(left: State, right: State) -> None:

@@ -14,7 +14,7 @@ from core.errors import InputError
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.work import compute_work
 from tests.trainer.conftest import MakeSettings, settings_in
-from tests.trainer.training_tools import start_from, train_some
+from tests.trainer.training_tools import new_state, start_from
 from trainer.export.export import export_model
 from trainer.huggingface.read import read_architecture
 from trainer.huggingface.weights import INDEX, WEIGHTS
@@ -30,7 +30,7 @@ Arrays = dict[str, np.ndarray]
 def exported(kind: str, root: Path, static_folder: str) -> tuple[Path, Arrays]:
     """Return one of our models as two plain `transformers` folders, and its weights."""
     settings = settings_in(root, {"type": kind})
-    values = train_some(settings, static_folder, 0)[0].values()
+    values = new_state(settings, static_folder).values()
     values = {name: value + np.float32(0.01) for name, value in values.items()}
     instances = open_instances(static_folder)
     model = choose_objective(settings.model, instances).model

@@ -17,7 +17,7 @@ from pipelines.run_environment import Locations
 from tests.small_pieces import write_small_pieces
 from tests.small_vocabulary import write_small_vocabulary
 from tests.trainer.conftest import MakeSettings, settings_in
-from tests.trainer.training_tools import start_from, train_some
+from tests.trainer.training_tools import new_state, start_from
 from trainer.export.export import export_model
 from trainer.input.instances import open_instances
 from trainer.objectives.choose import choose_objective
@@ -38,7 +38,7 @@ def trained(
         root = tmp_path_factory.mktemp(kind)
         settings = settings_in(root, {"type": kind})
         instances = open_instances(static_folder)
-        values = train_some(settings, static_folder, 0)[0].values()
+        values = new_state(settings, static_folder).values()
         values = {name: value + np.float32(0.01) for name, value in values.items()}
         model = choose_objective(settings.model, instances).model
         export_model(str(root), model, values, instances, {})
