@@ -20,7 +20,8 @@ TORCH ?= 2.13.0
 export PIP_ROOT_USER_ACTION := ignore
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
-PARALLEL := --forks 2
+# Test files that train or run pipelines at once; each takes up to 2 GB of memory and a core.
+FORKS ?= 2
 READY := .venv/.ready-$(LINE)$(if $(GPU),-gpu)
 TRANSFORMERS := .venv-transformers/.ready
 AUDIT := .venv-audit/.ready
@@ -48,8 +49,8 @@ run: $(READY)  ## pre-train, evaluate and publish a small BERT on real text
 	$(BIN)/textmill run demo --text $(DEMO)/text --workdir $(DEMO)
 
 # Each file runs in a fork, so that what is imported is loaded once. The trainer's tests set TensorFlow up for two devices.
-test: $(READY) $(TRANSFORMERS) $(MINILM)  ## run all tests but those of `make faults` and `make exchange`
-	$(BIN)/python -m pytest $(PARALLEL) --ignore tests/faults --ignore tests/exchange
+test: $(READY) $(TRANSFORMERS) $(MINILM)  ## run all tests but those of `make faults` and `make exchange`; FORKS=4 for four cores and 16 GB
+	$(BIN)/python -m pytest --forks $(FORKS) --ignore tests/faults --ignore tests/exchange
 
 exchange: $(READY) $(TRAINERS)  ## train on TensorFlow alone, and exchange models between its versions
 	$(BIN)/python -m pytest tests/exchange
@@ -57,10 +58,10 @@ exchange: $(READY) $(TRAINERS)  ## train on TensorFlow alone, and exchange model
 vertex-2: export PYTHONPATH := $(CURDIR)/.vertex-2
 vertex-2: $(READY) .vertex-2/.ready  ## run the tests of pipelines/vertex with release 2 of its client
 	$(BIN)/python -c 'from google.cloud import aiplatform as a; print(a.__version__); assert a.__version__ >= "2."'
-	$(BIN)/python -m pytest $(PARALLEL) tests/pipelines/vertex tests/pipelines/vertex_spec tests/pipelines/lineage/test_read_vertex.py
+	$(BIN)/python -m pytest --forks $(FORKS) tests/pipelines/vertex tests/pipelines/vertex_spec tests/pipelines/lineage/test_read_vertex.py
 
 cloud-test: $(READY)  ## test against an emulated Google Cloud Storage, with faults
-	$(BIN)/python -m pytest $(PARALLEL) tests/object_store
+	$(BIN)/python -m pytest --forks $(FORKS) tests/object_store
 
 faults: export TEXTMILL_FAULT_TABLE := $(CURDIR)/work/faults.jsonl
 faults: export TEXTMILL_FAULT_RUNS := $(if $(FULL),$(or $(RUNS),20),1)
