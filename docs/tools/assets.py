@@ -96,7 +96,8 @@ def run(*arguments: str, code: int = 0) -> str:
 def summary(*arguments: str) -> str:
     """Return the table at the end of a run, without the progress before it."""
     output = textmill(*arguments, folder=FOLDER, progress=True)
-    return output[output.rindex("\nRun ") + 1 :]
+    # A reader's workdir is in the clone, beside .venv.
+    return output[output.rindex("\nRun ") + 1 :].replace(f"{TOP}/.venv/", ".venv/")
 
 
 def newest_summary(workdir: str) -> dict[str, Any]:
