@@ -1,7 +1,9 @@
 """SentencePiece gives the same ids for chunks and for sentences."""
 
+import functools
 import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, normalizers, pre_tokenizers
 
+from components.instance_gen.tokenizing import chunk_tokenizer
 from components.instance_gen.tokenizing.chunk_tokenizer import (
     ChunkTokenizer,
     divide_at_spaces,
@@ -43,13 +46,16 @@ def import_pieces(folder: Path, keep_accents: bool) -> Tokenizer:
 
 
 @pytest.fixture(scope="module")
-def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tokenizer]:
+def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Tokenizer]]:
     folders = {name: tmp_path_factory.mktemp(name) for name in KINDS}
     trained = {
         name: train_pieces(folders[name], "sentencepiece", split_cjk=name == "split").tokenizer()
         for name in KINDS[:2]
     }
-    return trained | {name: import_pieces(folders[name], name == "accents") for name in KINDS[2:]}
+    imported = {name: import_pieces(folders[name], name == "accents") for name in KINDS[2:]}
+    with pytest.MonkeyPatch.context() as patch:  # it parses the whole vocabulary
+        patch.setattr(chunk_tokenizer, "find_divider", functools.cache(find_divider))
+        yield trained | imported
 
 
 @pytest.mark.parametrize("kind", KINDS)
