@@ -66,7 +66,7 @@ ALLOWED = {
     "pipelines/metadata/mlmd/update.py": "SQLite: closes the executions of a killed run",
     "pipelines/metadata/read_store.py": "SQLite: its own rollback of a killed transaction",
     "pipelines/metadata/mlmd/store_copy.py": "SQLite: a copy of the store that is thrown away",
-    "pipelines/spec_runner/processes/processes.py": "open: the logs of tasks",
+    "pipelines/spec_runner/processes/run_process.py": "open: the logs of tasks",
     "pipelines/spec_runner/processes/warm.py": "open: the logs of tasks",
     "pipelines/spec_runner/processes/warm_worker.py": "os.open: the log of a task",
     "pipelines/workdir.py": "open: a lock, and a probe whether the folder is writable",

@@ -11,7 +11,7 @@ from rich.tree import Tree
 from core.format_numbers import format_count, format_duration, format_moment, format_size
 from core.json_object import flatten_facts
 from core.wording import visible
-from pipelines.lineage.compare.corpus_change import Changes, Comparison, CorpusChange
+from pipelines.lineage.compare.differences import Changes, Comparison, CorpusChange
 from pipelines.lineage.compare.explain import format_value
 from pipelines.lineage.find.run_list import RunRow
 from pipelines.lineage.verify.garbage import Orphan

@@ -29,8 +29,8 @@ from pipelines.metadata.names import KILLED
 from pipelines.quiet import hush
 from pipelines.spec_runner.cli import Options
 from pipelines.spec_runner.processes.containers import ContainerEngine, parse_images
-from pipelines.spec_runner.processes.processes import Processes
 from pipelines.spec_runner.processes.replicas import ReplicaRunner
+from pipelines.spec_runner.processes.run_process import Processes
 from pipelines.spec_runner.processes.training_service import CustomJobs, TrainingService
 from pipelines.spec_runner.processes.warm import WarmPython, module_call
 from pipelines.spec_runner.spec.buckets import Buckets, parse_mappings

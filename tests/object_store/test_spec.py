@@ -10,7 +10,7 @@ from core.errors import InputError
 from core.exit import FAILED, SUCCEEDED
 from core.gcs.requests import TIMEOUT_VARIABLE
 from pipelines.spec_runner.command import Options, run_spec
-from pipelines.spec_runner.processes.processes import tail
+from pipelines.spec_runner.processes.run_process import tail
 from tests.forked_warm import fork_warm_processes
 from tests.object_store.proxy import Faults
 from tests.object_store.server import BUCKET, ObjectStore

@@ -8,7 +8,7 @@ from components.code_digest import CODE_DIGITS
 from core.errors import InputError
 from core.json_object import flatten_facts
 from core.manifest import Manifest
-from pipelines.lineage.compare.corpus_change import (
+from pipelines.lineage.compare.differences import (
     Changes,
     Comparison,
     CorpusChange,

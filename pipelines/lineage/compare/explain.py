@@ -8,7 +8,7 @@ from typing import Any
 
 from core.format_numbers import format_count, format_number
 from core.wording import shorten
-from pipelines.lineage.compare.corpus_change import Change, Changes, Comparison
+from pipelines.lineage.compare.differences import Change, Changes, Comparison
 
 MAX_NAMED = 3  # settings; the rest is counted
 MAX_CHARACTERS = 32  # of a value

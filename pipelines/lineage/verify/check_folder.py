@@ -13,7 +13,7 @@ from core.errors import InputError
 from core.file_names import HISTOGRAMS, TEXT_FILES, TOKEN_COUNTS
 from core.manifest import MANIFEST, Manifest, Shard, file_digest, read_manifest
 from core.vocabulary.vocabulary import read_files_digest
-from pipelines.lineage.compare.corpus_change import text_files
+from pipelines.lineage.compare.differences import text_files
 from pipelines.metadata.archive import Archive
 from pipelines.metadata.folders import HAVE_MANIFESTS, manifest_folder
 from pipelines.metadata.graph import Artifact

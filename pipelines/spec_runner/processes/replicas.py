@@ -16,7 +16,7 @@ from typing import Any
 
 from pipelines.metadata.live_artifacts import Json
 from pipelines.spec_runner.processes.containers import Command
-from pipelines.spec_runner.processes.processes import TIMED_OUT, Processes, describe_exit, tail
+from pipelines.spec_runner.processes.run_process import TIMED_OUT, Processes, describe_exit, tail
 from pipelines.spec_runner.processes.training_service import CANCELLED, FAILED, SUCCEEDED, CustomJob
 from pipelines.spec_runner.spec.buckets import Buckets
 

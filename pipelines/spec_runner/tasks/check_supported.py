@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 
-from pipelines.spec_runner.processes.processes import search_path
+from pipelines.spec_runner.processes.run_process import search_path
 from pipelines.spec_runner.spec.condition import parse_condition
 from pipelines.spec_runner.spec.errors import SpecError
 from pipelines.spec_runner.spec.spec_file import Executor, Spec, Task

@@ -15,8 +15,8 @@ from core.progress import show_progress
 from pipelines.metadata.live_artifacts import ArtifactType, Json, LiveArtifacts, read_type
 from pipelines.metadata.mlmd.recorder import Recorder
 from pipelines.spec_runner.processes.containers import Command
-from pipelines.spec_runner.processes.processes import Processes, describe_exit, tail
 from pipelines.spec_runner.processes.replicas import ReplicaRunner
+from pipelines.spec_runner.processes.run_process import Processes, describe_exit, tail
 from pipelines.spec_runner.processes.warm import TFX_MODULES
 from pipelines.spec_runner.spec.parameters import Values
 from pipelines.spec_runner.spec.placeholders import resolve_arguments

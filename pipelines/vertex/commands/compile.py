@@ -44,7 +44,7 @@ def compile_to_file(recipe_name: str, output: Path, overrides: list[str], *, che
     list_spec_parameters(recipe)  # refuses a recipe without `vertex` before TFX is loaded
     hush(verbose=False)
     with loading_libraries():
-        from pipelines.vertex.compile.compile import compile_recipe
+        from pipelines.vertex.compile.compile_recipe import compile_recipe
 
     text = to_yaml(compile_recipe(recipe), recipe_name, overrides)
     if check:

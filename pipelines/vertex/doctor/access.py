@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pipelines.compiled_spec.parameters import find_constants, read_machines, uses_dataflow
 from pipelines.vertex.doctor.check import Check, Subject
 from pipelines.vertex.doctor.storage import PERMISSIONS as BUCKET_PERMISSIONS
-from pipelines.vertex.runs.text import split_uri
+from pipelines.vertex.runs.spec_text import split_uri
 
 APIS = (
     "aiplatform.googleapis.com",  # pipelines and training

@@ -8,8 +8,8 @@ from pipelines.cloud.errors import VertexError
 
 if TYPE_CHECKING:
     from pipelines.cloud.client import Cloud
+    from pipelines.vertex.runs.spec_text import SpecText
     from pipelines.vertex.runs.template import Template
-    from pipelines.vertex.runs.text import SpecText
 
 State = Literal["ok", "warning", "failed"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from core.format_numbers import format_count
 from pipelines.vertex.doctor.check import Check, Subject
-from pipelines.vertex.runs.text import NoTextError, find_text, split_uri
+from pipelines.vertex.runs.spec_text import NoTextError, find_text, split_uri
 
 PERMISSIONS = (
     "storage.objects.create",

@@ -10,9 +10,9 @@ from pipelines.cloud.target import Target
 from pipelines.vertex.doctor.check import Subject
 from pipelines.vertex.options import SubmitOptions, open_cloud
 from pipelines.vertex.runs.pipeline_job import choose_root, make_job, parameter_values
+from pipelines.vertex.runs.spec_text import read_spec_text
 from pipelines.vertex.runs.submission import check_images_built, choose_target
 from pipelines.vertex.runs.template import load_template
-from pipelines.vertex.runs.text import read_spec_text
 
 T = TypeVar("T")
 UNKNOWN = Target(project="unknown", region="unknown")

@@ -24,8 +24,8 @@ from pipelines.recipe.settings import Recipe
 from pipelines.vertex.options import SubmitOptions
 from pipelines.vertex.runs.describe import DEFAULT_ACCOUNT, print_fields, short_id, state_name
 from pipelines.vertex.runs.pipeline_job import make_job, make_retry
+from pipelines.vertex.runs.spec_text import find_text, read_spec_text
 from pipelines.vertex.runs.template import Template, load_template
-from pipelines.vertex.runs.text import find_text, read_spec_text
 from pipelines.vertex.runs.watch import get_run
 
 if TYPE_CHECKING:

@@ -66,7 +66,7 @@ def load_template(
     recipe, _ = resolve_budget(load_recipe(spec_or_recipe, overrides or ()))
     if check_defaults and recipe.vertex:
         check_defaults(lambda name: getattr(recipe.vertex, name, None))
-    from pipelines.vertex.compile.compile import compile_recipe
+    from pipelines.vertex.compile.compile_recipe import compile_recipe
 
     return Template(spec=compile_recipe(recipe), source=spec_or_recipe, recipe=recipe)
 

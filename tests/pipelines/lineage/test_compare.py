@@ -8,7 +8,7 @@ import pytest
 from components.records import RecordError
 from core.errors import InputError
 from pipelines.lineage.compare.compare import compare_runs
-from pipelines.lineage.compare.corpus_change import Change
+from pipelines.lineage.compare.differences import Change
 from pipelines.lineage.compare.explain import format_value
 from pipelines.metadata.archive import Archive
 from tests.pipelines.lineage.conftest import NEW_TEXT, History

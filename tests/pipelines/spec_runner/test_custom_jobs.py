@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.spec_runner.processes.processes import Processes
 from pipelines.spec_runner.processes.replicas import ReplicaRunner
+from pipelines.spec_runner.processes.run_process import Processes
 from pipelines.spec_runner.processes.training_service import CustomJobs, TrainingService
 from pipelines.spec_runner.spec.buckets import Buckets
 

@@ -10,8 +10,8 @@ import pytest
 from core.exit import FAILED, INPUT_ERROR, SUCCEEDED
 from pipelines.compiled_spec.parameters import Machines, list_images, read_machines
 from pipelines.vertex.doctor import local
+from pipelines.vertex.runs.spec_text import select_files
 from pipelines.vertex.runs.template import load_template
-from pipelines.vertex.runs.text import select_files
 from tests.pipelines.vertex.conftest import ACCOUNT, REGION, SPEC, TEXT, Textmill
 from tests.vertex_server import VertexServer
 from tests.vertex_server.google_apis import Account, Bucket
@@ -408,6 +408,6 @@ def test_a_recipe_without_a_project_is_refused_before_it_is_compiled(
     textmill: Textmill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GOOGLE_CLOUD_PROJECT")
-    monkeypatch.setattr("pipelines.vertex.compile.compile.compile_recipe", None)
+    monkeypatch.setattr("pipelines.vertex.compile.compile_recipe.compile_recipe", None)
     ended = textmill("submit", "vertex", "--dry-run")
     assert "No project is set" in ended.err

@@ -16,6 +16,6 @@ def vertex_recipe() -> Recipe:
 @pytest.fixture(scope="session")
 def spec(vertex_recipe: Recipe) -> dict[str, Any]:
     """The compiled spec; tests must not modify it."""
-    from pipelines.vertex.compile.compile import compile_recipe
+    from pipelines.vertex.compile.compile_recipe import compile_recipe
 
     return compile_recipe(vertex_recipe)

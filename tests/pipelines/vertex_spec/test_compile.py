@@ -267,7 +267,7 @@ def test_kubeflow_specs_have_no_resolver_and_train_in_the_task(tmp_path: Path) -
     """Kubeflow's compiler has no resolvers, its driver no hooks, and it has no custom jobs."""
     from kfp import components
 
-    from pipelines.vertex.compile.compile import compile_recipe
+    from pipelines.vertex.compile.compile_recipe import compile_recipe
 
     switch = ["vertex.platform=kubeflow", "vocabulary.import_from=null"]
     switch += ["vertex.training.machine=a100-8"]
@@ -338,7 +338,7 @@ def test_a_recipe_that_cannot_be_compiled_is_refused() -> None:
 def test_compiling_the_filter_language_says_what_its_image_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.vertex.compile.compile.compile_recipe", lambda recipe: {})
+    monkeypatch.setattr("pipelines.vertex.compile.compile_recipe.compile_recipe", lambda recipe: {})
     result = compile_to_file(
         "vertex", tmp_path / "a.yaml", ["text.filters=[language]"], check=False
     )
@@ -356,7 +356,7 @@ def test_multi_line_strings_survive_yaml(tmp_path: Path) -> None:
 
 
 def test_the_registrys_model_and_the_places_of_messages_are_in_the_spec() -> None:
-    from pipelines.vertex.compile.compile import compile_recipe
+    from pipelines.vertex.compile.compile_recipe import compile_recipe
 
     topic = "projects/acme-nlp/topics/textmill-runs"
     settings = ["vertex.model_registry=true", f"vertex.notify.topic={topic}"]

@@ -21,7 +21,7 @@ LARGE = {"TextExampleGen", "DocumentStatistics", "InstanceGen", "InstanceStatist
 
 @pytest.fixture(scope="module")
 def dataflow_spec() -> dict[str, Any]:
-    from pipelines.vertex.compile.compile import compile_recipe
+    from pipelines.vertex.compile.compile_recipe import compile_recipe
 
     return compile_recipe(load_recipe("vertex", OVERRIDES))
 

@@ -20,7 +20,7 @@ from pipelines.machines.presets import (
 )
 from pipelines.recipe.file import load_recipe
 from pipelines.vertex.commands.machines import print_machines
-from pipelines.vertex.compile.compile import custom_job
+from pipelines.vertex.compile.compile_recipe import custom_job
 from pipelines.vertex.compile.worker_pools import LIBTPU, worker_pools
 
 IMAGE = "us-docker.pkg.dev/p/textmill/trainer@sha256:" + "ab" * 32

@@ -18,7 +18,7 @@ from pipelines.compiled_spec.parameters import (
 )
 from pipelines.recipe.file import load_recipe
 from pipelines.recipe.settings import Recipe
-from pipelines.vertex.compile.compile import compile_recipe
+from pipelines.vertex.compile.compile_recipe import compile_recipe
 from pipelines.vertex.compile.parameters import list_spec_parameters
 from pipelines.vertex.compile.sources import locate_sources
 from trainer.settings.phase import PhaseSettings
