@@ -58,6 +58,14 @@ def line(row: Row) -> str:
     return f"| {quotes} | {row.on} | {tests} |\n"
 
 
+def explain(function: str, survivors: int, explained: int = 0, reason: str = "") -> str:
+    """Return how many survivors of a function are explained, and how many are not."""
+    parts = [f"{min(survivors, explained)}: {reason}"] if explained else []
+    if survivors > explained:
+        parts.append(f"{survivors - explained}: not explained")
+    return f"`{function}` {', '.join(parts)}"
+
+
 def mutants_table() -> str:
     """Return the scores of the modules, and why some survivors are left."""
     scores: dict[str, Any] = yaml.safe_load((MUTANTS / "scores.yaml").read_text(encoding="utf-8"))
@@ -69,11 +77,9 @@ def mutants_table() -> str:
     explained = 0
     for module, score in scores.items():
         reasons = modules[module].get("explained", {})
-        explained += sum(n for name, n in score["survivors"].items() if name in reasons)
-        why = "; ".join(
-            f"`{name}` {count}: {reasons.get(name, 'not explained')}"
-            for name, count in score["survivors"].items()
-        )
+        survivors = score["survivors"]
+        explained += sum(min(n, reasons.get(name, (0, ""))[0]) for name, n in survivors.items())
+        why = "; ".join(explain(name, n, *reasons.get(name, ())) for name, n in survivors.items())
         counts = " | ".join(
             str(score[key]) for key in ("of", "mutants", "killed", "survived", "untested")
         )

@@ -7,6 +7,7 @@ import pytest
 from docs.tools import blocks
 from docs.tools.check_names import check
 from docs.tools.check_site import main as check_site
+from docs.tools.proof_page import explain
 
 
 @pytest.mark.parametrize(
@@ -62,3 +63,9 @@ def test_a_page_that_loads_from_the_network_is_reported(
 ) -> None:
     (tmp_path / "index.html").write_text(html, encoding="utf-8")
     assert check_site(tmp_path) == code
+
+
+def test_an_explanation_excuses_no_more_mutants_than_it_says() -> None:
+    assert explain("read", 1, 1, "memory only") == "`read` 1: memory only"
+    assert explain("read", 3, 1, "memory only") == "`read` 1: memory only, 2: not explained"
+    assert explain("read", 2) == "`read` 2: not explained"
