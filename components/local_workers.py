@@ -27,7 +27,7 @@ from typing import Any
 
 from core import failpoints
 from core.errors import TextmillError
-from core.exit import STOP_SIGNALS
+from core.exit import STOP_SIGNALS, explain
 from core.loading import loading_libraries
 
 # All that have units of work. None of them loads TensorFlow, TFX or Beam.
@@ -54,7 +54,8 @@ def process_in_workers(
 
     Raises:
         LostWorkerError: a worker died.
-        RuntimeError: the function raised; the message is the traceback.
+        TextmillError: the function raised an error that Textmill can explain.
+        RuntimeError: it raised another one; the message is the traceback.
     """
     server = _server(os.getpid())
     connections: list[Connection] = []
@@ -89,7 +90,10 @@ def _share_out(elements: Iterable[Any], connections: list[Connection]) -> None:
         ready = wait(busy)
         for connection in [each for each in busy if each in ready]:
             if failure := connection.recv():
-                raise RuntimeError(failure)
+                sentence, lines = failure
+                if sentence:
+                    raise TextmillError(sentence) from RuntimeError(lines)
+                raise RuntimeError(lines)
             try:
                 connection.send(next(rest))
             except StopIteration:
@@ -215,9 +219,12 @@ def _work(number: int, server: int) -> None:
             element = connection.recv()
             try:
                 process(element)
-                connection.send("")
+                connection.send(None)
+            except (TextmillError, MemoryError) as error:
+                # Explained here: the message of a full disk says how much space is free now.
+                connection.send((explain(error, folder), traceback.format_exc()))
             except BaseException:
-                connection.send(traceback.format_exc())
+                connection.send((None, traceback.format_exc()))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -1,11 +1,12 @@
 """Processes of this machine: all elements are processed, and none of the processes is left."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -17,7 +18,8 @@ from components.local_workers import (
     process_in_workers,
     reap_ended,
 )
-from core.errors import StoppedError
+from core.errors import StoppedError, TextmillError
+from core.full_disk import explaining_full_disk
 
 LONG_SECONDS = 20.0
 
@@ -29,6 +31,15 @@ def note(element: tuple[str, int]) -> None:
 
 def fail(element: int) -> None:
     raise ValueError(f"no {element}")
+
+
+def fill_disk(path: str) -> None:
+    with explaining_full_disk(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def lack_memory(_: str) -> None:
+    raise MemoryError
 
 
 def die(folder: str) -> None:
@@ -101,6 +112,21 @@ def test_an_error_of_the_function_ends_the_work_with_its_traceback(tmp_path: Pat
         process_in_workers(fail, [1], 2)
     process_in_workers(note, [(str(tmp_path), 1)], 1)  # with a new server
     assert (tmp_path / "1").exists()
+
+
+@pytest.mark.parametrize(
+    ("work", "message"),
+    [
+        (fill_disk, r"^\S+/a\.gz: cannot be written \(No space left .* Make room, or give"),
+        (lack_memory, r"^Out of memory .* Set fewer beam\.workers"),
+    ],
+)
+def test_an_error_that_textmill_can_explain_is_a_sentence(
+    work: Callable[[str], None], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(TextmillError, match=message) as caught:
+        process_in_workers(work, [str(tmp_path / "a.gz")] * 2, 2)
+    assert f"in {work.__name__}\n" in str(caught.value.__cause__)
 
 
 def test_a_dead_worker_ends_the_work(tmp_path: Path) -> None:
