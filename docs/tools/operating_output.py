@@ -1,5 +1,6 @@
 """Call the commands of three weeks of operation against the tests' server, and keep the output."""
 
+import functools
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -107,7 +108,7 @@ def _models(folder: Path) -> dict[str, str]:
     for text, moment in (("first", 1_763_952_000), ("second", 1_764_556_800)):
         (card / "README.md").write_text(f"# {text}\n", encoding="utf-8")
         write_model(folder / text, FILES)
-        publish(str(folder / text), str(card), str(published), lambda moment=moment: moment)
+        publish(str(folder / text), str(card), str(published), functools.partial(int, moment))
     shown = "work/published/weekly"
     listed = textmill("models", "list", shown, folder=folder)
     back = textmill("models", "rollback", shown, folder=folder)

@@ -119,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         self.connection = self.server.context.wrap_socket(self.connection, server_side=True)
         self.rfile = self.connection.makefile("rb", -1)
-        self.wfile = _Writer(self.connection)
+        self.wfile = _Writer(self.connection)  # type: ignore[assignment]
         self.close_connection = False
 
     def do_GET(self) -> None:

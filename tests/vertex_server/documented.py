@@ -73,7 +73,7 @@ WITHOUT_ACCELERATORS = ("n1-", "n2-", "e2-", "c2-", "m1-", "c3-", "n4-")
 Strategy = v1.Scheduling.Strategy
 
 
-def check_machine(spec: v1.MachineSpec, strategy: Strategy) -> None:
+def check_machine(spec: v1.MachineSpec, strategy: v1.Scheduling.Strategy) -> None:
     """Refuse a machine type with an accelerator, a count or a topology that it cannot have."""
     kind = v1.AcceleratorType(spec.accelerator_type).name if spec.accelerator_type else ""
     given = (kind, spec.accelerator_count)

@@ -63,7 +63,7 @@ def _routes_of(kind: Kind) -> list[tuple[str, str, Any]]:
 
     def create(server: Any, call: Call, parent: str) -> Any:
         kept = getattr(server, kind.plural)
-        made = parse(kind.message, call.body)
+        made: Any = parse(kind.message, call.body)
         node_id = call.one(*kind.id_names) or f"{kind.plural[:-1]}-{len(kept) + 1}"
         must_match(ID_PATTERN, node_id, f"{kind.plural[:-1]} ID")
         made.name = f"{parent}/{kind.plural}/{node_id}"
@@ -89,7 +89,7 @@ def _routes_of(kind: Kind) -> list[tuple[str, str, Any]]:
 
     def update(server: Any, call: Call, name: str) -> Any:
         kept = getattr(server, kind.plural)
-        wanted = parse(kind.message, call.body)
+        wanted: Any = parse(kind.message, call.body)
         if name not in kept and call.one("allowMissing", "allow_missing") == "true":
             wanted.name = name
             kept[name] = wanted

@@ -1,6 +1,5 @@
 """Emulate pipeline jobs: check them like the service, and run them as the tests specify."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -193,7 +192,7 @@ def _run_dag(
 def _fail(job: v1.PipelineJob, task_name: str) -> None:
     job.state = v1.PipelineState.PIPELINE_STATE_FAILED
     job.error.code = FAILED_CODE
-    project = re.match("projects/([^/]+)", job.name)[1]
+    project = job.name.split("/")[1]
     job.error.message = (
         f"The DAG failed because some tasks failed. The failed tasks are: [{task_name}].; "
         f"Job (project_id = {project}, job_id = {job.name.rsplit('/')[-1]}) is failed due to the "
